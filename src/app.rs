@@ -1,0 +1,186 @@
+//! The one place that names every concrete part, puts them together, and runs them.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use thiserror::Error;
+use tokio::{net::TcpListener, time::interval};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
+use url::Url;
+
+use crate::{
+    config::{Config, Server},
+    demo,
+    door::Door,
+    http::{self, Gateway},
+    key::{ApiKey, InvalidKey},
+    lookup::Lookup,
+    quota::{Now, Quota},
+    template::{TemplateError, Templates},
+    vt::{ClientError, VirusTotal},
+};
+
+pub mod health;
+mod serve;
+
+/// The OpenAPI document, as JSON.
+pub fn openapi() -> Result<String, StartError> {
+    let templates = Templates::load(None).map_err(StartError::Templates)?;
+    Ok(http::document(&templates).to_pretty_json()?)
+}
+
+/// How often keys and callers of whom nothing counts any more are forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+
+/// How long requests may still take once the gateway is told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A gateway that listens, and all that runs beside it.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    router: Router,
+    quota: Arc<Quota>,
+    gateway: http::Shared,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    is_demo: bool,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Templates that can't be used, every one of them.
+    #[error("{} templates can't be used", .0.len())]
+    Templates(Vec<TemplateError>),
+    /// VirusTotal's client could not be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The key of the stand-in is none.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// The OpenAPI document could not be written.
+    #[error(transparent)]
+    Openapi(#[from] serde_json::Error),
+    /// The port could not be taken.
+    #[error("can't listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+impl App {
+    /// Puts the parts together and takes the port; nothing is served yet.
+    pub async fn build(config: Config) -> Result<Self, StartError> {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let templates =
+            Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
+        let listener = listen(&config.server).await?;
+        let (mut upstream, mut access) = (config.upstream, config.access);
+        if config.demo {
+            upstream.url = start_stand_in(&tasks, &stop).await?;
+            access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
+        }
+        let quota = Arc::new(Quota::new(config.limits));
+        let gateway = Arc::new(Gateway {
+            lookup: Lookup::new(VirusTotal::new(&upstream)?, Arc::clone(&quota)),
+            quota: Arc::clone(&quota),
+            door: Door::new(config.client_rate),
+            templates,
+            access,
+            default_format: config.default_format,
+        });
+        let router = http::router(Arc::clone(&gateway));
+        Ok(Self {
+            listener,
+            router,
+            quota,
+            gateway,
+            tasks,
+            stop,
+            is_demo: config.demo,
+        })
+    }
+
+    /// Where it listens: the port is a real one where the settings said 0.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// What ends [`serve`](Self::serve): no new connections, then requests get 30 s to finish.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Serves until told to stop.
+    pub async fn serve(self) {
+        self.announce();
+        let Self {
+            listener,
+            router,
+            quota,
+            gateway,
+            tasks,
+            stop,
+            ..
+        } = self;
+        tasks.spawn(
+            stop.clone()
+                .run_until_cancelled_owned(forget_idle(quota, gateway)),
+        );
+        serve::serve(listener, router, &tasks, &stop, DRAIN).await;
+        tasks.close();
+        let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
+        info!("stopped");
+    }
+
+    fn announce(&self) {
+        let Ok(address) = self.address() else { return };
+        info!("listening on http://{address}, documentation at http://{address}/docs");
+        if self.is_demo {
+            use io::Write as _;
+            // A closed terminal is no reason not to serve.
+            let _ = writeln!(
+                io::stdout(),
+                "{}",
+                demo::examples(&format!("http://{address}"))
+            );
+        }
+    }
+}
+
+async fn listen(server: &Server) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::new(server.host, server.port);
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Listen { address, error })
+}
+
+/// Starts the stand-in VirusTotal on a loopback port of its own.
+async fn start_stand_in(tasks: &TaskTracker, stop: &CancellationToken) -> Result<Url, StartError> {
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let failed = |error| StartError::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let url = format!("http://{}", listener.local_addr().map_err(failed)?);
+    let url = Url::parse(&url).map_err(|error| failed(io::Error::other(error)))?;
+    let stopped = stop.clone().cancelled_owned();
+    tasks.spawn(async move {
+        let _ = axum::serve(listener, demo::router())
+            .with_graceful_shutdown(stopped)
+            .await;
+    });
+    Ok(url)
+}
+
+async fn forget_idle(quota: Arc<Quota>, gateway: http::Shared) {
+    let mut ticks = interval(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        quota.forget_idle(Now::read());
+        gateway.door.forget_idle();
+    }
+}

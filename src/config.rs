@@ -1,0 +1,192 @@
+//! Settings: flags, environment variables and `.env`, checked before anything starts.
+//!
+//! Every value is read as text first and checked by us, so that all mistakes are
+//! reported at once and by name, and none of them repeats a key.
+
+use std::{
+    net::IpAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{CommandFactory, Parser};
+use url::Url;
+
+use self::{
+    check::Check,
+    cli::{Cli, Subcommand},
+};
+use crate::{format::Format, key::ApiKey};
+
+mod check;
+mod cli;
+
+/// The exit status for settings that can't be used (BSD's `EX_USAGE`).
+pub const EXIT_USAGE: u8 = 64;
+
+/// What the process is to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve until told to stop.
+    Serve(Box<Config>),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask a gateway on this machine whether it lives.
+    Healthcheck(Server),
+}
+
+/// Every setting, an area each.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub server: Server,
+    /// What is logged, and how.
+    pub log: Log,
+    /// VirusTotal, and how to reach it.
+    pub upstream: Upstream,
+    /// Who may spend what.
+    pub access: Access,
+    /// What a VirusTotal key may spend.
+    pub limits: Limits,
+    /// Requests a minute by one caller; `None` is no limit. `VT4AI_CLIENT_RATE_PER_MINUTE`, 600.
+    pub client_rate: Option<NonZeroU32>,
+    /// The format where a request names none. `VT4AI_DEFAULT_FORMAT`, `json`.
+    pub default_format: Format,
+    /// More templates. `VT4AI_TEMPLATES_DIR`, none.
+    pub templates: Option<PathBuf>,
+    /// Whether a stand-in answers in VirusTotal's place. `VT4AI_DEMO`, `false`.
+    pub demo: bool,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    /// `VT4AI_HOST`, `127.0.0.1`.
+    pub host: IpAddr,
+    /// `VT4AI_PORT`, 8000; 0 takes any free one.
+    pub port: u16,
+    /// Worker threads. `VT4AI_MAX_WORKERS`, the number of cores.
+    pub workers: NonZeroUsize,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// A level or directives for each target. `VT4AI_LOG_LEVEL`, `INFO`.
+    pub filter: String,
+    /// Whether a line is a JSON object. `VT4AI_LOG_FORMAT`, `text`.
+    pub json: bool,
+}
+
+/// VirusTotal, and how to reach it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// To which `/api/v3` is added. `VT4AI_UPSTREAM_URL`, `https://www.virustotal.com`.
+    pub url: Url,
+    /// For one lookup, further tries included. `VT4AI_UPSTREAM_TIMEOUT`, 30 s.
+    pub timeout: Duration,
+    /// Bytes of one answer, decompressed. `VT4AI_UPSTREAM_MAX_BODY`, 32 MiB.
+    pub max_body: usize,
+    /// PEM file of authorities to trust beside the usual ones. `VT4AI_UPSTREAM_CA_FILE`, none.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Who may spend the server's key (CONTRACT 8).
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The server's own VirusTotal key. `VT4AI_API_KEY`, none.
+    pub key: Option<ApiKey>,
+    /// Whether any caller without a key may spend it. `VT4AI_ALLOW_ANONYMOUS`, `false`.
+    pub allow_anonymous: bool,
+    /// `Host` values under which a caller without a key is served, in lower case.
+    /// `VT4AI_ALLOWED_HOSTS`, `localhost,127.0.0.1,[::1]`.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// What a VirusTotal key may spend; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// `VT4AI_RATE_LIMIT_PER_MINUTE`, 4.
+    pub per_minute: Option<NonZeroU32>,
+    /// `VT4AI_RATE_LIMIT_PER_DAY`, 500.
+    pub per_day: Option<NonZeroU32>,
+    /// `VT4AI_RATE_LIMIT_PER_MONTH`, 15500.
+    pub per_month: Option<NonZeroU32>,
+}
+
+/// Why the process can't do what it was asked; or, for `--help`, what it was asked for.
+#[derive(Debug)]
+pub enum Rejected {
+    /// clap's own answer: help, the version, an unknown flag.
+    Usage(clap::Error),
+    /// Every setting that can't be used, with what is wrong with it.
+    Mistakes(Vec<String>),
+}
+
+impl Command {
+    /// Reads `.env`, the environment and the command line of this process.
+    pub fn read() -> Result<Self, Rejected> {
+        match dotenvy::from_path(".env") {
+            Err(error) if !error.not_found() => {
+                // The library's message repeats the line, which may hold the key.
+                let mistake =
+                    "`.env` can't be read: a line is not `NAME=value`, or the file is unreadable";
+                return Err(Rejected::Mistakes(vec![mistake.to_owned()]));
+            }
+            _ => {}
+        }
+        Self::parse(std::env::args_os())
+    }
+
+    /// Reads the given command line, and the environment for what it leaves out.
+    pub fn parse<T>(arguments: impl IntoIterator<Item = T>) -> Result<Self, Rejected>
+    where
+        T: Into<std::ffi::OsString> + Clone,
+    {
+        let cli = Cli::try_parse_from(arguments).map_err(Rejected::Usage)?;
+        let mut check = Check::default();
+        let server = check.server(&cli.settings);
+        let command = match cli.command {
+            Some(Subcommand::Openapi) => return Ok(Self::Openapi),
+            Some(Subcommand::Healthcheck) => Self::Healthcheck(server),
+            Some(Subcommand::Serve) | None => {
+                Self::Serve(Box::new(check.config(&cli.settings, server)))
+            }
+        };
+        let mistakes = check.mistakes();
+        if mistakes.is_empty() {
+            Ok(command)
+        } else {
+            Err(Rejected::Mistakes(mistakes))
+        }
+    }
+}
+
+impl Rejected {
+    /// Says on the terminal what is wrong, or what was asked for, and how to exit.
+    pub fn report(&self) -> u8 {
+        match self {
+            Self::Usage(error) => {
+                // A closed terminal is no reason to fail differently.
+                let _ = error.print();
+                if error.use_stderr() { EXIT_USAGE } else { 0 }
+            }
+            Self::Mistakes(mistakes) => {
+                report_mistakes(mistakes.iter().cloned());
+                EXIT_USAGE
+            }
+        }
+    }
+}
+
+/// Lists what is wrong with the settings on standard error.
+pub fn report_mistakes(mistakes: impl IntoIterator<Item = String>) {
+    let mistakes: Vec<_> = mistakes.into_iter().collect();
+    let list = mistakes.join("\n  ");
+    let error = Cli::command().error(
+        clap::error::ErrorKind::ValueValidation,
+        format!("these settings can't be used:\n  {list}"),
+    );
+    let _ = error.print();
+}

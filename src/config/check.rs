@@ -1,0 +1,293 @@
+//! The checks: text becomes a value, or a mistake that names its setting.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::{Access, Config, Limits, Log, Server, Upstream, cli::Settings};
+use crate::{format::Format, key::ApiKey};
+
+/// The mistakes found so far; a value that can't be read counts as its default meanwhile.
+#[derive(Default)]
+pub(super) struct Check {
+    mistakes: Vec<String>,
+}
+
+impl Check {
+    /// What was wrong, each with the name of its setting.
+    pub(super) fn mistakes(self) -> Vec<String> {
+        self.mistakes
+    }
+
+    pub(super) fn config(&mut self, settings: &Settings, server: Server) -> Config {
+        let demo = self.flag("VT4AI_DEMO", settings.demo.as_deref());
+        let config = Config {
+            server,
+            log: self.log(settings),
+            upstream: self.upstream(settings),
+            limits: self.limits(settings, demo),
+            client_rate: self.limit(
+                "VT4AI_CLIENT_RATE_PER_MINUTE",
+                settings.client_rate_per_minute.as_deref(),
+                if demo { 0 } else { 600 },
+            ),
+            default_format: self.read(
+                "VT4AI_DEFAULT_FORMAT",
+                settings.default_format.as_deref(),
+                Format::Json,
+            ),
+            templates: given(settings.templates_dir.as_deref()).map(PathBuf::from),
+            access: self.access(settings, demo),
+            demo,
+        };
+        let Access {
+            key,
+            allow_anonymous,
+            ..
+        } = &config.access;
+        if key.is_some() && !allow_anonymous && !server.host.is_loopback() && !demo {
+            self.mistakes.push(format!(
+                "VT4AI_HOST: a server that holds a key (VT4AI_API_KEY) and listens beyond this \
+                 machine, on `{}`, would let others spend it: set VT4AI_ALLOW_ANONYMOUS=true if \
+                 that is meant, else leave the key out and let callers send theirs",
+                server.host
+            ));
+        }
+        config
+    }
+
+    pub(super) fn server(&mut self, settings: &Settings) -> Server {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let Host(host) = self.read(
+            "VT4AI_HOST",
+            settings.host.as_deref(),
+            Host(Ipv4Addr::LOCALHOST.into()),
+        );
+        Server {
+            host,
+            port: self.read_as(
+                "VT4AI_PORT",
+                settings.port.as_deref(),
+                8000,
+                "a port, 0 to 65535",
+            ),
+            workers: self.read_as(
+                "VT4AI_MAX_WORKERS",
+                settings.max_workers.as_deref(),
+                cores,
+                "a number of threads, at least 1",
+            ),
+        }
+    }
+
+    fn log(&mut self, settings: &Settings) -> Log {
+        let filter = given(settings.log_level.as_deref()).unwrap_or("INFO");
+        if EnvFilter::try_new(filter).is_err() {
+            self.expected(
+                "VT4AI_LOG_LEVEL",
+                "a level such as `INFO` or directives such as `info,vt4ai=debug`",
+            );
+        }
+        let LogFormat { json } = self.read(
+            "VT4AI_LOG_FORMAT",
+            settings.log_format.as_deref(),
+            LogFormat { json: false },
+        );
+        Log {
+            filter: filter.to_owned(),
+            json,
+        }
+    }
+
+    fn upstream(&mut self, settings: &Settings) -> Upstream {
+        let UpstreamUrl(url) = self.read(
+            "VT4AI_UPSTREAM_URL",
+            settings.upstream_url.as_deref(),
+            UpstreamUrl::virustotal(),
+        );
+        let timeout = given(settings.upstream_timeout.as_deref()).unwrap_or("30s");
+        let timeout = humantime::parse_duration(timeout)
+            .ok()
+            .filter(|timeout| !timeout.is_zero());
+        if timeout.is_none() {
+            self.expected(
+                "VT4AI_UPSTREAM_TIMEOUT",
+                "a duration such as `30s` or `500ms`",
+            );
+        }
+        let max_body = self.read_as(
+            "VT4AI_UPSTREAM_MAX_BODY",
+            settings.upstream_max_body.as_deref(),
+            NonZeroUsize::MIN.saturating_add(32 * 1024 * 1024 - 1),
+            "a number of bytes, at least 1",
+        );
+        Upstream {
+            url,
+            timeout: timeout.unwrap_or_default(),
+            max_body: max_body.get(),
+            ca_file: given(settings.upstream_ca_file.as_deref()).map(PathBuf::from),
+        }
+    }
+
+    fn limits(&mut self, settings: &Settings, demo: bool) -> Limits {
+        let mut limit =
+            |name, text, default| self.limit(name, text, if demo { 0 } else { default });
+        Limits {
+            per_minute: limit(
+                "VT4AI_RATE_LIMIT_PER_MINUTE",
+                settings.rate_limit_per_minute.as_deref(),
+                4,
+            ),
+            per_day: limit(
+                "VT4AI_RATE_LIMIT_PER_DAY",
+                settings.rate_limit_per_day.as_deref(),
+                500,
+            ),
+            per_month: limit(
+                "VT4AI_RATE_LIMIT_PER_MONTH",
+                settings.rate_limit_per_month.as_deref(),
+                15_500,
+            ),
+        }
+    }
+
+    fn access(&mut self, settings: &Settings, demo: bool) -> Access {
+        let key = given(settings.api_key.as_deref()).and_then(|text| {
+            ApiKey::parse(text.as_bytes())
+                .inspect_err(|error| self.mistakes.push(format!("VT4AI_API_KEY: {error}")))
+                .ok()
+        });
+        let hosts = given(settings.allowed_hosts.as_deref()).unwrap_or("localhost,127.0.0.1,[::1]");
+        let hosts = hosts
+            .split(',')
+            .map(|host| host.trim().to_ascii_lowercase());
+        let allow_anonymous =
+            self.flag("VT4AI_ALLOW_ANONYMOUS", settings.allow_anonymous.as_deref());
+        Access {
+            key,
+            allow_anonymous: allow_anonymous || demo,
+            allowed_hosts: hosts.filter(|host| !host.is_empty()).collect(),
+        }
+    }
+
+    fn limit(&mut self, name: &str, text: Option<&str>, default: u32) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.read_as(name, text, default, "a whole number, 0 for no limit"))
+    }
+
+    fn flag(&mut self, name: &str, text: Option<&str>) -> bool {
+        match given(text).map(str::to_ascii_lowercase).as_deref() {
+            None | Some("false" | "0" | "no" | "off") => false,
+            Some("true" | "1" | "yes" | "on") => true,
+            Some(_) => {
+                self.expected(name, "`true` or `false`");
+                false
+            }
+        }
+    }
+
+    fn read<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        default: T,
+    ) -> T {
+        match given(text).map(str::parse).transpose() {
+            Ok(value) => value.unwrap_or(default),
+            Err(error) => {
+                self.mistakes.push(format!("{name}: {error}"));
+                default
+            }
+        }
+    }
+
+    fn read_as<T: FromStr>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        default: T,
+        expected: &str,
+    ) -> T {
+        let Ok(value) = given(text).map(str::parse).transpose() else {
+            self.expected(name, expected);
+            return default;
+        };
+        value.unwrap_or(default)
+    }
+
+    fn expected(&mut self, name: &str, what: &str) {
+        self.mistakes.push(format!("{name}: expected {what}"));
+    }
+}
+
+/// What is set: an empty variable, as compose files leave them, is not.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+struct Host(IpAddr);
+
+impl FromStr for Host {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        if bare.eq_ignore_ascii_case("localhost") {
+            return Ok(Self(Ipv4Addr::LOCALHOST.into()));
+        }
+        bare.parse()
+            .map(Self)
+            .map_err(|_| "expected an IP address such as `127.0.0.1` or `::`")
+    }
+}
+
+struct LogFormat {
+    json: bool,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "text" => Ok(Self { json: false }),
+            "json" => Ok(Self { json: true }),
+            _ => Err("expected `text` or `json`"),
+        }
+    }
+}
+
+struct UpstreamUrl(Url);
+
+impl UpstreamUrl {
+    #[expect(
+        clippy::expect_used,
+        reason = "a constant, read by every test that starts"
+    )]
+    fn virustotal() -> Self {
+        Self(Url::parse("https://www.virustotal.com").expect("a valid URL"))
+    }
+}
+
+impl FromStr for UpstreamUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        });
+        url.map(Self)
+            .ok_or("expected an http or https URL without user, query or fragment")
+    }
+}

@@ -1,0 +1,136 @@
+//! The command line and the environment, as text.
+
+use clap::{Args, Parser};
+
+/// A gateway in front of VirusTotal for language models and SOC tools.
+///
+/// Without a subcommand it serves. `--demo` needs no key and no network.
+#[derive(Parser)]
+#[command(name = "vt4ai", version)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Subcommand>,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+}
+
+#[derive(Clone, Copy, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Serve HTTP (what happens without a subcommand, too).
+    Serve,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Exit 0 if the gateway on this machine answers; for containers.
+    Healthcheck,
+}
+
+/// Every setting as text. An empty one counts as not set.
+#[derive(Args)]
+pub(super) struct Settings {
+    /// The server's VirusTotal key; better set as a variable, a flag is seen by `ps`.
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub(super) api_key: Option<String>,
+    /// Address to listen on [default: 127.0.0.1].
+    #[arg(long, global = true, env = "VT4AI_HOST")]
+    pub(super) host: Option<String>,
+    /// Port to listen on; 0 takes a free one [default: 8000].
+    #[arg(long, global = true, env = "VT4AI_PORT")]
+    pub(super) port: Option<String>,
+    /// json, markdown, xml or raw, where a request names none [default: json].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_DEFAULT_FORMAT",
+        value_name = "FORMAT"
+    )]
+    pub(super) default_format: Option<String>,
+    /// Worker threads [default: the number of cores].
+    #[arg(long, global = true, env = "VT4AI_MAX_WORKERS", value_name = "N")]
+    pub(super) max_workers: Option<String>,
+    /// A level, or directives such as `info,vt4ai=debug` [default: INFO].
+    #[arg(long, global = true, env = "VT4AI_LOG_LEVEL", value_name = "LEVEL")]
+    pub(super) log_level: Option<String>,
+    /// text or json [default: text].
+    #[arg(long, global = true, env = "VT4AI_LOG_FORMAT", value_name = "FORMAT")]
+    pub(super) log_format: Option<String>,
+    /// A folder with more templates.
+    #[arg(long, global = true, env = "VT4AI_TEMPLATES_DIR", value_name = "DIR")]
+    pub(super) templates_dir: Option<String>,
+    /// Where VirusTotal, or what stands in for it, is [default: VirusTotal itself].
+    #[arg(long, global = true, env = "VT4AI_UPSTREAM_URL", value_name = "URL")]
+    pub(super) upstream_url: Option<String>,
+    /// Time for one lookup, such as 30s [default: 30s].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_UPSTREAM_TIMEOUT",
+        value_name = "DURATION"
+    )]
+    pub(super) upstream_timeout: Option<String>,
+    /// Bytes of one answer from VirusTotal, decompressed [default: 33554432].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_UPSTREAM_MAX_BODY",
+        value_name = "BYTES"
+    )]
+    pub(super) upstream_max_body: Option<String>,
+    /// A PEM file of authorities to trust beside the usual ones.
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_UPSTREAM_CA_FILE",
+        value_name = "FILE"
+    )]
+    pub(super) upstream_ca_file: Option<String>,
+    /// Lookups of each VirusTotal key in any 60 s; 0: no limit [default: 4].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_RATE_LIMIT_PER_MINUTE",
+        value_name = "N"
+    )]
+    pub(super) rate_limit_per_minute: Option<String>,
+    /// Lookups of each VirusTotal key a day (UTC); 0: no limit [default: 500].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_RATE_LIMIT_PER_DAY",
+        value_name = "N"
+    )]
+    pub(super) rate_limit_per_day: Option<String>,
+    /// Lookups of each VirusTotal key a month (UTC); 0: no limit [default: 15500].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_RATE_LIMIT_PER_MONTH",
+        value_name = "N"
+    )]
+    pub(super) rate_limit_per_month: Option<String>,
+    /// Requests a minute by one key or address; 0: no limit [default: 600].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_CLIENT_RATE_PER_MINUTE",
+        value_name = "N"
+    )]
+    pub(super) client_rate_per_minute: Option<String>,
+    /// Let any caller without a key spend the server's [default: false].
+    #[arg(long, global = true, env = "VT4AI_ALLOW_ANONYMOUS", value_name = "BOOL",
+          num_args = 0..=1, default_missing_value = "true")]
+    pub(super) allow_anonymous: Option<String>,
+    /// `Host` values under which a caller without a key is served
+    /// [default: `localhost,127.0.0.1,[::1]`].
+    #[arg(long, global = true, env = "VT4AI_ALLOWED_HOSTS", value_name = "HOSTS")]
+    pub(super) allowed_hosts: Option<String>,
+    /// No VirusTotal: a stand-in inside the binary answers [default: false].
+    #[arg(long, global = true, env = "VT4AI_DEMO", value_name = "BOOL",
+          num_args = 0..=1, default_missing_value = "true")]
+    pub(super) demo: Option<String>,
+}

@@ -1,0 +1,158 @@
+//! Who asks, and what goes back: VirusTotal's headers, its indentation, its errors.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Serializer, json, ser::PrettyFormatter};
+
+/// A key that VirusTotal refuses.
+const WRONG_KEY: &str = "wrong-key";
+/// A key that may ask only for what every account may.
+const PUBLIC_KEY: &str = "public-key";
+
+/// The kind of account that the `x-apikey` header stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// A free account.
+    Public,
+    /// An account with every privilege.
+    Premium,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let key = parts
+            .headers
+            .get("x-apikey")
+            .and_then(|key| key.to_str().ok());
+        match key {
+            None | Some("") => Err(Refusal::without_key()),
+            Some(WRONG_KEY) => Err(Refusal::wrong_key(WRONG_KEY)),
+            Some(PUBLIC_KEY) => Ok(Self::Public),
+            Some(_) => Ok(Self::Premium),
+        }
+    }
+}
+
+/// A body with its status, written as VirusTotal writes it.
+pub(super) struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// A 200 that holds `value`.
+    pub(super) fn ok(value: &impl Serialize) -> Self {
+        Self::new(StatusCode::OK, value)
+    }
+
+    fn new(status: StatusCode, value: &impl Serialize) -> Self {
+        let mut body = Vec::new();
+        let formatter = PrettyFormatter::with_indent(b"    ");
+        match value.serialize(&mut Serializer::with_formatter(&mut body, formatter)) {
+            Ok(()) => Self { status, body },
+            Err(_) => Self {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                body: Vec::new(),
+            },
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let headers = [
+            (header::CACHE_CONTROL.as_str(), "no-cache"),
+            (
+                header::CONTENT_TYPE.as_str(),
+                "application/json; charset=utf-8",
+            ),
+            (header::SERVER.as_str(), "Google Frontend"),
+            ("x-cloud-trace-context", "5f1c0e7a9b3d4c2e8a6f70d1b2c3e4f5"),
+        ];
+        (self.status, headers, self.body).into_response()
+    }
+}
+
+/// An error in VirusTotal's words.
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    /// A parameter that can't be what it is.
+    pub(super) fn bad_request(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequestError", message)
+    }
+
+    /// A privilege that the key lacks.
+    pub(super) fn forbidden() -> Self {
+        let message = "You are not authorized to perform the requested operation";
+        Self::new(StatusCode::FORBIDDEN, "ForbiddenError", message)
+    }
+
+    /// An object that isn't there: `File "…" not found`.
+    pub(super) fn not_found(what: &str, id: &str) -> Self {
+        let message = format!("{what} \"{id}\" not found");
+        Self::new(StatusCode::NOT_FOUND, "NotFoundError", message)
+    }
+
+    /// A path that isn't there.
+    pub(super) fn unknown_path() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NotFoundError",
+            "Resource not found.",
+        )
+    }
+
+    /// A path that doesn't know the method.
+    pub(super) fn wrong_method() -> Self {
+        let message = "The method is not allowed for the requested URL.";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowedError",
+            message,
+        )
+    }
+
+    /// The `error` member, as it stands in an answer and in an item of a list.
+    pub(super) fn error(&self) -> serde_json::Value {
+        json!({ "code": self.code, "message": self.message })
+    }
+
+    fn without_key() -> Self {
+        let message = "X-Apikey header is missing";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "AuthenticationRequiredError",
+            message,
+        )
+    }
+
+    fn wrong_key(key: &str) -> Self {
+        let message = format!("Wrong API key: {key}");
+        Self::new(StatusCode::UNAUTHORIZED, "WrongCredentialsError", message)
+    }
+
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Answer::new(self.status, &json!({ "error": self.error() })).into_response()
+    }
+}

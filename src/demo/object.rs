@@ -1,0 +1,118 @@
+//! Objects, the collections they are in, and the ways to name them.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::answer::Refusal;
+
+/// What a link shows as it is in a path: enough for domains, IPv6 addresses and base64.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b':');
+
+/// A collection: its place in the path, its objects' type and their name in errors.
+pub(super) struct Collection {
+    path: &'static str,
+    /// The type of its objects.
+    pub(super) kind: &'static str,
+    noun: &'static str,
+}
+
+const COLLECTIONS: [Collection; 12] = [
+    Collection::new("files", "file", "File"),
+    Collection::new("urls", "url", "URL"),
+    Collection::new("domains", "domain", "Domain"),
+    Collection::new("ip_addresses", "ip_address", "IP address"),
+    Collection::new("comments", "comment", "Comment"),
+    Collection::new("votes", "vote", "Vote"),
+    Collection::new("file_behaviours", "file_behaviour", "File behaviour"),
+    Collection::new("resolutions", "resolution", "Resolution"),
+    Collection::new("whois", "whois", "Whois"),
+    Collection::new("ssl_certs", "ssl_cert", "SSL certificate"),
+    Collection::new("collections", "collection", "Collection"),
+    Collection::new("graphs", "graph", "Graph"),
+];
+
+impl Collection {
+    const fn new(path: &'static str, kind: &'static str, noun: &'static str) -> Self {
+        Self { path, kind, noun }
+    }
+
+    /// The collection at this place in the path.
+    pub(super) fn at(path: &str) -> Result<&'static Self, Refusal> {
+        COLLECTIONS
+            .iter()
+            .find(|it| it.path == path)
+            .ok_or_else(Refusal::unknown_path)
+    }
+
+    fn of(kind: &str) -> Option<&'static Self> {
+        COLLECTIONS.iter().find(|it| it.kind == kind)
+    }
+}
+
+/// The type and id of an object.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub(super) struct Reference {
+    /// Its type, `file` for one.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// Its id, as VirusTotal spells it.
+    pub(super) id: String,
+}
+
+impl Reference {
+    /// The object `id` of type `kind`.
+    pub(super) fn new(kind: &str, id: impl Into<String>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            id: id.into(),
+        }
+    }
+
+    /// The object's address at VirusTotal.
+    pub(super) fn link(&self) -> String {
+        let collection = Collection::of(&self.kind).map_or(&*self.kind, |it| it.path);
+        let id = utf8_percent_encode(&self.id, PATH);
+        format!("https://www.virustotal.com/api/v3/{collection}/{id}")
+    }
+
+    /// The error for an object that isn't there, as it was asked for.
+    pub(super) fn not_found(&self) -> Refusal {
+        let noun = Collection::of(&self.kind).map_or(&*self.kind, |it| it.noun);
+        Refusal::not_found(noun, &self.id)
+    }
+}
+
+/// An object as it stands in the embedded lists.
+#[derive(Deserialize)]
+pub(super) struct Object {
+    /// Its type and id.
+    #[serde(flatten)]
+    pub(super) of: Reference,
+    /// What VirusTotal knows of it.
+    pub(super) attributes: Value,
+}
+
+/// An object as another one's relationship names it.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Descriptor {
+    /// Its type and id.
+    #[serde(flatten)]
+    pub(super) of: Reference,
+    /// What is true of it in this relationship only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) context_attributes: Option<Value>,
+}
+
+impl From<Reference> for Descriptor {
+    fn from(of: Reference) -> Self {
+        Self {
+            of,
+            context_attributes: None,
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Markdown as the ported program wrote it, made inert (CONTRACT 4).
+//!
+//! Headings come from keys, bullets from lists of plain values, `**1.**` from lists of
+//! objects. Texts are written by attackers and read by models and browsers, so nothing
+//! in them may act: a plain text is bare, any other is a code span or a fenced block.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use serde_json::{Map, Value};
+
+/// Words of headings that are abbreviations; only whole words are replaced.
+const ABBREVIATIONS: [(&str, &str); 14] = [
+    ("Id", "ID"),
+    ("Url", "URL"),
+    ("Api", "API"),
+    ("Http", "HTTP"),
+    ("Https", "HTTPS"),
+    ("Ip", "IP"),
+    ("Dns", "DNS"),
+    ("Tcp", "TCP"),
+    ("Udp", "UDP"),
+    ("Sha256", "SHA256"),
+    ("Sha1", "SHA1"),
+    ("Md5", "MD5"),
+    ("Pe", "PE"),
+    ("Av", "AV"),
+];
+
+/// A document on one object: a title of ours, the object's id, what it holds.
+pub fn document(title: &str, id: &str, data: &Value) -> String {
+    let mut writer = Writer::default();
+    writer.title(1, title, id);
+    match data {
+        Value::Object(map) => writer.object(map, 1),
+        Value::Array(items) => writer.list(items, 1),
+        plain => writer.plain("", plain),
+    }
+    writer.finish()
+}
+
+/// A document on a list of objects, a section for each.
+///
+/// An item is `{"id", "type", "attributes"?, …}`: its attributes stand at level 3, and
+/// so does whatever else it carries, under a heading of its own.
+pub fn list(title: &str, id: &str, items: &[Value]) -> String {
+    let mut writer = Writer::default();
+    writer.title(1, title, id);
+    for item in items {
+        writer.item(item);
+    }
+    writer.finish()
+}
+
+#[derive(Default)]
+struct Writer {
+    out: String,
+    /// Spaces before every line, for what stands within a list.
+    indent: usize,
+    /// Whether the last line was text that a following line could be read as part of.
+    in_paragraph: bool,
+}
+
+impl Writer {
+    fn finish(mut self) -> String {
+        self.out.pop();
+        self.out
+    }
+
+    fn line(&mut self, parts: &[&str]) {
+        let start = self.out.len();
+        self.out.extend(std::iter::repeat_n(' ', self.indent));
+        for part in parts {
+            self.out.push_str(part);
+        }
+        if self.out.len() == start + self.indent {
+            self.out.truncate(start);
+        }
+        self.out.push('\n');
+        self.in_paragraph = parts.iter().any(|part| !part.is_empty());
+    }
+
+    fn blank(&mut self) {
+        self.line(&[]);
+    }
+
+    fn title(&mut self, level: usize, title: &str, id: &str) {
+        self.line(&[hashes(level), " ", title, ": ", &inline(&clean(id, false))]);
+        self.blank();
+    }
+
+    fn heading(&mut self, level: usize, key: &str) {
+        let words = heading_words(key);
+        self.line(&[hashes(level), " ", &inline(&clean(&words, false))]);
+        self.blank();
+    }
+
+    fn item(&mut self, item: &Value) {
+        let text = |key: &str| match item.get(key) {
+            Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+            Some(other) => Cow::Owned(other.to_string()),
+            None => Cow::Borrowed(""),
+        };
+        let object_type = inline(&clean(&text("type"), false)).into_owned();
+        self.title(2, &object_type, &text("id"));
+        let Some(item) = item.as_object() else {
+            return self.plain("", item);
+        };
+        for (key, value) in item {
+            match (key.as_str(), value) {
+                ("id" | "type", _) => {}
+                ("attributes", Value::Object(attributes)) => self.object(attributes, 3),
+                _ => self.member(key, value, 3),
+            }
+        }
+    }
+
+    fn object(&mut self, map: &Map<String, Value>, level: usize) {
+        for (key, value) in map {
+            self.member(key, value, level);
+        }
+    }
+
+    fn member(&mut self, key: &str, value: &Value, level: usize) {
+        self.heading(level, key);
+        match value {
+            Value::Object(map) if map.is_empty() => self.note("*No data available*"),
+            Value::Object(map) => self.object(map, level + 1),
+            Value::Array(items) if items.is_empty() => self.note("*No items*"),
+            Value::Array(items) => self.list(items, level + 1),
+            plain => {
+                self.plain("", plain);
+                self.blank();
+            }
+        }
+    }
+
+    fn note(&mut self, note: &str) {
+        self.line(&[note]);
+        self.blank();
+    }
+
+    fn list(&mut self, items: &[Value], level: usize) {
+        if items.is_empty() {
+            return self.line(&["*Empty list*"]);
+        }
+        let all_plain = items
+            .iter()
+            .all(|item| !item.is_object() && !item.is_array());
+        for (item, number) in items.iter().zip(1..) {
+            match item {
+                _ if all_plain => self.plain("- ", item),
+                Value::Object(map) => {
+                    self.line(&["**", &usize::to_string(&number), ".** "]);
+                    self.blank();
+                    self.object(map, level + 1);
+                }
+                Value::Array(nested) => {
+                    self.line(&["**", &number.to_string(), ".** Nested list:"]);
+                    self.blank();
+                    self.indent += 2;
+                    self.list(nested, level + 1);
+                    self.indent -= 2;
+                }
+                plain => self.plain(&format!("{number}. "), plain),
+            }
+        }
+        self.blank();
+    }
+
+    /// A plain value behind a list's marker, or behind none.
+    fn plain(&mut self, marker: &str, value: &Value) {
+        match value {
+            Value::String(text) => self.text(marker, text),
+            Value::Null => self.line(&[marker, "*None*"]),
+            Value::Bool(true) => self.line(&[marker, "**True**"]),
+            Value::Bool(false) => self.line(&[marker, "**False**"]),
+            number => self.line(&[marker, "`", &number.to_string(), "`"]),
+        }
+    }
+
+    fn text(&mut self, marker: &str, text: &str) {
+        let text = clean(text, true);
+        if text.trim().is_empty() {
+            self.line(&[marker, "*Empty string*"]);
+        } else if text.contains('\n') {
+            self.fenced(marker, &text);
+        } else {
+            self.line(&[marker, &inline(&text)]);
+        }
+    }
+
+    /// Every line is indented as far as the fence: one that is not would end the list
+    /// item and the block with it, and what follows would be live.
+    fn fenced(&mut self, marker: &str, text: &str) {
+        if self.in_paragraph && marker != "- " {
+            // A numbered marker does not interrupt a paragraph, unless it says 1.
+            self.blank();
+        }
+        let fence = "`".repeat(longest_run(text).max(2) + 1);
+        self.line(&[marker, &fence]);
+        self.indent += marker.len();
+        for line in text.split('\n') {
+            self.line(&[line]);
+        }
+        self.line(&[&fence]);
+        self.indent -= marker.len();
+    }
+}
+
+fn hashes(level: usize) -> &'static str {
+    &"######"[..level.min(6)]
+}
+
+/// The key as words: `last_https_certificate` is `Last HTTPS Certificate`.
+fn heading_words(key: &str) -> String {
+    let mut words = String::with_capacity(key.len());
+    let mut word = String::new();
+    for letter in titled(key) {
+        if letter.is_alphanumeric() {
+            word.push(letter);
+        } else {
+            words.push_str(abbreviated(&word));
+            words.push(letter);
+            word.clear();
+        }
+    }
+    words.push_str(abbreviated(&word));
+    words
+}
+
+/// Title case as Python has it: a letter is large unless a letter stands before it.
+fn titled(key: &str) -> impl Iterator<Item = char> {
+    let cased = |letter: char| letter.is_uppercase() || letter.is_lowercase();
+    let mut within = false;
+    key.chars().flat_map(move |letter| {
+        let letter = if letter == '_' { ' ' } else { letter };
+        let small = within;
+        within = cased(letter);
+        let (lower, upper) = (letter.to_lowercase(), letter.to_uppercase());
+        small
+            .then_some(lower)
+            .into_iter()
+            .flatten()
+            .chain((!small).then_some(upper).into_iter().flatten())
+    })
+}
+
+fn abbreviated(word: &str) -> &str {
+    ABBREVIATIONS
+        .iter()
+        .find(|(plain, _)| *plain == word)
+        .map_or(word, |(_, short)| short)
+}
+
+/// Makes visible what a reader would not see, and keeps line breaks only where asked.
+fn clean(text: &str, keep_breaks: bool) -> Cow<'_, str> {
+    let plain =
+        |letter: char| letter == '\t' || (keep_breaks && letter == '\n') || !is_hidden(letter);
+    if text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter == '\r' && keep_breaks && letters.peek() == Some(&'\n') {
+            continue;
+        }
+        if plain(letter) {
+            out.push(letter);
+        } else {
+            // Writing to a `String` does not fail.
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Control characters, and those that Unicode calls default-ignorable: zero-width, bidi,
+/// tags, variation selectors. Text can be hidden in all of them.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// One line of text: bare if nothing in it could act, else a code span.
+fn inline(text: &str) -> Cow<'_, str> {
+    if text.is_empty() || is_bare(text) {
+        return Cow::Borrowed(text);
+    }
+    let fence = "`".repeat(longest_run(text) + 1);
+    let tick = text.starts_with('`') || text.ends_with('`');
+    let spaces = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
+    let pad = if tick || spaces { " " } else { "" };
+    Cow::Owned(format!("{fence}{pad}{text}{pad}{fence}"))
+}
+
+fn is_bare(text: &str) -> bool {
+    let allowed = |letter: char| {
+        letter.is_alphanumeric()
+            || matches!(
+                letter,
+                ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
+            )
+    };
+    text.starts_with(char::is_alphanumeric)
+        && text.chars().all(allowed)
+        && !text.contains("://")
+        && !text
+            .as_bytes()
+            .windows(4)
+            .any(|part| part.eq_ignore_ascii_case(b"www."))
+        && !begins_list(text)
+}
+
+/// Digits, a `.` or `)`, and a space or the end: Markdown's numbered list.
+fn begins_list(text: &str) -> bool {
+    let rest = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    rest.len() < text.len()
+        && rest
+            .strip_prefix(['.', ')'])
+            .is_some_and(|after| after.is_empty() || after.starts_with(' '))
+}
+
+/// The longest run of backticks; a fence must be longer.
+fn longest_run(text: &str) -> usize {
+    text.split(|letter| letter != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+//! The HTTP side: the route table and the layer stack.
+//!
+//! A handler reads the request, calls one function and turns its value into a response.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    Router, middleware,
+    response::{IntoResponse, Response},
+};
+use tower_http::{
+    CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
+    sensitive_headers::SetSensitiveRequestHeadersLayer,
+};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::error::ApiError;
+use crate::{
+    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, template::Templates,
+};
+
+pub mod caller;
+pub mod error;
+pub mod extract;
+pub mod guard;
+pub mod negotiate;
+pub mod observe;
+pub mod openapi;
+pub mod relationships;
+pub mod reports;
+pub mod status;
+
+/// What the handlers work with.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where reports and lists come from.
+    pub lookup: Lookup,
+    /// What each key may still spend, for the headers that say so.
+    pub quota: Arc<Quota>,
+    /// How often one caller may knock.
+    pub door: Door,
+    /// Every template there is.
+    pub templates: Templates,
+    /// Who may spend the server's key.
+    pub access: Access,
+    /// The format where a request names none.
+    pub default_format: Format,
+}
+
+/// The state that handlers share.
+pub type Shared = Arc<Gateway>;
+
+/// Every route, with its documentation.
+fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(reports::get_file_report))
+        .routes(routes!(reports::analyze_url))
+        .routes(routes!(reports::get_url_report))
+        .routes(routes!(reports::get_domain_report))
+        .routes(routes!(reports::get_ip_report))
+        .merge(relationships::routes())
+        .routes(routes!(status::list_templates))
+        .routes(routes!(status::get_template))
+        .routes(routes!(status::get_root))
+        .routes(routes!(status::get_livez))
+        .routes(routes!(status::get_readyz))
+}
+
+/// The OpenAPI document of a gateway with these templates.
+pub fn document(templates: &Templates) -> OpenApi {
+    let mut document = routes().into_openapi();
+    openapi::complete(&mut document, templates);
+    document
+}
+
+/// The whole HTTP side of a gateway.
+pub fn router(gateway: Shared) -> Router {
+    let document = document(&gateway.templates);
+    let (router, _) = routes().split_for_parts();
+    router
+        .merge(openapi::ui(document))
+        .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        // From the inside out: what comes last sees a request first.
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&gateway),
+            guard::guard,
+        ))
+        // Level 1: the default level costs more than all the rest of a request.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        // Around all that could panic, within what writes the log line.
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(middleware::from_fn(observe::observe))
+        // First of all, so that no print of a request below shows a key.
+        .layer(SetSensitiveRequestHeadersLayer::new(
+            caller::KEY_HEADERS.clone(),
+        ))
+        .with_state(gateway)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn after_panic(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    let message = message
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    ApiError::internal(format!("panic: {message}")).into_response()
+}

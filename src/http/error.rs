@@ -1,0 +1,300 @@
+//! Every error a client can get, as `{"detail", "code"}` (CONTRACT 5).
+//!
+//! The one table from the domain's errors to statuses. Nothing here logs: what failed is
+//! left in the response's extensions, and `observe` writes it down once.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    indicator::InvalidIndicator,
+    key::InvalidKey,
+    lookup::LookupError,
+    quota::{Exhausted, whole_seconds},
+    template::UnknownTemplate,
+    vt::{Reason, Refusal, VtError},
+};
+
+/// How long to wait where VirusTotal is overloaded and does not say how long.
+const AFTER_TRANSIENT: Duration = Duration::from_secs(5);
+
+/// How long to wait after a 429 of VirusTotal's that does not say; as its own client does.
+const AFTER_TOO_MANY: Duration = Duration::from_mins(1);
+
+/// An error on its way to the client.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    detail: Cow<'static, str>,
+    /// For `Retry-After`; every 429 and 503 has one.
+    retry_after: Option<Duration>,
+    /// For the log, where it tells more than the detail.
+    cause: Option<String>,
+}
+
+/// What the log says of a failed request, left in the response's extensions.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The `code` that the client got.
+    pub code: Cow<'static, str>,
+    /// What happened, where that is more than the client is told.
+    pub cause: Option<String>,
+}
+
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody<'a> {
+    /// What went wrong, and what to change.
+    #[schema(
+        example = "Error retrieving file report: a file is given by its MD5, SHA-1 or SHA-256"
+    )]
+    detail: &'a str,
+    /// VirusTotal's error code, or the gateway's own in its style.
+    #[schema(example = "InvalidArgumentError")]
+    code: &'a str,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// 400: a parameter that can't be used.
+    pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequestError", detail)
+    }
+
+    /// 400: an identifier that is none.
+    pub fn invalid_argument(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentError", detail)
+    }
+
+    /// 401: no key, or one that may not be used here.
+    pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "AuthenticationRequiredError",
+            detail,
+        )
+    }
+
+    /// 404: no such thing here.
+    pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFoundError", detail)
+    }
+
+    /// 405: another method is meant.
+    pub fn method_not_allowed() -> Self {
+        let detail = "this path does not take this method; the header `Allow` names those it takes";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowedError",
+            detail,
+        )
+    }
+
+    /// 429 at the door.
+    pub fn too_many_requests(wait: Duration) -> Self {
+        let detail = "too many requests from this key or address; wait as `Retry-After` says";
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequestsError",
+            detail,
+        )
+        .after(wait)
+    }
+
+    /// 500: a fault of ours, of which the client learns nothing more.
+    pub fn internal(cause: String) -> Self {
+        let detail =
+            "the gateway failed; the request id in `X-Request-Id` finds the failure in its log";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", detail).because(cause)
+    }
+
+    fn after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    fn because(self, cause: String) -> Self {
+        Self {
+            cause: Some(cause),
+            ..self
+        }
+    }
+
+    /// Says first what was being done: `Error retrieving file report: …`.
+    #[must_use]
+    pub fn while_retrieving(self, what: &str) -> Self {
+        let detail = format!("Error retrieving {what}: {}", self.detail).into();
+        Self { detail, ..self }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            detail: &self.detail,
+            code: &self.code,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("ApiKey");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Some(wait) = self.retry_after {
+            insert_number(
+                &mut response,
+                header::RETRY_AFTER,
+                whole_seconds(wait).max(1),
+            );
+        }
+        response.extensions_mut().insert(Failure {
+            code: self.code,
+            cause: self.cause,
+        });
+        response
+    }
+}
+
+/// Sets a header to a number.
+pub fn insert_number(response: &mut Response, name: HeaderName, number: impl Into<HeaderValue>) {
+    response.headers_mut().insert(name, number.into());
+}
+
+impl From<InvalidIndicator> for ApiError {
+    fn from(error: InvalidIndicator) -> Self {
+        Self::invalid_argument(error.to_string())
+    }
+}
+
+impl From<InvalidKey> for ApiError {
+    fn from(error: InvalidKey) -> Self {
+        Self::unauthorized(error.to_string())
+    }
+}
+
+impl From<UnknownTemplate> for ApiError {
+    fn from(error: UnknownTemplate) -> Self {
+        Self::bad_request(format!("parameter `template_name`: {error}"))
+    }
+}
+
+impl From<LookupError> for ApiError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Exhausted(exhausted) => exhausted.into(),
+            LookupError::Upstream(VtError::Refused(refusal)) => refusal.into(),
+            LookupError::Upstream(VtError::Timeout) => {
+                let detail = "VirusTotal did not answer in time; try again later";
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
+            }
+            LookupError::Upstream(error @ (VtError::Unreachable | VtError::Broken)) => {
+                Self::bad_gateway(format!("{error}; try again later"), error.to_string())
+            }
+            LookupError::Upstream(error) => {
+                let cause = error.to_string();
+                Self::bad_gateway("VirusTotal's answer is not what it should be", cause)
+            }
+            LookupError::Malformed(error) => {
+                let cause = error.to_string();
+                Self::bad_gateway("VirusTotal's answer is not what it should be", cause)
+            }
+        }
+    }
+}
+
+impl From<Exhausted> for ApiError {
+    fn from(error: Exhausted) -> Self {
+        let detail = format!("{error}; wait as `Retry-After` says");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceededError", detail)
+            .after(error.retry_after)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (status, usual) = of_reason(refusal.reason);
+        let detail = refusal.message.map_or(Cow::Borrowed(usual), Cow::Owned);
+        let wait = refusal.retry_after;
+        let error = Self {
+            status,
+            code: refusal.code,
+            detail,
+            retry_after: None,
+            cause: Some("VirusTotal refused".to_owned()),
+        };
+        match refusal.reason {
+            Reason::TooManyRequests => error.after(wait.unwrap_or(AFTER_TOO_MANY)),
+            Reason::Transient => error.after(wait.unwrap_or(AFTER_TRANSIENT)),
+            _ => error,
+        }
+    }
+}
+
+impl ApiError {
+    fn bad_gateway(detail: impl Into<Cow<'static, str>>, cause: String) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "BadGatewayError", detail).because(cause)
+    }
+}
+
+/// The status for each of VirusTotal's reasons, and what to say where it says nothing.
+fn of_reason(reason: Reason) -> (StatusCode, &'static str) {
+    match reason {
+        Reason::BadRequest => (
+            StatusCode::BAD_REQUEST,
+            "VirusTotal can't make sense of this request",
+        ),
+        Reason::Unauthorized => (
+            StatusCode::UNAUTHORIZED,
+            "VirusTotal refused the API key; check the key sent in `X-API-Key` or set on the server",
+        ),
+        Reason::Forbidden => (
+            StatusCode::FORBIDDEN,
+            "this API key may not do this at VirusTotal; it may need a premium key",
+        ),
+        Reason::NotFound => (
+            StatusCode::NOT_FOUND,
+            "VirusTotal does not know this object",
+        ),
+        Reason::Conflict => (StatusCode::CONFLICT, "VirusTotal has this already"),
+        Reason::FailedDependency => (
+            StatusCode::FAILED_DEPENDENCY,
+            "something that this depends on failed at VirusTotal",
+        ),
+        Reason::PayloadTooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the request is too large for VirusTotal",
+        ),
+        Reason::TooManyRequests => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "VirusTotal's quota for this key is used up; wait as `Retry-After` says",
+        ),
+        Reason::Transient => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "VirusTotal can't answer at the moment; wait as `Retry-After` says",
+        ),
+        Reason::Deadline => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "VirusTotal ran out of time; try again later",
+        ),
+    }
+}

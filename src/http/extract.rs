@@ -1,0 +1,144 @@
+//! What a request says, read strictly: path, query, key, and where it comes from.
+
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::{HeaderMap, Uri, request::Parts},
+};
+use percent_encoding::percent_decode;
+
+use super::error::ApiError;
+
+/// The address at the other end of the connection, put there by the accept loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Everything that a handler reads from a request.
+///
+/// Taking it never fails: a handler's own errors say what was being done, so reading
+/// happens within it.
+#[derive(Debug)]
+pub struct Ask {
+    /// Where the request comes from.
+    pub peer: IpAddr,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Path and query as they came.
+    pub uri: Uri,
+    segments: Option<Vec<String>>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Ask {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let segments = RawPathParams::from_request_parts(parts, state).await.ok();
+        let segments =
+            segments.map(|segments| segments.iter().map(|(_, value)| value.to_owned()).collect());
+        Ok(Self {
+            peer: peer(parts.extensions.get()),
+            headers: parts.headers.clone(),
+            uri: parts.uri.clone(),
+            segments,
+        })
+    }
+}
+
+/// The address, or one that is nobody's where the request came over no connection.
+pub fn peer(peer: Option<&Peer>) -> IpAddr {
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| *address)
+}
+
+impl Ask {
+    /// The route's parameter at this place, percent-decoded.
+    pub fn segment(&self, at: usize) -> Result<&str, ApiError> {
+        let segments = self.segments.as_ref().ok_or_else(|| {
+            ApiError::bad_request("the path is not valid UTF-8 once percent-decoded")
+        })?;
+        Ok(segments.get(at).map_or("", String::as_str))
+    }
+
+    /// The query, cut into parameters.
+    pub fn query(&self) -> Query<'_> {
+        let pairs = self
+            .uri
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        });
+        Query {
+            pairs: pairs.collect(),
+        }
+    }
+}
+
+/// The parameters of a query; those nobody asks for are ignored.
+#[derive(Debug)]
+pub struct Query<'a> {
+    pairs: Vec<(Decoded<'a>, Decoded<'a>)>,
+}
+
+/// Percent-decoded text; `None` where it is not valid UTF-8.
+type Decoded<'a> = Option<Cow<'a, str>>;
+
+impl Query<'_> {
+    /// The value of a parameter; one that stands twice or can't be read is a 400.
+    pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let mut values = self
+            .pairs
+            .iter()
+            .filter(|(given, _)| given.as_deref() == Some(name));
+        let Some((_, value)) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(unusable(name, "it may be given only once"));
+        }
+        let value = value.as_deref();
+        value
+            .map(Some)
+            .ok_or_else(|| unusable(name, "its value is not valid UTF-8 once percent-decoded"))
+    }
+
+    /// The value of a parameter, read; `expected` says what it should have been.
+    pub fn read<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
+        let value = self.one(name)?;
+        value
+            .map(|value| read(value).ok_or_else(|| unusable(name, expected)))
+            .transpose()
+    }
+
+    /// The first parameter that has none of these names.
+    pub fn has_other_than(&self, names: &[&str]) -> bool {
+        self.pairs
+            .iter()
+            .any(|(given, _)| !given.as_deref().is_some_and(|given| names.contains(&given)))
+    }
+}
+
+fn unusable(name: &str, why: &str) -> ApiError {
+    ApiError::bad_request(format!("parameter `{name}`: {why}"))
+}
+
+fn decode(text: &str) -> Decoded<'_> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        let decoded = percent_decode(spaced.as_bytes()).decode_utf8().ok()?;
+        return Some(Cow::Owned(decoded.into_owned()));
+    }
+    percent_decode(text.as_bytes()).decode_utf8().ok()
+}

@@ -1,0 +1,140 @@
+//! The OpenAPI document, made from the handlers' own attributes, and Swagger UI.
+//!
+//! What is the same for many operations stands here once: their answers and errors in
+//! [`answers`], the parameter that names an indicator of each kind in [`mod@parameters`].
+
+use axum::Router;
+use utoipa::{
+    OpenApi,
+    openapi::{
+        ObjectBuilder, OpenApi as Document, RefOr,
+        path::{Operation, Parameter, PathItem},
+        schema::Type,
+        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+    },
+};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use self::answers::{ListBody, ReportBody};
+use super::{Shared, error::ErrorBody};
+use crate::{indicator::Kind, template::Templates};
+
+pub mod answers;
+pub mod parameters;
+
+/// The name of the security scheme.
+const SCHEME: &str = "ApiKey";
+
+/// Introduces the document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "VT4AI",
+        description = "A gateway in front of VirusTotal API v3 for language-model applications and SOC \
+            tools. It looks up files, URLs, domains and IP addresses, keeps what matters through \
+            templates, and answers as JSON, Markdown, XML or raw.\n\n\
+            Send your VirusTotal key in `X-API-Key` (*Authorize*). Without one the server's own key is \
+            used, where the server holds one and lets you.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(ReportBody, ListBody, ErrorBody<'static>)),
+    servers((url = "/", description = "This gateway")),
+    tags(
+        (name = "Files", description = "Reports on files, and what is related to them"),
+        (name = "URLs", description = "Reports on URLs"),
+        (name = "Domains", description = "Reports on domains"),
+        (name = "IP addresses", description = "Reports on IP addresses"),
+        (name = "Templates", description = "What answers leave out"),
+        (name = "Service", description = "The gateway itself"),
+    ),
+)]
+struct Base;
+
+/// The document without its paths: what it is about, and how a key is sent.
+pub fn base() -> Document {
+    let mut document = Base::openapi();
+    document.info.version = String::from(env!("CARGO_PKG_VERSION"));
+    let key = ApiKeyValue::with_description("X-API-Key", "Your VirusTotal API key");
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)));
+    let optional = vec![
+        SecurityRequirement::default(),
+        SecurityRequirement::new(SCHEME, [""; 0]),
+    ];
+    document.security = Some(optional);
+    document
+}
+
+/// Names the templates that this gateway has, where one can be named.
+pub fn complete(document: &mut Document, templates: &Templates) {
+    for (path, item) in &mut document.paths.paths {
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| path.starts_with(&format!("/api/v1/{}/", kind.collection())));
+        let list = path.contains("/relationships/");
+        let kinds = kind
+            .into_iter()
+            .flat_map(|kind| if list { Kind::ALL.to_vec() } else { vec![kind] });
+        let names: Vec<_> = kinds
+            .flat_map(|kind| templates.of(kind))
+            .map(|template| template.name.clone())
+            .collect();
+        let choice = parameters(item).find(|parameter| parameter.name == "template_name");
+        if let Some(parameter) = choice.filter(|_| !names.is_empty()) {
+            let names = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some(names));
+            parameter.schema = Some(names.into());
+        }
+    }
+}
+
+fn parameters(item: &mut PathItem) -> impl Iterator<Item = &mut Parameter> {
+    let parameters = item
+        .get
+        .as_mut()
+        .and_then(|operation| operation.parameters.as_mut());
+    parameters
+        .into_iter()
+        .flatten()
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        })
+}
+
+/// Makes an operation that is written for every collection one of this collection.
+pub fn adapt(operation: &mut Operation, kind: Kind, id: Option<Parameter>) {
+    operation.tags = Some(vec![tag(kind).to_owned()]);
+    if let Some(name) = &mut operation.operation_id {
+        *name = format!("{name}_of_{}", kind.collection());
+    }
+    if let Some(id) = id {
+        operation
+            .parameters
+            .get_or_insert_default()
+            .insert(0, id.into());
+    }
+}
+
+fn tag(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "Files",
+        Kind::Url => "URLs",
+        Kind::Domain => "Domains",
+        Kind::Ip => "IP addresses",
+    }
+}
+
+/// Swagger UI at `/docs`, out of the binary, and the document at `/openapi.json`.
+pub fn ui(document: Document) -> Router<Shared> {
+    let config = Config::default()
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .display_request_duration(true)
+        .validator_url("none");
+    SwaggerUi::new("/docs")
+        .config(config)
+        .url("/openapi.json", document)
+        .into()
+}

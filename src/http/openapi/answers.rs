@@ -1,0 +1,195 @@
+//! The answers and errors that operations share, and the bodies they have.
+
+use std::collections::BTreeMap;
+
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{
+        ArrayBuilder, Content, Header, HeaderBuilder, Object, ObjectBuilder, Ref, RefOr, Response,
+        ResponseBuilder, Schema,
+        schema::{AdditionalProperties, OneOfBuilder, Type},
+    },
+};
+
+use crate::format::{Format, json::Meta};
+
+/// A report.
+#[derive(ToSchema)]
+#[schema(title = "Report", example = json!({
+    "data": {"type_description": "Text", "reputation": 3461, "last_analysis_stats": {"malicious": 66}},
+    "format": "json",
+}))]
+#[expect(dead_code, reason = "describes a body that is written as a stream")]
+pub(super) struct ReportBody {
+    /// The filtered attributes in `json`, all attributes in `raw`, a document in `markdown` and `xml`.
+    #[schema(schema_with = object_or_document)]
+    data: (),
+    /// The format that was asked for.
+    #[schema(inline)]
+    format: Format,
+}
+
+/// A list of objects.
+#[derive(ToSchema)]
+#[schema(title = "List", example = json!({
+    "data": [{"id": "example.com", "type": "domain", "attributes": {"registrar": "Example Registrar"}}],
+    "format": "json",
+    "meta": {"cursor": "MTA=", "count": 25},
+}))]
+#[expect(dead_code, reason = "describes a body that is written as a stream")]
+pub(super) struct ListBody {
+    /// Objects as `{id, type, attributes?, context_attributes?, error?}` in `json`, VirusTotal's own
+    /// in `raw`, a document in `markdown` and `xml`. One object or `null` where the relationship
+    /// leads to one.
+    #[schema(schema_with = list_or_document)]
+    data: (),
+    /// The format that was asked for.
+    #[schema(inline)]
+    format: Format,
+    /// Where the next page begins; only lists have it.
+    meta: Option<Meta>,
+}
+
+fn object_or_document() -> RefOr<Schema> {
+    let one_of = OneOfBuilder::new()
+        .item(
+            ObjectBuilder::new()
+                .schema_type(Type::Object)
+                .additional_properties(Some(AdditionalProperties::FreeForm(true))),
+        )
+        .item(ObjectBuilder::new().schema_type(Type::String));
+    Schema::OneOf(one_of.build()).into()
+}
+
+fn list_or_document() -> RefOr<Schema> {
+    let object = || {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+    };
+    let one_of = OneOfBuilder::new()
+        .item(ArrayBuilder::new().items(object()))
+        .item(object())
+        .item(Object::with_type(Type::Null))
+        .item(Object::with_type(Type::String));
+    Schema::OneOf(one_of.build()).into()
+}
+
+/// The answers of a report.
+pub struct Report;
+
+/// The answers of a list.
+pub struct List;
+
+/// The errors of whatever reads from VirusTotal.
+pub struct ReadErrors;
+
+/// The errors of whatever anybody may ask.
+pub struct OpenErrors;
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+impl IntoResponses for Report {
+    fn responses() -> Responses {
+        let ok = answer("The report", Ref::from_schema_name("ReportBody"));
+        BTreeMap::from([("200".to_owned(), ok.build().into())])
+    }
+}
+
+impl IntoResponses for List {
+    fn responses() -> Responses {
+        let link = header(
+            "The next page, as `<…>; rel=\"next\"`; left out on the last",
+            Type::String,
+        );
+        let ok = answer("The page", Ref::from_schema_name("ListBody")).header("Link", link);
+        BTreeMap::from([("200".to_owned(), ok.build().into())])
+    }
+}
+
+impl IntoResponses for ReadErrors {
+    fn responses() -> Responses {
+        errors(&[
+            (
+                400,
+                "An identifier or a parameter can't be used; nothing was spent",
+            ),
+            (401, "No API key, or VirusTotal refused it"),
+            (403, "VirusTotal: the key may not do this"),
+            (404, "VirusTotal does not know the object"),
+            (
+                429,
+                "Too many requests: the gateway's own limit, or VirusTotal's",
+            ),
+            (500, "A fault in the gateway"),
+            (
+                502,
+                "VirusTotal can't be reached, or its answer is not what it should be",
+            ),
+            (503, "VirusTotal is overloaded"),
+            (504, "VirusTotal did not answer in time"),
+        ])
+    }
+}
+
+impl IntoResponses for OpenErrors {
+    fn responses() -> Responses {
+        errors(&[(429, "Too many requests"), (500, "A fault in the gateway")])
+    }
+}
+
+fn answer(description: &str, envelope: Ref) -> ResponseBuilder {
+    let text = || Content::new(Some(Object::with_type(Type::String)));
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/json", Content::new(Some(envelope)))
+        .content("text/markdown", text())
+        .content("application/xml", text())
+        .content("text/xml", text())
+        .header(
+            "X-RateLimit-Limit",
+            header(
+                "Lookups a minute for this key; left out where there is no limit",
+                Type::Integer,
+            ),
+        )
+        .header(
+            "X-RateLimit-Remaining",
+            header("Lookups left now", Type::Integer),
+        )
+        .header(
+            "X-RateLimit-Reset",
+            header("Unix second at which all of them are back", Type::Integer),
+        )
+        .header(
+            "X-Request-Id",
+            header("Names this request in the gateway's log", Type::String),
+        )
+}
+
+fn errors(rows: &[(u16, &str)]) -> Responses {
+    let error = |&(status, description): &(u16, &str)| {
+        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let mut response = ResponseBuilder::new()
+            .description(description)
+            .content("application/json", body);
+        if matches!(status, 429 | 503) {
+            response = response.header(
+                "Retry-After",
+                header("Whole seconds to wait", Type::Integer),
+            );
+        }
+        if status == 401 {
+            response = response.header("WWW-Authenticate", header("`ApiKey`", Type::String));
+        }
+        (status.to_string(), response.build().into())
+    };
+    rows.iter().map(error).collect()
+}
+
+fn header(description: &str, value: Type) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(Object::with_type(value)))
+        .description(Some(description))
+        .build()
+}

@@ -1,0 +1,159 @@
+//! What the gateway says of itself: the root, its templates, its health.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Shared, error::ApiError, extract::Ask, openapi::answers::OpenErrors};
+use crate::{indicator::Kind, template::Template};
+
+/// What `/` says.
+#[derive(Serialize, ToSchema)]
+struct Root {
+    #[schema(example = "VT4AI API Server")]
+    message: &'static str,
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    #[schema(example = "/docs")]
+    docs: &'static str,
+}
+
+/// A template in a list.
+#[derive(Serialize, ToSchema)]
+struct TemplateSummary {
+    #[schema(example = "vt4ai_file_basics")]
+    name: String,
+    description: String,
+    /// Whether it applies where a request names none.
+    default: bool,
+}
+
+/// The templates there are, by the type of object they are for.
+#[derive(Serialize, ToSchema)]
+struct TemplateList {
+    file: Vec<TemplateSummary>,
+    url: Vec<TemplateSummary>,
+    domain: Vec<TemplateSummary>,
+    ip: Vec<TemplateSummary>,
+}
+
+/// How a check turned out.
+#[derive(Serialize, ToSchema)]
+struct Check {
+    #[schema(example = "templates")]
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+/// Whether the gateway can serve.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    checks: Vec<Check>,
+}
+
+/// Name and version
+#[utoipa::path(get, path = "/", tag = "Service", security(()), responses(
+    (status = 200, description = "Who answers here, and where its documentation is", body = Root),
+    OpenErrors,
+))]
+pub async fn get_root() -> impl IntoResponse {
+    Json(Root {
+        message: "VT4AI API Server",
+        version: env!("CARGO_PKG_VERSION"),
+        docs: "/docs",
+    })
+}
+
+/// Is the process alive?
+#[utoipa::path(get, path = "/livez", tag = "Service", security(()), responses(
+    (status = 200, description = "It is", body = Health),
+    OpenErrors,
+))]
+pub async fn get_livez() -> impl IntoResponse {
+    Json(Health {
+        status: "ok",
+        checks: Vec::new(),
+    })
+}
+
+/// Can it serve?
+#[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
+    (status = 200, description = "It can, with what was checked", body = Health),
+    OpenErrors,
+))]
+pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
+    let count: usize = Kind::ALL
+        .iter()
+        .map(|kind| gateway.templates.of(*kind).count())
+        .sum();
+    let key = match gateway.access.key {
+        Some(_) => "the server holds a VirusTotal key",
+        None => "the server holds no VirusTotal key; callers send theirs",
+    };
+    let checks = vec![
+        Check {
+            name: "templates",
+            ok: true,
+            detail: format!("{count} loaded"),
+        },
+        Check {
+            name: "key",
+            ok: true,
+            detail: key.to_owned(),
+        },
+    ];
+    Json(Health {
+        status: "ok",
+        checks,
+    })
+}
+
+/// Templates by type of object
+///
+/// The names that `template_name` takes.
+#[utoipa::path(get, path = "/templates", tag = "Templates", security(()), responses(
+    (status = 200, description = "For `file`, `url`, `domain` and `ip`, the templates there are",
+     body = TemplateList),
+    OpenErrors,
+))]
+pub async fn list_templates(State(gateway): State<Shared>) -> impl IntoResponse {
+    let summary = |template: &Template| TemplateSummary {
+        name: template.name.clone(),
+        description: template.description.clone(),
+        default: template.default,
+    };
+    let of = |kind| gateway.templates.of(kind).map(summary).collect();
+    Json(TemplateList {
+        file: of(Kind::File),
+        url: of(Kind::Url),
+        domain: of(Kind::Domain),
+        ip: of(Kind::Ip),
+    })
+}
+
+/// One template
+#[utoipa::path(get, path = "/templates/{name}", tag = "Templates", security(()),
+    params(("name" = String, Path, description = "The template's name", example = "vt4ai_file_basics")),
+    responses(
+        (status = 200, description = "The template itself", body = Template),
+        (status = 404, description = "No template has this name", body = super::error::ErrorBody<'static>),
+        OpenErrors,
+    ),
+)]
+pub async fn get_template(State(gateway): State<Shared>, ask: Ask) -> Result<Response, ApiError> {
+    match gateway.templates.named(ask.segment(0)?) {
+        Some(template) => Ok(Json(template).into_response()),
+        None => Err(ApiError::not_found(
+            "no such template; `/templates` lists those there are",
+        )),
+    }
+}

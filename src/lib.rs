@@ -1,0 +1,33 @@
+//! A gateway in front of VirusTotal API v3 for language models and SOC tools.
+//!
+//! A request goes one way. [`http`] reads it and finds out whose key it spends; [`door`]
+//! says how often its sender may knock; [`lookup`] takes a unit from [`quota`], asks
+//! VirusTotal through [`vt`], and hands the bytes to [`answer`], which reads them through a
+//! [`template`] into a [`mod@format`]. Nothing calls up:
+//!
+//! | line | modules | may use |
+//! |---|---|---|
+//! | 0 | `main` | app, config, telemetry |
+//! | 1 | [`app`] | everything below |
+//! | 2 | [`http`] | lookup, answer, quota, door, template, format, indicator, key, config, vt's names |
+//! | 3 | [`lookup`] | answer, quota, vt, indicator, key |
+//! | 4 | [`answer`] | template, format, indicator |
+//! | 5 | [`vt`], [`quota`], [`door`], [`template`] | indicator, key, config; not one another |
+//! | 6 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey` |
+//!
+//! [`demo`] is a VirusTotal of its own and uses nothing of ours.
+
+pub mod answer;
+pub mod app;
+pub mod config;
+pub mod demo;
+pub mod door;
+pub mod format;
+pub mod http;
+pub mod indicator;
+pub mod key;
+pub mod lookup;
+pub mod quota;
+pub mod telemetry;
+pub mod template;
+pub mod vt;

@@ -1,0 +1,137 @@
+//! The pipeline for one thing read: quota, then VirusTotal, then the view asked for.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    answer::{self, Answer, MalformedAnswer, View},
+    indicator::Indicator,
+    key::ApiKey,
+    quota::{Exhausted, Now, Quota},
+    vt::{Call, VirusTotal, VtError},
+};
+
+/// How long to wait before the second and the third try, give or take a half.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
+
+/// Reads from VirusTotal, within what the key may spend.
+#[derive(Debug)]
+pub struct Lookup {
+    vt: VirusTotal,
+    quota: Arc<Quota>,
+}
+
+/// A page of what is related to an indicator.
+#[derive(Debug)]
+pub struct RelatedQuery {
+    /// Whose relationship.
+    pub indicator: Indicator,
+    /// Its name.
+    pub relationship: String,
+    /// How many objects at most; VirusTotal gives 1 to 40.
+    pub limit: u32,
+    /// Where the page begins, as the page before said.
+    pub cursor: Option<String>,
+    /// Whether only types and ids are wanted.
+    pub descriptors_only: bool,
+}
+
+/// Why a lookup gave no answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum LookupError {
+    /// The key's allowance has run out; VirusTotal was not asked.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// VirusTotal gave none.
+    #[error(transparent)]
+    Upstream(#[from] VtError),
+    /// VirusTotal gave something else.
+    #[error(transparent)]
+    Malformed(#[from] MalformedAnswer),
+}
+
+impl Lookup {
+    /// A pipeline to this upstream under this quota.
+    pub fn new(vt: VirusTotal, quota: Arc<Quota>) -> Self {
+        Self { vt, quota }
+    }
+
+    /// The report on an indicator; one unit of quota.
+    pub async fn report(
+        &self,
+        key: &ApiKey,
+        indicator: &Indicator,
+        view: &View<'_>,
+    ) -> Result<Answer, LookupError> {
+        let collection = indicator.kind().upstream_collection();
+        let bytes = self
+            .fetch(key, &Call::get(&[collection, indicator.id()]))
+            .await?;
+        Ok(answer::report(&bytes, indicator, view)?)
+    }
+
+    /// A page of what is related to an indicator; one unit of quota.
+    pub async fn related(
+        &self,
+        key: &ApiKey,
+        query: &RelatedQuery,
+        view: &View<'_>,
+    ) -> Result<Answer, LookupError> {
+        let RelatedQuery {
+            indicator,
+            relationship,
+            ..
+        } = query;
+        let collection = indicator.kind().upstream_collection();
+        let call = if query.descriptors_only {
+            Call::get(&[collection, indicator.id(), "relationships", relationship])
+        } else {
+            Call::get(&[collection, indicator.id(), relationship])
+        };
+        let call = call.with("limit", &query.limit.to_string());
+        let call = match &query.cursor {
+            Some(cursor) => call.with("cursor", cursor),
+            None => call,
+        };
+        let bytes = self.fetch(key, &call).await?;
+        Ok(answer::related(&bytes, indicator, relationship, view)?)
+    }
+
+    /// Asks VirusTotal, again where that may help, and spends a unit each time.
+    ///
+    /// A try that never reached VirusTotal gives its unit back. Further tries fall under
+    /// the first one's time limit, and end quietly where no unit is left for them.
+    async fn fetch(&self, key: &ApiKey, call: &Call) -> Result<Bytes, LookupError> {
+        let deadline = self.vt.deadline();
+        let mut pauses = PAUSES.into_iter();
+        let mut unit = self.quota.take(key.hash(), Now::read())?;
+        loop {
+            let error = match self.vt.get(key, call, deadline).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => error,
+            };
+            if error == VtError::Unreachable {
+                self.quota.give_back(key.hash(), &unit);
+            }
+            let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
+                return Err(error.into());
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(error.into());
+            }
+            sleep(pause).await;
+            unit = match self.quota.take(key.hash(), Now::read()) {
+                Ok(unit) => unit,
+                Err(_) => return Err(error.into()),
+            };
+        }
+    }
+}
+
+/// Half to one and a half of the pause, so that callers that failed together part.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64())
+}

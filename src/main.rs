@@ -1,0 +1,54 @@
+//! The `vt4ai` command.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use tokio::{runtime, select, signal::unix};
+use vt4ai::{
+    app::{self, App, StartError},
+    config::{Command, Config, EXIT_USAGE, report_mistakes},
+    telemetry,
+};
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Command::read() {
+        Ok(Command::Serve(config)) => serve(*config),
+        Ok(Command::Openapi) => {
+            writeln!(io::stdout(), "{}", app::openapi()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Command::Healthcheck(server)) => {
+            app::health::check(&server).context("the gateway is not healthy")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(rejected) => Ok(rejected.report().into()),
+    }
+}
+
+fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    telemetry::start(&config.log);
+    let workers = config.server.workers.get();
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let app = match App::build(config).await {
+            Err(StartError::Templates(mistakes)) => {
+                report_mistakes(mistakes.iter().map(ToString::to_string));
+                return Ok(EXIT_USAGE.into());
+            }
+            app => app?,
+        };
+        let (stop, mut term) = (app.stop(), unix::signal(unix::SignalKind::terminate())?);
+        let asked = async {
+            select! { _ = term.recv() => {}, _ = tokio::signal::ctrl_c() => {} }
+            stop.cancel();
+            std::future::pending().await
+        };
+        select! { () = app.serve() => Ok(ExitCode::SUCCESS), code = asked => Ok(code) }
+    })
+}

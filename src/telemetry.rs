@@ -1,0 +1,25 @@
+//! Logs: lines on standard error, as text or JSON.
+
+use std::io;
+
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
+use crate::config::Log;
+
+/// Starts logging; a second start in one process changes nothing.
+///
+/// A filter that can't be read counts as `INFO`; the settings refuse one before this.
+pub fn start(config: &Log) {
+    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("INFO"));
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    let lines = if config.json {
+        lines.json().boxed()
+    } else {
+        lines.boxed()
+    };
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
+}

@@ -1,0 +1,221 @@
+//! Templates: which attributes of an object an answer leaves out.
+//!
+//! Four are shipped inside the binary, one for each kind; a directory can add more.
+//! All are checked and compiled once, when the gateway starts.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use utoipa::ToSchema;
+
+use self::pattern::{Filter, MalformedPattern};
+use crate::indicator::Kind;
+
+pub mod filter;
+pub mod pattern;
+
+const SHIPPED: [(&str, &str); 4] = [
+    (
+        "vt4ai_file_basics.json",
+        include_str!("../templates/files/vt4ai_file_basics.json"),
+    ),
+    (
+        "vt4ai_url_basics.json",
+        include_str!("../templates/urls/vt4ai_url_basics.json"),
+    ),
+    (
+        "vt4ai_domain_basics.json",
+        include_str!("../templates/domains/vt4ai_domain_basics.json"),
+    ),
+    (
+        "vt4ai_ip_basics.json",
+        include_str!("../templates/ips/vt4ai_ip_basics.json"),
+    ),
+];
+
+/// A named list of attributes to leave out of objects of one kind.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// 1 to 64 letters, digits, `_`, `-` or `.`; no two templates share one.
+    pub name: String,
+    /// The kind of object it is for.
+    pub object: Kind,
+    /// For people who choose a template.
+    #[serde(default)]
+    pub description: String,
+    /// Whether it applies where none is named; one template of each kind does.
+    #[serde(default)]
+    pub default: bool,
+    /// Dotted paths into the attributes; `*` is any one key or array element.
+    pub exclude_fields: Vec<String>,
+    /// The paths, compiled.
+    #[serde(skip)]
+    pub filter: Filter,
+}
+
+/// Every template there is, with one default for each kind.
+#[derive(Debug)]
+pub struct Templates {
+    all: Vec<Template>,
+}
+
+/// A template that can't be used; it stops the start.
+#[derive(Debug, Error)]
+#[error("template file `{}`: {fault}", file.display())]
+pub struct TemplateError {
+    file: PathBuf,
+    fault: Fault,
+}
+
+#[derive(Debug, Error)]
+enum Fault {
+    #[error("can't be read: {0}")]
+    Unreadable(#[from] io::Error),
+    #[error("is not a template: {0}")]
+    Malformed(#[from] serde_json::Error),
+    #[error("a name is 1 to 64 letters, digits, `_`, `-` or `.`, not: `{0}`")]
+    Name(String),
+    #[error("{0}")]
+    Pattern(#[from] MalformedPattern),
+    #[error("there is another template of the name: `{0}`")]
+    SameName(String),
+    #[error("there is another default template for the object: `{0}`")]
+    SecondDefault(&'static str),
+}
+
+/// A name that no template has, or none for this kind; the message lists those there are.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("no such template; there is: {}", names.join(", "))]
+pub struct UnknownTemplate {
+    names: Vec<String>,
+}
+
+impl Templates {
+    /// Loads the shipped templates and those below `directory`.
+    ///
+    /// Reads `*.json` there and in the folders below; hidden entries are passed over, so
+    /// that a mounted Kubernetes `ConfigMap` is read once. Reports every mistake it finds.
+    pub fn load(directory: Option<&Path>) -> Result<Self, Vec<TemplateError>> {
+        let mut mistakes = Vec::new();
+        let mut all = Vec::new();
+        for (file, text) in SHIPPED {
+            match parse(text) {
+                Ok(template) => all.push(template),
+                Err(fault) => mistakes.push(TemplateError {
+                    file: file.into(),
+                    fault,
+                }),
+            }
+        }
+        let shipped = all.len();
+        for file in directory
+            .map(|path| json_files(path, &mut mistakes))
+            .unwrap_or_default()
+        {
+            let added = fs::read_to_string(&file)
+                .map_err(Fault::from)
+                .and_then(|text| parse(&text))
+                .and_then(|template| add(&mut all, shipped, template));
+            if let Err(fault) = added {
+                mistakes.push(TemplateError { file, fault });
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(Self { all })
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    /// The templates for one kind, the default among them.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Template> {
+        self.all
+            .iter()
+            .filter(move |template| template.object == kind)
+    }
+
+    /// The template of this name, whatever its kind.
+    pub fn named(&self, name: &str) -> Option<&Template> {
+        self.all.iter().find(|template| template.name == name)
+    }
+
+    /// The filter of the kind's default template.
+    pub fn default_filter(&self, kind: Kind) -> Option<&Filter> {
+        self.of(kind)
+            .find(|template| template.default)
+            .map(|template| &template.filter)
+    }
+
+    /// The named template, which must be for one of `kinds`.
+    pub fn choose(&self, kinds: &[Kind], name: &str) -> Result<&Template, UnknownTemplate> {
+        let fits = |template: &&Template| kinds.contains(&template.object);
+        self.named(name)
+            .filter(fits)
+            .ok_or_else(|| UnknownTemplate {
+                names: self
+                    .all
+                    .iter()
+                    .filter(fits)
+                    .map(|template| template.name.clone())
+                    .collect(),
+            })
+    }
+}
+
+/// Takes one from the directory in; as a default it replaces the shipped one.
+fn add(all: &mut Vec<Template>, shipped: usize, template: Template) -> Result<(), Fault> {
+    if all.iter().any(|other| other.name == template.name) {
+        return Err(Fault::SameName(template.name));
+    }
+    let rival =
+        |other: &Template| template.default && other.default && other.object == template.object;
+    if all.iter().skip(shipped).any(rival) {
+        return Err(Fault::SecondDefault(template.object.name()));
+    }
+    for other in all.iter_mut().take(shipped) {
+        other.default &= !rival(other);
+    }
+    all.push(template);
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Template, Fault> {
+    let mut template: Template = serde_json::from_str(text)?;
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    if !(1..=64).contains(&template.name.len()) || !template.name.bytes().all(letter) {
+        return Err(Fault::Name(template.name));
+    }
+    template.filter = Filter::compile(template.exclude_fields.iter().map(String::as_str))?;
+    Ok(template)
+}
+
+/// The `*.json` files below `directory`, sorted, so that a mistake is always the same one.
+fn json_files(directory: &Path, mistakes: &mut Vec<TemplateError>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = entries.unwrap_or_else(|error| {
+        mistakes.push(TemplateError {
+            file: directory.to_owned(),
+            fault: error.into(),
+        });
+        Vec::new()
+    });
+    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for path in entries.iter().map(fs::DirEntry::path) {
+        if path.is_dir() {
+            files.append(&mut json_files(&path, mistakes));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            files.push(path);
+        }
+    }
+    files
+}

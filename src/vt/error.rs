@@ -1,0 +1,315 @@
+//! What can go wrong at VirusTotal, read from its answers as they really are.
+
+use std::{borrow::Cow, time::Duration};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// How many characters of VirusTotal's message are passed on.
+const MAX_MESSAGE: usize = 300;
+
+/// Why a call gave no answer. None of these holds a URL or a key.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum VtError {
+    /// No connection was made, so nothing was spent.
+    #[error("VirusTotal can't be reached")]
+    Unreachable,
+    /// The connection broke, or what came over it was no HTTP.
+    #[error("the connection to VirusTotal broke")]
+    Broken,
+    /// The time for the call was up.
+    #[error("VirusTotal did not answer in time")]
+    Timeout,
+    /// The body is larger than `VT4AI_UPSTREAM_MAX_BODY`.
+    #[error("VirusTotal's answer is too large")]
+    TooLarge,
+    /// A redirect, or a status that its API does not have.
+    #[error("VirusTotal answered with an unexpected status: `{0}`")]
+    Unexpected(u16),
+    /// VirusTotal said no.
+    #[error("VirusTotal refused: `{}`", .0.code)]
+    Refused(Refusal),
+}
+
+/// VirusTotal's own error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the code means.
+    pub reason: Reason,
+    /// The code as VirusTotal wrote it, else the usual one for its status.
+    pub code: Cow<'static, str>,
+    /// Its message, where one can be passed on.
+    pub message: Option<String>,
+    /// How long VirusTotal asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// The meanings that VirusTotal's error codes have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The request makes no sense to VirusTotal.
+    BadRequest,
+    /// The key is missing, wrong or not active.
+    Unauthorized,
+    /// The key may not do this.
+    Forbidden,
+    /// No such object.
+    NotFound,
+    /// It is there already.
+    Conflict,
+    /// What this depends on failed.
+    FailedDependency,
+    /// The request is too large.
+    PayloadTooLarge,
+    /// An allowance has run out, or requests come too fast.
+    TooManyRequests,
+    /// A later try may work.
+    Transient,
+    /// VirusTotal ran out of time itself.
+    Deadline,
+}
+
+/// Every code of VirusTotal's documentation, without its `Error`.
+const CODES: [(&str, Reason); 17] = [
+    ("BadRequest", Reason::BadRequest),
+    ("InvalidArgument", Reason::BadRequest),
+    ("NotAvailableYet", Reason::BadRequest),
+    ("UnselectiveContentQuery", Reason::BadRequest),
+    ("UnsupportedContentQuery", Reason::BadRequest),
+    ("AuthenticationRequired", Reason::Unauthorized),
+    ("UserNotActive", Reason::Unauthorized),
+    ("WrongCredentials", Reason::Unauthorized),
+    ("Forbidden", Reason::Forbidden),
+    ("NotFound", Reason::NotFound),
+    ("AlreadyExists", Reason::Conflict),
+    ("FailedDependency", Reason::FailedDependency),
+    ("QuotaExceeded", Reason::TooManyRequests),
+    ("TooManyRequests", Reason::TooManyRequests),
+    ("Transient", Reason::Transient),
+    ("DeadlineExceeded", Reason::Deadline),
+    ("PayloadTooLarge", Reason::PayloadTooLarge),
+];
+
+impl VtError {
+    /// Reads an error out of an answer; its body can be JSON, HTML or nothing at all.
+    pub(super) fn of_response(
+        status: u16,
+        body: &[u8],
+        retry_after: Option<Duration>,
+        key: &str,
+    ) -> Self {
+        let said = serde_json::from_slice::<Body<'_>>(body)
+            .map(|body| body.error)
+            .unwrap_or_default();
+        let code = said
+            .code
+            .filter(|code| is_code(code) && !code.contains(key));
+        let known = code.as_deref().and_then(reason_of_code);
+        let Some(reason) = known.or_else(|| reason_of_status(status)) else {
+            return Self::Unexpected(status);
+        };
+        let code = code.map_or(Cow::Borrowed(usual_code(reason)), |code| {
+            code.into_owned().into()
+        });
+        let message = said
+            .message
+            .filter(|message| speaks(reason) && is_fit(message, key));
+        let message = message.map(Cow::into_owned);
+        Self::Refused(Refusal {
+            reason,
+            code,
+            message,
+            retry_after,
+        })
+    }
+
+    /// The library's error prints its URL, so only its kind is kept.
+    pub(super) fn of_transport(error: &reqwest::Error) -> Self {
+        if error.is_connect() {
+            Self::Unreachable
+        } else if error.is_timeout() {
+            Self::Timeout
+        } else {
+            Self::Broken
+        }
+    }
+
+    /// Whether another try may work and is allowed.
+    pub fn is_passing(&self) -> bool {
+        let transient = |refusal: &Refusal| refusal.reason == Reason::Transient;
+        matches!(self, Self::Unreachable)
+            || matches!(self, Self::Refused(refusal) if transient(refusal))
+    }
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    error: Said<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    message: Option<Cow<'a, str>>,
+}
+
+/// Case does not matter, nor does the `Error` at the end.
+fn reason_of_code(code: &str) -> Option<Reason> {
+    let stem = code
+        .len()
+        .checked_sub(5)
+        .and_then(|at| code.split_at_checked(at));
+    let code = stem
+        .filter(|(_, end)| end.eq_ignore_ascii_case("error"))
+        .map_or(code, |(stem, _)| stem);
+    CODES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(code))
+        .map(|(_, reason)| *reason)
+}
+
+fn reason_of_status(status: u16) -> Option<Reason> {
+    Some(match status {
+        400 => Reason::BadRequest,
+        401 => Reason::Unauthorized,
+        403 => Reason::Forbidden,
+        404 => Reason::NotFound,
+        409 => Reason::Conflict,
+        413 => Reason::PayloadTooLarge,
+        424 => Reason::FailedDependency,
+        429 => Reason::TooManyRequests,
+        503 => Reason::Transient,
+        504 => Reason::Deadline,
+        _ => return None,
+    })
+}
+
+fn usual_code(reason: Reason) -> &'static str {
+    match reason {
+        Reason::BadRequest => "BadRequestError",
+        Reason::Unauthorized => "WrongCredentialsError",
+        Reason::Forbidden => "ForbiddenError",
+        Reason::NotFound => "NotFoundError",
+        Reason::Conflict => "AlreadyExistsError",
+        Reason::FailedDependency => "FailedDependencyError",
+        Reason::PayloadTooLarge => "PayloadTooLargeError",
+        Reason::TooManyRequests => "TooManyRequestsError",
+        Reason::Transient => "TransientError",
+        Reason::Deadline => "DeadlineExceededError",
+    }
+}
+
+/// A 401 can echo the key, a fault of the server its insides: those say nothing.
+fn speaks(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::Unauthorized | Reason::Transient | Reason::Deadline
+    )
+}
+
+fn is_code(code: &str) -> bool {
+    (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// One short line without markup, in which the key does not occur.
+fn is_fit(message: &str, key: &str) -> bool {
+    !message.trim().is_empty()
+        && message.chars().count() <= MAX_MESSAGE
+        && !message.contains(|letter: char| letter.is_control() || letter == '<')
+        && !message.contains(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> Refusal {
+        match VtError::of_response(status, body.as_bytes(), None, "the-key") {
+            VtError::Refused(refusal) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case(
+        404,
+        r#"{"error":{"code":"NotFoundError"}}"#,
+        Reason::NotFound,
+        "NotFoundError"
+    )]
+    #[case(404, r#"{"error":{"code":"notfound"}}"#, Reason::NotFound, "notfound")]
+    #[case(
+        400,
+        r#"{"error":{"code":"NotFoundError"}}"#,
+        Reason::NotFound,
+        "NotFoundError"
+    )]
+    #[case(
+        400,
+        r#"{"error":{"code":"BrandNewError"}}"#,
+        Reason::BadRequest,
+        "BrandNewError"
+    )]
+    #[case(
+        429,
+        "<html>slow down</html>",
+        Reason::TooManyRequests,
+        "TooManyRequestsError"
+    )]
+    #[case(403, "", Reason::Forbidden, "ForbiddenError")]
+    #[case(404, r#"{"error":{"code":"<b>"}}"#, Reason::NotFound, "NotFoundError")]
+    #[case(
+        404,
+        r#"{"error":{"code":"the-key"}}"#,
+        Reason::NotFound,
+        "NotFoundError"
+    )]
+    #[case(404, r#"{"error":"text"}"#, Reason::NotFound, "NotFoundError")]
+    #[case(
+        503,
+        r#"{"error":{"code":"TransientError","message":null}}"#,
+        Reason::Transient,
+        "TransientError"
+    )]
+    fn codes_are_read_as_they_come(
+        #[case] status: u16,
+        #[case] body: &str,
+        #[case] reason: Reason,
+        #[case] code: &str,
+    ) {
+        let refusal = refusal(status, body);
+        assert_eq!((refusal.reason, &*refusal.code), (reason, code));
+    }
+
+    #[rstest]
+    #[case(r#"File \"x\" not found"#, true)]
+    #[case("the key the-key is wrong", false)]
+    #[case("Traceback:\\n  line 1", false)]
+    #[case("<html>", false)]
+    #[case(" ", false)]
+    fn messages_pass_only_when_harmless(#[case] message: &str, #[case] passed: bool) {
+        let body = format!(r#"{{"error":{{"code":"NotFoundError","message":"{message}"}}}}"#);
+        assert_eq!(refusal(404, &body).message.is_some(), passed);
+    }
+
+    #[test]
+    fn a_401_never_speaks() {
+        let body = r#"{"error":{"code":"WrongCredentialsError","message":"Wrong API key"}}"#;
+        assert_eq!(refusal(401, body).message, None);
+    }
+
+    #[rstest]
+    #[case(302)]
+    #[case(500)]
+    #[case(502)]
+    #[case(418)]
+    fn other_statuses_are_unexpected(#[case] status: u16) {
+        let error = VtError::of_response(status, b"<html>", None, "k");
+        assert_eq!(error, VtError::Unexpected(status));
+    }
+}
