@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""What the gateway holds in memory: idle, and after 100,000 lookups of 10,000 files.
+
+    cargo build --release
+    python3 benches/memory.py
+
+Needs Linux, nginx, wrk and taskset. Everything listens on 127.0.0.1 and is stopped at the end. An nginx plays
+VirusTotal and answers every hash with a gzipped report of 52 KB that carries that hash: half a gigabyte in all, so the
+cache can't hold it. The hashes come round in order, the worst one for a cache.
+
+Exit status: 0; 1 if the gateway holds more than 20 MB idle or 60 MB afterwards, or failed requests; 2 if it can't be
+measured. A MB is 1,000,000 bytes.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import compare  # noqa: E402  (a neighbour: Python finds it beside this file)
+
+MOST_IDLE_MB = 20
+MOST_LOADED_MB = 60
+REQUESTS = 100_000
+HASHES = 10_000
+# Stands in the report where the hash asked for belongs; as long as one.
+PLACE = "5f" * 32
+
+
+def memory(pid, field="VmRSS"):
+    """Resident memory of a process in MB; with `VmHWM`, the most it ever was."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise compare.CannotMeasure(f"no {field} of process {pid}")
+
+
+def virustotal(port, directory):
+    """The server block of a VirusTotal whose report carries the hash asked for."""
+    return f"""
+        server {{
+            listen 127.0.0.1:{port}; root {directory}; charset utf-8; charset_types application/json;
+            types {{ application/json json; }} gzip on; gzip_comp_level 1; gzip_types application/json;
+            location ~ ^/api/v3/files/(?<asked>[0-9a-f]+)$ {{
+                sub_filter {PLACE} $asked; sub_filter_once off; sub_filter_types application/json;
+                try_files /report.json =404;
+            }}
+            location = /upstream-status {{ stub_status; }}
+        }}"""
+
+
+def check(port):
+    """One request, before the many: does the answer carry the hash that was asked for?"""
+    sha256 = "a0" * 32
+    status, _, body = compare.get(port, f"/api/v1/files/{sha256}", {"X-API-Key": compare.KEY})
+    if status != 200 or json.loads(body)["data"]["sha256"] != sha256:
+        raise compare.CannotMeasure(f"the gateway answers {status}: {body[:300]!r}")
+
+
+def send_all(directory, core, port):
+    """Sends the requests, in portions of some seconds; how many there were and how many failed."""
+    sent = failed = 0
+    deadline = time.monotonic() + 600
+    while sent < REQUESTS:
+        if time.monotonic() > deadline:
+            raise compare.CannotMeasure(f"only {sent} requests in ten minutes")
+        more, failures = compare.load(directory, core, port, "/api/v1/files/", {"X-API-Key": compare.KEY}, 5,
+                                      first=sent, distinct=HASHES, prefix="0" * 8)
+        sent, failed = sent + more, failed + failures
+    return sent, failed
+
+
+def main():
+    """Measures and judges; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--binary", type=pathlib.Path, default=compare.ROOT / "target/release/vt4ai",
+                        help="the gateway")
+    options = parser.parse_args()
+    # All cores for the gateway: as many worker threads as its users have.
+    cores = sorted(os.sched_getaffinity(0))
+    with compare.workplace() as (directory, stack):
+        (directory / "report.json").write_bytes(compare.file_report(PLACE))
+        upstream, port = compare.free_port(), compare.free_port()
+        compare.start_nginx(stack, directory, "upstream", cores[-1:], virustotal(upstream, directory), upstream)
+        pid = compare.start(stack, [options.binary.resolve()], cores, directory, port, "/livez",
+                            compare.gateway_env(port, upstream))
+        time.sleep(1)
+        idle = memory(pid)
+        check(port)
+        sent, failed = send_all(directory, cores[-1], port)
+        time.sleep(1)
+        loaded, peak = memory(pid), memory(pid, "VmHWM")
+        asked = compare.upstream_requests(upstream)
+    print("| gateway | resident MB | at most |")
+    print("|---|---:|---:|")
+    print(f"| idle | {idle:.1f} | {MOST_IDLE_MB} |")
+    print(f"| after {sent} requests for {HASHES} files | {loaded:.1f} | {MOST_LOADED_MB} |")
+    print(f"\nPeak {peak:.1f} MB; {asked} requests reached the upstream; {failed} failed.")
+    good = idle <= MOST_IDLE_MB and loaded <= MOST_LOADED_MB and failed == 0
+    print("PASS" if good else "FAIL")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (compare.CannotMeasure, OSError, subprocess.SubprocessError) as error:
+        print(f"can't measure: {error}", file=sys.stderr)
+        sys.exit(2)
