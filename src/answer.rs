@@ -3,7 +3,7 @@
 //! The bytes are the answer; a view of them costs no lookup (DESIGN, principle 2). What
 //! is read here comes from outside and is believed only as far as it parses.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::Utf8Error};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, value::RawValue};
@@ -45,18 +45,32 @@ pub struct Answer {
 ///
 /// Only the place is kept: what stands there could be anything, a key included.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("VirusTotal's answer can't be read, at line {line}, column {column}")]
-pub struct MalformedAnswer {
-    line: usize,
-    column: usize,
+pub enum MalformedAnswer {
+    /// It is not the JSON that belongs there.
+    #[error("VirusTotal's answer can't be read, at line {line}, column {column}")]
+    Json {
+        /// From 1; 0 where the fault has no place.
+        line: usize,
+        /// In bytes.
+        column: usize,
+    },
+    /// It is not even text.
+    #[error("VirusTotal's answer is not UTF-8")]
+    NotUtf8,
 }
 
 impl From<serde_json::Error> for MalformedAnswer {
     fn from(error: serde_json::Error) -> Self {
-        Self {
+        Self::Json {
             line: error.line(),
             column: error.column(),
         }
+    }
+}
+
+impl From<Utf8Error> for MalformedAnswer {
+    fn from(_: Utf8Error) -> Self {
+        Self::NotUtf8
     }
 }
 
@@ -89,14 +103,15 @@ pub fn report(
     indicator: &Indicator,
     view: &View<'_>,
 ) -> Result<Answer, MalformedAnswer> {
+    let json = str::from_utf8(bytes)?;
     let kind = indicator.kind();
     let filter = view.filter(kind.object_type());
-    let attributes = Filtered::at(&["data", "attributes"], bytes, filter);
+    let attributes = Filtered::at(&["data", "attributes"], json, filter);
     let body = match view.format {
         Format::Json | Format::Raw => json::envelope(attributes, view.format, None, bytes.len())?,
         Format::Markdown => {
             let title = format!("{} Report", kind.title());
-            let id = object_id(bytes)?.unwrap_or(Cow::Borrowed(indicator.id()));
+            let id = object_id(json)?.unwrap_or(Cow::Borrowed(indicator.id()));
             let tree = serde_json::to_value(attributes)?;
             view.text(markdown::document(&title, &id, &tree), None)?
         }
@@ -118,7 +133,7 @@ pub fn related(
     relationship: &str,
     view: &View<'_>,
 ) -> Result<Answer, MalformedAnswer> {
-    let page: Page<'_> = serde_json::from_slice(bytes)?;
+    let page: Page<'_> = serde_json::from_str(str::from_utf8(bytes)?)?;
     let related = Related::read(page.data)?;
     let is_list = matches!(related, Related::Many(_));
     let meta = is_list.then(|| Meta::from(page.meta.unwrap_or_default()));
@@ -158,7 +173,7 @@ pub fn related(
 }
 
 /// The `id` of the object that an answer holds; all else is passed over.
-fn object_id(bytes: &[u8]) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
+fn object_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
     #[derive(Deserialize)]
     struct Head<'a> {
         #[serde(borrow)]
@@ -169,7 +184,7 @@ fn object_id(bytes: &[u8]) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
         #[serde(borrow)]
         id: Option<&'a RawValue>,
     }
-    let head: Head<'_> = serde_json::from_slice(bytes)?;
+    let head: Head<'_> = serde_json::from_str(json)?;
     // Seen once as a number; its text serves as well.
     Ok(head.data.id.map(|id| {
         serde_json::from_str(id.get()).map_or(Cow::Borrowed(id.get()), Cow::<'_, str>::Owned)
@@ -281,7 +296,7 @@ impl Serialize for ShownItem<'_> {
             map.serialize_entry("type", object_type)?;
         }
         if let Some(attributes) = attributes {
-            let attributes = Filtered::at(&[], attributes.get().as_bytes(), filter);
+            let attributes = Filtered::at(&[], attributes.get(), filter);
             map.serialize_entry("attributes", &attributes)?;
         }
         if let Some(context) = context_attributes {
@@ -296,5 +311,5 @@ impl Serialize for ShownItem<'_> {
 
 /// A value as VirusTotal gave it, less its indentation.
 fn whole(raw: &RawValue) -> Filtered<'_> {
-    Filtered::at(&[], raw.get().as_bytes(), None)
+    Filtered::at(&[], raw.get(), None)
 }

@@ -31,3 +31,6 @@ pub mod quota;
 pub mod telemetry;
 pub mod template;
 pub mod vt;
+
+#[cfg(test)]
+mod testing;

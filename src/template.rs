@@ -219,3 +219,6 @@ fn json_files(directory: &Path, mistakes: &mut Vec<TemplateError>) -> Vec<PathBu
     }
     files
 }
+
+#[cfg(test)]
+mod tests;

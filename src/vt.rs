@@ -31,6 +31,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// A report's usual size: room for it is made at once, rather than by doubling.
+const USUAL_BODY: usize = 64 * 1024;
+
 /// How many bytes of an error's body are read; VirusTotal's own are a few hundred.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
@@ -177,7 +180,7 @@ impl VirusTotal {
 
 /// Reads a body up to `limit` bytes, counted after decompression.
 async fn read(mut response: Response, limit: usize) -> Result<Bytes, VtError> {
-    let mut body = BytesMut::new();
+    let mut body = BytesMut::with_capacity(USUAL_BODY.min(limit));
     while let Some(chunk) = response
         .chunk()
         .await

@@ -335,3 +335,6 @@ fn longest_run(text: &str) -> usize {
         .max()
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,3 +118,6 @@ fn allowed(text: &str) -> Cow<'_, str> {
 fn is_forbidden(letter: char) -> bool {
     matches!(letter, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use super::pattern::{Filter, Node, Verdict};
 /// JSON text on its way through a [`Filter`]; reading happens while it is serialized.
 #[derive(Clone, Copy, Debug)]
 pub struct Filtered<'a> {
-    json: &'a [u8],
+    json: &'a str,
     path: &'a [&'a str],
     node: Option<&'a Node>,
 }
@@ -27,7 +27,7 @@ impl<'a> Filtered<'a> {
     ///
     /// Other keys on the way are skipped. Serializing it fails where the text is no JSON,
     /// is nested too deep, or has nothing there.
-    pub fn at(path: &'a [&'a str], json: &'a [u8], filter: Option<&'a Filter>) -> Self {
+    pub fn at(path: &'a [&'a str], json: &'a str, filter: Option<&'a Filter>) -> Self {
         Self {
             json,
             path,
@@ -38,7 +38,7 @@ impl<'a> Filtered<'a> {
 
 impl Serialize for Filtered<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut reader = serde_json::Deserializer::from_slice(self.json);
+        let mut reader = serde_json::Deserializer::from_str(self.json);
         let seed = Walk {
             path: self.path,
             node: self.node,
@@ -245,3 +245,6 @@ impl<'de, D: Deserializer<'de>> Serialize for Handover<'_, D> {
             .map_err(ser::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

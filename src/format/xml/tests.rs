@@ -1,0 +1,94 @@
+//! XML of anything is well-formed, and its keys and texts can be got back.
+
+use proptest::prelude::*;
+use roxmltree::{Document, Node};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::testing;
+
+/// What a reader of the XML finds must be what was written.
+fn assert_read_back(node: Node<'_, '_>, value: &Value) {
+    let children: Vec<_> = node.children().filter(Node::is_element).collect();
+    match value {
+        Value::Object(map) => {
+            assert_eq!(children.len(), map.len());
+            for (child, (key, value)) in children.into_iter().zip(map) {
+                let name = child
+                    .attribute("key")
+                    .unwrap_or_else(|| child.tag_name().name());
+                assert_eq!(name, key.replace(is_forbidden, "\u{fffd}"));
+                assert_read_back(child, value);
+            }
+        }
+        Value::Array(items) => {
+            assert_eq!(children.len(), items.len());
+            for (index, (child, item)) in children.into_iter().zip(items).enumerate() {
+                assert_eq!(child.attribute("index"), Some(index.to_string().as_str()));
+                assert_read_back(child, item);
+            }
+        }
+        plain => {
+            let text = match plain {
+                Value::Null => String::new(),
+                Value::String(text) => text.replace(is_forbidden, "\u{fffd}"),
+                other => other.to_string(),
+            };
+            assert_eq!(node.text().unwrap_or_default(), text);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_json_is_read_back(data in testing::json()) {
+        let xml = document("file_report", &data);
+        let read = Document::parse(&xml).unwrap();
+        prop_assert_eq!(read.root_element().tag_name().name(), "file_report");
+        assert_read_back(read.root_element(), &data);
+    }
+}
+
+#[test]
+fn documents_are_laid_out_as_ported() {
+    let data = json!({
+        "plain": "a < b & \"c\"", "none": null, "yes": true, "count": 1.5, "empty": {}, "nothing": [],
+        "list": ["x", {"a": 1}, {}, [], [2]], "Dr.Web": 1, "1st": 2, "two words": 3, "": 4, "é\"\n": "\u{1}\r",
+    });
+    let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
+<root>
+  <plain>a &lt; b &amp; "c"</plain>
+  <none></none>
+  <yes>true</yes>
+  <count>1.5</count>
+  <empty/>
+  <nothing/>
+  <list>
+    <item index="0">x</item>
+    <item index="1">
+      <a>1</a>
+    </item>
+    <item index="2"/>
+    <item_list index="3"/>
+    <item_list index="4">
+      <item index="0">2</item>
+    </item_list>
+  </list>
+  <Dr.Web>1</Dr.Web>
+  <item_1st key="1st">2</item_1st>
+  <two_words key="two words">3</two_words>
+  <item key="">4</item>
+  <___ key="é&quot;&#10;">"#;
+    let xml = document("root", &data);
+    let expected = format!("{expected}\u{fffd}&#13;</___>\n</root>");
+    assert_eq!(xml, expected);
+}
+
+#[test]
+fn a_name_is_never_cut() {
+    let key = "k".repeat(300);
+    let xml = document("root", &json!({ &key: {} }));
+    assert!(xml.contains(&format!("<{key}/>")), "{xml}");
+}

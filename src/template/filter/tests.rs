@@ -1,0 +1,167 @@
+//! The filter beside a naive one on a tree.
+
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{template::pattern::MalformedPattern, testing};
+
+fn filtered(json: &str, patterns: &[&str]) -> String {
+    let filter = Filter::compile(patterns.iter().copied()).unwrap();
+    serde_json::to_string(&Filtered::at(&[], json, Some(&filter))).unwrap()
+}
+
+/// What a pattern means, said as plainly as possible.
+fn remove(value: &mut Value, pattern: &[String]) {
+    let Some((part, rest)) = pattern.split_first() else {
+        return;
+    };
+    let hits = |key: &str| part == "*" || part == key;
+    match value {
+        Value::Object(map) if rest.is_empty() => map.retain(|key, _| !hits(key)),
+        Value::Object(map) => {
+            map.iter_mut()
+                .filter(|(key, _)| hits(key))
+                .for_each(|(_, value)| remove(value, rest));
+        }
+        Value::Array(items) if part == "*" && rest.is_empty() => items.clear(),
+        Value::Array(items) if part == "*" => items.iter_mut().for_each(|item| remove(item, rest)),
+        _ => {}
+    }
+}
+
+fn pattern() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(prop_oneof![3 => "[abc]", 2 => Just("*".to_owned())], 1..5)
+}
+
+proptest! {
+    #[test]
+    fn it_removes_what_a_naive_filter_removes(
+        json in testing::json(),
+        patterns in prop::collection::vec(pattern(), 0..6),
+        pretty in any::<bool>(),
+    ) {
+        let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
+        let joined: Vec<_> = patterns.iter().map(|pattern| pattern.join(".")).collect();
+        let filter = Filter::compile(joined.iter().map(String::as_str)).unwrap();
+        let written = serde_json::to_string(&Filtered::at(&[], &text.unwrap(), Some(&filter))).unwrap();
+        let mut naive = json;
+        for pattern in &patterns {
+            remove(&mut naive, pattern);
+        }
+        prop_assert_eq!(written, serde_json::to_string(&naive).unwrap());
+    }
+
+    #[test]
+    fn it_never_panics(text in any::<String>()) {
+        let _ = serde_json::to_string(&Filtered::at(&[], &text, None));
+        let _ = serde_json::to_string(&Filtered::at(&["data", "attributes"], &text, None));
+    }
+}
+
+#[rstest]
+#[case(&["md5"], json!({"a": 1}))]
+#[case(&["a"], json!({"md5": "x"}))]
+#[case(&["*"], json!({}))]
+#[case(&["nothing.here", "a.deeper"], json!({"md5": "x", "a": 1}))]
+fn a_pattern_takes_a_key_with_all_below_it(#[case] patterns: &[&str], #[case] left: Value) {
+    assert_eq!(
+        filtered(r#"{"md5": "x", "a": 1}"#, patterns),
+        left.to_string()
+    );
+}
+
+#[test]
+fn a_star_is_one_key_even_with_dots_or_one_element() {
+    let json = r#"{"r": {"Dr.Web": {"v": 1, "k": 2}, "": {"v": 3}}, "l": [{"v": 4, "k": 5}, 6]}"#;
+    assert_eq!(
+        filtered(json, &["r.*.v", "l.*.v"]),
+        r#"{"r":{"Dr.Web":{"k":2},"":{}},"l":[{"k":5},6]}"#
+    );
+    assert_eq!(
+        filtered(json, &["*.*.v", "l.*"]),
+        r#"{"r":{"Dr.Web":{"k":2},"":{}},"l":[]}"#
+    );
+}
+
+#[test]
+fn numbers_keep_their_value() {
+    let json = "[18446744073709551615,-9223372036854775808,0.1,1e+300,100.0,5e-324]";
+    assert_eq!(filtered(json, &[]), json);
+}
+
+#[test]
+fn a_value_is_found_under_its_path_wherever_its_key_stands() {
+    let json = r#"{"links": {"attributes": 1}, "data": {"x": {"attributes": 2}, "attributes": {"a": [ ]}, "id": 3}}"#;
+    let found = Filtered::at(&["data", "attributes"], json, None);
+    assert_eq!(serde_json::to_string(&found).unwrap(), r#"{"a":[]}"#);
+    for missing in [
+        "{}",
+        r#"{"data": {}}"#,
+        r#"{"data": []}"#,
+        r#"{"data": null}"#,
+        "[]",
+        "1",
+        "",
+    ] {
+        assert!(
+            serde_json::to_string(&Filtered::at(&["data", "attributes"], missing, None)).is_err()
+        );
+    }
+}
+
+#[test]
+fn what_is_no_json_fails() {
+    for bad in [
+        "{",
+        r#"{"a": 1"#,
+        "[1,]",
+        "{} x",
+        r#""\x""#,
+        "nul",
+        r#"{"a" 1}"#,
+    ] {
+        assert!(
+            serde_json::to_string(&Filtered::at(&[], bad, None)).is_err(),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(filtered(&nested(110), &[]), nested(110));
+    let deep = nested(100_000);
+    assert!(serde_json::to_string(&Filtered::at(&[], &deep, None)).is_err());
+}
+
+#[rstest]
+#[case("", MalformedPattern::EmptyPart(String::new()))]
+#[case("a..b", MalformedPattern::EmptyPart("a..b".to_owned()))]
+#[case(".a", MalformedPattern::EmptyPart(".a".to_owned()))]
+#[case("a.", MalformedPattern::EmptyPart("a.".to_owned()))]
+#[case("a.b*", MalformedPattern::PartialStar("a.b*".to_owned()))]
+#[case("**", MalformedPattern::PartialStar("**".to_owned()))]
+fn a_malformed_pattern_is_refused(#[case] pattern: &str, #[case] error: MalformedPattern) {
+    assert_eq!(Filter::compile([pattern]).unwrap_err(), error);
+}
+
+#[test]
+fn patterns_that_multiply_are_refused() {
+    let patterns: Vec<_> = (0..24)
+        .map(|at| {
+            (0..24).map(move |step| {
+                if step == at {
+                    format!("k{at}")
+                } else {
+                    "*".to_owned()
+                }
+            })
+        })
+        .map(|parts| parts.collect::<Vec<_>>().join("."))
+        .collect();
+    let compiled = Filter::compile(patterns.iter().map(String::as_str));
+    assert_eq!(compiled.unwrap_err(), MalformedPattern::TooLarge);
+}

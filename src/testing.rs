@@ -1,0 +1,62 @@
+//! Data for property tests: any JSON, any patterns.
+
+use proptest::prelude::*;
+use serde_json::{Map, Number, Value};
+
+/// Texts as attackers write them, beside ordinary ones.
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    let pieces = prop_oneof![
+        any::<String>(),
+        "[a-zA-Z0-9 .,:;/()_-]{0,20}",
+        Just("[x](http://evil.example)".to_owned()),
+        Just("![x](y)".to_owned()),
+        Just("<img src=x onerror=alert(1)>".to_owned()),
+        Just("<!-- x".to_owned()),
+        Just("www.evil.example".to_owned()),
+        Just("a@b.example".to_owned()),
+        Just("# h\n\nText\n===\n- x\n".to_owned()),
+        Just("```\n~~~\n`` ` ".to_owned()),
+        Just("    code\n\n[x]: http://evil.example\n\n[x]".to_owned()),
+        Just("1. one\r\n2) two\r\n\r\n> q".to_owned()),
+        Just("|a|b|\n|-|-|\n|[x](y)|b|".to_owned()),
+        Just("\\`&lt;&#91;\t".to_owned()),
+        Just("*a* _b_ **c** ~~d~~ ^e^".to_owned()),
+        Just("\u{0}\u{7}\u{1b}\u{200b}\u{202e}\u{e0041}\u{fffe}\u{feff}]]>".to_owned()),
+    ];
+    prop::collection::vec(pieces, 1..3).prop_map(|pieces| pieces.concat())
+}
+
+/// Keys: few enough that patterns meet them, and odd ones.
+pub(crate) fn key() -> impl Strategy<Value = String> {
+    prop_oneof![6 => "[abc]", 1 => Just("Dr.Web".to_owned()), 1 => Just(String::new()), 2 => text()]
+}
+
+/// Any JSON.
+pub(crate) fn json() -> impl Strategy<Value = Value> {
+    let number = prop_oneof![
+        any::<i64>().prop_map(Number::from),
+        any::<u64>().prop_map(Number::from),
+        any::<f64>().prop_filter_map("JSON has no such number", Number::from_f64),
+    ];
+    let plain = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        number.prop_map(Value::Number),
+        text().prop_map(Value::String),
+    ];
+    plain.prop_recursive(6, 64, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+            object_of(inner).prop_map(Value::Object),
+        ]
+    })
+}
+
+/// Any JSON object.
+pub(crate) fn object() -> impl Strategy<Value = Map<String, Value>> {
+    object_of(json())
+}
+
+fn object_of(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
+    prop::collection::vec((key(), value), 0..6).prop_map(Map::from_iter)
+}

@@ -1,0 +1,189 @@
+//! A real gateway on a free port, and what it answers.
+//!
+//! Everything ends with the value that started it: nothing outlives its test.
+
+use std::net::SocketAddr;
+
+use reqwest::{Client, RequestBuilder, header::HeaderMap, redirect};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_util::{sync::DropGuard, task::TaskTracker};
+use vt4ai::{
+    app::App,
+    config::{Command, Config},
+};
+
+pub(crate) use self::{
+    process::{Folder, Process, run, vt4ai},
+    upstream::{Answer, Call, Upstream, failure, http, ok, refusing},
+};
+
+mod process;
+mod upstream;
+
+/// The EICAR test file, as VirusTotal names it, and its MD5.
+pub(crate) const EICAR: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
+pub(crate) const EICAR_MD5: &str = "44d88612fea8a8f36de82e1278abb02f";
+/// The stand-in's file with the largest report and the longest lists.
+pub(crate) const TROJAN: &str = "de7c07af483769cd3e4e511c91fa416f57dd0f5336e3580bba33d22827ba1185";
+/// A hash that the stand-in does not know.
+pub(crate) const UNKNOWN: &str = "0000000000000000000000000000000000000000";
+/// The key that a request carries where a test does not say otherwise.
+pub(crate) const KEY: &str = "key-of-the-caller";
+
+/// The path of a file's report.
+pub(crate) fn file(hash: &str) -> String {
+    format!("/api/v1/files/{hash}")
+}
+
+/// A gateway that serves until dropped.
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    client: Client,
+    _stop: DropGuard,
+}
+
+impl Gateway {
+    /// In front of this upstream, with these flags and, unless they set one, no limit a minute.
+    pub(crate) async fn before(upstream: &Upstream, flags: &[&str]) -> Self {
+        Self::at(&upstream.url, flags).await
+    }
+
+    /// In front of whatever is at this URL.
+    pub(crate) async fn at(upstream: &str, flags: &[&str]) -> Self {
+        let limit = "--rate-limit-per-minute";
+        let mut all = vec!["--upstream-url", upstream];
+        if !flags.contains(&limit) {
+            all.extend([limit, "0"]);
+        }
+        all.extend(flags);
+        Self::start(config(&all)).await
+    }
+
+    /// With exactly these settings.
+    pub(crate) async fn start(config: Config) -> Self {
+        let app = App::build(config).await.unwrap();
+        let (address, stop) = (app.address().unwrap(), app.stop().drop_guard());
+        TaskTracker::new().spawn(app.serve());
+        Self {
+            address,
+            client: client(),
+            _stop: stop,
+        }
+    }
+
+    /// A GET with the caller's key.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.get_with(path, &[("x-api-key", KEY)]).await
+    }
+
+    /// A GET with just these headers.
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let request = self.client.get(format!("http://{}{path}", self.address));
+        send(
+            headers
+                .iter()
+                .fold(request, |it, (name, value)| it.header(*name, *value)),
+        )
+        .await
+    }
+
+    /// A request with another method.
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Reply {
+        let method = method.parse().unwrap();
+        let url = format!("http://{}{path}", self.address);
+        send(self.client.request(method, url).header("x-api-key", KEY)).await
+    }
+
+    /// Writes bytes to the port, and gives all that comes back.
+    pub(crate) async fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// What the flags make of the settings; the port is a free one.
+pub(crate) fn config(flags: &[&str]) -> Config {
+    let arguments = ["vt4ai", "--port", "0"]
+        .into_iter()
+        .chain(flags.iter().copied());
+    match Command::parse(arguments) {
+        Ok(Command::Serve(config)) => *config,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A client that does nothing on its own: no proxy, no redirects, no decompression.
+pub(crate) fn client() -> Client {
+    // A second time in one process it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .no_proxy()
+        .no_gzip()
+        .redirect(redirect::Policy::none())
+        .build()
+        .unwrap()
+}
+
+/// Sends a request and reads the whole answer.
+pub(crate) async fn send(request: RequestBuilder) -> Reply {
+    let response = request.send().await.unwrap();
+    Reply {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.bytes().await.unwrap().to_vec(),
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The `data` of a 200.
+    pub(crate) fn data(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text());
+        self.json()["data"].take()
+    }
+
+    /// The `data` of a 200 that is a document.
+    pub(crate) fn document(&self) -> String {
+        self.data().as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// A header that is a whole number.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.header(name).map(|value| value.parse().unwrap())
+    }
+
+    pub(crate) fn detail(&self) -> String {
+        self.json()["detail"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+}

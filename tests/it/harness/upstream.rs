@@ -1,0 +1,187 @@
+//! What stands where VirusTotal would be: the stand-in, or a server with faults.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{extract::Request, middleware, middleware::Next};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+/// A server on a free port that notes every call; it ends when dropped.
+pub(crate) struct Upstream {
+    pub(crate) url: String,
+    calls: Calls,
+    _stop: DropGuard,
+}
+
+type Calls = Arc<Mutex<Vec<Call>>>;
+
+/// A request as it reached upstream.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// Path and query, still percent-encoded.
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Call {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// How a server with faults ends a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// These bytes, then the end of the connection.
+    Bytes(Vec<u8>),
+    /// These bytes, then a reset.
+    Reset(Vec<u8>),
+    /// These bytes, then nothing for as long as the client waits.
+    Silence(Vec<u8>),
+}
+
+impl Upstream {
+    /// VirusTotal's stand-in.
+    pub(crate) async fn demo() -> Self {
+        let (listener, url) = listen().await;
+        let (calls, stop) = (Calls::default(), CancellationToken::new());
+        let noted = Arc::clone(&calls);
+        let note = middleware::from_fn(move |request: Request, next: Next| {
+            noted.lock().unwrap().push(Call {
+                target: request.uri().to_string(),
+                headers: request.headers().clone(),
+            });
+            next.run(request)
+        });
+        let router = vt4ai::demo::router().layer(note);
+        let ended = stop.clone().cancelled_owned();
+        TaskTracker::new().spawn(async move {
+            let server = axum::serve(listener, router);
+            server.with_graceful_shutdown(ended).await.unwrap();
+        });
+        let _stop = stop.drop_guard();
+        Self { url, calls, _stop }
+    }
+
+    /// A server that answers as told, whatever that does to HTTP.
+    pub(crate) async fn faulty(answer: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Self {
+        let (listener, url) = listen().await;
+        let (calls, stop) = (Calls::default(), CancellationToken::new());
+        let (noted, answer) = (Arc::clone(&calls), Arc::new(answer));
+        let tasks = TaskTracker::new();
+        let accept = async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tasks.spawn(serve(stream, Arc::clone(&noted), Arc::clone(&answer)));
+            }
+        };
+        TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(accept));
+        let _stop = stop.drop_guard();
+        Self { url, calls, _stop }
+    }
+
+    /// A server that answers every request with the same bytes.
+    pub(crate) async fn always(bytes: Vec<u8>) -> Self {
+        Self::faulty(move |_| Answer::Bytes(bytes.clone())).await
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// The paths and queries of all calls so far.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        self.calls().into_iter().map(|call| call.target).collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+}
+
+/// An answer with this status line, these header lines and this body.
+pub(crate) fn http(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status} Whatever\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// A success with this body.
+pub(crate) fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
+    http(
+        200,
+        &["Content-Type: application/json; charset=utf-8"],
+        body,
+    )
+}
+
+/// VirusTotal's own error.
+pub(crate) fn failure(status: u16, code: &str, message: &str) -> Vec<u8> {
+    let error = serde_json::json!({"error": {"code": code, "message": message}});
+    http(
+        status,
+        &["Content-Type: application/json"],
+        error.to_string(),
+    )
+}
+
+/// An address at which every connection is refused for as long as the socket is kept.
+pub(crate) fn refusing() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    (socket, url)
+}
+
+async fn listen() -> (TcpListener, String) {
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = TcpListener::bind(address).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+async fn serve(mut stream: TcpStream, calls: Calls, answer: Arc<impl Fn(&Call) -> Answer>) {
+    let Some(call) = read_head(&mut stream).await else {
+        return;
+    };
+    calls.lock().unwrap().push(call.clone());
+    let answer = answer(&call);
+    let (Answer::Bytes(bytes) | Answer::Reset(bytes) | Answer::Silence(bytes)) = &answer;
+    // A client that has gone is no fault of this test.
+    let _ = stream.write_all(bytes).await;
+    match answer {
+        Answer::Bytes(_) => drop(stream.shutdown().await),
+        Answer::Reset(_) => stream.set_zero_linger().unwrap(),
+        Answer::Silence(_) => drop(stream.read(&mut [0]).await),
+    }
+}
+
+async fn read_head(stream: &mut TcpStream) -> Option<Call> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut lines = head.lines();
+    let target = lines.next()?.split(' ').nth(1)?.to_owned();
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        (name, HeaderValue::from_str(value).unwrap())
+    });
+    let headers = headers.collect();
+    Some(Call { target, headers })
+}

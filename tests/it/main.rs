@@ -1,0 +1,26 @@
+//! The gateway from the outside: over sockets, held against its contract.
+
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod negotiation;
+#[cfg(test)]
+mod quota;
+#[cfg(test)]
+mod relationships;
+#[cfg(test)]
+mod reports;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod service;
+#[cfg(test)]
+mod settings;

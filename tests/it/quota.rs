@@ -1,0 +1,245 @@
+//! What a key may spend, and how often a caller may knock (CONTRACT 2, 6, 7).
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rstest::rstest;
+
+use crate::harness::{EICAR, Gateway, Reply, UNKNOWN, Upstream, file};
+
+const HEADERS: [&str; 3] = [
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+];
+
+fn standing(reply: &Reply) -> (Option<u64>, Option<u64>) {
+    (reply.number(HEADERS[0]), reply.number(HEADERS[1]))
+}
+
+async fn demo(flags: &[&str]) -> (Upstream, Gateway) {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, flags).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn the_lookup_after_the_last_one_is_refused() {
+    let (upstream, gateway) = demo(&["--rate-limit-per-minute", "3"]).await;
+    for left in [2, 1, 0] {
+        let reply = gateway.get(&file(EICAR)).await;
+        assert_eq!(
+            (reply.status, standing(&reply)),
+            (200, (Some(3), Some(left)))
+        );
+    }
+    let refused = gateway.get(&file(EICAR)).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (429, "QuotaExceededError")
+    );
+    assert_eq!(standing(&refused), (Some(3), Some(0)));
+    let wait = refused.number("retry-after").unwrap();
+    assert!((1..=61).contains(&wait), "{wait}");
+    assert!(
+        refused
+            .detail()
+            .starts_with("Error retrieving file report: ")
+    );
+    assert_eq!(upstream.count(), 3);
+}
+
+#[tokio::test]
+async fn reset_is_when_all_lookups_are_back() {
+    let (_upstream, gateway) = demo(&["--rate-limit-per-minute", "3"]).await;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let full = gateway
+        .get(&file("nonsense"))
+        .await
+        .number(HEADERS[2])
+        .unwrap();
+    assert!((now..=now + 2).contains(&full));
+    let spent = gateway.get(&file(EICAR)).await.number(HEADERS[2]).unwrap();
+    assert!((now + 59..=now + 63).contains(&spent));
+}
+
+#[tokio::test]
+async fn every_answer_that_concerns_a_key_says_where_it_stands() {
+    let (_upstream, gateway) = demo(&["--rate-limit-per-minute", "2"]).await;
+    for (path, status, left) in [
+        (file("nonsense"), 400, 2),
+        (format!("{}?format=x", file(EICAR)), 400, 2),
+        (file(UNKNOWN), 404, 1),
+        (format!("{}/relationships/Votes", file(EICAR)), 400, 1),
+        (format!("{}/relationships/votes", file(EICAR)), 200, 0),
+        (file(EICAR), 429, 0),
+    ] {
+        let reply = gateway.get(&path).await;
+        assert_eq!(
+            (reply.status, standing(&reply)),
+            (status, (Some(2), Some(left))),
+            "{path}"
+        );
+        assert!(reply.number(HEADERS[2]).is_some());
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_limit_nothing_is_said() {
+    let (_upstream, gateway) = demo(&["--rate-limit-per-minute", "0"]).await;
+    for path in [file(EICAR), file("nonsense"), file(UNKNOWN)] {
+        let reply = gateway.get(&path).await;
+        assert!(
+            HEADERS.iter().all(|name| reply.header(name).is_none()),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_concerns_no_key_says_nothing_of_one() {
+    let (upstream, gateway) = demo(&["--rate-limit-per-minute", "3"]).await;
+    let paths = [
+        "/",
+        "/templates",
+        "/api/v1/files/relationships/types",
+        "/livez",
+        "/nowhere",
+    ];
+    for path in paths {
+        let reply = gateway.get(path).await;
+        assert!(
+            HEADERS.iter().all(|name| reply.header(name).is_none()),
+            "{path}"
+        );
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn each_key_has_a_quota_of_its_own() {
+    let (upstream, gateway) = demo(&["--rate-limit-per-minute", "1"]).await;
+    for (name, key, status) in [
+        ("x-api-key", "one", 200),
+        ("x-api-key", "two", 200),
+        ("x-api-key", "one", 429),
+        ("x-apikey", "two", 429),
+        ("x-apikey", "three", 200),
+    ] {
+        let reply = gateway.get_with(&file(EICAR), &[(name, key)]).await;
+        assert_eq!(reply.status, status, "{key}");
+    }
+    assert_eq!(upstream.count(), 3);
+}
+
+#[rstest]
+#[case("/files/nonsense")]
+#[case("/domains/-.-.-%20")]
+#[case("/urls/analyze?url=x&y=z")]
+#[case("/ips/8.8.8.8?template_name=vt4ai_file_basics")]
+#[case("/ips/8.8.8.8?format=pdf")]
+#[case("/ips/8.8.8.8?format=json&format=json")]
+#[case("/files/275a021bbfb6489e54d471899f7db9d1/relationships/votes?limit=0")]
+#[case("/files/275a021bbfb6489e54d471899f7db9d1/relationships/Votes")]
+#[tokio::test]
+async fn a_refused_request_spends_nothing(#[case] path: &str) {
+    let (upstream, gateway) = demo(&["--rate-limit-per-minute", "4"]).await;
+    let reply = gateway.get(&format!("/api/v1{path}")).await;
+    assert_eq!((reply.status, standing(&reply)), (400, (Some(4), Some(4))));
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn many_at_once_get_no_more_than_the_quota() {
+    let (upstream, gateway) = demo(&["--rate-limit-per-minute", "10"]).await;
+    let path = file(EICAR);
+    let requests = (0..50).map(|_| gateway.get(&path));
+    let mut statuses = Vec::new();
+    for reply in futures_in_parallel(requests).await {
+        statuses.push(reply.status);
+    }
+    let passed = statuses.iter().filter(|status| **status == 200).count();
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!((passed, refused, upstream.count()), (10, 40, 10));
+}
+
+/// Polls all of them at once, and gives what they gave.
+async fn futures_in_parallel<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(Box::pin).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        running.retain_mut(|future| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(output) => {
+                done.push(output);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        match running.is_empty() {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    done
+}
+
+#[rstest]
+#[case::day("--rate-limit-per-day", "day", 86_400)]
+#[case::month("--rate-limit-per-month", "month", 31 * 86_400)]
+#[tokio::test]
+async fn a_day_and_a_month_have_limits_too(
+    #[case] flag: &str,
+    #[case] window: &str,
+    #[case] longest: u64,
+) {
+    let (upstream, gateway) = demo(&[flag, "2", "--rate-limit-per-minute", "9"]).await;
+    for status in [200, 200, 429, 429] {
+        assert_eq!(gateway.get(&file(EICAR)).await.status, status);
+    }
+    let refused = gateway.get(&file(EICAR)).await;
+    assert_eq!(refused.code(), "QuotaExceededError");
+    assert!(refused.detail().contains(window), "{}", refused.detail());
+    let wait = refused.number("retry-after").unwrap();
+    assert!((1..=longest).contains(&wait), "{wait}");
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn whoever_knocks_too_often_waits_at_the_door() {
+    let (upstream, gateway) = demo(&["--client-rate-per-minute", "2"]).await;
+    assert_eq!(gateway.get("/livez").await.status, 200);
+    assert_eq!(gateway.get("/nowhere").await.status, 404);
+    for path in [file(EICAR), "/templates".to_owned(), "/nowhere".to_owned()] {
+        let refused = gateway.get(&path).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (429, "TooManyRequestsError")
+        );
+        let wait = refused.number("retry-after").unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn the_door_knows_keys_and_addresses_apart() {
+    let (_upstream, gateway) = demo(&["--client-rate-per-minute", "2"]).await;
+    let knock = async |headers: &[(&str, &str)]| gateway.get_with("/livez", headers).await.status;
+    let (one, two) = ([("x-api-key", "one")], [("x-apikey", "two")]);
+    for headers in [&one[..], &two, &[]] {
+        let statuses = [
+            knock(headers).await,
+            knock(headers).await,
+            knock(headers).await,
+        ];
+        assert_eq!(statuses, [200, 200, 429]);
+    }
+    let claimed = [
+        ("x-forwarded-for", "192.0.2.7"),
+        ("forwarded", "for=192.0.2.8"),
+    ];
+    assert_eq!(knock(&claimed).await, 429, "a header is no address");
+}
