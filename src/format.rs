@@ -13,9 +13,10 @@ pub mod json;
 pub mod markdown;
 pub mod xml;
 
-/// The form of an answer's `data` (CONTRACT 4).
+/// The form of an answer's `data`; section 4 of the contract says what each holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(description = "The form of `data`")]
 pub enum Format {
     /// The filtered attributes as JSON.
     #[default]

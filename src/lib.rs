@@ -13,7 +13,7 @@
 //! | 3 | [`lookup`] | answer, quota, vt, indicator, key |
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 5 | [`vt`], [`quota`], [`door`], [`template`] | indicator, key, config; not one another |
-//! | 6 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey` |
+//! | 6 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 

@@ -40,6 +40,7 @@ const SHIPPED: [(&str, &str); 4] = [
 /// A named list of attributes to leave out of objects of one kind.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AttributeFilter)]
 pub struct Template {
     /// 1 to 64 letters, digits, `_`, `-` or `.`; no two templates share one.
     pub name: String,
@@ -55,6 +56,7 @@ pub struct Template {
     pub exclude_fields: Vec<String>,
     /// The paths, compiled.
     #[serde(skip)]
+    #[schema(ignore)]
     pub filter: Filter,
 }
 

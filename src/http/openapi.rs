@@ -17,7 +17,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use self::answers::{ListBody, ReportBody};
 use super::{Shared, error::ErrorBody};
-use crate::{indicator::Kind, template::Templates};
+use crate::{format::Format, indicator::Kind, template::Templates};
 
 pub mod answers;
 pub mod parameters;
@@ -37,7 +37,7 @@ const SCHEME: &str = "ApiKey";
             used, where the server holds one and lets you.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(ReportBody, ListBody, ErrorBody<'static>)),
+    components(schemas(Format, ReportBody, ListBody, ErrorBody<'static>)),
     servers((url = "/", description = "This gateway")),
     tags(
         (name = "Files", description = "Reports on files, and what is related to them"),

@@ -24,6 +24,7 @@ struct Root {
 
 /// A template in a list.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ListedFilter)]
 struct TemplateSummary {
     #[schema(example = "vt4ai_file_basics")]
     name: String,
@@ -34,6 +35,7 @@ struct TemplateSummary {
 
 /// The templates there are, by the type of object they are for.
 #[derive(Serialize, ToSchema)]
+#[schema(as = FiltersByType)]
 struct TemplateList {
     file: Vec<TemplateSummary>,
     url: Vec<TemplateSummary>,
@@ -61,6 +63,8 @@ struct Health {
 }
 
 /// Name and version
+///
+/// For a first look, and for clients that want to know what answers here.
 #[utoipa::path(get, path = "/", tag = "Service", security(()), responses(
     (status = 200, description = "Who answers here, and where its documentation is", body = Root),
     OpenErrors,
@@ -74,6 +78,8 @@ pub async fn get_root() -> impl IntoResponse {
 }
 
 /// Is the process alive?
+///
+/// Answers as long as the process runs; restart it when this fails.
 #[utoipa::path(get, path = "/livez", tag = "Service", security(()), responses(
     (status = 200, description = "It is", body = Health),
     OpenErrors,
@@ -86,6 +92,8 @@ pub async fn get_livez() -> impl IntoResponse {
 }
 
 /// Can it serve?
+///
+/// Says what was checked; send requests elsewhere while this fails.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
     (status = 200, description = "It can, with what was checked", body = Health),
     OpenErrors,
@@ -141,6 +149,8 @@ pub async fn list_templates(State(gateway): State<Shared>) -> impl IntoResponse 
 }
 
 /// One template
+///
+/// What a template leaves out, as dotted paths in which `*` is any one key or array element.
 #[utoipa::path(get, path = "/templates/{name}", tag = "Templates", security(()),
     params(("name" = String, Path, description = "The template's name", example = "vt4ai_file_basics")),
     responses(

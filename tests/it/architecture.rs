@@ -1,1 +1,243 @@
-//! TODO
+//! The table of modules in `src/lib.rs`, held against what the sources import.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Crates and modules that only some of ours may name, and which.
+const KEPT_TO: [(&str, &[&str]); 6] = [
+    ("axum", &["http", "app", "demo"]),
+    ("reqwest", &["vt"]),
+    ("governor", &["door"]),
+    ("quick_xml", &["format/xml"]),
+    ("clap", &["config"]),
+    ("std::env", &["config"]),
+];
+
+/// A source file: its path below `src` without `.rs`, and its code.
+struct Source {
+    place: String,
+    code: String,
+}
+
+impl Source {
+    /// The module at the crate's root that it belongs to.
+    fn module(&self) -> &str {
+        self.place.split('/').next().unwrap()
+    }
+}
+
+/// What comes before a file's tests.
+fn without_tests(text: &str) -> &str {
+    text.split("\n#[cfg(test)]").next().unwrap()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
+    };
+    entries.flat_map(below).collect()
+}
+
+fn place(file: &Path) -> String {
+    let below = file.strip_prefix(Path::new(ROOT).join("src")).unwrap();
+    below.with_extension("").to_str().unwrap().to_owned()
+}
+
+/// Every file of the crate that is not there for tests only.
+fn sources() -> Vec<(PathBuf, String)> {
+    let all = files(&Path::new(ROOT).join("src")).into_iter();
+    let all = all.filter(|file| file.extension().is_some_and(|it| it == "rs"));
+    let all = all.filter(|file| !file.ends_with("tests.rs") && !file.ends_with("testing.rs"));
+    all.map(|file| (file.clone(), fs::read_to_string(file).unwrap()))
+        .collect()
+}
+
+/// The same without comments and tests.
+fn code() -> Vec<Source> {
+    let strip = |(file, text): (PathBuf, String)| {
+        let lines = without_tests(&text)
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        Source {
+            place: place(&file),
+            code: lines.collect::<Vec<_>>().join("\n"),
+        }
+    };
+    sources().into_iter().map(strip).collect()
+}
+
+/// The paths behind every `prefix::` in the code, groups taken apart at their first level.
+fn paths<'c>(code: &'c str, prefix: &str) -> Vec<&'c str> {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut all = Vec::new();
+    for (at, found) in code.match_indices(prefix) {
+        let rest = &code[at + found.len()..];
+        if code[..at].ends_with(is_name) {
+            continue;
+        }
+        match rest.strip_prefix('{') {
+            Some(group) => all.extend(members(group)),
+            None => all.push(rest.split(|c| !is_name(c) && c != ':').next().unwrap()),
+        }
+    }
+    all
+}
+
+/// The members of a group, up to the brace that closes it.
+fn members(group: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut all) = (0, 0, Vec::new());
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                all.push(group[start..at].trim());
+                start = at + 1;
+                if letter == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    all.into_iter()
+        .filter(|member| !member.is_empty())
+        .collect()
+}
+
+/// What the table lets a module use.
+#[derive(Clone, Debug, Default)]
+struct Allowed {
+    modules: Vec<String>,
+    /// Names that it may use from anywhere.
+    names: Vec<String>,
+}
+
+/// The words of a cell that are names of code.
+fn words(cell: &str) -> Vec<String> {
+    let words = cell.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words
+        .filter(|word| word.len() > 1)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The table in `src/lib.rs`: for each module what it may use.
+fn table() -> BTreeMap<String, Allowed> {
+    let lib = fs::read_to_string(Path::new(ROOT).join("src/lib.rs")).unwrap();
+    let rows = lib
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | "))
+        .skip(1);
+    let rows = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    let mut table = BTreeMap::<String, Allowed>::new();
+    for row in rows.collect::<Vec<_>>().into_iter().rev() {
+        let (may_use, besides) = row[2].split_once(';').unwrap_or((row[2], ""));
+        let below: Vec<_> = table.keys().cloned().chain(["demo".to_owned()]).collect();
+        let everything = may_use == "everything below";
+        let modules = if everything { below } else { words(may_use) };
+        let of_row: Vec<_> = words(row[1])
+            .into_iter()
+            .filter(|word| word != "mod")
+            .collect();
+        for module in of_row {
+            let mine = besides.split(';').map(str::trim);
+            let mine = mine.filter_map(|it| it.strip_prefix(&format!("{module} may name ")));
+            let names = mine.flat_map(words).collect();
+            table.insert(
+                module,
+                Allowed {
+                    modules: modules.clone(),
+                    names,
+                },
+            );
+        }
+    }
+    table.insert("demo".to_owned(), Allowed::default());
+    table
+}
+
+#[test]
+fn the_table_names_every_module() {
+    let mut modules: Vec<_> = code()
+        .iter()
+        .map(|source| source.module().to_owned())
+        .collect();
+    modules.retain(|module| module != "lib");
+    modules.sort();
+    modules.dedup();
+    assert_eq!(table().into_keys().collect::<Vec<_>>(), modules);
+}
+
+#[test]
+fn each_module_uses_only_what_the_table_lets_it() {
+    let (table, mut broken) = (table(), Vec::new());
+    for source in code().iter().filter(|source| source.module() != "lib") {
+        let allowed = &table[source.module()];
+        let prefix = if source.module() == "main" {
+            "vt4ai::"
+        } else {
+            "crate::"
+        };
+        for path in paths(&source.code, prefix) {
+            let module = path.split("::").next().unwrap();
+            let named = path.rsplit("::").next().unwrap();
+            let fine = module == source.module()
+                || allowed.modules.iter().any(|it| it == module)
+                || allowed.names.iter().any(|it| it == named);
+            if !fine {
+                broken.push(format!("src/{}.rs may not use `{path}`", source.place));
+            }
+        }
+    }
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
+fn each_library_is_kept_to_its_place() {
+    for source in code() {
+        for (library, places) in KEPT_TO {
+            let at = |place: &str| {
+                source.place == place || source.place.starts_with(&format!("{place}/"))
+            };
+            let named = !paths(&source.code, &format!("{library}::")).is_empty()
+                || source.code.contains(&format!("use {library};"));
+            assert!(
+                !named || places.iter().any(|place| at(place)),
+                "src/{}.rs: {library}",
+                source.place
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_is_over_400_lines() {
+    for (file, text) in sources() {
+        let lines = without_tests(&text).lines().count();
+        assert!(lines <= 400, "{}: {lines} lines", file.display());
+    }
+}
+
+#[test]
+fn imports_are_read_as_they_are_written() {
+    let code =
+        "use crate::{\n    a::{B, c::D},\n    e,\n};\nuse crate::f::G;\nlet x = crate::h::i();";
+    assert_eq!(
+        paths(code, "crate::"),
+        ["a::{B, c::D}", "e", "f::G", "h::i"]
+    );
+    assert!(paths("$crate_crate::x", "crate::").is_empty());
+}

@@ -2,15 +2,17 @@
 //!
 //! Everything ends with the value that started it: nothing outlives its test.
 
-use std::net::SocketAddr;
+use std::{future::poll_fn, net::SocketAddr, task::Poll};
 
-use reqwest::{Client, RequestBuilder, header::HeaderMap, redirect};
-use serde_json::Value;
+use reqwest::{Client, RequestBuilder, redirect};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tokio_util::{sync::DropGuard, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use vt4ai::{
     app::App,
     config::{Command, Config},
@@ -18,10 +20,12 @@ use vt4ai::{
 
 pub(crate) use self::{
     process::{Folder, Process, run, vt4ai},
+    reply::Reply,
     upstream::{Answer, Call, Upstream, failure, http, ok, refusing},
 };
 
 mod process;
+mod reply;
 mod upstream;
 
 /// The EICAR test file, as VirusTotal names it, and its MD5.
@@ -43,6 +47,7 @@ pub(crate) fn file(hash: &str) -> String {
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     client: Client,
+    stop: CancellationToken,
     _stop: DropGuard,
 }
 
@@ -66,13 +71,19 @@ impl Gateway {
     /// With exactly these settings.
     pub(crate) async fn start(config: Config) -> Self {
         let app = App::build(config).await.unwrap();
-        let (address, stop) = (app.address().unwrap(), app.stop().drop_guard());
+        let (address, stop) = (app.address().unwrap(), app.stop());
         TaskTracker::new().spawn(app.serve());
         Self {
             address,
             client: client(),
-            _stop: stop,
+            _stop: stop.clone().drop_guard(),
+            stop,
         }
+    }
+
+    /// What tells it to stop.
+    pub(crate) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// A GET with the caller's key.
@@ -141,49 +152,24 @@ pub(crate) async fn send(request: RequestBuilder) -> Reply {
     }
 }
 
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Reply {
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    /// The `data` of a 200.
-    pub(crate) fn data(&self) -> Value {
-        assert_eq!(self.status, 200, "{}", self.text());
-        self.json()["data"].take()
-    }
-
-    /// The `data` of a 200 that is a document.
-    pub(crate) fn document(&self) -> String {
-        self.data().as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// A header that is a whole number.
-    pub(crate) fn number(&self, name: &str) -> Option<u64> {
-        self.header(name).map(|value| value.parse().unwrap())
-    }
-
-    pub(crate) fn detail(&self) -> String {
-        self.json()["detail"].as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap().to_owned()
-    }
+/// Polls all of them at once, and gives what they gave.
+pub(crate) async fn in_parallel<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(Box::pin).collect();
+    let mut done = Vec::new();
+    poll_fn(|context| {
+        running.retain_mut(|future| match future.as_mut().poll(context) {
+            Poll::Ready(output) => {
+                done.push(output);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if running.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    done
 }

@@ -42,9 +42,18 @@ async fn any_other_request_id_is_replaced() {
 async fn every_request_has_an_id_of_its_own() {
     let (_upstream, gateway) = demo(&[]).await;
     let mut ids = HashSet::new();
-    for path in ["/livez", "/nowhere", "/api/v1/files/nonsense", "/livez", "/docs"] {
+    for path in [
+        "/livez",
+        "/nowhere",
+        "/api/v1/files/nonsense",
+        "/livez",
+        "/docs",
+    ] {
         let reply = gateway.get(path).await;
-        assert!(ids.insert(reply.header("x-request-id").unwrap().to_owned()), "{path}");
+        assert!(
+            ids.insert(reply.header("x-request-id").unwrap().to_owned()),
+            "{path}"
+        );
     }
 }
 
@@ -57,14 +66,34 @@ async fn no_proxy_may_hand_an_answer_under_api_v1_to_another() {
         (file("nonsense"), &[("x-api-key", KEY)], 400),
         (file(EICAR), &[], 401),
         ("/api/v1/files/relationships/types".to_owned(), &[], 200),
-        ("/api/v1/nowhere".to_owned(), &[("accept-encoding", "gzip")], 404),
-        (format!("{}/relationships/votes", file(EICAR)), &[("x-api-key", KEY)], 200),
-        (file(EICAR), &[("x-api-key", KEY), ("accept-encoding", "gzip")], 200),
+        (
+            "/api/v1/nowhere".to_owned(),
+            &[("accept-encoding", "gzip")],
+            404,
+        ),
+        (
+            format!("{}/relationships/votes", file(EICAR)),
+            &[("x-api-key", KEY)],
+            200,
+        ),
+        (
+            file(EICAR),
+            &[("x-api-key", KEY), ("accept-encoding", "gzip")],
+            200,
+        ),
     ] {
         let reply = gateway.get_with(&path, headers).await;
         assert_eq!(reply.status, status);
-        assert_eq!(reply.header("cache-control"), Some("private, no-cache"), "{path}");
-        let vary = reply.headers.get_all("vary").iter().map(|it| it.to_str().unwrap());
+        assert_eq!(
+            reply.header("cache-control"),
+            Some("private, no-cache"),
+            "{path}"
+        );
+        let vary = reply
+            .headers
+            .get_all("vary")
+            .iter()
+            .map(|it| it.to_str().unwrap());
         let vary = vary.collect::<Vec<_>>().join(", ").to_ascii_lowercase();
         for name in ["accept", "x-api-key", "x-apikey", "authorization"] {
             assert!(vary.split(", ").any(|it| it == name), "{path}: {vary}");
@@ -87,9 +116,20 @@ async fn even_a_refusal_at_the_door_or_of_the_method_is_private() {
 #[tokio::test]
 async fn nothing_is_sniffed() {
     let (_upstream, gateway) = demo(&[]).await;
-    for path in ["/", "/nowhere", "/docs/", "/openapi.json", "/api/v1/ips/8.8.8.8", "/api/v1/ips/x"] {
+    for path in [
+        "/",
+        "/nowhere",
+        "/docs/",
+        "/openapi.json",
+        "/api/v1/ips/8.8.8.8",
+        "/api/v1/ips/x",
+    ] {
         let reply = gateway.get(path).await;
-        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(
+            reply.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
     }
 }
 
@@ -102,9 +142,14 @@ async fn an_answer_is_compressed_only_when_asked_for() {
     let zipped = gateway.get_with(&file(TROJAN), &headers).await;
     assert_eq!(zipped.header("content-encoding"), Some("gzip"));
     let vary = zipped.headers.get_all("vary").iter();
-    assert!(vary.into_iter().any(|it| it.as_bytes().eq_ignore_ascii_case(b"accept-encoding")));
+    assert!(
+        vary.into_iter()
+            .any(|it| it.as_bytes().eq_ignore_ascii_case(b"accept-encoding"))
+    );
     let mut unzipped = Vec::new();
-    GzDecoder::new(zipped.body.as_slice()).read_to_end(&mut unzipped).unwrap();
+    GzDecoder::new(zipped.body.as_slice())
+        .read_to_end(&mut unzipped)
+        .unwrap();
     assert_eq!(unzipped, plain.body);
     let declined = [("x-api-key", KEY), ("accept-encoding", "gzip;q=0, br")];
     let declined = gateway.get_with(&file(TROJAN), &declined).await;

@@ -5,11 +5,15 @@ mod architecture;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod lists;
 #[cfg(test)]
 mod negotiation;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rstest::rstest;
 
-use crate::harness::{EICAR, Gateway, Reply, UNKNOWN, Upstream, file};
+use crate::harness::{EICAR, Gateway, Reply, UNKNOWN, Upstream, file, in_parallel};
 
 const HEADERS: [&str; 3] = [
     "x-ratelimit-limit",
@@ -157,33 +157,12 @@ async fn many_at_once_get_no_more_than_the_quota() {
     let path = file(EICAR);
     let requests = (0..50).map(|_| gateway.get(&path));
     let mut statuses = Vec::new();
-    for reply in futures_in_parallel(requests).await {
+    for reply in in_parallel(requests).await {
         statuses.push(reply.status);
     }
     let passed = statuses.iter().filter(|status| **status == 200).count();
     let refused = statuses.iter().filter(|status| **status == 429).count();
     assert_eq!((passed, refused, upstream.count()), (10, 40, 10));
-}
-
-/// Polls all of them at once, and gives what they gave.
-async fn futures_in_parallel<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<_> = futures.map(Box::pin).collect();
-    let mut done = Vec::new();
-    std::future::poll_fn(|context| {
-        running.retain_mut(|future| match future.as_mut().poll(context) {
-            std::task::Poll::Ready(output) => {
-                done.push(output);
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        match running.is_empty() {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
-    })
-    .await;
-    done
 }
 
 #[rstest]
@@ -222,6 +201,23 @@ async fn whoever_knocks_too_often_waits_at_the_door() {
         assert!((1..=60).contains(&wait), "{wait}");
     }
     assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_at_the_door_says_where_the_key_stands() {
+    let (_upstream, gateway) = demo(&[
+        "--client-rate-per-minute",
+        "1",
+        "--rate-limit-per-minute",
+        "4",
+    ])
+    .await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    let refused = gateway.get(&file(EICAR)).await;
+    assert_eq!(
+        (refused.status, standing(&refused)),
+        (429, (Some(4), Some(3)))
+    );
 }
 
 #[tokio::test]

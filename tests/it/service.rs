@@ -1,14 +1,22 @@
 //! What the gateway says of itself, and its documentation (CONTRACT 1).
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, Reply, Upstream};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{Answer, EICAR, Gateway, Reply, Upstream, config, file, ok};
 
 async fn ask(path: &str) -> Reply {
     let upstream = Upstream::demo().await;
-    let reply = Gateway::before(&upstream, &[]).await.get_with(path, &[]).await;
+    let reply = Gateway::before(&upstream, &[])
+        .await
+        .get_with(path, &[])
+        .await;
     assert_eq!(upstream.count(), 0, "{path} is free");
     reply
 }
@@ -31,14 +39,21 @@ async fn it_lives_and_is_ready() {
 #[tokio::test]
 async fn templates_are_listed_by_type() {
     let list = ask("/templates").await.json();
-    assert_eq!(list.as_object().unwrap().keys().collect::<Vec<_>>(), ["file", "url", "domain", "ip"]);
+    assert_eq!(
+        list.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["file", "url", "domain", "ip"]
+    );
     for (kind, templates) in list.as_object().unwrap() {
         for template in templates.as_array().unwrap() {
             let keys: Vec<_> = template.as_object().unwrap().keys().collect();
             assert_eq!(keys, ["name", "description", "default"], "{kind}");
         }
         let defaults = templates.as_array().unwrap().iter();
-        assert_eq!(defaults.filter(|it| it["default"] == true).count(), 1, "{kind}");
+        assert_eq!(
+            defaults.filter(|it| it["default"] == true).count(),
+            1,
+            "{kind}"
+        );
     }
 }
 
@@ -62,13 +77,22 @@ async fn the_documentation_comes_from_inside() {
     assert!(matches!(to_page.status, 200 | 301..=308));
     let page = gateway.get_with("/docs/", &[]).await;
     assert_eq!(page.status, 200);
-    assert!(page.header("content-type").unwrap().starts_with("text/html"));
-    let assets = page.text().split('"').filter(|it| it.ends_with(".js") || it.ends_with(".css"));
+    assert!(
+        page.header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
+    let assets = page
+        .text()
+        .split('"')
+        .filter(|it| matches!(it.rsplit_once('.'), Some((_, "js" | "css"))));
     let assets: HashSet<_> = assets.collect();
     assert!(assets.len() >= 3, "{}", page.text());
     for asset in assets {
         assert!(!asset.contains("//"), "{asset} is from elsewhere");
-        let reply = gateway.get_with(&format!("/docs/{}", asset.trim_start_matches("./")), &[]).await;
+        let reply = gateway
+            .get_with(&format!("/docs/{}", asset.trim_start_matches("./")), &[])
+            .await;
         assert!(reply.status == 200 && !reply.body.is_empty(), "{asset}");
     }
 }
@@ -94,20 +118,30 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 async fn every_operation_is_documented() {
     let document = ask("/openapi.json").await.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    let mut ids = HashSet::new();
+    let (mut ids, mut missing) = (HashSet::new(), Vec::new());
     for (name, operation) in operations(&document) {
         for member in ["summary", "description", "operationId"] {
-            let text = operation[member].as_str().unwrap_or_default();
-            assert!(!text.is_empty(), "{name} has no {member}");
+            if operation[member].as_str().is_none_or(str::is_empty) {
+                missing.push(format!("{name}: {member}"));
+            }
         }
-        assert!(ids.insert(operation["operationId"].clone()), "{name}: its id is another's");
+        assert!(
+            ids.insert(operation["operationId"].clone()),
+            "{name}: its id is another's"
+        );
         let responses = operation["responses"].as_object().unwrap();
-        assert!(responses.contains_key("200") && responses.contains_key("429"), "{name}");
+        assert!(
+            responses.contains_key("200") && responses.contains_key("429"),
+            "{name}"
+        );
         for (status, response) in responses {
             let content = response["content"].as_object();
-            assert!(content.is_some_and(|it| !it.is_empty()), "{name}: {status} has no body");
+            if content.is_none_or(serde_json::Map::is_empty) {
+                missing.push(format!("{name}: body of {status}"));
+            }
         }
     }
+    assert_eq!(missing, [""; 0]);
 }
 
 #[tokio::test]
@@ -128,4 +162,38 @@ async fn every_documented_path_is_there() {
         let reply = gateway.get(&path).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
     }
+}
+
+#[tokio::test]
+async fn the_demo_needs_no_key_and_no_virustotal() {
+    let gateway = Gateway::start(config(&["--demo"])).await;
+    let headers = [("host", "example.test"), ("x-forwarded-for", "192.0.2.1")];
+    for _ in 0..10 {
+        let reply = gateway.get_with(&file(EICAR), &headers).await;
+        assert_eq!(
+            (reply.status, reply.header("x-ratelimit-limit")),
+            (200, None)
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_demo_has_the_limits_that_are_set() {
+    let gateway = Gateway::start(config(&["--demo", "--rate-limit-per-minute", "1"])).await;
+    assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
+    assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_finished_when_told_to_stop() {
+    let stop = Arc::new(OnceLock::<CancellationToken>::new());
+    let told = Arc::clone(&stop);
+    let answer = move |_: &_| {
+        told.get().unwrap().cancel();
+        Answer::Bytes(ok(r#"{"data": {"attributes": {"size": 68}}}"#))
+    };
+    let upstream = Upstream::faulty(answer).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    stop.set(gateway.stop()).unwrap();
+    assert_eq!(gateway.get(&file(EICAR)).await.data()["size"], 68);
 }

@@ -1,1 +1,321 @@
-//! TODO
+//! Flags, variables, `.env` and the templates' folder (CONTRACT 7).
+
+use rstest::rstest;
+use vt4ai::config::{Command, Rejected};
+
+use crate::harness::{
+    EICAR, Folder, Gateway, Process, Upstream, client, config, file, refusing, run, send, vt4ai,
+};
+
+/// Every setting that can be wrong, with a value that is.
+const WRONG: [(&str, &str); 16] = [
+    ("VT4AI_API_KEY", "a b"),
+    ("VT4AI_HOST", "example.com"),
+    ("VT4AI_PORT", "65536"),
+    ("VT4AI_DEFAULT_FORMAT", "pdf"),
+    ("VT4AI_MAX_WORKERS", "0"),
+    ("VT4AI_LOG_LEVEL", "a=b=c"),
+    ("VT4AI_LOG_FORMAT", "xml"),
+    ("VT4AI_UPSTREAM_URL", "ftp://x"),
+    ("VT4AI_UPSTREAM_TIMEOUT", "soon"),
+    ("VT4AI_UPSTREAM_MAX_BODY", "0"),
+    ("VT4AI_RATE_LIMIT_PER_MINUTE", "-1"),
+    ("VT4AI_RATE_LIMIT_PER_DAY", "many"),
+    ("VT4AI_RATE_LIMIT_PER_MONTH", "1.5"),
+    ("VT4AI_CLIENT_RATE_PER_MINUTE", "x"),
+    ("VT4AI_ALLOW_ANONYMOUS", "maybe"),
+    ("VT4AI_DEMO", "2"),
+];
+
+fn flag(variable: &str) -> String {
+    let name = variable.trim_start_matches("VT4AI_").to_ascii_lowercase();
+    format!("--{}", name.replace('_', "-"))
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_by_name() {
+    let flags = WRONG
+        .iter()
+        .map(|(name, value)| format!("{}={value}", flag(name)));
+    let all = ["vt4ai".to_owned()].into_iter().chain(flags);
+    let Err(Rejected::Mistakes(mistakes)) = Command::parse(all) else {
+        panic!("these settings were taken");
+    };
+    for (name, _) in WRONG {
+        let named = mistakes
+            .iter()
+            .filter(|mistake| mistake.starts_with(&format!("{name}: ")));
+        assert_eq!(named.count(), 1, "{name}: {mistakes:#?}");
+    }
+    assert_eq!(mistakes.len(), WRONG.len(), "{mistakes:#?}");
+}
+
+#[test]
+fn a_mistake_is_exit_status_64() {
+    let folder = Folder::new();
+    let mut command = vt4ai(&folder, &[]);
+    let (status, out, log) = run(command.envs(WRONG));
+    assert_eq!((status, out.as_str()), (64, ""));
+    assert!(WRONG.iter().all(|(name, _)| log.contains(name)), "{log}");
+    let (status, _, log) = run(&mut vt4ai(&folder, &["--no-such-flag"]));
+    assert!(status == 64 && log.contains("--no-such-flag"), "{log}");
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let flags = WRONG.iter().map(|(name, _)| format!("{}=", flag(name)));
+    assert!(Command::parse(["vt4ai".to_owned()].into_iter().chain(flags)).is_ok());
+}
+
+#[test]
+fn the_defaults_are_the_contracts() {
+    let Ok(Command::Serve(config)) = Command::parse(["vt4ai"]) else {
+        panic!("the defaults were refused");
+    };
+    let (server, limits) = (config.server, config.limits);
+    assert_eq!(
+        (server.host.to_string(), server.port),
+        ("127.0.0.1".to_owned(), 8000)
+    );
+    assert_eq!(config.default_format.name(), "json");
+    assert_eq!(
+        (config.log.filter.as_str(), config.log.json),
+        ("INFO", false)
+    );
+    assert_eq!(config.upstream.url.as_str(), "https://www.virustotal.com/");
+    assert_eq!(config.upstream.timeout.as_secs(), 30);
+    let limits = [
+        limits.per_minute,
+        limits.per_day,
+        limits.per_month,
+        config.client_rate,
+    ];
+    assert_eq!(
+        limits.map(|limit| limit.unwrap().get()),
+        [4, 500, 15_500, 600]
+    );
+    assert_eq!(
+        config.access.allowed_hosts,
+        ["localhost", "127.0.0.1", "[::1]"]
+    );
+    assert!(config.access.key.is_none() && !config.access.allow_anonymous && !config.demo);
+}
+
+#[test]
+fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
+    let file = "VT4AI_DEFAULT_FORMAT=of-file\nVT4AI_LOG_FORMAT=of-file\nVT4AI_HOST=of-file\n";
+    let folder = Folder::new().with(".env", file);
+    let mut command = vt4ai(&folder, &["--default-format", "of-flag", "--host", "::1"]);
+    let command = command
+        .env("VT4AI_DEFAULT_FORMAT", "json")
+        .env("VT4AI_LOG_FORMAT", "text");
+    let (status, _, log) = run(command);
+    assert_eq!(status, 64);
+    assert!(log.contains("VT4AI_DEFAULT_FORMAT"), "{log}");
+    assert!(
+        !log.contains("VT4AI_LOG_FORMAT") && !log.contains("VT4AI_HOST"),
+        "{log}"
+    );
+}
+
+#[test]
+fn the_env_file_is_read() {
+    let folder = Folder::new().with(".env", "# ours\nVT4AI_DEFAULT_FORMAT=pdf\n");
+    let (status, _, log) = run(&mut vt4ai(&folder, &[]));
+    assert!(
+        status == 64 && log.contains("VT4AI_DEFAULT_FORMAT"),
+        "{log}"
+    );
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    let folder = Folder::new();
+    let (status, help, _) = run(&mut vt4ai(&folder, &["--help"]));
+    assert_eq!(status, 0);
+    assert!(WRONG.iter().all(|(name, _)| help.contains(name)), "{help}");
+    let (status, version, _) = run(&mut vt4ai(&folder, &["--version"]));
+    assert_eq!(
+        (status, version),
+        (0, format!("vt4ai {}\n", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+/// The names of all variables that a text mentions.
+fn variables(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
+    let mut names: Vec<_> = words.filter(|word| word.starts_with("VT4AI_")).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn the_example_file_lists_every_variable() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
+    let example = std::fs::read_to_string(path).unwrap();
+    let (_, help, _) = run(&mut vt4ai(&Folder::new(), &["--help"]));
+    assert_eq!(variables(&example), variables(&help));
+    let lines = example
+        .lines()
+        .map(|line| line.trim_start_matches(['#', ' ']));
+    let set: Vec<_> = lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name)
+        .collect();
+    for name in variables(&help) {
+        assert!(set.contains(&name), "{name} has no line of its own");
+    }
+    drop(Process::start(&mut vt4ai(
+        &Folder::new().with(".env", &example),
+        &[],
+    )));
+}
+
+#[tokio::test]
+async fn openapi_prints_the_document() {
+    let (status, out, _) = run(&mut vt4ai(&Folder::new(), &["openapi"]));
+    assert_eq!(status, 0);
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let folder = Folder::new();
+    let process = Process::start(&mut vt4ai(&folder, &["--demo"]));
+    let url = format!("http://{}/openapi.json", process.address);
+    assert_eq!(send(client().get(url)).await.json(), document);
+}
+
+#[test]
+fn healthcheck_tells_by_its_exit_status() {
+    let folder = Folder::new();
+    let check = |port: &str| {
+        let (status, ..) = run(vt4ai(&folder, &["healthcheck"]).env("VT4AI_PORT", port));
+        status
+    };
+    let process = Process::start(&mut vt4ai(&folder, &["--demo"]));
+    assert_eq!(check(process.address.rsplit_once(':').unwrap().1), 0);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let _within = runtime.enter();
+    let (_socket, refusing) = refusing();
+    assert_eq!(check(refusing.rsplit_once(':').unwrap().1), 1);
+}
+
+#[tokio::test]
+async fn a_log_can_be_json() {
+    let folder = Folder::new();
+    let mut command = vt4ai(
+        &folder,
+        &["--demo", "--log-format", "json", "--log-level", "INFO"],
+    );
+    let process = Process::start(&mut command);
+    let url = format!("http://{}{}", process.address, file(EICAR));
+    let reply = send(client().get(url).header("x-request-id", "the-id")).await;
+    assert_eq!(reply.status, 200);
+    let log = process.stop();
+    let mut lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let line = lines
+        .rfind(|line| line.to_string().contains("the-id"))
+        .unwrap();
+    assert_eq!(line["fields"]["http.status"], 200, "{line}");
+    assert!(
+        !line.to_string().contains(EICAR),
+        "an indicator is in the log: {line}"
+    );
+}
+
+const TEMPLATE: &str =
+    r#"{"name": "size_only", "object": "file", "exclude_fields": ["names", "*.x"]}"#;
+
+#[tokio::test]
+async fn a_template_in_the_folder_is_used_by_name() {
+    let folder = Folder::new()
+        .with("mine.json", TEMPLATE)
+        .with("notes.txt", "no template");
+    let folder = folder.with(".hidden.json", "{");
+    let upstream = Upstream::demo().await;
+    let flags = ["--templates-dir", folder.path().to_str().unwrap()];
+    let gateway = Gateway::before(&upstream, &flags).await;
+    let named = gateway
+        .get(&format!("{}?template_name=size_only", file(EICAR)))
+        .await
+        .data();
+    assert!(named.get("names").is_none() && named.get("md5").is_some());
+    let default = gateway.get(&file(EICAR)).await.data();
+    assert!(default.get("names").is_some() && default.get("md5").is_none());
+    let shown = gateway.get("/templates/size_only").await.json();
+    assert_eq!(shown["object"], "file");
+    let document = gateway.get("/openapi.json").await;
+    assert!(document.text().contains("size_only"));
+}
+
+#[tokio::test]
+async fn a_default_template_in_the_folder_replaces_the_shipped_one() {
+    let text = TEMPLATE.replace("\"exclude", "\"default\": true, \"exclude");
+    let folder = Folder::new().with("mine.json", &text);
+    let upstream = Upstream::demo().await;
+    let flags = ["--templates-dir", folder.path().to_str().unwrap()];
+    let gateway = Gateway::before(&upstream, &flags).await;
+    let data = gateway.get(&file(EICAR)).await.data();
+    assert!(data.get("names").is_none() && data.get("md5").is_some());
+    let list = gateway.get("/templates").await.json();
+    let defaults: Vec<_> = list["file"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["default"])
+        .collect();
+    assert_eq!(defaults, [false, true]);
+}
+
+#[rstest]
+#[case::no_json("{")]
+#[case::no_name(r#"{"object": "file", "exclude_fields": []}"#)]
+#[case::bad_name(r#"{"name": "a b", "object": "file", "exclude_fields": []}"#)]
+#[case::taken_name(r#"{"name": "vt4ai_file_basics", "object": "file", "exclude_fields": []}"#)]
+#[case::unknown_object(r#"{"name": "a", "object": "planet", "exclude_fields": []}"#)]
+#[case::unknown_member(r#"{"name": "a", "object": "file", "exclude_fields": [], "exclude": []}"#)]
+#[case::malformed_pattern(r#"{"name": "a", "object": "file", "exclude_fields": ["a..b"]}"#)]
+#[case::empty_pattern(r#"{"name": "a", "object": "file", "exclude_fields": [""]}"#)]
+fn a_template_that_cannot_be_used_stops_the_start(#[case] text: &str) {
+    let folder = Folder::new()
+        .with("broken-1.json", text)
+        .with("broken-2.json", "[]");
+    let path = folder.path().to_str().unwrap();
+    let (status, _, log) = run(&mut vt4ai(
+        &folder,
+        &["--port", "0", "--templates-dir", path],
+    ));
+    assert_eq!(status, 64, "{log}");
+    assert!(
+        log.contains("broken-1.json") && log.contains("broken-2.json"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_templates_folder_that_is_not_there_stops_the_start() {
+    let folder = Folder::new();
+    let (status, _, log) = run(&mut vt4ai(
+        &folder,
+        &["--port", "0", "--templates-dir", "nowhere"],
+    ));
+    assert!(status == 64 && log.contains("nowhere"), "{log}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (status, _, log) = run(&mut vt4ai(&Folder::new(), &["--port", &port]));
+    assert!(status != 0 && log.contains(&port), "{log}");
+}
+
+#[test]
+fn a_flag_without_a_value_is_true() {
+    assert!(config(&["--demo"]).demo);
+    assert!(config(&["--allow-anonymous"]).access.allow_anonymous);
+    assert!(!config(&["--demo=false"]).demo);
+}

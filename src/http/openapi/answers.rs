@@ -24,8 +24,6 @@ pub(super) struct ReportBody {
     /// The filtered attributes in `json`, all attributes in `raw`, a document in `markdown` and `xml`.
     #[schema(schema_with = object_or_document)]
     data: (),
-    /// The format that was asked for.
-    #[schema(inline)]
     format: Format,
 }
 
@@ -43,8 +41,6 @@ pub(super) struct ListBody {
     /// leads to one.
     #[schema(schema_with = list_or_document)]
     data: (),
-    /// The format that was asked for.
-    #[schema(inline)]
     format: Format,
     /// Where the next page begins; only lists have it.
     meta: Option<Meta>,

@@ -85,7 +85,7 @@ impl Process {
         let (written, (listens, listening)) = (Arc::clone(&log), mpsc::channel());
         let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                *written.lock().unwrap() += &format!("{line}\n");
+                written.lock().unwrap().extend([&line, "\n"]);
                 if let Some((_, rest)) = line.split_once("listening on http://") {
                     let _ = listens.send(rest.split(',').next().unwrap_or_default().to_owned());
                 }

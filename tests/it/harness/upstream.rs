@@ -69,8 +69,11 @@ impl Upstream {
             let server = axum::serve(listener, router);
             server.with_graceful_shutdown(ended).await.unwrap();
         });
-        let _stop = stop.drop_guard();
-        Self { url, calls, _stop }
+        Self {
+            url,
+            calls,
+            _stop: stop.drop_guard(),
+        }
     }
 
     /// A server that answers as told, whatever that does to HTTP.
@@ -85,8 +88,11 @@ impl Upstream {
             }
         };
         TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(accept));
-        let _stop = stop.drop_guard();
-        Self { url, calls, _stop }
+        Self {
+            url,
+            calls,
+            _stop: stop.drop_guard(),
+        }
     }
 
     /// A server that answers every request with the same bytes.
@@ -111,7 +117,7 @@ impl Upstream {
 /// An answer with this status line, these header lines and this body.
 pub(crate) fn http(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
-    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: String = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status} Whatever\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n"
