@@ -3,7 +3,7 @@
 //! The baseline is what a program without a streaming filter does: parse into a tree,
 //! prune, print. Run with `cargo bench`.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
+#![expect(clippy::expect_used, reason = "a benchmark has no other way on")]
 
 use std::{fmt::Write as _, hint::black_box};
 
@@ -74,7 +74,7 @@ fn prune(value: &mut Value, pattern: &[&str]) {
     match (value, pattern) {
         (Value::Object(map), [last]) => drop(map.shift_remove(*last)),
         (Value::Object(map), ["*", rest @ ..]) => {
-            map.values_mut().for_each(|value| prune(value, rest))
+            map.values_mut().for_each(|value| prune(value, rest));
         }
         (Value::Object(map), [part, rest @ ..]) => {
             if let Some(value) = map.get_mut(*part) {
