@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, str::Utf8Error};
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 
@@ -16,7 +16,11 @@ use crate::{
         markdown, xml,
     },
     indicator::{Indicator, Kind},
-    template::{Template, Templates, filter::Filtered, pattern::Filter},
+    template::{
+        Template, Templates,
+        filter::{Filtered, Unreadable},
+        pattern::Filter,
+    },
 };
 
 /// How a caller wants to see an answer.
@@ -46,9 +50,12 @@ pub struct Answer {
 /// Only the place is kept: what stands there could be anything, a key included.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum MalformedAnswer {
-    /// It is not the JSON that belongs there.
-    #[error("VirusTotal's answer can't be read, at line {line}, column {column}")]
-    Json {
+    /// It is no JSON, or nested too deep, or lacks what belongs there.
+    #[error("VirusTotal's answer can't be read: {0}")]
+    Unreadable(#[from] Unreadable),
+    /// It is JSON of another shape.
+    #[error("VirusTotal's answer has another shape at line {line}, column {column}")]
+    Shape {
         /// From 1; 0 where the fault has no place.
         line: usize,
         /// In bytes.
@@ -61,7 +68,7 @@ pub enum MalformedAnswer {
 
 impl From<serde_json::Error> for MalformedAnswer {
     fn from(error: serde_json::Error) -> Self {
-        Self::Json {
+        Self::Shape {
             line: error.line(),
             column: error.column(),
         }
@@ -88,12 +95,10 @@ impl<'a> View<'a> {
         if self.bare {
             return Ok(text.into_bytes());
         }
-        Ok(json::envelope(
-            &text,
-            self.format,
-            meta,
-            text.len() + text.len() / 8,
-        )?)
+        json::envelope(self.format, meta, text.len() + text.len() / 8, |out| {
+            json::write(out, &text);
+            Ok(())
+        })
     }
 }
 
@@ -108,19 +113,17 @@ pub fn report(
     let filter = view.filter(kind.object_type());
     let attributes = Filtered::at(&["data", "attributes"], json, filter);
     let body = match view.format {
-        Format::Json | Format::Raw => json::envelope(attributes, view.format, None, bytes.len())?,
+        Format::Json | Format::Raw => {
+            json::envelope(view.format, None, bytes.len(), |out| attributes.write(out))?
+        }
         Format::Markdown => {
             let title = format!("{} Report", kind.title());
             let id = object_id(json)?.unwrap_or(Cow::Borrowed(indicator.id()));
-            let tree = serde_json::to_value(attributes)?;
-            view.text(markdown::document(&title, &id, &tree), None)?
+            view.text(markdown::document(&title, &id, &attributes.tree()?), None)?
         }
         Format::Xml => {
-            let tree = serde_json::to_value(attributes)?;
-            view.text(
-                xml::document(&format!("{}_report", kind.name()), &tree),
-                None,
-            )?
+            let root = format!("{}_report", kind.name());
+            view.text(xml::document(&root, &attributes.tree()?), None)?
         }
     };
     Ok(Answer { body, cursor: None })
@@ -137,21 +140,23 @@ pub fn related(
     let related = Related::read(page.data)?;
     let is_list = matches!(related, Related::Many(_));
     let meta = is_list.then(|| Meta::from(page.meta.unwrap_or_default()));
-    let shown = Shown {
-        related: &related,
-        view,
-    };
-    let body = match (view.format, &related) {
-        (Format::Json, _) => json::envelope(shown, view.format, meta.as_ref(), bytes.len())?,
-        (Format::Raw, Related::One(item)) => {
-            json::envelope(item.attributes.map(whole), view.format, None, bytes.len())?
-        }
-        (Format::Raw, _) => {
-            json::envelope(whole(page.data), view.format, meta.as_ref(), bytes.len())?
-        }
-        (Format::Markdown, _) => {
+    let body = match view.format {
+        Format::Json => json::envelope(view.format, meta.as_ref(), bytes.len(), |out| {
+            related.write(view, out)
+        })?,
+        Format::Raw => json::envelope(view.format, meta.as_ref(), bytes.len(), |out| {
+            match &related {
+                Related::One(Item {
+                    attributes: Some(attributes),
+                    ..
+                }) => whole(attributes),
+                _ => whole(page.data),
+            }
+            .write(out)
+        })?,
+        Format::Markdown => {
             let title = format!("{} {relationship}", indicator.kind().title());
-            let items = match serde_json::to_value(shown)? {
+            let items = match related.tree(view)? {
                 Value::Array(items) => items,
                 Value::Null => Vec::new(),
                 one => vec![one],
@@ -161,10 +166,10 @@ pub fn related(
                 meta.as_ref(),
             )?
         }
-        (Format::Xml, _) => {
-            let tree = serde_json::to_value(shown)?;
-            view.text(xml::document(relationship, &tree), meta.as_ref())?
-        }
+        Format::Xml => view.text(
+            xml::document(relationship, &related.tree(view)?),
+            meta.as_ref(),
+        )?,
     };
     Ok(Answer {
         body,
@@ -238,13 +243,13 @@ impl<'a> Related<'a> {
     }
 }
 
-/// An object in a list, in full or as a descriptor.
+/// An object in a list, in full or as a descriptor; links are left out.
 #[derive(Deserialize)]
 struct Item<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
-    object_type: Option<Cow<'a, str>>,
+    object_type: Option<&'a RawValue>,
     #[serde(borrow)]
     attributes: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -253,59 +258,60 @@ struct Item<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// What is related, as a caller sees it: links left out, attributes filtered.
-struct Shown<'a> {
-    related: &'a Related<'a>,
-    view: &'a View<'a>,
-}
-
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let shown = |item| ShownItem {
-            item,
-            view: self.view,
-        };
-        match self.related {
-            Related::Many(items) => serializer.collect_seq(items.iter().map(shown)),
-            Related::One(item) => shown(item).serialize(serializer),
-            Related::Nothing => serializer.serialize_unit(),
+impl Related<'_> {
+    /// Writes what is related as JSON, each object filtered by the template of its type.
+    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        match self {
+            Self::Nothing => out.extend_from_slice(b"null"),
+            Self::One(item) => item.write(view, out)?,
+            Self::Many(items) => {
+                out.push(b'[');
+                for (item, at) in items.iter().zip(0..) {
+                    out.extend_from_slice(if at == 0 { b"" } else { b"," });
+                    item.write(view, out)?;
+                }
+                out.push(b']');
+            }
         }
+        Ok(())
+    }
+
+    fn tree(&self, view: &View<'_>) -> Result<Value, MalformedAnswer> {
+        let mut text = Vec::new();
+        self.write(view, &mut text)?;
+        Ok(serde_json::from_slice(&text)?)
     }
 }
 
-struct ShownItem<'a> {
-    item: &'a Item<'a>,
-    view: &'a View<'a>,
-}
-
-impl Serialize for ShownItem<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Item {
-            id,
-            object_type,
-            attributes,
-            context_attributes,
-            error,
-        } = self.item;
-        let filter = self.view.filter(object_type.as_deref().unwrap_or_default());
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(id) = id {
-            map.serialize_entry("id", &whole(id))?;
+impl Item<'_> {
+    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        let object_type = self
+            .object_type
+            .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let filter = view.filter(object_type.as_deref().unwrap_or_default());
+        let members = [
+            ("id", self.id.map(whole)),
+            ("type", self.object_type.map(whole)),
+            (
+                "attributes",
+                self.attributes
+                    .map(|raw| Filtered::at(&[], raw.get(), filter)),
+            ),
+            ("context_attributes", self.context_attributes.map(whole)),
+            ("error", self.error.map(whole)),
+        ];
+        let mut mark = b'{';
+        for (name, value) in members
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+        {
+            out.push(std::mem::replace(&mut mark, b','));
+            json::write(out, name);
+            out.push(b':');
+            value.write(out)?;
         }
-        if let Some(object_type) = object_type {
-            map.serialize_entry("type", object_type)?;
-        }
-        if let Some(attributes) = attributes {
-            let attributes = Filtered::at(&[], attributes.get(), filter);
-            map.serialize_entry("attributes", &attributes)?;
-        }
-        if let Some(context) = context_attributes {
-            map.serialize_entry("context_attributes", &whole(context))?;
-        }
-        if let Some(error) = error {
-            map.serialize_entry("error", &whole(error))?;
-        }
-        map.end()
+        out.extend_from_slice(if mark == b'{' { b"{}" } else { b"}" });
+        Ok(())
     }
 }
 

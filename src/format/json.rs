@@ -16,24 +16,30 @@ pub struct Meta {
     pub count: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a, T> {
-    data: T,
-    format: Format,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<&'a Meta>,
-}
-
 /// Writes `{"data": …, "format": …, "meta"?: …}` into a buffer of about `size` bytes.
 ///
-/// It fails only where serializing `data` does, as reading upstream's bytes can.
-pub fn envelope(
-    data: impl Serialize,
+/// `data` writes the JSON text of the data; it is all that can fail.
+pub fn envelope<E>(
     format: Format,
     meta: Option<&Meta>,
     size: usize,
-) -> Result<Vec<u8>, serde_json::Error> {
+    data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
     let mut out = Vec::with_capacity(size);
-    serde_json::to_writer(&mut out, &Envelope { data, format, meta })?;
+    out.extend_from_slice(br#"{"data":"#);
+    data(&mut out)?;
+    out.extend_from_slice(br#","format":"#);
+    write(&mut out, &format);
+    if let Some(meta) = meta {
+        out.extend_from_slice(br#","meta":"#);
+        write(&mut out, meta);
+    }
+    out.push(b'}');
     Ok(out)
+}
+
+/// Writes a value whose serialization can't fail, such as a text.
+pub fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Neither does writing to a `Vec`.
+    let _ = serde_json::to_writer(out, value);
 }

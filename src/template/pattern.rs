@@ -150,6 +150,7 @@ impl Next {
 }
 
 /// Where a value stands: to be left out, or to be read on with this node's patterns.
+#[derive(Clone, Copy)]
 pub(super) enum Verdict<'t> {
     Exclude,
     Keep(Option<&'t Node>),

@@ -2,14 +2,21 @@
 
 use proptest::prelude::*;
 use rstest::rstest;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{template::pattern::MalformedPattern, testing};
 
+fn written(filtered: Filtered<'_>) -> Result<String, Unreadable> {
+    let mut out = Vec::new();
+    filtered.write(&mut out)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
 fn filtered(json: &str, patterns: &[&str]) -> String {
     let filter = Filter::compile(patterns.iter().copied()).unwrap();
-    serde_json::to_string(&Filtered::at(&[], json, Some(&filter))).unwrap()
+    written(Filtered::at(&[], json, Some(&filter))).unwrap()
 }
 
 /// What a pattern means, said as plainly as possible.
@@ -35,7 +42,40 @@ fn pattern() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(prop_oneof![3 => "[abc]", 2 => Just("*".to_owned())], 1..5)
 }
 
+/// JSON with a few letters changed, most of them such as matter to JSON.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let letter = prop_oneof![
+        prop::sample::select(
+            "{}[]\",:\\u/ \n\t0123456789.-+eEnultrfase\u{0}\u{1f}dDcCé"
+                .chars()
+                .collect::<Vec<_>>()
+        ),
+        any::<char>(),
+    ];
+    let edit = (
+        any::<prop::sample::Index>(),
+        prop::option::of(letter),
+        any::<bool>(),
+    );
+    let edits = prop::collection::vec(edit, 0..4);
+    (testing::json(), any::<bool>(), edits).prop_map(|(json, pretty, edits)| {
+        let text = if pretty {
+            serde_json::to_string_pretty(&json)
+        } else {
+            serde_json::to_string(&json)
+        };
+        let mut letters: Vec<char> = text.unwrap().chars().collect();
+        for (at, letter, replace) in edits {
+            let at = at.index(letters.len() + 1);
+            letters.splice(at..(at + usize::from(replace)).min(letters.len()), letter);
+        }
+        letters.into_iter().collect()
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
     #[test]
     fn it_removes_what_a_naive_filter_removes(
         json in testing::json(),
@@ -45,18 +85,29 @@ proptest! {
         let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
         let joined: Vec<_> = patterns.iter().map(|pattern| pattern.join(".")).collect();
         let filter = Filter::compile(joined.iter().map(String::as_str)).unwrap();
-        let written = serde_json::to_string(&Filtered::at(&[], &text.unwrap(), Some(&filter))).unwrap();
+        let left = written(Filtered::at(&[], &text.unwrap(), Some(&filter))).unwrap();
         let mut naive = json;
         for pattern in &patterns {
             remove(&mut naive, pattern);
         }
-        prop_assert_eq!(written, serde_json::to_string(&naive).unwrap());
+        prop_assert_eq!(left, serde_json::to_string(&naive).unwrap());
     }
 
     #[test]
-    fn it_never_panics(text in any::<String>()) {
-        let _ = serde_json::to_string(&Filtered::at(&[], &text, None));
-        let _ = serde_json::to_string(&Filtered::at(&["data", "attributes"], &text, None));
+    fn it_takes_just_what_a_json_parser_takes(text in nearly_json()) {
+        let parsed = serde_json::from_str::<IgnoredAny>(&text);
+        let copied = written(Filtered::at(&[], &text, None));
+        prop_assert_eq!(copied.is_ok(), parsed.is_ok(), "{:?} of {:?}", copied, text);
+        if let Ok(value) = serde_json::from_str::<Value>(&text) {
+            prop_assert_eq!(serde_json::from_str::<Value>(&copied.unwrap()).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn it_never_panics(text in any::<String>(), muted in any::<bool>()) {
+        let filter = Filter::compile(["*"]).unwrap();
+        let _ = written(Filtered::at(&[], &text, Some(&filter).filter(|_| muted)));
+        let _ = written(Filtered::at(&["data", "attributes"], &text, None));
     }
 }
 
@@ -87,7 +138,7 @@ fn a_star_is_one_key_even_with_dots_or_one_element() {
 
 #[test]
 fn numbers_keep_their_value() {
-    let json = "[18446744073709551615,-9223372036854775808,0.1,1e+300,100.0,5e-324]";
+    let json = "[18446744073709551615,-9223372036854775808,0.1,1e300,100.0,5e-324,-0,123456789012345678901234567890.10]";
     assert_eq!(filtered(json, &[]), json);
 }
 
@@ -95,7 +146,7 @@ fn numbers_keep_their_value() {
 fn a_value_is_found_under_its_path_wherever_its_key_stands() {
     let json = r#"{"links": {"attributes": 1}, "data": {"x": {"attributes": 2}, "attributes": {"a": [ ]}, "id": 3}}"#;
     let found = Filtered::at(&["data", "attributes"], json, None);
-    assert_eq!(serde_json::to_string(&found).unwrap(), r#"{"a":[]}"#);
+    assert_eq!(written(found).unwrap(), r#"{"a":[]}"#);
     for missing in [
         "{}",
         r#"{"data": {}}"#,
@@ -105,10 +156,18 @@ fn a_value_is_found_under_its_path_wherever_its_key_stands() {
         "1",
         "",
     ] {
-        assert!(
-            serde_json::to_string(&Filtered::at(&["data", "attributes"], missing, None)).is_err()
-        );
+        assert!(written(Filtered::at(&["data", "attributes"], missing, None)).is_err());
     }
+}
+
+#[test]
+fn texts_are_copied_but_half_a_pair_of_surrogates_is_mended() {
+    let json =
+        r#"{"a\u0062": "\u00e9\ud83d\ude00\/ü", "\ud800k": "x\udc00\ud83dy\ud83d\ud83d\ude00"}"#;
+    let kept =
+        r#"{"a\u0062":"\u00e9\ud83d\ude00\/ü","\ufffdk":"x\ufffd\ufffdy\ufffd\ud83d\ude00"}"#;
+    assert_eq!(filtered(json, &[]), kept);
+    assert_eq!(filtered(json, &["ab", "\u{fffd}k"]), "{}");
 }
 
 #[test]
@@ -122,10 +181,7 @@ fn what_is_no_json_fails() {
         "nul",
         r#"{"a" 1}"#,
     ] {
-        assert!(
-            serde_json::to_string(&Filtered::at(&[], bad, None)).is_err(),
-            "{bad}"
-        );
+        assert!(written(Filtered::at(&[], bad, None)).is_err(), "{bad}");
     }
 }
 
@@ -134,7 +190,7 @@ fn nesting_is_bounded() {
     let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(filtered(&nested(110), &[]), nested(110));
     let deep = nested(100_000);
-    assert!(serde_json::to_string(&Filtered::at(&[], &deep, None)).is_err());
+    assert!(written(Filtered::at(&[], &deep, None)).is_err());
 }
 
 #[rstest]

@@ -1,0 +1,244 @@
+//! The pieces of JSON text: strings, numbers, words, and the space between them.
+//!
+//! Strict as RFC 8259 is, since what passes here is written into our own answers. Only
+//! one thing is mended: half of a surrogate pair, which is no character, becomes U+FFFD.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+/// Text that is not the JSON that belongs there. Only the place is kept, not what stands
+/// in it: that could be anything, a key included.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Unreadable {
+    /// No JSON.
+    #[error("no valid JSON at byte {0}")]
+    Syntax(usize),
+    /// Nested deeper than the filter goes.
+    #[error("nested too deep at byte {0}")]
+    TooDeep(usize),
+    /// JSON, but nothing under the keys that were to lead to it.
+    #[error("what should be there is missing")]
+    Missing,
+}
+
+/// Where a reader stands in JSON text.
+#[derive(Debug)]
+pub(super) struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// A string of the text, quotes included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quoted<'a> {
+    raw: &'a str,
+    has_escapes: bool,
+    has_broken_pairs: bool,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn fault<T>(&self) -> Result<T, Unreadable> {
+        Err(Unreadable::Syntax(self.at))
+    }
+
+    /// The next byte that is not space; it is not taken. At the end it is 0.
+    pub(super) fn peek(&mut self) -> u8 {
+        loop {
+            match self.byte() {
+                // VirusTotal indents by four spaces a level.
+                b' ' if self.rest().starts_with(b"        ") => self.at += 8,
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return byte,
+            }
+        }
+    }
+
+    /// Takes the next byte that is not space, if it is this one.
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        let taken = self.peek() == byte;
+        self.at += usize::from(taken);
+        taken
+    }
+
+    /// Takes a word such as `null`.
+    pub(super) fn word(&mut self, word: &'static str) -> Result<&'a str, Unreadable> {
+        if !self.rest().starts_with(word.as_bytes()) {
+            return self.fault();
+        }
+        self.at += word.len();
+        Ok(word)
+    }
+
+    /// Takes a number; its text is its value, to the last digit.
+    pub(super) fn number(&mut self) -> Result<&'a str, Unreadable> {
+        let start = self.at;
+        self.at += usize::from(self.byte() == b'-');
+        if self.byte() == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.byte() == b'.' {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), b'e' | b'E') {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    fn digits(&mut self) -> Result<(), Unreadable> {
+        let count = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        self.at += count;
+        if count == 0 { self.fault() } else { Ok(()) }
+    }
+
+    /// Takes a string.
+    pub(super) fn string(&mut self) -> Result<Quoted<'a>, Unreadable> {
+        let start = self.at;
+        if !self.take(b'"') {
+            return self.fault();
+        }
+        let (mut has_escapes, mut has_broken_pairs) = (false, false);
+        loop {
+            self.at += plain_length(self.rest());
+            match self.byte() {
+                b'"' => break,
+                b'\\' => {
+                    has_escapes = true;
+                    has_broken_pairs |= self.escape()?;
+                }
+                _ => return self.fault(),
+            }
+        }
+        self.at += 1;
+        let raw = &self.text[start..self.at];
+        Ok(Quoted {
+            raw,
+            has_escapes,
+            has_broken_pairs,
+        })
+    }
+
+    /// Takes an escape, a whole pair of surrogates if it is one; whether it is half of one.
+    fn escape(&mut self) -> Result<bool, Unreadable> {
+        let escaped = self.rest().get(1).copied().unwrap_or_default();
+        if escaped != b'u' {
+            self.at += 2;
+            let known = matches!(
+                escaped,
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'
+            );
+            return if known { Ok(false) } else { self.fault() };
+        }
+        let Some(unit) = hex_unit(self.rest()) else {
+            return self.fault();
+        };
+        self.at += 6;
+        let paired = is_high(unit) && hex_unit(self.rest()).is_some_and(is_low);
+        self.at += if paired { 6 } else { 0 };
+        Ok(!paired && (is_high(unit) || is_low(unit)))
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn byte(&self) -> u8 {
+        self.text
+            .as_bytes()
+            .get(self.at)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+impl<'a> Quoted<'a> {
+    /// The string as it is to be written, quotes included.
+    pub(super) fn written(self) -> Cow<'a, str> {
+        if !self.has_broken_pairs {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut mended = String::with_capacity(self.raw.len());
+        let mut lexer = Lexer::new(self.raw);
+        while let Some(letter) = self.raw[lexer.at..].chars().next() {
+            let start = lexer.at;
+            if letter != '\\' {
+                lexer.at += letter.len_utf8();
+            } else if lexer.escape() == Ok(true) {
+                mended.push_str("\\ufffd");
+                continue;
+            }
+            mended.push_str(&self.raw[start..lexer.at]);
+        }
+        Cow::Owned(mended)
+    }
+
+    /// What the string says.
+    pub(super) fn meant(self) -> Cow<'a, str> {
+        if self.has_escapes {
+            // The text is valid, and mended, so it is read.
+            return serde_json::from_str(&self.written()).map_or(Cow::Borrowed(""), Cow::Owned);
+        }
+        Cow::Borrowed(&self.raw[1..self.raw.len() - 1])
+    }
+}
+
+/// How many bytes stand before a quote, a backslash or a control character.
+///
+/// Eight bytes at a time: a byte is found by what its subtraction borrows, and the lowest
+/// one found is exact.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
+    let mut length = 0;
+    for chunk in bytes.as_chunks().0 {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let found = (quote | backslash | below(word, 0x20)) & HIGHS;
+        if found != 0 {
+            return length + found.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let tail = bytes[length..].iter();
+    length
+        + tail
+            .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
+            .count()
+}
+
+/// The number in `\uXXXX` at the beginning of these bytes.
+fn hex_unit(bytes: &[u8]) -> Option<u16> {
+    let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
+    digits.iter().try_fold(0, |unit, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(unit << 4 | u16::try_from(digit).ok()?)
+    })
+}
+
+fn is_high(unit: u16) -> bool {
+    (0xd800..0xdc00).contains(&unit)
+}
+
+fn is_low(unit: u16) -> bool {
+    (0xdc00..0xe000).contains(&unit)
+}
