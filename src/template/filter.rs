@@ -207,6 +207,7 @@ impl Reader<'_, '_> {
         }
     }
 
+    #[inline]
     fn emit(&mut self, text: &str) {
         if !self.muted {
             self.out.extend_from_slice(text.as_bytes());

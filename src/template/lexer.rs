@@ -51,22 +51,30 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next byte that is not space; it is not taken. At the end it is 0.
+    #[inline]
     pub(super) fn peek(&mut self) -> u8 {
         loop {
             match self.byte() {
-                // VirusTotal indents by four spaces a level.
-                b' ' if self.rest().starts_with(b"        ") => self.at += 8,
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
                 byte => return byte,
+            }
+            // VirusTotal indents by four spaces a level.
+            while self.rest().starts_with(b"    ") {
+                self.at += 4;
             }
         }
     }
 
     /// Takes the next byte that is not space, if it is this one.
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        let taken = self.peek() == byte;
-        self.at += usize::from(taken);
-        taken
+        // Spelled out: rustc 1.95 miscompiles `self.at += usize::from(…)` here with
+        // optimisation, which the tests in release mode would show.
+        if self.peek() != byte {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Takes a word such as `null`.
@@ -81,7 +89,7 @@ impl<'a> Lexer<'a> {
     /// Takes a number; its text is its value, to the last digit.
     pub(super) fn number(&mut self) -> Result<&'a str, Unreadable> {
         let start = self.at;
-        self.at += usize::from(self.byte() == b'-');
+        self.skip_if(|byte| byte == b'-');
         if self.byte() == b'0' {
             self.at += 1;
         } else {
@@ -93,10 +101,16 @@ impl<'a> Lexer<'a> {
         }
         if matches!(self.byte(), b'e' | b'E') {
             self.at += 1;
-            self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
+            self.skip_if(|byte| matches!(byte, b'+' | b'-'));
             self.digits()?;
         }
         Ok(&self.text[start..self.at])
+    }
+
+    fn skip_if(&mut self, fits: impl FnOnce(u8) -> bool) {
+        if fits(self.byte()) {
+            self.at += 1;
+        }
     }
 
     fn digits(&mut self) -> Result<(), Unreadable> {
@@ -152,14 +166,18 @@ impl<'a> Lexer<'a> {
         };
         self.at += 6;
         let paired = is_high(unit) && hex_unit(self.rest()).is_some_and(is_low);
-        self.at += if paired { 6 } else { 0 };
+        if paired {
+            self.at += 6;
+        }
         Ok(!paired && (is_high(unit) || is_low(unit)))
     }
 
+    #[inline]
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     fn byte(&self) -> u8 {
         self.text
             .as_bytes()
@@ -171,10 +189,16 @@ impl<'a> Lexer<'a> {
 
 impl<'a> Quoted<'a> {
     /// The string as it is to be written, quotes included.
+    #[inline]
     pub(super) fn written(self) -> Cow<'a, str> {
-        if !self.has_broken_pairs {
-            return Cow::Borrowed(self.raw);
+        if self.has_broken_pairs {
+            Cow::Owned(self.mended())
+        } else {
+            Cow::Borrowed(self.raw)
         }
+    }
+
+    fn mended(self) -> String {
         let mut mended = String::with_capacity(self.raw.len());
         let mut lexer = Lexer::new(self.raw);
         while let Some(letter) = self.raw[lexer.at..].chars().next() {
@@ -187,7 +211,7 @@ impl<'a> Quoted<'a> {
             }
             mended.push_str(&self.raw[start..lexer.at]);
         }
-        Cow::Owned(mended)
+        mended
     }
 
     /// What the string says.
