@@ -3,15 +3,10 @@
 //! What VirusTotal answers is hostile until read: bounded in size and time, never
 //! followed elsewhere, its messages passed on only where they can hold no key.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    io::{self, Read as _},
-    time::Duration,
-};
+use std::{fmt::Write as _, fs, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use flate2::bufread::MultiGzDecoder;
+use libdeflater::{DecompressionError, Decompressor};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Client, Response,
@@ -213,18 +208,25 @@ async fn read(mut response: Response, limit: usize) -> Result<Bytes, VtError> {
 }
 
 /// Unpacks up to `limit` bytes; more than that is a bomb, or might as well be.
+///
+/// How much room it takes is found by trying: the length that gzip ends with is its
+/// sender's word.
 fn gunzip(packed: &[u8], limit: usize) -> Result<Bytes, VtError> {
-    let usual = packed.len().saturating_mul(USUAL_RATIO).min(limit);
-    let mut body = Vec::with_capacity(usual + 1);
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let unpacked = MultiGzDecoder::new(packed)
-        .take(most)
-        .read_to_end(&mut body);
-    unpacked.map_err(|_| VtError::Broken)?;
-    if body.len() > limit {
-        Err(VtError::TooLarge)
-    } else {
-        Ok(body.into())
+    let mut unpacker = Decompressor::new();
+    let mut room = packed.len().saturating_mul(USUAL_RATIO).min(limit);
+    loop {
+        let mut body = vec![0; room];
+        match unpacker.gzip_decompress(packed, &mut body) {
+            Ok(length) => {
+                body.truncate(length);
+                return Ok(body.into());
+            }
+            Err(DecompressionError::InsufficientSpace) if room < limit => {
+                room = room.saturating_mul(4).min(limit);
+            }
+            Err(DecompressionError::InsufficientSpace) => return Err(VtError::TooLarge),
+            Err(DecompressionError::BadData) => return Err(VtError::Broken),
+        }
     }
 }
 
