@@ -213,36 +213,29 @@ fn hashes(level: usize) -> &'static str {
 
 /// The key as words: `last_https_certificate` is `Last HTTPS Certificate`.
 fn heading_words(key: &str) -> String {
-    let mut words = String::with_capacity(key.len());
-    let mut word = String::new();
-    for letter in titled(key) {
-        if letter.is_alphanumeric() {
-            word.push(letter);
-        } else {
-            words.push_str(abbreviated(&word));
-            words.push(letter);
-            word.clear();
-        }
+    let titled = titled(key);
+    let mut words = String::with_capacity(titled.len());
+    for piece in titled.split_inclusive(|letter: char| !letter.is_alphanumeric()) {
+        let word = piece.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+        words.push_str(abbreviated(word));
+        words.push_str(&piece[word.len()..]);
     }
-    words.push_str(abbreviated(&word));
     words
 }
 
 /// Title case as Python has it: a letter is large unless a letter stands before it.
-fn titled(key: &str) -> impl Iterator<Item = char> {
-    let cased = |letter: char| letter.is_uppercase() || letter.is_lowercase();
+fn titled(key: &str) -> String {
+    let mut title = String::with_capacity(key.len());
     let mut within = false;
-    key.chars().flat_map(move |letter| {
-        let letter = if letter == '_' { ' ' } else { letter };
-        let small = within;
-        within = cased(letter);
-        let (lower, upper) = (letter.to_lowercase(), letter.to_uppercase());
-        small
-            .then_some(lower)
-            .into_iter()
-            .flatten()
-            .chain((!small).then_some(upper).into_iter().flatten())
-    })
+    for letter in key.chars() {
+        match letter {
+            '_' => title.push(' '),
+            _ if within => title.extend(letter.to_lowercase()),
+            _ => title.extend(letter.to_uppercase()),
+        }
+        within = letter.is_uppercase() || letter.is_lowercase();
+    }
+    title
 }
 
 fn abbreviated(word: &str) -> &str {
@@ -256,7 +249,8 @@ fn abbreviated(word: &str) -> &str {
 fn clean(text: &str, keep_breaks: bool) -> Cow<'_, str> {
     let plain =
         |letter: char| letter == '\t' || (keep_breaks && letter == '\n') || !is_hidden(letter);
-    if text.chars().all(plain) {
+    let visible = |byte: u8| matches!(byte, b' '..=b'~' | b'\t') || (keep_breaks && byte == b'\n');
+    if text.bytes().all(visible) || text.chars().all(plain) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -312,11 +306,15 @@ fn is_bare(text: &str) -> bool {
     text.starts_with(char::is_alphanumeric)
         && text.chars().all(allowed)
         && !text.contains("://")
-        && !text
-            .as_bytes()
-            .windows(4)
-            .any(|part| part.eq_ignore_ascii_case(b"www."))
+        && !(text.contains('.') && names_www(text))
         && !begins_list(text)
+}
+
+/// GitHub makes a link of what begins so, in any case.
+fn names_www(text: &str) -> bool {
+    text.as_bytes()
+        .windows(4)
+        .any(|part| part.eq_ignore_ascii_case(b"www."))
 }
 
 /// Digits, a `.` or `)`, and a space or the end: Markdown's numbered list.
