@@ -17,6 +17,8 @@ mod lists;
 #[cfg(test)]
 mod negotiation;
 #[cfg(test)]
+mod nginx;
+#[cfg(test)]
 mod quota;
 #[cfg(test)]
 mod relationships;
