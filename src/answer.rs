@@ -5,7 +5,8 @@
 
 use std::{borrow::Cow, str::Utf8Error};
 
-use serde::Deserialize;
+use bytes::Bytes;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 
@@ -129,30 +130,35 @@ pub fn report(
     Ok(Answer { body, cursor: None })
 }
 
-/// What is related to an indicator: a page of objects, one object or none.
+/// What is related to an indicator: a list, one object or none.
+///
+/// `pages` are a list's, in their order, at least one; `truncated` says why there are no
+/// more of them, where that is not the list's end or the caller's limit.
 pub fn related(
-    bytes: &[u8],
+    pages: &[Bytes],
     indicator: &Indicator,
     relationship: &str,
+    truncated: Option<&'static str>,
     view: &View<'_>,
 ) -> Result<Answer, MalformedAnswer> {
-    let page: Page<'_> = serde_json::from_str(str::from_utf8(bytes)?)?;
-    let related = Related::read(page.data)?;
+    let pages = pages
+        .iter()
+        .map(|bytes| Page::read(bytes))
+        .collect::<Result<Vec<_>, _>>()?;
+    let size = pages.iter().map(|page| page.data.get().len()).sum();
+    let related = Related::read(&pages)?;
     let is_list = matches!(related, Related::Many(_));
-    let meta = is_list.then(|| Meta::from(page.meta.unwrap_or_default()));
+    let last = pages.last().filter(|_| is_list);
+    let meta = last.map(|page| Meta {
+        truncated,
+        ..page.meta()
+    });
     let body = match view.format {
-        Format::Json => json::envelope(view.format, meta.as_ref(), bytes.len(), |out| {
+        Format::Json => json::envelope(view.format, meta.as_ref(), size, |out| {
             related.write(view, out)
         })?,
-        Format::Raw => json::envelope(view.format, meta.as_ref(), bytes.len(), |out| {
-            match &related {
-                Related::One(Item {
-                    attributes: Some(attributes),
-                    ..
-                }) => whole(attributes),
-                _ => whole(page.data),
-            }
-            .write(out)
+        Format::Raw => json::envelope(view.format, meta.as_ref(), size, |out| {
+            related.write_raw(out)
         })?,
         Format::Markdown => {
             let title = format!("{} {relationship}", indicator.kind().title());
@@ -204,6 +210,38 @@ struct Page<'a> {
     meta: Option<PageMeta>,
 }
 
+impl<'a> Page<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, MalformedAnswer> {
+        Ok(serde_json::from_str(str::from_utf8(bytes)?)?)
+    }
+
+    fn meta(&self) -> Meta {
+        self.meta.as_ref().map(PageMeta::read).unwrap_or_default()
+    }
+}
+
+/// How many objects a page of a list holds, and where the next one begins.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Objects on the page; none for an answer that is no list.
+    pub objects: usize,
+    /// The next page's cursor.
+    pub cursor: Option<String>,
+}
+
+/// Reads no more of a page than it takes to go on to the next.
+pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
+    let page = Page::read(bytes)?;
+    let objects = match page.data.get().as_bytes().first() {
+        Some(b'[') => serde_json::from_str::<Vec<IgnoredAny>>(page.data.get())?.len(),
+        _ => 0,
+    };
+    Ok(Extent {
+        objects,
+        cursor: page.meta().cursor,
+    })
+}
+
 #[derive(Default, Deserialize)]
 struct PageMeta {
     #[serde(default)]
@@ -212,34 +250,37 @@ struct PageMeta {
     count: Value,
 }
 
-impl From<PageMeta> for Meta {
-    fn from(meta: PageMeta) -> Self {
-        let cursor = match meta.cursor {
-            Value::String(cursor) if !cursor.is_empty() => Some(cursor),
-            _ => None,
-        };
-        Self {
-            cursor,
-            count: meta.count.as_u64(),
+impl PageMeta {
+    fn read(&self) -> Meta {
+        let cursor = self.cursor.as_str().filter(|cursor| !cursor.is_empty());
+        Meta {
+            cursor: cursor.map(str::to_owned),
+            count: self.count.as_u64(),
+            truncated: None,
         }
     }
 }
 
 /// What stands at the other end of a relationship.
 enum Related<'a> {
-    Many(Vec<Item<'a>>),
-    One(Item<'a>),
+    Many(Vec<&'a RawValue>),
+    One(&'a RawValue),
     Nothing,
 }
 
 impl<'a> Related<'a> {
-    fn read(data: &'a RawValue) -> Result<Self, MalformedAnswer> {
-        let json = data.get();
-        Ok(match json.as_bytes().first() {
-            Some(b'[') => Self::Many(serde_json::from_str(json)?),
-            Some(b'n') => Self::Nothing,
-            _ => Self::One(serde_json::from_str(json)?),
-        })
+    /// Pages of one list become one list; anything but a list is one page.
+    fn read(pages: &[Page<'a>]) -> Result<Self, MalformedAnswer> {
+        let mut all = Vec::new();
+        for page in pages {
+            let json = page.data.get();
+            match json.as_bytes().first() {
+                Some(b'[') => all.append(&mut serde_json::from_str::<Vec<&RawValue>>(json)?),
+                Some(b'n') => return Ok(Self::Nothing),
+                _ => return Ok(Self::One(page.data)),
+            }
+        }
+        Ok(Self::Many(all))
     }
 }
 
@@ -260,15 +301,36 @@ struct Item<'a> {
 
 impl Related<'_> {
     /// Writes what is related as JSON, each object filtered by the template of its type.
-    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
+        self.write_each(out, |raw, out| Item::read(raw)?.write(view, out))
+    }
+
+    /// Writes VirusTotal's own objects; of one alone, its attributes.
+    fn write_raw(&self, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
+        let alone = matches!(self, Self::One(_));
+        self.write_each(out, |raw, out| {
+            let attributes = if alone {
+                Item::read(raw)?.attributes
+            } else {
+                None
+            };
+            Ok(whole(attributes.unwrap_or(raw)).write(out)?)
+        })
+    }
+
+    fn write_each(
+        &self,
+        out: &mut Vec<u8>,
+        mut write: impl FnMut(&RawValue, &mut Vec<u8>) -> Result<(), MalformedAnswer>,
+    ) -> Result<(), MalformedAnswer> {
         match self {
             Self::Nothing => out.extend_from_slice(b"null"),
-            Self::One(item) => item.write(view, out)?,
+            Self::One(raw) => write(raw, out)?,
             Self::Many(items) => {
                 out.push(b'[');
-                for (item, at) in items.iter().zip(0..) {
+                for (at, raw) in items.iter().enumerate() {
                     out.extend_from_slice(if at == 0 { b"" } else { b"," });
-                    item.write(view, out)?;
+                    write(raw, out)?;
                 }
                 out.push(b']');
             }
@@ -283,8 +345,12 @@ impl Related<'_> {
     }
 }
 
-impl Item<'_> {
-    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+impl<'a> Item<'a> {
+    fn read(raw: &'a RawValue) -> Result<Self, MalformedAnswer> {
+        Ok(serde_json::from_str(raw.get())?)
+    }
+
+    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
         let object_type = self
             .object_type
             .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());

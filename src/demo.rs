@@ -83,10 +83,11 @@ Domains and IP addresses, v4 and v6:
   curl -s {base}/api/v1/ips/8.8.8.8
   curl -s -H 'Accept: application/xml' {base}/api/v1/ips/2001:4860:4860::8888
 
-Relationships, a page at a time, as Markdown, or ids only:
+Relationships, a page at a time, more than VirusTotal gives in one page, or ids only:
   curl -s '{base}/api/v1/files/{trojan}/relationships/contacted_domains?limit=5'
-  curl -s '{base}/api/v1/files/{trojan}/relationships/dropped_files?limit=40&format=markdown'
+  curl -s '{base}/api/v1/files/{trojan}/relationships/dropped_files?limit=45&format=markdown'
   curl -s '{base}/api/v1/files/{trojan}/relationships/contacted_ips?descriptors_only=true'
+  curl -s {base}/api/v1/domains/bank-secure.example/relationships/subdomains
   curl -s {base}/api/v1/files/relationships/types
 
 Something VirusTotal doesn't know, the templates, and all the rest:

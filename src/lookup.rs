@@ -6,6 +6,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use self::pages::Gathered;
 use crate::{
     answer::{self, Answer, MalformedAnswer, View},
     indicator::Indicator,
@@ -13,6 +14,10 @@ use crate::{
     quota::{Exhausted, Now, Quota},
     vt::{Call, VirusTotal, VtError},
 };
+
+pub use self::pages::RelatedQuery;
+
+mod pages;
 
 /// How long to wait before the second and the third try, give or take a half.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
@@ -22,21 +27,6 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis
 pub struct Lookup {
     vt: VirusTotal,
     quota: Arc<Quota>,
-}
-
-/// A page of what is related to an indicator.
-#[derive(Debug)]
-pub struct RelatedQuery {
-    /// Whose relationship.
-    pub indicator: Indicator,
-    /// Its name.
-    pub relationship: String,
-    /// How many objects at most; VirusTotal gives 1 to 40.
-    pub limit: u32,
-    /// Where the page begins, as the page before said.
-    pub cursor: Option<String>,
-    /// Whether only types and ids are wanted.
-    pub descriptors_only: bool,
 }
 
 /// Why a lookup gave no answer.
@@ -73,31 +63,26 @@ impl Lookup {
         Ok(answer::report(&bytes, indicator, view)?)
     }
 
-    /// A page of what is related to an indicator; one unit of quota.
+    /// What is related to an indicator; a unit of quota a page.
     pub async fn related(
         &self,
         key: &ApiKey,
         query: &RelatedQuery,
         view: &View<'_>,
     ) -> Result<Answer, LookupError> {
+        let Gathered { pages, truncated } = self.gather(key, query).await?;
         let RelatedQuery {
             indicator,
             relationship,
             ..
         } = query;
-        let collection = indicator.kind().upstream_collection();
-        let call = if query.descriptors_only {
-            Call::get(&[collection, indicator.id(), "relationships", relationship])
-        } else {
-            Call::get(&[collection, indicator.id(), relationship])
-        };
-        let call = call.with("limit", &query.limit.to_string());
-        let call = match &query.cursor {
-            Some(cursor) => call.with("cursor", cursor),
-            None => call,
-        };
-        let bytes = self.fetch(key, &call).await?;
-        Ok(answer::related(&bytes, indicator, relationship, view)?)
+        Ok(answer::related(
+            &pages,
+            indicator,
+            relationship,
+            truncated,
+            view,
+        )?)
     }
 
     /// Asks VirusTotal, again where that may help, and spends a unit each time.

@@ -31,12 +31,15 @@ use super::{
 use crate::{
     format::Format,
     indicator::{Indicator, Kind},
-    lookup::RelatedQuery,
-    vt::relationships::{self, Relationship},
+    lookup::{LookupError, RelatedQuery},
+    vt::{
+        Reason, Refusal, VtError,
+        relationships::{self, Relationship},
+    },
 };
 
-/// How many objects a page holds where the query does not say, and how many at most.
-const LIMITS: (u32, u32) = (10, 40);
+/// How many objects a list holds where the query does not say, and how many at most.
+const LIMITS: (usize, usize) = (10, 100);
 
 /// The query of a relationship; read by `read_query`.
 #[derive(IntoParams)]
@@ -53,8 +56,8 @@ pub struct RelationshipQuery {
     format: Option<Format>,
     /// A template for objects of its own type; the others keep their type's default.
     template_name: Option<String>,
-    /// How many objects at most.
-    #[param(minimum = 1, maximum = 40, default = 10, example = 10)]
+    /// How many objects at most. VirusTotal's pages hold 40: above that each page costs a lookup.
+    #[param(minimum = 1, maximum = 100, default = 10, example = 10)]
     limit: Option<u32>,
     /// `meta.cursor` of the page before, unchanged.
     cursor: Option<String>,
@@ -81,14 +84,15 @@ pub fn routes() -> OpenApiRouter<Shared> {
 
 /// Related objects
 ///
-/// A page of the objects that a relationship leads to, or one object, or none. Each is
-/// filtered by the template of its own type. Costs one lookup.
+/// The objects that a relationship leads to, or one object, or none. Each is filtered by the
+/// template of its own type. Costs one lookup for every 40 objects asked for; where the key's
+/// quota runs out on the way, the list ends there with `meta.truncated` and a cursor to go on.
 #[utoipa::path(
     get, path = "/api/v1/{collection}/{id}/relationships/{relationship}",
     params(
         ("relationship" = String, Path, description = "The relationship's name; `…/relationships/types` \
           lists those that are known, others are passed on to VirusTotal",
-         pattern = "^[a-z][a-z0-9_]{0,63}$", example = "contacted_domains"),
+         pattern = "^[a-z][a-z0-9_]{0,63}$", example = "comments"),
         RelationshipQuery,
     ),
     responses(List, ReadErrors),
@@ -104,7 +108,8 @@ async fn get_relationship(
         let query = read_query(kind, &ask)?;
         let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
         let view = view(&gateway, &ask.query(), &Kind::ALL, wanted)?;
-        let answer = gateway.lookup.related(key, &query, &view).await?;
+        let answer = gateway.lookup.related(key, &query, &view).await;
+        let answer = answer.map_err(|error| say_tier(error, &query))?;
         let mut response = wanted.respond(answer.body);
         if let Some(link) = answer.cursor.and_then(|cursor| next_page(&ask, &cursor)) {
             response.headers_mut().insert(header::LINK, link);
@@ -162,6 +167,25 @@ fn read_query(kind: Kind, ask: &Ask) -> Result<RelatedQuery, ApiError> {
         cursor: cursor.map(str::to_owned),
         descriptors_only: descriptors_only.unwrap_or(false),
     })
+}
+
+/// What VirusTotal forbids, it forbids without saying which key would do.
+fn say_tier(error: LookupError, query: &RelatedQuery) -> ApiError {
+    let known = relationships::named(query.indicator.kind(), &query.relationship);
+    match (error, known) {
+        (LookupError::Upstream(VtError::Refused(refusal)), Some(known))
+            if refusal.reason == Reason::Forbidden =>
+        {
+            let Relationship { name, tier, .. } = known;
+            let message = format!("the relationship `{name}` is for keys of the tier `{tier}`");
+            Refusal {
+                message: Some(message),
+                ..refusal
+            }
+            .into()
+        }
+        (error, _) => error.into(),
+    }
 }
 
 fn unknown_relationship(kind: Kind, given: &str) -> ApiError {

@@ -27,10 +27,15 @@ pub struct Relationship {
 ///
 /// A further collection is a line here.
 static TABLES: LazyLock<Vec<(Kind, Vec<Relationship>)>> = LazyLock::new(|| {
-    [(Kind::File, include_str!("relationships/files.tsv"))]
-        .into_iter()
-        .map(|(kind, table)| (kind, rows(table).collect()))
-        .collect()
+    [
+        (Kind::File, include_str!("relationships/files.tsv")),
+        (Kind::Url, include_str!("relationships/urls.tsv")),
+        (Kind::Domain, include_str!("relationships/domains.tsv")),
+        (Kind::Ip, include_str!("relationships/ips.tsv")),
+    ]
+    .into_iter()
+    .map(|(kind, table)| (kind, rows(table).collect()))
+    .collect()
 });
 
 /// The kinds of indicator that have relationships here.
@@ -44,6 +49,11 @@ pub fn of(kind: Kind) -> &'static [Relationship] {
         .iter()
         .find(|(of, _)| *of == kind)
         .map_or(&[], |(_, rows)| rows)
+}
+
+/// The relationship of this name, if the kind's table has it.
+pub fn named(kind: Kind, name: &str) -> Option<&'static Relationship> {
+    of(kind).iter().find(|row| row.name == name)
 }
 
 /// Whether VirusTotal may have a relationship of this name: 1 to 64 of `a-z 0-9 _`.
@@ -63,7 +73,7 @@ fn rows(table: &'static str) -> impl Iterator<Item = Relationship> {
             name: cells.next()?,
             description: cells.next()?,
             tier: cells.next()?,
-            object: cells.next()?,
+            object: cells.next()?.trim_end_matches(" (single)"),
         })
     })
 }
@@ -75,7 +85,14 @@ mod tests {
     #[test]
     fn every_row_of_every_table_is_read() {
         let counts: Vec<_> = kinds().map(|kind| (kind, of(kind).len())).collect();
-        assert_eq!(counts, [(Kind::File, 55)]);
+        let expected = [
+            (Kind::File, 55),
+            (Kind::Url, 35),
+            (Kind::Domain, 34),
+            (Kind::Ip, 25),
+        ];
+        assert_eq!(counts, expected);
+        assert!(named(Kind::Domain, "parent").is_some_and(|row| row.object == "domain"));
         let mut rows = kinds().flat_map(of);
         assert!(rows.all(|row| is_name(row.name) && !row.object.is_empty()));
     }

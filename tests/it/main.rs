@@ -19,6 +19,8 @@ mod negotiation;
 #[cfg(test)]
 mod nginx;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod quota;
 #[cfg(test)]
 mod relationships;

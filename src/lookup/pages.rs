@@ -1,0 +1,104 @@
+//! A list longer than VirusTotal's pages, gathered page by page.
+
+use bytes::Bytes;
+
+use super::{Lookup, LookupError};
+use crate::{
+    answer::{self, Extent},
+    indicator::Indicator,
+    key::ApiKey,
+    vt::{Call, Reason, VtError},
+};
+
+/// How many objects VirusTotal gives on one page at most.
+const PAGE: usize = 40;
+
+/// What is asked of a relationship.
+#[derive(Debug)]
+pub struct RelatedQuery {
+    /// Whose relationship.
+    pub indicator: Indicator,
+    /// Its name.
+    pub relationship: String,
+    /// How many objects at most; above 40 they come in pages, each a lookup.
+    pub limit: usize,
+    /// Where to begin, as the answer before said.
+    pub cursor: Option<String>,
+    /// Whether only types and ids are wanted.
+    pub descriptors_only: bool,
+}
+
+/// The pages that could be had.
+pub(super) struct Gathered {
+    /// At least one, in their order.
+    pub(super) pages: Vec<Bytes>,
+    /// Why there are fewer than asked for, where there might be more.
+    pub(super) truncated: Option<&'static str>,
+}
+
+impl RelatedQuery {
+    fn call(&self, limit: usize, cursor: Option<&str>) -> Call {
+        let collection = self.indicator.kind().upstream_collection();
+        let (id, relationship) = (self.indicator.id(), self.relationship.as_str());
+        let call = if self.descriptors_only {
+            Call::get(&[collection, id, "relationships", relationship])
+        } else {
+            Call::get(&[collection, id, relationship])
+        };
+        let call = call.with("limit", &limit.to_string());
+        match cursor {
+            Some(cursor) => call.with("cursor", cursor),
+            None => call,
+        }
+    }
+}
+
+impl Lookup {
+    /// Fetches pages until there are as many objects as asked for, or no more.
+    ///
+    /// Once there is a page, quota that runs out ends the list instead of spoiling it: the
+    /// last page's cursor goes on from there.
+    pub(super) async fn gather(
+        &self,
+        key: &ApiKey,
+        query: &RelatedQuery,
+    ) -> Result<Gathered, LookupError> {
+        let mut gathered = Gathered {
+            pages: Vec::new(),
+            truncated: None,
+        };
+        let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
+        loop {
+            let call = query.call(missing.min(PAGE), cursor.as_deref());
+            let bytes = match self.fetch(key, &call).await {
+                Err(error) if !gathered.pages.is_empty() && is_quota(&error) => {
+                    gathered.truncated = Some("quota");
+                    return Ok(gathered);
+                }
+                fetched => fetched?,
+            };
+            let Extent {
+                objects,
+                cursor: next,
+            } = answer::extent(&bytes)?;
+            gathered.pages.push(bytes);
+            missing = missing.saturating_sub(objects);
+            // A page without objects ends the list, whatever cursor it carries.
+            if missing == 0 || objects == 0 || next.is_none() {
+                return Ok(gathered);
+            }
+            cursor = next;
+        }
+    }
+}
+
+/// Whether this is the end of a quota, the gateway's count of it or VirusTotal's.
+fn is_quota(error: &LookupError) -> bool {
+    match error {
+        LookupError::Exhausted(_) => true,
+        LookupError::Upstream(VtError::Refused(refusal)) => {
+            refusal.reason == Reason::TooManyRequests
+        }
+        _ => false,
+    }
+}
