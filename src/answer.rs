@@ -5,9 +5,8 @@
 
 use std::{borrow::Cow, str::Utf8Error};
 
-use bytes::Bytes;
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Value, value::RawValue};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
@@ -23,6 +22,10 @@ use crate::{
         pattern::Filter,
     },
 };
+
+pub use self::related::{Extent, extent, related};
+
+mod related;
 
 /// How a caller wants to see an answer.
 #[derive(Clone, Copy, Debug)]
@@ -130,59 +133,6 @@ pub fn report(
     Ok(Answer { body, cursor: None })
 }
 
-/// What is related to an indicator: a list, one object or none.
-///
-/// `pages` are a list's, in their order, at least one; `truncated` says why there are no
-/// more of them, where that is not the list's end or the caller's limit.
-pub fn related(
-    pages: &[Bytes],
-    indicator: &Indicator,
-    relationship: &str,
-    truncated: Option<&'static str>,
-    view: &View<'_>,
-) -> Result<Answer, MalformedAnswer> {
-    let pages = pages
-        .iter()
-        .map(|bytes| Page::read(bytes))
-        .collect::<Result<Vec<_>, _>>()?;
-    let size = pages.iter().map(|page| page.data.get().len()).sum();
-    let related = Related::read(&pages)?;
-    let is_list = matches!(related, Related::Many(_));
-    let last = pages.last().filter(|_| is_list);
-    let meta = last.map(|page| Meta {
-        truncated,
-        ..page.meta()
-    });
-    let body = match view.format {
-        Format::Json => json::envelope(view.format, meta.as_ref(), size, |out| {
-            related.write(view, out)
-        })?,
-        Format::Raw => json::envelope(view.format, meta.as_ref(), size, |out| {
-            related.write_raw(out)
-        })?,
-        Format::Markdown => {
-            let title = format!("{} {relationship}", indicator.kind().title());
-            let items = match related.tree(view)? {
-                Value::Array(items) => items,
-                Value::Null => Vec::new(),
-                one => vec![one],
-            };
-            view.text(
-                markdown::list(&title, indicator.id(), &items),
-                meta.as_ref(),
-            )?
-        }
-        Format::Xml => view.text(
-            xml::document(relationship, &related.tree(view)?),
-            meta.as_ref(),
-        )?,
-    };
-    Ok(Answer {
-        body,
-        cursor: meta.and_then(|meta| meta.cursor),
-    })
-}
-
 /// The `id` of the object that an answer holds; all else is passed over.
 fn object_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
     #[derive(Deserialize)]
@@ -200,188 +150,4 @@ fn object_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
     Ok(head.data.id.map(|id| {
         serde_json::from_str(id.get()).map_or(Cow::Borrowed(id.get()), Cow::<'_, str>::Owned)
     }))
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    /// An array, an object or `null`.
-    #[serde(borrow)]
-    data: &'a RawValue,
-    meta: Option<PageMeta>,
-}
-
-impl<'a> Page<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, MalformedAnswer> {
-        Ok(serde_json::from_str(str::from_utf8(bytes)?)?)
-    }
-
-    fn meta(&self) -> Meta {
-        self.meta.as_ref().map(PageMeta::read).unwrap_or_default()
-    }
-}
-
-/// How many objects a page of a list holds, and where the next one begins.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// Objects on the page; none for an answer that is no list.
-    pub objects: usize,
-    /// The next page's cursor.
-    pub cursor: Option<String>,
-}
-
-/// Reads no more of a page than it takes to go on to the next.
-pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
-    let page = Page::read(bytes)?;
-    let objects = match page.data.get().as_bytes().first() {
-        Some(b'[') => serde_json::from_str::<Vec<IgnoredAny>>(page.data.get())?.len(),
-        _ => 0,
-    };
-    Ok(Extent {
-        objects,
-        cursor: page.meta().cursor,
-    })
-}
-
-#[derive(Default, Deserialize)]
-struct PageMeta {
-    #[serde(default)]
-    cursor: Value,
-    #[serde(default)]
-    count: Value,
-}
-
-impl PageMeta {
-    fn read(&self) -> Meta {
-        let cursor = self.cursor.as_str().filter(|cursor| !cursor.is_empty());
-        Meta {
-            cursor: cursor.map(str::to_owned),
-            count: self.count.as_u64(),
-            truncated: None,
-        }
-    }
-}
-
-/// What stands at the other end of a relationship.
-enum Related<'a> {
-    Many(Vec<&'a RawValue>),
-    One(&'a RawValue),
-    Nothing,
-}
-
-impl<'a> Related<'a> {
-    /// Pages of one list become one list; anything but a list is one page.
-    fn read(pages: &[Page<'a>]) -> Result<Self, MalformedAnswer> {
-        let mut all = Vec::new();
-        for page in pages {
-            let json = page.data.get();
-            match json.as_bytes().first() {
-                Some(b'[') => all.append(&mut serde_json::from_str::<Vec<&RawValue>>(json)?),
-                Some(b'n') => return Ok(Self::Nothing),
-                _ => return Ok(Self::One(page.data)),
-            }
-        }
-        Ok(Self::Many(all))
-    }
-}
-
-/// An object in a list, in full or as a descriptor; links are left out.
-#[derive(Deserialize)]
-struct Item<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, rename = "type")]
-    object_type: Option<&'a RawValue>,
-    #[serde(borrow)]
-    attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    context_attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-impl Related<'_> {
-    /// Writes what is related as JSON, each object filtered by the template of its type.
-    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
-        self.write_each(out, |raw, out| Item::read(raw)?.write(view, out))
-    }
-
-    /// Writes VirusTotal's own objects; of one alone, its attributes.
-    fn write_raw(&self, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
-        let alone = matches!(self, Self::One(_));
-        self.write_each(out, |raw, out| {
-            let attributes = if alone {
-                Item::read(raw)?.attributes
-            } else {
-                None
-            };
-            Ok(whole(attributes.unwrap_or(raw)).write(out)?)
-        })
-    }
-
-    fn write_each(
-        &self,
-        out: &mut Vec<u8>,
-        mut write: impl FnMut(&RawValue, &mut Vec<u8>) -> Result<(), MalformedAnswer>,
-    ) -> Result<(), MalformedAnswer> {
-        match self {
-            Self::Nothing => out.extend_from_slice(b"null"),
-            Self::One(raw) => write(raw, out)?,
-            Self::Many(items) => {
-                out.push(b'[');
-                for (at, raw) in items.iter().enumerate() {
-                    out.extend_from_slice(if at == 0 { b"" } else { b"," });
-                    write(raw, out)?;
-                }
-                out.push(b']');
-            }
-        }
-        Ok(())
-    }
-
-    fn tree(&self, view: &View<'_>) -> Result<Value, MalformedAnswer> {
-        let mut text = Vec::new();
-        self.write(view, &mut text)?;
-        Ok(serde_json::from_slice(&text)?)
-    }
-}
-
-impl<'a> Item<'a> {
-    fn read(raw: &'a RawValue) -> Result<Self, MalformedAnswer> {
-        Ok(serde_json::from_str(raw.get())?)
-    }
-
-    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
-        let object_type = self
-            .object_type
-            .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-        let filter = view.filter(object_type.as_deref().unwrap_or_default());
-        let members = [
-            ("id", self.id.map(whole)),
-            ("type", self.object_type.map(whole)),
-            (
-                "attributes",
-                self.attributes
-                    .map(|raw| Filtered::at(&[], raw.get(), filter)),
-            ),
-            ("context_attributes", self.context_attributes.map(whole)),
-            ("error", self.error.map(whole)),
-        ];
-        let mut mark = b'{';
-        for (name, value) in members
-            .iter()
-            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
-        {
-            out.push(std::mem::replace(&mut mark, b','));
-            json::write(out, name);
-            out.push(b':');
-            value.write(out)?;
-        }
-        out.extend_from_slice(if mark == b'{' { b"{}" } else { b"}" });
-        Ok(())
-    }
-}
-
-/// A value as VirusTotal gave it, less its indentation.
-fn whole(raw: &RawValue) -> Filtered<'_> {
-    Filtered::at(&[], raw.get(), None)
 }

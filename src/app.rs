@@ -24,12 +24,6 @@ use crate::{
 pub mod health;
 mod serve;
 
-/// The OpenAPI document, as JSON.
-pub fn openapi() -> Result<String, StartError> {
-    let templates = Templates::load(None).map_err(StartError::Templates)?;
-    Ok(http::document(&templates).to_pretty_json()?)
-}
-
 /// How often keys and callers of whom nothing counts any more are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 
@@ -151,6 +145,12 @@ impl App {
             );
         }
     }
+}
+
+/// The OpenAPI document, as JSON.
+pub fn openapi() -> Result<String, StartError> {
+    let templates = Templates::load(None).map_err(StartError::Templates)?;
+    Ok(http::document(&templates).to_pretty_json()?)
 }
 
 async fn listen(server: &Server) -> Result<TcpListener, StartError> {

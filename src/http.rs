@@ -107,3 +107,30 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
         .unwrap_or("no message");
     ApiError::internal(format!("panic: {message}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::to_bytes, http::StatusCode, routing::get};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_that_says_nothing_of_it() {
+        async fn fail() {
+            panic!("the inside story");
+        }
+        let router = Router::new()
+            .route("/", get(fail))
+            .layer(CatchPanicLayer::custom(after_panic));
+        let request: axum::extract::Request = axum::extract::Request::default();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let failure = response.extensions().get::<error::Failure>().unwrap();
+        assert_eq!(failure.cause.as_deref(), Some("panic: the inside story"));
+        let body = to_bytes(response.into_body(), 1000).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["code"], "InternalError");
+        assert!(!body.to_string().contains("inside story"));
+    }
+}
