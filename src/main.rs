@@ -13,7 +13,15 @@ use vt4ai::{
     telemetry,
 };
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        // A closed terminal is no reason to fail differently.
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     match Command::read() {
         Ok(Command::Serve(config)) => serve(*config),
         Ok(Command::Openapi) => {

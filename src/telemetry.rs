@@ -1,6 +1,6 @@
 //! Logs: lines on standard error, as text or JSON.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{
     EnvFilter, Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
@@ -13,7 +13,10 @@ use crate::config::Log;
 /// A filter that can't be read counts as `INFO`; the settings refuse one before this.
 pub fn start(config: &Log) {
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("INFO"));
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false);
     let lines = if config.json {
         lines.json().boxed()
     } else {
