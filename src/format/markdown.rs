@@ -68,7 +68,9 @@ impl Writer {
 
     fn line(&mut self, parts: &[&str]) {
         let start = self.out.len();
-        self.out.extend(std::iter::repeat_n(' ', self.indent));
+        if self.indent > 0 {
+            self.out.extend(std::iter::repeat_n(' ', self.indent));
+        }
         for part in parts {
             self.out.push_str(part);
         }
@@ -90,7 +92,11 @@ impl Writer {
 
     fn heading(&mut self, level: usize, key: &str) {
         let words = heading_words(key);
-        self.line(&[hashes(level), " ", &inline(&clean(&words, false))]);
+        if is_bare(&words) {
+            self.line(&[hashes(level), " ", &words]);
+        } else {
+            self.line(&[hashes(level), " ", &inline(&clean(&words, false))]);
+        }
         self.blank();
     }
 
@@ -179,6 +185,9 @@ impl Writer {
     }
 
     fn text(&mut self, marker: &str, text: &str) {
+        if is_bare(text) {
+            return self.line(&[marker, text]);
+        }
         let text = clean(text, true);
         if text.trim().is_empty() {
             self.line(&[marker, "*Empty string*"]);
@@ -230,6 +239,8 @@ fn titled(key: &str) -> String {
     for letter in key.chars() {
         match letter {
             '_' => title.push(' '),
+            _ if within && letter.is_ascii() => title.push(letter.to_ascii_lowercase()),
+            _ if letter.is_ascii() => title.push(letter.to_ascii_uppercase()),
             _ if within => title.extend(letter.to_lowercase()),
             _ => title.extend(letter.to_uppercase()),
         }
@@ -295,17 +306,27 @@ fn inline(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{fence}{pad}{text}{pad}{fence}"))
 }
 
+/// Whether nothing in a text could act or hide; most texts are so, and are told apart fast.
 fn is_bare(text: &str) -> bool {
-    let allowed = |letter: char| {
-        letter.is_alphanumeric()
-            || matches!(
-                letter,
-                ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
-            )
+    let sound = |letter: char| match letter {
+        'a'..='z'
+        | 'A'..='Z'
+        | '0'..='9'
+        | ' '
+        | '.'
+        | ','
+        | ':'
+        | ';'
+        | '/'
+        | '('
+        | ')'
+        | '-'
+        | '_' => true,
+        _ => !letter.is_ascii() && letter.is_alphanumeric() && !is_hidden(letter),
     };
     text.starts_with(char::is_alphanumeric)
-        && text.chars().all(allowed)
-        && !text.contains("://")
+        && text.chars().all(sound)
+        && !(text.contains(':') && text.contains("://"))
         && !(text.contains('.') && names_www(text))
         && !begins_list(text)
 }

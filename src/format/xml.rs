@@ -58,8 +58,7 @@ fn nest(
 
 fn write_item(out: &mut Out, index: usize, item: &Value) -> io::Result<()> {
     let name = if item.is_array() { "item_list" } else { "item" };
-    let mut start = BytesStart::new(name);
-    start.push_attribute(("index", index.to_string().as_str()));
+    let start = BytesStart::from_content(format!("{name} index=\"{index}\""), name.len());
     write_value(out, &start, item)
 }
 
