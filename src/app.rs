@@ -67,6 +67,17 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// The settings that can't be used, each by its name, where they are why.
+    pub fn mistakes(&self) -> Vec<String> {
+        match self {
+            Self::Templates(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+            Self::Client(error @ ClientError::CaFile(_)) => vec![error.to_string()],
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl App {
     /// Puts the parts together and takes the port; nothing is served yet.
     pub async fn build(config: Config) -> Result<Self, StartError> {

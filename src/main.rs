@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use tokio::{runtime, select, signal::unix};
 use vt4ai::{
-    app::{self, App, StartError},
+    app::{self, App},
     config::{Command, Config, EXIT_USAGE, report_mistakes},
     telemetry,
 };
@@ -45,8 +45,8 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
         .build()?;
     runtime.block_on(async {
         let app = match App::build(config).await {
-            Err(StartError::Templates(mistakes)) => {
-                report_mistakes(mistakes.iter().map(ToString::to_string));
+            Err(error) if !error.mistakes().is_empty() => {
+                report_mistakes(error.mistakes());
                 return Ok(EXIT_USAGE.into());
             }
             app => app?,

@@ -68,7 +68,7 @@ pub struct Call {
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// The file of certificate authorities is missing, unreadable or empty.
-    #[error("`VT4AI_UPSTREAM_CA_FILE` can't be used: {0}")]
+    #[error("VT4AI_UPSTREAM_CA_FILE: {0}")]
     CaFile(io::Error),
     /// TLS could not be set up.
     #[error("TLS can't be set up: {0}")]
