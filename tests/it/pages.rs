@@ -150,6 +150,19 @@ async fn virustotals_own_429_ends_a_list_too_but_nothing_else_does() {
 }
 
 #[tokio::test]
+async fn up_to_forty_objects_cost_one_lookup_however_few_come() {
+    let page = json!({"data": [{"id": "1", "type": "file"}], "meta": {"cursor": "next"}});
+    let upstream = Upstream::always(ok(page.to_string())).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let body = gateway
+        .get(&format!("{}?limit=40", related(TROJAN, "x")))
+        .await
+        .json();
+    assert_eq!(body["meta"], json!({"cursor": "next"}));
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
 async fn an_upstream_whose_pages_never_fill_is_not_asked_for_ever() {
     let page = json!({"data": [], "meta": {"cursor": "again"}});
     let upstream = Upstream::always(ok(page.to_string())).await;
