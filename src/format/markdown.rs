@@ -86,17 +86,12 @@ impl Writer {
     }
 
     fn title(&mut self, level: usize, title: &str, id: &str) {
-        self.line(&[hashes(level), " ", title, ": ", &inline(&clean(id, false))]);
+        self.line(&[hashes(level), " ", title, ": ", &one_line(id)]);
         self.blank();
     }
 
     fn heading(&mut self, level: usize, key: &str) {
-        let words = heading_words(key);
-        if is_bare(&words) {
-            self.line(&[hashes(level), " ", &words]);
-        } else {
-            self.line(&[hashes(level), " ", &inline(&clean(&words, false))]);
-        }
+        self.line(&[hashes(level), " ", &one_line(&heading_words(key))]);
         self.blank();
     }
 
@@ -106,7 +101,7 @@ impl Writer {
             Some(other) => Cow::Owned(other.to_string()),
             None => Cow::Borrowed(""),
         };
-        let object_type = inline(&clean(&text("type"), false)).into_owned();
+        let object_type = one_line(&text("type")).into_owned();
         self.title(2, &object_type, &text("id"));
         let Some(item) = item.as_object() else {
             return self.plain("", item);
@@ -260,8 +255,7 @@ fn abbreviated(word: &str) -> &str {
 fn clean(text: &str, keep_breaks: bool) -> Cow<'_, str> {
     let plain =
         |letter: char| letter == '\t' || (keep_breaks && letter == '\n') || !is_hidden(letter);
-    let visible = |byte: u8| matches!(byte, b' '..=b'~' | b'\t') || (keep_breaks && byte == b'\n');
-    if text.bytes().all(visible) || text.chars().all(plain) {
+    if text.chars().all(plain) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -283,8 +277,9 @@ fn clean(text: &str, keep_breaks: bool) -> Cow<'_, str> {
 /// Control characters, and those that Unicode calls default-ignorable: zero-width, bidi,
 /// tags, variation selectors. Text can be hidden in all of them.
 fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
+    // The commonest letters are told apart by one comparison.
+    let is_special = |letter: char| {
+        matches!(
             letter,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -292,6 +287,16 @@ fn is_hidden(letter: char) -> bool {
             | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
         )
+    };
+    !matches!(letter, ' '..='~') && (letter.is_control() || is_special(letter))
+}
+
+/// Any text on one line, made visible and inert.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if is_bare(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(inline(&clean(text, false)).into_owned())
 }
 
 /// One line of text: bare if nothing in it could act, else a code span.
@@ -308,21 +313,16 @@ fn inline(text: &str) -> Cow<'_, str> {
 
 /// Whether nothing in a text could act or hide; most texts are so, and are told apart fast.
 fn is_bare(text: &str) -> bool {
-    let sound = |letter: char| match letter {
-        'a'..='z'
-        | 'A'..='Z'
-        | '0'..='9'
-        | ' '
-        | '.'
-        | ','
-        | ':'
-        | ';'
-        | '/'
-        | '('
-        | ')'
-        | '-'
-        | '_' => true,
-        _ => !letter.is_ascii() && letter.is_alphanumeric() && !is_hidden(letter),
+    let marks = |letter| {
+        matches!(
+            letter,
+            ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
+        )
+    };
+    let sound = |letter: char| {
+        letter.is_ascii_alphanumeric()
+            || marks(letter)
+            || (!letter.is_ascii() && letter.is_alphanumeric() && !is_hidden(letter))
     };
     text.starts_with(char::is_alphanumeric)
         && text.chars().all(sound)

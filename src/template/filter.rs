@@ -83,14 +83,14 @@ impl Reader<'_, '_> {
         };
         let mut found = false;
         if self.lexer.peek() != b'{' {
-            return self.muted(None).map(|()| false);
+            return self.skip().map(|()| false);
         }
         self.members(|reader, _, key| {
             if !found && key == *step {
                 found = reader.descend(below, node)?;
                 return Ok(());
             }
-            reader.muted(None)
+            reader.skip()
         })?;
         Ok(found)
     }
@@ -117,9 +117,10 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn muted(&mut self, node: Option<&Node>) -> Result<(), Unreadable> {
+    /// Reads a value and leaves it out.
+    fn skip(&mut self) -> Result<(), Unreadable> {
         let before = std::mem::replace(&mut self.muted, true);
-        self.value(node)?;
+        self.value(None)?;
         self.muted = before;
         Ok(())
     }
@@ -129,7 +130,7 @@ impl Reader<'_, '_> {
         let mut comma = "";
         self.members(|reader, written, key| {
             match Verdict::of(node.and_then(|node| node.at_key(key))) {
-                Verdict::Exclude => reader.muted(None),
+                Verdict::Exclude => reader.skip(),
                 Verdict::Keep(next) => {
                     reader.emit(std::mem::replace(&mut comma, ","));
                     reader.emit(written);
@@ -150,17 +151,14 @@ impl Reader<'_, '_> {
         self.enter(b'{')?;
         if !self.lexer.take(b'}') {
             loop {
-                self.lexer.peek();
                 let key = self.lexer.string()?;
-                if !self.lexer.take(b':') {
-                    return self.lexer.fault();
-                }
+                self.lexer.expect(b':')?;
                 member(self, &key.written(), &key.meant())?;
                 if !self.lexer.take(b',') {
                     break;
                 }
             }
-            self.leave(b'}')?;
+            self.lexer.expect(b'}')?;
         }
         self.depth -= 1;
         Ok(())
@@ -174,7 +172,7 @@ impl Reader<'_, '_> {
         if !self.lexer.take(b']') {
             loop {
                 match verdict {
-                    Verdict::Exclude => self.muted(None)?,
+                    Verdict::Exclude => self.skip()?,
                     Verdict::Keep(next) => {
                         self.emit(std::mem::replace(&mut comma, ","));
                         self.value(next)?;
@@ -184,7 +182,7 @@ impl Reader<'_, '_> {
                     break;
                 }
             }
-            self.leave(b']')?;
+            self.lexer.expect(b']')?;
         }
         self.emit("]");
         self.depth -= 1;
@@ -196,15 +194,7 @@ impl Reader<'_, '_> {
             return Err(Unreadable::TooDeep(self.lexer.at()));
         }
         self.depth += 1;
-        self.leave(bracket)
-    }
-
-    fn leave(&mut self, bracket: u8) -> Result<(), Unreadable> {
-        if self.lexer.take(bracket) {
-            Ok(())
-        } else {
-            self.lexer.fault()
-        }
+        self.lexer.expect(bracket)
     }
 
     #[inline]

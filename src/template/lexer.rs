@@ -77,6 +77,15 @@ impl<'a> Lexer<'a> {
         true
     }
 
+    /// Takes the next byte that is not space, which must be this one.
+    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Unreadable> {
+        if self.take(byte) {
+            Ok(())
+        } else {
+            self.fault()
+        }
+    }
+
     /// Takes a word such as `null`.
     pub(super) fn word(&mut self, word: &'static str) -> Result<&'a str, Unreadable> {
         if !self.rest().starts_with(word.as_bytes()) {
@@ -125,10 +134,9 @@ impl<'a> Lexer<'a> {
 
     /// Takes a string.
     pub(super) fn string(&mut self) -> Result<Quoted<'a>, Unreadable> {
+        self.peek();
         let start = self.at;
-        if !self.take(b'"') {
-            return self.fault();
-        }
+        self.expect(b'"')?;
         let (mut has_escapes, mut has_broken_pairs) = (false, false);
         loop {
             self.at += plain_length(self.rest());
