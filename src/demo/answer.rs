@@ -1,25 +1,57 @@
 //! Who asks, and what goes back: VirusTotal's headers, its indentation, its errors.
 
 use axum::{
-    extract::FromRequestParts,
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use serde_json::{Serializer, json, ser::PrettyFormatter};
+use serde_json::{Serializer, Value, json, ser::PrettyFormatter};
+use sha2::{Digest, Sha256};
+
+use super::digest::hex;
 
 /// A key that VirusTotal refuses.
 const WRONG_KEY: &str = "wrong-key";
 /// A key that may ask only for what every account may.
 const PUBLIC_KEY: &str = "public-key";
 
-/// The kind of account that the `x-apikey` header stands for.
+/// The most bytes of a body that is read as a whole: comments, votes, URLs.
+const LONGEST_BODY: usize = 65_536;
+
+/// Who asks, by the `x-apikey` header.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    /// What the key may.
+    pub(super) account: Account,
+    /// Which key it is.
+    pub(super) key: KeyHash,
+}
+
+/// The kind of account that a key stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caller {
+pub(super) enum Account {
     /// A free account.
     Public,
     /// An account with every privilege.
     Premium,
+}
+
+/// The SHA-256 of a key: tells keys apart without keeping one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// Hashes a key.
+    pub(super) fn of(key: &str) -> Self {
+        Self(Sha256::digest(key).into())
+    }
+
+    /// The hash in hexadecimal digits.
+    pub(super) fn hex(self) -> String {
+        hex(&self.0)
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -30,12 +62,27 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             .headers
             .get("x-apikey")
             .and_then(|key| key.to_str().ok());
-        match key {
-            None | Some("") => Err(Refusal::without_key()),
-            Some(WRONG_KEY) => Err(Refusal::wrong_key(WRONG_KEY)),
-            Some(PUBLIC_KEY) => Ok(Self::Public),
-            Some(_) => Ok(Self::Premium),
-        }
+        let (key, account) = match key {
+            None | Some("") => return Err(Refusal::without_key()),
+            Some(WRONG_KEY) => return Err(Refusal::wrong_key(WRONG_KEY)),
+            Some(key @ PUBLIC_KEY) => (key, Account::Public),
+            Some(key) => (key, Account::Premium),
+        };
+        let key = KeyHash::of(key);
+        Ok(Self { account, key })
+    }
+}
+
+/// A short body.
+pub(super) struct Sent(pub(super) Bytes);
+
+impl<S: Sync> FromRequest<S> for Sent {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let body = to_bytes(request.into_body(), LONGEST_BODY).await;
+        body.map(Self)
+            .map_err(|_| Refusal::bad_request("The request's body is too long or broken off"))
     }
 }
 
@@ -92,6 +139,16 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "BadRequestError", message)
     }
 
+    /// A value that makes no sense where it stands.
+    pub(super) fn invalid_argument(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentError", message)
+    }
+
+    /// Something that the same key has already said.
+    pub(super) fn already_exists(message: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, "AlreadyExistsError", message)
+    }
+
     /// A privilege that the key lacks.
     pub(super) fn forbidden() -> Self {
         let message = "You are not authorized to perform the requested operation";
@@ -124,7 +181,7 @@ impl Refusal {
     }
 
     /// The `error` member, as it stands in an answer and in an item of a list.
-    pub(super) fn error(&self) -> serde_json::Value {
+    pub(super) fn error(&self) -> Value {
         json!({ "code": self.code, "message": self.message })
     }
 

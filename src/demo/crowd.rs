@@ -1,10 +1,9 @@
 //! Objects too many to write down: made from short tables, the same on every start.
 
-use axum::body::Bytes;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
+    digest::digest,
     object::{Descriptor, Object, Reference},
     world::World,
 };
@@ -202,11 +201,4 @@ fn verdict(engine: &str, malicious: usize, result: &str) -> Value {
         ("undetected", None)
     };
     json!({ "method": "blacklist", "engine_name": engine, "category": category, "result": result })
-}
-
-/// The first `digits` hex digits of a hash of `label`.
-fn digest(label: &str, digits: usize) -> String {
-    let mut hex = format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(label)));
-    hex.truncate(digits);
-    hex
 }

@@ -21,11 +21,12 @@ pub(super) struct Collection {
     noun: &'static str,
 }
 
-const COLLECTIONS: [Collection; 12] = [
+const COLLECTIONS: [Collection; 13] = [
     Collection::new("files", "file", "File"),
     Collection::new("urls", "url", "URL"),
     Collection::new("domains", "domain", "Domain"),
     Collection::new("ip_addresses", "ip_address", "IP address"),
+    Collection::new("analyses", "analysis", "Analysis"),
     Collection::new("comments", "comment", "Comment"),
     Collection::new("votes", "vote", "Vote"),
     Collection::new("file_behaviours", "file_behaviour", "File behaviour"),
@@ -88,7 +89,7 @@ impl Reference {
 }
 
 /// An object as it stands in the embedded lists.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Object {
     /// Its type and id.
     #[serde(flatten)]

@@ -6,7 +6,8 @@ use url::form_urlencoded::{self, Serializer};
 use super::answer::Refusal;
 
 const DEFAULT_LIMIT: usize = 10;
-const MAX_LIMIT: usize = 40;
+/// The most items of a page, but for searches that may have more.
+pub(super) const MOST: usize = 40;
 /// The end of every cursor.
 ///
 /// It doesn't survive being encoded once too little or once too often.
@@ -14,7 +15,7 @@ const CURSOR_END: &str = "/ &more=%2B==";
 
 /// The part of a list that was asked for.
 pub(super) struct Page<'a> {
-    relationship: &'a str,
+    list: &'a str,
     cursor: Option<String>,
     limit: usize,
     start: usize,
@@ -38,17 +39,19 @@ pub(super) struct Links {
 }
 
 impl<'a> Page<'a> {
-    /// Reads the query of a request for `relationship`.
-    pub(super) fn parse(relationship: &'a str, query: &str) -> Result<Self, Refusal> {
+    /// Reads the query of a request for `list`, which gives at most `most` items a page.
+    ///
+    /// Cursors are good for the list of that name only.
+    pub(super) fn parse(list: &'a str, query: &str, most: usize) -> Result<Self, Refusal> {
         let mut page = Self {
-            relationship,
+            list,
             cursor: None,
             limit: DEFAULT_LIMIT,
             start: 0,
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "limit" => page.limit = limit(&value)?,
+                "limit" => page.limit = limit(&value, most)?,
                 "cursor" => page.follow(value.into_owned()),
                 _ => {}
             }
@@ -70,13 +73,16 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The links of this page of `count` items, at `path`.
+    /// The links of this page of `count` items.
+    ///
+    /// They are at `path`, which may have a query of its own.
     pub(super) fn links(&self, path: &str, count: usize) -> Links {
         let to = |cursor: Option<&str>| {
             let mut query = Serializer::new(String::new());
             cursor.map(|cursor| query.append_pair("cursor", cursor));
             query.append_pair("limit", &self.limit.to_string());
-            format!("{path}?{}", query.finish())
+            let mark = if path.contains('?') { '&' } else { '?' };
+            format!("{path}{mark}{}", query.finish())
         };
         Links {
             this: to(self.cursor.as_deref()),
@@ -87,7 +93,7 @@ impl<'a> Page<'a> {
     /// A cursor that can't be read, or is another list's, leads past the end.
     fn follow(&mut self, cursor: String) {
         self.start = cursor
-            .strip_prefix(self.relationship)
+            .strip_prefix(self.list)
             .and_then(|rest| rest.strip_prefix('+'))
             .and_then(|rest| rest.strip_suffix(CURSOR_END))
             .and_then(|start| start.parse().ok())
@@ -97,7 +103,7 @@ impl<'a> Page<'a> {
 
     fn next_cursor(&self, count: usize) -> Option<String> {
         let next = self.start.saturating_add(self.limit);
-        (next < count).then(|| format!("{}+{next}{CURSOR_END}", self.relationship))
+        (next < count).then(|| format!("{}+{next}{CURSOR_END}", self.list))
     }
 }
 
@@ -111,10 +117,13 @@ impl Links {
     }
 }
 
-fn limit(value: &str) -> Result<usize, Refusal> {
+fn limit(value: &str, most: usize) -> Result<usize, Refusal> {
     match value.parse() {
-        Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
+        Ok(limit) if limit > most => {
+            let message = format!("Limit can't be larger than {most}");
+            Err(Refusal::bad_request(&message))
+        }
         Ok(0) | Err(_) => Err(Refusal::bad_request("Limit must be a positive integer")),
-        Ok(_) => Err(Refusal::bad_request("Limit can't be larger than 40")),
+        Ok(limit) => Ok(limit),
     }
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    answer::{Caller, Refusal},
+    answer::{Account, Refusal},
     crowd,
     object::{Collection, Descriptor, Object, Reference},
+    urls::canonical,
 };
 
 /// Every embedded list of objects.
@@ -48,6 +49,8 @@ pub(super) struct World {
     known_as: HashMap<Reference, String>,
     related: HashMap<Reference, HashMap<String, Related>>,
     names: HashMap<String, Names>,
+    /// By the file's id.
+    mitre_trees: HashMap<String, Value>,
 }
 
 impl World {
@@ -58,6 +61,7 @@ impl World {
             known_as: HashMap::new(),
             related: HashMap::new(),
             names: embedded(include_str!("relationship_names.json")),
+            mitre_trees: embedded(include_str!("mitre_trees.json")),
         };
         for list in OBJECTS {
             for object in embedded::<Vec<Object>>(list) {
@@ -108,23 +112,27 @@ impl World {
         self.attributes.get(of)
     }
 
-    /// What a relationship of `of` holds, if `caller` may see it.
+    /// What a relationship of `of` holds, if the account may see it.
     pub(super) fn related(
         &self,
-        caller: Caller,
+        account: Account,
         of: &Reference,
         name: &str,
     ) -> Result<&Related, Refusal> {
         let names = self.names.get(&of.kind).ok_or_else(|| unknown(name))?;
-        names.check(caller, name)?;
+        names.check(account, name)?;
         let found = self.related.get(of).and_then(|all| all.get(name));
         Ok(found.unwrap_or_else(|| names.nothing(name)))
     }
 
-    /// Every object there is.
-    #[cfg(test)]
-    pub(super) fn references(&self) -> impl Iterator<Item = &Reference> {
-        self.attributes.keys()
+    /// The techniques that each sandbox saw a file use, by tactic.
+    pub(super) fn mitre_trees(&self, of: &Reference) -> Option<&Value> {
+        self.mitre_trees.get(&of.id)
+    }
+
+    /// Every object there is, with its attributes.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&Reference, &Value)> {
+        self.attributes.iter()
     }
 
     fn link_embedded(&mut self) {
@@ -138,12 +146,12 @@ impl World {
 }
 
 impl Names {
-    fn check(&self, caller: Caller, name: &str) -> Result<(), Refusal> {
+    fn check(&self, account: Account, name: &str) -> Result<(), Refusal> {
         let among = |names: &[String]| names.iter().any(|it| it == name);
-        match caller {
+        match account {
             _ if among(&self.every_key) => Ok(()),
-            Caller::Premium if among(&self.premium) => Ok(()),
-            Caller::Public if among(&self.premium) => Err(Refusal::forbidden()),
+            Account::Premium if among(&self.premium) => Ok(()),
+            Account::Public if among(&self.premium) => Err(Refusal::forbidden()),
             _ => Err(unknown(name)),
         }
     }
@@ -170,7 +178,7 @@ fn other_names(kind: &str, attributes: &Value) -> Vec<String> {
             .flatten()
             .map(str::to_owned)
             .collect(),
-        "url" => text("url").map(without_last_slash).into_iter().collect(),
+        "url" => text("url").map(plain_url).into_iter().collect(),
         _ => Vec::new(),
     }
 }
@@ -184,21 +192,22 @@ fn plain_spelling(kind: &str, id: &str) -> String {
             .map_or_else(|_| id.to_owned(), |ip| ip.to_string()),
         "url" => url_of(id)
             .as_deref()
-            .map_or_else(|| id.to_ascii_lowercase(), without_last_slash),
+            .map_or_else(|| id.to_ascii_lowercase(), plain_url),
         _ => id.to_owned(),
     }
 }
 
 /// The URL that an id spells out in base64; a SHA-256 spells none.
-fn url_of(id: &str) -> Option<String> {
+pub(super) fn url_of(id: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
     String::from_utf8(bytes)
         .ok()
         .filter(|url| url.contains("://"))
 }
 
-fn without_last_slash(url: &str) -> String {
-    url.strip_suffix('/').unwrap_or(url).to_owned()
+fn plain_url(url: &str) -> String {
+    let url = canonical(url).unwrap_or_else(|| url.to_owned());
+    url.strip_suffix('/').unwrap_or(&url).to_owned()
 }
 
 #[expect(

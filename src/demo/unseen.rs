@@ -1,0 +1,94 @@
+//! What becomes of a file or URL that the world lacks: an object of which little is known.
+
+use serde_json::{Map, Value, json};
+
+use super::object::{Object, Reference};
+
+/// Engines that mind nothing, made up, with names such as engines have.
+const ENGINES: [&str; 12] = [
+    "Acorn",
+    "Bluefin-Cloud",
+    "Dr.Ferret",
+    "Etna Total",
+    "Fjord AV (beta)",
+    "Gatekeep.ai",
+    "Hedgehog",
+    "K9GW",
+    "Lantern/Static",
+    "Nørd32",
+    "Quartz & Sons",
+    "ZeroMoth",
+];
+
+/// A file that was sent under this name.
+pub(super) fn file(sha256: &str, size: u64, name: &str, now: u64) -> Object {
+    let attributes = json!({
+        "type_description": "unknown",
+        "size": size,
+        "sha256": sha256,
+        "meaningful_name": name,
+        "names": [name],
+        "tags": [],
+        "reputation": 0,
+        "total_votes": { "harmless": 0, "malicious": 0 },
+        "times_submitted": 1,
+        "first_submission_date": now,
+        "last_submission_date": now,
+        "last_analysis_stats": stats("undetected"),
+        "last_analysis_results": results("undetected", &Value::Null),
+    });
+    Object {
+        of: Reference::new("file", sha256),
+        attributes,
+    }
+}
+
+/// A URL that was sent.
+pub(super) fn url(id: &str, url: &str, now: u64) -> Object {
+    let attributes = json!({
+        "url": url,
+        "last_final_url": url,
+        "tags": [],
+        "categories": {},
+        "reputation": 0,
+        "total_votes": { "harmless": 0, "malicious": 0 },
+        "times_submitted": 1,
+        "first_submission_date": now,
+        "last_submission_date": now,
+        "last_analysis_stats": stats("harmless"),
+        "last_analysis_results": results("harmless", &json!("clean")),
+    });
+    Object {
+        of: Reference::new("url", id),
+        attributes,
+    }
+}
+
+/// The counts where every engine says `category`; `""` where none has yet.
+pub(super) fn stats(category: &str) -> Value {
+    let names = [
+        "malicious",
+        "suspicious",
+        "undetected",
+        "harmless",
+        "timeout",
+    ];
+    let count = |name: &str| {
+        if name == category { ENGINES.len() } else { 0 }
+    };
+    let counts = names.map(|name| (name.to_owned(), json!(count(name))));
+    Value::Object(Map::from_iter(counts))
+}
+
+fn results(category: &str, result: &Value) -> Value {
+    let of = |engine: &str| {
+        json!({
+            "method": "blacklist",
+            "engine_name": engine,
+            "category": category,
+            "result": result,
+        })
+    };
+    let results = ENGINES.map(|engine| (engine.to_owned(), of(engine)));
+    Value::Object(Map::from_iter(results))
+}

@@ -1,0 +1,164 @@
+//! Files sent: hashed and counted as they arrive, and not kept.
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{FromRequest, Multipart, Path, Request, State},
+    http::{HeaderMap, StatusCode, header, uri::Authority},
+    response::{Html, IntoResponse, Response},
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::time::timeout;
+
+use super::{
+    analyses,
+    answer::{Answer, Caller, Refusal},
+    digest::hex,
+    object::Reference,
+    stand_in::{StandIn, now},
+    unseen,
+};
+
+/// What a form holds besides its file, in bytes, at most.
+const FORM: u64 = 65_536;
+/// The longest body of `POST /files`.
+const MOST: u64 = 32 * 1024 * 1024 + FORM;
+/// The longest body that an upload URL takes.
+const MOST_LARGE: u64 = 650 * 1024 * 1024 + FORM;
+/// How long a body that is too long is still read.
+const LINGER: Duration = Duration::from_secs(1);
+const NAME_CHARS: usize = 255;
+
+/// A file that has arrived.
+struct Upload {
+    sha256: String,
+    size: u64,
+    name: String,
+}
+
+/// Why a file wasn't taken.
+pub(super) enum Unread {
+    /// A page of the edge's, in HTML.
+    TooLarge,
+    /// An error of the API's own.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl IntoResponse for Unread {
+    fn into_response(self) -> Response {
+        let page = "<html><title>Error 413 (Request Entity Too Large)!!1</title></html>";
+        match self {
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Html(page)).into_response(),
+            Self::Refused(refusal) => refusal.into_response(),
+        }
+    }
+}
+
+/// Takes a file of up to 32 MiB.
+pub(super) async fn upload_file(
+    _: Caller,
+    State(site): State<Arc<StandIn>>,
+    request: Request,
+) -> Result<Answer, Unread> {
+    let upload = receive(request, MOST).await?;
+    Ok(register(&site, &upload))
+}
+
+/// Gives a URL that takes one file of up to 650 MiB, on the host that was asked.
+pub(super) async fn create_upload_url(
+    _: Caller,
+    State(site): State<Arc<StandIn>>,
+    request: Request,
+) -> Answer {
+    let named = request.headers().get(header::HOST);
+    let named = named.and_then(|host| host.to_str().ok());
+    // HTTP/2 has no such header.
+    let host = named.or_else(|| request.uri().authority().map(Authority::as_str));
+    let host = host.unwrap_or("localhost");
+    let token = format!("{:032x}", fastrand::u128(..));
+    let url = format!("http://{host}/_ah/upload/{token}");
+    site.live().tokens.add(token);
+    Answer::ok(&json!({ "data": url }))
+}
+
+/// Takes a file at an upload URL, which is void from then on, however it ends.
+pub(super) async fn upload_large_file(
+    _: Caller,
+    State(site): State<Arc<StandIn>>,
+    Path(token): Path<String>,
+    request: Request,
+) -> Result<Answer, Unread> {
+    if !site.live().tokens.remove(|it| *it == token) {
+        return Err(Refusal::unknown_path().into());
+    }
+    let upload = receive(request, MOST_LARGE).await?;
+    Ok(register(&site, &upload))
+}
+
+fn register(site: &StandIn, upload: &Upload) -> Answer {
+    let of = Reference::new("file", &*upload.sha256);
+    if site.world.attributes(&of).is_none() {
+        let file = unseen::file(&upload.sha256, upload.size, &upload.name, now());
+        site.live().submit(file);
+    }
+    analyses::start(site, &of)
+}
+
+/// Reads a form to its end.
+///
+/// One that turns out too long is read on up to twice the limit: who is still sending would see a
+/// broken connection and not the answer.
+async fn receive(request: Request, most: u64) -> Result<Upload, Unread> {
+    if declared_length(request.headers()).is_some_and(|length| length > most) {
+        let _ = timeout(LINGER, discard(request.into_body())).await;
+        return Err(Unread::TooLarge);
+    }
+    let form = Multipart::from_request(request, &()).await;
+    let mut form = form.map_err(|error| Refusal::bad_request(&error.body_text()))?;
+    let (mut upload, mut length) = (None, 0);
+    while let Some(mut field) = form.next_field().await.map_err(|_| broken_off())? {
+        let is_file = field.name() == Some("file") && upload.is_none();
+        let name = field.file_name().unwrap_or("file");
+        let name = name.chars().take(NAME_CHARS).collect();
+        let (mut hash, mut size) = (Sha256::new(), 0);
+        while let Some(chunk) = field.chunk().await.map_err(|_| broken_off())? {
+            let more = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            length += more;
+            size += more;
+            if length > 2 * most {
+                return Err(Unread::TooLarge);
+            }
+            hash.update(&chunk);
+        }
+        if is_file && size > 0 {
+            let sha256 = hex(&hash.finalize());
+            upload = Some(Upload { sha256, size, name });
+        }
+    }
+    if length > most {
+        return Err(Unread::TooLarge);
+    }
+    let missing = || Refusal::bad_request("Received file is missing or empty");
+    Ok(upload.ok_or_else(missing)?)
+}
+
+fn broken_off() -> Refusal {
+    Refusal::bad_request("The form can't be read to its end")
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+async fn discard(mut body: Body) {
+    while let Some(Ok(_)) = poll_fn(|task| Pin::new(&mut body).poll_frame(task)).await {}
+}
