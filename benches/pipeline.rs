@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde::Serialize as _;
 use serde_json::{Map, Value, json, ser::PrettyFormatter};
 use vt4ai::{
-    answer::{self, View},
+    answer::{self, Subject, View},
     format::Format,
     indicator::Indicator,
     template::{Template, Templates},
@@ -100,8 +100,10 @@ fn pipeline(criterion: &mut Criterion) {
         bare: true,
         template: None,
         templates: &templates,
+        descriptors_only: false,
     };
-    let stream = answer::report(&bytes, &indicator, &view(Format::Json)).expect("a report");
+    let subject = Subject::report(&indicator);
+    let stream = answer::report(&bytes, &subject, &view(Format::Json)).expect("a report");
     assert_eq!(
         stream.body,
         parse_prune_print(&bytes, &patterns),
@@ -115,7 +117,7 @@ fn pipeline(criterion: &mut Criterion) {
     });
     for format in Format::ALL {
         group.bench_function(format.name(), |bench| {
-            bench.iter(|| answer::report(black_box(&bytes), &indicator, &view(format)));
+            bench.iter(|| answer::report(black_box(&bytes), &subject, &view(format)));
         });
     }
     group.finish();

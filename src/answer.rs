@@ -3,29 +3,29 @@
 //! The bytes are the answer; a view of them costs no lookup (DESIGN, principle 2). What
 //! is read here comes from outside and is believed only as far as it parses.
 
-use std::{borrow::Cow, str::Utf8Error};
+use std::str::Utf8Error;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
     format::{
         Format,
         json::{self, Meta},
-        markdown, xml,
     },
-    indicator::{Indicator, Kind},
-    template::{
-        Template, Templates,
-        filter::{Filtered, Unreadable},
-        pattern::Filter,
-    },
+    indicator::Kind,
+    template::{Template, Templates, filter::Unreadable, pattern::Filter},
 };
 
-pub use self::related::{Extent, extent, related};
+pub use self::{
+    list::{Extent, extent, list},
+    object::{id, is_completed, object, report},
+    subject::Subject,
+};
 
-mod related;
+mod item;
+mod list;
+mod object;
+mod subject;
 
 /// How a caller wants to see an answer.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,8 @@ pub struct View<'a> {
     pub template: Option<&'a Template>,
     /// Where the defaults are, for everything else.
     pub templates: &'a Templates,
+    /// Whether only types and ids are wanted of the objects in a list.
+    pub descriptors_only: bool,
 }
 
 /// An answer as the caller gets it.
@@ -104,50 +106,4 @@ impl<'a> View<'a> {
             Ok(())
         })
     }
-}
-
-/// The report on an indicator: its attributes, filtered.
-pub fn report(
-    bytes: &[u8],
-    indicator: &Indicator,
-    view: &View<'_>,
-) -> Result<Answer, MalformedAnswer> {
-    let json = str::from_utf8(bytes)?;
-    let kind = indicator.kind();
-    let filter = view.filter(kind.object_type());
-    let attributes = Filtered::at(&["data", "attributes"], json, filter);
-    let body = match view.format {
-        Format::Json | Format::Raw => {
-            json::envelope(view.format, None, bytes.len(), |out| attributes.write(out))?
-        }
-        Format::Markdown => {
-            let title = format!("{} Report", kind.title());
-            let id = object_id(json)?.unwrap_or(Cow::Borrowed(indicator.id()));
-            view.text(markdown::document(&title, &id, &attributes.tree()?), None)?
-        }
-        Format::Xml => {
-            let root = format!("{}_report", kind.name());
-            view.text(xml::document(&root, &attributes.tree()?), None)?
-        }
-    };
-    Ok(Answer { body, cursor: None })
-}
-
-/// The `id` of the object that an answer holds; all else is passed over.
-fn object_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
-    #[derive(Deserialize)]
-    struct Head<'a> {
-        #[serde(borrow)]
-        data: Identified<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Identified<'a> {
-        #[serde(borrow)]
-        id: Option<&'a RawValue>,
-    }
-    let head: Head<'_> = serde_json::from_str(json)?;
-    // Seen once as a number; its text serves as well.
-    Ok(head.data.id.map(|id| {
-        serde_json::from_str(id.get()).map_or(Cow::Borrowed(id.get()), Cow::<'_, str>::Owned)
-    }))
 }

@@ -17,6 +17,7 @@ use crate::{
     key::{ApiKey, InvalidKey},
     lookup::Lookup,
     quota::{Now, Quota},
+    submit::Submit,
     template::{TemplateError, Templates},
     vt::{ClientError, VirusTotal},
 };
@@ -91,13 +92,16 @@ impl App {
             access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let quota = Arc::new(Quota::new(config.limits));
+        let vt = Arc::new(VirusTotal::new(&upstream)?);
         let gateway = Arc::new(Gateway {
-            lookup: Lookup::new(VirusTotal::new(&upstream)?, Arc::clone(&quota)),
+            lookup: Lookup::new(Arc::clone(&vt), Arc::clone(&quota)),
+            submit: Submit::new(vt, Arc::clone(&quota)),
             quota: Arc::clone(&quota),
             door: Door::new(config.client_rate),
             templates,
             access,
             default_format: config.default_format,
+            tasks: tasks.clone(),
         });
         let router = http::router(Arc::clone(&gateway));
         Ok(Self {

@@ -84,7 +84,8 @@ pub struct Log {
 pub struct Upstream {
     /// To which `/api/v3` is added. `VT4AI_UPSTREAM_URL`, `https://www.virustotal.com`.
     pub url: Url,
-    /// For one lookup, further tries included. `VT4AI_UPSTREAM_TIMEOUT`, 30 s.
+    /// For one lookup, further tries included, and for an upload without progress.
+    /// `VT4AI_UPSTREAM_TIMEOUT`, 30 s.
     pub timeout: Duration,
     /// Bytes of one answer, decompressed. `VT4AI_UPSTREAM_MAX_BODY`, 32 MiB.
     pub max_body: usize,
@@ -99,6 +100,9 @@ pub struct Access {
     pub key: Option<ApiKey>,
     /// Whether any caller without a key may spend it. `VT4AI_ALLOW_ANONYMOUS`, `false`.
     pub allow_anonymous: bool,
+    /// Whether it may also be spent on what others can see: uploads, scans, comments, votes.
+    /// `VT4AI_ALLOW_SUBMISSIONS`, `false`.
+    pub allow_submissions: bool,
     /// `Host` values under which a caller without a key is served, in lower case.
     /// `VT4AI_ALLOWED_HOSTS`, `localhost,127.0.0.1,[::1]`.
     pub allowed_hosts: Vec<String>,

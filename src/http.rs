@@ -8,6 +8,7 @@ use axum::{
     Router, middleware,
     response::{IntoResponse, Response},
 };
+use tokio_util::task::TaskTracker;
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -17,25 +18,37 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::ApiError;
 use crate::{
-    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, template::Templates,
+    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, submit::Submit,
+    template::Templates,
 };
 
+pub mod analyses;
+pub mod behaviours;
 pub mod caller;
+pub mod collections;
+pub mod community;
 pub mod error;
 pub mod extract;
 pub mod guard;
+pub mod linger;
+pub mod listing;
 pub mod negotiate;
 pub mod observe;
 pub mod openapi;
+pub mod payload;
 pub mod relationships;
 pub mod reports;
+pub mod search;
 pub mod status;
+pub mod submissions;
 
 /// What the handlers work with.
 #[derive(Debug)]
 pub struct Gateway {
     /// Where reports and lists come from.
     pub lookup: Lookup,
+    /// Where files, URLs, comments and votes go.
+    pub submit: Submit,
     /// What each key may still spend, for the headers that say so.
     pub quota: Arc<Quota>,
     /// How often one caller may knock.
@@ -46,6 +59,8 @@ pub struct Gateway {
     pub access: Access,
     /// The format where a request names none.
     pub default_format: Format,
+    /// What runs beside requests; the end of the process waits for it.
+    pub tasks: TaskTracker,
 }
 
 /// The state that handlers share.
@@ -59,7 +74,14 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(reports::get_url_report))
         .routes(routes!(reports::get_domain_report))
         .routes(routes!(reports::get_ip_report))
+        .routes(routes!(behaviours::get_behaviour_summary))
+        .routes(routes!(behaviours::get_behaviour_mitre_trees))
         .merge(relationships::routes())
+        .merge(community::routes())
+        .merge(submissions::routes())
+        .routes(routes!(analyses::get_analysis))
+        .routes(routes!(search::search))
+        .routes(routes!(search::search_intelligence))
         .routes(routes!(status::list_templates))
         .routes(routes!(status::get_template))
         .routes(routes!(status::get_root))
@@ -83,6 +105,11 @@ pub fn router(gateway: Shared) -> Router {
         .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // From the inside out: what comes last sees a request first.
+        // Within the door: who may not even knock is not heard out either.
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&gateway),
+            linger::linger,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&gateway),
             guard::guard,

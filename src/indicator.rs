@@ -4,6 +4,7 @@
 //! valid and normalised, so nothing below this line checks again (CONTRACT 3).
 
 use std::{
+    borrow::Cow,
     fmt,
     net::{IpAddr, Ipv4Addr},
 };
@@ -105,6 +106,38 @@ pub struct Indicator {
     id: String,
 }
 
+/// A URL as it stands; its bytes are kept, since VirusTotal canonicalises them.
+///
+/// The check is loose on purpose: what attackers write is often no valid URL to a
+/// browser's parser and known to VirusTotal all the same.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebUrl<'a>(Cow<'a, str>);
+
+impl<'a> WebUrl<'a> {
+    /// Takes a URL as it is; `http://` is put before one without a scheme.
+    pub fn parse(text: &'a str) -> Result<Self, InvalidIndicator> {
+        if names_host(after_scheme(text.as_bytes())) && !has_control(text) {
+            Ok(Self(Cow::Borrowed(text)))
+        } else if is_bare_url(text) {
+            Ok(Self(Cow::Owned(format!("http://{text}"))))
+        } else {
+            Err(InvalidIndicator::Url)
+        }
+    }
+
+    /// The URL with its scheme.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Not printed, as an indicator is not.
+impl fmt::Debug for WebUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebUrl(…)")
+    }
+}
+
 /// An indicator can be confidential, so its id stays out of a `Debug` print.
 impl fmt::Debug for Indicator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,21 +196,12 @@ impl Indicator {
         })
     }
 
-    /// A URL as it stands; its bytes are kept, since VirusTotal canonicalises them.
-    ///
-    /// The check is loose on purpose: what attackers write is often no valid URL
-    /// to a browser's parser and known to VirusTotal all the same.
+    /// A URL as it stands, found by the base64 of its bytes.
     pub fn url(text: &str) -> Result<Self, InvalidIndicator> {
-        let id = if names_host(after_scheme(text.as_bytes())) && !has_control(text) {
-            encode_url(text.as_bytes())
-        } else if is_bare_url(text) {
-            encode_url(format!("http://{text}").as_bytes())
-        } else {
-            return Err(InvalidIndicator::Url);
-        };
+        let url = WebUrl::parse(text)?;
         Ok(Self {
             kind: Kind::Url,
-            id,
+            id: encode_url(url.as_str().as_bytes()),
         })
     }
 

@@ -3,14 +3,15 @@
 //! A request goes one way. [`http`] reads it and finds out whose key it spends; [`door`]
 //! says how often its sender may knock; [`lookup`] takes a unit from [`quota`], asks
 //! VirusTotal through [`vt`], and hands the bytes to [`answer`], which reads them through a
-//! [`template`] into a [`mod@format`]. Nothing calls up:
+//! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Nothing
+//! calls up:
 //!
 //! | line | modules | may use |
 //! |---|---|---|
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
-//! | 2 | [`http`] | lookup, answer, quota, door, template, format, indicator, key, config, vt's names |
-//! | 3 | [`lookup`] | answer, quota, vt, indicator, key |
+//! | 2 | [`http`] | lookup, submit, answer, quota, door, template, format, indicator, key, config, vt's names |
+//! | 3 | [`lookup`], [`submit`] | answer, quota, vt, indicator, key; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 5 | [`vt`], [`quota`], [`door`], [`template`] | indicator, key, config; not one another |
 //! | 6 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
@@ -28,6 +29,7 @@ pub mod indicator;
 pub mod key;
 pub mod lookup;
 pub mod quota;
+pub mod submit;
 pub mod telemetry;
 pub mod template;
 pub mod vt;

@@ -8,16 +8,22 @@ use tokio::time::{Instant, sleep};
 
 use self::pages::Gathered;
 use crate::{
-    answer::{self, Answer, MalformedAnswer, View},
+    answer::{self, Answer, MalformedAnswer, Subject, View},
     indicator::Indicator,
     key::ApiKey,
     quota::{Exhausted, Now, Quota},
     vt::{Call, VirusTotal, VtError},
 };
 
-pub use self::pages::RelatedQuery;
+pub use self::{
+    analysis::{Analysis, AnalysisId, InvalidAnalysisId},
+    pages::RelatedQuery,
+    search::{Corpus, SearchQuery},
+};
 
+mod analysis;
 mod pages;
+mod search;
 
 /// How long to wait before the second and the third try, give or take a half.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
@@ -25,7 +31,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis
 /// Reads from VirusTotal, within what the key may spend.
 #[derive(Debug)]
 pub struct Lookup {
-    vt: VirusTotal,
+    vt: Arc<VirusTotal>,
     quota: Arc<Quota>,
 }
 
@@ -45,7 +51,7 @@ pub enum LookupError {
 
 impl Lookup {
     /// A pipeline to this upstream under this quota.
-    pub fn new(vt: VirusTotal, quota: Arc<Quota>) -> Self {
+    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>) -> Self {
         Self { vt, quota }
     }
 
@@ -60,7 +66,23 @@ impl Lookup {
         let bytes = self
             .fetch(key, &Call::get(&[collection, indicator.id()]))
             .await?;
-        Ok(answer::report(&bytes, indicator, view)?)
+        Ok(answer::report(&bytes, &Subject::report(indicator), view)?)
+    }
+
+    /// What sandboxes saw a file do, put together by VirusTotal; one unit of quota.
+    ///
+    /// `part` is its name in VirusTotal's path: `behaviour_summary`, `behaviour_mitre_trees`.
+    pub async fn behaviour(
+        &self,
+        key: &ApiKey,
+        file: &Indicator,
+        part: &str,
+        view: &View<'_>,
+    ) -> Result<Answer, LookupError> {
+        let collection = file.kind().upstream_collection();
+        let call = Call::get(&[collection, file.id(), part]);
+        let bytes = self.fetch(key, &call).await?;
+        Ok(answer::object(&bytes, &Subject::part(file, part), view)?)
     }
 
     /// What is related to an indicator; a unit of quota a page.
@@ -71,18 +93,8 @@ impl Lookup {
         view: &View<'_>,
     ) -> Result<Answer, LookupError> {
         let Gathered { pages, truncated } = self.gather(key, query).await?;
-        let RelatedQuery {
-            indicator,
-            relationship,
-            ..
-        } = query;
-        Ok(answer::related(
-            &pages,
-            indicator,
-            relationship,
-            truncated,
-            view,
-        )?)
+        let subject = Subject::part(&query.indicator, &query.relationship);
+        Ok(answer::list(&pages, &subject, truncated, view)?)
     }
 
     /// Asks VirusTotal, again where that may help, and spends a unit each time.
@@ -94,7 +106,7 @@ impl Lookup {
         let mut pauses = PAUSES.into_iter();
         let mut unit = self.quota.take(key.hash(), Now::read())?;
         loop {
-            let error = match self.vt.get(key, call, deadline).await {
+            let error = match self.vt.ask(key, call, deadline).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => error,
             };

@@ -3,37 +3,31 @@
 //! What VirusTotal answers is hostile until read: bounded in size and time, never
 //! followed elsewhere, its messages passed on only where they can hold no key.
 
-use std::{fmt::Write as _, fs, io, time::Duration};
+use std::{io, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use libdeflater::{DecompressionError, Decompressor};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use bytes::Bytes;
 use reqwest::{
-    Client, Response,
+    Client, RequestBuilder, Response,
     header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-pub use self::error::{Reason, Refusal, VtError};
+use self::call::{Method, Payload};
+pub use self::{
+    call::Call,
+    error::{Reason, Refusal, VtError},
+};
 use crate::{config, key::ApiKey};
 
+mod body;
+mod call;
 pub mod error;
 pub mod relationships;
-
-/// What stands in a path segment or a query value as it is; RFC 3986's unreserved.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// By how much a report shrinks: room for it is made at once, rather than by doubling.
-const USUAL_RATIO: usize = 8;
+mod tls;
+pub mod upload;
 
 /// How many bytes of an error's body are read; VirusTotal's own are a few hundred.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -50,18 +44,12 @@ const X_TOOL: HeaderName = HeaderName::from_static("x-tool");
 #[derive(Debug)]
 pub struct VirusTotal {
     client: Client,
+    /// Where VirusTotal is, without `/api/v3`.
+    site: Url,
+    /// The same with it, and no slash at the end.
     base: String,
     timeout: Duration,
     max_body: usize,
-}
-
-/// One thing to ask VirusTotal for: a path below `/api/v3` and a query.
-///
-/// Every part is percent-encoded, so that no value can change the path or add a parameter.
-#[derive(Clone, Debug, Default)]
-pub struct Call {
-    path: String,
-    has_query: bool,
 }
 
 /// Why no client could be made.
@@ -78,34 +66,6 @@ pub enum ClientError {
     Client(#[from] reqwest::Error),
 }
 
-impl Call {
-    /// A call to the path made of these segments.
-    pub fn get(segments: &[&str]) -> Self {
-        let mut path = String::with_capacity(128);
-        for segment in segments {
-            // Writing to a `String` does not fail.
-            let _ = write!(path, "/{}", utf8_percent_encode(segment, ESCAPED));
-        }
-        Self {
-            path,
-            has_query: false,
-        }
-    }
-
-    /// The same with one more query parameter.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        let mark = if self.has_query { '&' } else { '?' };
-        let _ = write!(
-            self.path,
-            "{mark}{name}={}",
-            utf8_percent_encode(value, ESCAPED)
-        );
-        self.has_query = true;
-        self
-    }
-}
-
 impl VirusTotal {
     /// A client for the upstream that the settings name.
     ///
@@ -117,7 +77,7 @@ impl VirusTotal {
         headers.insert(X_TOOL, HeaderValue::from_static("vt4ai"));
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         let builder = Client::builder()
-            .tls_backend_preconfigured(tls(config)?)
+            .tls_backend_preconfigured(tls::config(config)?)
             .user_agent(USER_AGENT)
             .default_headers(headers)
             .redirect(redirect::Policy::none())
@@ -131,9 +91,15 @@ impl VirusTotal {
         Ok(Self {
             client: builder.build()?,
             base: format!("{}/api/v3", config.url.as_str().trim_end_matches('/')),
+            site: config.url.clone(),
             timeout: config.timeout,
             max_body: config.max_body,
         })
+    }
+
+    /// How long one call may take, and an upload go without progress.
+    pub fn patience(&self) -> Duration {
+        self.timeout
     }
 
     /// When a call that begins now must be over, every further try included.
@@ -142,110 +108,56 @@ impl VirusTotal {
     }
 
     /// Asks once, and gives the body of a success.
-    pub async fn get(
+    pub async fn ask(
         &self,
         key: &ApiKey,
         call: &Call,
         deadline: Instant,
     ) -> Result<Bytes, VtError> {
-        let answer = async {
-            let response = self.send(key, call).await?;
-            if response.status().is_success() {
-                return read(response, self.max_body).await;
-            }
-            let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
-            // Without its body an error still has its status.
-            let body = read(response, MAX_ERROR_BODY).await.unwrap_or_default();
-            Err(VtError::of_response(
-                status,
-                &body,
-                retry_after,
-                key.expose(),
-            ))
+        let url = format!("{}{}", self.base, call.path);
+        let request = match &call.method {
+            Method::Get => self.client.get(url),
+            Method::Post(payload) => with_payload(self.client.post(url), payload),
         };
-        timeout_at(deadline, answer)
+        timeout_at(deadline, self.send(key, request))
             .await
             .unwrap_or(Err(VtError::Timeout))
     }
 
-    async fn send(&self, key: &ApiKey, call: &Call) -> Result<Response, VtError> {
+    /// Sends what is made up, with the key, and reads the answer.
+    async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Bytes, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;
         secret.set_sensitive(true);
-        let url = format!("{}{}", self.base, call.path);
-        let request = self.client.get(url).header(X_APIKEY, secret);
-        request
-            .send()
-            .await
-            .map_err(|error| VtError::of_transport(&error))
+        let sent = request.header(X_APIKEY, secret).send().await;
+        let response = sent.map_err(|error| VtError::of_transport(&error))?;
+        if response.status().is_success() {
+            return body::read(response, self.max_body).await;
+        }
+        Err(refusal(key, response).await)
     }
 }
 
-/// Reads a body of up to `limit` bytes, before and after decompression.
-///
-/// It is unpacked at once when it is all there: to unpack it chunk by chunk as it comes
-/// costs a third more, and a report is small.
-async fn read(mut response: Response, limit: usize) -> Result<Bytes, VtError> {
-    let packed = response
-        .headers()
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|coding| coding == "gzip");
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
+async fn refusal(key: &ApiKey, response: Response) -> VtError {
+    let status = response.status().as_u16();
+    let retry_after = body::retry_after(&response);
+    // Without its body an error still has its status.
+    let said = body::read(response, MAX_ERROR_BODY)
         .await
-        .map_err(|error| VtError::of_transport(&error))?
-    {
-        if body.len() + chunk.len() > limit {
-            return Err(VtError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    if packed {
-        gunzip(&body, limit)
-    } else {
-        Ok(body.freeze())
-    }
+        .unwrap_or_default();
+    VtError::of_response(status, &said, retry_after, key.expose())
 }
 
-/// Unpacks up to `limit` bytes; more than that is a bomb, or might as well be.
-///
-/// How much room it takes is found by trying: the length that gzip ends with is its
-/// sender's word.
-fn gunzip(packed: &[u8], limit: usize) -> Result<Bytes, VtError> {
-    let mut unpacker = Decompressor::new();
-    let mut room = packed.len().saturating_mul(USUAL_RATIO).min(limit);
-    loop {
-        let mut body = vec![0; room];
-        match unpacker.gzip_decompress(packed, &mut body) {
-            Ok(length) => {
-                body.truncate(length);
-                return Ok(body.into());
-            }
-            Err(DecompressionError::InsufficientSpace) if room < limit => {
-                room = room.saturating_mul(4).min(limit);
-            }
-            Err(DecompressionError::InsufficientSpace) => return Err(VtError::TooLarge),
-            Err(DecompressionError::BadData) => return Err(VtError::Broken),
-        }
-    }
-}
-
-/// `Retry-After` in either form, seconds or a date.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response
-        .headers()
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let then = httpdate::parse_http_date(value).ok()?;
-    Some(
-        then.duration_since(std::time::SystemTime::now())
-            .unwrap_or_default(),
-    )
+fn with_payload(request: RequestBuilder, payload: &Payload) -> RequestBuilder {
+    let (media, body) = match payload {
+        // Google's front end refuses a post that does not say how long it is.
+        Payload::Nothing => return request.header(header::CONTENT_LENGTH, 0),
+        Payload::Form(form) => (
+            "application/x-www-form-urlencoded",
+            form.clone().into_bytes(),
+        ),
+        Payload::Json(json) => ("application/json", json.clone()),
+    };
+    request.header(header::CONTENT_TYPE, media).body(body)
 }
 
 fn is_local(url: &Url) -> bool {
@@ -254,47 +166,5 @@ fn is_local(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
-    }
-}
-
-/// TLS with the roots in the binary and, where set, a company's own.
-fn tls(config: &config::Upstream) -> Result<ClientConfig, ClientError> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    if let Some(file) = &config.ca_file {
-        let unusable = |fault: String| ClientError::CaFile(io::Error::other(fault));
-        let pem = fs::read(file).map_err(ClientError::CaFile)?;
-        let mut added = 0;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-            roots.add(certificate)?;
-            added += 1;
-        }
-        if added == 0 {
-            return Err(unusable("it holds no PEM certificate".to_owned()));
-        }
-    }
-    let mut tls = ClientConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(tls)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_value_can_change_the_path_or_add_a_parameter() {
-        let call = Call::get(&["files", "a/../b?c#d%2e é"])
-            .with("cursor", "x&limit=9 +=")
-            .with("limit", "1");
-        assert_eq!(
-            call.path,
-            "/files/a%2F..%2Fb%3Fc%23d%252e%20%C3%A9?cursor=x%26limit%3D9%20%2B%3D&limit=1"
-        );
     }
 }

@@ -1,28 +1,26 @@
-//! What stands at the other end of a relationship: a list in pages, one object or none.
+//! A list in pages; where a relationship leads to one object or none, that.
 
 use bytes::Bytes;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
-use super::{Answer, MalformedAnswer, View};
-use crate::{
-    format::{
-        Format,
-        json::{self, Meta},
-        markdown, xml,
-    },
-    indicator::Indicator,
-    template::filter::Filtered,
+use super::{
+    Answer, MalformedAnswer, Subject, View,
+    item::{Item, whole},
+};
+use crate::format::{
+    Format,
+    json::{self, Meta},
+    markdown, xml,
 };
 
-/// What is related to an indicator: a list, one object or none.
+/// A list of objects, or what stands at the other end of a relationship to one.
 ///
 /// `pages` are a list's, in their order, at least one; `truncated` says why there are no
 /// more of them, where that is not the list's end or the caller's limit.
-pub fn related(
+pub fn list(
     pages: &[Bytes],
-    indicator: &Indicator,
-    relationship: &str,
+    subject: &Subject<'_>,
     truncated: Option<&'static str>,
     view: &View<'_>,
 ) -> Result<Answer, MalformedAnswer> {
@@ -46,19 +44,18 @@ pub fn related(
             related.write_raw(out)
         })?,
         Format::Markdown => {
-            let title = format!("{} {relationship}", indicator.kind().title());
             let items = match related.tree(view)? {
                 Value::Array(items) => items,
                 Value::Null => Vec::new(),
                 one => vec![one],
             };
             view.text(
-                markdown::list(&title, indicator.id(), &items),
+                markdown::list(&subject.title, subject.id, &items),
                 meta.as_ref(),
             )?
         }
         Format::Xml => view.text(
-            xml::document(relationship, &related.tree(view)?),
+            xml::document(&subject.root, &related.tree(view)?),
             meta.as_ref(),
         )?,
     };
@@ -150,21 +147,6 @@ impl<'a> Related<'a> {
     }
 }
 
-/// An object in a list, in full or as a descriptor; links are left out.
-#[derive(Deserialize)]
-struct Item<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, rename = "type")]
-    object_type: Option<&'a RawValue>,
-    #[serde(borrow)]
-    attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    context_attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
 impl Related<'_> {
     /// Writes what is related as JSON, each object filtered by the template of its type.
     fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
@@ -209,45 +191,4 @@ impl Related<'_> {
         self.write(view, &mut text)?;
         Ok(serde_json::from_slice(&text)?)
     }
-}
-
-impl<'a> Item<'a> {
-    fn read(raw: &'a RawValue) -> Result<Self, MalformedAnswer> {
-        Ok(serde_json::from_str(raw.get())?)
-    }
-
-    fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
-        let object_type = self
-            .object_type
-            .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-        let filter = view.filter(object_type.as_deref().unwrap_or_default());
-        let members = [
-            ("id", self.id.map(whole)),
-            ("type", self.object_type.map(whole)),
-            (
-                "attributes",
-                self.attributes
-                    .map(|raw| Filtered::at(&[], raw.get(), filter)),
-            ),
-            ("context_attributes", self.context_attributes.map(whole)),
-            ("error", self.error.map(whole)),
-        ];
-        let mut mark = b'{';
-        for (name, value) in members
-            .iter()
-            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
-        {
-            out.push(std::mem::replace(&mut mark, b','));
-            json::write(out, name);
-            out.push(b':');
-            value.write(out)?;
-        }
-        out.extend_from_slice(if mark == b'{' { b"{}" } else { b"}" });
-        Ok(())
-    }
-}
-
-/// A value as VirusTotal gave it, less its indentation.
-fn whole(raw: &RawValue) -> Filtered<'_> {
-    Filtered::at(&[], raw.get(), None)
 }

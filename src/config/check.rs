@@ -170,9 +170,14 @@ impl Check {
             .map(|host| host.trim().to_ascii_lowercase());
         let allow_anonymous =
             self.flag("VT4AI_ALLOW_ANONYMOUS", settings.allow_anonymous.as_deref());
+        let allow_submissions = self.flag(
+            "VT4AI_ALLOW_SUBMISSIONS",
+            settings.allow_submissions.as_deref(),
+        );
         Access {
             key,
             allow_anonymous: allow_anonymous || demo,
+            allow_submissions: allow_submissions || demo,
             allowed_hosts: hosts.filter(|host| !host.is_empty()).collect(),
         }
     }

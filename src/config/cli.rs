@@ -65,7 +65,7 @@ pub(super) struct Settings {
     /// Where VirusTotal, or what stands in for it, is [default: VirusTotal itself].
     #[arg(long, global = true, env = "VT4AI_UPSTREAM_URL", value_name = "URL")]
     pub(super) upstream_url: Option<String>,
-    /// Time for one lookup, such as 30s [default: 30s].
+    /// Time for one lookup, and for an upload without progress [default: 30s].
     #[arg(
         long,
         global = true,
@@ -125,6 +125,10 @@ pub(super) struct Settings {
     #[arg(long, global = true, env = "VT4AI_ALLOW_ANONYMOUS", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
     pub(super) allow_anonymous: Option<String>,
+    /// Let it be spent on uploads, scans, comments and votes too [default: false].
+    #[arg(long, global = true, env = "VT4AI_ALLOW_SUBMISSIONS", value_name = "BOOL",
+          num_args = 0..=1, default_missing_value = "true")]
+    pub(super) allow_submissions: Option<String>,
     /// `Host` values under which a caller without a key is served
     /// [default: `localhost,127.0.0.1,[::1]`].
     #[arg(long, global = true, env = "VT4AI_ALLOWED_HOSTS", value_name = "HOSTS")]

@@ -23,6 +23,23 @@ pub fn key_for(ask: &Ask, access: &Access) -> Result<ApiKey, ApiError> {
     }
 }
 
+/// The key for a request that writes: an upload publishes a file to the world.
+///
+/// Who brings a key of its own decides for itself; with the server's, its operator does.
+pub fn writing_key_for(ask: &Ask, access: &Access) -> Result<ApiKey, ApiError> {
+    if let Some(key) = own_key(&ask.headers)? {
+        return Ok(key);
+    }
+    let key = servers_key(ask, access)?;
+    if !access.allow_submissions {
+        return Err(ApiError::forbidden(
+            "this server's API key is for reading only, since what is submitted can be seen by \
+             others: send your VirusTotal key in the header `X-API-Key`",
+        ));
+    }
+    Ok(key.clone())
+}
+
 /// The key that a request carries, if any.
 pub fn own_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
     let mut values = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));

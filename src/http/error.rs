@@ -14,10 +14,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    answer::MalformedAnswer,
     indicator::InvalidIndicator,
     key::InvalidKey,
-    lookup::LookupError,
+    lookup::{InvalidAnalysisId, LookupError},
     quota::{Exhausted, whole_seconds},
+    submit::{SubmitError, form::FormError},
     template::UnknownTemplate,
     vt::{Reason, Refusal, VtError},
 };
@@ -27,6 +29,8 @@ const AFTER_TRANSIENT: Duration = Duration::from_secs(5);
 
 /// How long to wait after a 429 of VirusTotal's that does not say; as its own client does.
 const AFTER_TOO_MANY: Duration = Duration::from_mins(1);
+
+const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
 /// An error on its way to the client.
 #[derive(Clone, Debug)]
@@ -92,6 +96,29 @@ impl ApiError {
         )
     }
 
+    /// 403: with the server's key this may not be done.
+    pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "ForbiddenError", detail)
+    }
+
+    /// 413: a body that is larger than what can be read here.
+    pub fn payload_too_large(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "PayloadTooLargeError",
+            detail,
+        )
+    }
+
+    /// 415: a body of another kind.
+    pub fn unsupported_media_type(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaTypeError",
+            detail,
+        )
+    }
+
     /// 404: no such thing here.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFoundError", detail)
@@ -139,10 +166,10 @@ impl ApiError {
         }
     }
 
-    /// Says first what was being done: `Error retrieving file report: …`.
+    /// Says first what was being done: `retrieving file report`.
     #[must_use]
-    pub fn while_retrieving(self, what: &str) -> Self {
-        let detail = format!("Error retrieving {what}: {}", self.detail).into();
+    pub fn during(self, doing: &str) -> Self {
+        let detail = format!("Error {doing}: {}", self.detail).into();
         Self { detail, ..self }
     }
 }
@@ -198,27 +225,61 @@ impl From<UnknownTemplate> for ApiError {
     }
 }
 
+impl From<InvalidAnalysisId> for ApiError {
+    fn from(error: InvalidAnalysisId) -> Self {
+        Self::invalid_argument(error.to_string())
+    }
+}
+
+impl From<FormError> for ApiError {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::TooLarge => Self::payload_too_large(error.to_string()),
+            error => Self::bad_request(error.to_string()),
+        }
+    }
+}
+
 impl From<LookupError> for ApiError {
     fn from(error: LookupError) -> Self {
         match error {
-            LookupError::Exhausted(exhausted) => exhausted.into(),
-            LookupError::Upstream(VtError::Refused(refusal)) => refusal.into(),
-            LookupError::Upstream(VtError::Timeout) => {
+            LookupError::Exhausted(error) => error.into(),
+            LookupError::Upstream(error) => error.into(),
+            LookupError::Malformed(error) => error.into(),
+        }
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Form(error) => error.into(),
+            SubmitError::Exhausted(error) => error.into(),
+            SubmitError::Upstream(error) => error.into(),
+            SubmitError::Malformed(error) => error.into(),
+        }
+    }
+}
+
+impl From<VtError> for ApiError {
+    fn from(error: VtError) -> Self {
+        match error {
+            VtError::Refused(refusal) => refusal.into(),
+            VtError::Timeout => {
                 let detail = "VirusTotal did not answer in time; try again later";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
             }
-            LookupError::Upstream(error @ (VtError::Unreachable | VtError::Broken)) => {
+            VtError::Unreachable | VtError::Broken => {
                 Self::bad_gateway(format!("{error}; try again later"), error.to_string())
             }
-            LookupError::Upstream(error) => {
-                let cause = error.to_string();
-                Self::bad_gateway("VirusTotal's answer is not what it should be", cause)
-            }
-            LookupError::Malformed(error) => {
-                let cause = error.to_string();
-                Self::bad_gateway("VirusTotal's answer is not what it should be", cause)
-            }
+            error => Self::bad_gateway(NOT_WHAT_IT_SHOULD_BE, error.to_string()),
         }
+    }
+}
+
+impl From<MalformedAnswer> for ApiError {
+    fn from(error: MalformedAnswer) -> Self {
+        Self::bad_gateway(NOT_WHAT_IT_SHOULD_BE, error.to_string())
     }
 }
 

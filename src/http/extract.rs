@@ -65,19 +65,7 @@ impl Ask {
 
     /// The query, cut into parameters.
     pub fn query(&self) -> Query<'_> {
-        let pairs = self
-            .uri
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        });
-        Query {
-            pairs: pairs.collect(),
-        }
+        Query::parse(self.uri.query().unwrap_or_default())
     }
 }
 
@@ -90,7 +78,19 @@ pub struct Query<'a> {
 /// Percent-decoded text; `None` where it is not valid UTF-8.
 type Decoded<'a> = Option<Cow<'a, str>>;
 
-impl Query<'_> {
+impl<'a> Query<'a> {
+    /// Cuts a query, or a form that is written like one, into parameters.
+    pub fn parse(text: &'a str) -> Self {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        });
+        Self {
+            pairs: pairs.collect(),
+        }
+    }
+
     /// The value of a parameter; one that stands twice or can't be read is a 400.
     pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let mut values = self

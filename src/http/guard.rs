@@ -12,7 +12,11 @@ use super::{
     error::{ApiError, insert_number},
     extract,
 };
-use crate::{door::Knocker, key::KeyHash, quota::Now};
+use crate::{
+    door::Knocker,
+    key::{ApiKey, KeyHash},
+    quota::Now,
+};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -38,8 +42,23 @@ pub async fn guard(State(gateway): State<Shared>, request: Request, next: Next) 
     }
 }
 
+/// The end of every answer that concerns a key: what was being done, and where the key stands.
+pub fn finish(
+    gateway: &Gateway,
+    key: Option<&ApiKey>,
+    answer: Result<Response, ApiError>,
+    doing: &str,
+) -> Response {
+    let answer = answer.map_err(|error| error.during(doing));
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    if let Some(key) = key {
+        say_standing(&mut response, gateway, key.hash());
+    }
+    response
+}
+
 /// Adds `X-RateLimit-*`: where the key stands in the minute, if that is limited.
-pub fn say_standing(response: &mut Response, gateway: &Gateway, key: KeyHash) {
+fn say_standing(response: &mut Response, gateway: &Gateway, key: KeyHash) {
     if let Some(standing) = gateway.quota.standing(key, Now::read()) {
         insert_number(response, LIMIT, standing.limit);
         insert_number(response, REMAINING, standing.remaining);

@@ -5,9 +5,25 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use utoipa::IntoParams;
 
-use super::{error::ApiError, extract::Query};
-use crate::format::Format;
+use super::{Gateway, error::ApiError, extract::Query};
+use crate::{answer::View, format::Format, indicator::Kind};
+
+/// The query of whatever takes no template; read by [`Wanted::read`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "documents the query, which is read parameter by parameter"
+)]
+pub struct FormatQuery {
+    /// The form of `data`: JSON, a Markdown or XML document in a string, or VirusTotal's own
+    /// JSON. Without it `Accept: text/markdown` and `Accept: application/xml` give the document
+    /// itself.
+    #[param(inline, example = "json")]
+    format: Option<Format>,
+}
 
 /// How an answer is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +80,25 @@ impl Wanted {
         let media = HeaderValue::from_static(self.document.unwrap_or("application/json"));
         ([(header::CONTENT_TYPE, media)], Body::from(body)).into_response()
     }
+}
+
+/// The view that the query asks for, of objects of these kinds.
+pub fn view<'a>(
+    gateway: &'a Gateway,
+    query: &Query<'_>,
+    kinds: &[Kind],
+    wanted: Wanted,
+) -> Result<View<'a>, ApiError> {
+    let templates = &gateway.templates;
+    let name = query.one("template_name")?.filter(|_| !kinds.is_empty());
+    let template = name.map(|name| templates.choose(kinds, name)).transpose()?;
+    Ok(View {
+        format: wanted.format,
+        bare: wanted.is_bare(),
+        template,
+        templates,
+        descriptors_only: false,
+    })
 }
 
 /// The document that the client likes best, if it likes one better than JSON.

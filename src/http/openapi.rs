@@ -15,7 +15,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use self::answers::{ListBody, ReportBody};
+use self::answers::{ListBody, ObjectBody, ReportBody};
 use super::{Shared, error::ErrorBody};
 use crate::{format::Format, indicator::Kind, template::Templates};
 
@@ -34,16 +34,21 @@ const SCHEME: &str = "ApiKey";
             tools. It looks up files, URLs, domains and IP addresses, keeps what matters through \
             templates, and answers as JSON, Markdown, XML or raw.\n\n\
             Send your VirusTotal key in `X-API-Key` (*Authorize*). Without one the server's own key is \
-            used, where the server holds one and lets you.",
+            used, where the server holds one and lets you.\n\n\
+            **Posts are seen by others**: an upload publishes a file to the world, a comment or a vote \
+            stands under the key's account. With the server's own key they are refused unless its \
+            operator has set `VT4AI_ALLOW_SUBMISSIONS`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Format, ReportBody, ListBody, ErrorBody<'static>)),
+    components(schemas(Format, ReportBody, ListBody, ObjectBody, ErrorBody<'static>)),
     servers((url = "/", description = "This gateway")),
     tags(
-        (name = "Files", description = "Reports on files, and what is related to them"),
-        (name = "URLs", description = "Reports on URLs"),
-        (name = "Domains", description = "Reports on domains"),
-        (name = "IP addresses", description = "Reports on IP addresses"),
+        (name = "Files", description = "Files: reports, behaviour, relationships, uploads, comments, votes"),
+        (name = "URLs", description = "URLs: reports, relationships, scans, comments, votes"),
+        (name = "Domains", description = "Domains: reports, relationships, comments, votes"),
+        (name = "IP addresses", description = "IP addresses: reports, relationships, comments, votes"),
+        (name = "Analyses", description = "What becomes of an upload or a scan"),
+        (name = "Search", description = "Objects by their name, or by what is known of them"),
         (name = "Templates", description = "What answers leave out"),
         (name = "Service", description = "The gateway itself"),
     ),
@@ -71,11 +76,12 @@ pub fn complete(document: &mut Document, templates: &Templates) {
         let kind = Kind::ALL
             .into_iter()
             .find(|kind| path.starts_with(&format!("/api/v1/{}/", kind.collection())));
-        let list = path.contains("/relationships/");
+        let list = path.contains("/relationships/") || path.ends_with("/search");
         let kinds = kind
-            .into_iter()
-            .flat_map(|kind| if list { Kind::ALL.to_vec() } else { vec![kind] });
+            .filter(|_| !list)
+            .map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
         let names: Vec<_> = kinds
+            .into_iter()
             .flat_map(|kind| templates.of(kind))
             .map(|template| template.name.clone())
             .collect();

@@ -1,35 +1,21 @@
 //! What is related to an indicator, for every collection by the same two handlers.
 
-use std::fmt::Write as _;
-
-use axum::{
-    Extension, Json,
-    extract::State,
-    http::{HeaderValue, header},
-    response::Response,
-};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use axum::{Extension, Json, extract::State, response::Response};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{
-    router::{OpenApiRouter, UtoipaMethodRouter},
-    routes,
-};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Shared, caller,
+    Shared, caller, collections,
     error::ApiError,
     extract::Ask,
-    negotiate::Wanted,
-    openapi::{
-        self,
-        answers::{List, OpenErrors, ReadErrors},
-        parameters,
-    },
-    reports::{finish, view},
+    guard::finish,
+    listing::{self, ListQuery, Listing},
+    negotiate::{FormatQuery, Wanted, view},
+    openapi::answers::{List, OpenErrors, ReadErrors},
 };
 use crate::{
-    format::Format,
+    answer::View,
     indicator::{Indicator, Kind},
     lookup::{LookupError, RelatedQuery},
     vt::{
@@ -38,10 +24,10 @@ use crate::{
     },
 };
 
-/// How many objects a list holds where the query does not say, and how many at most.
-const LIMITS: (usize, usize) = (10, 100);
+/// How many objects can be asked for at once.
+const MOST: usize = 100;
 
-/// The query of a relationship; read by `read_query`.
+/// What the query of a relationship has beside that of every list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -49,18 +35,8 @@ const LIMITS: (usize, usize) = (10, 100);
     reason = "documents the query, which is read parameter by parameter"
 )]
 pub struct RelationshipQuery {
-    /// The form of `data`: a filtered list as JSON, a Markdown or XML document in a string,
-    /// or VirusTotal's list as it is. Without it `Accept: text/markdown` and
-    /// `Accept: application/xml` give the document itself.
-    #[param(inline, example = "json")]
-    format: Option<Format>,
     /// A template for objects of its own type; the others keep their type's default.
     template_name: Option<String>,
-    /// How many objects at most. VirusTotal's pages hold 40: above that each page costs a lookup.
-    #[param(minimum = 1, maximum = 100, default = 10, example = 10)]
-    limit: Option<u32>,
-    /// `meta.cursor` of the page before, unchanged.
-    cursor: Option<String>,
     /// `true` gives types and ids only.
     #[param(default = false)]
     descriptors_only: Option<bool>,
@@ -75,10 +51,8 @@ pub struct RelationshipTypes {
 
 /// The routes of every collection that has a table of relationships.
 pub fn routes() -> OpenApiRouter<Shared> {
-    relationships::kinds().fold(OpenApiRouter::new(), |router, kind| {
-        router
-            .routes(of_kind(kind, routes!(list_relationship_types)))
-            .routes(of_kind(kind, routes!(get_relationship)))
+    collections::of_each(relationships::kinds(), || {
+        [routes!(list_relationship_types), routes!(get_relationship)]
     })
 }
 
@@ -93,6 +67,8 @@ pub fn routes() -> OpenApiRouter<Shared> {
         ("relationship" = String, Path, description = "The relationship's name; `…/relationships/types` \
           lists those that are known, others are passed on to VirusTotal",
          pattern = "^[a-z][a-z0-9_]{0,63}$", example = "comments"),
+        FormatQuery,
+        ListQuery,
         RelationshipQuery,
     ),
     responses(List, ReadErrors),
@@ -108,19 +84,19 @@ async fn get_relationship(
         let query = read_query(kind, &ask)?;
         let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
         let view = view(&gateway, &ask.query(), &Kind::ALL, wanted)?;
+        let view = View {
+            descriptors_only: query.descriptors_only,
+            ..view
+        };
         let answer = gateway.lookup.related(key, &query, &view).await;
         let answer = answer.map_err(|error| say_tier(error, &query))?;
-        let mut response = wanted.respond(answer.body);
-        if let Some(link) = answer.cursor.and_then(|cursor| next_page(&ask, &cursor)) {
-            response.headers_mut().insert(header::LINK, link);
-        }
-        Ok(response)
+        Ok(listing::respond(&ask, wanted, answer))
     };
     finish(
         &gateway,
         key.as_ref().ok(),
         answer.await,
-        &format!("{} relationships", kind.noun()),
+        &format!("retrieving {} relationships", kind.noun()),
     )
 }
 
@@ -149,23 +125,13 @@ fn read_query(kind: Kind, ask: &Ask) -> Result<RelatedQuery, ApiError> {
         return Err(unknown_relationship(kind, relationship));
     }
     let query = ask.query();
-    let (default, most) = LIMITS;
-    let limit = query.read(
-        "limit",
-        &format!("expected a whole number from 1 to {most}"),
-        |text| text.parse().ok().filter(|limit| (1..=most).contains(limit)),
-    )?;
-    let descriptors_only =
-        query.read("descriptors_only", "expected `true` or `false`", |text| {
-            text.parse().ok()
-        })?;
-    let cursor = query.one("cursor")?.filter(|cursor| !cursor.is_empty());
+    let Listing { limit, cursor } = Listing::read(&query, MOST)?;
     Ok(RelatedQuery {
         indicator,
         relationship: relationship.to_owned(),
-        limit: limit.unwrap_or(default),
-        cursor: cursor.map(str::to_owned),
-        descriptors_only: descriptors_only.unwrap_or(false),
+        limit,
+        cursor,
+        descriptors_only: listing::descriptors_only(&query)?,
     })
 }
 
@@ -199,44 +165,4 @@ fn unknown_relationship(kind: Kind, given: &str) -> ApiError {
         names.join("`, `"),
         kind.collection(),
     ))
-}
-
-/// `Link` to the next page: this request with its cursor replaced.
-fn next_page(ask: &Ask, cursor: &str) -> Option<HeaderValue> {
-    let mut target = String::from(ask.uri.path());
-    let kept = ask.uri.query().unwrap_or_default().split('&');
-    for pair in kept.filter(|pair| !pair.is_empty() && !is_cursor(pair)) {
-        let mark = if target.contains('?') { '&' } else { '?' };
-        // Writing to a `String` does not fail.
-        let _ = write!(target, "{mark}{pair}");
-    }
-    let mark = if target.contains('?') { '&' } else { '?' };
-    let cursor = utf8_percent_encode(cursor, NON_ALPHANUMERIC);
-    HeaderValue::try_from(format!("<{target}{mark}cursor={cursor}>; rel=\"next\"")).ok()
-}
-
-fn is_cursor(pair: &str) -> bool {
-    pair.split('=').next() == Some("cursor")
-}
-
-/// One collection's form of a route that is written for all.
-///
-/// OpenAPI can't describe a `{collection}` on which the form of `{id}` depends, so each
-/// has a path of its own; the handler is told its kind.
-fn of_kind(
-    kind: Kind,
-    (schemas, mut paths, handler): UtoipaMethodRouter<Shared>,
-) -> UtoipaMethodRouter<Shared> {
-    let id = parameters::path_parameter(kind);
-    paths.paths = std::mem::take(&mut paths.paths)
-        .into_iter()
-        .map(|(path, mut item)| {
-            let path = path.replace("{collection}", kind.collection());
-            if let Some(operation) = &mut item.get {
-                openapi::adapt(operation, kind, path.contains("{id}").then(|| id.clone()));
-            }
-            (path.replace("{id}", &format!("{{{}}}", id.name)), item)
-        })
-        .collect();
-    (schemas, paths, handler.layer(Extension(kind)))
 }

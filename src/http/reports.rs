@@ -1,27 +1,22 @@
 //! Reports on files, URLs, domains and IP addresses.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
 use super::{
     Gateway, Shared, caller,
     error::ApiError,
-    extract::{Ask, Query},
-    guard::say_standing,
-    negotiate::Wanted,
+    extract::Ask,
+    guard::finish,
+    negotiate::{Wanted, view},
     openapi::{
         answers::{ReadErrors, Report},
         parameters,
     },
 };
 use crate::{
-    answer::View,
     format::Format,
     indicator::{Indicator, Kind},
-    key::ApiKey,
 };
 
 /// The query of a report; read by `get_report`.
@@ -165,39 +160,6 @@ async fn get_report(
         gateway,
         key.as_ref().ok(),
         answer.await,
-        &format!("{} report", kind.noun()),
+        &format!("retrieving {} report", kind.noun()),
     )
-}
-
-/// The view that the query asks for, of objects of these kinds.
-pub(super) fn view<'a>(
-    gateway: &'a Gateway,
-    query: &Query<'_>,
-    kinds: &[Kind],
-    wanted: Wanted,
-) -> Result<View<'a>, ApiError> {
-    let templates = &gateway.templates;
-    let name = query.one("template_name")?;
-    let template = name.map(|name| templates.choose(kinds, name)).transpose()?;
-    Ok(View {
-        format: wanted.format,
-        bare: wanted.is_bare(),
-        template,
-        templates,
-    })
-}
-
-/// The end of every answer that concerns a key: what was being done, and where the key stands.
-pub(super) fn finish(
-    gateway: &Gateway,
-    key: Option<&ApiKey>,
-    answer: Result<Response, ApiError>,
-    what: &str,
-) -> Response {
-    let answer = answer.map_err(|error| error.while_retrieving(what));
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    if let Some(key) = key {
-        say_standing(&mut response, gateway, key.hash());
-    }
-    response
 }

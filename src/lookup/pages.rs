@@ -45,11 +45,8 @@ impl RelatedQuery {
         } else {
             Call::get(&[collection, id, relationship])
         };
-        let call = call.with("limit", &limit.to_string());
-        match cursor {
-            Some(cursor) => call.with("cursor", cursor),
-            None => call,
-        }
+        call.with("limit", &limit.to_string())
+            .with_some("cursor", cursor)
     }
 }
 
@@ -98,7 +95,7 @@ impl Lookup {
 }
 
 /// Whether this is the end of a quota, the gateway's count of it or VirusTotal's.
-fn is_quota(error: &LookupError) -> bool {
+pub(super) fn is_quota(error: &LookupError) -> bool {
     match error {
         LookupError::Exhausted(_) => true,
         LookupError::Upstream(VtError::Refused(refusal)) => {

@@ -26,6 +26,9 @@ pub enum VtError {
     /// A redirect, or a status that its API does not have.
     #[error("VirusTotal answered with an unexpected status: `{0}`")]
     Unexpected(u16),
+    /// A place for an upload that is not VirusTotal's own; nothing was sent there.
+    #[error("VirusTotal named a place for uploads that is not its own")]
+    Misdirected,
     /// VirusTotal said no.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Refused(Refusal),

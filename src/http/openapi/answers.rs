@@ -46,6 +46,21 @@ pub(super) struct ListBody {
     meta: Option<Meta>,
 }
 
+/// One object that is no report.
+#[derive(ToSchema)]
+#[schema(title = "Object", example = json!({
+    "data": {"type": "analysis", "id": "u-1db0ad7dbcec0676710ea0eaacd35d5e471d3e11944d53bcbd31f0cbd11bce31-1760000000"},
+    "format": "json",
+}))]
+#[expect(dead_code, reason = "describes a body that is written as a stream")]
+pub(super) struct ObjectBody {
+    /// `{id, type, attributes}` in `json`, the attributes in `raw`, a document in `markdown` and
+    /// `xml`. What has no attributes is given as it is.
+    #[schema(schema_with = object_or_document)]
+    data: (),
+    format: Format,
+}
+
 fn object_or_document() -> RefOr<Schema> {
     let one_of = OneOfBuilder::new()
         .item(
@@ -74,11 +89,23 @@ fn list_or_document() -> RefOr<Schema> {
 /// The answers of a report.
 pub struct Report;
 
+/// The answers of an analysis.
+pub struct Analysis;
+
+/// The answers of whatever starts one.
+pub struct Started;
+
+/// The answers of whatever gives one object that is no report.
+pub struct OneObject;
+
 /// The answers of a list.
 pub struct List;
 
 /// The errors of whatever reads from VirusTotal.
 pub struct ReadErrors;
+
+/// The errors of whatever writes to VirusTotal.
+pub struct WriteErrors;
 
 /// The errors of whatever anybody may ask.
 pub struct OpenErrors;
@@ -99,6 +126,37 @@ impl IntoResponses for List {
             Type::String,
         );
         let ok = answer("The page", Ref::from_schema_name("ListBody")).header("Link", link);
+        BTreeMap::from([("200".to_owned(), ok.build().into())])
+    }
+}
+
+impl IntoResponses for Analysis {
+    fn responses() -> Responses {
+        let later = header(
+            "Seconds after which to ask again; left out once it is completed",
+            Type::Integer,
+        );
+        let ok = answer("The analysis", Ref::from_schema_name("ReportBody"));
+        let ok = ok.header("Retry-After", later).build();
+        BTreeMap::from([("200".to_owned(), ok.into())])
+    }
+}
+
+impl IntoResponses for Started {
+    fn responses() -> Responses {
+        let location = header("`/api/v1/analyses/{analysis_id}`", Type::String);
+        let ok = answer(
+            "The descriptor of the analysis",
+            Ref::from_schema_name("ObjectBody"),
+        );
+        let ok = ok.header("Location", location).build();
+        BTreeMap::from([("202".to_owned(), ok.into())])
+    }
+}
+
+impl IntoResponses for OneObject {
+    fn responses() -> Responses {
+        let ok = answer("The object", Ref::from_schema_name("ObjectBody"));
         BTreeMap::from([("200".to_owned(), ok.build().into())])
     }
 }
@@ -125,6 +183,27 @@ impl IntoResponses for ReadErrors {
             (503, "VirusTotal is overloaded"),
             (504, "VirusTotal did not answer in time"),
         ])
+    }
+}
+
+impl IntoResponses for WriteErrors {
+    fn responses() -> Responses {
+        let mut all = ReadErrors::responses();
+        all.extend(errors(&[
+            (
+                400,
+                "An identifier, a parameter or the body can't be used; nothing was written",
+            ),
+            (
+                403,
+                "The server's key is for reading only, or VirusTotal: the key may not do this",
+            ),
+            (409, "VirusTotal has this already"),
+            (413, "The body is too large"),
+            (415, "The body has another content type"),
+            (424, "Something that this depends on failed at VirusTotal"),
+        ]));
+        all
     }
 }
 

@@ -1,0 +1,86 @@
+//! Analyses, and waiting for them.
+
+use std::time::Duration;
+
+use axum::{extract::State, http::header, response::Response};
+use utoipa::IntoParams;
+
+use super::{
+    Shared, caller,
+    error::{ApiError, insert_number},
+    extract::{Ask, Query},
+    guard::finish,
+    negotiate::{FormatQuery, Wanted, view},
+    openapi::answers::{Analysis, ReadErrors},
+};
+use crate::quota::whole_seconds;
+
+/// How long a caller may wait.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// How long a caller waits; read by `read_wait`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "documents the query, which is read parameter by parameter"
+)]
+pub struct WaitQuery {
+    /// How long to wait until it is completed, such as `60s`; at most `5m`. Without it VirusTotal
+    /// is asked once.
+    #[param(pattern = "^([1-9][0-9]?s|[1-4]m)$", example = "60s")]
+    wait: Option<String>,
+}
+
+/// Analysis
+///
+/// How far an analysis is and, once its `status` is `completed`, what came of it. With `wait`
+/// VirusTotal is asked again, at growing intervals, until then or until the time is up. An
+/// answer with another status says in `Retry-After` when to ask again. Costs one lookup each
+/// time VirusTotal is asked.
+#[utoipa::path(
+    get,
+    path = "/api/v1/analyses/{analysis_id}",
+    tag = "Analyses",
+    params(
+        ("analysis_id" = String, Path, description = "As whatever started the analysis gave it; \
+          percent-encode its `=`",
+         pattern = "^[A-Za-z0-9_=-]{1,256}$", example = "NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MTc2MDAwMDAwMA=="),
+        FormatQuery,
+        WaitQuery,
+    ),
+    responses(Analysis, ReadErrors),
+)]
+pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
+    let key = caller::key_for(&ask, &gateway.access);
+    let answer = async {
+        let key = key.as_ref().map_err(Clone::clone)?;
+        let id = ask.segment(0)?.parse()?;
+        let query = ask.query();
+        let wait = read_wait(&query)?;
+        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
+        let view = view(&gateway, &query, &[], wanted)?;
+        let analysis = gateway.lookup.analysis(key, &id, wait, &view).await?;
+        let mut response = wanted.respond(analysis.answer.body);
+        if let Some(wait) = analysis.retry_after {
+            let seconds = whole_seconds(wait).max(1);
+            insert_number(&mut response, header::RETRY_AFTER, seconds);
+        }
+        Ok(response)
+    };
+    finish(
+        &gateway,
+        key.as_ref().ok(),
+        answer.await,
+        "retrieving analysis",
+    )
+}
+
+fn read_wait(query: &Query<'_>) -> Result<Duration, ApiError> {
+    let expected = "expected a duration such as `30s`, at most `5m`";
+    let wait = query.read("wait", expected, |text| {
+        let wait = humantime::parse_duration(text).ok();
+        wait.filter(|wait| *wait <= LONGEST_WAIT)
+    })?;
+    Ok(wait.unwrap_or_default())
+}

@@ -1,0 +1,64 @@
+//! What sandboxes saw a file do.
+
+use axum::{extract::State, response::Response};
+
+use super::{
+    Gateway, Shared, caller,
+    extract::Ask,
+    guard::finish,
+    negotiate::{FormatQuery, Wanted, view},
+    openapi::{
+        answers::{OneObject, ReadErrors},
+        parameters,
+    },
+};
+use crate::indicator::Indicator;
+
+/// Behaviour of a file
+///
+/// What all sandboxes together saw a file do: processes, files, registry, network. VirusTotal
+/// gives it as it is, without templates; it can exceed a megabyte. Costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/files/{file_hash}/behaviour_summary",
+    tag = "Files",
+    params(parameters::FileHash, FormatQuery),
+    responses(OneObject, ReadErrors)
+)]
+pub async fn get_behaviour_summary(State(gateway): State<Shared>, ask: Ask) -> Response {
+    get_behaviour(&gateway, &ask, "behaviour_summary").await
+}
+
+/// Techniques of a file
+///
+/// The tactics and techniques of MITRE ATT&CK that each sandbox saw a file use. VirusTotal
+/// gives them as they are, without templates. Costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/files/{file_hash}/behaviour_mitre_trees",
+    tag = "Files",
+    params(parameters::FileHash, FormatQuery),
+    responses(OneObject, ReadErrors)
+)]
+pub async fn get_behaviour_mitre_trees(State(gateway): State<Shared>, ask: Ask) -> Response {
+    get_behaviour(&gateway, &ask, "behaviour_mitre_trees").await
+}
+
+async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
+    let key = caller::key_for(ask, &gateway.access);
+    let answer = async {
+        let key = key.as_ref().map_err(Clone::clone)?;
+        let file = Indicator::file(ask.segment(0)?)?;
+        let query = ask.query();
+        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
+        let view = view(gateway, &query, &[], wanted)?;
+        let answer = gateway.lookup.behaviour(key, &file, part, &view).await?;
+        Ok(wanted.respond(answer.body))
+    };
+    finish(
+        gateway,
+        key.as_ref().ok(),
+        answer.await,
+        &format!("retrieving file {part}"),
+    )
+}

@@ -1,0 +1,250 @@
+//! Comments and votes on every collection: to read, and to add.
+
+use axum::{Extension, body::Body, extract::State, response::Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Gateway, Shared, caller, collections,
+    error::ApiError,
+    extract::Ask,
+    guard::finish,
+    listing::{self, ListQuery, Listing},
+    negotiate::{FormatQuery, Wanted, view},
+    openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
+    payload,
+};
+use crate::{
+    indicator::{Indicator, Kind},
+    lookup::RelatedQuery,
+    submit::{Contribution, Verdict},
+};
+
+/// How many comments or votes can be asked for at once.
+const MOST: usize = 100;
+
+/// A comment, in a word or in VirusTotal's envelope.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+enum NewComment {
+    Short(Comment),
+    Enveloped(CommentEnvelope),
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Comment {
+    /// The comment; words that begin with `#` become its tags.
+    #[schema(pattern = "^[!-~]", example = "Phishing for bank accounts #phishing")]
+    text: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CommentEnvelope {
+    data: CommentObject,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct CommentObject {
+    #[serde(rename = "type")]
+    #[expect(dead_code, reason = "only checked to be there")]
+    object_type: CommentType,
+    attributes: Comment,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum CommentType {
+    Comment,
+}
+
+/// A vote, in a word or in VirusTotal's envelope.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+enum NewVote {
+    Short(Vote),
+    Enveloped(VoteEnvelope),
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Vote {
+    #[schema(inline)]
+    verdict: Verdict,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VoteEnvelope {
+    data: VoteObject,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct VoteObject {
+    #[serde(rename = "type")]
+    #[expect(dead_code, reason = "only checked to be there")]
+    object_type: VoteType,
+    attributes: Vote,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum VoteType {
+    Vote,
+}
+
+/// The routes of comments and votes, for every collection.
+pub fn routes() -> OpenApiRouter<Shared> {
+    collections::of_each(Kind::ALL, || {
+        [
+            routes!(list_comments, add_comment),
+            routes!(list_votes, add_vote),
+        ]
+    })
+}
+
+/// Comments
+///
+/// What others have written, newest first. Costs one lookup for every 40 asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/{collection}/{id}/comments",
+    params(FormatQuery, ListQuery),
+    responses(List, ReadErrors)
+)]
+async fn list_comments(
+    Extension(kind): Extension<Kind>,
+    State(gateway): State<Shared>,
+    ask: Ask,
+) -> Response {
+    list(&gateway, kind, &ask, "comments").await
+}
+
+/// Votes
+///
+/// What others hold it for, newest first. Costs one lookup for every 40 asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/{collection}/{id}/votes",
+    params(FormatQuery, ListQuery),
+    responses(List, ReadErrors)
+)]
+async fn list_votes(
+    Extension(kind): Extension<Kind>,
+    State(gateway): State<Shared>,
+    ask: Ask,
+) -> Response {
+    list(&gateway, kind, &ask, "votes").await
+}
+
+/// Add a comment
+///
+/// Publishes a comment under the key's account, and gives it. With the server's own key it is
+/// refused unless `VT4AI_ALLOW_SUBMISSIONS` is set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/{collection}/{id}/comments",
+    params(FormatQuery),
+    request_body(content = NewComment),
+    responses(OneObject, WriteErrors)
+)]
+async fn add_comment(
+    Extension(kind): Extension<Kind>,
+    State(gateway): State<Shared>,
+    ask: Ask,
+    body: Body,
+) -> Response {
+    let doing = format!("adding {} comment", kind.noun());
+    add(&gateway, kind, &ask, body, &doing, |ask, body| {
+        let expected =
+            r#"`{"text": "…"}` or `{"data": {"type": "comment", "attributes": {"text": "…"}}}`"#;
+        let comment = match payload::json(&ask.headers, body, expected)? {
+            NewComment::Short(comment) => comment,
+            NewComment::Enveloped(envelope) => envelope.data.attributes,
+        };
+        if comment.text.trim().is_empty() {
+            return Err(ApiError::bad_request(
+                "a comment has a text; this one is empty",
+            ));
+        }
+        Ok(Contribution::Comment(comment.text))
+    })
+    .await
+}
+
+/// Vote
+///
+/// Publishes a vote under the key's account, and gives it; the same vote twice is a 409. With
+/// the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS` is set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/{collection}/{id}/votes",
+    params(FormatQuery),
+    request_body(content = NewVote),
+    responses(OneObject, WriteErrors)
+)]
+async fn add_vote(
+    Extension(kind): Extension<Kind>,
+    State(gateway): State<Shared>,
+    ask: Ask,
+    body: Body,
+) -> Response {
+    let doing = format!("adding {} vote", kind.noun());
+    add(&gateway, kind, &ask, body, &doing, |ask, body| {
+        let expected = r#"`{"verdict": "malicious"}` or `{"verdict": "harmless"}`, bare or in VirusTotal's envelope"#;
+        let vote = match payload::json(&ask.headers, body, expected)? {
+            NewVote::Short(vote) => vote,
+            NewVote::Enveloped(envelope) => envelope.data.attributes,
+        };
+        Ok(Contribution::Vote(vote.verdict))
+    })
+    .await
+}
+
+async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response {
+    let key = caller::key_for(ask, &gateway.access);
+    let answer = async {
+        let key = key.as_ref().map_err(Clone::clone)?;
+        let indicator = Indicator::parse(kind, ask.segment(0)?)?;
+        let query = ask.query();
+        let Listing { limit, cursor } = Listing::read(&query, MOST)?;
+        let asked = RelatedQuery {
+            indicator,
+            relationship: name.to_owned(),
+            limit,
+            cursor,
+            descriptors_only: false,
+        };
+        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
+        let view = view(gateway, &query, &[], wanted)?;
+        let answer = gateway.lookup.related(key, &asked, &view).await?;
+        Ok(listing::respond(ask, wanted, answer))
+    };
+    let doing = format!("retrieving {} {name}", kind.noun());
+    finish(gateway, key.as_ref().ok(), answer.await, &doing)
+}
+
+async fn add(
+    gateway: &Gateway,
+    kind: Kind,
+    ask: &Ask,
+    body: Body,
+    doing: &str,
+    read: impl FnOnce(&Ask, &[u8]) -> Result<Contribution, ApiError>,
+) -> Response {
+    let key = caller::writing_key_for(ask, &gateway.access);
+    let answer = async {
+        let key = key.as_ref().map_err(Clone::clone)?;
+        let indicator = Indicator::parse(kind, ask.segment(0)?)?;
+        let query = ask.query();
+        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
+        let view = view(gateway, &query, &[], wanted)?;
+        let contribution = read(ask, &payload::read(body).await?)?;
+        let submit = &gateway.submit;
+        let answer = submit.contribute(key, &indicator, &contribution, &view);
+        Ok(wanted.respond(answer.await?.body))
+    };
+    finish(gateway, key.as_ref().ok(), answer.await, doing)
+}

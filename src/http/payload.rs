@@ -1,0 +1,68 @@
+//! Small bodies: what a client sends that is no file.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, header},
+};
+use bytes::Bytes;
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::error::ApiError;
+
+/// How large a body may be that is no file.
+const MAX: usize = 64 * 1024;
+
+/// How long one may take to arrive.
+const TIME: Duration = Duration::from_secs(10);
+
+/// Reads a body of up to 64 KiB, within ten seconds.
+pub async fn read(body: Body) -> Result<Bytes, ApiError> {
+    let read = timeout(TIME, to_bytes(body, MAX)).await;
+    let read = read.map_err(|_| ApiError::bad_request("the body did not arrive in time"))?;
+    read.map_err(|error| {
+        if error.into_inner().is::<LengthLimitError>() {
+            ApiError::payload_too_large("the body is too large: send 64 KiB at most")
+        } else {
+            ApiError::bad_request("the body breaks off before its end: send all of it")
+        }
+    })
+}
+
+/// Reads JSON; `expected` says what it should have been.
+pub fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: &[u8],
+    expected: &str,
+) -> Result<T, ApiError> {
+    require(headers, &["application/json"])?;
+    serde_json::from_slice(body)
+        .map_err(|_| ApiError::bad_request(format!("the body can't be read: expected {expected}")))
+}
+
+/// The body's media type, which must be one of these; a 415 names them.
+pub fn require(
+    headers: &HeaderMap,
+    media_types: &[&'static str],
+) -> Result<&'static str, ApiError> {
+    let given = media_type(headers);
+    let found = media_types
+        .iter()
+        .find(|media| given.is_some_and(|given| given.eq_ignore_ascii_case(media)));
+    found.copied().ok_or_else(|| {
+        let expected = media_types.join("` or `");
+        ApiError::unsupported_media_type(format!(
+            "the content type of the body must be `{expected}`"
+        ))
+    })
+}
+
+/// The media type without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_TYPE)?.as_bytes();
+    let media = value.split(|&byte| byte == b';').next()?;
+    str::from_utf8(media.trim_ascii()).ok()
+}

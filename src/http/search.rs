@@ -1,0 +1,130 @@
+//! Searches: one for every key, one in VirusTotal's query language for premium ones.
+
+use axum::{extract::State, response::Response};
+use utoipa::IntoParams;
+
+use super::{
+    Gateway, Shared, caller,
+    error::ApiError,
+    extract::Ask,
+    guard::finish,
+    listing::{self, Listing},
+    negotiate::{FormatQuery, Wanted, view},
+    openapi::answers::{List, ReadErrors},
+};
+use crate::{
+    answer::View,
+    indicator::Kind,
+    lookup::{Corpus, SearchQuery},
+};
+
+/// What both searches take; read by `read_query`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "documents the query, which is read parameter by parameter"
+)]
+pub struct SearchParameters {
+    /// A template for objects of its own type; the others keep their type's default.
+    template_name: Option<String>,
+    /// `meta.cursor` of the page before, unchanged.
+    cursor: Option<String>,
+    /// An attribute to sort by, with `+` (percent-encoded) or `-` behind it.
+    #[param(pattern = "^[a-z_]{1,64}[+-]?$")]
+    order: Option<String>,
+    /// `true` gives types and ids only.
+    #[param(default = false)]
+    descriptors_only: Option<bool>,
+}
+
+/// Search
+///
+/// For every key: a hash, URL, domain or IP address finds that object, `#tag` finds comments.
+/// One page, up to 40 objects of it; costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/search",
+    tag = "Search",
+    params(
+        ("query" = String, Query, description = "What to look for", pattern = r"^[!-~].*$", example = "example.com"),
+        ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 100, example = 10),
+        FormatQuery,
+        SearchParameters,
+    ),
+    responses(List, ReadErrors),
+)]
+pub async fn search(State(gateway): State<Shared>, ask: Ask) -> Response {
+    run(&gateway, &ask, Corpus::Everything, 100).await
+}
+
+/// Intelligence search
+///
+/// For premium keys: all of VirusTotal in its query language. One page; costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/intelligence/search",
+    tag = "Search",
+    params(
+        ("query" = String, Query, description = "In VirusTotal's query language", pattern = r"^[!-~].*$", example = "entity:file p:5+"),
+        ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 300, example = 10),
+        FormatQuery,
+        SearchParameters,
+    ),
+    responses(List, ReadErrors),
+)]
+pub async fn search_intelligence(State(gateway): State<Shared>, ask: Ask) -> Response {
+    run(&gateway, &ask, Corpus::Intelligence, 300).await
+}
+
+async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Response {
+    let key = caller::key_for(ask, &gateway.access);
+    let answer = async {
+        let key = key.as_ref().map_err(Clone::clone)?;
+        let query = read_query(ask, corpus, most)?;
+        let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
+        let view = view(gateway, &ask.query(), &Kind::ALL, wanted)?;
+        let view = View {
+            descriptors_only: query.descriptors_only,
+            ..view
+        };
+        let answer = gateway.lookup.search(key, &query, &view).await?;
+        Ok(listing::respond(ask, wanted, answer))
+    };
+    finish(
+        gateway,
+        key.as_ref().ok(),
+        answer.await,
+        "retrieving search results",
+    )
+}
+
+fn read_query(ask: &Ask, corpus: Corpus, most: usize) -> Result<SearchQuery, ApiError> {
+    let query = ask.query();
+    let Listing { limit, cursor } = Listing::read(&query, most)?;
+    let text = query.one("query")?.filter(|text| !text.trim().is_empty());
+    let text = text
+        .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))?;
+    let expected = "expected the name of an attribute with `+` or `-` behind it, such as `size-`";
+    Ok(SearchQuery {
+        corpus,
+        query: text.to_owned(),
+        limit,
+        cursor,
+        order: query.read("order", expected, read_order)?,
+        descriptors_only: listing::descriptors_only(&query)?,
+    })
+}
+
+/// A `+` that was not percent-encoded has become a space on the way.
+fn read_order(text: &str) -> Option<String> {
+    let order = text
+        .strip_suffix(' ')
+        .map_or_else(|| text.to_owned(), |name| format!("{name}+"));
+    let name = order.strip_suffix(['+', '-']).unwrap_or(&order);
+    let sound = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    sound.then_some(order)
+}

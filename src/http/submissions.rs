@@ -1,0 +1,181 @@
+//! What starts an analysis: a file, a URL, a further look at what is known.
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Gateway, Shared, caller, collections,
+    error::ApiError,
+    extract::{Ask, Query},
+    guard::finish,
+    negotiate::{FormatQuery, Wanted, view},
+    openapi::answers::{Started, WriteErrors},
+    payload,
+};
+use crate::{
+    answer::View,
+    indicator::{Indicator, Kind, WebUrl},
+    key::ApiKey,
+    submit::{self, Incoming},
+};
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
+
+/// A file, in a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents a form that is passed on as it comes")]
+struct FileForm {
+    /// The file, up to 650 MB; not empty.
+    #[schema(value_type = String, format = Binary, min_length = 1)]
+    file: Vec<u8>,
+    /// The password of a protected archive.
+    password: Option<String>,
+}
+
+/// A URL to scan.
+#[derive(Deserialize, ToSchema)]
+struct UrlToScan {
+    /// Its bytes are kept. Without a scheme, `http://` is put before it.
+    #[schema(
+        pattern = "^https?://[A-Za-z0-9][!-~]*$",
+        example = "https://example.com/"
+    )]
+    url: String,
+}
+
+/// The routes of submissions, the last one for every collection.
+pub fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(upload_file))
+        .routes(routes!(scan_url))
+        .merge(collections::of_each(Kind::ALL, || [routes!(analyse_again)]))
+}
+
+/// Upload a file
+///
+/// Sends a file of up to 650 MB to VirusTotal, piece by piece as it arrives, and gives the
+/// analysis that this starts. **An upload publishes the file**: others can download it from
+/// VirusTotal. With the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS` is
+/// set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/files",
+    tag = "Files",
+    params(FormatQuery),
+    request_body(content = FileForm, content_type = "multipart/form-data"),
+    responses(Started, WriteErrors),
+)]
+async fn upload_file(State(gateway): State<Shared>, ask: Ask, mut body: Body) -> Response {
+    submit(&gateway, &ask, "uploading file", async |key, view| {
+        payload::require(&ask.headers, &[MULTIPART])?;
+        let content_type = &ask.headers[header::CONTENT_TYPE];
+        let incoming = Incoming {
+            content_type,
+            body: &mut body,
+        };
+        Ok(gateway.submit.upload(key, incoming, view).await?)
+    })
+    .await
+}
+
+/// Scan a URL
+///
+/// Submits a URL to VirusTotal and gives the analysis that this starts. Others can see that
+/// it was scanned. With the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS`
+/// is set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/urls",
+    tag = "URLs",
+    params(FormatQuery),
+    request_body(content(
+        (UrlToScan = "application/json"),
+        (UrlToScan = "application/x-www-form-urlencoded"),
+    )),
+    responses(Started, WriteErrors),
+)]
+async fn scan_url(State(gateway): State<Shared>, ask: Ask, body: Body) -> Response {
+    submit(&gateway, &ask, "submitting URL", async |key, view| {
+        let media = payload::require(&ask.headers, &[JSON, FORM])?;
+        let body = payload::read(body).await?;
+        let text = read_url(media, &ask, &body)?;
+        let url = WebUrl::parse(&text)?;
+        Ok(gateway.submit.scan_url(key, &url, view).await?)
+    })
+    .await
+}
+
+/// Analyse again
+///
+/// Has VirusTotal analyse once more what it already knows, and gives the analysis that this
+/// starts. With the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS` is set.
+/// Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/{collection}/{id}/analyse",
+    params(FormatQuery),
+    responses(Started, WriteErrors)
+)]
+async fn analyse_again(
+    Extension(kind): Extension<Kind>,
+    State(gateway): State<Shared>,
+    ask: Ask,
+) -> Response {
+    let doing = format!("requesting {} analysis", kind.noun());
+    submit(&gateway, &ask, &doing, async |key, view| {
+        let indicator = Indicator::parse(kind, ask.segment(0)?)?;
+        Ok(gateway.submit.analyse(key, &indicator, view).await?)
+    })
+    .await
+}
+
+/// Starts an analysis, where the caller may, and says where it can be followed.
+async fn submit(
+    gateway: &Gateway,
+    ask: &Ask,
+    doing: &str,
+    start: impl AsyncFnOnce(&ApiKey, &View<'_>) -> Result<submit::Started, ApiError>,
+) -> Response {
+    let key = caller::writing_key_for(ask, &gateway.access);
+    let answer = async {
+        let key = key.as_ref().map_err(Clone::clone)?;
+        let query = ask.query();
+        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
+        let view = view(gateway, &query, &[], wanted)?;
+        let started = start(key, &view).await?;
+        Ok(accepted(wanted, started))
+    };
+    finish(gateway, key.as_ref().ok(), answer.await, doing)
+}
+
+fn accepted(wanted: Wanted, started: submit::Started) -> Response {
+    let mut response = wanted.respond(started.answer.body);
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let id = utf8_percent_encode(&started.analysis, NON_ALPHANUMERIC);
+    if let Ok(location) = HeaderValue::try_from(format!("/api/v1/analyses/{id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn read_url(media: &str, ask: &Ask, body: &[u8]) -> Result<String, ApiError> {
+    if media == JSON {
+        let UrlToScan { url } = payload::json(&ask.headers, body, r#"`{"url": "…"}`"#)?;
+        return Ok(url);
+    }
+    let form = str::from_utf8(body)
+        .map_err(|_| ApiError::bad_request("the form is not percent-encoded"))?;
+    let url = Query::parse(form).one("url")?.map(str::to_owned);
+    url.ok_or_else(|| ApiError::bad_request("the form has no field `url`: the URL to scan"))
+}

@@ -1,0 +1,86 @@
+//! A search: one page, one unit of quota.
+
+use super::{Lookup, LookupError};
+use crate::{
+    answer::{self, Answer, Subject, View},
+    key::ApiKey,
+    vt::Call,
+};
+
+/// What is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corpus {
+    /// What every key may find: an indicator, or comments by their tags.
+    Everything,
+    /// All of VirusTotal in its query language; for premium keys.
+    Intelligence,
+}
+
+/// What is asked of a search.
+#[derive(Debug)]
+pub struct SearchQuery {
+    /// What is searched.
+    pub corpus: Corpus,
+    /// In VirusTotal's language; not empty.
+    pub query: String,
+    /// How many objects at most.
+    pub limit: usize,
+    /// Where to begin, as the answer before said.
+    pub cursor: Option<String>,
+    /// An attribute to sort by, with `+` or `-` behind it.
+    pub order: Option<String>,
+    /// Whether only types and ids are wanted.
+    pub descriptors_only: bool,
+}
+
+impl Corpus {
+    /// How many objects VirusTotal gives on one page at most.
+    fn page(self) -> usize {
+        match self {
+            Self::Everything => 40,
+            Self::Intelligence => 300,
+        }
+    }
+
+    fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Everything => &["search"],
+            Self::Intelligence => &["intelligence", "search"],
+        }
+    }
+
+    fn subject(self, query: &str) -> Subject<'_> {
+        match self {
+            Self::Everything => Subject::search("Search", "search", query),
+            Self::Intelligence => {
+                Subject::search("Intelligence search", "intelligence_search", query)
+            }
+        }
+    }
+}
+
+impl SearchQuery {
+    fn call(&self) -> Call {
+        let limit = self.limit.min(self.corpus.page());
+        Call::get(self.corpus.path())
+            .with("query", &self.query)
+            .with("limit", &limit.to_string())
+            .with_some("cursor", self.cursor.as_deref())
+            .with_some("order", self.order.as_deref())
+            .with_some("descriptors_only", self.descriptors_only.then_some("true"))
+    }
+}
+
+impl Lookup {
+    /// One page of what a search finds; one unit of quota.
+    pub async fn search(
+        &self,
+        key: &ApiKey,
+        query: &SearchQuery,
+        view: &View<'_>,
+    ) -> Result<Answer, LookupError> {
+        let page = self.fetch(key, &query.call()).await?;
+        let subject = query.corpus.subject(&query.query);
+        Ok(answer::list(&[page], &subject, None, view)?)
+    }
+}

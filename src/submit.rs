@@ -1,0 +1,132 @@
+//! The pipeline for one thing written: quota, then VirusTotal, once.
+//!
+//! What is sent here may arrive although no answer comes back, so it is never sent again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use self::form::FormError;
+use crate::{
+    answer::{self, Answer, MalformedAnswer, Subject, View},
+    indicator::{Indicator, WebUrl},
+    key::ApiKey,
+    quota::{Exhausted, Now, Quota, Unit},
+    vt::{Call, VirusTotal, VtError},
+};
+
+pub use self::{
+    community::{Contribution, Verdict},
+    upload::Incoming,
+};
+
+mod community;
+pub mod form;
+mod upload;
+
+/// Writes to VirusTotal, within what the key may spend.
+#[derive(Debug)]
+pub struct Submit {
+    vt: Arc<VirusTotal>,
+    quota: Arc<Quota>,
+}
+
+/// What VirusTotal has begun.
+#[derive(Debug)]
+pub struct Started {
+    /// The descriptor of the analysis, as the caller gets it.
+    pub answer: Answer,
+    /// Its id.
+    pub analysis: String,
+}
+
+/// Why nothing was written, or it is not known whether it was.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SubmitError {
+    /// The form with the file is not what it should be.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The key's allowance has run out; VirusTotal was not asked.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// VirusTotal did not take it.
+    #[error(transparent)]
+    Upstream(#[from] VtError),
+    /// VirusTotal answered with something else.
+    #[error(transparent)]
+    Malformed(#[from] MalformedAnswer),
+}
+
+impl Submit {
+    /// A pipeline to this upstream under this quota.
+    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>) -> Self {
+        Self { vt, quota }
+    }
+
+    /// Has a URL scanned; one unit of quota.
+    pub async fn scan_url(
+        &self,
+        key: &ApiKey,
+        url: &WebUrl<'_>,
+        view: &View<'_>,
+    ) -> Result<Started, SubmitError> {
+        let call = Call::post_form(&["urls"], "url", url.as_str());
+        started(&self.ask(key, &call).await?, view)
+    }
+
+    /// Has what VirusTotal already knows analysed again; one unit of quota.
+    pub async fn analyse(
+        &self,
+        key: &ApiKey,
+        indicator: &Indicator,
+        view: &View<'_>,
+    ) -> Result<Started, SubmitError> {
+        let collection = indicator.kind().upstream_collection();
+        let call = Call::post(&[collection, indicator.id(), "analyse"]);
+        started(&self.ask(key, &call).await?, view)
+    }
+
+    /// Adds a comment or a vote; one unit of quota.
+    pub async fn contribute(
+        &self,
+        key: &ApiKey,
+        indicator: &Indicator,
+        contribution: &Contribution,
+        view: &View<'_>,
+    ) -> Result<Answer, SubmitError> {
+        let collection = indicator.kind().upstream_collection();
+        let path = [collection, indicator.id(), contribution.collection()];
+        let call = Call::post_json(&path, &contribution.envelope());
+        let bytes = self.ask(key, &call).await?;
+        let subject = Subject::other(contribution.object_type(), indicator.id());
+        Ok(answer::object(&bytes, &subject, view)?)
+    }
+
+    /// Asks VirusTotal once; a call that never reached it gives its unit back.
+    async fn ask(&self, key: &ApiKey, call: &Call) -> Result<Bytes, SubmitError> {
+        let unit = self.quota.take(key.hash(), Now::read())?;
+        let answer = self.vt.ask(key, call, self.vt.deadline()).await;
+        self.settle(key, &unit, answer)
+    }
+
+    fn settle<T>(
+        &self,
+        key: &ApiKey,
+        unit: &Unit,
+        answer: Result<T, VtError>,
+    ) -> Result<T, SubmitError> {
+        if matches!(answer, Err(VtError::Unreachable)) {
+            self.quota.give_back(key.hash(), unit);
+        }
+        Ok(answer?)
+    }
+}
+
+/// The descriptor of an analysis, as VirusTotal gives it for whatever starts one.
+fn started(bytes: &[u8], view: &View<'_>) -> Result<Started, SubmitError> {
+    let analysis = answer::id(bytes)?;
+    let subject = Subject::other("analysis", &analysis);
+    let answer = answer::object(bytes, &subject, view)?;
+    Ok(Started { answer, analysis })
+}

@@ -1,0 +1,352 @@
+//! A file in a form (`multipart/form-data`), checked as it passes.
+//!
+//! The form goes on to VirusTotal as it stands, so that its length stays known and a file's
+//! name arrives in whatever encoding it has. Taking it apart and putting it together again
+//! would lose both; so this only looks on, and says when something is wrong.
+
+use std::ops::Range;
+
+use memchr::memmem::Finder;
+use thiserror::Error;
+
+/// How large a file may be: VirusTotal's 650 MB.
+const MAX_FILE: u64 = 650 * 1024 * 1024;
+
+/// How large the whole form may be: the file, and beside it names, a password.
+pub const MAX_FORM: u64 = MAX_FILE + 64 * 1024;
+
+/// How long the headers of one field may be.
+const MAX_HEADERS: usize = 16 * 1024;
+
+/// Why a form can't be passed on; the message says what is expected instead.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum FormError {
+    /// The content type names no boundary, or none that could be one.
+    #[error("the content type names no boundary between the form's fields")]
+    Boundary,
+    /// It is no form with fields.
+    #[error("the form can't be read: send one as `curl -F file=@path` does")]
+    Malformed,
+    /// It has no field `file`.
+    #[error("the form has no field `file`: send the file in it, as `curl -F file=@path` does")]
+    NoFile,
+    /// It has a field twice.
+    #[error("the form has the field `{0}` twice: one file is sent at a time")]
+    Twice(&'static str),
+    /// The file has no bytes.
+    #[error("the file is empty")]
+    EmptyFile,
+    /// The file, or what is around it, is too large.
+    #[error("the file is too large: VirusTotal takes 650 MB at most")]
+    TooLarge,
+    /// It ends before its last boundary, or its connection does.
+    #[error("the form breaks off before its end: send all of it")]
+    BrokenOff,
+    /// Nothing more came of it for too long.
+    #[error("the upload came to a halt: nothing more came of it in time")]
+    Halted,
+}
+
+/// Looks on while a form passes by, in pieces of any size.
+#[derive(Debug)]
+pub struct Form {
+    /// A line break and the boundary: what ends a part.
+    delimiter: Needle,
+    state: State,
+    /// Bytes seen so far.
+    seen: u64,
+    /// Bytes of the file among them, once it has begun.
+    file: Option<u64>,
+    has_password: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before the first boundary.
+    Before,
+    /// Right behind a boundary: two hyphens end the form, a line break begins a part.
+    Boundary(Vec<u8>),
+    /// Within the headers of a part.
+    Headers(Vec<u8>),
+    /// Within a part's content, since this place in the form.
+    Content { field: Field, since: u64 },
+    /// Behind the last boundary.
+    After,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    File,
+    Password,
+    /// VirusTotal passes over what it does not know, and so do we.
+    Other,
+}
+
+/// Something to look for in pieces, between which it may be divided.
+#[derive(Debug)]
+struct Needle {
+    finder: Finder<'static>,
+    /// The last bytes seen, which could be its beginning.
+    tail: Vec<u8>,
+}
+
+impl Form {
+    /// A form whose fields this content type's boundary divides.
+    pub fn new(boundary: &str) -> Self {
+        let mut delimiter = Needle::new(format!("\r\n--{boundary}").as_bytes());
+        // The first boundary needs no line break before it.
+        delimiter.tail.extend_from_slice(b"\r\n");
+        Self {
+            delimiter,
+            state: State::Before,
+            seen: 0,
+            file: None,
+            has_password: false,
+        }
+    }
+
+    /// Takes the next piece.
+    pub fn push(&mut self, mut piece: &[u8]) -> Result<(), FormError> {
+        while !piece.is_empty() {
+            let taken = self.step(piece)?;
+            self.seen += taken as u64;
+            piece = &piece[taken..];
+        }
+        if self.seen > MAX_FORM {
+            return Err(FormError::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// Says that this was all.
+    pub fn end(&self) -> Result<(), FormError> {
+        match &self.state {
+            State::After => Ok(()),
+            // Not one boundary: this is something else than a form.
+            State::Before => Err(FormError::Malformed),
+            _ => Err(FormError::BrokenOff),
+        }
+    }
+
+    /// Takes as much of a piece as one state does, at least a byte.
+    fn step(&mut self, piece: &[u8]) -> Result<usize, FormError> {
+        match &mut self.state {
+            State::Before => {
+                let found = self.delimiter.find(piece);
+                if found.is_some() {
+                    self.state = State::Boundary(Vec::new());
+                }
+                Ok(found.unwrap_or(piece.len()))
+            }
+            State::Boundary(line) => {
+                line.push(piece[0]);
+                self.state = after_boundary(std::mem::take(line))?;
+                if matches!(self.state, State::After) {
+                    self.close()?;
+                }
+                Ok(1)
+            }
+            State::Headers(lines) => {
+                let taken = take_headers(lines, piece)?;
+                if lines.ends_with(b"\r\n\r\n") {
+                    let field = field(lines)?;
+                    self.open(field)?;
+                    let since = self.seen + taken as u64;
+                    self.state = State::Content { field, since };
+                }
+                Ok(taken)
+            }
+            State::Content { field, since } => {
+                let Some(end) = self.delimiter.find(piece) else {
+                    return Ok(piece.len());
+                };
+                let length = self.seen + end as u64 - *since;
+                if *field == Field::File {
+                    // What was found, the delimiter, is no part of the content.
+                    let length = length - self.delimiter.len() as u64;
+                    if length > MAX_FILE {
+                        return Err(FormError::TooLarge);
+                    }
+                    self.file = Some(length);
+                }
+                self.state = State::Boundary(Vec::new());
+                Ok(end)
+            }
+            State::After => Ok(piece.len()),
+        }
+    }
+
+    fn close(&self) -> Result<(), FormError> {
+        match self.file {
+            None => Err(FormError::NoFile),
+            Some(0) => Err(FormError::EmptyFile),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn open(&mut self, field: Field) -> Result<(), FormError> {
+        let (name, is_there) = match field {
+            Field::File => ("file", self.file.replace(0).is_some()),
+            Field::Password => ("password", std::mem::replace(&mut self.has_password, true)),
+            Field::Other => return Ok(()),
+        };
+        if is_there {
+            return Err(FormError::Twice(name));
+        }
+        Ok(())
+    }
+}
+
+/// Reads what stands on a boundary's line so far.
+fn after_boundary(line: Vec<u8>) -> Result<State, FormError> {
+    match line.as_slice() {
+        b"--" => Ok(State::After),
+        // The headers' first line break is the one before them, so that none at all is fine.
+        [padding @ .., b'\r', b'\n'] if is_blank(padding) => Ok(State::Headers(b"\r\n".to_vec())),
+        [padding @ .., b'\r' | b' ' | b'\t'] if is_blank(padding) && line.len() < 80 => {
+            Ok(State::Boundary(line))
+        }
+        b"-" => Ok(State::Boundary(line)),
+        _ => Err(FormError::Malformed),
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t'))
+}
+
+/// Takes the bytes of a piece that still belong to the headers.
+fn take_headers(lines: &mut Vec<u8>, piece: &[u8]) -> Result<usize, FormError> {
+    let held = lines.len();
+    let room = (MAX_HEADERS + 4).saturating_sub(held).min(piece.len());
+    lines.extend_from_slice(&piece[..room]);
+    // The end may be divided between what was held and what has come.
+    let from = held.saturating_sub(3);
+    if let Some(at) = memchr::memmem::find(&lines[from..], b"\r\n\r\n") {
+        lines.truncate(from + at + 4);
+        return Ok(lines.len() - held);
+    }
+    if lines.len() > MAX_HEADERS {
+        return Err(FormError::Malformed);
+    }
+    Ok(room)
+}
+
+/// Which field the headers of a part belong to.
+fn field(headers: &[u8]) -> Result<Field, FormError> {
+    let lines = headers.split(|&byte| byte == b'\n');
+    let mut disposition = lines.filter_map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let name = line[..colon].trim_ascii();
+        name.eq_ignore_ascii_case(b"content-disposition")
+            .then(|| line[colon + 1..].trim_ascii())
+    });
+    let value = disposition.next().ok_or(FormError::Malformed)?;
+    if disposition.next().is_some() {
+        return Err(FormError::Malformed);
+    }
+    match parameter(value, b"name").map(|range| &value[range]) {
+        Some(b"file") => Ok(Field::File),
+        Some(b"password") => Ok(Field::Password),
+        Some(_) => Ok(Field::Other),
+        None => Err(FormError::Malformed),
+    }
+}
+
+/// Where a parameter's value stands in a header's, without its quotes.
+///
+/// Within quotes a backslash keeps the next byte from ending them; the file's name is free
+/// to hold `; name="…"`.
+fn parameter(header: &[u8], wanted: &[u8]) -> Option<Range<usize>> {
+    let mut at = header.iter().position(|&byte| byte == b';')? + 1;
+    loop {
+        let mut rest = header.get(at..)?.iter();
+        let equals = at + rest.position(|&byte| matches!(byte, b'=' | b';'))?;
+        if header[equals] == b';' {
+            at = equals + 1;
+            continue;
+        }
+        let name = header[at..equals].trim_ascii();
+        let start = equals + 1;
+        let (value, end) = if header.get(start) == Some(&b'"') {
+            let end = closing_quote(header, start + 1)?;
+            (start + 1..end, end + 1)
+        } else {
+            let rest = &header[start..];
+            let length = rest.iter().position(|&byte| byte == b';');
+            let end = start + length.unwrap_or(rest.len());
+            (
+                start..start + header[start..end].trim_ascii_end().len(),
+                end,
+            )
+        };
+        if name.eq_ignore_ascii_case(wanted) {
+            return Some(value);
+        }
+        at = end + 1 + header.get(end..)?.iter().position(|&byte| byte == b';')?;
+    }
+}
+
+fn closing_quote(header: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        match header.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+impl Needle {
+    fn new(needle: &[u8]) -> Self {
+        Self {
+            finder: Finder::new(needle).into_owned(),
+            tail: Vec::with_capacity(2 * needle.len()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.finder.needle().len()
+    }
+
+    /// Where in this piece the needle ends, if it does; what follows is for later.
+    fn find(&mut self, piece: &[u8]) -> Option<usize> {
+        let overlap = self.len() - 1;
+        let held = self.tail.len();
+        self.tail
+            .extend_from_slice(&piece[..overlap.min(piece.len())]);
+        if let Some(at) = self.finder.find(&self.tail) {
+            let end = at + self.len() - held;
+            self.tail.clear();
+            return Some(end);
+        }
+        if let Some(at) = self.finder.find(piece) {
+            self.tail.clear();
+            return Some(at + self.len());
+        }
+        if piece.len() >= overlap {
+            self.tail.clear();
+            self.tail.extend_from_slice(&piece[piece.len() - overlap..]);
+        } else {
+            let surplus = self.tail.len().saturating_sub(overlap);
+            self.tail.drain(..surplus);
+        }
+        None
+    }
+}
+
+/// The boundary that a form's content type names: 1 to 70 characters (RFC 2046, 5.1.1).
+pub fn boundary(content_type: &[u8]) -> Result<&str, FormError> {
+    let range = parameter(content_type, b"boundary").ok_or(FormError::Boundary)?;
+    let allowed = |&byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+    let boundary = &content_type[range];
+    let sound = (1..=70).contains(&boundary.len())
+        && boundary.iter().all(allowed)
+        && !boundary.ends_with(b" ");
+    let boundary = str::from_utf8(boundary).ok().filter(|_| sound);
+    boundary.ok_or(FormError::Boundary)
+}
+
+#[cfg(test)]
+mod tests;

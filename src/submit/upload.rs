@@ -1,0 +1,192 @@
+//! A file on its way through: checked, counted and passed on while it arrives.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::{body::Body, header::HeaderValue};
+use tokio::time::timeout;
+
+use super::{
+    Started, Submit, SubmitError,
+    form::{self, Form, FormError},
+    started,
+};
+use crate::{
+    answer::View,
+    key::ApiKey,
+    quota::Now,
+    vt::{
+        VtError,
+        upload::{self, Destination, Feed, Upload},
+    },
+};
+
+/// Up to this length a form goes to `POST /files`, which takes 32 MB.
+const MAX_SMALL: u64 = 31 * 1024 * 1024;
+
+/// How much of a form is read before VirusTotal is asked.
+///
+/// What is wrong with a small one is found out in time to cost nothing, and one without a
+/// length that ends by then has one.
+const BEGINNING: usize = 64 * 1024;
+
+/// A form as it arrives.
+#[derive(Debug)]
+pub struct Incoming<'a, B> {
+    /// The request's content type, `multipart/form-data` with a boundary.
+    pub content_type: &'a HeaderValue,
+    /// Its body. What is left of it after an error is the caller's.
+    pub body: &'a mut B,
+}
+
+impl Submit {
+    /// Uploads a file; one unit of quota, whichever way it goes.
+    ///
+    /// There is no limit to how long it takes. What ends it is a time without progress, as
+    /// long as one call may take.
+    pub async fn upload<B>(
+        &self,
+        key: &ApiKey,
+        incoming: Incoming<'_, B>,
+        view: &View<'_>,
+    ) -> Result<Started, SubmitError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let length = incoming.body.size_hint().exact();
+        if length.is_some_and(|length| length > form::MAX_FORM) {
+            return Err(FormError::TooLarge.into());
+        }
+        let boundary = form::boundary(incoming.content_type.as_bytes())?;
+        let mut arriving = Arriving {
+            body: incoming.body,
+            form: Form::new(boundary),
+            patience: self.vt.patience(),
+        };
+        let beginning = arriving.beginning().await?;
+        let length = length.or(beginning.whole_length());
+
+        let unit = self.quota.take(key.hash(), Now::read())?;
+        let to = if length.is_some_and(|length| length <= MAX_SMALL) {
+            Destination::Files
+        } else {
+            let named = self.vt.upload_url(key, self.vt.deadline()).await;
+            self.settle(key, &unit, named)?
+        };
+        let (feed, body) = upload::pipe(length);
+        let upload = Upload {
+            content_type: incoming.content_type.clone(),
+            body,
+        };
+        let mut answer = pin!(self.vt.upload(key, to, upload));
+        let answer = tokio::select! {
+            biased;
+            // VirusTotal need not hear a form out to refuse it.
+            early = &mut answer => early,
+            passed = arriving.pass_on(beginning, feed) => {
+                passed?;
+                let late = timeout(self.vt.patience(), answer).await;
+                late.unwrap_or(Err(VtError::Timeout))
+            }
+        };
+        started(&self.settle(key, &unit, answer)?, view)
+    }
+}
+
+/// A form that is being read, and what has been seen of it.
+struct Arriving<'a, B> {
+    body: &'a mut B,
+    form: Form,
+    /// How long to wait for a piece to come, and for room to pass it on.
+    patience: Duration,
+}
+
+/// The first pieces of a form.
+struct Beginning {
+    pieces: Vec<Bytes>,
+    /// Whether there are no more.
+    is_whole: bool,
+}
+
+impl Beginning {
+    fn length(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
+    }
+
+    fn whole_length(&self) -> Option<u64> {
+        self.is_whole.then(|| self.length() as u64)
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
+    async fn beginning(&mut self) -> Result<Beginning, FormError> {
+        let mut beginning = Beginning {
+            pieces: Vec::new(),
+            is_whole: false,
+        };
+        while beginning.length() <= BEGINNING && !beginning.is_whole {
+            match self.next().await? {
+                Some(piece) => beginning.pieces.push(piece),
+                None => beginning.is_whole = true,
+            }
+        }
+        Ok(beginning)
+    }
+
+    /// Passes on what has come and what is still to come.
+    ///
+    /// The last piece waits until the form is known to be whole: without it VirusTotal can't
+    /// take half a form for one.
+    async fn pass_on(&mut self, beginning: Beginning, feed: Feed) -> Result<(), SubmitError> {
+        let mut held = None;
+        for piece in beginning.pieces {
+            send(&feed, held.replace(piece), self.patience).await?;
+        }
+        if !beginning.is_whole {
+            while let Some(piece) = self.next().await? {
+                send(&feed, held.replace(piece), self.patience).await?;
+            }
+        }
+        send(&feed, held, self.patience).await?;
+        // Where the request is over already, its answer tells why.
+        let _ = feed.finish().await;
+        Ok(())
+    }
+
+    /// The next piece; none once the form has ended as it should.
+    async fn next(&mut self) -> Result<Option<Bytes>, FormError> {
+        loop {
+            let frame = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context));
+            let frame = timeout(self.patience, frame).await;
+            match frame.map_err(|_| FormError::Halted)? {
+                None => return self.form.end().map(|()| None),
+                Some(Err(_)) => return Err(FormError::BrokenOff),
+                Some(Ok(frame)) => {
+                    // Trailers say nothing here.
+                    let Ok(piece) = frame.into_data() else {
+                        continue;
+                    };
+                    self.form.push(&piece)?;
+                    if !piece.is_empty() {
+                        return Ok(Some(piece));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Passes on a piece, if there is one, as soon as there is room for it.
+async fn send(feed: &Feed, piece: Option<Bytes>, patience: Duration) -> Result<(), VtError> {
+    let Some(piece) = piece else { return Ok(()) };
+    match timeout(patience, feed.send(piece)).await {
+        // The request is over; its answer, polled beside this, is what counts.
+        Ok(Err(_)) => std::future::pending().await,
+        Ok(Ok(())) => Ok(()),
+        Err(_) => Err(VtError::Timeout),
+    }
+}

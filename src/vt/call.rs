@@ -1,0 +1,138 @@
+//! One thing to ask of VirusTotal, in the words of HTTP.
+
+use std::fmt::Write as _;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+/// What stands in a path segment, a query or a form as it is; RFC 3986's unreserved.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// One thing to ask of VirusTotal: a path below `/api/v3`, a query, and for a post a body.
+///
+/// Every part is percent-encoded, so that no value can change the path or add a parameter.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub(super) path: String,
+    pub(super) method: Method,
+    has_query: bool,
+}
+
+/// What a call does with what its path names.
+#[derive(Clone, Debug)]
+pub(super) enum Method {
+    /// Reads it; may be tried again.
+    Get,
+    /// Adds to it; never tried again.
+    Post(Payload),
+}
+
+/// What a post brings along.
+#[derive(Clone, Debug)]
+pub(super) enum Payload {
+    /// Nothing: the path says it all.
+    Nothing,
+    /// `application/x-www-form-urlencoded`.
+    Form(String),
+    /// `application/json`.
+    Json(Vec<u8>),
+}
+
+impl Call {
+    /// A call that reads what this path names.
+    pub fn get(segments: &[&str]) -> Self {
+        Self::new(segments, Method::Get)
+    }
+
+    /// A call that starts something at this path.
+    pub fn post(segments: &[&str]) -> Self {
+        Self::new(segments, Method::Post(Payload::Nothing))
+    }
+
+    /// A call that sends a form of one field.
+    pub fn post_form(segments: &[&str], name: &str, value: &str) -> Self {
+        let form = format!("{name}={}", utf8_percent_encode(value, ESCAPED));
+        Self::new(segments, Method::Post(Payload::Form(form)))
+    }
+
+    /// A call that sends JSON: a value whose serialization can't fail.
+    pub fn post_json(segments: &[&str], value: &impl Serialize) -> Self {
+        let json = serde_json::to_vec(value).unwrap_or_default();
+        Self::new(segments, Method::Post(Payload::Json(json)))
+    }
+
+    fn new(segments: &[&str], method: Method) -> Self {
+        let mut path = String::with_capacity(128);
+        for segment in segments {
+            // Writing to a `String` does not fail.
+            let _ = write!(path, "/{}", utf8_percent_encode(segment, ESCAPED));
+        }
+        Self {
+            path,
+            method,
+            has_query: false,
+        }
+    }
+
+    /// The same with one more query parameter.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let mark = if self.has_query { '&' } else { '?' };
+        let _ = write!(
+            self.path,
+            "{mark}{name}={}",
+            utf8_percent_encode(value, ESCAPED)
+        );
+        self.has_query = true;
+        self
+    }
+
+    /// The same with one more query parameter, where there is a value for it.
+    #[must_use]
+    pub fn with_some(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_can_change_the_path_or_add_a_parameter() {
+        let call = Call::get(&["files", "a/../b?c#d%2e é"])
+            .with("cursor", "x&limit=9 +=")
+            .with_some("order", None)
+            .with_some("limit", Some("1"));
+        assert_eq!(
+            call.path,
+            "/files/a%2F..%2Fb%3Fc%23d%252e%20%C3%A9?cursor=x%26limit%3D9%20%2B%3D&limit=1"
+        );
+    }
+
+    #[test]
+    fn ids_of_analyses_and_sandbox_reports_arrive_as_they_are() {
+        let path = |segments: &[&str]| Call::get(segments).path;
+        assert_eq!(path(&["analyses", "NDRkOA=="]), "/analyses/NDRkOA%3D%3D");
+        assert_eq!(
+            path(&["file_behaviours", "de7c_CAPE Sandbox"]),
+            "/file_behaviours/de7c_CAPE%20Sandbox"
+        );
+    }
+
+    #[test]
+    fn a_form_holds_one_field_whatever_its_value() {
+        let call = Call::post_form(&["urls"], "url", "http://a.example/?b=1&url=2+3");
+        let Method::Post(Payload::Form(form)) = call.method else {
+            panic!("{call:?}");
+        };
+        assert_eq!(form, "url=http%3A%2F%2Fa.example%2F%3Fb%3D1%26url%3D2%2B3");
+    }
+}
