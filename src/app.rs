@@ -103,7 +103,8 @@ impl App {
             default_format: config.default_format,
             tasks: tasks.clone(),
         });
-        let router = http::router(Arc::clone(&gateway));
+        let document = http::document(&gateway.templates).to_json()?;
+        let router = http::router(Arc::clone(&gateway), document);
         Ok(Self {
             listener,
             router,

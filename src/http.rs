@@ -8,6 +8,7 @@ use axum::{
     Router, middleware,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
@@ -96,12 +97,11 @@ pub fn document(templates: &Templates) -> OpenApi {
     document
 }
 
-/// The whole HTTP side of a gateway.
-pub fn router(gateway: Shared) -> Router {
-    let document = document(&gateway.templates);
+/// The whole HTTP side of a gateway, with its OpenAPI document as JSON.
+pub fn router(gateway: Shared, document: impl Into<Bytes>) -> Router {
     let (router, _) = routes().split_for_parts();
     router
-        .merge(openapi::ui(document))
+        .merge(openapi::ui(document.into()))
         .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // From the inside out: what comes last sees a request first.

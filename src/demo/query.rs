@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{answer::Refusal, object::Reference};
+use super::object::Reference;
 
 /// The letters that a snippet shows before what was looked for, and in all.
 const SNIPPET: (usize, usize) = (20, 80);
@@ -28,21 +28,26 @@ enum Condition {
 }
 
 impl Query {
-    /// Reads a query.
-    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+    /// Reads a query; what is none of the language's counts as a word.
+    pub(super) fn parse(text: &str) -> Self {
         let mut query = Self {
             kind: "file",
             conditions: Vec::new(),
         };
-        for term in terms(text)? {
+        for term in terms(text) {
             match modifier(term) {
-                Some(("entity", value)) => query.kind = kind(value)?,
-                Some((name, value)) => query.conditions.push(Condition::parse(name, value)?),
-                None if term.eq_ignore_ascii_case("and") => {}
-                None => query.conditions.push(Condition::Word(plain(term)?)),
+                Some(("entity", value)) if kind(value).is_some() => {
+                    query.kind = kind(value).unwrap_or(query.kind);
+                }
+                _ if term.eq_ignore_ascii_case("and") || plain(term).is_empty() => {}
+                read => {
+                    let condition = read.and_then(|(name, value)| Condition::parse(name, value));
+                    let condition = condition.unwrap_or_else(|| Condition::Word(plain(term)));
+                    query.conditions.push(condition);
+                }
             }
         }
-        Ok(query)
+        query
     }
 
     /// Whether every condition holds of this object.
@@ -65,34 +70,27 @@ impl Query {
 }
 
 impl Condition {
-    fn parse(name: &str, value: &str) -> Result<Self, Refusal> {
-        let text = || plain(value);
-        Ok(match name {
-            "type" => Self::Type(text()?),
-            "tag" => Self::Tag(text()?),
-            "name" => Self::Name(text()?),
-            "engines" => Self::Engines(text()?),
-            "content" => Self::Content(text()?),
-            "p" | "positives" => Self::positives(value)?,
-            _ => {
-                let message = format!("Unknown search modifier \"{name}\"");
-                return Err(Refusal::invalid_argument(&message));
-            }
-        })
+    fn parse(name: &str, value: &str) -> Option<Self> {
+        let text = Some(plain(value)).filter(|text| !text.is_empty());
+        match name {
+            "type" => text.map(Self::Type),
+            "tag" => text.map(Self::Tag),
+            "name" => text.map(Self::Name),
+            "engines" => text.map(Self::Engines),
+            "content" => text.map(Self::Content),
+            "p" | "positives" => Self::positives(value),
+            _ => None,
+        }
     }
 
-    fn positives(value: &str) -> Result<Self, Refusal> {
-        let digits = value.trim_end_matches(['+', '-']);
-        let is_short = value.len() <= digits.len() + 1;
-        let count = digits.parse().ok().filter(|_| is_short);
-        let wrong =
-            || Refusal::invalid_argument(&format!("Not a number of positives: \"{value}\""));
-        let count = count.ok_or_else(wrong)?;
-        Ok(match value.chars().last() {
-            Some('+') => Self::AtLeast(count),
-            Some('-') => Self::AtMost(count),
-            _ => Self::Exactly(count),
-        })
+    fn positives(value: &str) -> Option<Self> {
+        if let Some(count) = value.strip_suffix('+') {
+            return count.parse().ok().map(Self::AtLeast);
+        }
+        if let Some(count) = value.strip_suffix('-') {
+            return count.parse().ok().map(Self::AtMost);
+        }
+        value.parse().ok().map(Self::Exactly)
     }
 
     fn holds(&self, of: &Reference, attributes: &Value) -> bool {
@@ -155,17 +153,13 @@ fn text_with<'a>(value: &'a Value, wanted: &str) -> Option<&'a str> {
 }
 
 /// The terms of a query: whitespace parts them, but not within quotation marks.
-fn terms(text: &str) -> Result<Vec<&str>, Refusal> {
+fn terms(text: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
-    let parts = text.split(|it: char| {
+    let parts = text.split(move |it: char| {
         is_quoted ^= it == '"';
         it.is_whitespace() && !is_quoted
     });
-    let terms = parts.filter(|it| !it.is_empty()).collect();
-    if is_quoted {
-        return Err(Refusal::invalid_argument("A quotation mark is missing"));
-    }
-    Ok(terms)
+    parts.filter(|it| !it.is_empty())
 }
 
 /// A term's modifier and value, unless it is a word, a URL or an IPv6 address.
@@ -175,23 +169,17 @@ fn modifier(term: &str) -> Option<(&str, &str)> {
     (is_name && !value.starts_with("//")).then_some((name, value))
 }
 
-fn kind(value: &str) -> Result<&'static str, Refusal> {
+fn kind(value: &str) -> Option<&'static str> {
     match value {
-        "file" => Ok("file"),
-        "url" => Ok("url"),
-        "domain" => Ok("domain"),
-        "ip" => Ok("ip_address"),
-        _ => {
-            let message = format!("Unknown entity \"{value}\"");
-            Err(Refusal::invalid_argument(&message))
-        }
+        "file" => Some("file"),
+        "url" => Some("url"),
+        "domain" => Some("domain"),
+        "ip" => Some("ip_address"),
+        _ => None,
     }
 }
 
-fn plain(text: &str) -> Result<String, Refusal> {
-    let text = text.trim_matches('"').to_lowercase();
-    if text.trim().is_empty() {
-        return Err(Refusal::invalid_argument("A search term is empty"));
-    }
-    Ok(text)
+/// A text in lower case, without the quotation marks around it.
+fn plain(text: &str) -> String {
+    text.trim_matches('"').trim().to_lowercase()
 }

@@ -69,7 +69,7 @@ pub(super) async fn search_intelligence(
         Some("true" | "1") => Shown::Named,
         _ => Shown::Whole,
     };
-    let hits = hits(&site, &Query::parse(&asked)?, &order)?;
+    let hits = hits(&site, &Query::parse(&asked), &order)?;
     let list = format!("intelligence-{}", digest(&format!("{order} {asked}"), 8));
     let page = Page::parse(&list, &parameters, MOST)?;
     let mut kept = vec![("query", &*asked)];

@@ -52,9 +52,12 @@ pub(super) fn id_of(url: &str) -> Option<String> {
 }
 
 /// One spelling for all of a URL's, if it is one of `http` or `https`.
+///
+/// Odd ones are no less known to VirusTotal: what no parser takes stays as it is.
 pub(super) fn canonical(url: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| url.into())
+    let scheme = url.split_once("://")?.0.to_ascii_lowercase();
+    let is_web = matches!(&*scheme, "http" | "https");
+    is_web.then(|| Url::parse(url).map_or_else(|_| url.to_owned(), Into::into))
 }
 
 fn by_base64(url: &str) -> String {

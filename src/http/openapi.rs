@@ -3,7 +3,8 @@
 //! What is the same for many operations stands here once: their answers and errors in
 //! [`answers`], the parameter that names an indicator of each kind in [`mod@parameters`].
 
-use axum::Router;
+use axum::{Router, http::header, routing::get};
+use bytes::Bytes;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -21,6 +22,9 @@ use crate::{format::Format, indicator::Kind, template::Templates};
 
 pub mod answers;
 pub mod parameters;
+
+/// Where the document is.
+const DOCUMENT: &str = "/openapi.json";
 
 /// The name of the security scheme.
 const SCHEME: &str = "ApiKey";
@@ -132,15 +136,16 @@ fn tag(kind: Kind) -> &'static str {
     }
 }
 
-/// Swagger UI at `/docs`, out of the binary, and the document at `/openapi.json`.
-pub fn ui(document: Document) -> Router<Shared> {
-    let config = Config::default()
+/// Swagger UI at `/docs`, out of the binary, and the document, as JSON, at `/openapi.json`.
+///
+/// The document is written once: as a value it takes megabytes, and a copy at each request.
+pub fn ui(document: Bytes) -> Router<Shared> {
+    let config = Config::from(DOCUMENT)
         .try_it_out_enabled(true)
         .persist_authorization(false)
         .display_request_duration(true)
         .validator_url("none");
-    SwaggerUi::new("/docs")
-        .config(config)
-        .url("/openapi.json", document)
-        .into()
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Router::from(SwaggerUi::new("/docs").config(config))
+        .route(DOCUMENT, get(async move || (json, document)))
 }

@@ -30,8 +30,12 @@ pub struct SearchParameters {
     template_name: Option<String>,
     /// `meta.cursor` of the page before, unchanged.
     cursor: Option<String>,
-    /// An attribute to sort by, with `+` (percent-encoded) or `-` behind it.
-    #[param(pattern = "^[a-z_]{1,64}[+-]?$")]
+    /// An attribute to sort by, with `+` (percent-encoded) or `-` behind it; VirusTotal knows
+    /// more of them than the pattern names.
+    #[param(
+        pattern = "^(size|positives|(first|last)_submission_date|times_submitted)[+-]$",
+        example = "size-"
+    )]
     order: Option<String>,
     /// `true` gives types and ids only.
     #[param(default = false)]
@@ -47,7 +51,7 @@ pub struct SearchParameters {
     path = "/api/v1/search",
     tag = "Search",
     params(
-        ("query" = String, Query, description = "What to look for", pattern = r"^[!-~].*$", example = "example.com"),
+        ("query" = String, Query, description = "What to look for", pattern = r"\S", example = "example.com"),
         ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 100, example = 10),
         FormatQuery,
         SearchParameters,
@@ -66,7 +70,7 @@ pub async fn search(State(gateway): State<Shared>, ask: Ask) -> Response {
     path = "/api/v1/intelligence/search",
     tag = "Search",
     params(
-        ("query" = String, Query, description = "In VirusTotal's query language", pattern = r"^[!-~].*$", example = "entity:file p:5+"),
+        ("query" = String, Query, description = "In VirusTotal's query language", pattern = r"\S", example = "entity:file p:5+"),
         ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 300, example = 10),
         FormatQuery,
         SearchParameters,

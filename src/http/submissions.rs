@@ -9,7 +9,13 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ObjectBuilder, Schema,
+        schema::{SchemaType, Type},
+    },
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -34,13 +40,30 @@ const MULTIPART: &str = "multipart/form-data";
 
 /// A file, in a form.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documents a form that is passed on as it comes")]
 struct FileForm {
     /// The file, up to 650 MB; not empty.
     #[schema(value_type = String, format = Binary, min_length = 1)]
     file: Vec<u8>,
-    /// The password of a protected archive.
+    /// The password of a protected archive, any text.
+    #[schema(schema_with = one_field, required = false)]
     password: Option<String>,
+}
+
+/// Anything but an array: a form holds texts only, and an array would be several fields.
+fn one_field() -> Schema {
+    let types = [
+        Type::String,
+        Type::Number,
+        Type::Boolean,
+        Type::Object,
+        Type::Null,
+    ];
+    let field = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(types))
+        .description(Some("The password of a protected archive, any text."));
+    field.build().into()
 }
 
 /// A URL to scan.
@@ -48,7 +71,7 @@ struct FileForm {
 struct UrlToScan {
     /// Its bytes are kept. Without a scheme, `http://` is put before it.
     #[schema(
-        pattern = "^https?://[A-Za-z0-9][!-~]*$",
+        pattern = r"^([hH][tT][tT][pP][sS]?:\/\/[^\x00-\x1f\x7f-\x9f\s\/?#]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s])?|[^\x00-\x1f\x7f-\x9f\s\/?#:\[]([^\x00-\x1f\x7f-\x9f\/?#:]*[\/?#]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s])?|([^\x00-\x1f\x7f-\x9f\/?#:]*[^\x00-\x1f\x7f-\x9f\s\/?#:])?))$",
         example = "https://example.com/"
     )]
     url: String,

@@ -30,6 +30,9 @@ pub enum FormError {
     /// It has no field `file`.
     #[error("the form has no field `file`: send the file in it, as `curl -F file=@path` does")]
     NoFile,
+    /// It has a field that VirusTotal does not know.
+    #[error("the form has a field that is neither `file` nor `password`")]
+    UnknownField,
     /// It has a field twice.
     #[error("the form has the field `{0}` twice: one file is sent at a time")]
     Twice(&'static str),
@@ -78,8 +81,6 @@ enum State {
 enum Field {
     File,
     Password,
-    /// VirusTotal passes over what it does not know, and so do we.
-    Other,
 }
 
 /// Something to look for in pieces, between which it may be divided.
@@ -188,7 +189,6 @@ impl Form {
         let (name, is_there) = match field {
             Field::File => ("file", self.file.replace(0).is_some()),
             Field::Password => ("password", std::mem::replace(&mut self.has_password, true)),
-            Field::Other => return Ok(()),
         };
         if is_there {
             return Err(FormError::Twice(name));
@@ -248,7 +248,8 @@ fn field(headers: &[u8]) -> Result<Field, FormError> {
     match parameter(value, b"name").map(|range| &value[range]) {
         Some(b"file") => Ok(Field::File),
         Some(b"password") => Ok(Field::Password),
-        Some(_) => Ok(Field::Other),
+        // A misspelt password would send a protected archive without it.
+        Some(_) => Err(FormError::UnknownField),
         None => Err(FormError::Malformed),
     }
 }
