@@ -94,7 +94,7 @@ impl App {
         let quota = Arc::new(Quota::new(config.limits));
         let vt = Arc::new(VirusTotal::new(&upstream)?);
         let gateway = Arc::new(Gateway {
-            lookup: Lookup::new(Arc::clone(&vt), Arc::clone(&quota)),
+            lookup: Lookup::new(Arc::clone(&vt), Arc::clone(&quota), stop.clone()),
             submit: Submit::new(vt, Arc::clone(&quota)),
             quota: Arc::clone(&quota),
             door: Door::new(config.client_rate),

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use self::pages::Gathered;
 use crate::{
@@ -33,6 +34,8 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis
 pub struct Lookup {
     vt: Arc<VirusTotal>,
     quota: Arc<Quota>,
+    /// Ends whatever waits.
+    stop: CancellationToken,
 }
 
 /// Why a lookup gave no answer.
@@ -50,9 +53,9 @@ pub enum LookupError {
 }
 
 impl Lookup {
-    /// A pipeline to this upstream under this quota.
-    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>) -> Self {
-        Self { vt, quota }
+    /// A pipeline to this upstream under this quota; `stop` ends what waits.
+    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>, stop: CancellationToken) -> Self {
+        Self { vt, quota, stop }
     }
 
     /// The report on an indicator; one unit of quota.

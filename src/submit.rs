@@ -99,7 +99,8 @@ impl Submit {
         let path = [collection, indicator.id(), contribution.collection()];
         let call = Call::post_json(&path, &contribution.envelope());
         let bytes = self.ask(key, &call).await?;
-        let subject = Subject::other(contribution.object_type(), indicator.id());
+        let id = answer::id(&bytes)?;
+        let subject = Subject::other(contribution.object_type(), &id);
         Ok(answer::object(&bytes, &subject, view)?)
     }
 

@@ -34,7 +34,8 @@ pub fn writing_key_for(ask: &Ask, access: &Access) -> Result<ApiKey, ApiError> {
     if !access.allow_submissions {
         return Err(ApiError::forbidden(
             "this server's API key is for reading only, since what is submitted can be seen by \
-             others: send your VirusTotal key in the header `X-API-Key`",
+             others: send your VirusTotal key in the header `X-API-Key`, or have the operator \
+             set VT4AI_ALLOW_SUBMISSIONS",
         ));
     }
     Ok(key.clone())

@@ -32,15 +32,21 @@ pub async fn read(body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Reads JSON; `expected` says what it should have been.
+/// Reads a JSON object; `expected` says what it should have been.
+///
+/// Anything else is refused first: where a struct is read, serde takes an array for one.
 pub fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
     expected: &str,
 ) -> Result<T, ApiError> {
     require(headers, &["application/json"])?;
-    serde_json::from_slice(body)
-        .map_err(|_| ApiError::bad_request(format!("the body can't be read: expected {expected}")))
+    let is_object = body.trim_ascii_start().first() == Some(&b'{');
+    let read = Some(body).filter(|_| is_object);
+    read.and_then(|body| serde_json::from_slice(body).ok())
+        .ok_or_else(|| {
+            ApiError::bad_request(format!("the body can't be read: expected {expected}"))
+        })
 }
 
 /// The body's media type, which must be one of these; a 415 names them.

@@ -68,6 +68,7 @@ fn one_field() -> Schema {
 
 /// A URL to scan.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct UrlToScan {
     /// Its bytes are kept. Without a scheme, `http://` is put before it.
     #[schema(
@@ -199,6 +200,13 @@ fn read_url(media: &str, ask: &Ask, body: &[u8]) -> Result<String, ApiError> {
     }
     let form = str::from_utf8(body)
         .map_err(|_| ApiError::bad_request("the form is not percent-encoded"))?;
-    let url = Query::parse(form).one("url")?.map(str::to_owned);
+    let form = Query::parse(form);
+    let url = form.one("url")?.map(str::to_owned);
+    if form.has_other_than(&["url"]) {
+        return Err(ApiError::bad_request(
+            "the form has a field beside `url`: if it is part of the URL, percent-encode the URL \
+             (with curl: `--data-urlencode 'url=…'`)",
+        ));
+    }
     url.ok_or_else(|| ApiError::bad_request("the form has no field `url`: the URL to scan"))
 }

@@ -9,7 +9,7 @@ use super::{Lookup, LookupError, pages::is_quota};
 use crate::{
     answer::{self, Answer, Subject, View},
     key::ApiKey,
-    vt::{Call, VtError},
+    vt::{Call, Reason, VtError},
 };
 
 /// The pause after the first time it is asked about; each further one is twice as long.
@@ -19,6 +19,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(30);
+
+/// When a caller who does not wait longer may come back, at the earliest.
+const LATER: Duration = Duration::from_secs(15);
 
 /// How long VirusTotal's own client waits after a 429 that does not say how long.
 const AFTER_429: Duration = Duration::from_mins(1);
@@ -30,7 +33,7 @@ pub struct AnalysisId(String);
 /// A text that is no id of an analysis.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "an analysis is given by the id that VirusTotal gave it: letters, digits, `-`, `_`, `=`, \
+    "an analysis is given by the id that VirusTotal gave it: letters, digits and `-_=+/`, \
      256 at most"
 )]
 pub struct InvalidAnalysisId;
@@ -60,8 +63,8 @@ impl FromStr for AnalysisId {
 impl Lookup {
     /// Asks about an analysis, and again until it is completed or `wait` is over.
     ///
-    /// A unit of quota each time. Once there is a state, quota that runs out is waited for
-    /// as long as there is time, and ends nothing.
+    /// A unit of quota each time. Quota that runs out is waited for as long as there is time.
+    /// Once there is a state, neither its end nor VirusTotal's failure spoils it.
     pub async fn analysis(
         &self,
         key: &ApiKey,
@@ -74,14 +77,16 @@ impl Lookup {
         let mut pauses = Pauses(FIRST_PAUSE);
         let mut known = None;
         loop {
-            let asked = self.fetch(key, &call).await;
+            let asked = self.fetch(key, &call).await.and_then(|bytes| {
+                let is_over = answer::is_completed(&bytes)?;
+                Ok((bytes, is_over))
+            });
             let left = end.saturating_duration_since(Instant::now());
             let pause = match asked {
-                Ok(bytes) => {
-                    let is_over = answer::is_completed(&bytes)?;
+                Ok((bytes, is_over)) => {
                     let pause = pauses.next();
                     let answer = answer::report(&bytes, &id.subject(), view)?;
-                    let retry_after = (!is_over).then_some(pause);
+                    let retry_after = (!is_over).then_some(pause.max(LATER));
                     let analysis = Analysis {
                         answer,
                         retry_after,
@@ -92,22 +97,32 @@ impl Lookup {
                     known = Some(analysis);
                     pause
                 }
-                Err(error) => match (until_quota(&error), known.take()) {
-                    (Some(pause), state) if pause < left => {
-                        known = state;
-                        pause
+                Err(error) => {
+                    // However soon VirusTotal lets us, never at once again.
+                    let quota = until_quota(&error).map(|pause| pause.max(pauses.next()));
+                    match (quota, known.take()) {
+                        (Some(pause), state) if pause < left => {
+                            known = state;
+                            pause
+                        }
+                        (Some(pause), Some(state)) => {
+                            let retry_after = Some(pause);
+                            return Ok(Analysis {
+                                retry_after,
+                                ..state
+                            });
+                        }
+                        (None, Some(state)) if is_trouble(&error) => return Ok(state),
+                        _ => return Err(error),
                     }
-                    (retry_after @ Some(_), Some(state)) => {
-                        return Ok(Analysis {
-                            retry_after,
-                            ..state
-                        });
-                    }
-                    _ => return Err(error),
-                },
+                }
             };
             // The last time is when the caller's time is up: that is what it waits for.
-            sleep(pause.min(left)).await;
+            let slept = self.stop.run_until_cancelled(sleep(pause.min(left)));
+            if slept.await.is_none() {
+                // The gateway stops: what is known has to do.
+                return known.ok_or(VtError::Timeout.into());
+            }
         }
     }
 }
@@ -119,6 +134,17 @@ impl Pauses {
     fn next(&mut self) -> Duration {
         let next = (self.0 * 2).min(LAST_PAUSE);
         std::mem::replace(&mut self.0, next)
+    }
+}
+
+/// Whether VirusTotal failed, rather than said no.
+fn is_trouble(error: &LookupError) -> bool {
+    match error {
+        LookupError::Upstream(VtError::Refused(refusal)) => {
+            matches!(refusal.reason, Reason::Transient | Reason::Deadline)
+        }
+        LookupError::Upstream(_) | LookupError::Malformed(_) => true,
+        LookupError::Exhausted(_) => false,
     }
 }
 

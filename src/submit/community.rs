@@ -14,12 +14,25 @@ pub enum Contribution {
 
 /// What a vote says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Verdict {
     /// It does harm.
     Malicious,
     /// It does none.
     Harmless,
+}
+
+/// A text only: read as an enum is, it could also be an object with one of the names in it.
+impl TryFrom<String> for Verdict {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "malicious" => Ok(Self::Malicious),
+            "harmless" => Ok(Self::Harmless),
+            _ => Err("expected `malicious` or `harmless`"),
+        }
+    }
 }
 
 /// VirusTotal's envelope around an object that is sent to it.

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use hyper::header::HeaderValue;
 use memchr::memmem::Finder;
 use thiserror::Error;
 
@@ -347,6 +348,20 @@ pub fn boundary(content_type: &[u8]) -> Result<&str, FormError> {
         && !boundary.ends_with(b" ");
     let boundary = str::from_utf8(boundary).ok().filter(|_| sound);
     boundary.ok_or(FormError::Boundary)
+}
+
+/// The content type of a form with this boundary, said once and for all.
+///
+/// The caller's own could name two boundaries, of which VirusTotal might take the other one.
+pub fn content_type(boundary: &str) -> Result<HeaderValue, FormError> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"'+_-.".contains(&byte);
+    let quote = if boundary.bytes().all(is_token) {
+        ""
+    } else {
+        "\""
+    };
+    let value = format!("multipart/form-data; boundary={quote}{boundary}{quote}");
+    HeaderValue::try_from(value).map_err(|_| FormError::Boundary)
 }
 
 #[cfg(test)]

@@ -34,6 +34,12 @@ const MAX_SMALL: u64 = 31 * 1024 * 1024;
 /// length that ends by then has one.
 const BEGINNING: usize = 64 * 1024;
 
+/// How many times longer the answer to all of a form may take than a piece of it.
+///
+/// Megabytes of it can still wait in buffers for a slow line, and VirusTotal has to take in
+/// what it got.
+const LAST_PATIENCE: u32 = 4;
+
 /// A form as it arrives.
 #[derive(Debug)]
 pub struct Incoming<'a, B> {
@@ -46,7 +52,8 @@ pub struct Incoming<'a, B> {
 impl Submit {
     /// Uploads a file; one unit of quota, whichever way it goes.
     ///
-    /// There is no limit to how long it takes. What ends it is a time without progress, as
+    /// The unit is spent when VirusTotal is first asked, and stays so where the form turns out
+    /// to be wrong later on. There is no limit to how long it takes. What ends it is a time without progress, as
     /// long as one call may take.
     pub async fn upload<B>(
         &self,
@@ -79,9 +86,10 @@ impl Submit {
         };
         let (feed, body) = upload::pipe(length);
         let upload = Upload {
-            content_type: incoming.content_type.clone(),
+            content_type: form::content_type(boundary)?,
             body,
         };
+        let is_first_call = matches!(to, Destination::Files);
         let mut answer = pin!(self.vt.upload(key, to, upload));
         let answer = tokio::select! {
             biased;
@@ -89,11 +97,17 @@ impl Submit {
             early = &mut answer => early,
             passed = arriving.pass_on(beginning, feed) => {
                 passed?;
-                let late = timeout(self.vt.patience(), answer).await;
+                let late = timeout(self.vt.patience() * LAST_PATIENCE, answer).await;
                 late.unwrap_or(Err(VtError::Timeout))
             }
         };
-        started(&self.settle(key, &unit, answer)?, view)
+        let answer = if is_first_call {
+            self.settle(key, &unit, answer)?
+        } else {
+            // The call that named the place has reached VirusTotal, whatever became of this.
+            answer?
+        };
+        started(&answer, view)
     }
 }
 

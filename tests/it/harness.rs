@@ -20,13 +20,17 @@ use vt4ai::{
 
 pub(crate) use self::{
     process::{Folder, Process, run, vt4ai},
+    recorder::{End, Reaction, Recorder},
     reply::Reply,
     upstream::{Answer, Call, Upstream, failure, http, ok, refusing},
+    wire::Wire,
 };
 
 mod process;
+mod recorder;
 mod reply;
 mod upstream;
+mod wire;
 
 /// The EICAR test file, as VirusTotal names it, and its MD5.
 pub(crate) const EICAR: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
@@ -100,6 +104,16 @@ impl Gateway {
                 .fold(request, |it, (name, value)| it.header(*name, *value)),
         )
         .await
+    }
+
+    /// A POST with the caller's key, to be given a body and sent with [`send`].
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.post_keyless(path).header("x-api-key", KEY)
+    }
+
+    /// The same without a key.
+    pub(crate) fn post_keyless(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("http://{}{path}", self.address))
     }
 
     /// A request with another method.

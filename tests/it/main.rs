@@ -1,7 +1,13 @@
 //! The gateway from the outside: over sockets, held against its contract.
 
 #[cfg(test)]
+mod analyses;
+#[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod behaviours;
+#[cfg(test)]
+mod community;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
@@ -29,6 +35,12 @@ mod reports;
 #[cfg(test)]
 mod retries;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod service;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod submissions;
+#[cfg(test)]
+mod uploads;

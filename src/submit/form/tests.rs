@@ -140,6 +140,15 @@ fn boundaries_are_read(#[case] content_type: &str, #[case] expected: Option<&str
     assert_eq!(boundary(content_type.as_bytes()).ok(), expected);
 }
 
+#[rstest]
+#[case("abc", "multipart/form-data; boundary=abc")]
+#[case("a b:c", "multipart/form-data; boundary=\"a b:c\"")]
+fn a_content_type_names_one_boundary(#[case] name: &str, #[case] expected: &str) {
+    let value = content_type(name).unwrap();
+    assert_eq!(value, expected);
+    assert_eq!(boundary(value.as_bytes()), Ok(name));
+}
+
 proptest! {
     #[test]
     fn pieces_change_nothing(

@@ -5,10 +5,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{extract::Request, middleware, middleware::Next};
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    middleware,
+    middleware::Next,
+};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
 };
 use tokio_util::{
@@ -28,10 +33,16 @@ type Calls = Arc<Mutex<Vec<Call>>>;
 /// A request as it reached upstream.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    pub(crate) method: String,
     /// Path and query, still percent-encoded.
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
+    /// What came with it, where its head says that it is short.
+    pub(crate) body: Vec<u8>,
 }
+
+/// How long a short body is at most; longer ones are not noted.
+const SHORT: usize = 128 * 1024;
 
 impl Call {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -57,11 +68,12 @@ impl Upstream {
         let (calls, stop) = (Calls::default(), CancellationToken::new());
         let noted = Arc::clone(&calls);
         let note = middleware::from_fn(move |request: Request, next: Next| {
-            noted.lock().unwrap().push(Call {
-                target: request.uri().to_string(),
-                headers: request.headers().clone(),
-            });
-            next.run(request)
+            let noted = Arc::clone(&noted);
+            async move {
+                let (call, request) = read_call(request).await;
+                noted.lock().unwrap().push(call);
+                next.run(request).await
+            }
         });
         let router = vt4ai::demo::router().layer(note);
         let ended = stop.clone().cancelled_owned();
@@ -152,7 +164,7 @@ pub(crate) fn refusing() -> (TcpSocket, String) {
     (socket, url)
 }
 
-async fn listen() -> (TcpListener, String) {
+pub(super) async fn listen() -> (TcpListener, String) {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let listener = TcpListener::bind(address).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -160,9 +172,13 @@ async fn listen() -> (TcpListener, String) {
 }
 
 async fn serve(mut stream: TcpStream, calls: Calls, answer: Arc<impl Fn(&Call) -> Answer>) {
-    let Some(call) = read_head(&mut stream).await else {
+    let Some(mut call) = read_head(&mut stream).await else {
         return;
     };
+    call.body = vec![0; short_length(&call.headers)];
+    if stream.read_exact(&mut call.body).await.is_err() {
+        return;
+    }
     calls.lock().unwrap().push(call.clone());
     let answer = answer(&call);
     let (Answer::Bytes(bytes) | Answer::Reset(bytes) | Answer::Silence(bytes)) = &answer;
@@ -175,19 +191,50 @@ async fn serve(mut stream: TcpStream, calls: Calls, answer: Arc<impl Fn(&Call) -
     }
 }
 
-async fn read_head(stream: &mut TcpStream) -> Option<Call> {
+pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Call> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
     }
     let head = String::from_utf8(head).unwrap();
     let mut lines = head.lines();
-    let target = lines.next()?.split(' ').nth(1)?.to_owned();
+    let mut words = lines.next()?.split(' ').map(str::to_owned);
+    let (method, target) = (words.next()?, words.next()?);
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         (name, HeaderValue::from_str(value).unwrap())
     });
     let headers = headers.collect();
-    Some(Call { target, headers })
+    Some(Call {
+        method,
+        target,
+        headers,
+        body: Vec::new(),
+    })
+}
+
+/// Notes a request, and gives it back as it was.
+async fn read_call(request: Request) -> (Call, Request) {
+    let (head, mut body) = request.into_parts();
+    let mut call = Call {
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: head.headers.clone(),
+        body: Vec::new(),
+    };
+    if short_length(&call.headers) > 0 {
+        // A client that breaks off is what some test is about.
+        let bytes = to_bytes(body, SHORT).await.unwrap_or_default();
+        call.body = bytes.to_vec();
+        body = Body::from(bytes);
+    }
+    (call, Request::from_parts(head, body))
+}
+
+/// The length that a head gives, if it is a short one; else nothing.
+fn short_length(headers: &HeaderMap) -> usize {
+    let length = headers.get("content-length");
+    let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
+    length.filter(|length| *length <= SHORT).unwrap_or(0)
 }

@@ -1,0 +1,244 @@
+//! A server that hears every body to its end, notes it, and knows whether it was whole.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream},
+    net::TcpStream,
+    sync::watch,
+    time::timeout,
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use super::upstream::{Answer, Call, listen, read_head};
+
+/// How long a test waits for what has to come; only a broken gateway takes long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server on a free port; it ends when dropped.
+pub(crate) struct Recorder {
+    pub(crate) url: String,
+    seen: watch::Receiver<Vec<Received>>,
+    _stop: DropGuard,
+}
+
+/// A request, as much of it as has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    /// Its body is without the marks of chunks.
+    pub(crate) call: Call,
+    pub(crate) end: Option<End>,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Whole,
+    BrokenOff,
+}
+
+/// What the server does with a request whose head has come.
+#[derive(Clone, Debug)]
+pub(crate) enum Reaction {
+    /// Hears it out, then answers.
+    Late(Answer),
+    /// Answers, then hears it out.
+    Early(Vec<u8>),
+    /// Hears this many bytes, answers, and leaves whatever is still coming.
+    Leave(usize, Vec<u8>),
+    /// Neither reads nor answers for as long as the client waits.
+    Deaf,
+}
+
+type Seen = watch::Sender<Vec<Received>>;
+
+impl Recorder {
+    /// A server that does this with each request.
+    ///
+    /// A connection goes on for as long as answers don't say that it is closed.
+    pub(crate) async fn start(react: impl Fn(&Call) -> Reaction + Send + Sync + 'static) -> Self {
+        let (listener, url) = listen().await;
+        let stop = CancellationToken::new();
+        let (sender, seen) = watch::channel(Vec::new());
+        let (react, ended) = (Arc::new(react), stop.clone());
+        let tasks = TaskTracker::new();
+        let accept = async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let serve = serve(stream, sender.clone(), Arc::clone(&react));
+                tasks.spawn(ended.clone().run_until_cancelled_owned(serve));
+            }
+        };
+        TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(accept));
+        Self {
+            url,
+            seen,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    /// Every request so far, in the order of their heads.
+    pub(crate) fn seen(&self) -> Vec<Received> {
+        self.seen.borrow().clone()
+    }
+
+    /// Methods, paths and queries of all requests so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let seen = self.seen.borrow();
+        let asked = seen.iter().map(|it| &it.call);
+        asked
+            .map(|call| format!("{} {}", call.method, call.target))
+            .collect()
+    }
+
+    /// The posts, once there are this many and each of them has ended.
+    pub(crate) async fn posts(&self, count: usize) -> Vec<Received> {
+        let is_post = |it: &&Received| it.call.method == "POST";
+        let seen = self.wait(move |seen| {
+            let ended = seen.iter().filter(is_post).filter(|it| it.end.is_some());
+            ended.count() >= count
+        });
+        let posts: Vec<_> = seen.await.into_iter().filter(|it| is_post(&it)).collect();
+        assert_eq!(posts.len(), count, "{posts:?}");
+        posts
+    }
+
+    /// Waits until the last request has brought this many bytes.
+    pub(crate) async fn has_heard(&self, length: usize) {
+        self.wait(move |seen| seen.last().is_some_and(|it| it.call.body.len() >= length))
+            .await;
+    }
+
+    async fn wait(&self, is_there: impl Fn(&[Received]) -> bool) -> Vec<Received> {
+        let mut seen = self.seen.clone();
+        let found = timeout(PATIENCE, seen.wait_for(|seen| is_there(seen))).await;
+        let found = found.unwrap_or_else(|_| panic!("it did not come: {:?}", self.asked()));
+        found.unwrap().clone()
+    }
+}
+
+async fn serve(stream: TcpStream, seen: Seen, react: Arc<impl Fn(&Call) -> Reaction>) {
+    let mut stream = BufStream::new(stream);
+    while let Some(call) = read_head(&mut stream).await {
+        let mut hearing = Hearing::of(&call, &seen, &mut stream);
+        let (bytes, end) = match react(&call) {
+            Reaction::Late(answer) => {
+                hearing.hear_out(&call).await;
+                match answer {
+                    Answer::Bytes(bytes) => (bytes, None),
+                    other => (Vec::new(), Some(other)),
+                }
+            }
+            Reaction::Early(bytes) => {
+                hearing.say(&bytes).await;
+                hearing.hear_out(&call).await;
+                (Vec::new(), None)
+            }
+            Reaction::Leave(length, bytes) => {
+                hearing.hear(length).await;
+                hearing.say(&bytes).await;
+                return hearing.end(End::BrokenOff);
+            }
+            Reaction::Deaf => std::future::pending().await,
+        };
+        hearing.say(&bytes).await;
+        match end {
+            Some(Answer::Reset(bytes)) => {
+                hearing.say(&bytes).await;
+                return stream.get_ref().set_zero_linger().unwrap();
+            }
+            Some(Answer::Silence(bytes)) => {
+                hearing.say(&bytes).await;
+                return drop(stream.read(&mut [0]).await);
+            }
+            _ if is_last(&bytes) => return drop(stream.shutdown().await),
+            _ => {}
+        }
+    }
+}
+
+/// Whether no further request is expected behind this answer.
+fn is_last(answer: &[u8]) -> bool {
+    let answer = String::from_utf8_lossy(answer);
+    answer.is_empty() || answer.contains("Connection: close")
+}
+
+/// A request whose body is being read.
+struct Hearing<'a> {
+    seen: &'a Seen,
+    /// Its place among those seen.
+    at: usize,
+    stream: &'a mut BufStream<TcpStream>,
+}
+
+impl<'a> Hearing<'a> {
+    fn of(call: &Call, seen: &'a Seen, stream: &'a mut BufStream<TcpStream>) -> Self {
+        let (call, mut at) = (call.clone(), 0);
+        seen.send_modify(|seen| {
+            at = seen.len();
+            seen.push(Received { call, end: None });
+        });
+        Self { seen, at, stream }
+    }
+
+    async fn say(&mut self, bytes: &[u8]) {
+        // A client that has gone is no fault of this test.
+        let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.flush().await;
+    }
+
+    async fn hear_out(&mut self, call: &Call) {
+        let heard = match (
+            call.header("content-length"),
+            call.header("transfer-encoding"),
+        ) {
+            (Some(length), None) => self.hear(length.parse().unwrap()).await,
+            (None, Some("chunked")) => self.hear_chunks().await,
+            (None, None) => Some(()),
+            both => panic!("two ways to say how long a body is: {both:?}"),
+        };
+        self.end(heard.map_or(End::BrokenOff, |()| End::Whole));
+    }
+
+    fn end(&self, end: End) {
+        self.seen.send_modify(|seen| seen[self.at].end = Some(end));
+    }
+
+    /// Reads this many bytes, if they come.
+    async fn hear(&mut self, length: usize) -> Option<()> {
+        let mut left = length;
+        while left > 0 {
+            let piece = self.stream.fill_buf().await.ok()?;
+            let taken = piece.len().min(left);
+            if taken == 0 {
+                return None;
+            }
+            self.seen
+                .send_modify(|seen| seen[self.at].call.body.extend_from_slice(&piece[..taken]));
+            self.stream.consume(taken);
+            left -= taken;
+        }
+        Some(())
+    }
+
+    async fn hear_chunks(&mut self) -> Option<()> {
+        loop {
+            let length = usize::from_str_radix(&self.line().await?, 16).ok()?;
+            self.hear(length).await?;
+            if !self.line().await?.is_empty() {
+                return None;
+            }
+            if length == 0 {
+                return Some(());
+            }
+        }
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).await.ok()?;
+        line.strip_suffix("\r\n").map(str::to_owned)
+    }
+}

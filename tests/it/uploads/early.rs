@@ -1,0 +1,180 @@
+//! Answers that come before the form has: from the gateway itself, and from VirusTotal.
+
+use rstest::rstest;
+
+use super::*;
+use crate::{
+    errors::is_well_formed,
+    harness::{EICAR, End, KEY, Wire, file, http},
+};
+
+const HTML: [&str; 1] = ["Content-Type: text/html"];
+
+/// A form that can't all wait in the buffers between the client and a gateway that doesn't read.
+fn long() -> Vec<u8> {
+    Form::of(12 * MIB).bytes()
+}
+
+/// Sends all of a request before it reads, then another one over the same connection.
+async fn insist(gateway: &Gateway, head: &[u8], body: &[u8]) -> Reply {
+    let mut wire = Wire::to(gateway).await;
+    wire.send(head).await;
+    wire.send(body).await;
+    let reply = wire.answer().await;
+    let next = format!(
+        "GET {} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n\r\n",
+        file(EICAR)
+    );
+    wire.send(next.as_bytes()).await;
+    assert_eq!(
+        wire.answer().await.status,
+        200,
+        "the next request does not work"
+    );
+    reply
+}
+
+#[rstest]
+#[case::no_key("POST", PATH, "X-Not-A-Key: x", 401)]
+#[case::bad_key("POST", PATH, "X-API-Key: vt4ai_token", 401)]
+#[case::no_path("POST", "/api/v1/nothing", "X-API-Key: k", 404)]
+#[case::no_such_method("PUT", PATH, "X-API-Key: k", 405)]
+#[case::not_for_posts("POST", "/livez", "X-API-Key: k", 405)]
+#[case::no_form("POST", PATH, "X-API-Key: k", 415)]
+#[case::format("POST", "/api/v1/files?format=pdf", "X-API-Key: k", 400)]
+#[case::short_bodies_only(
+    "POST",
+    "/api/v1/urls",
+    "X-API-Key: k\r\nContent-Type: application/json",
+    413
+)]
+#[tokio::test]
+async fn whoever_sends_everything_first_still_reads_why_it_was_refused(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] line: &str,
+    #[case] status: u16,
+    #[values(true, false)] says_length: bool,
+) {
+    let upstream = Recorder::start(virustotal).await;
+    let gateway = Gateway::at(&upstream.url, &[]).await;
+    let mut body = long();
+    let length = if says_length {
+        format!("Content-Length: {}", body.len())
+    } else {
+        body = [framed(&body, true), b"0\r\n\r\n".to_vec()].concat();
+        "Transfer-Encoding: chunked".to_owned()
+    };
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{line}\r\n{length}\r\n\r\n");
+    let reply = insist(&gateway, head.as_bytes(), &body).await;
+    is_well_formed(&reply);
+    assert_eq!(reply.status, status, "{}", reply.text());
+}
+
+#[tokio::test]
+async fn where_it_may_not_be_published_nothing_need_be_sent() {
+    let upstream = Recorder::start(virustotal).await;
+    let gateway = Gateway::at(&upstream.url, &["--api-key", "k"]).await;
+    let form = long();
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {MULTIPART}\r\nContent-Length: {}\r\n",
+        form.len()
+    );
+    let reply = insist(&gateway, format!("{head}\r\n").as_bytes(), &form).await;
+    is_well_formed(&reply);
+    assert_eq!(reply.status, 403);
+    // Who asks beforehand isn't told to go on.
+    let mut wire = Wire::to(&gateway).await;
+    wire.send(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes())
+        .await;
+    assert_eq!(wire.answer().await.status, 403);
+}
+
+/// As curl does with anything above a megabyte.
+#[tokio::test]
+async fn who_asks_whether_to_go_on_is_told_so() {
+    let upstream = Recorder::start(virustotal).await;
+    let gateway = Gateway::at(&upstream.url, &[]).await;
+    let form = Form::of(2 * MIB).bytes();
+    let length = format!("Content-Length: {}", form.len());
+    let mut wire = Wire::to(&gateway).await;
+    wire.send(&head(&[&length, "Expect: 100-continue"])).await;
+    assert_eq!(wire.answer().await.status, 100);
+    wire.send(&form).await;
+    has_begun(&wire.answer().await);
+    assert!(upstream.posts(1).await[0].call.body == form);
+}
+
+/// What VirusTotal says after the head of an upload, and what becomes of it.
+fn refusals() -> [(Vec<u8>, u16, &'static str); 5] {
+    let wrong_key = failure(401, "WrongCredentialsError", "Wrong API key");
+    [
+        (
+            http(413, &HTML, "<html>insides"),
+            413,
+            "PayloadTooLargeError",
+        ),
+        (wrong_key, 401, "WrongCredentialsError"),
+        (
+            http(429, &HTML, "<html>insides"),
+            429,
+            "TooManyRequestsError",
+        ),
+        (transient(), 503, "TransientError"),
+        (
+            http(302, &["Location: /elsewhere"], ""),
+            502,
+            "BadGatewayError",
+        ),
+    ]
+}
+
+/// What a client reads that reads while it sends, and what one does that sends everything first.
+async fn refused(reaction: Reaction, says_length: bool) -> [Reply; 2] {
+    let upstream = dealing(move || reaction.clone()).await;
+    let gateway = Gateway::at(&upstream.url, &[]).await;
+    let ready = upload(&gateway, Form::of(12 * MIB).body(says_length)).await;
+    let form = long();
+    let end: &[u8] = if says_length { b"" } else { b"0\r\n\r\n" };
+    let body = [framed(&form, !says_length), end.to_vec()].concat();
+    let head = head_of(says_length.then_some(form.len()));
+    [ready, insist(&gateway, &head, &body).await]
+}
+
+#[rstest]
+#[tokio::test]
+async fn virustotal_need_not_hear_a_form_out_to_refuse_it(
+    #[values(0, 1, 2, 3, 4)] at: usize,
+    #[values(true, false)] says_length: bool,
+) {
+    let (answer, status, code) = refusals()[at].clone();
+    for reply in refused(Reaction::Early(answer), says_length).await {
+        is_well_formed(&reply);
+        assert_eq!((reply.status, reply.code().as_str()), (status, code));
+    }
+}
+
+/// A reset can overtake the answer: then all that is known is that the connection broke.
+#[rstest]
+#[tokio::test]
+async fn nor_even_keep_the_connection(
+    #[values(0, 300_000)] heard: usize,
+    #[values(true, false)] says_length: bool,
+) {
+    let reaction = Reaction::Leave(heard, http(413, &HTML, "<html>insides"));
+    for reply in refused(reaction, says_length).await {
+        is_well_formed(&reply);
+        assert!(matches!(reply.status, 413 | 502), "{}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_early_is_not_sent_on() {
+    let refusal = http(413, &HTML, "");
+    let upstream = dealing(move || Reaction::Early(refusal.clone())).await;
+    let gateway = Gateway::at(&upstream.url, &[]).await;
+    let reply = upload(&gateway, Form::of(64 * MIB).body(false)).await;
+    assert_eq!(reply.status, 413);
+    let posts = upstream.posts(1).await;
+    assert_eq!(posts[0].end, Some(End::BrokenOff));
+}
