@@ -10,6 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
+use tower::util::MapRequestLayer;
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -100,16 +101,16 @@ pub fn document(templates: &Templates) -> OpenApi {
 /// The whole HTTP side of a gateway, with its OpenAPI document as JSON.
 pub fn router(gateway: Shared, document: impl Into<Bytes>) -> Router {
     let (router, _) = routes().split_for_parts();
+    let tasks = gateway.tasks.clone();
     router
         .merge(openapi::ui(document.into()))
         .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // From the inside out: what comes last sees a request first.
         // Within the door: who may not even knock is not heard out either.
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&gateway),
-            linger::linger,
-        ))
+        .layer(MapRequestLayer::new(move |request| {
+            linger::linger(request, &tasks)
+        }))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&gateway),
             guard::guard,

@@ -13,9 +13,7 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
+    extract::Request,
 };
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -23,20 +21,17 @@ use hyper::body::{Frame, SizeHint};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::task::TaskTracker;
 
-use super::Shared;
-
 /// How long a client is heard out in all, and without a byte of it.
 const ALL: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Lets whatever a handler leaves of a body be read to its end.
-pub async fn linger(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
+/// Has whatever a handler leaves of a request's body read to its end.
+pub fn linger(request: Request, tasks: &TaskTracker) -> Request {
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return request;
     }
-    let tasks = gateway.tasks.clone();
-    let request = request.map(|body| Body::new(Lingering { body, tasks }));
-    next.run(request).await
+    let tasks = tasks.clone();
+    request.map(|body| Body::new(Lingering { body, tasks }))
 }
 
 /// A body that is read to its end even when it is dropped before.
