@@ -10,6 +10,7 @@ use tracing::info;
 use url::Url;
 
 use crate::{
+    cache::Cache,
     config::{Config, Server},
     demo,
     door::Door,
@@ -93,9 +94,16 @@ impl App {
         }
         let quota = Arc::new(Quota::new(config.limits));
         let vt = Arc::new(VirusTotal::new(&upstream)?);
+        let cache = Arc::new(Cache::new(config.cache.max_bytes));
         let gateway = Arc::new(Gateway {
-            lookup: Lookup::new(Arc::clone(&vt), Arc::clone(&quota), stop.clone()),
-            submit: Submit::new(vt, Arc::clone(&quota)),
+            lookup: Arc::new(Lookup::new(
+                Arc::clone(&vt),
+                Arc::clone(&quota),
+                Arc::clone(&cache),
+                config.cache,
+                (tasks.clone(), stop.clone()),
+            )),
+            submit: Submit::new(vt, Arc::clone(&quota), Arc::clone(&cache)),
             quota: Arc::clone(&quota),
             door: Door::new(config.client_rate),
             templates,

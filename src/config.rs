@@ -49,6 +49,8 @@ pub struct Config {
     pub access: Access,
     /// What a VirusTotal key may spend.
     pub limits: Limits,
+    /// What is kept of VirusTotal's answers, and how long.
+    pub cache: Cache,
     /// Requests a minute by one caller; `None` is no limit. `VT4AI_CLIENT_RATE_PER_MINUTE`, 600.
     pub client_rate: Option<NonZeroU32>,
     /// The format where a request names none. `VT4AI_DEFAULT_FORMAT`, `json`.
@@ -117,6 +119,22 @@ pub struct Limits {
     pub per_day: Option<NonZeroU32>,
     /// `VT4AI_RATE_LIMIT_PER_MONTH`, 15500.
     pub per_month: Option<NonZeroU32>,
+}
+
+/// What is kept of VirusTotal's answers, and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Cache {
+    /// Bytes in all; 0 keeps nothing. `VT4AI_CACHE_MAX_BYTES`, 256 MiB.
+    pub max_bytes: u64,
+    /// How long an answer counts as fresh. `VT4AI_CACHE_TTL`, 1 h.
+    pub ttl: Duration,
+    /// The same for "not found". `VT4AI_CACHE_TTL_NOT_FOUND`, 5 min.
+    pub ttl_not_found: Duration,
+    /// How long after that it may still be given where nothing better can be had.
+    /// `VT4AI_CACHE_MAX_STALE`, 7 d.
+    pub max_stale: Duration,
+    /// Whether keys share what they fetch. `VT4AI_CACHE_SCOPE`, `key`: they don't.
+    pub is_shared: bool,
 }
 
 /// Why the process can't do what it was asked; or, for `--help`, what it was asked for.

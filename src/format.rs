@@ -14,7 +14,7 @@ pub mod markdown;
 pub mod xml;
 
 /// The form of an answer's `data`; section 4 of the contract says what each holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(description = "The form of `data`")]
 pub enum Format {

@@ -31,6 +31,7 @@ pub mod collections;
 pub mod community;
 pub mod error;
 pub mod extract;
+pub mod freshness;
 pub mod guard;
 pub mod linger;
 pub mod listing;
@@ -48,7 +49,7 @@ pub mod submissions;
 #[derive(Debug)]
 pub struct Gateway {
     /// Where reports and lists come from.
-    pub lookup: Lookup,
+    pub lookup: Arc<Lookup>,
     /// Where files, URLs, comments and votes go.
     pub submit: Submit,
     /// What each key may still spend, for the headers that say so.

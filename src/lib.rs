@@ -1,8 +1,9 @@
 //! A gateway in front of VirusTotal API v3 for language models and SOC tools.
 //!
 //! A request goes one way. [`http`] reads it and finds out whose key it spends; [`door`]
-//! says how often its sender may knock; [`lookup`] takes a unit from [`quota`], asks
-//! VirusTotal through [`vt`], and hands the bytes to [`answer`], which reads them through a
+//! says how often its sender may knock; [`lookup`] finds the answer in the [`cache`], or takes
+//! a unit from [`quota`] and asks VirusTotal through [`vt`], once for all who want to know
+//! ([`flight`]); it hands the bytes to [`answer`], which reads them through a
 //! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Nothing
 //! calls up:
 //!
@@ -11,18 +12,21 @@
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`http`] | lookup, submit, answer, quota, door, template, format, indicator, key, config, vt's names |
-//! | 3 | [`lookup`], [`submit`] | answer, quota, vt, indicator, key; not one another |
+//! | 3 | [`lookup`], [`submit`] | answer, cache, flight, quota, vt, indicator, key, config; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
-//! | 5 | [`vt`], [`quota`], [`door`], [`template`] | indicator, key, config; not one another |
-//! | 6 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
+//! | 5 | [`cache`] | vt's answers, format, key |
+//! | 6 | [`vt`], [`quota`], [`door`], [`flight`], [`template`] | indicator, key, config; not one another |
+//! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
 pub mod answer;
 pub mod app;
+pub mod cache;
 pub mod config;
 pub mod demo;
 pub mod door;
+pub mod flight;
 pub mod format;
 pub mod http;
 pub mod indicator;

@@ -1,41 +1,84 @@
-//! The pipeline for one thing read: quota, then VirusTotal, then the view asked for.
+//! The pipeline for one thing read: what is kept of it, else quota, then VirusTotal; then
+//! the view asked for.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::pages::Gathered;
+use self::{fetch::Life, pages::Gathered};
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
+    cache::{Cache, Entry, Finished, Look, Name, Said, Stamp},
+    config,
+    flight::Flights,
     indicator::Indicator,
     key::ApiKey,
-    quota::{Exhausted, Now, Quota},
-    vt::{Call, VirusTotal, VtError},
+    quota::{Exhausted, Quota},
+    vt::{Call, Refusal, VirusTotal, VtError},
 };
 
 pub use self::{
     analysis::{Analysis, AnalysisId, InvalidAnalysisId},
     pages::RelatedQuery,
     search::{Corpus, SearchQuery},
+    wish::Wish,
 };
 
 mod analysis;
+mod fetch;
 mod pages;
 mod search;
+mod wish;
 
-/// How long to wait before the second and the third try, give or take a half.
-const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
-
-/// Reads from VirusTotal, within what the key may spend.
+/// Reads from VirusTotal, as seldom as it can and within what the key may spend.
 #[derive(Debug)]
 pub struct Lookup {
     vt: Arc<VirusTotal>,
     quota: Arc<Quota>,
+    cache: Arc<Cache>,
+    flights: Flights<Name, Result<Arc<Entry>, LookupError>>,
+    rules: config::Cache,
     /// Ends whatever waits.
     stop: CancellationToken,
+}
+
+/// What a caller gets.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The envelope, or the bare document.
+    pub body: Bytes,
+    /// Where the next page of a list begins; none for one object and on the last page.
+    pub cursor: Option<Arc<str>>,
+    /// Names exactly these bytes.
+    pub etag: Arc<str>,
+    /// Where it comes from.
+    pub seen: Seen,
+}
+
+/// Where an answer comes from, and how old it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Whence.
+    pub origin: Origin,
+    /// How long ago VirusTotal gave it.
+    pub age: Duration,
+}
+
+/// Whence an answer comes; what is put together of several is what the last of these is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// It was kept.
+    Hit,
+    /// VirusTotal has just given it.
+    Miss,
+    /// It was kept, is past its time, and the caller takes it so.
+    Stale,
+    /// The same, since no quota is left for a new one.
+    StaleForQuota,
+    /// The same, since VirusTotal gave nothing better.
+    StaleForUpstream,
 }
 
 /// Why a lookup gave no answer.
@@ -44,94 +87,276 @@ pub enum LookupError {
     /// The key's allowance has run out; VirusTotal was not asked.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
+    /// VirusTotal knows no such object, now or when it was last asked.
+    #[error("VirusTotal does not know it")]
+    Unknown(Refusal, Seen),
     /// VirusTotal gave none.
     #[error(transparent)]
     Upstream(#[from] VtError),
     /// VirusTotal gave something else.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
+    /// The task that asked broke down.
+    #[error("the task that asked VirusTotal broke down")]
+    Lost,
+}
+
+/// An answer of VirusTotal's that serves.
+struct Got {
+    name: Name,
+    entry: Arc<Entry>,
+    seen: Seen,
+    /// What was kept before a new answer took its place.
+    before: Option<Arc<Entry>>,
 }
 
 impl Lookup {
     /// A pipeline to this upstream under this quota; `stop` ends what waits.
-    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>, stop: CancellationToken) -> Self {
-        Self { vt, quota, stop }
+    pub fn new(
+        vt: Arc<VirusTotal>,
+        quota: Arc<Quota>,
+        cache: Arc<Cache>,
+        rules: config::Cache,
+        (tasks, stop): (TaskTracker, CancellationToken),
+    ) -> Self {
+        Self {
+            vt,
+            quota,
+            cache,
+            flights: Flights::new(tasks),
+            rules,
+            stop,
+        }
     }
 
-    /// The report on an indicator; one unit of quota.
+    /// The report on an indicator; at most one unit of quota.
     pub async fn report(
-        &self,
+        self: &Arc<Self>,
         key: &ApiKey,
         indicator: &Indicator,
         view: &View<'_>,
-    ) -> Result<Answer, LookupError> {
-        let collection = indicator.kind().upstream_collection();
-        let bytes = self
-            .fetch(key, &Call::get(&[collection, indicator.id()]))
-            .await?;
-        Ok(answer::report(&bytes, &Subject::report(indicator), view)?)
+        wish: &Wish,
+    ) -> Result<Reply, LookupError> {
+        let call = Call::get(&[indicator.kind().upstream_collection(), indicator.id()]);
+        let got = self.read(key, &call, Life::Report, wish).await?;
+        let subject = Subject::report(indicator);
+        self.show(got, view, wish, |bytes| {
+            answer::report(bytes, &subject, view)
+        })
     }
 
-    /// What sandboxes saw a file do, put together by VirusTotal; one unit of quota.
+    /// What sandboxes saw a file do, put together by VirusTotal; at most one unit of quota.
     ///
     /// `part` is its name in VirusTotal's path: `behaviour_summary`, `behaviour_mitre_trees`.
     pub async fn behaviour(
-        &self,
+        self: &Arc<Self>,
         key: &ApiKey,
         file: &Indicator,
         part: &str,
         view: &View<'_>,
-    ) -> Result<Answer, LookupError> {
-        let collection = file.kind().upstream_collection();
-        let call = Call::get(&[collection, file.id(), part]);
-        let bytes = self.fetch(key, &call).await?;
-        Ok(answer::object(&bytes, &Subject::part(file, part), view)?)
+        wish: &Wish,
+    ) -> Result<Reply, LookupError> {
+        let call = Call::get(&[file.kind().upstream_collection(), file.id(), part]);
+        let got = self.read(key, &call, Life::Usual, wish).await?;
+        let subject = Subject::part(file, part);
+        self.show(got, view, wish, |bytes| {
+            answer::object(bytes, &subject, view)
+        })
     }
 
-    /// What is related to an indicator; a unit of quota a page.
+    /// What is related to an indicator; at most a unit of quota a page.
     pub async fn related(
-        &self,
+        self: &Arc<Self>,
         key: &ApiKey,
         query: &RelatedQuery,
         view: &View<'_>,
-    ) -> Result<Answer, LookupError> {
-        let Gathered { pages, truncated } = self.gather(key, query).await?;
+        wish: &Wish,
+    ) -> Result<Reply, LookupError> {
         let subject = Subject::part(&query.indicator, &query.relationship);
-        Ok(answer::list(&pages, &subject, truncated, view)?)
+        if query.is_one_page() {
+            let call = query.call(query.limit, query.cursor.as_deref());
+            let got = self.read(key, &call, Life::Usual, wish).await?;
+            return self.show(got, view, wish, |bytes| {
+                answer::list(std::slice::from_ref(bytes), &subject, None, view)
+            });
+        }
+        let Gathered {
+            pages,
+            truncated,
+            seen,
+        } = self.gather(key, query, wish).await?;
+        let answer = answer::list(&pages, &subject, truncated, view)?;
+        Ok(Reply::new(answer, seen))
     }
 
-    /// Asks VirusTotal, again where that may help, and spends a unit each time.
+    /// What VirusTotal says to this call: what is kept of it, if it is fresh enough for the
+    /// caller; else what it says now, asked once for all who want to know; else what is
+    /// kept, however old, if the caller takes that.
+    async fn read(
+        self: &Arc<Self>,
+        key: &ApiKey,
+        call: &Call,
+        life: Life,
+        wish: &Wish,
+    ) -> Result<Got, LookupError> {
+        let name = self.name(key, call);
+        let now = Stamp::now();
+        let kept = self.cache.answer(&name).filter(|entry| {
+            let changed = self.cache.changed(call.object());
+            changed.is_none_or(|changed| changed < entry.stamp)
+        });
+        if let Some(entry) = &kept
+            && let Some(origin) = wish.takes(entry, now, &self.rules)
+        {
+            return Got::known(name, Arc::clone(entry), origin, now);
+        }
+        let ask = || Arc::clone(self).ask(name.clone(), key.clone(), call.clone(), life);
+        match self.flights.join(&name, ask).await.0 {
+            Ok(Ok(entry)) => {
+                let got = Got::known(name, entry, Origin::Miss, Stamp::now())?;
+                Ok(Got {
+                    before: kept,
+                    ..got
+                })
+            }
+            Ok(Err(error)) => match (kept, reason(&error)) {
+                (Some(entry), Some(origin)) if wish.puts_up_with(&entry, now, &self.rules) => {
+                    Got::known(name, entry, origin, now)
+                }
+                _ => Err(error),
+            },
+            Err(_) => Err(LookupError::Lost),
+        }
+    }
+
+    /// The view of an answer: the finished one, if it was asked for before.
     ///
-    /// A try that never reached VirusTotal gives its unit back. Further tries fall under
-    /// the first one's time limit, and end quietly where no unit is left for them.
-    async fn fetch(&self, key: &ApiKey, call: &Call) -> Result<Bytes, LookupError> {
-        let deadline = self.vt.deadline();
-        let mut pauses = PAUSES.into_iter();
-        let mut unit = self.quota.take(key.hash(), Now::read())?;
-        loop {
-            let error = match self.vt.ask(key, call, deadline).await {
-                Ok(bytes) => return Ok(bytes),
-                Err(error) => error,
-            };
-            if error == VtError::Unreachable {
-                self.quota.give_back(key.hash(), &unit);
+    /// Whether an answer is what it should be shows here. One that is not is forgotten, and
+    /// what it had taken the place of comes back.
+    fn show(
+        &self,
+        got: Got,
+        view: &View<'_>,
+        wish: &Wish,
+        make: impl Fn(&Bytes) -> Result<Answer, MalformedAnswer>,
+    ) -> Result<Reply, LookupError> {
+        let look = look(view);
+        if let Some(done) = self.cache.view(&got.name, &look, got.entry.stamp) {
+            return Ok(Reply::of_finished(done, got.seen));
+        }
+        let answer = match make(&got.plain()?) {
+            Ok(answer) => answer,
+            Err(malformed) => {
+                self.cache.forget(&got.name);
+                let now = Stamp::now();
+                let before = got
+                    .before
+                    .filter(|it| wish.puts_up_with(it, now, &self.rules));
+                let Some(entry) = before else {
+                    return Err(malformed.into());
+                };
+                self.cache.keep(got.name.clone(), Arc::clone(&entry));
+                let old = Got::known(got.name, entry, Origin::StaleForUpstream, now)?;
+                return Ok(Reply::new(make(&old.plain()?)?, old.seen));
             }
-            let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
-                return Err(error.into());
-            };
-            if Instant::now() + pause >= deadline {
-                return Err(error.into());
-            }
-            sleep(pause).await;
-            unit = match self.quota.take(key.hash(), Now::read()) {
-                Ok(unit) => unit,
-                Err(_) => return Err(error.into()),
-            };
+        };
+        let reply = Reply::new(answer, got.seen);
+        let finished = Finished {
+            body: reply.body.clone(),
+            etag: Arc::clone(&reply.etag),
+            cursor: reply.cursor.clone(),
+            stamp: got.entry.stamp,
+        };
+        self.cache.keep_view(got.name, look, finished);
+        Ok(reply)
+    }
+
+    /// Who may see what this key fetches: itself, or all that VirusTotal has taken.
+    fn name(&self, key: &ApiKey, call: &Call) -> Name {
+        let hash = key.hash();
+        let is_shared = self.rules.is_shared && self.cache.is_accepted(hash);
+        Name {
+            owner: (!is_shared).then_some(hash),
+            path: call.path().into(),
         }
     }
 }
 
-/// Half to one and a half of the pause, so that callers that failed together part.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(0.5 + fastrand::f64())
+impl Got {
+    fn known(
+        name: Name,
+        entry: Arc<Entry>,
+        origin: Origin,
+        now: Stamp,
+    ) -> Result<Self, LookupError> {
+        let seen = Seen {
+            origin,
+            age: entry.stamp.age(now),
+        };
+        if let Said::NotFound(refusal) = &entry.said {
+            return Err(LookupError::Unknown(refusal.clone(), seen));
+        }
+        Ok(Self {
+            name,
+            entry,
+            seen,
+            before: None,
+        })
+    }
+
+    fn plain(&self) -> Result<Bytes, LookupError> {
+        match &self.entry.said {
+            Said::Found(packed) => Ok(packed.unpack()?),
+            Said::NotFound(refusal) => Err(LookupError::Unknown(refusal.clone(), self.seen)),
+        }
+    }
+}
+
+impl Reply {
+    fn new(answer: Answer, seen: Seen) -> Self {
+        let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
+        Self {
+            // Weak: the same bytes can be sent packed, too.
+            etag: format!("W/\"{hash:032x}\"").into(),
+            body: answer.body.into(),
+            cursor: answer.cursor.map(Into::into),
+            seen,
+        }
+    }
+
+    fn of_finished(finished: Finished, seen: Seen) -> Self {
+        Self {
+            body: finished.body,
+            cursor: finished.cursor,
+            etag: finished.etag,
+            seen,
+        }
+    }
+}
+
+impl Seen {
+    /// What is said of something put together of this and that.
+    fn and(self, other: Self) -> Self {
+        Self {
+            origin: self.origin.max(other.origin),
+            age: self.age.max(other.age),
+        }
+    }
+}
+
+fn look(view: &View<'_>) -> Look {
+    Look {
+        format: view.format,
+        bare: view.bare,
+        descriptors_only: view.descriptors_only,
+        template: view.template.map(|template| template.name.as_str().into()),
+    }
+}
+
+/// Why something old is given where there is this error; nothing, where the error stands.
+fn reason(error: &LookupError) -> Option<Origin> {
+    if pages::is_quota(error) {
+        return Some(Origin::StaleForQuota);
+    }
+    analysis::is_trouble(error).then_some(Origin::StaleForUpstream)
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use self::form::FormError;
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
+    cache::{Cache, Stamp},
     indicator::{Indicator, WebUrl},
     key::ApiKey,
     quota::{Exhausted, Now, Quota, Unit},
@@ -30,6 +31,8 @@ mod upload;
 pub struct Submit {
     vt: Arc<VirusTotal>,
     quota: Arc<Quota>,
+    /// Where what is written to is noted, so that nothing older is given of it.
+    cache: Arc<Cache>,
 }
 
 /// What VirusTotal has begun.
@@ -60,8 +63,8 @@ pub enum SubmitError {
 
 impl Submit {
     /// A pipeline to this upstream under this quota.
-    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>) -> Self {
-        Self { vt, quota }
+    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>, cache: Arc<Cache>) -> Self {
+        Self { vt, quota, cache }
     }
 
     /// Has a URL scanned; one unit of quota.
@@ -108,7 +111,9 @@ impl Submit {
     async fn ask(&self, key: &ApiKey, call: &Call) -> Result<Bytes, SubmitError> {
         let unit = self.quota.take(key.hash(), Now::read())?;
         let answer = self.vt.ask(key, call, self.vt.deadline()).await;
-        self.settle(key, &unit, answer)
+        // Even without an answer it may have been written.
+        self.cache.note_change(call.object(), Stamp::now());
+        self.settle(key, &unit, answer.map(|body| body.plain))
     }
 
     fn settle<T>(

@@ -5,7 +5,6 @@
 
 use std::{io, time::Duration};
 
-use bytes::Bytes;
 use reqwest::{
     Client, RequestBuilder, Response,
     header::{self, HeaderMap, HeaderName, HeaderValue},
@@ -19,12 +18,14 @@ use self::call::{Method, Payload};
 pub use self::{
     call::Call,
     error::{Reason, Refusal, VtError},
+    packed::{Body, Packed},
 };
 use crate::{config, key::ApiKey};
 
 mod body;
 mod call;
 pub mod error;
+pub mod packed;
 pub mod relationships;
 mod tls;
 pub mod upload;
@@ -108,12 +109,7 @@ impl VirusTotal {
     }
 
     /// Asks once, and gives the body of a success.
-    pub async fn ask(
-        &self,
-        key: &ApiKey,
-        call: &Call,
-        deadline: Instant,
-    ) -> Result<Bytes, VtError> {
+    pub async fn ask(&self, key: &ApiKey, call: &Call, deadline: Instant) -> Result<Body, VtError> {
         let url = format!("{}{}", self.base, call.path);
         let request = match &call.method {
             Method::Get => self.client.get(url),
@@ -125,7 +121,7 @@ impl VirusTotal {
     }
 
     /// Sends what is made up, with the key, and reads the answer.
-    async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Bytes, VtError> {
+    async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Body, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;
         secret.set_sensitive(true);
         let sent = request.header(X_APIKEY, secret).send().await;
@@ -141,9 +137,8 @@ async fn refusal(key: &ApiKey, response: Response) -> VtError {
     let status = response.status().as_u16();
     let retry_after = body::retry_after(&response);
     // Without its body an error still has its status.
-    let said = body::read(response, MAX_ERROR_BODY)
-        .await
-        .unwrap_or_default();
+    let said = body::read(response, MAX_ERROR_BODY).await;
+    let said = said.map(|body| body.plain).unwrap_or_default();
     VtError::of_response(status, &said, retry_after, key.expose())
 }
 

@@ -6,12 +6,13 @@ use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Access, Config, Limits, Log, Server, Upstream, cli::Settings};
+use super::{Access, Cache, Config, Limits, Log, Server, Upstream, cli::Settings};
 use crate::{format::Format, key::ApiKey};
 
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.
@@ -33,6 +34,7 @@ impl Check {
             log: self.log(settings),
             upstream: self.upstream(settings),
             limits: self.limits(settings, demo),
+            cache: self.cache(settings),
             client_rate: self.limit(
                 "VT4AI_CLIENT_RATE_PER_MINUTE",
                 settings.client_rate_per_minute.as_deref(),
@@ -112,15 +114,10 @@ impl Check {
             settings.upstream_url.as_deref(),
             UpstreamUrl::virustotal(),
         );
-        let timeout = given(settings.upstream_timeout.as_deref()).unwrap_or("30s");
-        let timeout = humantime::parse_duration(timeout)
-            .ok()
-            .filter(|timeout| !timeout.is_zero());
-        if timeout.is_none() {
-            self.expected(
-                "VT4AI_UPSTREAM_TIMEOUT",
-                "a duration such as `30s` or `500ms`",
-            );
+        let name = "VT4AI_UPSTREAM_TIMEOUT";
+        let timeout = self.duration(name, settings.upstream_timeout.as_deref(), "30s");
+        if timeout == Some(Duration::ZERO) {
+            self.expected(name, "a duration above zero");
         }
         let max_body = self.read_as(
             "VT4AI_UPSTREAM_MAX_BODY",
@@ -134,6 +131,41 @@ impl Check {
             max_body: max_body.get(),
             ca_file: given(settings.upstream_ca_file.as_deref()).map(PathBuf::from),
         }
+    }
+
+    fn cache(&mut self, settings: &Settings) -> Cache {
+        let scope = given(settings.cache_scope.as_deref()).unwrap_or("key");
+        if !matches!(scope, "key" | "shared") {
+            self.expected("VT4AI_CACHE_SCOPE", "`key` or `shared`");
+        }
+        let mut duration = |name, text: &Option<String>, default| {
+            let duration = self.duration(name, text.as_deref(), default);
+            duration.unwrap_or_default()
+        };
+        let ttl = duration("VT4AI_CACHE_TTL", &settings.cache_ttl, "1h");
+        let (name, text) = ("VT4AI_CACHE_TTL_NOT_FOUND", &settings.cache_ttl_not_found);
+        let ttl_not_found = duration(name, text, "5m");
+        let max_stale = duration("VT4AI_CACHE_MAX_STALE", &settings.cache_max_stale, "7d");
+        Cache {
+            max_bytes: self.read_as(
+                "VT4AI_CACHE_MAX_BYTES",
+                settings.cache_max_bytes.as_deref(),
+                256 * 1024 * 1024,
+                "a number of bytes, 0 to keep nothing",
+            ),
+            ttl,
+            ttl_not_found,
+            max_stale,
+            is_shared: scope == "shared",
+        }
+    }
+
+    fn duration(&mut self, name: &str, text: Option<&str>, default: &str) -> Option<Duration> {
+        let duration = humantime::parse_duration(given(text).unwrap_or(default)).ok();
+        if duration.is_none() {
+            self.expected(name, "a duration such as `30s` or `500ms`");
+        }
+        duration
     }
 
     fn limits(&mut self, settings: &Settings, demo: bool) -> Limits {

@@ -89,6 +89,36 @@ pub(super) struct Settings {
         value_name = "FILE"
     )]
     pub(super) upstream_ca_file: Option<String>,
+    /// Bytes of the cache of VirusTotal's answers; 0 keeps nothing [default: 268435456].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_CACHE_MAX_BYTES",
+        value_name = "BYTES"
+    )]
+    pub(super) cache_max_bytes: Option<String>,
+    /// How long an answer counts as fresh [default: 1h].
+    #[arg(long, global = true, env = "VT4AI_CACHE_TTL", value_name = "DURATION")]
+    pub(super) cache_ttl: Option<String>,
+    /// How long "not found" does [default: 5m].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_CACHE_TTL_NOT_FOUND",
+        value_name = "DURATION"
+    )]
+    pub(super) cache_ttl_not_found: Option<String>,
+    /// How long after that it is still given where nothing better can be had [default: 7d].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_CACHE_MAX_STALE",
+        value_name = "DURATION"
+    )]
+    pub(super) cache_max_stale: Option<String>,
+    /// key or shared: whether one key is given what another fetched [default: key].
+    #[arg(long, global = true, env = "VT4AI_CACHE_SCOPE", value_name = "SCOPE")]
+    pub(super) cache_scope: Option<String>,
     /// Lookups of each VirusTotal key in any 60 s; 0: no limit [default: 4].
     #[arg(
         long,

@@ -9,6 +9,7 @@ use super::{
     Shared, caller,
     error::{ApiError, insert_number},
     extract::{Ask, Query},
+    freshness,
     guard::finish,
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{Analysis, ReadErrors},
@@ -60,8 +61,10 @@ pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
         let wait = read_wait(&query)?;
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
         let view = view(&gateway, &query, &[], wanted)?;
-        let analysis = gateway.lookup.analysis(key, &id, wait, &view).await?;
-        let mut response = wanted.respond(analysis.answer.body);
+        let wish = freshness::read_wish(&ask.headers);
+        let lookup = &gateway.lookup;
+        let analysis = lookup.analysis(key, &id, wait, &view, &wish).await?;
+        let mut response = freshness::respond(&ask, wanted, analysis.reply);
         if let Some(wait) = analysis.retry_after {
             let seconds = whole_seconds(wait).max(1);
             insert_number(&mut response, header::RETRY_AFTER, seconds);

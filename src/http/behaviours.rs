@@ -5,6 +5,7 @@ use axum::{extract::State, response::Response};
 use super::{
     Gateway, Shared, caller,
     extract::Ask,
+    freshness,
     guard::finish,
     negotiate::{FormatQuery, Wanted, view},
     openapi::{
@@ -52,8 +53,10 @@ async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
         let query = ask.query();
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
         let view = view(gateway, &query, &[], wanted)?;
-        let answer = gateway.lookup.behaviour(key, &file, part, &view).await?;
-        Ok(wanted.respond(answer.body))
+        let wish = freshness::read_wish(&ask.headers);
+        let lookup = &gateway.lookup;
+        let reply = lookup.behaviour(key, &file, part, &view, &wish).await?;
+        Ok(freshness::respond(ask, wanted, reply))
     };
     finish(
         gateway,

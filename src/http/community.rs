@@ -9,8 +9,9 @@ use super::{
     Gateway, Shared, caller, collections,
     error::ApiError,
     extract::Ask,
+    freshness,
     guard::finish,
-    listing::{self, ListQuery, Listing},
+    listing::{ListQuery, Listing},
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
     payload,
@@ -219,8 +220,9 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
         };
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
         let view = view(gateway, &query, &[], wanted)?;
-        let answer = gateway.lookup.related(key, &asked, &view).await?;
-        Ok(listing::respond(ask, wanted, answer))
+        let wish = freshness::read_wish(&ask.headers);
+        let reply = gateway.lookup.related(key, &asked, &view, &wish).await?;
+        Ok(freshness::respond(ask, wanted, reply))
     };
     let doing = format!("retrieving {} {name}", kind.noun());
     finish(gateway, key.as_ref().ok(), answer.await, &doing)

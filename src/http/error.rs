@@ -13,11 +13,12 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::freshness;
 use crate::{
     answer::MalformedAnswer,
     indicator::InvalidIndicator,
     key::InvalidKey,
-    lookup::{InvalidAnalysisId, LookupError},
+    lookup::{InvalidAnalysisId, LookupError, Seen},
     quota::{Exhausted, whole_seconds},
     submit::{SubmitError, form::FormError},
     template::UnknownTemplate,
@@ -42,6 +43,8 @@ pub struct ApiError {
     retry_after: Option<Duration>,
     /// For the log, where it tells more than the detail.
     cause: Option<String>,
+    /// Where an answer comes from that says there is nothing.
+    seen: Option<Seen>,
 }
 
 /// What the log says of a failed request, left in the response's extensions.
@@ -74,6 +77,7 @@ impl ApiError {
             detail: detail.into(),
             retry_after: None,
             cause: None,
+            seen: None,
         }
     }
 
@@ -194,6 +198,9 @@ impl IntoResponse for ApiError {
                 whole_seconds(wait).max(1),
             );
         }
+        if let Some(seen) = self.seen {
+            freshness::say_seen(&mut response, seen);
+        }
         response.extensions_mut().insert(Failure {
             code: self.code,
             cause: self.cause,
@@ -244,8 +251,13 @@ impl From<LookupError> for ApiError {
     fn from(error: LookupError) -> Self {
         match error {
             LookupError::Exhausted(error) => error.into(),
+            LookupError::Unknown(refusal, seen) => Self {
+                seen: Some(seen),
+                ..refusal.into()
+            },
             LookupError::Upstream(error) => error.into(),
             LookupError::Malformed(error) => error.into(),
+            LookupError::Lost => Self::internal(error.to_string()),
         }
     }
 }
@@ -302,6 +314,7 @@ impl From<Refusal> for ApiError {
             detail,
             retry_after: None,
             cause: Some("VirusTotal refused".to_owned()),
+            seen: None,
         };
         match refusal.reason {
             Reason::TooManyRequests => error.after(wait.unwrap_or(AFTER_TOO_MANY)),

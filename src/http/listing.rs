@@ -2,19 +2,14 @@
 
 use std::fmt::Write as _;
 
-use axum::{
-    http::{HeaderValue, header},
-    response::Response,
-};
+use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa::IntoParams;
 
 use super::{
     error::ApiError,
     extract::{Ask, Query},
-    negotiate::Wanted,
 };
-use crate::answer::Answer;
 
 /// How many objects a list holds where the query does not say.
 const DEFAULT_LIMIT: usize = 10;
@@ -65,18 +60,8 @@ pub fn descriptors_only(query: &Query<'_>) -> Result<bool, ApiError> {
     Ok(given.unwrap_or(false))
 }
 
-/// A list as a response, with a `Link` to its next page where there is one.
-pub fn respond(ask: &Ask, wanted: Wanted, answer: Answer) -> Response {
-    let mut response = wanted.respond(answer.body);
-    let next = answer.cursor.and_then(|cursor| next_page(ask, &cursor));
-    if let Some(link) = next {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    response
-}
-
 /// `Link` to the next page: this request with its cursor replaced.
-fn next_page(ask: &Ask, cursor: &str) -> Option<HeaderValue> {
+pub fn next_page(ask: &Ask, cursor: &str) -> Option<HeaderValue> {
     let mut target = String::from(ask.uri.path());
     let kept = ask.uri.query().unwrap_or_default().split('&');
     for pair in kept.filter(|pair| !pair.is_empty() && !is_cursor(pair)) {

@@ -76,9 +76,9 @@ impl Wanted {
     }
 
     /// The body under its content type.
-    pub fn respond(self, body: Vec<u8>) -> Response {
+    pub fn respond(self, body: impl Into<Body>) -> Response {
         let media = HeaderValue::from_static(self.document.unwrap_or("application/json"));
-        ([(header::CONTENT_TYPE, media)], Body::from(body)).into_response()
+        ([(header::CONTENT_TYPE, media)], body.into()).into_response()
     }
 }
 

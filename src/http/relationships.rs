@@ -9,6 +9,7 @@ use super::{
     Shared, caller, collections,
     error::ApiError,
     extract::Ask,
+    freshness,
     guard::finish,
     listing::{self, ListQuery, Listing},
     negotiate::{FormatQuery, Wanted, view},
@@ -88,9 +89,10 @@ async fn get_relationship(
             descriptors_only: query.descriptors_only,
             ..view
         };
-        let answer = gateway.lookup.related(key, &query, &view).await;
-        let answer = answer.map_err(|error| say_tier(error, &query))?;
-        Ok(listing::respond(&ask, wanted, answer))
+        let wish = freshness::read_wish(&ask.headers);
+        let reply = gateway.lookup.related(key, &query, &view, &wish).await;
+        let reply = reply.map_err(|error| say_tier(error, &query))?;
+        Ok(freshness::respond(&ask, wanted, reply))
     };
     finish(
         &gateway,

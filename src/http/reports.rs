@@ -7,6 +7,7 @@ use super::{
     Gateway, Shared, caller,
     error::ApiError,
     extract::Ask,
+    freshness,
     guard::finish,
     negotiate::{Wanted, view},
     openapi::{
@@ -153,8 +154,10 @@ async fn get_report(
         let indicator = read(ask)?;
         let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
         let view = view(gateway, &ask.query(), &[kind], wanted)?;
-        let answer = gateway.lookup.report(key, &indicator, &view).await?;
-        Ok(wanted.respond(answer.body))
+        let wish = freshness::read_wish(&ask.headers);
+        let lookup = &gateway.lookup;
+        let reply = lookup.report(key, &indicator, &view, &wish).await?;
+        Ok(freshness::respond(ask, wanted, reply))
     };
     finish(
         gateway,

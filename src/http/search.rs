@@ -7,6 +7,7 @@ use super::{
     Gateway, Shared, caller,
     error::ApiError,
     extract::Ask,
+    freshness,
     guard::finish,
     listing::{self, Listing},
     negotiate::{FormatQuery, Wanted, view},
@@ -92,8 +93,9 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Respo
             descriptors_only: query.descriptors_only,
             ..view
         };
-        let answer = gateway.lookup.search(key, &query, &view).await?;
-        Ok(listing::respond(ask, wanted, answer))
+        let wish = freshness::read_wish(&ask.headers);
+        let reply = gateway.lookup.search(key, &query, &view, &wish).await?;
+        Ok(freshness::respond(ask, wanted, reply))
     };
     finish(
         gateway,

@@ -1,13 +1,14 @@
 //! An analysis, asked about until it is over or the caller's time is.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::{Lookup, LookupError, pages::is_quota};
+use super::{Lookup, LookupError, Reply, Wish, fetch::Life, pages::is_quota};
 use crate::{
-    answer::{self, Answer, Subject, View},
+    answer::{self, Subject, View},
     key::ApiKey,
     vt::{Call, Reason, VtError},
 };
@@ -42,7 +43,7 @@ pub struct InvalidAnalysisId;
 #[derive(Debug)]
 pub struct Analysis {
     /// What VirusTotal says of it.
-    pub answer: Answer,
+    pub reply: Reply,
     /// When to ask again, where it is not over.
     pub retry_after: Option<Duration>,
 }
@@ -66,31 +67,31 @@ impl Lookup {
     /// A unit of quota each time. Quota that runs out is waited for as long as there is time.
     /// Once there is a state, neither its end nor VirusTotal's failure spoils it.
     pub async fn analysis(
-        &self,
+        self: &Arc<Self>,
         key: &ApiKey,
         id: &AnalysisId,
         wait: Duration,
         view: &View<'_>,
+        wish: &Wish,
     ) -> Result<Analysis, LookupError> {
         let call = Call::get(&["analyses", &id.0]);
         let end = Instant::now() + wait;
         let mut pauses = Pauses(FIRST_PAUSE);
         let mut known = None;
         loop {
-            let asked = self.fetch(key, &call).await.and_then(|bytes| {
-                let is_over = answer::is_completed(&bytes)?;
-                Ok((bytes, is_over))
+            let asked = self.read(key, &call, Life::Analysis, wish).await;
+            let asked = asked.and_then(|got| {
+                let is_over = answer::is_completed(&got.plain()?)?;
+                let subject = Subject::other("analysis", &id.0);
+                let show = |bytes: &Bytes| answer::report(bytes, &subject, view);
+                Ok((self.show(got, view, wish, show)?, is_over))
             });
             let left = end.saturating_duration_since(Instant::now());
             let pause = match asked {
-                Ok((bytes, is_over)) => {
+                Ok((reply, is_over)) => {
                     let pause = pauses.next();
-                    let answer = answer::report(&bytes, &id.subject(), view)?;
                     let retry_after = (!is_over).then_some(pause.max(LATER));
-                    let analysis = Analysis {
-                        answer,
-                        retry_after,
-                    };
+                    let analysis = Analysis { reply, retry_after };
                     if is_over || left.is_zero() {
                         return Ok(analysis);
                     }
@@ -138,13 +139,13 @@ impl Pauses {
 }
 
 /// Whether VirusTotal failed, rather than said no.
-fn is_trouble(error: &LookupError) -> bool {
+pub(super) fn is_trouble(error: &LookupError) -> bool {
     match error {
         LookupError::Upstream(VtError::Refused(refusal)) => {
             matches!(refusal.reason, Reason::Transient | Reason::Deadline)
         }
         LookupError::Upstream(_) | LookupError::Malformed(_) => true,
-        LookupError::Exhausted(_) => false,
+        LookupError::Exhausted(_) | LookupError::Unknown(..) | LookupError::Lost => false,
     }
 }
 
@@ -156,11 +157,5 @@ fn until_quota(error: &LookupError) -> Option<Duration> {
             Some(refusal.retry_after.unwrap_or(AFTER_429))
         }
         _ => None,
-    }
-}
-
-impl AnalysisId {
-    fn subject(&self) -> Subject<'_> {
-        Subject::other("analysis", &self.0)
     }
 }

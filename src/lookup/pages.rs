@@ -1,8 +1,10 @@
 //! A list longer than VirusTotal's pages, gathered page by page.
 
+use std::{sync::Arc, time::Duration};
+
 use bytes::Bytes;
 
-use super::{Lookup, LookupError};
+use super::{Lookup, LookupError, Origin, Seen, Wish, fetch::Life};
 use crate::{
     answer::{self, Extent},
     indicator::Indicator,
@@ -34,10 +36,18 @@ pub(super) struct Gathered {
     pub(super) pages: Vec<Bytes>,
     /// Why there are fewer than asked for, where there might be more.
     pub(super) truncated: Option<&'static str>,
+    /// Where they come from.
+    pub(super) seen: Seen,
 }
 
 impl RelatedQuery {
-    fn call(&self, limit: usize, cursor: Option<&str>) -> Call {
+    /// Whether VirusTotal gives as much at once: then one page is asked for, and one is paid
+    /// for, however short it comes.
+    pub(super) fn is_one_page(&self) -> bool {
+        self.limit <= PAGE
+    }
+
+    pub(super) fn call(&self, limit: usize, cursor: Option<&str>) -> Call {
         let collection = self.indicator.kind().upstream_collection();
         let (id, relationship) = (self.indicator.id(), self.relationship.as_str());
         let call = if self.descriptors_only {
@@ -56,33 +66,36 @@ impl Lookup {
     /// Once there is a page, quota that runs out ends the list instead of spoiling it: the
     /// last page's cursor goes on from there.
     pub(super) async fn gather(
-        &self,
+        self: &Arc<Self>,
         key: &ApiKey,
         query: &RelatedQuery,
+        wish: &Wish,
     ) -> Result<Gathered, LookupError> {
+        let seen = Seen {
+            origin: Origin::Hit,
+            age: Duration::ZERO,
+        };
         let mut gathered = Gathered {
             pages: Vec::new(),
             truncated: None,
+            seen,
         };
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         loop {
             let call = query.call(missing.min(PAGE), cursor.as_deref());
-            let bytes = match self.fetch(key, &call).await {
+            let got = match self.read(key, &call, Life::Usual, wish).await {
                 Err(error) if !gathered.pages.is_empty() && is_quota(&error) => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);
                 }
                 fetched => fetched?,
             };
-            if query.limit <= PAGE {
-                // One page is asked for, and one is paid for, however short it comes.
-                gathered.pages.push(bytes);
-                return Ok(gathered);
-            }
+            let bytes = got.plain()?;
+            gathered.seen = gathered.seen.and(got.seen);
             let Extent {
                 objects,
                 cursor: next,
-            } = answer::extent(&bytes)?;
+            } = answer::extent(&bytes).inspect_err(|_| self.cache.forget(&got.name))?;
             gathered.pages.push(bytes);
             missing = missing.saturating_sub(objects);
             // A page without objects ends the list, whatever cursor it carries.

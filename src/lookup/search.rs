@@ -1,8 +1,10 @@
 //! A search: one page, one unit of quota.
 
-use super::{Lookup, LookupError};
+use std::sync::Arc;
+
+use super::{Lookup, LookupError, Reply, Wish, fetch::Life};
 use crate::{
-    answer::{self, Answer, Subject, View},
+    answer::{self, Subject, View},
     key::ApiKey,
     vt::Call,
 };
@@ -74,13 +76,16 @@ impl SearchQuery {
 impl Lookup {
     /// One page of what a search finds; one unit of quota.
     pub async fn search(
-        &self,
+        self: &Arc<Self>,
         key: &ApiKey,
         query: &SearchQuery,
         view: &View<'_>,
-    ) -> Result<Answer, LookupError> {
-        let page = self.fetch(key, &query.call()).await?;
+        wish: &Wish,
+    ) -> Result<Reply, LookupError> {
+        let got = self.read(key, &query.call(), Life::Usual, wish).await?;
         let subject = query.corpus.subject(&query.query);
-        Ok(answer::list(&[page], &subject, None, view)?)
+        self.show(got, view, wish, |page| {
+            answer::list(std::slice::from_ref(page), &subject, None, view)
+        })
     }
 }

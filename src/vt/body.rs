@@ -2,20 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
-use libdeflater::{DecompressionError, Decompressor};
+use bytes::BytesMut;
 use reqwest::{Response, header};
 
-use super::VtError;
-
-/// By how much a report shrinks: room for it is made at once, rather than by doubling.
-const USUAL_RATIO: usize = 8;
+use super::{Body, VtError};
 
 /// Reads a body of up to `limit` bytes, before and after decompression.
 ///
 /// It is unpacked at once when it is all there: to unpack it chunk by chunk as it comes
 /// costs a third more, and a report is small.
-pub(super) async fn read(mut response: Response, limit: usize) -> Result<Bytes, VtError> {
+pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, VtError> {
     let packed = response
         .headers()
         .get(header::CONTENT_ENCODING)
@@ -32,32 +28,9 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Bytes, 
         body.extend_from_slice(&chunk);
     }
     if packed {
-        gunzip(&body, limit)
+        Body::gunzip(body.freeze(), limit)
     } else {
-        Ok(body.freeze())
-    }
-}
-
-/// Unpacks up to `limit` bytes; more than that is a bomb, or might as well be.
-///
-/// How much room it takes is found by trying: the length that gzip ends with is its
-/// sender's word.
-fn gunzip(packed: &[u8], limit: usize) -> Result<Bytes, VtError> {
-    let mut unpacker = Decompressor::new();
-    let mut room = packed.len().saturating_mul(USUAL_RATIO).min(limit);
-    loop {
-        let mut body = vec![0; room];
-        match unpacker.gzip_decompress(packed, &mut body) {
-            Ok(length) => {
-                body.truncate(length);
-                return Ok(body.into());
-            }
-            Err(DecompressionError::InsufficientSpace) if room < limit => {
-                room = room.saturating_mul(4).min(limit);
-            }
-            Err(DecompressionError::InsufficientSpace) => return Err(VtError::TooLarge),
-            Err(DecompressionError::BadData) => return Err(VtError::Broken),
-        }
+        Ok(Body::plain(body.freeze()))
     }
 }
 

@@ -78,6 +78,23 @@ impl Call {
         }
     }
 
+    /// Path and query, as they stand in the request.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The object that this is about: collection and id, the first two segments.
+    pub fn object(&self) -> &str {
+        let mut slashes = self
+            .path
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| matches!(byte, b'/' | b'?'));
+        slashes
+            .nth(2)
+            .map_or(&self.path, |(end, _)| &self.path[..end])
+    }
+
     /// The same with one more query parameter.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -124,6 +141,21 @@ mod tests {
         assert_eq!(
             path(&["file_behaviours", "de7c_CAPE Sandbox"]),
             "/file_behaviours/de7c_CAPE%20Sandbox"
+        );
+    }
+
+    #[test]
+    fn an_object_is_a_collection_and_an_id() {
+        for call in [
+            Call::get(&["files", "a"]),
+            Call::get(&["files", "a", "comments"]).with("limit", "10"),
+            Call::get(&["files", "a"]).with("x", "1"),
+        ] {
+            assert_eq!(call.object(), "/files/a");
+        }
+        assert_eq!(
+            Call::get(&["search"]).with("query", "x/y").object(),
+            "/search?query=x%2Fy"
         );
     }
 

@@ -127,8 +127,8 @@ impl VirusTotal {
             data: String,
         }
         let call = Call::get(&["files", "upload_url"]);
-        let bytes = self.ask(key, &call, deadline).await?;
-        let named: Option<Answer> = serde_json::from_slice(&bytes).ok();
+        let body = self.ask(key, &call, deadline).await?;
+        let named: Option<Answer> = serde_json::from_slice(&body.plain).ok();
         let url = named.and_then(|answer| own_url(&answer.data, &self.site));
         url.map(Destination::OneTime).ok_or(VtError::Misdirected)
     }
@@ -150,7 +150,7 @@ impl VirusTotal {
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)
             .body(reqwest::Body::wrap(upload.body));
-        self.send(key, request).await
+        Ok(self.send(key, request).await?.plain)
     }
 }
 

@@ -56,17 +56,19 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// In front of this upstream, with these flags and, unless they set one, no limit a minute.
+    /// In front of this upstream, with these flags and, unless they set them, no limit a minute
+    /// and nothing kept.
     pub(crate) async fn before(upstream: &Upstream, flags: &[&str]) -> Self {
         Self::at(&upstream.url, flags).await
     }
 
     /// In front of whatever is at this URL.
     pub(crate) async fn at(upstream: &str, flags: &[&str]) -> Self {
-        let limit = "--rate-limit-per-minute";
         let mut all = vec!["--upstream-url", upstream];
-        if !flags.contains(&limit) {
-            all.extend([limit, "0"]);
+        for flag in ["--rate-limit-per-minute", "--cache-max-bytes"] {
+            if !flags.contains(&flag) {
+                all.extend([flag, "0"]);
+            }
         }
         all.extend(flags);
         Self::start(config(&all)).await

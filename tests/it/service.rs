@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Answer, EICAR, Gateway, Reply, Upstream, config, file, ok};
+use crate::harness::{Answer, EICAR, Gateway, Reply, TROJAN, Upstream, config, file, ok};
 
 async fn ask(path: &str) -> Reply {
     let upstream = Upstream::demo().await;
@@ -195,7 +195,7 @@ async fn the_demo_needs_no_key_and_no_virustotal() {
 async fn the_demo_has_the_limits_that_are_set() {
     let gateway = Gateway::start(config(&["--demo", "--rate-limit-per-minute", "1"])).await;
     assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
-    assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 429);
+    assert_eq!(gateway.get_with(&file(TROJAN), &[]).await.status, 429);
 }
 
 #[tokio::test]

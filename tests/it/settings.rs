@@ -324,7 +324,10 @@ fn a_flag_without_a_value_is_true() {
 fn authorities_that_cannot_be_read_stop_the_start() {
     let folder = Folder::new().with("empty.pem", "no certificate");
     for file in ["not-there.pem", "empty.pem"] {
-        let (status, out, log) = run(&mut vt4ai(&folder, &["--upstream-ca-file", file]));
+        let (status, out, log) = run(&mut vt4ai(
+            &folder,
+            &["--port", "0", "--upstream-ca-file", file],
+        ));
         assert_eq!((status, out.as_str()), (64, ""));
         assert!(log.contains("VT4AI_UPSTREAM_CA_FILE: "), "{log}");
     }

@@ -1,0 +1,229 @@
+//! VirusTotal's answers, kept packed, and the views of them that were asked for.
+//!
+//! One bound in bytes holds for all of it. How old a thing is we say ourselves, by stamps
+//! that are handed in; the library only keeps to the bound.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use moka::sync::Cache as Moka;
+
+use crate::{
+    format::Format,
+    key::KeyHash,
+    vt::{Packed, Refusal},
+};
+
+/// What the map itself takes for an entry, about.
+const OVERHEAD: usize = 256;
+
+/// A point in time, in milliseconds since 1970: it means the same on every machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(pub u64);
+
+/// What an entry is known by: who may see it, and what VirusTotal was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// The key that fetched it; none where all keys share what they fetch.
+    pub owner: Option<KeyHash>,
+    /// Path and query below `/api/v3`.
+    pub path: Arc<str>,
+}
+
+/// How an answer was looked at: a finished view differs by each of these.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Look {
+    /// The form of the data.
+    pub format: Format,
+    /// Whether it is the bare document.
+    pub bare: bool,
+    /// Whether only types and ids are shown.
+    pub descriptors_only: bool,
+    /// The template that was asked for by name.
+    pub template: Option<Arc<str>>,
+}
+
+/// An answer of VirusTotal's.
+#[derive(Debug)]
+pub struct Entry {
+    /// What it said.
+    pub said: Said,
+    /// When.
+    pub stamp: Stamp,
+    /// How long it counts as fresh.
+    pub fresh_for: Duration,
+}
+
+/// What VirusTotal said.
+#[derive(Debug)]
+pub enum Said {
+    /// This.
+    Found(Packed),
+    /// That it knows no such object.
+    NotFound(Refusal),
+}
+
+/// A view, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The bytes as the caller gets them.
+    pub body: Bytes,
+    /// Names exactly these bytes, quotes included (RFC 9110, 8.8.3).
+    pub etag: Arc<str>,
+    /// Where the next page of a list begins.
+    pub cursor: Option<Arc<str>>,
+    /// Of the answer that it is a view of.
+    pub stamp: Stamp,
+}
+
+/// Everything that is kept.
+#[derive(Debug)]
+pub struct Cache {
+    /// None where nothing is to be kept.
+    held: Option<Moka<Slot, Held>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Slot {
+    Answer(Name),
+    View(Name, Look),
+    /// What was written to, and made older answers about it untrue, whoever got them.
+    Changed(Arc<str>),
+    /// A key that VirusTotal has taken.
+    Accepted(KeyHash),
+}
+
+#[derive(Clone, Debug)]
+enum Held {
+    Answer(Arc<Entry>),
+    View(Finished),
+    Since(Stamp),
+}
+
+impl Stamp {
+    /// The time it is.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let millis = since.unwrap_or_default().as_millis();
+        Self(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    /// How long before `now` this was; nothing, where the clock has been set back.
+    pub fn age(self, now: Self) -> Duration {
+        Duration::from_millis(now.0.saturating_sub(self.0))
+    }
+}
+
+impl Cache {
+    /// Keeps up to so many bytes; 0 keeps nothing.
+    pub fn new(max_bytes: u64) -> Self {
+        let held = Moka::builder()
+            .max_capacity(max_bytes)
+            .weigher(|slot: &Slot, held: &Held| {
+                u32::try_from(slot.len() + held.len() + OVERHEAD).unwrap_or(u32::MAX)
+            })
+            .build();
+        let held = (max_bytes > 0).then_some(held);
+        Self { held }
+    }
+
+    /// What VirusTotal last said to this, however long ago.
+    pub fn answer(&self, name: &Name) -> Option<Arc<Entry>> {
+        match self.get(&Slot::Answer(name.clone()))? {
+            Held::Answer(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// Keeps an answer.
+    pub fn keep(&self, name: Name, entry: Arc<Entry>) {
+        self.insert(Slot::Answer(name), Held::Answer(entry));
+    }
+
+    /// A finished view of the answer with this stamp.
+    pub fn view(&self, name: &Name, look: &Look, stamp: Stamp) -> Option<Finished> {
+        match self.get(&Slot::View(name.clone(), look.clone()))? {
+            Held::View(finished) if finished.stamp == stamp => Some(finished),
+            _ => None,
+        }
+    }
+
+    /// Keeps a finished view.
+    pub fn keep_view(&self, name: Name, look: Look, finished: Finished) {
+        self.insert(Slot::View(name, look), Held::View(finished));
+    }
+
+    /// Forgets an answer.
+    pub fn forget(&self, name: &Name) {
+        if let Some(held) = &self.held {
+            held.invalidate(&Slot::Answer(name.clone()));
+        }
+    }
+
+    /// Notes that something was written to this object: what was said before is untrue now.
+    pub fn note_change(&self, object: &str, now: Stamp) {
+        self.insert(Slot::Changed(object.into()), Held::Since(now));
+    }
+
+    /// When something was last written to this object, if it is known.
+    pub fn changed(&self, object: &str) -> Option<Stamp> {
+        match self.get(&Slot::Changed(object.into()))? {
+            Held::Since(stamp) => Some(stamp),
+            _ => None,
+        }
+    }
+
+    /// Notes that VirusTotal has taken this key: it may read what others fetched.
+    pub fn accept(&self, key: KeyHash, now: Stamp) {
+        let slot = Slot::Accepted(key);
+        if self.get(&slot).is_none() {
+            self.insert(slot, Held::Since(now));
+        }
+    }
+
+    /// Whether VirusTotal has taken this key, as far as is known.
+    pub fn is_accepted(&self, key: KeyHash) -> bool {
+        self.get(&Slot::Accepted(key)).is_some()
+    }
+
+    /// How many bytes are kept, about.
+    pub fn bytes(&self) -> u64 {
+        self.held.as_ref().map_or(0, Moka::weighted_size)
+    }
+
+    fn get(&self, slot: &Slot) -> Option<Held> {
+        self.held.as_ref()?.get(slot)
+    }
+
+    fn insert(&self, slot: Slot, held: Held) {
+        if let Some(all) = &self.held {
+            all.insert(slot, held);
+        }
+    }
+}
+
+impl Slot {
+    fn len(&self) -> usize {
+        match self {
+            Self::Answer(name) | Self::View(name, _) => name.path.len(),
+            Self::Changed(object) => object.len(),
+            Self::Accepted(_) => 0,
+        }
+    }
+}
+
+impl Held {
+    fn len(&self) -> usize {
+        match self {
+            Self::Answer(entry) => match &entry.said {
+                Said::Found(packed) => packed.size(),
+                Said::NotFound(refusal) => refusal.message.as_deref().map_or(0, str::len),
+            },
+            Self::View(finished) => finished.body.len() + finished.etag.len(),
+            Self::Since(_) => 0,
+        }
+    }
+}

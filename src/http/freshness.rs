@@ -1,0 +1,137 @@
+//! How fresh an answer must be, how old it is, and whether the caller has it already.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{error::insert_number, extract::Ask, listing, negotiate::Wanted};
+use crate::lookup::{Origin, Reply, Seen, Wish};
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
+
+/// Reads `Cache-Control`; what is not understood is passed over (RFC 9111, 5.2.3).
+pub fn read_wish(headers: &HeaderMap) -> Wish {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    directives.fold(Wish::default(), |wish, directive| {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        let seconds = || {
+            let seconds = value.trim().trim_matches('"').parse().ok();
+            seconds.map(Duration::from_secs)
+        };
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-cache" | "no-store" => Wish { anew: true, ..wish },
+            "max-age" => Wish {
+                max_age: seconds().or(wish.max_age),
+                ..wish
+            },
+            "max-stale" if value.is_empty() => Wish {
+                max_stale: Some(Duration::MAX),
+                ..wish
+            },
+            "max-stale" => Wish {
+                max_stale: seconds().or(wish.max_stale),
+                ..wish
+            },
+            _ => wish,
+        }
+    })
+}
+
+/// An answer with its age and, on a list, its next page; a 304 where the caller has it.
+pub fn respond(ask: &Ask, wanted: Wanted, reply: Reply) -> Response {
+    let is_known = has(&ask.headers, &reply.etag);
+    let mut response = if is_known {
+        (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
+    } else {
+        wanted.respond(reply.body)
+    };
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&reply.etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    if let Some(link) = reply.cursor.and_then(|it| listing::next_page(ask, &it)) {
+        headers.insert(header::LINK, link);
+    }
+    say_seen(&mut response, reply.seen);
+    response
+}
+
+/// Says where an answer comes from, and how many seconds ago VirusTotal gave it.
+pub fn say_seen(response: &mut Response, seen: Seen) {
+    let (origin, reason) = match seen.origin {
+        Origin::Hit => ("HIT", None),
+        Origin::Miss => ("MISS", None),
+        Origin::Stale => ("STALE", None),
+        Origin::StaleForQuota => ("STALE", Some("quota")),
+        Origin::StaleForUpstream => ("STALE", Some("upstream")),
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_CACHE, HeaderValue::from_static(origin));
+    if let Some(reason) = reason {
+        headers.insert(X_CACHE_REASON, HeaderValue::from_static(reason));
+    }
+    insert_number(response, header::AGE, seen.age.as_secs());
+}
+
+/// Whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).
+fn has(headers: &HeaderMap, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let wanted = opaque(etag);
+    let values = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut tags = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    tags.any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[rstest]
+    #[case("", false, None, None)]
+    #[case("no-cache", true, None, None)]
+    #[case("No-Cache, x=y", true, None, None)]
+    #[case("max-age=60", false, Some(60), None)]
+    #[case("max-age=\"60\" , max-stale=5", false, Some(60), Some(5))]
+    #[case("max-stale", false, None, Some(u64::MAX))]
+    #[case("max-age=x, max-stale=-1", false, None, None)]
+    fn cache_control_is_read(
+        #[case] value: &'static str,
+        #[case] anew: bool,
+        #[case] max_age: Option<u64>,
+        #[case] max_stale: Option<u64>,
+    ) {
+        let wish = read_wish(&headers(header::CACHE_CONTROL, value));
+        let seconds = |it: Option<Duration>| it.map(|it| it.as_secs());
+        assert_eq!(wish.anew, anew);
+        assert_eq!(seconds(wish.max_age), max_age);
+        assert_eq!(seconds(wish.max_stale), max_stale);
+    }
+
+    #[rstest]
+    #[case("W/\"a\"", true)]
+    #[case("\"a\"", true)]
+    #[case("\"b\", W/\"a\"", true)]
+    #[case("*", true)]
+    #[case("\"b\"", false)]
+    #[case("a", false)]
+    fn tags_are_compared_weakly(#[case] value: &'static str, #[case] expected: bool) {
+        let headers = headers(header::IF_NONE_MATCH, value);
+        assert_eq!(has(&headers, "W/\"a\""), expected);
+    }
+}

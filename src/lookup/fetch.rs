@@ -1,0 +1,141 @@
+//! Asking VirusTotal: a unit of quota for each try, and what is kept of the answer.
+
+use std::{sync::Arc, time::Duration};
+
+use memchr::memmem;
+use tokio::time::{Instant, sleep};
+
+use super::{Lookup, LookupError};
+use crate::{
+    answer,
+    cache::{Entry, Name, Said, Stamp},
+    key::ApiKey,
+    quota::Now,
+    vt::{Body, Call, Reason, VtError},
+};
+
+/// How long to wait before the second and the third try, give or take a half.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
+
+/// How long a file that was analysed within the last day counts as fresh: verdicts still
+/// come in.
+const TTL_RECENT: Duration = Duration::from_mins(10);
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// What an answer is about, as far as it says how long it stays true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// As long as the settings say.
+    Usual,
+    /// The same, but less where VirusTotal has analysed it lately.
+    Report,
+    /// A day once it is completed, and not at all before.
+    Analysis,
+}
+
+impl Lookup {
+    /// Asks VirusTotal, and keeps what it says where that stays true for a while.
+    pub(super) async fn ask(
+        self: Arc<Self>,
+        name: Name,
+        key: ApiKey,
+        call: Call,
+        life: Life,
+    ) -> Result<Arc<Entry>, LookupError> {
+        let answer = self.fetch(&key, &call).await;
+        let now = Stamp::now();
+        let (said, fresh_for) = match answer {
+            Ok(body) => {
+                let fresh_for = self.fresh_for(&body, life, now);
+                (Said::Found(body.pack()), fresh_for)
+            }
+            Err(LookupError::Upstream(VtError::Refused(refusal)))
+                if refusal.reason == Reason::NotFound =>
+            {
+                (Said::NotFound(refusal), Some(self.rules.ttl_not_found))
+            }
+            Err(error) => return Err(error),
+        };
+        let entry = Arc::new(Entry {
+            said,
+            stamp: now,
+            fresh_for: fresh_for.unwrap_or_default(),
+        });
+        if fresh_for.is_some() {
+            let owner = name.owner.filter(|_| !self.rules.is_shared);
+            if self.rules.is_shared {
+                self.cache.accept(key.hash(), now);
+            }
+            self.cache.keep(Name { owner, ..name }, Arc::clone(&entry));
+        }
+        Ok(entry)
+    }
+
+    /// How long an answer counts as fresh; none where it is not kept.
+    fn fresh_for(&self, body: &Body, life: Life, now: Stamp) -> Option<Duration> {
+        match life {
+            Life::Report if is_recent(&body.plain, now) => Some(self.rules.ttl.min(TTL_RECENT)),
+            Life::Report | Life::Usual => Some(self.rules.ttl),
+            Life::Analysis => answer::is_completed(&body.plain)
+                .ok()
+                .filter(|is_over| *is_over)
+                .map(|_| DAY),
+        }
+    }
+
+    /// Asks, again where that may help, and spends a unit each time.
+    ///
+    /// A try that never reached VirusTotal gives its unit back. Further tries fall under
+    /// the first one's time limit, and end quietly where no unit is left for them.
+    async fn fetch(&self, key: &ApiKey, call: &Call) -> Result<Body, LookupError> {
+        let deadline = self.vt.deadline();
+        let mut pauses = PAUSES.into_iter();
+        let mut unit = self.quota.take(key.hash(), Now::read())?;
+        loop {
+            let error = match self.vt.ask(key, call, deadline).await {
+                Ok(body) => return Ok(body),
+                Err(error) => error,
+            };
+            if error == VtError::Unreachable {
+                self.quota.give_back(key.hash(), &unit);
+            }
+            let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
+                return Err(error.into());
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(error.into());
+            }
+            sleep(pause).await;
+            unit = match self.quota.take(key.hash(), Now::read()) {
+                Ok(unit) => unit,
+                Err(_) => return Err(error.into()),
+            };
+        }
+    }
+}
+
+/// Whether VirusTotal has analysed this within the last day.
+///
+/// Looked for in the text, without reading it all: the name elsewhere in a report only makes
+/// it count as fresh for less long.
+fn is_recent(report: &[u8], now: Stamp) -> bool {
+    const NAME: &[u8] = b"\"last_analysis_date\":";
+    let Some(at) = memmem::find(report, NAME) else {
+        return false;
+    };
+    let digits = report[at + NAME.len()..].trim_ascii_start();
+    let length = digits
+        .iter()
+        .take(12)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let seconds = str::from_utf8(&digits[..length]).ok();
+    let seconds = seconds.and_then(|text| text.parse::<u64>().ok());
+    seconds.is_some_and(|seconds| Stamp(seconds * 1000).age(now) < DAY)
+}
+
+/// Half to one and a half of the pause, so that callers that failed together part.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64())
+}

@@ -1,0 +1,389 @@
+//! What is kept: when VirusTotal is not asked again, and what is given while it can't be.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::harness::{
+    Answer, EICAR, Gateway, KEY, Reply, TROJAN, UNKNOWN, Upstream, failure, file, http,
+    in_parallel, ok,
+};
+
+const KEPT: [&str; 2] = ["--cache-max-bytes", "100000000"];
+
+async fn keeping(upstream: &Upstream, flags: &[&str]) -> Gateway {
+    Gateway::before(upstream, &[&KEPT, flags].concat()).await
+}
+
+/// `X-Cache` and the reason for it.
+fn origin(reply: &Reply) -> (Option<&str>, Option<&str>) {
+    (reply.header("x-cache"), reply.header("x-cache-reason"))
+}
+
+async fn ask(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let key = [("x-api-key", KEY)];
+    gateway.get_with(path, &[&key, headers].concat()).await
+}
+
+/// An upstream whose report says how often it was asked.
+async fn counting() -> Upstream {
+    let asked = AtomicUsize::new(0);
+    Upstream::faulty(move |_| {
+        let count = asked.fetch_add(1, Ordering::Relaxed) + 1;
+        Answer::Bytes(ok(
+            json!({"data": {"attributes": {"size": count}}}).to_string()
+        ))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn ten_views_of_a_report_cost_one_lookup() {
+    let upstream = Upstream::demo().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let first = gateway.get(&file(EICAR)).await;
+    assert_eq!(origin(&first), (Some("MISS"), None));
+    assert_eq!(first.number("age"), Some(0));
+    for query in [
+        "",
+        "?format=raw",
+        "?format=xml",
+        "?format=markdown",
+        "?template_name=vt4ai_file_basics",
+    ] {
+        let again = gateway.get(&format!("{}{query}", file(EICAR))).await;
+        assert_eq!((again.status, origin(&again).0), (200, Some("HIT")));
+        assert!(!query.is_empty() || again.body == first.body);
+        let once_more = gateway.get(&format!("{}{query}", file(EICAR))).await;
+        assert_eq!(once_more.body, again.body);
+        assert_eq!(once_more.header("etag"), again.header("etag"));
+    }
+    let document = ask(&gateway, &file(EICAR), &[("accept", "text/markdown")]).await;
+    assert!(document.text().starts_with("# File Report: "));
+    assert_eq!(upstream.count(), 1);
+}
+
+#[rstest]
+#[case("/api/v1/files/x/relationships/contacted_domains?limit=5")]
+#[case("/api/v1/files/x/relationships/dropped_files?limit=45")]
+#[case("/api/v1/files/x/comments")]
+#[case("/api/v1/files/x/behaviour_summary")]
+#[case("/api/v1/search?query=example.com")]
+#[tokio::test]
+async fn whatever_is_read_is_kept(#[case] path: &str) {
+    let upstream = Upstream::demo().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let path = path.replace("/x/", &format!("/{TROJAN}/"));
+    let first = gateway.get(&path).await;
+    let calls = upstream.count();
+    let again = gateway.get(&path).await;
+    assert_eq!(
+        (origin(&first).0, origin(&again).0),
+        (Some("MISS"), Some("HIT"))
+    );
+    assert_eq!(again.body, first.body);
+    assert_eq!(again.header("link"), first.header("link"));
+    assert_eq!(upstream.count(), calls);
+}
+
+#[tokio::test]
+async fn an_unknown_object_is_remembered_as_one() {
+    let upstream = Upstream::demo().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let first = gateway.get(&file(UNKNOWN)).await;
+    let again = gateway.get(&file(UNKNOWN)).await;
+    assert_eq!(
+        (first.status, origin(&first).0, origin(&again).0),
+        (404, Some("MISS"), Some("HIT"))
+    );
+    assert_eq!(again.body, first.body);
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn an_error_is_never_kept() {
+    let upstream = Upstream::always(failure(403, "ForbiddenError", "x")).await;
+    let gateway = keeping(&upstream, &[]).await;
+    for calls in 1..=2 {
+        let reply = gateway.get(&file(EICAR)).await;
+        assert_eq!((reply.status, origin(&reply)), (403, (None, None)));
+        assert_eq!(upstream.count(), calls);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_says_how_fresh_it_must_be() {
+    let upstream = counting().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let control = |value| [("cache-control", value)];
+    for (value, size) in [
+        ("max-age=60", 1),
+        ("max-age=60", 1),
+        ("no-cache", 2),
+        ("max-age=60", 2),
+        ("no-cache, max-age=60", 3),
+        ("max-stale=5", 3),
+    ] {
+        let reply = ask(&gateway, &file(EICAR), &control(value)).await;
+        assert_eq!(reply.data()["size"], size, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_caller_has_is_not_sent_again() {
+    let upstream = Upstream::demo().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let first = gateway.get(&file(EICAR)).await;
+    let etag = first.header("etag").unwrap();
+    for (tag, status) in [(etag, 304), ("W/\"other\"", 200), ("*", 304)] {
+        let reply = ask(&gateway, &file(EICAR), &[("if-none-match", tag)]).await;
+        assert_eq!((reply.status, reply.header("etag")), (status, Some(etag)));
+        assert_eq!(reply.body.is_empty(), status == 304);
+        assert_eq!(origin(&reply).0, Some("HIT"));
+    }
+}
+
+/// Answers once, and then as told.
+async fn then(answer: Answer) -> Upstream {
+    let is_first = AtomicBool::new(true);
+    Upstream::faulty(move |_| {
+        if is_first.swap(false, Ordering::Relaxed) {
+            let report = json!({"data": {"attributes": {"size": 68}}});
+            return Answer::Bytes(ok(report.to_string()));
+        }
+        answer.clone()
+    })
+    .await
+}
+
+#[rstest]
+#[case::limited(Answer::Bytes(http(429, &[], "<html>")), "quota")]
+#[case::overloaded(Answer::Bytes(failure(503, "TransientError", "x")), "upstream")]
+#[case::broken(Answer::Bytes(http(500, &[], "Traceback")), "upstream")]
+#[case::garbage(Answer::Bytes(ok("<html>")), "upstream")]
+#[case::half_an_answer(Answer::Bytes(ok("{\"data\": {\"attri")), "upstream")]
+#[case::gone(Answer::Reset(Vec::new()), "upstream")]
+#[case::silent(Answer::Silence(Vec::new()), "upstream")]
+#[tokio::test]
+async fn something_old_is_better_than_nothing(#[case] answer: Answer, #[case] reason: &str) {
+    let upstream = then(answer).await;
+    let flags = ["--cache-ttl", "0s", "--upstream-timeout", "300ms"];
+    let gateway = keeping(&upstream, &flags).await;
+    let first = gateway.get(&file(EICAR)).await;
+    assert_eq!(first.data()["size"], 68);
+    for _ in 0..2 {
+        let reply = gateway.get(&file(EICAR)).await;
+        assert_eq!(
+            (reply.status, origin(&reply)),
+            (200, (Some("STALE"), Some(reason)))
+        );
+        assert_eq!(reply.body, first.body);
+        assert!(reply.number("age").is_some());
+    }
+    for value in ["max-stale=0", "no-cache"] {
+        let reply = ask(&gateway, &file(EICAR), &[("cache-control", value)]).await;
+        assert!(reply.status >= 429, "{value}: {}", reply.status);
+    }
+}
+
+#[tokio::test]
+async fn when_quota_has_run_out_something_old_is_given() {
+    let upstream = counting().await;
+    let flags = ["--cache-ttl", "0s", "--rate-limit-per-minute", "1"];
+    let gateway = keeping(&upstream, &flags).await;
+    gateway.get(&file(EICAR)).await;
+    let reply = gateway.get(&file(EICAR)).await;
+    assert_eq!(
+        (reply.status, origin(&reply)),
+        (200, (Some("STALE"), Some("quota")))
+    );
+    assert_eq!(gateway.get(&file(TROJAN)).await.status, 429);
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_given_past_the_longest_staleness() {
+    let upstream = then(Answer::Bytes(failure(503, "TransientError", "x"))).await;
+    let flags = ["--cache-ttl", "0s", "--cache-max-stale", "0s"];
+    let gateway = keeping(
+        &upstream,
+        &[&flags[..], &["--upstream-timeout", "100ms"]].concat(),
+    )
+    .await;
+    gateway.get(&file(EICAR)).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 503);
+}
+
+/// A refusal is the truth about a key, and not a failure.
+#[rstest]
+#[case(401, "WrongCredentialsError")]
+#[case(403, "ForbiddenError")]
+#[tokio::test]
+async fn a_refusal_is_not_hidden_behind_something_old(#[case] status: u16, #[case] code: &str) {
+    let upstream = then(Answer::Bytes(failure(status, code, "x"))).await;
+    let gateway = keeping(&upstream, &["--cache-ttl", "0s"]).await;
+    gateway.get(&file(EICAR)).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, status);
+}
+
+#[tokio::test]
+async fn what_one_key_fetched_is_never_given_to_another() {
+    let upstream = counting().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let path = file(EICAR);
+    let [mine, theirs] = ["mine", "theirs"].map(|key| [("x-api-key", key)]);
+    gateway.get_with(&path, &mine).await;
+    let reply = gateway.get_with(&path, &theirs).await;
+    assert_eq!(
+        (reply.data()["size"].clone(), origin(&reply).0),
+        (json!(2), Some("MISS"))
+    );
+    let again = gateway.get_with(&path, &mine).await;
+    assert_eq!(
+        (again.data()["size"].clone(), origin(&again).0),
+        (json!(1), Some("HIT"))
+    );
+}
+
+#[tokio::test]
+async fn nor_do_two_keys_share_a_call_or_something_old() {
+    let upstream = then(Answer::Bytes(failure(500, "x", "x"))).await;
+    let gateway = keeping(&upstream, &["--cache-ttl", "0s"]).await;
+    let path = file(EICAR);
+    gateway.get_with(&path, &[("x-api-key", "mine")]).await;
+    let keys = ["theirs", "theirs", "mine"].map(|key| [("x-api-key", key)]);
+    let replies = in_parallel(keys.iter().map(async |key| {
+        let reply = gateway.get_with(&path, key).await;
+        (key[0].1, reply.status)
+    }));
+    for (key, status) in replies.await {
+        assert_eq!(status, if key == "mine" { 200 } else { 502 }, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn shared_answers_are_for_keys_that_virustotal_has_taken() {
+    let upstream = Upstream::demo().await;
+    let gateway = keeping(&upstream, &["--cache-scope", "shared"]).await;
+    let with = |key| [("x-api-key", key)];
+    gateway.get_with(&file(EICAR), &with("one")).await;
+    // Not known yet: VirusTotal is asked, and refuses it.
+    let wrong = gateway.get_with(&file(EICAR), &with("wrong-key")).await;
+    assert_eq!(wrong.status, 401);
+    let other = gateway.get_with(&file(EICAR), &with("other")).await;
+    assert_eq!(origin(&other).0, Some("MISS"));
+    gateway.get_with(&file(TROJAN), &with("one")).await;
+    let shared = gateway.get_with(&file(TROJAN), &with("other")).await;
+    assert_eq!(origin(&shared).0, Some("HIT"));
+    let wrong = gateway.get_with(&file(TROJAN), &with("wrong-key")).await;
+    assert_eq!(wrong.status, 401);
+}
+
+#[tokio::test]
+async fn what_is_written_to_is_read_anew() {
+    let upstream = Upstream::demo().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let comments = "/api/v1/domains/example.com/comments?limit=1";
+    let report = "/api/v1/domains/example.com";
+    let other = "/api/v1/domains/bank-secure.example";
+    for path in [comments, report, other] {
+        gateway.get(path).await;
+    }
+    let request = gateway.post("/api/v1/domains/example.com/comments");
+    let request = request.header("content-type", "application/json");
+    let sent = request
+        .body(r#"{"text": "seen anew"}"#)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.status(), 200);
+    let reply = gateway.get(comments).await;
+    assert_eq!(reply.data()[0]["attributes"]["text"], "seen anew");
+    assert_eq!(origin(&gateway.get(report).await).0, Some("MISS"));
+    assert_eq!(origin(&gateway.get(other).await).0, Some("HIT"));
+}
+
+#[tokio::test]
+async fn an_analysis_is_kept_once_it_is_completed() {
+    let upstream = Upstream::demo().await;
+    let gateway = keeping(&upstream, &[]).await;
+    let request = gateway.post("/api/v1/domains/example.com/analyse");
+    let started = request.send().await.unwrap();
+    let location = started.headers()["location"].to_str().unwrap();
+    for (status, calls, seen) in [
+        ("queued", 2, "MISS"),
+        ("in-progress", 3, "MISS"),
+        ("completed", 4, "MISS"),
+        ("completed", 4, "HIT"),
+    ] {
+        let reply = gateway.get(location).await;
+        assert_eq!(reply.data()["status"], status);
+        assert_eq!((upstream.count(), origin(&reply).0), (calls, Some(seen)));
+    }
+}
+
+/// Waits a moment before it answers, so that all who ask are there.
+async fn slow(answer: Vec<u8>) -> Upstream {
+    Upstream::faulty(move |_| {
+        std::thread::sleep(Duration::from_millis(300));
+        Answer::Bytes(answer.clone())
+    })
+    .await
+}
+
+#[rstest]
+#[case(ok(r#"{"data": {"attributes": {"size": 68}}}"#), 200)]
+#[case(failure(404, "NotFoundError", "x"), 404)]
+#[case(failure(403, "ForbiddenError", "x"), 403)]
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_ask_at_once_share_one_call(#[case] answer: Vec<u8>, #[case] status: u16) {
+    let upstream = slow(answer).await;
+    let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
+    let path = file(EICAR);
+    let replies = in_parallel((0..100).map(|_| gateway.get(&path))).await;
+    assert!(replies.iter().all(|reply| reply.status == status));
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_when_who_asked_has_gone() {
+    let upstream = slow(ok(r#"{"data": {"attributes": {"size": 68}}}"#)).await;
+    let gateway = keeping(&upstream, &[]).await;
+    let path = file(EICAR);
+    let given_up = tokio::time::timeout(Duration::from_millis(100), gateway.get(&path)).await;
+    assert!(given_up.is_err());
+    // Whether it finds the call under way or what it has left behind.
+    assert_eq!(gateway.get(&path).await.data()["size"], 68);
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn without_a_cache_nothing_is_kept() {
+    let upstream = counting().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    for size in 1..=2 {
+        let reply = gateway.get(&file(EICAR)).await;
+        assert_eq!(
+            (reply.data()["size"].clone(), origin(&reply).0),
+            (json!(size), Some("MISS"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn something_old_outlives_an_upstream_that_is_gone() {
+    let upstream = counting().await;
+    let gateway = keeping(
+        &upstream,
+        &["--cache-ttl", "0s", "--upstream-timeout", "1s"],
+    )
+    .await;
+    gateway.get(&file(EICAR)).await;
+    drop(upstream);
+    let reply = gateway.get(&file(EICAR)).await;
+    assert_eq!(origin(&reply), (Some("STALE"), Some("upstream")));
+}
