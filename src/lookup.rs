@@ -313,7 +313,9 @@ impl Got {
 }
 
 impl Reply {
-    fn new(answer: Answer, seen: Seen) -> Self {
+    fn new(mut answer: Answer, seen: Seen) -> Self {
+        // It may be kept, and was written with room for all that VirusTotal said.
+        answer.body.shrink_to_fit();
         let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
         Self {
             // Weak: the same bytes can be sent packed, too.

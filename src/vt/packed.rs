@@ -44,7 +44,9 @@ impl Body {
 
     /// What is kept of it: VirusTotal's own packing, else the fastest there is.
     pub fn pack(&self) -> Packed {
-        let gzip = self.packed.clone().unwrap_or_else(|| gzip(&self.plain));
+        // Copied: what was read into had room for more, and would be kept with it.
+        let packed = self.packed.as_deref().map(Bytes::copy_from_slice);
+        let gzip = packed.unwrap_or_else(|| gzip(&self.plain));
         Packed {
             gzip,
             length: self.plain.len(),

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""CPU for a cached answer: against nginx that serves the same bytes from a file, and against the gateway's own /livez.
+
+    cargo build --release
+    python3 benches/cached.py
+
+Needs Linux with two cores, nginx, wrk and taskset. Everything listens on 127.0.0.1 and is stopped at the end.
+
+What is measured: user and system time of the server, all its threads, divided by the requests wrk counted. Each server
+is one worker on one core, wrk is on the other; they take turns in several rounds, and the median of the rounds counts.
+The answer is a report of 52 KB, filtered by the default template, as JSON; the gateway logs at INFO, to nowhere.
+
+Exit status: 0; 1 if a hit costs more than twice nginx or more than 2.5 times /livez, or requests failed; 2 if it can't
+be measured.
+"""
+
+import argparse
+import gzip
+import pathlib
+import statistics
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import compare  # noqa: E402  (a neighbour: Python finds it beside this file)
+
+MOST_TIMES_NGINX = 2.0
+MOST_TIMES_LIVEZ = 2.5
+SHA256 = "5f" * 32
+
+
+def static(port, directory):
+    """The server block of an nginx that serves files."""
+    return f"""
+        server {{
+            listen 127.0.0.1:{port}; root {directory}; sendfile on; tcp_nopush on; open_file_cache max=10;
+            types {{}} default_type application/json;
+            location = /upstream-status {{ stub_status; }}
+        }}"""
+
+
+def wrk(core, port, path, seconds):
+    """Requests that wrk counted; it must have seen nothing but success."""
+    command = ["taskset", "-c", str(core), "wrk", "-t1", "-c16", f"-d{seconds}s", "-H", f"X-API-Key: {compare.KEY}",
+               f"http://127.0.0.1:{port}{path}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60,
+                          check=True)
+    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise compare.CannotMeasure(done.stdout)
+    return int(done.stdout.split(" requests in")[0].split()[-1])
+
+
+def main():
+    """Measures and judges; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--binary", type=pathlib.Path, default=compare.ROOT / "target/release/vt4ai",
+                        help="the gateway")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4, help="of load, in each round for each server")
+    options = parser.parse_args()
+    report = compare.file_report(SHA256)
+    server_core, load_core = compare.two_cores()
+    with compare.workplace() as (directory, stack):
+        (directory / "report.json").write_bytes(report)
+        (directory / "report.json.gz").write_bytes(gzip.compress(report, 6))
+        upstream, port, front = compare.free_port(), compare.free_port(), compare.free_port()
+        compare.start_nginx(stack, directory, "upstream", [load_core], compare.virustotal(upstream, directory), upstream)
+        env = {**compare.gateway_env(port, upstream), "VT4AI_MAX_WORKERS": "1"}
+        pid = compare.start(stack, [options.binary.resolve()], [server_core], directory, port, "/livez", env)
+        path = f"/api/v1/files/{SHA256}"
+        status, _, body = compare.get(port, path, {"X-API-Key": compare.KEY})
+        if status != 200:
+            raise compare.CannotMeasure(f"the gateway answers {status}: {body[:300]!r}")
+        (directory / "answer.json").write_bytes(body)
+        worker = compare.start_nginx(stack, directory, "static", [server_core], static(front, directory), front)
+        servers = {"nginx, from a file": (worker, front, "/answer.json"), "this gateway, a hit": (pid, port, path),
+                   "this gateway, /livez": (pid, port, "/livez")}
+        rounds = {name: [] for name in servers}
+        for number in range(options.rounds):
+            for name, (process, at, what) in servers.items():
+                wrk(load_core, at, what, 1)
+                spent = compare.cpu_seconds(process)
+                requests = wrk(load_core, at, what, options.seconds)
+                rounds[name].append(1e6 * (compare.cpu_seconds(process) - spent) / requests)
+                print(f"round {number + 1}: {name}: {rounds[name][-1]:.1f} µs", file=sys.stderr)
+        asked = compare.upstream_requests(upstream)
+    nginx, hit, livez = (statistics.median(rounds[name]) for name in servers)
+    print(f"An answer of {len(body)} bytes; VirusTotal was asked {asked - 2} time(s).\n")
+    print("| server | CPU µs/request | times nginx | times /livez |")
+    print("|---|---:|---:|---:|")
+    for name in servers:
+        cost = statistics.median(rounds[name])
+        print(f"| {name} | {cost:.1f} | {cost / nginx:.2f} | {cost / livez:.2f} |")
+    good = hit <= MOST_TIMES_NGINX * nginx and hit <= MOST_TIMES_LIVEZ * livez
+    print("PASS" if good else "FAIL")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (compare.CannotMeasure, OSError, subprocess.SubprocessError) as error:
+        print(f"can't measure: {error}", file=sys.stderr)
+        sys.exit(2)
