@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::{
     cache::Cache,
+    closed::Closed,
     config::{Config, Server},
     demo,
     door::Door,
@@ -94,16 +95,17 @@ impl App {
         }
         let quota = Arc::new(Quota::new(config.limits));
         let vt = Arc::new(VirusTotal::new(&upstream)?);
+        let closed = Arc::new(Closed::new());
         let cache = Arc::new(Cache::new(config.cache.max_bytes));
         let gateway = Arc::new(Gateway {
             lookup: Arc::new(Lookup::new(
                 Arc::clone(&vt),
                 Arc::clone(&quota),
-                Arc::clone(&cache),
-                config.cache,
+                (Arc::clone(&cache), config.cache),
+                Arc::clone(&closed),
                 (tasks.clone(), stop.clone()),
             )),
-            submit: Submit::new(vt, Arc::clone(&quota), Arc::clone(&cache)),
+            submit: Submit::new(vt, Arc::clone(&quota), cache, closed),
             quota: Arc::clone(&quota),
             door: Door::new(config.client_rate),
             templates,

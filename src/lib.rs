@@ -12,9 +12,9 @@
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`http`] | lookup, submit, answer, quota, door, template, format, indicator, key, config, vt's names |
-//! | 3 | [`lookup`], [`submit`] | answer, cache, flight, quota, vt, indicator, key, config; not one another |
+//! | 3 | [`lookup`], [`submit`] | answer, cache, closed, flight, quota, vt, indicator, key, config; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
-//! | 5 | [`cache`] | vt's answers, format, key |
+//! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
 //! | 6 | [`vt`], [`quota`], [`door`], [`flight`], [`template`] | indicator, key, config; not one another |
 //! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
 //!
@@ -23,6 +23,7 @@
 pub mod answer;
 pub mod app;
 pub mod cache;
+pub mod closed;
 pub mod config;
 pub mod demo;
 pub mod door;

@@ -11,6 +11,7 @@ use self::{fetch::Life, pages::Gathered};
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
     cache::{Cache, Entry, Finished, Look, Name, Said, Stamp},
+    closed::Closed,
     config,
     flight::Flights,
     indicator::Indicator,
@@ -38,6 +39,7 @@ pub struct Lookup {
     vt: Arc<VirusTotal>,
     quota: Arc<Quota>,
     cache: Arc<Cache>,
+    closed: Arc<Closed>,
     flights: Flights<Name, Result<Arc<Entry>, LookupError>>,
     rules: config::Cache,
     /// Ends whatever waits.
@@ -115,14 +117,15 @@ impl Lookup {
     pub fn new(
         vt: Arc<VirusTotal>,
         quota: Arc<Quota>,
-        cache: Arc<Cache>,
-        rules: config::Cache,
+        (cache, rules): (Arc<Cache>, config::Cache),
+        closed: Arc<Closed>,
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         Self {
             vt,
             quota,
             cache,
+            closed,
             flights: Flights::new(tasks),
             rules,
             stop,

@@ -11,6 +11,7 @@ use self::form::FormError;
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
     cache::{Cache, Stamp},
+    closed::Closed,
     indicator::{Indicator, WebUrl},
     key::ApiKey,
     quota::{Exhausted, Now, Quota, Unit},
@@ -33,6 +34,7 @@ pub struct Submit {
     quota: Arc<Quota>,
     /// Where what is written to is noted, so that nothing older is given of it.
     cache: Arc<Cache>,
+    closed: Arc<Closed>,
 }
 
 /// What VirusTotal has begun.
@@ -63,8 +65,18 @@ pub enum SubmitError {
 
 impl Submit {
     /// A pipeline to this upstream under this quota.
-    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>, cache: Arc<Cache>) -> Self {
-        Self { vt, quota, cache }
+    pub fn new(
+        vt: Arc<VirusTotal>,
+        quota: Arc<Quota>,
+        cache: Arc<Cache>,
+        closed: Arc<Closed>,
+    ) -> Self {
+        Self {
+            vt,
+            quota,
+            cache,
+            closed,
+        }
     }
 
     /// Has a URL scanned; one unit of quota.
@@ -109,11 +121,23 @@ impl Submit {
 
     /// Asks VirusTotal once; a call that never reached it gives its unit back.
     async fn ask(&self, key: &ApiKey, call: &Call) -> Result<Bytes, SubmitError> {
-        let unit = self.quota.take(key.hash(), Now::read())?;
+        let endpoint = call.endpoint();
+        let unit = self.open(key, &endpoint)?;
         let answer = self.vt.ask(key, call, self.vt.deadline()).await;
+        self.closed
+            .learn(key.hash(), &endpoint, &answer, Now::read().utc);
         // Even without an answer it may have been written.
         self.cache.note_change(call.object(), Stamp::now());
         self.settle(key, &unit, answer.map(|body| body.plain))
+    }
+
+    /// Takes a unit for this endpoint, unless VirusTotal has closed it.
+    fn open(&self, key: &ApiKey, endpoint: &str) -> Result<Unit, SubmitError> {
+        let now = Now::read();
+        match self.closed.refusal(key.hash(), endpoint, now.utc) {
+            Some(refusal) => Err(VtError::Refused(refusal).into()),
+            None => Ok(self.quota.take(key.hash(), now)?),
+        }
     }
 
     fn settle<T>(

@@ -91,9 +91,17 @@ impl Lookup {
     async fn fetch(&self, key: &ApiKey, call: &Call) -> Result<Body, LookupError> {
         let deadline = self.vt.deadline();
         let mut pauses = PAUSES.into_iter();
-        let mut unit = self.quota.take(key.hash(), Now::read())?;
+        let endpoint = call.endpoint();
+        let now = Now::read();
+        if let Some(refusal) = self.closed.refusal(key.hash(), &endpoint, now.utc) {
+            return Err(VtError::Refused(refusal).into());
+        }
+        let mut unit = self.quota.take(key.hash(), now)?;
         loop {
-            let error = match self.vt.ask(key, call, deadline).await {
+            let answer = self.vt.ask(key, call, deadline).await;
+            self.closed
+                .learn(key.hash(), &endpoint, &answer, Now::read().utc);
+            let error = match answer {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };

@@ -87,6 +87,7 @@ mod tests {
             code: "x".into(),
             message: None,
             retry_after: None,
+            is_from_edge: false,
         };
         let entry = Entry {
             said: Said::NotFound(refusal),

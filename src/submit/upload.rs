@@ -77,7 +77,8 @@ impl Submit {
         let beginning = arriving.beginning().await?;
         let length = length.or(beginning.whole_length());
 
-        let unit = self.quota.take(key.hash(), Now::read())?;
+        let endpoint = "POST /files";
+        let unit = self.open(key, endpoint)?;
         let to = if length.is_some_and(|length| length <= MAX_SMALL) {
             Destination::Files
         } else {
@@ -101,6 +102,8 @@ impl Submit {
                 late.unwrap_or(Err(VtError::Timeout))
             }
         };
+        self.closed
+            .learn(key.hash(), endpoint, &answer, Now::read().utc);
         let answer = if is_first_call {
             self.settle(key, &unit, answer)?
         } else {

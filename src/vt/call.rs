@@ -83,6 +83,22 @@ impl Call {
         &self.path
     }
 
+    /// Method and path with a hole where an id stands: `GET /files/{}/comments`.
+    ///
+    /// VirusTotal's limits hold for such an endpoint, and its own client sees them so.
+    pub fn endpoint(&self) -> String {
+        let method = match self.method {
+            Method::Get => "GET",
+            Method::Post(_) => "POST",
+        };
+        let path = self.path.split('?').next().unwrap_or_default();
+        let segments = path.split('/').skip(1).enumerate();
+        segments.fold(format!("{method} "), |endpoint, (at, segment)| {
+            let is_id = at == 1 && !matches!(segment, "search" | "upload_url");
+            endpoint + "/" + if is_id { "{}" } else { segment }
+        })
+    }
+
     /// The object that this is about: collection and id, the first two segments.
     pub fn object(&self) -> &str {
         let mut slashes = self
@@ -142,6 +158,29 @@ mod tests {
             path(&["file_behaviours", "de7c_CAPE Sandbox"]),
             "/file_behaviours/de7c_CAPE%20Sandbox"
         );
+    }
+
+    #[test]
+    fn an_endpoint_is_the_same_whatever_the_id() {
+        for (call, endpoint) in [
+            (Call::get(&["files", "a"]).with("x", "1"), "GET /files/{}"),
+            (
+                Call::get(&["domains", "a", "votes"]),
+                "GET /domains/{}/votes",
+            ),
+            (
+                Call::post(&["urls", "a", "analyse"]),
+                "POST /urls/{}/analyse",
+            ),
+            (Call::post_form(&["urls"], "url", "x"), "POST /urls"),
+            (
+                Call::get(&["intelligence", "search"]),
+                "GET /intelligence/search",
+            ),
+            (Call::get(&["files", "upload_url"]), "GET /files/upload_url"),
+        ] {
+            assert_eq!(call.endpoint(), endpoint);
+        }
     }
 
     #[test]

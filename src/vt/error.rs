@@ -45,6 +45,8 @@ pub struct Refusal {
     pub message: Option<String>,
     /// How long VirusTotal asks to wait.
     pub retry_after: Option<Duration>,
+    /// Whether something before its API said it, a front end: then the body is no JSON.
+    pub is_from_edge: bool,
 }
 
 /// The meanings that VirusTotal's error codes have.
@@ -101,9 +103,9 @@ impl VtError {
         retry_after: Option<Duration>,
         key: &str,
     ) -> Self {
-        let said = serde_json::from_slice::<Body<'_>>(body)
-            .map(|body| body.error)
-            .unwrap_or_default();
+        let said = serde_json::from_slice::<Body<'_>>(body).ok();
+        let is_from_edge = said.is_none();
+        let said = said.map(|body| body.error).unwrap_or_default();
         let code = said
             .code
             .filter(|code| is_code(code) && !code.contains(key));
@@ -123,6 +125,7 @@ impl VtError {
             code,
             message,
             retry_after,
+            is_from_edge,
         })
     }
 

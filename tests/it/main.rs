@@ -9,6 +9,8 @@ mod behaviours;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod closed;
+#[cfg(test)]
 mod community;
 #[cfg(test)]
 mod errors;

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::{
     errors::is_well_formed,
-    harness::{EICAR, End, KEY, Wire, file, http},
+    harness::{EICAR, End, Wire, file, http},
 };
 
 const HTML: [&str; 1] = ["Content-Type: text/html"];
@@ -22,7 +22,7 @@ async fn insist(gateway: &Gateway, head: &[u8], body: &[u8]) -> Reply {
     wire.send(body).await;
     let reply = wire.answer().await;
     let next = format!(
-        "GET {} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n\r\n",
+        "GET {} HTTP/1.1\r\nHost: x\r\nX-API-Key: another-key\r\n\r\n",
         file(EICAR)
     );
     wire.send(next.as_bytes()).await;
@@ -138,6 +138,8 @@ async fn refused(reaction: Reaction, says_length: bool) -> [Reply; 2] {
     let end: &[u8] = if says_length { b"" } else { b"0\r\n\r\n" };
     let body = [framed(&form, !says_length), end.to_vec()].concat();
     let head = head_of(says_length.then_some(form.len()));
+    // The one before may have closed the endpoint for its key.
+    let gateway = Gateway::at(&upstream.url, &[]).await;
     [ready, insist(&gateway, &head, &body).await]
 }
 
