@@ -93,7 +93,7 @@ impl App {
             upstream.url = start_stand_in(&tasks, &stop).await?;
             access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
-        let quota = Arc::new(Quota::new(config.limits));
+        let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
         let vt = Arc::new(VirusTotal::new(&upstream)?);
         let closed = Arc::new(Closed::new());
         let cache = Arc::new(Cache::new(config.cache.max_bytes));

@@ -51,6 +51,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is kept of VirusTotal's answers, and how long.
     pub cache: Cache,
+    /// How many callers may wait for a unit of one key. `VT4AI_MAX_WAITING`, 100; 0: nobody.
+    pub max_waiting: usize,
     /// Requests a minute by one caller; `None` is no limit. `VT4AI_CLIENT_RATE_PER_MINUTE`, 600.
     pub client_rate: Option<NonZeroU32>,
     /// The format where a request names none. `VT4AI_DEFAULT_FORMAT`, `json`.
@@ -110,15 +112,27 @@ pub struct Access {
     pub allowed_hosts: Vec<String>,
 }
 
-/// What a VirusTotal key may spend; `None` is no limit.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a VirusTotal key may spend, as the operator says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// `VT4AI_RATE_LIMIT_PER_MINUTE`, 4.
-    pub per_minute: Option<NonZeroU32>,
-    /// `VT4AI_RATE_LIMIT_PER_DAY`, 500.
-    pub per_day: Option<NonZeroU32>,
-    /// `VT4AI_RATE_LIMIT_PER_MONTH`, 15500.
-    pub per_month: Option<NonZeroU32>,
+    /// Lookups in any 60 s. `VT4AI_RATE_LIMIT_PER_MINUTE`, unset.
+    pub per_minute: Allowance,
+    /// Lookups a day, in UTC. `VT4AI_RATE_LIMIT_PER_DAY`, unset.
+    pub per_day: Allowance,
+    /// Lookups a month, in UTC. `VT4AI_RATE_LIMIT_PER_MONTH`, unset.
+    pub per_month: Allowance,
+}
+
+/// What the operator says of one of a key's windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Allowance {
+    /// Nothing: VirusTotal is asked what it allows the key.
+    #[default]
+    Unset,
+    /// There is no limit, whatever VirusTotal says (`0`).
+    Off,
+    /// At most so many lookups, fewer where VirusTotal allows fewer.
+    AtMost(NonZeroU32),
 }
 
 /// What is kept of VirusTotal's answers, and how long.

@@ -12,7 +12,9 @@ use std::{
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Access, Cache, Config, Limits, Log, Server, Upstream, cli::Settings};
+use super::{
+    Access, Allowance, Cache, Config, Limits, Log, Server, Upstream, cli::Settings,
+};
 use crate::{format::Format, key::ApiKey};
 
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.
@@ -35,6 +37,12 @@ impl Check {
             upstream: self.upstream(settings),
             limits: self.limits(settings, demo),
             cache: self.cache(settings),
+            max_waiting: self.read_as(
+                "VT4AI_MAX_WAITING",
+                settings.max_waiting.as_deref(),
+                100,
+                "a whole number, 0 for nobody",
+            ),
             client_rate: self.limit(
                 "VT4AI_CLIENT_RATE_PER_MINUTE",
                 settings.client_rate_per_minute.as_deref(),
@@ -169,23 +177,24 @@ impl Check {
     }
 
     fn limits(&mut self, settings: &Settings, demo: bool) -> Limits {
-        let mut limit =
-            |name, text, default| self.limit(name, text, if demo { 0 } else { default });
+        let unset = if demo {
+            Allowance::Off
+        } else {
+            Allowance::Unset
+        };
+        let mut allowance = |name, text| self.allowance(name, text).unwrap_or(unset);
         Limits {
-            per_minute: limit(
+            per_minute: allowance(
                 "VT4AI_RATE_LIMIT_PER_MINUTE",
                 settings.rate_limit_per_minute.as_deref(),
-                4,
             ),
-            per_day: limit(
+            per_day: allowance(
                 "VT4AI_RATE_LIMIT_PER_DAY",
                 settings.rate_limit_per_day.as_deref(),
-                500,
             ),
-            per_month: limit(
+            per_month: allowance(
                 "VT4AI_RATE_LIMIT_PER_MONTH",
                 settings.rate_limit_per_month.as_deref(),
-                15_500,
             ),
         }
     }
@@ -216,6 +225,12 @@ impl Check {
 
     fn limit(&mut self, name: &str, text: Option<&str>, default: u32) -> Option<NonZeroU32> {
         NonZeroU32::new(self.read_as(name, text, default, "a whole number, 0 for no limit"))
+    }
+
+    fn allowance(&mut self, name: &str, text: Option<&str>) -> Option<Allowance> {
+        given(text)?;
+        let limit = self.limit(name, text, 0);
+        Some(limit.map_or(Allowance::Off, Allowance::AtMost))
     }
 
     fn flag(&mut self, name: &str, text: Option<&str>) -> bool {

@@ -119,7 +119,8 @@ pub(super) struct Settings {
     /// key or shared: whether one key is given what another fetched [default: key].
     #[arg(long, global = true, env = "VT4AI_CACHE_SCOPE", value_name = "SCOPE")]
     pub(super) cache_scope: Option<String>,
-    /// Lookups of each VirusTotal key in any 60 s; 0: no limit [default: 4].
+    /// Lookups of each VirusTotal key in any 60 s; 0: no limit
+    /// [default: what VirusTotal allows it].
     #[arg(
         long,
         global = true,
@@ -127,7 +128,8 @@ pub(super) struct Settings {
         value_name = "N"
     )]
     pub(super) rate_limit_per_minute: Option<String>,
-    /// Lookups of each VirusTotal key a day (UTC); 0: no limit [default: 500].
+    /// Lookups of each VirusTotal key a day (UTC); 0: no limit
+    /// [default: what VirusTotal allows it].
     #[arg(
         long,
         global = true,
@@ -135,7 +137,8 @@ pub(super) struct Settings {
         value_name = "N"
     )]
     pub(super) rate_limit_per_day: Option<String>,
-    /// Lookups of each VirusTotal key a month (UTC); 0: no limit [default: 15500].
+    /// Lookups of each VirusTotal key a month (UTC); 0: no limit
+    /// [default: what VirusTotal allows it].
     #[arg(
         long,
         global = true,
@@ -143,6 +146,9 @@ pub(super) struct Settings {
         value_name = "N"
     )]
     pub(super) rate_limit_per_month: Option<String>,
+    /// Callers that may wait for one key's quota (`?wait=`); 0: nobody [default: 100].
+    #[arg(long, global = true, env = "VT4AI_MAX_WAITING", value_name = "N")]
+    pub(super) max_waiting: Option<String>,
     /// Requests a minute by one key or address; 0: no limit [default: 600].
     #[arg(
         long,

@@ -1,14 +1,14 @@
 //! Flags, variables, `.env` and the templates' folder (CONTRACT 7).
 
 use rstest::rstest;
-use vt4ai::config::{Command, Rejected};
+use vt4ai::config::{Allowance, Command, Limits, Rejected};
 
 use crate::harness::{
     EICAR, Folder, Gateway, Process, Upstream, client, config, file, refusing, run, send, vt4ai,
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 16] = [
+const WRONG: [(&str, &str); 17] = [
     ("VT4AI_API_KEY", "a b"),
     ("VT4AI_HOST", "example.com"),
     ("VT4AI_PORT", "65536"),
@@ -22,6 +22,7 @@ const WRONG: [(&str, &str); 16] = [
     ("VT4AI_RATE_LIMIT_PER_MINUTE", "-1"),
     ("VT4AI_RATE_LIMIT_PER_DAY", "many"),
     ("VT4AI_RATE_LIMIT_PER_MONTH", "1.5"),
+    ("VT4AI_MAX_WAITING", "-1"),
     ("VT4AI_CLIENT_RATE_PER_MINUTE", "x"),
     ("VT4AI_ALLOW_ANONYMOUS", "maybe"),
     ("VT4AI_DEMO", "2"),
@@ -84,16 +85,10 @@ fn the_defaults_are_the_contracts() {
     );
     assert_eq!(config.upstream.url.as_str(), "https://www.virustotal.com/");
     assert_eq!(config.upstream.timeout.as_secs(), 30);
-    let limits = [
-        limits.per_minute,
-        limits.per_day,
-        limits.per_month,
-        config.client_rate,
-    ];
-    assert_eq!(
-        limits.map(|limit| limit.unwrap().get()),
-        [4, 500, 15_500, 600]
-    );
+    assert_eq!(limits, Limits::default());
+    assert_eq!(limits.per_minute, Allowance::Unset);
+    assert_eq!(config.max_waiting, 100);
+    assert_eq!(config.client_rate.unwrap().get(), 600);
     assert_eq!(
         config.access.allowed_hosts,
         ["localhost", "127.0.0.1", "[::1]"]
