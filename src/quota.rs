@@ -1,21 +1,46 @@
 //! What a VirusTotal key may still spend: lookups a minute, a day and a month.
 //!
 //! A minute is *any* 60 seconds: a ring of instants a key, since GCRA would let twice the
-//! allowance through in the first one. Days and months are VirusTotal's own, in UTC.
+//! allowance through in the first one. Days and months are VirusTotal's own, in UTC. How much
+//! is allowed is what the operator set or what VirusTotal told ([`Quota::learn`]).
 //! Time is handed in, so the rules are tested without waiting.
 
 use std::{
-    collections::VecDeque,
-    num::{NonZeroU32, NonZeroUsize},
+    num::NonZeroUsize,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use lru::LruCache;
 use thiserror::Error;
-use time::{Date, Month, OffsetDateTime};
 
-use crate::{config::Limits, key::KeyHash};
+use self::{
+    allowed::{Allowed, Learned},
+    forecast::Claim,
+    ledger::Ledger,
+    lesson::Lesson,
+    queue::Queue,
+};
+use crate::{
+    config::{Allowance, Limits},
+    key::KeyHash,
+};
+
+pub use self::{
+    clock::{Now, whole_seconds},
+    lesson::{Attempt, Due, Underway},
+    report::{Report, Standing, Tally},
+    truth::{Truth, Usage},
+};
+
+mod allowed;
+mod clock;
+mod forecast;
+mod ledger;
+mod lesson;
+mod queue;
+mod report;
+mod truth;
 
 /// How many keys are remembered; beyond it the least recently used is forgotten.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
@@ -26,14 +51,8 @@ const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// reach VirusTotal and one that did not could fall into the same 60 s there.
 const MINUTE: Duration = Duration::from_secs(61);
 
-/// A point in time, on the clock that never jumps and on the one that has dates.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// For the minute.
-    pub steady: Instant,
-    /// For days, months and headers.
-    pub utc: OffsetDateTime,
-}
+/// How long what was learned of a key is remembered after its last use.
+const IN_USE: Duration = Duration::from_hours(24);
 
 /// A span of time for which there is an allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,25 +67,21 @@ pub enum Window {
 
 /// An allowance has run out; nothing was spent.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("the key's {} lookups a {} are spent", limit, window.name())]
+#[error(
+    "{}the key's {limit} lookups a {} {}",
+    if *is_kept_back { "the last of " } else { "" },
+    window.name(),
+    if *is_kept_back { "is kept for others" } else { "are spent" }
+)]
 pub struct Exhausted {
     /// The window that opens last.
     pub window: Window,
     /// Its allowance, in lookups.
-    pub limit: NonZeroU32,
-    /// How long until a lookup is possible again.
+    pub limit: u64,
+    /// How long until there is a unit again, those of whoever waits already taken.
     pub retry_after: Duration,
-}
-
-/// Where a key stands in the minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Lookups a minute.
-    pub limit: u32,
-    /// Lookups left now.
-    pub remaining: u32,
-    /// The Unix second at which all of them are back.
-    pub reset: i64,
+    /// Whether a unit is left, which [`Quota::take_spare`] does not give.
+    pub is_kept_back: bool,
 }
 
 /// A unit that was spent, to be handed in again if its call never left.
@@ -79,14 +94,27 @@ pub struct Unit {
 #[derive(Debug)]
 pub struct Quota {
     limits: Limits,
-    keys: Mutex<LruCache<KeyHash, Spent>>,
+    max_waiting: usize,
+    /// How long a unit stays spent; [`MINUTE`], less in tests.
+    minute: Duration,
+    keys: Mutex<LruCache<KeyHash, Account>>,
 }
 
+/// All that is known of a key.
 #[derive(Debug, Default)]
-struct Spent {
-    minute: VecDeque<Instant>,
-    day: Option<(Date, u32)>,
-    month: Option<((i32, Month), u32)>,
+struct Account {
+    ledger: Ledger,
+    learned: Learned,
+    lesson: Option<Lesson>,
+    queue: Queue,
+    last_used: Option<Instant>,
+}
+
+/// By what a key's spending is judged.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    allowed: Allowed,
+    minute: Duration,
 }
 
 impl Window {
@@ -100,104 +128,99 @@ impl Window {
     }
 }
 
-impl Now {
-    /// The time it is.
-    pub fn read() -> Self {
-        Self {
-            steady: Instant::now(),
-            utc: OffsetDateTime::now_utc(),
-        }
-    }
-
-    fn month(&self) -> (i32, Month) {
-        (self.utc.year(), self.utc.month())
-    }
-
-    fn until_tomorrow(&self) -> Duration {
-        let midnight = self
-            .utc
-            .date()
-            .next_day()
-            .map(|day| day.midnight().assume_utc());
-        self.until(midnight)
-    }
-
-    fn until_next_month(&self) -> Duration {
-        let (year, month) = self.month();
-        let year = if month == Month::December {
-            year + 1
-        } else {
-            year
-        };
-        let first = Date::from_calendar_date(year, month.next(), 1).ok();
-        self.until(first.map(|day| day.midnight().assume_utc()))
-    }
-
-    /// A calendar that has run out of dates counts as now.
-    fn until(&self, then: Option<OffsetDateTime>) -> Duration {
-        then.and_then(|then| (then - self.utc).try_into().ok())
-            .unwrap_or_default()
-    }
-}
-
 impl Quota {
-    /// The same limits for every key.
-    pub fn new(limits: Limits) -> Self {
+    /// The same limits for every key, and how many may wait for a unit of one.
+    pub fn new(limits: Limits, max_waiting: usize) -> Self {
         Self {
             limits,
-            keys: Mutex::new(LruCache::new(MAX_KEYS)),
+            max_waiting,
+            minute: MINUTE,
+            // Bounded by `with`, which spares the keys for which somebody waits.
+            keys: Mutex::new(LruCache::unbounded()),
         }
     }
 
     /// Spends one unit, or says which window has run out and when it opens.
+    ///
+    /// Never one that somebody in the queue reckons with.
     pub fn take(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
-        let mut keys = self.lock();
-        let spent = keys.get_or_insert_mut(key, Spent::default);
-        spent.roll(now);
-        if let Some(exhausted) = spent.exhausted(&self.limits, now) {
-            return Err(exhausted);
-        }
-        spent.add(&self.limits, now);
-        Ok(Unit { spent: now })
+        self.take_last(key, Claim::Any, now)
+    }
+
+    /// Spends one unit, but not the last of a minute; for the polls of an analysis.
+    ///
+    /// Where a minute has but one, or no limit, it is [`take`](Self::take).
+    pub fn take_spare(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
+        self.take_last(key, Claim::Spare, now)
     }
 
     /// Hands a unit in again whose call never reached VirusTotal.
     pub fn give_back(&self, key: KeyHash, unit: &Unit) {
-        if let Some(spent) = self.lock().get_mut(&key) {
-            spent.remove(unit.spent);
+        if let Some(account) = self.lock().get_mut(&key) {
+            account.ledger.remove(unit);
+            account.queue.wake_all();
         }
     }
 
-    /// Where the key stands; `None` where there is no limit a minute.
+    /// Whether it is time to ask VirusTotal what the key may spend, and whose turn it is.
+    ///
+    /// That is so at a key's first lookup, and ten minutes after each attempt as long as the
+    /// key is used. Where no window is limited there is nothing to learn.
+    pub fn due(&self, key: KeyHash, now: Now) -> Due {
+        let Limits {
+            per_minute,
+            per_day,
+            per_month,
+        } = self.limits;
+        if [per_minute, per_day, per_month] == [Allowance::Off; 3] {
+            return Due::No;
+        }
+        self.with(key, now, |account, _| Lesson::due(&mut account.lesson, now))
+    }
+
+    /// Takes over what VirusTotal says of a key: its allowances, and what others spent.
+    ///
+    /// `asked` is when it was asked, since an answer from before midnight says nothing of the
+    /// new day. The minute's count stays our own: VirusTotal tells nothing of it.
+    pub fn learn(&self, key: KeyHash, truth: &Truth, asked: Now) {
+        self.with(key, asked, |account, _| {
+            account.learned.update(truth);
+            account.ledger.correct(truth, asked);
+            account.queue.wake_all();
+        });
+    }
+
+    /// Counts a unit that the cache saved today.
+    pub fn saved(&self, key: KeyHash, now: Now) {
+        self.with(key, now, |account, _| account.ledger.save(now));
+    }
+
+    /// Where the key stands in the minute; `None` where that has no limit.
     pub fn standing(&self, key: KeyHash, now: Now) -> Option<Standing> {
-        let limit = self.limits.per_minute?.get();
+        self.report(key, now).standing()
+    }
+
+    /// Where the key stands in every window, and what the cache saved it.
+    pub fn report(&self, key: KeyHash, now: Now) -> Report {
         let mut keys = self.lock();
-        let (used, last) = keys.get_mut(&key).map_or((0, None), |spent| {
-            spent.roll(now);
-            (
-                u32::try_from(spent.minute.len()).unwrap_or(u32::MAX),
-                spent.minute.back().copied(),
-            )
-        });
-        let back = last.map_or(Duration::ZERO, |last| {
-            MINUTE.saturating_sub(now.steady - last)
-        });
-        let reset = now.utc.unix_timestamp() + i64::try_from(whole_seconds(back)).unwrap_or(0);
-        Some(Standing {
-            limit,
-            remaining: limit.saturating_sub(used),
-            reset,
-        })
+        let mut unknown = Account::default();
+        let account = keys.get_mut(&key).unwrap_or(&mut unknown);
+        let rules = self.rules(account);
+        account.ledger.roll(rules.minute, now);
+        account.ledger.report(&rules.allowed, rules.minute, now)
     }
 
     /// Forgets every key of whose spending nothing counts any more.
+    ///
+    /// What was learned of a key is kept for a day after its last use.
     pub fn forget_idle(&self, now: Now) {
         let mut keys = self.lock();
         let idle: Vec<_> = keys
             .iter_mut()
-            .filter_map(|(key, spent)| {
-                spent.roll(now);
-                spent.is_idle().then_some(*key)
+            .filter_map(|(key, account)| {
+                let rules = self.rules(account);
+                account.ledger.roll(rules.minute, now);
+                account.is_idle(&rules, now).then_some(*key)
             })
             .collect();
         for key in idle {
@@ -205,88 +228,60 @@ impl Quota {
         }
     }
 
+    fn take_last(&self, key: KeyHash, claim: Claim, now: Now) -> Result<Unit, Exhausted> {
+        self.with(key, now, |account, rules| {
+            account.take(rules, (account.queue.len(), claim), now)
+        })
+    }
+
+    /// Does something with a key's account, which is made if need be, and counts as its use.
+    fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut Account, &Rules) -> T) -> T {
+        let mut keys = self.lock();
+        if keys.len() >= MAX_KEYS.get() && !keys.contains(&key) {
+            // Those who wait are as many as there are requests, so this is a bound, too.
+            let mut oldest = keys.iter().rev();
+            let oldest = oldest.find(|(_, account)| account.queue.len() == 0);
+            if let Some(key) = oldest.map(|(key, _)| *key) {
+                keys.pop(&key);
+            }
+        }
+        let account = keys.get_or_insert_mut(key, Account::default);
+        account.last_used = account.last_used.max(Some(now.steady));
+        let rules = self.rules(account);
+        act(account, &rules)
+    }
+
+    fn rules(&self, account: &Account) -> Rules {
+        Rules {
+            allowed: Allowed::new(&self.limits, &account.learned),
+            minute: self.minute,
+        }
+    }
+
     /// A panic elsewhere leaves counters behind that are still true.
-    fn lock(&self) -> MutexGuard<'_, LruCache<KeyHash, Spent>> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<KeyHash, Account>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Spent {
-    /// Lets go of what no longer counts at this time.
-    fn roll(&mut self, now: Now) {
-        while self
-            .minute
-            .front()
-            .is_some_and(|&at| now.steady.saturating_duration_since(at) >= MINUTE)
-        {
-            self.minute.pop_front();
-        }
-        self.day = self.day.filter(|(day, _)| *day == now.utc.date());
-        self.month = self.month.filter(|(month, _)| *month == now.month());
+impl Account {
+    /// Spends a unit if there is one for who has so many before him in the queue.
+    fn take(
+        &mut self,
+        rules: &Rules,
+        (before, claim): (usize, Claim),
+        now: Now,
+    ) -> Result<Unit, Exhausted> {
+        self.ledger.roll(rules.minute, now);
+        forecast::check(&self.ledger, rules, (before, claim), now)?;
+        Ok(self.ledger.add(now))
     }
 
-    fn exhausted(&self, limits: &Limits, now: Now) -> Option<Exhausted> {
-        let minute = self.minute.len();
-        let day = self.day.map_or(0, |(_, count)| count as usize);
-        let month = self.month.map_or(0, |(_, count)| count as usize);
-        let freed = || {
-            let oldest = self.minute.front().copied().unwrap_or(now.steady);
-            MINUTE.saturating_sub(now.steady.saturating_duration_since(oldest))
-        };
-        let full = |window, limit: Option<NonZeroU32>, used, wait: &dyn Fn() -> Duration| {
-            let limit = limit.filter(|limit| used >= limit.get() as usize)?;
-            Some(Exhausted {
-                window,
-                limit,
-                retry_after: wait(),
-            })
-        };
-        full(Window::Month, limits.per_month, month, &|| {
-            now.until_next_month()
-        })
-        .or_else(|| full(Window::Day, limits.per_day, day, &|| now.until_tomorrow()))
-        .or_else(|| full(Window::Minute, limits.per_minute, minute, &freed))
+    fn is_idle(&self, rules: &Rules, now: Now) -> bool {
+        let in_use = |last| now.steady.saturating_duration_since(last) < IN_USE;
+        let is_known = self.lesson.is_some() && self.last_used.is_some_and(in_use);
+        self.ledger.is_blank(&rules.allowed) && self.queue.len() == 0 && !is_known
     }
-
-    fn add(&mut self, limits: &Limits, now: Now) {
-        if limits.per_minute.is_some() {
-            self.minute.push_back(now.steady);
-        }
-        if limits.per_day.is_some() {
-            self.day = Some((now.utc.date(), self.day.map_or(0, |(_, count)| count) + 1));
-        }
-        if limits.per_month.is_some() {
-            self.month = Some((now.month(), self.month.map_or(0, |(_, count)| count) + 1));
-        }
-    }
-
-    fn remove(&mut self, then: Now) {
-        if let Some(at) = self.minute.iter().position(|&at| at == then.steady) {
-            self.minute.remove(at);
-        }
-        if let Some((day, count)) = &mut self.day
-            && *day == then.utc.date()
-        {
-            *count = count.saturating_sub(1);
-        }
-        if let Some((month, count)) = &mut self.month
-            && *month == then.month()
-        {
-            *count = count.saturating_sub(1);
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        let unspent = |count: Option<u32>| count.unwrap_or_default() == 0;
-        self.minute.is_empty()
-            && unspent(self.day.map(|(_, count)| count))
-            && unspent(self.month.map(|(_, count)| count))
-    }
-}
-
-/// Seconds rounded up, so that who waits them is not early.
-pub fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

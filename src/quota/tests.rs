@@ -1,10 +1,15 @@
 //! The rules of the windows, under a clock that the tests hand in.
 
-use proptest::prelude::*;
-use time::macros::datetime;
+use std::{num::NonZeroU32, sync::Arc};
+
+use time::{OffsetDateTime, macros::datetime};
 
 use super::*;
 use crate::key::ApiKey;
+
+mod learning;
+mod properties;
+mod queue;
 
 struct Clock {
     steady: Instant,
@@ -32,20 +37,30 @@ fn key(name: &str) -> KeyHash {
     ApiKey::parse(name.as_bytes()).unwrap().hash()
 }
 
-fn limits(per_minute: u32, per_day: u32, per_month: u32) -> Limits {
-    let limit = NonZeroU32::new;
-    Limits {
+/// A quota with these limits, as an operator sets them: 0 is off.
+fn quota(per_minute: u32, per_day: u32, per_month: u32) -> Quota {
+    let limit = |n| NonZeroU32::new(n).map_or(Allowance::Off, Allowance::AtMost);
+    let limits = Limits {
         per_minute: limit(per_minute),
         per_day: limit(per_day),
         per_month: limit(per_month),
-    }
+    };
+    Quota::new(limits, 100)
+}
+
+/// Puts so many in the queue who never come for their units.
+fn enqueue(quota: &Quota, key: KeyHash, waiting: usize) {
+    let clock = Clock::at(NOON);
+    quota.with(key, clock.after(0), |account, _| {
+        (0..waiting).for_each(|_| drop(account.queue.enter()));
+    });
 }
 
 const NOON: OffsetDateTime = datetime!(2026-03-15 12:00 UTC);
 
 #[test]
 fn a_minute_is_any_sixty_seconds() {
-    let (quota, clock, key) = (Quota::new(limits(2, 0, 0)), Clock::at(NOON), key("k"));
+    let (quota, clock, key) = (quota(2, 0, 0), Clock::at(NOON), key("k"));
     assert!(quota.take(key, clock.after(0)).is_ok());
     assert!(quota.take(key, clock.after(50_000)).is_ok());
     let refused = quota.take(key, clock.after(59_999)).unwrap_err();
@@ -58,7 +73,7 @@ fn a_minute_is_any_sixty_seconds() {
 
 #[test]
 fn days_and_months_are_the_calendars() {
-    let (quota, key) = (Quota::new(limits(0, 2, 3)), key("k"));
+    let (quota, key) = (quota(0, 2, 3), key("k"));
     let clock = Clock::at(datetime!(2026-12-30 23:59 UTC));
     assert!(quota.take(key, clock.after(0)).is_ok());
     assert!(quota.take(key, clock.after(0)).is_ok());
@@ -82,7 +97,7 @@ fn days_and_months_are_the_calendars() {
 
 #[test]
 fn keys_do_not_share() {
-    let (quota, clock) = (Quota::new(limits(1, 0, 0)), Clock::at(NOON));
+    let (quota, clock) = (quota(1, 0, 0), Clock::at(NOON));
     assert!(quota.take(key("a"), clock.after(0)).is_ok());
     assert!(quota.take(key("b"), clock.after(0)).is_ok());
     assert!(quota.take(key("a"), clock.after(0)).is_err());
@@ -90,14 +105,14 @@ fn keys_do_not_share() {
 
 #[test]
 fn without_limits_nothing_is_counted() {
-    let (quota, clock, key) = (Quota::new(limits(0, 0, 0)), Clock::at(NOON), key("k"));
+    let (quota, clock, key) = (quota(0, 0, 0), Clock::at(NOON), key("k"));
     assert!((0..1000).all(|_| quota.take(key, clock.after(0)).is_ok()));
     assert_eq!(quota.standing(key, clock.after(0)), None);
 }
 
 #[test]
 fn standing_says_what_is_left_and_when_all_is_back() {
-    let (quota, clock, key) = (Quota::new(limits(4, 0, 0)), Clock::at(NOON), key("k"));
+    let (quota, clock, key) = (quota(4, 0, 0), Clock::at(NOON), key("k"));
     let noon = NOON.unix_timestamp();
     let standing = |now| quota.standing(key, now).unwrap();
     assert_eq!(
@@ -130,7 +145,7 @@ fn standing_says_what_is_left_and_when_all_is_back() {
 
 #[test]
 fn a_unit_can_be_given_back_once_its_call_never_left() {
-    let (quota, clock, key) = (Quota::new(limits(1, 1, 1)), Clock::at(NOON), key("k"));
+    let (quota, clock, key) = (quota(1, 1, 1), Clock::at(NOON), key("k"));
     let unit = quota.take(key, clock.after(0)).unwrap();
     assert!(quota.take(key, clock.after(1)).is_err());
     quota.give_back(key, &unit);
@@ -139,7 +154,7 @@ fn a_unit_can_be_given_back_once_its_call_never_left() {
 
 #[test]
 fn keys_are_forgotten_when_nothing_of_theirs_counts() {
-    let (quota, clock) = (Quota::new(limits(4, 0, 0)), Clock::at(NOON));
+    let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
     quota.take(key("a"), clock.after(0)).unwrap();
     quota.take(key("b"), clock.after(30_000)).unwrap();
     quota.forget_idle(clock.after(61_000));
@@ -150,7 +165,7 @@ fn keys_are_forgotten_when_nothing_of_theirs_counts() {
 
 #[test]
 fn a_day_is_not_forgotten_before_it_ends() {
-    let (quota, clock, key) = (Quota::new(limits(4, 1, 0)), Clock::at(NOON), key("k"));
+    let (quota, clock, key) = (quota(4, 1, 0), Clock::at(NOON), key("k"));
     quota.take(key, clock.after(0)).unwrap();
     quota.forget_idle(clock.after(3_600_000));
     assert!(quota.take(key, clock.after(3_600_000)).is_err());
@@ -158,7 +173,7 @@ fn a_day_is_not_forgotten_before_it_ends() {
 
 #[test]
 fn keys_are_bounded() {
-    let (quota, clock) = (Quota::new(limits(4, 0, 0)), Clock::at(NOON));
+    let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
     for at in 0..MAX_KEYS.get() + 10 {
         quota
             .take(key(&format!("key-{at}")), clock.after(0))
@@ -167,22 +182,98 @@ fn keys_are_bounded() {
     assert_eq!(quota.lock().len(), MAX_KEYS.get());
 }
 
-proptest! {
-    #[test]
-    fn never_more_than_the_limit_in_any_sixty_seconds(
-        limit in 1u32..6,
-        pauses in prop::collection::vec(0u64..20_000, 0..60),
-    ) {
-        let (quota, clock, key) = (Quota::new(limits(limit, 0, 0)), Clock::at(NOON), key("k"));
-        let (mut at, mut taken) = (0, Vec::new());
-        for pause in pauses {
-            at += pause;
-            if quota.take(key, clock.after(at)).is_ok() {
-                taken.push(at);
-            }
-        }
-        for window in taken.windows(limit as usize + 1) {
-            prop_assert!(window[limit as usize] - window[0] >= 60_000, "{taken:?}");
-        }
+#[test]
+fn a_key_for_which_somebody_waits_is_never_forgotten() {
+    let (quota, clock, waiting) = (quota(4, 0, 0), Clock::at(NOON), key("waiting"));
+    enqueue(&quota, waiting, 1);
+    for at in 0..MAX_KEYS.get() + 10 {
+        let other = key(&format!("key-{at}"));
+        quota.take(other, clock.after(0)).unwrap();
     }
+    quota.forget_idle(clock.after(3_600_000));
+    assert!(quota.lock().contains(&waiting));
+}
+
+#[test]
+fn the_window_that_opens_last_is_the_one_that_counts() {
+    let (quota, key) = (quota(1, 2, 0), key("k"));
+    let clock = Clock::at(datetime!(2026-03-15 23:58:30 UTC));
+    quota.take(key, clock.after(0)).unwrap();
+    quota.take(key, clock.after(61_000)).unwrap();
+    // The day opens in 29 s, the minute in 61.
+    let refused = quota.take(key, clock.after(61_000)).unwrap_err();
+    assert_eq!(
+        (refused.window, refused.retry_after),
+        (Window::Minute, Duration::from_secs(61))
+    );
+    assert!(quota.take(key, clock.after(122_000)).is_ok());
+}
+
+#[test]
+fn the_last_unit_of_a_minute_is_not_spare() {
+    let (quota, clock, key) = (quota(2, 0, 0), Clock::at(NOON), key("k"));
+    assert!(quota.take_spare(key, clock.after(0)).is_ok());
+    let refused = quota.take_spare(key, clock.after(1_000)).unwrap_err();
+    assert_eq!(refused.retry_after, Duration::from_mins(1));
+    assert_eq!(
+        refused.to_string(),
+        "the last of the key's 2 lookups a minute is kept for others"
+    );
+    assert!(quota.take(key, clock.after(1_000)).is_ok());
+    let refused = quota.take_spare(key, clock.after(2_000)).unwrap_err();
+    assert_eq!(refused.retry_after, Duration::from_mins(1));
+    assert_eq!(
+        refused.to_string(),
+        "the key's 2 lookups a minute are spent"
+    );
+    assert!(quota.take_spare(key, clock.after(62_000)).is_ok());
+}
+
+#[test]
+fn the_only_unit_of_a_minute_is_for_anybody() {
+    let clock = Clock::at(NOON);
+    assert!(quota(1, 0, 0).take_spare(key("k"), clock.after(0)).is_ok());
+    assert!(quota(0, 1, 1).take_spare(key("k"), clock.after(0)).is_ok());
+}
+
+#[test]
+fn a_report_tells_of_every_window() {
+    let (quota, clock, key) = (quota(4, 0, 3), Clock::at(NOON), key("k"));
+    quota.take(key, clock.after(500)).unwrap();
+    quota.saved(key, clock.after(600));
+    quota.saved(key, clock.after(700));
+    let noon = NOON.unix_timestamp();
+    let report = |now| quota.report(key, now);
+    let expected = Report {
+        minute: Tally::new(Some(4), 1, noon + 62),
+        day: Tally::new(None, 1, noon + 12 * 3600),
+        month: Tally::new(Some(3), 1, noon + (16 * 24 + 12) * 3600),
+        saved_today: 2,
+    };
+    assert_eq!(report(clock.after(1_000)), expected);
+    let tomorrow = report(clock.after(12 * 3_600_000));
+    assert_eq!((tomorrow.day.used, tomorrow.saved_today), (0, 0));
+    assert_eq!(tomorrow.month.remaining, Some(2));
+    let json = serde_json::to_value(expected).unwrap();
+    assert_eq!(json["day"]["remaining"], serde_json::Value::Null);
+    assert_eq!(json["minute"]["remaining"], 3);
+}
+
+#[test]
+fn what_is_set_to_nothing_is_what_a_public_key_may() {
+    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let report = quota.report(key("k"), clock.after(0));
+    let allowed = [report.minute, report.day, report.month].map(|tally| tally.allowed);
+    assert_eq!(allowed, [Some(4), Some(500), Some(15_500)]);
+}
+
+#[test]
+fn a_unit_that_counts_later_is_put_where_it_belongs() {
+    let (quota, clock, key) = (quota(2, 0, 0), Clock::at(NOON), key("k"));
+    let late = quota.take(key, clock.after(9)).unwrap();
+    quota.take(key, clock.after(4)).unwrap();
+    let refused = quota.take(key, clock.after(10)).unwrap_err();
+    assert_eq!(refused.retry_after, Duration::from_millis(60_994));
+    quota.give_back(key, &late);
+    assert_eq!(quota.report(key, clock.after(61_004)).minute.used, 0);
 }

@@ -1,0 +1,119 @@
+//! When a unit will come, for whoever stands at a place in the queue.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{Exhausted, Now, Rules, Window, ledger::Ledger};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Any unit.
+    Any,
+    /// A unit that is not the last of a minute.
+    Spare,
+}
+
+/// What is spent, played forward: each unit is taken as soon as every window has one.
+#[derive(Debug)]
+struct Forecast<'a> {
+    rules: &'a Rules,
+    spent: &'a VecDeque<Instant>,
+    /// What those before in the queue will have spent.
+    coming: Vec<Instant>,
+    day: u64,
+    month: u64,
+    at: Now,
+    /// The window that was last waited for.
+    window: Option<Window>,
+}
+
+/// Whether there is a unit now for who has so many before him in the queue.
+///
+/// If not, it says which window has to be waited for last, and for how long. `ledger` has
+/// to be rolled to `now`.
+pub(super) fn check(
+    ledger: &Ledger,
+    rules: &Rules,
+    (before, claim): (usize, Claim),
+    now: Now,
+) -> Result<(), Exhausted> {
+    let mut forecast = Forecast {
+        rules,
+        spent: ledger.minute(),
+        coming: Vec::new(),
+        day: ledger.day(),
+        month: ledger.month(),
+        at: now,
+        window: None,
+    };
+    for _ in 0..before {
+        forecast.open(Claim::Any);
+        forecast.spend();
+    }
+    forecast.open(claim);
+    let Some(window) = forecast.window else {
+        return Ok(());
+    };
+    let any = (before, Claim::Any);
+    Err(Exhausted {
+        window,
+        limit: rules.allowed.of(window).unwrap_or_default(),
+        retry_after: forecast.at.steady.saturating_duration_since(now.steady),
+        is_kept_back: claim == Claim::Spare && check(ledger, rules, any, now).is_ok(),
+    })
+}
+
+impl Forecast<'_> {
+    /// Moves on to where a unit can be taken.
+    fn open(&mut self, claim: Claim) {
+        if let Some(wait) = self.until_minute(claim) {
+            self.move_on(wait, Window::Minute);
+        }
+        // A day without any allowance may have one tomorrow, as far as anybody knows.
+        let allowed = &self.rules.allowed;
+        if allowed.month.is_some_and(|limit| self.month >= limit) {
+            self.move_on(self.at.until_next_month(), Window::Month);
+        } else if allowed.day.is_some_and(|limit| self.day >= limit) {
+            self.move_on(self.at.until_tomorrow(), Window::Day);
+        }
+    }
+
+    /// How long until fewer units than the limit are spent in the minute.
+    fn until_minute(&self, claim: Claim) -> Option<Duration> {
+        let limit = usize::try_from(self.rules.allowed.minute?).unwrap_or(usize::MAX);
+        let limit = match claim {
+            Claim::Spare if limit > 1 => limit - 1,
+            _ => limit,
+        };
+        let all = self.spent.len() + self.coming.len();
+        let last = all.checked_sub(limit)?;
+        let coming = last.checked_sub(self.spent.len());
+        let spent = coming.map_or_else(|| self.spent.get(last), |at| self.coming.get(at))?;
+        let passed = self.at.steady.saturating_duration_since(*spent);
+        self.rules
+            .minute
+            .checked_sub(passed)
+            .filter(|wait| !wait.is_zero())
+    }
+
+    fn move_on(&mut self, wait: Duration, window: Window) {
+        let then = self.at.after(wait);
+        if then.day() != self.at.day() {
+            self.day = 0;
+        }
+        if then.month() != self.at.month() {
+            self.month = 0;
+        }
+        self.at = then;
+        self.window = Some(window);
+    }
+
+    fn spend(&mut self) {
+        self.coming.push(self.at.steady);
+        self.day = self.day.saturating_add(1);
+        self.month = self.month.saturating_add(1);
+    }
+}

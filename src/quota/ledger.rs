@@ -1,0 +1,172 @@
+//! What was spent with a key, by the gateway and by others.
+//!
+//! It is counted always and judged by what is allowed at the time, which may change.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use time::Date;
+
+use super::{
+    Now, Truth, Unit,
+    allowed::Allowed,
+    clock::YearMonth,
+    report::{Report, Tally},
+    truth::Usage,
+};
+
+/// What was spent in the minute, the day and the month.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// When each of our units was spent, in order; without those that no longer count.
+    minute: VecDeque<Instant>,
+    day: Option<Count<Date>>,
+    month: Option<Count<YearMonth>>,
+    /// Units that the cache saved.
+    saved: Option<Count<Date>>,
+}
+
+/// A count of units that ends with its period.
+#[derive(Clone, Copy, Debug)]
+struct Count<P> {
+    period: P,
+    /// What the gateway spent.
+    own: u64,
+    /// What VirusTotal had counted beyond that when it was last asked.
+    others: u64,
+}
+
+impl<P: Copy + PartialOrd> Count<P> {
+    /// The count of a period; one of another period is over.
+    fn of(slot: &mut Option<Self>, period: P) -> &mut Self {
+        *slot = slot.filter(|count| count.period == period);
+        slot.get_or_insert(Self {
+            period,
+            own: 0,
+            others: 0,
+        })
+    }
+
+    fn total(slot: Option<Self>) -> u64 {
+        slot.map_or(0, |count| count.own.saturating_add(count.others))
+    }
+
+    /// Makes the count the greater of our own and what VirusTotal said in this period.
+    fn correct(slot: &mut Option<Self>, period: P, usage: Usage) {
+        // Asked before midnight, answered after: that day is over, and its count with it.
+        if slot.is_none_or(|count| count.period <= period) {
+            let count = Self::of(slot, period);
+            count.others = usage.used.saturating_sub(count.own);
+        }
+    }
+
+    fn undo(slot: &mut Option<Self>, period: P) {
+        if let Some(count) = slot.as_mut().filter(|count| count.period == period) {
+            count.own = count.own.saturating_sub(1);
+        }
+    }
+}
+
+impl Ledger {
+    /// Lets go of what no longer counts; a unit stays spent for this `minute`.
+    pub(super) fn roll(&mut self, minute: Duration, now: Now) {
+        let is_over = |at: &Instant| now.steady.saturating_duration_since(*at) >= minute;
+        while self.minute.front().is_some_and(is_over) {
+            self.minute.pop_front();
+        }
+        self.day = self.day.filter(|count| count.period == now.day());
+        self.month = self.month.filter(|count| count.period == now.month());
+        self.saved = self.saved.filter(|count| count.period == now.day());
+    }
+
+    /// When the units of the last minute were spent, in order.
+    pub(super) fn minute(&self) -> &VecDeque<Instant> {
+        &self.minute
+    }
+
+    /// Units spent today.
+    pub(super) fn day(&self) -> u64 {
+        Count::total(self.day)
+    }
+
+    /// Units spent this month.
+    pub(super) fn month(&self) -> u64 {
+        Count::total(self.month)
+    }
+
+    /// Spends a unit.
+    pub(super) fn add(&mut self, now: Now) -> Unit {
+        // Callers read the clock before the lock, so they may come in another order.
+        let later = self.minute.iter().rev();
+        let later = later.take_while(|at| **at > now.steady).count();
+        self.minute.insert(self.minute.len() - later, now.steady);
+        Count::of(&mut self.day, now.day()).own += 1;
+        Count::of(&mut self.month, now.month()).own += 1;
+        Unit { spent: now }
+    }
+
+    /// Undoes the spending of a unit.
+    pub(super) fn remove(&mut self, unit: &Unit) {
+        let spent = unit.spent;
+        // From the end: what is given back was mostly spent just now.
+        if let Some(at) = self.minute.iter().rposition(|&at| at == spent.steady) {
+            self.minute.remove(at);
+        }
+        Count::undo(&mut self.day, spent.day());
+        Count::undo(&mut self.month, spent.month());
+    }
+
+    /// Counts a unit that the cache saved.
+    pub(super) fn save(&mut self, now: Now) {
+        Count::of(&mut self.saved, now.day()).own += 1;
+    }
+
+    /// Corrects the day and the month by what VirusTotal said when it was asked.
+    ///
+    /// The greater of our own count and VirusTotal's is the safe side: VirusTotal has not
+    /// counted our calls that are still on their way, so to believe it alone would spend those
+    /// twice. What can be lost is as many units of *others* as such calls there are, until
+    /// the next reading. What VirusTotal does not charge for (a new file) stays charged here.
+    /// Our own count is kept apart, so that one reading too high is mended by the next.
+    pub(super) fn correct(&mut self, truth: &Truth, asked: Now) {
+        if let Some(usage) = truth.daily {
+            Count::correct(&mut self.day, asked.day(), usage);
+        }
+        if let Some(usage) = truth.monthly {
+            Count::correct(&mut self.month, asked.month(), usage);
+        }
+    }
+
+    /// Whether nothing is counted that one of these limits would judge, or that was saved.
+    pub(super) fn is_blank(&self, allowed: &Allowed) -> bool {
+        let unspent = |limit: Option<u64>, used: u64| limit.is_none() || used == 0;
+        self.minute.is_empty()
+            && unspent(allowed.day, self.day())
+            && unspent(allowed.month, self.month())
+            && Count::total(self.saved) == 0
+    }
+
+    /// Where the windows stand.
+    pub(super) fn report(&self, allowed: &Allowed, minute: Duration, now: Now) -> Report {
+        let used = self.minute.len().try_into().unwrap_or(u64::MAX);
+        let left =
+            |last: &Instant| minute.saturating_sub(now.steady.saturating_duration_since(*last));
+        let all_back = self.minute.back().map_or(Duration::ZERO, left);
+        Report {
+            minute: Tally::new(allowed.minute, used, now.unix_after(all_back)),
+            day: Tally::new(
+                allowed.day,
+                self.day(),
+                now.unix_after(now.until_tomorrow()),
+            ),
+            month: Tally::new(
+                allowed.month,
+                self.month(),
+                now.unix_after(now.until_next_month()),
+            ),
+            saved_today: Count::total(self.saved),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What VirusTotal tells of a key, when it is asked, and what counts then.
+
+use std::{pin::pin, time::Duration};
+
+use time::macros::datetime;
+use tokio::time::timeout;
+
+use super::*;
+
+#[expect(clippy::unnecessary_wraps, reason = "as what is said or is not")]
+fn usage(allowed: u64, used: u64) -> Option<Usage> {
+    Some(Usage { allowed, used })
+}
+
+fn truth(hourly: Option<Usage>, daily: Option<Usage>, monthly: Option<Usage>) -> Truth {
+    Truth {
+        hourly,
+        daily,
+        monthly,
+    }
+}
+
+/// What is allowed, used and left: a window each.
+fn windows(quota: &Quota, now: Now) -> [(Option<u64>, u64); 3] {
+    let report = quota.report(key("k"), now);
+    [report.minute, report.day, report.month].map(|tally| (tally.allowed, tally.used))
+}
+
+#[test]
+fn the_scarcer_of_user_and_group_counts() {
+    let read = |json: &str| Truth::read(json.as_bytes());
+    let answer = r#"{"data": {
+        "api_requests_hourly": {"user": {"allowed": 240, "used": 3}},
+        "api_requests_daily": {
+            "user": {"allowed": 500, "used": 10}, "group": {"allowed": 1000, "used": 600}
+        },
+        "api_requests_monthly": {
+            "user": {"allowed": 15500, "used": 20000}, "group": {"allowed": 1, "used": 0}
+        },
+        "intelligence_searches_monthly": {"user": {"allowed": 0, "used": 0}}
+    }}"#;
+    let expected = truth(usage(240, 3), usage(1000, 600), usage(15_500, 20_000));
+    assert_eq!(read(answer), Some(expected));
+}
+
+#[test]
+fn what_is_missing_or_odd_is_not_said() {
+    let daily = |quota: &str| {
+        let answer = format!(r#"{{"data": {{"api_requests_daily": {quota}}}}}"#);
+        Truth::read(answer.as_bytes()).and_then(|truth| truth.daily)
+    };
+    assert_eq!(daily(r#"{"user": {"allowed": 7}}"#), usage(7, 0));
+    assert_eq!(
+        daily(r#"{"group": {"allowed": 7, "used": 9}}"#),
+        usage(7, 9)
+    );
+    let huge = r#"{"user": {"allowed": 18446744073709551615, "used": 1}}"#;
+    assert_eq!(daily(huge), usage(u64::MAX, 1));
+    let huger = r#"{"user": {"allowed": 1e30, "used": 1}}"#;
+    assert_eq!(daily(huger), usage(u64::MAX, 1));
+    for odd in [
+        r#"{"user": {"used": 7}}"#,
+        r#"{"user": {"allowed": -1, "used": 7}}"#,
+        r#"{"user": {"allowed": "7", "used": 7}}"#,
+        r#"{"user": 7}"#,
+        "[]",
+        "null",
+    ] {
+        assert_eq!(daily(odd), None, "{odd}");
+    }
+    for odd in ["", "{}", "[]", "7", r#"{"data": null}"#, "<html>"] {
+        assert_eq!(Truth::read(odd.as_bytes()), None, "{odd}");
+    }
+}
+
+#[test]
+fn what_is_not_set_is_what_was_learned() {
+    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let said = truth(usage(600, 0), usage(1_000, 30), usage(20_000, 40));
+    quota.learn(key("k"), &said, clock.after(0));
+    let expected = [(Some(10), 0), (Some(1_000), 30), (Some(20_000), 40)];
+    assert_eq!(windows(&quota, clock.after(0)), expected);
+    let said = truth(None, usage(900, 31), None);
+    quota.learn(key("k"), &said, clock.after(1_000));
+    let expected = [(Some(10), 0), (Some(900), 31), (Some(20_000), 40)];
+    assert_eq!(windows(&quota, clock.after(1_000)), expected);
+}
+
+#[test]
+fn a_number_is_a_ceiling_and_off_is_off() {
+    let (quota, clock) = (quota(100, 100, 0), Clock::at(NOON));
+    assert_eq!(
+        windows(&quota, clock.after(0)).map(|(allowed, _)| allowed),
+        [Some(100), Some(100), None]
+    );
+    let said = truth(usage(240, 0), usage(500, 7), usage(15_500, 15_500));
+    quota.learn(key("k"), &said, clock.after(0));
+    let expected = [(Some(4), 0), (Some(100), 7), (None, 15_500)];
+    assert_eq!(windows(&quota, clock.after(0)), expected);
+    assert!(quota.take(key("k"), clock.after(0)).is_ok());
+}
+
+#[test]
+fn a_minute_is_never_without_any_lookup() {
+    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let said = truth(usage(30, 0), usage(u64::MAX, 0), None);
+    quota.learn(key("k"), &said, clock.after(0));
+    assert!(quota.take(key("k"), clock.after(0)).is_ok());
+    assert!(quota.take(key("k"), clock.after(0)).is_err());
+}
+
+#[test]
+fn a_day_without_allowance_may_have_one_tomorrow() {
+    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let said = truth(None, usage(0, 0), None);
+    quota.learn(key("k"), &said, clock.after(0));
+    let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
+    assert_eq!(
+        (refused.window, refused.limit, refused.retry_after),
+        (Window::Day, 0, Duration::from_hours(12))
+    );
+}
+
+#[test]
+fn what_others_spent_counts_and_what_is_ours_is_never_forgotten() {
+    let (quota, clock) = (quota(0, 10, 0), Clock::at(NOON));
+    let day = |now| quota.report(key("k"), now).day.used;
+    let say = |used, at| {
+        let said = truth(None, usage(500, used), None);
+        quota.learn(key("k"), &said, clock.after(at));
+    };
+    let units: Vec<_> = (0..3)
+        .map(|at| quota.take(key("k"), clock.after(at)).unwrap())
+        .collect();
+    say(1, 10);
+    assert_eq!(day(clock.after(10)), 3, "two calls are still on their way");
+    say(8, 20);
+    assert_eq!(day(clock.after(20)), 8);
+    quota.take(key("k"), clock.after(30)).unwrap();
+    assert_eq!(day(clock.after(30)), 9);
+    quota.give_back(key("k"), &units[0]);
+    assert_eq!(day(clock.after(30)), 8);
+    say(40, 40);
+    assert!(quota.take(key("k"), clock.after(40)).is_err());
+    say(0, 50);
+    assert_eq!(day(clock.after(50)), 3, "a reading too high is mended");
+}
+
+#[test]
+fn an_answer_from_before_midnight_says_nothing_of_the_new_day() {
+    let (quota, clock) = (
+        quota(0, 10, 0),
+        Clock::at(datetime!(2026-03-31 23:59:59 UTC)),
+    );
+    quota.take(key("k"), clock.after(1_500)).unwrap();
+    let said = truth(None, usage(500, 10), usage(15_500, 10_000));
+    quota.learn(key("k"), &said, clock.after(0));
+    let used = windows(&quota, clock.after(2_000)).map(|(_, used)| used);
+    assert_eq!(used, [1, 1, 1]);
+    // The other way round, the day that is over goes.
+    quota.learn(key("k"), &said, clock.after(25 * 3_600_000));
+    let used = windows(&quota, clock.after(25 * 3_600_000)).map(|(_, used)| used);
+    assert_eq!(used, [0, 10, 10_000]);
+}
+
+#[test]
+fn counting_does_not_wait_for_a_limit() {
+    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let much = truth(usage(60_000, 0), usage(9_999, 0), usage(9_999, 0));
+    quota.learn(key("k"), &much, clock.after(0));
+    for at in 0..100 {
+        quota.take(key("k"), clock.after(at)).unwrap();
+    }
+    let little = truth(usage(240, 100), usage(100, 100), None);
+    quota.learn(key("k"), &little, clock.after(200));
+    let refused = quota.take(key("k"), clock.after(200)).unwrap_err();
+    assert_eq!(refused.window, Window::Day);
+    let standing = quota.standing(key("k"), clock.after(200)).unwrap();
+    assert_eq!((standing.limit, standing.remaining), (4, 0));
+}
+
+#[test]
+fn one_learns_at_first_and_every_ten_minutes() {
+    let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
+    let due = |at| quota.due(key("k"), clock.after(at));
+    let Due::First(attempt) = due(0) else {
+        panic!("the first lookup learns");
+    };
+    assert!(matches!(due(1), Due::Underway(_)));
+    drop(attempt);
+    assert!(matches!(due(2), Due::No));
+    assert!(matches!(due(599_999), Due::No));
+    let Due::Again(_attempt) = due(600_000) else {
+        panic!("ten minutes later it is due again");
+    };
+    assert!(matches!(due(600_001), Due::No));
+    assert!(matches!(due(1_200_000), Due::Again(_)));
+    assert!(matches!(
+        quota.due(key("other"), clock.after(0)),
+        Due::First(_)
+    ));
+}
+
+#[test]
+fn without_limits_there_is_nothing_to_learn() {
+    let (quota, clock) = (quota(0, 0, 0), Clock::at(NOON));
+    assert!(matches!(quota.due(key("k"), clock.after(0)), Due::No));
+}
+
+#[tokio::test]
+async fn others_wait_for_the_first_attempt_whatever_becomes_of_it() {
+    let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
+    let Due::First(attempt) = quota.due(key("k"), clock.after(0)) else {
+        panic!("the first lookup learns");
+    };
+    let Due::Underway(underway) = quota.due(key("k"), clock.after(0)) else {
+        panic!("the second waits");
+    };
+    let mut over = pin!(underway.over());
+    let early = timeout(Duration::from_millis(10), &mut over).await;
+    assert!(early.is_err());
+    drop(attempt);
+    over.await;
+}
+
+#[test]
+fn what_was_learned_is_kept_while_the_key_is_used() {
+    let hour = 3_600_000;
+    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    drop(quota.due(key("k"), clock.after(0)));
+    quota.learn(key("k"), &truth(usage(600, 0), None, None), clock.after(0));
+    let limit = |at| quota.standing(key("k"), clock.after(at)).unwrap().limit;
+    quota.forget_idle(clock.after(23 * hour));
+    assert_eq!(limit(23 * hour), 10);
+    quota.forget_idle(clock.after(24 * hour));
+    assert_eq!(limit(24 * hour), 4);
+}

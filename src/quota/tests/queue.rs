@@ -1,0 +1,247 @@
+//! Those who wait: their order, their time, and what becomes of those who leave.
+//!
+//! The minute is a fifth of a second here, and nothing is held against the clock but that
+//! it is not early.
+
+use std::{cell::RefCell, future::Future, pin::pin, task::Poll};
+
+use super::*;
+
+const SHORT: Duration = Duration::from_millis(200);
+const LONG: Duration = Duration::from_mins(5);
+
+fn hasty(per_minute: u32, max_waiting: usize) -> Quota {
+    Quota {
+        minute: SHORT,
+        max_waiting,
+        ..quota(per_minute, 0, 0)
+    }
+}
+
+fn waiting(quota: &Quota) -> usize {
+    let mut keys = quota.lock();
+    keys.get_mut(&key("k"))
+        .map_or(0, |account| account.queue.len())
+}
+
+/// Whether it is the minute that so many seconds have to be waited for, as seen a while ago.
+fn is_about(refused: &Exhausted, seconds: u64) -> bool {
+    let wait = refused.retry_after.as_secs_f64();
+    let late = Duration::from_secs(seconds).as_secs_f64() - wait;
+    refused.window == Window::Minute && (0.0..5.0).contains(&late)
+}
+
+/// Lets a future go on, which is not over then.
+async fn begin<F: Future + Unpin>(future: &mut F) {
+    let begun = std::future::poll_fn(|context| {
+        Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_pending())
+    });
+    assert!(begun.await, "it was to wait");
+}
+
+#[tokio::test]
+async fn first_come_first_served() {
+    let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
+    let began = Instant::now();
+    let come = async |name| {
+        quota.take_within(key("k"), LONG).await.unwrap();
+        order.borrow_mut().push((name, began.elapsed()));
+    };
+    tokio::join!(come(0), come(1), come(2), come(3));
+    let order = order.into_inner();
+    let names: Vec<_> = order.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, [0, 1, 2, 3]);
+    for (name, after) in order {
+        assert!(after >= SHORT * name, "{name} came after {after:?}");
+    }
+    assert_eq!(waiting(&quota), 0);
+}
+
+#[tokio::test]
+async fn nobody_passes_those_who_wait() {
+    let quota = quota(2, 0, 0);
+    let units = [(), ()].map(|()| quota.take(key("k"), Now::read()).unwrap());
+    let mut first = pin!(quota.take_within(key("k"), LONG));
+    begin(&mut first).await;
+    // What is given back is the first one's, although it has not come for it yet.
+    quota.give_back(key("k"), &units[0]);
+    assert!(quota.take(key("k"), Now::read()).is_err());
+    assert!(quota.take_within(key("k"), Duration::ZERO).await.is_err());
+    assert!(first.await.is_ok());
+}
+
+#[tokio::test]
+async fn what_cannot_succeed_is_refused_at_once() {
+    let quota = Quota {
+        max_waiting: 2,
+        ..quota(1, 0, 0)
+    };
+    quota.take(key("k"), Now::read()).unwrap();
+    let within = |seconds| quota.take_within(key("k"), Duration::from_secs(seconds));
+    let refused = within(50).await.unwrap_err();
+    assert!(is_about(&refused, 61));
+    let (mut one, mut two) = (pin!(within(62)), pin!(within(123)));
+    begin(&mut one).await;
+    let refused = within(115).await.unwrap_err();
+    assert!(is_about(&refused, 122), "one is before it");
+    begin(&mut two).await;
+    let refused = within(100_000).await.unwrap_err();
+    assert!(is_about(&refused, 183), "the queue is full");
+}
+
+#[tokio::test]
+async fn who_is_dropped_holds_nobody_up() {
+    let quota = quota(1, 0, 0);
+    let unit = quota.take(key("k"), Now::read()).unwrap();
+    let mut one = Box::pin(quota.take_within(key("k"), LONG));
+    let mut two = Box::pin(quota.take_within(key("k"), LONG));
+    let mut three = pin!(quota.take_within(key("k"), LONG));
+    begin(&mut one).await;
+    begin(&mut two).await;
+    begin(&mut three).await;
+    drop(two);
+    drop(one);
+    assert_eq!(waiting(&quota), 1);
+    quota.give_back(key("k"), &unit);
+    three.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_dropped_has_those_behind_move_up() {
+    let quota = quota(1, 0, 0);
+    let unit = quota.take(key("k"), Now::read()).unwrap();
+    let mut one = Box::pin(quota.take_within(key("k"), LONG));
+    let mut two = pin!(quota.take_within(key("k"), LONG));
+    begin(&mut one).await;
+    begin(&mut two).await;
+    // The second hears of it, and finds that the unit is the first one's.
+    quota.give_back(key("k"), &unit);
+    begin(&mut two).await;
+    drop(one);
+    two.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_stalls_holds_nobody_up_but_for_its_own_unit() {
+    let quota = hasty(1, 100);
+    quota.take(key("k"), Now::read()).unwrap();
+    let mut stalled = pin!(quota.take_within(key("k"), LONG));
+    begin(&mut stalled).await;
+    let behind = tokio::time::timeout(SHORT * 2, quota.take_within(key("k"), LONG));
+    assert!(behind.await.is_err(), "there was but the unit of the first");
+    let quick = Quota {
+        limits: Limits::default(),
+        ..hasty(1, 100)
+    };
+    let units: Vec<_> = (0..4)
+        .map(|_| quick.take(key("k"), Now::read()).unwrap())
+        .collect();
+    let mut stalled = pin!(quick.take_within(key("k"), LONG));
+    begin(&mut stalled).await;
+    quick.give_back(key("k"), &units[0]);
+    quick.give_back(key("k"), &units[1]);
+    let behind = quick.take_within(key("k"), Duration::ZERO);
+    assert!(behind.await.is_ok(), "the second unit is nobody's");
+}
+
+#[tokio::test]
+async fn a_unit_that_is_given_back_is_had_at_once() {
+    let quota = quota(1, 0, 0);
+    let unit = quota.take(key("k"), Now::read()).unwrap();
+    let mut waits = pin!(quota.take_within(key("k"), LONG));
+    begin(&mut waits).await;
+    quota.give_back(key("k"), &unit);
+    waits.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_hears_what_is_learned() {
+    let day = |used| {
+        let daily = Some(Usage { allowed: 10, used });
+        Truth {
+            daily,
+            ..Truth::default()
+        }
+    };
+    let quota = Quota::new(Limits::default(), 100);
+    let within = || quota.take_within(key("k"), LONG);
+    let said = Truth {
+        hourly: Some(Usage {
+            allowed: 60,
+            used: 0,
+        }),
+        ..day(0)
+    };
+    quota.learn(key("k"), &said, Now::read());
+    quota.take(key("k"), Now::read()).unwrap();
+    let (mut one, mut two) = (pin!(within()), pin!(within()));
+    begin(&mut one).await;
+    begin(&mut two).await;
+    let said = Truth {
+        hourly: Some(Usage {
+            allowed: 120,
+            used: 0,
+        }),
+        ..day(0)
+    };
+    quota.learn(key("k"), &said, Now::read());
+    one.await.unwrap();
+    // Others have spent the day.
+    quota.learn(key("k"), &day(10), Now::read());
+    let now = Now::read();
+    // Within five minutes of midnight it would wait for the new day.
+    if now.until_tomorrow() > Duration::from_mins(6) {
+        let refused = two.await.unwrap_err();
+        assert_eq!(refused.window, Window::Day);
+        assert!(now.until_tomorrow().abs_diff(refused.retry_after) < Duration::from_secs(5));
+    }
+}
+
+#[tokio::test]
+async fn keys_do_not_wait_for_one_another() {
+    let quota = quota(1, 0, 0);
+    quota.take(key("k"), Now::read()).unwrap();
+    let mut waits = pin!(quota.take_within(key("k"), LONG));
+    begin(&mut waits).await;
+    assert!(quota.take_within(key("other"), LONG).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_gives_up_is_sent_to_the_end() {
+    let quota = Quota::new(Limits::default(), 100);
+    let hourly = |allowed| Truth {
+        hourly: Some(Usage { allowed, used: 0 }),
+        ..Truth::default()
+    };
+    quota.learn(key("k"), &hourly(120), Now::read());
+    for _ in 0..2 {
+        quota.take(key("k"), Now::read()).unwrap();
+    }
+    let within = |seconds| quota.take_within(key("k"), Duration::from_secs(seconds));
+    let (mut one, mut two) = (pin!(within(200)), pin!(within(70)));
+    begin(&mut one).await;
+    begin(&mut two).await;
+    enqueue(&quota, key("k"), 1);
+    quota.learn(key("k"), &hourly(60), Now::read());
+    // One unit a minute: the second no longer gets one in time, and there are two others.
+    let refused = two.await.unwrap_err();
+    assert!(is_about(&refused, 183), "{refused:?}");
+}
+
+#[tokio::test]
+async fn many_who_wait_all_come_to_their_unit() {
+    let quota = Arc::new(hasty(10, 100));
+    let tasks = tokio_util::task::TaskTracker::new();
+    let tasks: Vec<_> = (0..30)
+        .map(|_| {
+            let quota = Arc::clone(&quota);
+            tasks.spawn(async move { quota.take_within(key("k"), LONG).await.map(|_| ()) })
+        })
+        .collect();
+    let began = Instant::now();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), Ok(()));
+    }
+    assert!(began.elapsed() >= SHORT * 2);
+    assert_eq!(waiting(&quota), 0);
+}
