@@ -31,6 +31,12 @@ fn is_about(refused: &Exhausted, seconds: u64) -> bool {
     refused.window == Window::Minute && (0.0..5.0).contains(&late)
 }
 
+/// What comes of a future that has nothing to wait for any more.
+async fn soon<F: Future>(future: F) -> F::Output {
+    let over = tokio::time::timeout(Duration::from_secs(10), future);
+    over.await.expect("it was to be over soon")
+}
+
 /// Lets a future go on, which is not over then.
 async fn begin<F: Future + Unpin>(future: &mut F) {
     let begun = std::future::poll_fn(|context| {
@@ -67,7 +73,7 @@ async fn nobody_passes_those_who_wait() {
     quota.give_back(key("k"), &units[0]);
     assert!(quota.take(key("k"), Now::read()).is_err());
     assert!(quota.take_within(key("k"), Duration::ZERO).await.is_err());
-    assert!(first.await.is_ok());
+    assert!(soon(first).await.is_ok());
 }
 
 #[tokio::test]
@@ -78,14 +84,14 @@ async fn what_cannot_succeed_is_refused_at_once() {
     };
     quota.take(key("k"), Now::read()).unwrap();
     let within = |seconds| quota.take_within(key("k"), Duration::from_secs(seconds));
-    let refused = within(50).await.unwrap_err();
+    let refused = soon(within(50)).await.unwrap_err();
     assert!(is_about(&refused, 61));
     let (mut one, mut two) = (pin!(within(62)), pin!(within(123)));
     begin(&mut one).await;
-    let refused = within(115).await.unwrap_err();
+    let refused = soon(within(115)).await.unwrap_err();
     assert!(is_about(&refused, 122), "one is before it");
     begin(&mut two).await;
-    let refused = within(100_000).await.unwrap_err();
+    let refused = soon(within(100_000)).await.unwrap_err();
     assert!(is_about(&refused, 183), "the queue is full");
 }
 
@@ -103,7 +109,7 @@ async fn who_is_dropped_holds_nobody_up() {
     drop(one);
     assert_eq!(waiting(&quota), 1);
     quota.give_back(key("k"), &unit);
-    three.await.unwrap();
+    soon(three).await.unwrap();
 }
 
 #[tokio::test]
@@ -118,7 +124,7 @@ async fn who_is_dropped_has_those_behind_move_up() {
     quota.give_back(key("k"), &unit);
     begin(&mut two).await;
     drop(one);
-    two.await.unwrap();
+    soon(two).await.unwrap();
 }
 
 #[tokio::test]
@@ -151,7 +157,7 @@ async fn a_unit_that_is_given_back_is_had_at_once() {
     let mut waits = pin!(quota.take_within(key("k"), LONG));
     begin(&mut waits).await;
     quota.give_back(key("k"), &unit);
-    waits.await.unwrap();
+    soon(waits).await.unwrap();
 }
 
 #[tokio::test]
@@ -185,13 +191,13 @@ async fn who_waits_hears_what_is_learned() {
         ..day(0)
     };
     quota.learn(key("k"), &said, Now::read());
-    one.await.unwrap();
+    soon(one).await.unwrap();
     // Others have spent the day.
     quota.learn(key("k"), &day(10), Now::read());
     let now = Now::read();
     // Within five minutes of midnight it would wait for the new day.
     if now.until_tomorrow() > Duration::from_mins(6) {
-        let refused = two.await.unwrap_err();
+        let refused = soon(two).await.unwrap_err();
         assert_eq!(refused.window, Window::Day);
         assert!(now.until_tomorrow().abs_diff(refused.retry_after) < Duration::from_secs(5));
     }
@@ -224,7 +230,7 @@ async fn who_gives_up_is_sent_to_the_end() {
     enqueue(&quota, key("k"), 1);
     quota.learn(key("k"), &hourly(60), Now::read());
     // One unit a minute: the second no longer gets one in time, and there are two others.
-    let refused = two.await.unwrap_err();
+    let refused = soon(two).await.unwrap_err();
     assert!(is_about(&refused, 183), "{refused:?}");
 }
 
