@@ -11,7 +11,6 @@ use url::Url;
 
 use crate::{
     cache::Cache,
-    closed::Closed,
     config::{Config, Server},
     demo,
     door::Door,
@@ -19,6 +18,7 @@ use crate::{
     key::{ApiKey, InvalidKey},
     lookup::Lookup,
     quota::{Now, Quota},
+    spend::Purse,
     submit::Submit,
     template::{TemplateError, Templates},
     vt::{ClientError, VirusTotal},
@@ -95,17 +95,18 @@ impl App {
         }
         let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
         let vt = Arc::new(VirusTotal::new(&upstream)?);
-        let closed = Arc::new(Closed::new());
         let cache = Arc::new(Cache::new(config.cache.max_bytes));
+        let purse = Purse::new(Arc::clone(&vt), Arc::clone(&quota), tasks.clone());
+        let purse = Arc::new(purse);
         let gateway = Arc::new(Gateway {
             lookup: Arc::new(Lookup::new(
                 Arc::clone(&vt),
-                Arc::clone(&quota),
+                Arc::clone(&purse),
                 (Arc::clone(&cache), config.cache),
-                Arc::clone(&closed),
                 (tasks.clone(), stop.clone()),
             )),
-            submit: Submit::new(vt, Arc::clone(&quota), cache, closed),
+            submit: Submit::new(vt, Arc::clone(&purse), cache),
+            purse,
             quota: Arc::clone(&quota),
             door: Door::new(config.client_rate),
             templates,

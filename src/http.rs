@@ -20,8 +20,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::ApiError;
 use crate::{
-    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, submit::Submit,
-    template::Templates,
+    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, spend::Purse,
+    submit::Submit, template::Templates,
 };
 
 pub mod analyses;
@@ -39,6 +39,7 @@ pub mod negotiate;
 pub mod observe;
 pub mod openapi;
 pub mod payload;
+pub mod quota;
 pub mod relationships;
 pub mod reports;
 pub mod search;
@@ -52,6 +53,8 @@ pub struct Gateway {
     pub lookup: Arc<Lookup>,
     /// Where files, URLs, comments and votes go.
     pub submit: Submit,
+    /// Where it is learned what each key may spend.
+    pub purse: Arc<Purse>,
     /// What each key may still spend, for the headers that say so.
     pub quota: Arc<Quota>,
     /// How often one caller may knock.
@@ -85,6 +88,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(analyses::get_analysis))
         .routes(routes!(search::search))
         .routes(routes!(search::search_intelligence))
+        .routes(routes!(quota::get_quota))
         .routes(routes!(status::list_templates))
         .routes(routes!(status::get_template))
         .routes(routes!(status::get_root))

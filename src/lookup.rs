@@ -11,12 +11,12 @@ use self::{fetch::Life, pages::Gathered};
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
     cache::{Cache, Entry, Finished, Look, Name, Said, Stamp},
-    closed::Closed,
     config,
     flight::Flights,
     indicator::Indicator,
     key::ApiKey,
-    quota::{Exhausted, Quota},
+    quota::Exhausted,
+    spend::{NotNow, Purse},
     vt::{Call, Refusal, VirusTotal, VtError},
 };
 
@@ -37,10 +37,9 @@ mod wish;
 #[derive(Debug)]
 pub struct Lookup {
     vt: Arc<VirusTotal>,
-    quota: Arc<Quota>,
+    purse: Arc<Purse>,
     cache: Arc<Cache>,
-    closed: Arc<Closed>,
-    flights: Flights<Name, Result<Arc<Entry>, LookupError>>,
+    flights: Flights<(Name, bool), Result<Arc<Entry>, LookupError>>,
     rules: config::Cache,
     /// Ends whatever waits.
     stop: CancellationToken,
@@ -113,19 +112,17 @@ struct Got {
 }
 
 impl Lookup {
-    /// A pipeline to this upstream under this quota; `stop` ends what waits.
+    /// A pipeline to this upstream with this purse; `stop` ends what waits.
     pub fn new(
         vt: Arc<VirusTotal>,
-        quota: Arc<Quota>,
+        purse: Arc<Purse>,
         (cache, rules): (Arc<Cache>, config::Cache),
-        closed: Arc<Closed>,
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         Self {
             vt,
-            quota,
+            purse,
             cache,
-            closed,
             flights: Flights::new(tasks),
             rules,
             stop,
@@ -202,6 +199,8 @@ impl Lookup {
         life: Life,
         wish: &Wish,
     ) -> Result<Got, LookupError> {
+        // Whoever waits for quota must not hold up those who don't.
+        let is_patient = !wish.wait.is_zero();
         let name = self.name(key, call);
         let now = Stamp::now();
         let kept = self.cache.answer(&name).filter(|entry| {
@@ -211,10 +210,20 @@ impl Lookup {
         if let Some(entry) = &kept
             && let Some(origin) = wish.takes(entry, now, &self.rules)
         {
+            self.purse.save(key);
             return Got::known(name, Arc::clone(entry), origin, now);
         }
-        let ask = || Arc::clone(self).ask(name.clone(), key.clone(), call.clone(), life);
-        match self.flights.join(&name, ask).await.0 {
+        let claim = wish.claim();
+        let ask = || {
+            let what = (name.clone(), key.clone(), call.clone());
+            Arc::clone(self).ask(what, life, claim)
+        };
+        let flight = (name.clone(), is_patient);
+        let (landed, is_first) = self.flights.join(&flight, ask).await;
+        if !is_first && landed.is_ok() {
+            self.purse.save(key);
+        }
+        match landed {
             Ok(Ok(entry)) => {
                 let got = Got::known(name, entry, Origin::Miss, Stamp::now())?;
                 Ok(Got {
@@ -355,6 +364,15 @@ fn look(view: &View<'_>) -> Look {
         bare: view.bare,
         descriptors_only: view.descriptors_only,
         template: view.template.map(|template| template.name.as_str().into()),
+    }
+}
+
+impl From<NotNow> for LookupError {
+    fn from(error: NotNow) -> Self {
+        match error {
+            NotNow::Exhausted(exhausted) => exhausted.into(),
+            NotNow::Closed(refusal) => VtError::Refused(refusal).into(),
+        }
     }
 }
 

@@ -11,10 +11,10 @@ use self::form::FormError;
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
     cache::{Cache, Stamp},
-    closed::Closed,
     indicator::{Indicator, WebUrl},
     key::ApiKey,
-    quota::{Exhausted, Now, Quota, Unit},
+    quota::Exhausted,
+    spend::{Claim, NotNow, Purse},
     vt::{Call, VirusTotal, VtError},
 };
 
@@ -31,10 +31,9 @@ mod upload;
 #[derive(Debug)]
 pub struct Submit {
     vt: Arc<VirusTotal>,
-    quota: Arc<Quota>,
+    purse: Arc<Purse>,
     /// Where what is written to is noted, so that nothing older is given of it.
     cache: Arc<Cache>,
-    closed: Arc<Closed>,
 }
 
 /// What VirusTotal has begun.
@@ -65,18 +64,8 @@ pub enum SubmitError {
 
 impl Submit {
     /// A pipeline to this upstream under this quota.
-    pub fn new(
-        vt: Arc<VirusTotal>,
-        quota: Arc<Quota>,
-        cache: Arc<Cache>,
-        closed: Arc<Closed>,
-    ) -> Self {
-        Self {
-            vt,
-            quota,
-            cache,
-            closed,
-        }
+    pub fn new(vt: Arc<VirusTotal>, purse: Arc<Purse>, cache: Arc<Cache>) -> Self {
+        Self { vt, purse, cache }
     }
 
     /// Has a URL scanned; one unit of quota.
@@ -122,34 +111,21 @@ impl Submit {
     /// Asks VirusTotal once; a call that never reached it gives its unit back.
     async fn ask(&self, key: &ApiKey, call: &Call) -> Result<Bytes, SubmitError> {
         let endpoint = call.endpoint();
-        let unit = self.open(key, &endpoint)?;
+        let unit = self.purse.unit(key, &endpoint, Claim::Now).await?;
         let answer = self.vt.ask(key, call, self.vt.deadline()).await;
-        self.closed
-            .learn(key.hash(), &endpoint, &answer, Now::read().utc);
+        self.purse.settle(key, &endpoint, &unit, &answer);
         // Even without an answer it may have been written.
         self.cache.note_change(call.object(), Stamp::now());
-        self.settle(key, &unit, answer.map(|body| body.plain))
+        Ok(answer?.plain)
     }
+}
 
-    /// Takes a unit for this endpoint, unless VirusTotal has closed it.
-    fn open(&self, key: &ApiKey, endpoint: &str) -> Result<Unit, SubmitError> {
-        let now = Now::read();
-        match self.closed.refusal(key.hash(), endpoint, now.utc) {
-            Some(refusal) => Err(VtError::Refused(refusal).into()),
-            None => Ok(self.quota.take(key.hash(), now)?),
+impl From<NotNow> for SubmitError {
+    fn from(error: NotNow) -> Self {
+        match error {
+            NotNow::Exhausted(exhausted) => exhausted.into(),
+            NotNow::Closed(refusal) => VtError::Refused(refusal).into(),
         }
-    }
-
-    fn settle<T>(
-        &self,
-        key: &ApiKey,
-        unit: &Unit,
-        answer: Result<T, VtError>,
-    ) -> Result<T, SubmitError> {
-        if matches!(answer, Err(VtError::Unreachable)) {
-            self.quota.give_back(key.hash(), unit);
-        }
-        Ok(answer?)
     }
 }
 

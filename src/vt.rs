@@ -120,6 +120,14 @@ impl VirusTotal {
             .unwrap_or(Err(VtError::Timeout))
     }
 
+    /// What the key may spend and has spent; costs nothing.
+    ///
+    /// The key stands in the path, which is therefore never shown or logged.
+    pub async fn overall_quotas(&self, key: &ApiKey, deadline: Instant) -> Result<Body, VtError> {
+        let call = Call::get(&["users", key.expose(), "overall_quotas"]);
+        self.ask(key, &call, deadline).await
+    }
+
     /// Sends what is made up, with the key, and reads the answer.
     async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Body, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;

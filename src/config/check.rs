@@ -12,9 +12,7 @@ use std::{
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{
-    Access, Allowance, Cache, Config, Limits, Log, Server, Upstream, cli::Settings,
-};
+use super::{Access, Allowance, Cache, Config, Limits, Log, Server, Upstream, cli::Settings};
 use crate::{format::Format, key::ApiKey};
 
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.

@@ -1,37 +1,17 @@
 //! Analyses, and waiting for them.
 
-use std::time::Duration;
-
 use axum::{extract::State, http::header, response::Response};
-use utoipa::IntoParams;
 
 use super::{
     Shared, caller,
-    error::{ApiError, insert_number},
-    extract::{Ask, Query},
-    freshness,
+    error::insert_number,
+    extract::Ask,
+    freshness::{self, WaitQuery},
     guard::finish,
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{Analysis, ReadErrors},
 };
 use crate::quota::whole_seconds;
-
-/// How long a caller may wait.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
-
-/// How long a caller waits; read by `read_wait`.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "documents the query, which is read parameter by parameter"
-)]
-pub struct WaitQuery {
-    /// How long to wait until it is completed, such as `60s`; at most `5m`. Without it VirusTotal
-    /// is asked once.
-    #[param(pattern = "^([1-9][0-9]?s|[1-4]m)$", example = "60s")]
-    wait: Option<String>,
-}
 
 /// Analysis
 ///
@@ -58,12 +38,11 @@ pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
         let key = key.as_ref().map_err(Clone::clone)?;
         let id = ask.segment(0)?.parse()?;
         let query = ask.query();
-        let wait = read_wait(&query)?;
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
         let view = view(&gateway, &query, &[], wanted)?;
-        let wish = freshness::read_wish(&ask.headers);
+        let wish = freshness::read_wish(&ask)?;
         let lookup = &gateway.lookup;
-        let analysis = lookup.analysis(key, &id, wait, &view, &wish).await?;
+        let analysis = lookup.analysis(key, &id, &view, &wish).await?;
         let mut response = freshness::respond(&ask, wanted, analysis.reply);
         if let Some(wait) = analysis.retry_after {
             let seconds = whole_seconds(wait).max(1);
@@ -77,13 +56,4 @@ pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
         answer.await,
         "retrieving analysis",
     )
-}
-
-fn read_wait(query: &Query<'_>) -> Result<Duration, ApiError> {
-    let expected = "expected a duration such as `30s`, at most `5m`";
-    let wait = query.read("wait", expected, |text| {
-        let wait = humantime::parse_duration(text).ok();
-        wait.filter(|wait| *wait <= LONGEST_WAIT)
-    })?;
-    Ok(wait.unwrap_or_default())
 }

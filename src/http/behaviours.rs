@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use super::{
     Gateway, Shared, caller,
     extract::Ask,
-    freshness,
+    freshness::{self, WaitQuery},
     guard::finish,
     negotiate::{FormatQuery, Wanted, view},
     openapi::{
@@ -23,7 +23,7 @@ use crate::indicator::Indicator;
     get,
     path = "/api/v1/files/{file_hash}/behaviour_summary",
     tag = "Files",
-    params(parameters::FileHash, FormatQuery),
+    params(parameters::FileHash, FormatQuery, WaitQuery),
     responses(OneObject, ReadErrors)
 )]
 pub async fn get_behaviour_summary(State(gateway): State<Shared>, ask: Ask) -> Response {
@@ -38,7 +38,7 @@ pub async fn get_behaviour_summary(State(gateway): State<Shared>, ask: Ask) -> R
     get,
     path = "/api/v1/files/{file_hash}/behaviour_mitre_trees",
     tag = "Files",
-    params(parameters::FileHash, FormatQuery),
+    params(parameters::FileHash, FormatQuery, WaitQuery),
     responses(OneObject, ReadErrors)
 )]
 pub async fn get_behaviour_mitre_trees(State(gateway): State<Shared>, ask: Ask) -> Response {
@@ -53,7 +53,7 @@ async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
         let query = ask.query();
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
         let view = view(gateway, &query, &[], wanted)?;
-        let wish = freshness::read_wish(&ask.headers);
+        let wish = freshness::read_wish(ask)?;
         let lookup = &gateway.lookup;
         let reply = lookup.behaviour(key, &file, part, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))

@@ -9,7 +9,7 @@ use super::{
     Gateway, Shared, caller, collections,
     error::ApiError,
     extract::Ask,
-    freshness,
+    freshness::{self, WaitQuery},
     guard::finish,
     listing::{ListQuery, Listing},
     negotiate::{FormatQuery, Wanted, view},
@@ -112,7 +112,7 @@ pub fn routes() -> OpenApiRouter<Shared> {
 #[utoipa::path(
     get,
     path = "/api/v1/{collection}/{id}/comments",
-    params(FormatQuery, ListQuery),
+    params(FormatQuery, ListQuery, WaitQuery),
     responses(List, ReadErrors)
 )]
 async fn list_comments(
@@ -129,7 +129,7 @@ async fn list_comments(
 #[utoipa::path(
     get,
     path = "/api/v1/{collection}/{id}/votes",
-    params(FormatQuery, ListQuery),
+    params(FormatQuery, ListQuery, WaitQuery),
     responses(List, ReadErrors)
 )]
 async fn list_votes(
@@ -220,7 +220,7 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
         };
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
         let view = view(gateway, &query, &[], wanted)?;
-        let wish = freshness::read_wish(&ask.headers);
+        let wish = freshness::read_wish(ask)?;
         let reply = gateway.lookup.related(key, &asked, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
     };

@@ -8,14 +8,51 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{error::insert_number, extract::Ask, listing, negotiate::Wanted};
+use utoipa::IntoParams;
+
+use super::{
+    error::{ApiError, insert_number},
+    extract::Ask,
+    listing,
+    negotiate::Wanted,
+};
 use crate::lookup::{Origin, Reply, Seen, Wish};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
 
+/// How long a caller may wait.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// How long a caller waits; read by [`read_wish`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "documents the query, which is read parameter by parameter"
+)]
+pub struct WaitQuery {
+    /// How long to wait for a unit of quota and, for an analysis, until it is completed, such as
+    /// `60s`; at most `5m`. Without it nothing waits.
+    #[param(pattern = "^([1-9][0-9]?s|[1-4]m)$")]
+    wait: Option<String>,
+}
+
+/// Reads how fresh an answer must be, and how long its caller waits for it.
+pub fn read_wish(ask: &Ask) -> Result<Wish, ApiError> {
+    let expected = "expected a duration such as `30s`, at most `5m`";
+    let wait = ask.query().read("wait", expected, |text| {
+        let wait = humantime::parse_duration(text).ok();
+        wait.filter(|wait| *wait <= LONGEST_WAIT)
+    })?;
+    Ok(Wish {
+        wait: wait.unwrap_or_default(),
+        ..read_control(&ask.headers)
+    })
+}
+
 /// Reads `Cache-Control`; what is not understood is passed over (RFC 9111, 5.2.3).
-pub fn read_wish(headers: &HeaderMap) -> Wish {
+fn read_control(headers: &HeaderMap) -> Wish {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let directives = values
         .filter_map(|value| value.to_str().ok())
@@ -116,7 +153,7 @@ mod tests {
         #[case] max_age: Option<u64>,
         #[case] max_stale: Option<u64>,
     ) {
-        let wish = read_wish(&headers(header::CACHE_CONTROL, value));
+        let wish = read_control(&headers(header::CACHE_CONTROL, value));
         let seconds = |it: Option<Duration>| it.map(|it| it.as_secs());
         assert_eq!(wish.anew, anew);
         assert_eq!(seconds(wish.max_age), max_age);

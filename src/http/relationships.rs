@@ -9,7 +9,7 @@ use super::{
     Shared, caller, collections,
     error::ApiError,
     extract::Ask,
-    freshness,
+    freshness::{self, WaitQuery},
     guard::finish,
     listing::{self, ListQuery, Listing},
     negotiate::{FormatQuery, Wanted, view},
@@ -71,6 +71,7 @@ pub fn routes() -> OpenApiRouter<Shared> {
         FormatQuery,
         ListQuery,
         RelationshipQuery,
+        WaitQuery,
     ),
     responses(List, ReadErrors),
 )]
@@ -89,7 +90,7 @@ async fn get_relationship(
             descriptors_only: query.descriptors_only,
             ..view
         };
-        let wish = freshness::read_wish(&ask.headers);
+        let wish = freshness::read_wish(&ask)?;
         let reply = gateway.lookup.related(key, &query, &view, &wish).await;
         let reply = reply.map_err(|error| say_tier(error, &query))?;
         Ok(freshness::respond(&ask, wanted, reply))

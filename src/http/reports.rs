@@ -7,7 +7,7 @@ use super::{
     Gateway, Shared, caller,
     error::ApiError,
     extract::Ask,
-    freshness,
+    freshness::{self, WaitQuery},
     guard::finish,
     negotiate::{Wanted, view},
     openapi::{
@@ -44,7 +44,7 @@ pub struct ReportQuery {
     get,
     path = "/api/v1/files/{file_hash}",
     tag = "Files",
-    params(parameters::FileHash, ReportQuery),
+    params(parameters::FileHash, ReportQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
 pub async fn get_file_report(State(gateway): State<Shared>, ask: Ask) -> Response {
@@ -66,6 +66,7 @@ pub async fn get_file_report(State(gateway): State<Shared>, ask: Ask) -> Respons
           Without a scheme, `http://` is put before it",
          pattern = "^https?://[A-Za-z0-9][!-~]*$", example = "https://example.com/"),
         ReportQuery,
+        WaitQuery,
     ),
     responses(Report, ReadErrors),
 )]
@@ -78,9 +79,9 @@ pub async fn analyze_url(State(gateway): State<Shared>, ask: Ask) -> Response {
             .ok_or_else(|| {
                 ApiError::bad_request("parameter `url`: the URL to look up is missing")
             })?;
-        if query.has_other_than(&["url", "format", "template_name"]) {
+        if query.has_other_than(&["url", "format", "template_name", "wait"]) {
             return Err(ApiError::bad_request(
-                "there is a parameter beside `url`, `format` and `template_name`: if it is part of \
+                "there is a parameter beside `url`, `format`, `template_name` and `wait`: if it is part of \
                  the URL, percent-encode the URL (with curl: `-G --data-urlencode 'url=…'`)",
             ));
         }
@@ -97,7 +98,7 @@ pub async fn analyze_url(State(gateway): State<Shared>, ask: Ask) -> Response {
     get,
     path = "/api/v1/urls/{url_id}",
     tag = "URLs",
-    params(parameters::UrlId, ReportQuery),
+    params(parameters::UrlId, ReportQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
 pub async fn get_url_report(State(gateway): State<Shared>, ask: Ask) -> Response {
@@ -115,7 +116,7 @@ pub async fn get_url_report(State(gateway): State<Shared>, ask: Ask) -> Response
     get,
     path = "/api/v1/domains/{domain}",
     tag = "Domains",
-    params(parameters::DomainName, ReportQuery),
+    params(parameters::DomainName, ReportQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
 pub async fn get_domain_report(State(gateway): State<Shared>, ask: Ask) -> Response {
@@ -132,7 +133,7 @@ pub async fn get_domain_report(State(gateway): State<Shared>, ask: Ask) -> Respo
     get,
     path = "/api/v1/ips/{ip_address}",
     tag = "IP addresses",
-    params(parameters::IpAddress, ReportQuery),
+    params(parameters::IpAddress, ReportQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
 pub async fn get_ip_report(State(gateway): State<Shared>, ask: Ask) -> Response {
@@ -154,7 +155,7 @@ async fn get_report(
         let indicator = read(ask)?;
         let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
         let view = view(gateway, &ask.query(), &[kind], wanted)?;
-        let wish = freshness::read_wish(&ask.headers);
+        let wish = freshness::read_wish(ask)?;
         let lookup = &gateway.lookup;
         let reply = lookup.report(key, &indicator, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))

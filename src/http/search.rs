@@ -7,7 +7,7 @@ use super::{
     Gateway, Shared, caller,
     error::ApiError,
     extract::Ask,
-    freshness,
+    freshness::{self, WaitQuery},
     guard::finish,
     listing::{self, Listing},
     negotiate::{FormatQuery, Wanted, view},
@@ -56,6 +56,7 @@ pub struct SearchParameters {
         ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 100, example = 10),
         FormatQuery,
         SearchParameters,
+        WaitQuery,
     ),
     responses(List, ReadErrors),
 )]
@@ -75,6 +76,7 @@ pub async fn search(State(gateway): State<Shared>, ask: Ask) -> Response {
         ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 300, example = 10),
         FormatQuery,
         SearchParameters,
+        WaitQuery,
     ),
     responses(List, ReadErrors),
 )]
@@ -93,7 +95,7 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Respo
             descriptors_only: query.descriptors_only,
             ..view
         };
-        let wish = freshness::read_wish(&ask.headers);
+        let wish = freshness::read_wish(ask)?;
         let reply = gateway.lookup.search(key, &query, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
     };

@@ -62,7 +62,7 @@ impl FromStr for AnalysisId {
 }
 
 impl Lookup {
-    /// Asks about an analysis, and again until it is completed or `wait` is over.
+    /// Asks about an analysis, and again until it is completed or the wish's `wait` is over.
     ///
     /// A unit of quota each time. Quota that runs out is waited for as long as there is time.
     /// Once there is a state, neither its end nor VirusTotal's failure spoils it.
@@ -70,21 +70,26 @@ impl Lookup {
         self: &Arc<Self>,
         key: &ApiKey,
         id: &AnalysisId,
-        wait: Duration,
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Analysis, LookupError> {
         let call = Call::get(&["analyses", &id.0]);
-        let end = Instant::now() + wait;
+        let end = Instant::now() + wish.wait;
         let mut pauses = Pauses(FIRST_PAUSE);
         let mut known = None;
+        // The pauses are ours to keep: a unit is not queued for beside them.
+        let mut wish = Wish {
+            wait: Duration::ZERO,
+            ..*wish
+        };
         loop {
-            let asked = self.read(key, &call, Life::Analysis, wish).await;
+            let asked = self.read(key, &call, Life::Analysis, &wish).await;
+            wish.is_sparing = true;
             let asked = asked.and_then(|got| {
                 let is_over = answer::is_completed(&got.plain()?)?;
                 let subject = Subject::other("analysis", &id.0);
                 let show = |bytes: &Bytes| answer::report(bytes, &subject, view);
-                Ok((self.show(got, view, wish, show)?, is_over))
+                Ok((self.show(got, view, &wish, show)?, is_over))
             });
             let left = end.saturating_duration_since(Instant::now());
             let pause = match asked {

@@ -10,7 +10,7 @@ use crate::{
     answer,
     cache::{Entry, Name, Said, Stamp},
     key::ApiKey,
-    quota::Now,
+    spend::Claim,
     vt::{Body, Call, Reason, VtError},
 };
 
@@ -38,12 +38,11 @@ impl Lookup {
     /// Asks VirusTotal, and keeps what it says where that stays true for a while.
     pub(super) async fn ask(
         self: Arc<Self>,
-        name: Name,
-        key: ApiKey,
-        call: Call,
+        (name, key, call): (Name, ApiKey, Call),
         life: Life,
+        claim: Claim,
     ) -> Result<Arc<Entry>, LookupError> {
-        let answer = self.fetch(&key, &call).await;
+        let answer = self.fetch(&key, &call, claim).await;
         let now = Stamp::now();
         let (said, fresh_for) = match answer {
             Ok(body) => {
@@ -88,26 +87,18 @@ impl Lookup {
     ///
     /// A try that never reached VirusTotal gives its unit back. Further tries fall under
     /// the first one's time limit, and end quietly where no unit is left for them.
-    async fn fetch(&self, key: &ApiKey, call: &Call) -> Result<Body, LookupError> {
+    async fn fetch(&self, key: &ApiKey, call: &Call, claim: Claim) -> Result<Body, LookupError> {
+        let endpoint = call.endpoint();
+        let mut unit = self.purse.unit(key, &endpoint, claim).await?;
         let deadline = self.vt.deadline();
         let mut pauses = PAUSES.into_iter();
-        let endpoint = call.endpoint();
-        let now = Now::read();
-        if let Some(refusal) = self.closed.refusal(key.hash(), &endpoint, now.utc) {
-            return Err(VtError::Refused(refusal).into());
-        }
-        let mut unit = self.quota.take(key.hash(), now)?;
         loop {
             let answer = self.vt.ask(key, call, deadline).await;
-            self.closed
-                .learn(key.hash(), &endpoint, &answer, Now::read().utc);
+            self.purse.settle(key, &endpoint, &unit, &answer);
             let error = match answer {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
-            if error == VtError::Unreachable {
-                self.quota.give_back(key.hash(), &unit);
-            }
             let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
                 return Err(error.into());
             };
@@ -115,7 +106,7 @@ impl Lookup {
                 return Err(error.into());
             }
             sleep(pause).await;
-            unit = match self.quota.take(key.hash(), Now::read()) {
+            unit = match self.purse.unit(key, &endpoint, Claim::Now).await {
                 Ok(unit) => unit,
                 Err(_) => return Err(error.into()),
             };

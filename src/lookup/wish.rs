@@ -6,6 +6,7 @@ use super::Origin;
 use crate::{
     cache::{Entry, Stamp},
     config,
+    spend::Claim,
 };
 
 /// What a caller says of freshness (`Cache-Control`) and of waiting (`wait`).
@@ -17,9 +18,22 @@ pub struct Wish {
     pub max_age: Option<Duration>,
     /// How long past its time it may be: `max-stale`; without a number, ever so long.
     pub max_stale: Option<Duration>,
+    /// How long it waits for a unit of quota: `wait`.
+    pub wait: Duration,
+    /// Whether the last unit of a minute is left to others; for polls.
+    pub is_sparing: bool,
 }
 
 impl Wish {
+    /// How a unit is asked for.
+    pub(super) fn claim(&self) -> Claim {
+        match (self.is_sparing, self.wait) {
+            (true, _) => Claim::Spare,
+            (false, Duration::ZERO) => Claim::Now,
+            (false, wait) => Claim::Within(wait),
+        }
+    }
+
     /// Whether this serves as it is, and as what.
     pub(super) fn takes(&self, entry: &Entry, now: Stamp, rules: &config::Cache) -> Option<Origin> {
         let age = entry.stamp.age(now);

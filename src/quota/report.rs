@@ -1,6 +1,7 @@
 //! Where a key stands, for headers and for `GET /api/v1/quota`.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Where a key stands in the minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Standing {
 }
 
 /// Where a key stands in every window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Report {
     /// Any 60 seconds; what others spent in them is not known.
     pub minute: Tally,
@@ -27,7 +28,7 @@ pub struct Report {
 }
 
 /// Where a key stands in one window, in lookups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Tally {
     /// The allowance; `None` where the operator turned the window off.
     pub allowed: Option<u64>,

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     answer::View,
     key::ApiKey,
-    quota::Now,
+    spend::Claim,
     vt::{
         VtError,
         upload::{self, Destination, Feed, Upload},
@@ -78,12 +78,13 @@ impl Submit {
         let length = length.or(beginning.whole_length());
 
         let endpoint = "POST /files";
-        let unit = self.open(key, endpoint)?;
+        let unit = self.purse.unit(key, endpoint, Claim::Now).await?;
         let to = if length.is_some_and(|length| length <= MAX_SMALL) {
             Destination::Files
         } else {
             let named = self.vt.upload_url(key, self.vt.deadline()).await;
-            self.settle(key, &unit, named)?
+            self.purse.settle(key, endpoint, &unit, &named);
+            named?
         };
         let (feed, body) = upload::pipe(length);
         let upload = Upload {
@@ -102,15 +103,10 @@ impl Submit {
                 late.unwrap_or(Err(VtError::Timeout))
             }
         };
-        self.closed
-            .learn(key.hash(), endpoint, &answer, Now::read().utc);
-        let answer = if is_first_call {
-            self.settle(key, &unit, answer)?
-        } else {
-            // The call that named the place has reached VirusTotal, whatever became of this.
-            answer?
-        };
-        started(&answer, view)
+        if is_first_call {
+            self.purse.settle(key, endpoint, &unit, &answer);
+        }
+        started(&answer?, view)
     }
 }
 

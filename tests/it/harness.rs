@@ -56,8 +56,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// In front of this upstream, with these flags and, unless they set them, no limit a minute
-    /// and nothing kept.
+    /// In front of this upstream, with these flags and, unless they set them, no limits and
+    /// nothing kept.
     pub(crate) async fn before(upstream: &Upstream, flags: &[&str]) -> Self {
         Self::at(&upstream.url, flags).await
     }
@@ -65,7 +65,12 @@ impl Gateway {
     /// In front of whatever is at this URL.
     pub(crate) async fn at(upstream: &str, flags: &[&str]) -> Self {
         let mut all = vec!["--upstream-url", upstream];
-        for flag in ["--rate-limit-per-minute", "--cache-max-bytes"] {
+        let limits = [
+            "--rate-limit-per-minute",
+            "--rate-limit-per-day",
+            "--rate-limit-per-month",
+        ];
+        for flag in limits.into_iter().chain(["--cache-max-bytes"]) {
             if !flags.contains(&flag) {
                 all.extend([flag, "0"]);
             }

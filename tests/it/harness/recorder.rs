@@ -13,7 +13,7 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use super::upstream::{Answer, Call, listen, read_head};
+use super::upstream::{Answer, Call, failure, listen, read_head};
 
 /// How long a test waits for what has to come; only a broken gateway takes long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -122,6 +122,10 @@ impl Recorder {
 async fn serve(stream: TcpStream, seen: Seen, react: Arc<impl Fn(&Call) -> Reaction>) {
     let mut stream = BufStream::new(stream);
     while let Some(call) = read_head(&mut stream).await {
+        if call.is_about_quota() {
+            let _ = stream.write_all(&failure(404, "NotFoundError", "x")).await;
+            return drop(stream.flush().await);
+        }
         let mut hearing = Hearing::of(&call, &seen, &mut stream);
         let (bytes, end) = match react(&call) {
             Reaction::Late(answer) => {

@@ -1,0 +1,42 @@
+//! What the caller's key may still spend.
+
+use axum::{Json, extract::State, response::IntoResponse as _, response::Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Shared, caller, extract::Ask, guard::finish, openapi::answers::ReadErrors};
+use crate::{
+    format::Format,
+    quota::{Now, Report},
+};
+
+/// Where a key stands.
+#[derive(Serialize, ToSchema)]
+struct Quota {
+    data: Report,
+    format: Format,
+}
+
+/// Quota
+///
+/// What VirusTotal allows the caller's key in any minute, a day and a month, what of that is
+/// spent, here or elsewhere, and when it is back; and the lookups that the cache saved it
+/// today. Costs nothing.
+#[utoipa::path(
+    get,
+    path = "/api/v1/quota",
+    tag = "Service",
+    responses((status = 200, description = "Where the key stands", body = Quota), ReadErrors),
+)]
+pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
+    let key = caller::key_for(&ask, &gateway.access);
+    let answer = async {
+        let key = key.as_ref().map_err(Clone::clone)?;
+        gateway.purse.learn(key).await;
+        let data = gateway.quota.report(key.hash(), Now::read());
+        let format = Format::Json;
+        Ok(Json(Quota { data, format }).into_response())
+    };
+    let answer = answer.await;
+    finish(&gateway, key.as_ref().ok(), answer, "retrieving quota")
+}
