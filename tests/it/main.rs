@@ -23,6 +23,8 @@ mod headers;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod learning;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod negotiation;
