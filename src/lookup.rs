@@ -39,7 +39,7 @@ pub struct Lookup {
     vt: Arc<VirusTotal>,
     purse: Arc<Purse>,
     cache: Arc<Cache>,
-    flights: Flights<(Name, bool), Result<Arc<Entry>, LookupError>>,
+    flights: Flights<(Name, bool), Result<Fresh, LookupError>>,
     rules: config::Cache,
     /// Ends whatever waits.
     stop: CancellationToken,
@@ -102,11 +102,21 @@ pub enum LookupError {
     Lost,
 }
 
+/// An answer that has just come.
+#[derive(Clone, Debug)]
+struct Fresh {
+    entry: Arc<Entry>,
+    /// Its bytes, which the entry only has packed.
+    plain: Bytes,
+}
+
 /// An answer of VirusTotal's that serves.
 struct Got {
     name: Name,
     entry: Arc<Entry>,
     seen: Seen,
+    /// Its bytes, where it has just come.
+    plain: Option<Bytes>,
     /// What was kept before a new answer took its place.
     before: Option<Arc<Entry>>,
 }
@@ -224,9 +234,10 @@ impl Lookup {
             self.purse.save(key);
         }
         match landed {
-            Ok(Ok(entry)) => {
+            Ok(Ok(Fresh { entry, plain })) => {
                 let got = Got::known(name, entry, Origin::Miss, Stamp::now())?;
                 Ok(Got {
+                    plain: Some(plain),
                     before: kept,
                     ..got
                 })
@@ -272,6 +283,13 @@ impl Lookup {
                 return Ok(Reply::new(make(&old.plain()?)?, old.seen));
             }
         };
+        if got.seen.origin == Origin::Miss {
+            // Most things are asked for once. Who asks again has the view kept.
+            return Ok(Reply::new(answer, got.seen));
+        }
+        let mut answer = answer;
+        // It was written with room for all that VirusTotal said.
+        answer.body.shrink_to_fit();
         let reply = Reply::new(answer, got.seen);
         let finished = Finished {
             body: reply.body.clone(),
@@ -312,11 +330,15 @@ impl Got {
             name,
             entry,
             seen,
+            plain: None,
             before: None,
         })
     }
 
     fn plain(&self) -> Result<Bytes, LookupError> {
+        if let Some(plain) = &self.plain {
+            return Ok(plain.clone());
+        }
         match &self.entry.said {
             Said::Found(packed) => Ok(packed.unpack()?),
             Said::NotFound(refusal) => Err(LookupError::Unknown(refusal.clone(), self.seen)),
@@ -325,9 +347,7 @@ impl Got {
 }
 
 impl Reply {
-    fn new(mut answer: Answer, seen: Seen) -> Self {
-        // It may be kept, and was written with room for all that VirusTotal said.
-        answer.body.shrink_to_fit();
+    fn new(answer: Answer, seen: Seen) -> Self {
         let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
         Self {
             // Weak: the same bytes can be sent packed, too.

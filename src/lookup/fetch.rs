@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use memchr::memmem;
 use tokio::time::{Instant, sleep};
 
-use super::{Lookup, LookupError};
+use super::{Fresh, Lookup, LookupError};
 use crate::{
     answer,
     cache::{Entry, Name, Said, Stamp},
@@ -41,18 +42,19 @@ impl Lookup {
         (name, key, call): (Name, ApiKey, Call),
         life: Life,
         claim: Claim,
-    ) -> Result<Arc<Entry>, LookupError> {
+    ) -> Result<Fresh, LookupError> {
         let answer = self.fetch(&key, &call, claim).await;
         let now = Stamp::now();
-        let (said, fresh_for) = match answer {
+        let (said, plain, fresh_for) = match answer {
             Ok(body) => {
                 let fresh_for = self.fresh_for(&body, life, now);
-                (Said::Found(body.pack()), fresh_for)
+                (Said::Found(body.pack()), body.plain, fresh_for)
             }
             Err(LookupError::Upstream(VtError::Refused(refusal)))
                 if refusal.reason == Reason::NotFound =>
             {
-                (Said::NotFound(refusal), Some(self.rules.ttl_not_found))
+                let fresh_for = Some(self.rules.ttl_not_found);
+                (Said::NotFound(refusal), Bytes::new(), fresh_for)
             }
             Err(error) => return Err(error),
         };
@@ -68,7 +70,7 @@ impl Lookup {
             }
             self.cache.keep(Name { owner, ..name }, Arc::clone(&entry));
         }
-        Ok(entry)
+        Ok(Fresh { entry, plain })
     }
 
     /// How long an answer counts as fresh; none where it is not kept.
