@@ -1,7 +1,7 @@
 //! The pipeline for one thing read: what is kept of it, else quota, then VirusTotal; then
 //! the view asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{fetch::Life, pages::Gathered};
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
-    cache::{Cache, Entry, Finished, Look, Name, Said, Stamp},
+    cache::{Cache, Entry, Finished, Name, Said, Stamp},
     config,
     flight::Flights,
     indicator::Indicator,
@@ -23,6 +23,7 @@ use crate::{
 pub use self::{
     analysis::{Analysis, AnalysisId, InvalidAnalysisId},
     pages::RelatedQuery,
+    reply::{Origin, Reply, Seen},
     search::{Corpus, SearchQuery},
     wish::Wish,
 };
@@ -30,6 +31,7 @@ pub use self::{
 mod analysis;
 mod fetch;
 mod pages;
+mod reply;
 mod search;
 mod wish;
 
@@ -43,43 +45,6 @@ pub struct Lookup {
     rules: config::Cache,
     /// Ends whatever waits.
     stop: CancellationToken,
-}
-
-/// What a caller gets.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The envelope, or the bare document.
-    pub body: Bytes,
-    /// Where the next page of a list begins; none for one object and on the last page.
-    pub cursor: Option<Arc<str>>,
-    /// Names exactly these bytes.
-    pub etag: Arc<str>,
-    /// Where it comes from.
-    pub seen: Seen,
-}
-
-/// Where an answer comes from, and how old it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Whence.
-    pub origin: Origin,
-    /// How long ago VirusTotal gave it.
-    pub age: Duration,
-}
-
-/// Whence an answer comes; what is put together of several is what the last of these is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
-    /// It was kept.
-    Hit,
-    /// VirusTotal has just given it.
-    Miss,
-    /// It was kept, is past its time, and the caller takes it so.
-    Stale,
-    /// The same, since no quota is left for a new one.
-    StaleForQuota,
-    /// The same, since VirusTotal gave nothing better.
-    StaleForUpstream,
 }
 
 /// Why a lookup gave no answer.
@@ -263,7 +228,7 @@ impl Lookup {
         wish: &Wish,
         make: impl Fn(&Bytes) -> Result<Answer, MalformedAnswer>,
     ) -> Result<Reply, LookupError> {
-        let look = look(view);
+        let look = reply::look(view);
         if let Some(done) = self.cache.view(&got.name, &look, got.entry.stamp) {
             return Ok(Reply::of_finished(done, got.seen));
         }
@@ -343,47 +308,6 @@ impl Got {
             Said::Found(packed) => Ok(packed.unpack()?),
             Said::NotFound(refusal) => Err(LookupError::Unknown(refusal.clone(), self.seen)),
         }
-    }
-}
-
-impl Reply {
-    fn new(answer: Answer, seen: Seen) -> Self {
-        let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
-        Self {
-            // Weak: the same bytes can be sent packed, too.
-            etag: format!("W/\"{hash:032x}\"").into(),
-            body: answer.body.into(),
-            cursor: answer.cursor.map(Into::into),
-            seen,
-        }
-    }
-
-    fn of_finished(finished: Finished, seen: Seen) -> Self {
-        Self {
-            body: finished.body,
-            cursor: finished.cursor,
-            etag: finished.etag,
-            seen,
-        }
-    }
-}
-
-impl Seen {
-    /// What is said of something put together of this and that.
-    fn and(self, other: Self) -> Self {
-        Self {
-            origin: self.origin.max(other.origin),
-            age: self.age.max(other.age),
-        }
-    }
-}
-
-fn look(view: &View<'_>) -> Look {
-    Look {
-        format: view.format,
-        bare: view.bare,
-        descriptors_only: view.descriptors_only,
-        template: view.template.map(|template| template.name.as_str().into()),
     }
 }
 

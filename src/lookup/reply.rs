@@ -1,0 +1,91 @@
+//! What a caller gets of a lookup, and where it says it comes from.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{
+    answer::{Answer, View},
+    cache::{Finished, Look},
+};
+
+/// What a caller gets.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The envelope, or the bare document.
+    pub body: Bytes,
+    /// Where the next page of a list begins; none for one object and on the last page.
+    pub cursor: Option<Arc<str>>,
+    /// Names exactly these bytes.
+    pub etag: Arc<str>,
+    /// Where it comes from.
+    pub seen: Seen,
+}
+
+/// Where an answer comes from, and how old it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Whence.
+    pub origin: Origin,
+    /// How long ago VirusTotal gave it.
+    pub age: Duration,
+}
+
+/// Whence an answer comes; what is put together of several is what the last of these is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// It was kept.
+    Hit,
+    /// VirusTotal has just given it.
+    Miss,
+    /// It was kept, is past its time, and the caller takes it so.
+    Stale,
+    /// The same, since no quota is left for a new one.
+    StaleForQuota,
+    /// The same, since VirusTotal gave nothing better.
+    StaleForUpstream,
+}
+
+impl Reply {
+    /// What has been made of an answer that is this.
+    pub(super) fn new(answer: Answer, seen: Seen) -> Self {
+        let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
+        Self {
+            // Weak: the same bytes can be sent packed, too.
+            etag: format!("W/\"{hash:032x}\"").into(),
+            body: answer.body.into(),
+            cursor: answer.cursor.map(Into::into),
+            seen,
+        }
+    }
+
+    /// What was made of it before.
+    pub(super) fn of_finished(finished: Finished, seen: Seen) -> Self {
+        Self {
+            body: finished.body,
+            cursor: finished.cursor,
+            etag: finished.etag,
+            seen,
+        }
+    }
+}
+
+impl Seen {
+    /// What is said of something put together of this and that.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            origin: self.origin.max(other.origin),
+            age: self.age.max(other.age),
+        }
+    }
+}
+
+/// How an answer is looked at, for the finished view of it.
+pub(super) fn look(view: &View<'_>) -> Look {
+    Look {
+        format: view.format,
+        bare: view.bare,
+        descriptors_only: view.descriptors_only,
+        template: view.template.map(|template| template.name.as_str().into()),
+    }
+}
