@@ -34,7 +34,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 pub struct WaitQuery {
     /// How long to wait for a unit of quota and, for an analysis, until it is completed, such as
     /// `60s`; at most `5m`. Without it nothing waits.
-    #[param(pattern = "^([1-9][0-9]?s|[1-4]m)$")]
+    #[param(pattern = "^(0|[1-9][0-9]?s|[1-4]m)$")]
     wait: Option<String>,
 }
 
