@@ -4,7 +4,10 @@
 //! that are handed in; the library only keeps to the bound.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -84,6 +87,8 @@ pub struct Finished {
 pub struct Cache {
     /// None where nothing is to be kept.
     held: Option<Moka<Slot, Held>>,
+    /// Whether anything has ever been written to: most gateways only read, and each hit asks.
+    has_changes: AtomicBool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -129,7 +134,10 @@ impl Cache {
             })
             .build();
         let held = (max_bytes > 0).then_some(held);
-        Self { held }
+        Self {
+            held,
+            has_changes: AtomicBool::new(false),
+        }
     }
 
     /// What VirusTotal last said to this, however long ago.
@@ -168,10 +176,14 @@ impl Cache {
     /// Notes that something was written to this object: what was said before is untrue now.
     pub fn note_change(&self, object: &str, now: Stamp) {
         self.insert(Slot::Changed(object.into()), Held::Since(now));
+        self.has_changes.store(true, Ordering::Release);
     }
 
     /// When something was last written to this object, if it is known.
     pub fn changed(&self, object: &str) -> Option<Stamp> {
+        if !self.has_changes.load(Ordering::Acquire) {
+            return None;
+        }
         match self.get(&Slot::Changed(object.into()))? {
             Held::Since(stamp) => Some(stamp),
             _ => None,
