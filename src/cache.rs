@@ -76,10 +76,8 @@ pub struct Finished {
     pub body: Bytes,
     /// Names exactly these bytes, quotes included (RFC 9110, 8.8.3).
     pub etag: Arc<str>,
-    /// Where the next page of a list begins.
+    /// Where the next page of a list begins; none for one object and on the last page.
     pub cursor: Option<Arc<str>>,
-    /// Of the answer that it is a view of.
-    pub stamp: Stamp,
 }
 
 /// Everything that is kept.
@@ -104,7 +102,8 @@ enum Slot {
 #[derive(Clone, Debug)]
 enum Held {
     Answer(Arc<Entry>),
-    View(Finished),
+    /// A view of the answer with this stamp.
+    View(Stamp, Finished),
     Since(Stamp),
 }
 
@@ -156,14 +155,19 @@ impl Cache {
     /// A finished view of the answer with this stamp.
     pub fn view(&self, name: &Name, look: &Look, stamp: Stamp) -> Option<Finished> {
         match self.get(&Slot::View(name.clone(), look.clone()))? {
-            Held::View(finished) if finished.stamp == stamp => Some(finished),
+            Held::View(of, finished) if of == stamp => Some(finished),
             _ => None,
         }
     }
 
-    /// Keeps a finished view.
-    pub fn keep_view(&self, name: Name, look: Look, finished: Finished) {
-        self.insert(Slot::View(name, look), Held::View(finished));
+    /// Keeps a finished view of the answer with this stamp.
+    pub fn keep_view(&self, name: Name, look: Look, stamp: Stamp, finished: &Finished) {
+        let finished = Finished {
+            // Copied: it was written with room for all that VirusTotal said.
+            body: Bytes::copy_from_slice(&finished.body),
+            ..finished.clone()
+        };
+        self.insert(Slot::View(name, look), Held::View(stamp, finished));
     }
 
     /// Forgets an answer.
@@ -203,11 +207,6 @@ impl Cache {
         self.get(&Slot::Accepted(key)).is_some()
     }
 
-    /// How many bytes are kept, about.
-    pub fn bytes(&self) -> u64 {
-        self.held.as_ref().map_or(0, Moka::weighted_size)
-    }
-
     fn get(&self, slot: &Slot) -> Option<Held> {
         self.held.as_ref()?.get(slot)
     }
@@ -236,7 +235,7 @@ impl Held {
                 Said::Found(packed) => packed.size(),
                 Said::NotFound(refusal) => refusal.message.as_deref().map_or(0, str::len),
             },
-            Self::View(finished) => finished.body.len() + finished.etag.len(),
+            Self::View(_, finished) => finished.body.len() + finished.etag.len(),
             Self::Since(_) => 0,
         }
     }

@@ -4,24 +4,23 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{fetch::Life, pages::Gathered};
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
-    cache::{Cache, Entry, Finished, Name, Said, Stamp},
+    cache::{Cache, Entry, Name, Said, Stamp},
     config,
     flight::Flights,
     indicator::Indicator,
-    key::ApiKey,
-    quota::Exhausted,
-    spend::{NotNow, Purse},
-    vt::{Call, Refusal, VirusTotal, VtError},
+    key::{ApiKey, KeyHash},
+    spend::Purse,
+    vt::{Call, VirusTotal},
 };
 
 pub use self::{
     analysis::{Analysis, AnalysisId, InvalidAnalysisId},
+    error::LookupError,
     pages::RelatedQuery,
     reply::{Origin, Reply, Seen},
     search::{Corpus, SearchQuery},
@@ -29,6 +28,7 @@ pub use self::{
 };
 
 mod analysis;
+mod error;
 mod fetch;
 mod pages;
 mod reply;
@@ -41,30 +41,22 @@ pub struct Lookup {
     vt: Arc<VirusTotal>,
     purse: Arc<Purse>,
     cache: Arc<Cache>,
-    flights: Flights<(Name, bool), Result<Fresh, LookupError>>,
+    flights: Flights<Flight, Result<Fresh, LookupError>>,
     rules: config::Cache,
     /// Ends whatever waits.
     stop: CancellationToken,
 }
 
-/// Why a lookup gave no answer.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum LookupError {
-    /// The key's allowance has run out; VirusTotal was not asked.
-    #[error(transparent)]
-    Exhausted(#[from] Exhausted),
-    /// VirusTotal knows no such object, now or when it was last asked.
-    #[error("VirusTotal does not know it")]
-    Unknown(Refusal, Seen),
-    /// VirusTotal gave none.
-    #[error(transparent)]
-    Upstream(#[from] VtError),
-    /// VirusTotal gave something else.
-    #[error(transparent)]
-    Malformed(#[from] MalformedAnswer),
-    /// The task that asked broke down.
-    #[error("the task that asked VirusTotal broke down")]
-    Lost,
+/// What a call is known by while it is under way.
+///
+/// Nobody shares one who may not see all that it brings, nor one that waits for quota as they
+/// would not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Flight {
+    name: Name,
+    /// Who asks, where VirusTotal has not yet taken its key.
+    stranger: Option<KeyHash>,
+    is_patient: bool,
 }
 
 /// An answer that has just come.
@@ -174,13 +166,11 @@ impl Lookup {
         life: Life,
         wish: &Wish,
     ) -> Result<Got, LookupError> {
-        // Whoever waits for quota must not hold up those who don't.
-        let is_patient = !wish.wait.is_zero();
-        let name = self.name(key, call);
-        let now = Stamp::now();
+        let (name, now) = (self.name(key, call), Stamp::now());
+        let stranger = Some(key.hash()).filter(|key| self.is_stranger(*key));
         let kept = self.cache.answer(&name).filter(|entry| {
             let changed = self.cache.changed(call.object());
-            changed.is_none_or(|changed| changed < entry.stamp)
+            stranger.is_none() && changed.is_none_or(|changed| changed < entry.stamp)
         });
         if let Some(entry) = &kept
             && let Some(origin) = wish.takes(entry, now, &self.rules)
@@ -188,12 +178,15 @@ impl Lookup {
             self.purse.save(key);
             return Got::known(name, Arc::clone(entry), origin, now);
         }
-        let claim = wish.claim();
         let ask = || {
             let what = (name.clone(), key.clone(), call.clone());
-            Arc::clone(self).ask(what, life, claim)
+            Arc::clone(self).ask(what, life, wish.claim())
         };
-        let flight = (name.clone(), is_patient);
+        let flight = Flight {
+            name: name.clone(),
+            stranger,
+            is_patient: !wish.wait.is_zero(),
+        };
         let (landed, is_first) = self.flights.join(&flight, ask).await;
         if !is_first && landed.is_ok() {
             self.purse.save(key);
@@ -207,7 +200,7 @@ impl Lookup {
                     ..got
                 })
             }
-            Ok(Err(error)) => match (kept, reason(&error)) {
+            Ok(Err(error)) => match (kept, error.excuse()) {
                 (Some(entry), Some(origin)) if wish.puts_up_with(&entry, now, &self.rules) => {
                     Got::known(name, entry, origin, now)
                 }
@@ -228,52 +221,54 @@ impl Lookup {
         wish: &Wish,
         make: impl Fn(&Bytes) -> Result<Answer, MalformedAnswer>,
     ) -> Result<Reply, LookupError> {
-        let look = reply::look(view);
-        if let Some(done) = self.cache.view(&got.name, &look, got.entry.stamp) {
-            return Ok(Reply::of_finished(done, got.seen));
+        let (look, is_new) = (reply::look(view), got.seen.origin == Origin::Miss);
+        let known = || self.cache.view(&got.name, &look, got.entry.stamp);
+        if let Some(finished) = (!is_new).then(known).flatten() {
+            return Ok(Reply {
+                finished,
+                seen: got.seen,
+            });
         }
         let answer = match make(&got.plain()?) {
             Ok(answer) => answer,
             Err(malformed) => {
-                self.cache.forget(&got.name);
-                let now = Stamp::now();
-                let before = got
-                    .before
-                    .filter(|it| wish.puts_up_with(it, now, &self.rules));
-                let Some(entry) = before else {
-                    return Err(malformed.into());
-                };
-                self.cache.keep(got.name.clone(), Arc::clone(&entry));
-                let old = Got::known(got.name, entry, Origin::StaleForUpstream, now)?;
+                let old = self.fall_back(got, wish).ok_or(malformed)?;
                 return Ok(Reply::new(make(&old.plain()?)?, old.seen));
             }
         };
-        if got.seen.origin == Origin::Miss {
-            // Most things are asked for once. Who asks again has the view kept.
-            return Ok(Reply::new(answer, got.seen));
-        }
-        let mut answer = answer;
-        // It was written with room for all that VirusTotal said.
-        answer.body.shrink_to_fit();
         let reply = Reply::new(answer, got.seen);
-        let finished = Finished {
-            body: reply.body.clone(),
-            etag: Arc::clone(&reply.etag),
-            cursor: reply.cursor.clone(),
-            stamp: got.entry.stamp,
-        };
-        self.cache.keep_view(got.name, look, finished);
+        // Most things are asked for once. Who asks again has the view kept.
+        if !is_new {
+            let stamp = got.entry.stamp;
+            self.cache.keep_view(got.name, look, stamp, &reply.finished);
+        }
         Ok(reply)
     }
 
-    /// Who may see what this key fetches: itself, or all that VirusTotal has taken.
+    /// Forgets an answer that is none, and brings back what it had taken the place of, if
+    /// that serves.
+    fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
+        self.cache.forget(&got.name);
+        let now = Stamp::now();
+        let entry = got.before?;
+        if !wish.puts_up_with(&entry, now, &self.rules) {
+            return None;
+        }
+        self.cache.keep(got.name.clone(), Arc::clone(&entry));
+        Got::known(got.name, entry, Origin::StaleForUpstream, now).ok()
+    }
+
+    /// What an answer to this key is kept by: its own, or everybody's.
     fn name(&self, key: &ApiKey, call: &Call) -> Name {
-        let hash = key.hash();
-        let is_shared = self.rules.is_shared && self.cache.is_accepted(hash);
         Name {
-            owner: (!is_shared).then_some(hash),
+            owner: (!self.rules.is_shared).then_some(key.hash()),
             path: call.path().into(),
         }
+    }
+
+    /// Whether this key may not yet see what others fetched.
+    fn is_stranger(&self, key: KeyHash) -> bool {
+        self.rules.is_shared && !self.cache.is_accepted(key)
     }
 }
 
@@ -309,21 +304,4 @@ impl Got {
             Said::NotFound(refusal) => Err(LookupError::Unknown(refusal.clone(), self.seen)),
         }
     }
-}
-
-impl From<NotNow> for LookupError {
-    fn from(error: NotNow) -> Self {
-        match error {
-            NotNow::Exhausted(exhausted) => exhausted.into(),
-            NotNow::Closed(refusal) => VtError::Refused(refusal).into(),
-        }
-    }
-}
-
-/// Why something old is given where there is this error; nothing, where the error stands.
-fn reason(error: &LookupError) -> Option<Origin> {
-    if pages::is_quota(error) {
-        return Some(Origin::StaleForQuota);
-    }
-    analysis::is_trouble(error).then_some(Origin::StaleForUpstream)
 }

@@ -25,12 +25,6 @@ use crate::{
     vt::{Reason, Refusal, VtError},
 };
 
-/// How long to wait where VirusTotal is overloaded and does not say how long.
-const AFTER_TRANSIENT: Duration = Duration::from_secs(5);
-
-/// How long to wait after a 429 of VirusTotal's that does not say; as its own client does.
-const AFTER_TOO_MANY: Duration = Duration::from_mins(1);
-
 const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
 /// An error on its way to the client.
@@ -306,20 +300,13 @@ impl From<Exhausted> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, usual) = of_reason(refusal.reason);
-        let detail = refusal.message.map_or(Cow::Borrowed(usual), Cow::Owned);
-        let wait = refusal.retry_after;
-        let error = Self {
+        Self {
             status,
+            retry_after: refusal.wait(),
             code: refusal.code,
-            detail,
-            retry_after: None,
+            detail: refusal.message.map_or(Cow::Borrowed(usual), Cow::Owned),
             cause: Some("VirusTotal refused".to_owned()),
             seen: None,
-        };
-        match refusal.reason {
-            Reason::TooManyRequests => error.after(wait.unwrap_or(AFTER_TOO_MANY)),
-            Reason::Transient => error.after(wait.unwrap_or(AFTER_TRANSIENT)),
-            _ => error,
         }
     }
 }

@@ -84,20 +84,21 @@ fn read_control(headers: &HeaderMap) -> Wish {
 
 /// An answer with its age and, on a list, its next page; a 304 where the caller has it.
 pub fn respond(ask: &Ask, wanted: Wanted, reply: Reply) -> Response {
-    let is_known = has(&ask.headers, &reply.etag);
+    let Reply { finished, seen } = reply;
+    let is_known = has(&ask.headers, &finished.etag);
     let mut response = if is_known {
         (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
     } else {
-        wanted.respond(reply.body)
+        wanted.respond(finished.body)
     };
     let headers = response.headers_mut();
-    if let Ok(etag) = HeaderValue::from_str(&reply.etag) {
+    if let Ok(etag) = HeaderValue::from_str(&finished.etag) {
         headers.insert(header::ETAG, etag);
     }
-    if let Some(link) = reply.cursor.and_then(|it| listing::next_page(ask, &it)) {
+    if let Some(link) = finished.cursor.and_then(|it| listing::next_page(ask, &it)) {
         headers.insert(header::LINK, link);
     }
-    say_seen(&mut response, reply.seen);
+    say_seen(&mut response, seen);
     response
 }
 

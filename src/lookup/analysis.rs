@@ -6,11 +6,11 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::{Lookup, LookupError, Reply, Wish, fetch::Life, pages::is_quota};
+use super::{Lookup, LookupError, Reply, Wish, fetch::Life};
 use crate::{
     answer::{self, Subject, View},
     key::ApiKey,
-    vt::{Call, Reason, VtError},
+    vt::{Call, VtError},
 };
 
 /// The pause after the first time it is asked about; each further one is twice as long.
@@ -23,9 +23,6 @@ const LAST_PAUSE: Duration = Duration::from_secs(30);
 
 /// When a caller who does not wait longer may come back, at the earliest.
 const LATER: Duration = Duration::from_secs(15);
-
-/// How long VirusTotal's own client waits after a 429 that does not say how long.
-const AFTER_429: Duration = Duration::from_mins(1);
 
 /// The id of an analysis: base64 with its padding, or `u-<sha256>-<timestamp>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +83,9 @@ impl Lookup {
             let asked = self.read(key, &call, Life::Analysis, &wish).await;
             wish.is_sparing = true;
             let asked = asked.and_then(|got| {
-                let is_over = answer::is_completed(&got.plain()?)?;
+                // What counts as fresh is over: no other is kept.
+                let is_fresh = !got.entry.fresh_for.is_zero();
+                let is_over = is_fresh || answer::is_completed(&got.plain()?)?;
                 let subject = Subject::other("analysis", &id.0);
                 let show = |bytes: &Bytes| answer::report(bytes, &subject, view);
                 Ok((self.show(got, view, &wish, show)?, is_over))
@@ -105,7 +104,7 @@ impl Lookup {
                 }
                 Err(error) => {
                     // However soon VirusTotal lets us, never at once again.
-                    let quota = until_quota(&error).map(|pause| pause.max(pauses.next()));
+                    let quota = error.until_quota().map(|pause| pause.max(pauses.next()));
                     match (quota, known.take()) {
                         (Some(pause), state) if pause < left => {
                             known = state;
@@ -118,7 +117,7 @@ impl Lookup {
                                 ..state
                             });
                         }
-                        (None, Some(state)) if is_trouble(&error) => return Ok(state),
+                        (None, Some(state)) if error.is_trouble() => return Ok(state),
                         _ => return Err(error),
                     }
                 }
@@ -140,27 +139,5 @@ impl Pauses {
     fn next(&mut self) -> Duration {
         let next = (self.0 * 2).min(LAST_PAUSE);
         std::mem::replace(&mut self.0, next)
-    }
-}
-
-/// Whether VirusTotal failed, rather than said no.
-pub(super) fn is_trouble(error: &LookupError) -> bool {
-    match error {
-        LookupError::Upstream(VtError::Refused(refusal)) => {
-            matches!(refusal.reason, Reason::Transient | Reason::Deadline)
-        }
-        LookupError::Upstream(_) | LookupError::Malformed(_) => true,
-        LookupError::Exhausted(_) | LookupError::Unknown(..) | LookupError::Lost => false,
-    }
-}
-
-/// How long until there is quota again, where that is what is missing.
-fn until_quota(error: &LookupError) -> Option<Duration> {
-    match error {
-        LookupError::Exhausted(exhausted) => Some(exhausted.retry_after),
-        LookupError::Upstream(VtError::Refused(refusal)) if is_quota(error) => {
-            Some(refusal.retry_after.unwrap_or(AFTER_429))
-        }
-        _ => None,
     }
 }

@@ -64,11 +64,10 @@ impl Lookup {
             fresh_for: fresh_for.unwrap_or_default(),
         });
         if fresh_for.is_some() {
-            let owner = name.owner.filter(|_| !self.rules.is_shared);
             if self.rules.is_shared {
                 self.cache.accept(key.hash(), now);
             }
-            self.cache.keep(Name { owner, ..name }, Arc::clone(&entry));
+            self.cache.keep(name, Arc::clone(&entry));
         }
         Ok(Fresh { entry, plain })
     }

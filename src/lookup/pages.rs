@@ -9,7 +9,7 @@ use crate::{
     answer::{self, Extent},
     indicator::Indicator,
     key::ApiKey,
-    vt::{Call, Reason, VtError},
+    vt::Call,
 };
 
 /// How many objects VirusTotal gives on one page at most.
@@ -84,7 +84,7 @@ impl Lookup {
         loop {
             let call = query.call(missing.min(PAGE), cursor.as_deref());
             let got = match self.read(key, &call, Life::Usual, wish).await {
-                Err(error) if !gathered.pages.is_empty() && is_quota(&error) => {
+                Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);
                 }
@@ -104,16 +104,5 @@ impl Lookup {
             }
             cursor = next;
         }
-    }
-}
-
-/// Whether this is the end of a quota, the gateway's count of it or VirusTotal's.
-pub(super) fn is_quota(error: &LookupError) -> bool {
-    match error {
-        LookupError::Exhausted(_) => true,
-        LookupError::Upstream(VtError::Refused(refusal)) => {
-            refusal.reason == Reason::TooManyRequests
-        }
-        _ => false,
     }
 }

@@ -1,8 +1,6 @@
 //! What a caller gets of a lookup, and where it says it comes from.
 
-use std::{sync::Arc, time::Duration};
-
-use bytes::Bytes;
+use std::time::Duration;
 
 use crate::{
     answer::{Answer, View},
@@ -12,13 +10,9 @@ use crate::{
 /// What a caller gets.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// The envelope, or the bare document.
-    pub body: Bytes,
-    /// Where the next page of a list begins; none for one object and on the last page.
-    pub cursor: Option<Arc<str>>,
-    /// Names exactly these bytes.
-    pub etag: Arc<str>,
-    /// Where it comes from.
+    /// The bytes, and what names them.
+    pub finished: Finished,
+    /// Where they come from.
     pub seen: Seen,
 }
 
@@ -47,26 +41,16 @@ pub enum Origin {
 }
 
 impl Reply {
-    /// What has been made of an answer that is this.
+    /// What has been made of an answer that comes from there.
     pub(super) fn new(answer: Answer, seen: Seen) -> Self {
         let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
-        Self {
+        let finished = Finished {
             // Weak: the same bytes can be sent packed, too.
             etag: format!("W/\"{hash:032x}\"").into(),
             body: answer.body.into(),
             cursor: answer.cursor.map(Into::into),
-            seen,
-        }
-    }
-
-    /// What was made of it before.
-    pub(super) fn of_finished(finished: Finished, seen: Seen) -> Self {
-        Self {
-            body: finished.body,
-            cursor: finished.cursor,
-            etag: finished.etag,
-            seen,
-        }
+        };
+        Self { finished, seen }
     }
 }
 

@@ -5,6 +5,12 @@ use std::{borrow::Cow, time::Duration};
 use serde::Deserialize;
 use thiserror::Error;
 
+/// How long to wait after a 429 that does not say; as VirusTotal's own client does.
+const AFTER_TOO_MANY: Duration = Duration::from_mins(1);
+
+/// How long to wait where VirusTotal is overloaded and does not say how long.
+const AFTER_TRANSIENT: Duration = Duration::from_secs(5);
+
 /// How many characters of VirusTotal's message are passed on.
 const MAX_MESSAGE: usize = 300;
 
@@ -47,6 +53,18 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Whether something before its API said it, a front end: then the body is no JSON.
     pub is_from_edge: bool,
+}
+
+impl Refusal {
+    /// How long to wait before another try, where one makes sense at all.
+    pub fn wait(&self) -> Option<Duration> {
+        let usual = match self.reason {
+            Reason::TooManyRequests => AFTER_TOO_MANY,
+            Reason::Transient => AFTER_TRANSIENT,
+            _ => return None,
+        };
+        Some(self.retry_after.unwrap_or(usual))
+    }
 }
 
 /// The meanings that VirusTotal's error codes have.

@@ -283,6 +283,24 @@ async fn shared_answers_are_for_keys_that_virustotal_has_taken() {
     assert_eq!(wrong.status, 401);
 }
 
+/// The first key to fetch it is not yet known to be one that VirusTotal takes.
+#[rstest]
+#[case("key")]
+#[case("shared")]
+#[tokio::test]
+async fn garbage_is_not_kept(#[case] scope: &str) {
+    let is_first = AtomicBool::new(true);
+    let upstream = Upstream::faulty(move |_| {
+        let is_first = is_first.swap(false, Ordering::Relaxed);
+        let report = r#"{"data": {"attributes": {"size": 68}}}"#;
+        Answer::Bytes(ok(if is_first { &report[..20] } else { report }))
+    })
+    .await;
+    let gateway = keeping(&upstream, &["--cache-scope", scope]).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 502);
+    assert_eq!(gateway.get(&file(EICAR)).await.data()["size"], 68);
+}
+
 #[tokio::test]
 async fn what_is_written_to_is_read_anew() {
     let upstream = Upstream::demo().await;
