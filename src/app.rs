@@ -4,20 +4,24 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use thiserror::Error;
-use tokio::{net::TcpListener, time::interval};
+use tokio::{
+    net::TcpListener,
+    time::{interval, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 use url::Url;
 
 use crate::{
-    cache::Cache,
-    config::{Config, Server},
+    cache::{Cache, Stamp},
+    config::{Config, RedisUrl, Server},
     demo,
     door::Door,
     http::{self, Gateway},
     key::{ApiKey, InvalidKey},
     lookup::Lookup,
     quota::{Now, Quota},
+    redis::Redis,
     spend::Purse,
     submit::Submit,
     template::{TemplateError, Templates},
@@ -32,6 +36,9 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// How long requests may still take once the gateway is told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// How long the start waits for Redis: what is asked before it is there, replicas don't share.
+const FIRST_CONTACT: Duration = Duration::from_secs(1);
 
 /// A gateway that listens, and all that runs beside it.
 #[derive(Debug)]
@@ -96,17 +103,27 @@ impl App {
         let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
         let vt = Arc::new(VirusTotal::new(&upstream)?);
         let cache = Arc::new(Cache::new(config.cache.max_bytes));
-        let purse = Purse::new(Arc::clone(&vt), Arc::clone(&quota), tasks.clone());
-        let purse = Arc::new(purse);
+        let redis = connect(config.redis.as_ref(), &cache, &tasks, &stop).await;
+        let purse = Arc::new(Purse::new(
+            Arc::clone(&vt),
+            Arc::clone(&quota),
+            redis.clone(),
+            tasks.clone(),
+        ));
         let gateway = Arc::new(Gateway {
             lookup: Arc::new(Lookup::new(
                 Arc::clone(&vt),
                 Arc::clone(&purse),
-                (Arc::clone(&cache), config.cache),
+                (Arc::clone(&cache), redis.clone(), config.cache),
                 (tasks.clone(), stop.clone()),
             )),
-            submit: Submit::new(vt, Arc::clone(&purse), cache),
+            submit: Submit::new(
+                vt,
+                Arc::clone(&purse),
+                (Arc::clone(&cache), redis.clone(), config.cache.longest()),
+            ),
             purse,
+            redis: redis.clone(),
             quota: Arc::clone(&quota),
             door: Door::new(config.client_rate),
             templates,
@@ -155,7 +172,7 @@ impl App {
         );
         serve::serve(listener, router, &tasks, &stop, DRAIN).await;
         tasks.close();
-        let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
+        let _ = timeout(DRAIN, tasks.wait()).await;
         info!("stopped");
     }
 
@@ -185,6 +202,22 @@ async fn listen(server: &Server) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| StartError::Listen { address, error })
+}
+
+/// Takes up Redis, where one is set up, and hears there of what other replicas changed.
+async fn connect(
+    url: Option<&RedisUrl>,
+    cache: &Arc<Cache>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Redis {
+    let redis = Redis::new(url, tasks.clone());
+    let cache = Arc::clone(cache);
+    let changed = move |object: &str, when| cache.note_change(object, Stamp(when));
+    let kept_up = redis.clone().keep_up(changed);
+    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
+    let _ = timeout(FIRST_CONTACT, redis.settled()).await;
+    redis
 }
 
 /// Starts the stand-in VirusTotal on a loopback port of its own.

@@ -20,6 +20,8 @@ use crate::{
     vt::{Packed, Refusal},
 };
 
+mod stored;
+
 /// What the map itself takes for an entry, about.
 const OVERHEAD: usize = 512;
 
@@ -107,6 +109,13 @@ enum Held {
     Since(Stamp),
 }
 
+impl Name {
+    /// Owner and path.
+    pub fn pair(&self) -> (Option<KeyHash>, &str) {
+        (self.owner, &self.path)
+    }
+}
+
 impl Stamp {
     /// The time it is.
     pub fn now() -> Self {
@@ -178,9 +187,11 @@ impl Cache {
     }
 
     /// Notes that something was written to this object: what was said before is untrue now.
-    pub fn note_change(&self, object: &str, now: Stamp) {
-        self.insert(Slot::Changed(object.into()), Held::Since(now));
-        self.has_changes.store(true, Ordering::Release);
+    pub fn note_change(&self, object: &str, when: Stamp) {
+        if self.changed(object).is_none_or(|before| before < when) {
+            self.insert(Slot::Changed(object.into()), Held::Since(when));
+            self.has_changes.store(true, Ordering::Release);
+        }
     }
 
     /// When something was last written to this object, if it is known.

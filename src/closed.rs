@@ -10,6 +10,7 @@ use std::{
 };
 
 use lru::LruCache;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
@@ -51,6 +52,24 @@ struct Closure {
     next: Duration,
 }
 
+/// What an answer of VirusTotal's changed, for other replicas to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// An endpoint, or with none all of them, closed for so long; with what
+    /// [`Closed::adopt`] takes.
+    Shut(Option<String>, Duration, String),
+    /// What was closed once answers again.
+    Opened,
+}
+
+/// A closure as other replicas are told of it.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    endpoint: Option<String>,
+    refusal: Refusal,
+    next: Duration,
+}
+
 impl Closed {
     /// Everything is open.
     pub fn new() -> Self {
@@ -75,52 +94,77 @@ impl Closed {
         })
     }
 
-    /// Learns from what VirusTotal answered to a call.
+    /// Learns from what VirusTotal answered to a call, and says what that changed.
     pub fn learn<T>(
         &self,
         key: KeyHash,
         endpoint: &str,
         answer: &Result<T, VtError>,
         now: OffsetDateTime,
-    ) {
+    ) -> Option<Change> {
+        let endpoint = Some(endpoint.to_owned());
         match answer {
             Err(VtError::Refused(refusal)) if refusal.reason == Reason::TooManyRequests => {
-                self.close(key, endpoint, refusal, now);
+                Some(self.close(Place { key, endpoint }, refusal, now))
             }
             Err(VtError::Refused(refusal)) if is_wrong_key(refusal) => {
-                let closure = Closure {
-                    refusal: refusal.clone(),
-                    until: now + AFTER_WRONG_KEY,
-                    next: Duration::ZERO,
-                };
+                let (wait, next) = (AFTER_WRONG_KEY, Duration::ZERO);
                 let endpoint = None;
-                self.lock().put(Place { key, endpoint }, closure);
+                Some(self.shut(Place { key, endpoint }, refusal, (wait, next), now))
             }
             Ok(_) => {
-                let endpoint = Some(endpoint.to_owned());
-                self.lock().pop(&Place { key, endpoint });
+                let closure = self.lock().pop(&Place { key, endpoint });
+                closure.map(|_| Change::Opened)
             }
-            Err(_) => {}
+            Err(_) => None,
         }
     }
 
-    fn close(&self, key: KeyHash, endpoint: &str, refusal: &Refusal, now: OffsetDateTime) {
-        let endpoint = Some(endpoint.to_owned());
-        let place = Place { key, endpoint };
-        let mut known = self.lock();
-        let before = known.peek(&place).map(|closure| closure.next);
+    /// Takes over what another replica learned, which lasts for so long still.
+    pub fn adopt(&self, key: KeyHash, closure: &str, left: Duration, now: OffsetDateTime) {
+        let Ok(told) = serde_json::from_str::<Told>(closure) else {
+            return;
+        };
+        let Told {
+            endpoint,
+            refusal,
+            next,
+        } = told;
+        self.shut(Place { key, endpoint }, &refusal, (left, next), now);
+    }
+
+    fn close(&self, place: Place, refusal: &Refusal, now: OffsetDateTime) -> Change {
+        let before = self.lock().peek(&place).map(|closure| closure.next);
         let (wait, next) = match (refusal.retry_after, before) {
             (Some(wait), _) => (wait, Duration::ZERO),
             (None, _) if refusal.is_from_edge => (AFTER_EDGE, Duration::ZERO),
             (None, Some(wait)) if !wait.is_zero() => (wait, (wait * 2).min(LONGEST)),
             (None, _) => (until_next_minute(now), Duration::from_mins(2)),
         };
+        self.shut(place, refusal, (wait, next), now)
+    }
+
+    fn shut(
+        &self,
+        place: Place,
+        refusal: &Refusal,
+        (wait, next): (Duration, Duration),
+        now: OffsetDateTime,
+    ) -> Change {
+        let told = Told {
+            endpoint: place.endpoint.clone(),
+            refusal: refusal.clone(),
+            next,
+        };
         let closure = Closure {
             refusal: refusal.clone(),
             until: now + wait,
             next,
         };
-        known.put(place, closure);
+        self.lock().put(place, closure);
+        // What was just read can be written.
+        let text = serde_json::to_string(&told).unwrap_or_default();
+        Change::Shut(told.endpoint, wait, text)
     }
 
     /// A panic elsewhere leaves closures behind that are still true.

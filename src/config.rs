@@ -19,8 +19,11 @@ use self::{
 };
 use crate::{format::Format, key::ApiKey};
 
+pub use self::redis_url::RedisUrl;
+
 mod check;
 mod cli;
+mod redis_url;
 
 /// The exit status for settings that can't be used (BSD's `EX_USAGE`).
 pub const EXIT_USAGE: u8 = 64;
@@ -51,6 +54,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is kept of VirusTotal's answers, and how long.
     pub cache: Cache,
+    /// What replicas share answers and quota by. `VT4AI_REDIS_URL`, none.
+    pub redis: Option<RedisUrl>,
     /// How many callers may wait for a unit of one key. `VT4AI_MAX_WAITING`, 100; 0: nobody.
     pub max_waiting: usize,
     /// Requests a minute by one caller; `None` is no limit. `VT4AI_CLIENT_RATE_PER_MINUTE`, 600.
@@ -149,6 +154,18 @@ pub struct Cache {
     pub max_stale: Duration,
     /// Whether keys share what they fetch. `VT4AI_CACHE_SCOPE`, `key`: they don't.
     pub is_shared: bool,
+}
+
+impl Cache {
+    /// How long anything is kept at most: no settings make a day of [`ttl`](Self::ttl) less
+    /// for what is over and done with.
+    pub fn longest(&self) -> Duration {
+        let fresh = self
+            .ttl
+            .max(self.ttl_not_found)
+            .max(Duration::from_hours(24));
+        fresh.saturating_add(self.max_stale)
+    }
 }
 
 /// Why the process can't do what it was asked; or, for `--help`, what it was asked for.

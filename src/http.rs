@@ -20,8 +20,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::ApiError;
 use crate::{
-    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, spend::Purse,
-    submit::Submit, template::Templates,
+    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, redis::Redis,
+    spend::Purse, submit::Submit, template::Templates,
 };
 
 pub mod analyses;
@@ -57,6 +57,8 @@ pub struct Gateway {
     pub purse: Arc<Purse>,
     /// What each key may still spend, for the headers that say so.
     pub quota: Arc<Quota>,
+    /// What replicas share, for whoever wants to know whether they do.
+    pub redis: Redis,
     /// How often one caller may knock.
     pub door: Door,
     /// Every template there is.

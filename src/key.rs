@@ -66,6 +66,13 @@ impl ApiKey {
     }
 }
 
+impl KeyHash {
+    /// In hexadecimal, for names in Redis.
+    pub fn hex(self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(…)")

@@ -2,21 +2,21 @@
 //!
 //! A request goes one way. [`http`] reads it and finds out whose key it spends; [`door`]
 //! says how often its sender may knock; [`lookup`] finds the answer in the [`cache`], or takes
-//! a unit from [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all who want to know
-//! ([`flight`]); it hands the bytes to [`answer`], which reads them through a
-//! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Nothing
-//! calls up:
+//! a unit from [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all who want
+//! to know ([`flight`]); it hands the bytes to [`answer`], which reads them through a
+//! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Where
+//! there are replicas, they share what is kept and spent by [`mod@redis`]. Nothing calls up:
 //!
 //! | line | modules | may use |
 //! |---|---|---|
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
-//! | 2 | [`http`] | lookup, submit, spend, answer, quota, door, template, format, indicator, key, config, vt's names |
-//! | 3 | [`lookup`], [`submit`] | answer, spend, cache, flight, quota, vt, indicator, key, config; not one another |
+//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, template, format, indicator, key, config, vt's names |
+//! | 3 | [`lookup`], [`submit`] | answer, spend, cache, flight, quota, redis, vt, indicator, key, config; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
-//! | 4 | [`spend`] | quota, closed, vt, key |
+//! | 4 | [`spend`] | quota, closed, redis, vt, key |
 //! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`door`], [`flight`], [`template`] | indicator, key, config; not one another |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`flight`], [`template`] | indicator, key, config; not one another |
 //! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
@@ -35,6 +35,7 @@ pub mod indicator;
 pub mod key;
 pub mod lookup;
 pub mod quota;
+pub mod redis;
 pub mod spend;
 pub mod submit;
 pub mod telemetry;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{fetch::Life, pages::Gathered};
+use self::{
+    fetch::{Errand, Life},
+    pages::Gathered,
+};
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
     cache::{Cache, Entry, Name, Said, Stamp},
@@ -14,6 +17,7 @@ use crate::{
     flight::Flights,
     indicator::Indicator,
     key::{ApiKey, KeyHash},
+    redis::Redis,
     spend::Purse,
     vt::{Call, VirusTotal},
 };
@@ -30,6 +34,7 @@ pub use self::{
 mod analysis;
 mod error;
 mod fetch;
+mod kept;
 mod pages;
 mod reply;
 mod search;
@@ -41,7 +46,9 @@ pub struct Lookup {
     vt: Arc<VirusTotal>,
     purse: Arc<Purse>,
     cache: Arc<Cache>,
+    redis: Redis,
     flights: Flights<Flight, Result<Fresh, LookupError>>,
+    recalls: Flights<Name, Option<Arc<Entry>>>,
     rules: config::Cache,
     /// Ends whatever waits.
     stop: CancellationToken,
@@ -63,8 +70,8 @@ struct Flight {
 #[derive(Clone, Debug)]
 struct Fresh {
     entry: Arc<Entry>,
-    /// Its bytes, which the entry only has packed.
-    plain: Bytes,
+    /// Its bytes, which the entry only has packed; none, where another replica asked.
+    plain: Option<Bytes>,
 }
 
 /// An answer of VirusTotal's that serves.
@@ -83,14 +90,16 @@ impl Lookup {
     pub fn new(
         vt: Arc<VirusTotal>,
         purse: Arc<Purse>,
-        (cache, rules): (Arc<Cache>, config::Cache),
+        (cache, redis, rules): (Arc<Cache>, Redis, config::Cache),
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         Self {
             vt,
             purse,
             cache,
-            flights: Flights::new(tasks),
+            redis,
+            flights: Flights::new(tasks.clone()),
+            recalls: Flights::new(tasks),
             rules,
             stop,
         }
@@ -166,36 +175,44 @@ impl Lookup {
         life: Life,
         wish: &Wish,
     ) -> Result<Got, LookupError> {
-        let (name, now) = (self.name(key, call), Stamp::now());
-        let stranger = Some(key.hash()).filter(|key| self.is_stranger(*key));
-        let kept = self.cache.answer(&name).filter(|entry| {
-            let changed = self.cache.changed(call.object());
-            stranger.is_none() && changed.is_none_or(|changed| changed < entry.stamp)
-        });
+        let (name, stranger) = (self.name(key, call), self.stranger(key, wish).await);
+        let kept = match stranger {
+            Some(_) => None,
+            None => self.kept(&name, call, wish).await,
+        };
+        let now = Stamp::now();
         if let Some(entry) = &kept
             && let Some(origin) = wish.takes(entry, now, &self.rules)
         {
             self.purse.save(key);
             return Got::known(name, Arc::clone(entry), origin, now);
         }
-        let ask = || {
-            let what = (name.clone(), key.clone(), call.clone());
-            Arc::clone(self).ask(what, life, wish.claim())
-        };
         let flight = Flight {
             name: name.clone(),
             stranger,
             is_patient: !wish.wait.is_zero(),
         };
+        let ask = || {
+            let errand = Errand {
+                flight: flight.clone(),
+                key: key.clone(),
+                call: call.clone(),
+                life,
+                claim: wish.claim(),
+                patience: wish.patience.clone(),
+                known: kept.as_ref().map(|entry| entry.stamp),
+            };
+            Arc::clone(self).ask(errand)
+        };
         let (landed, is_first) = self.flights.join(&flight, ask).await;
-        if !is_first && landed.is_ok() {
-            self.purse.save(key);
-        }
         match landed {
             Ok(Ok(Fresh { entry, plain })) => {
+                if !is_first || plain.is_none() {
+                    self.purse.save(key);
+                }
                 let got = Got::known(name, entry, Origin::Miss, Stamp::now())?;
                 Ok(Got {
-                    plain: Some(plain),
+                    plain,
                     before: kept,
                     ..got
                 })
@@ -249,6 +266,7 @@ impl Lookup {
     /// that serves.
     fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
         self.cache.forget(&got.name);
+        self.redis.forget(got.name.pair());
         let now = Stamp::now();
         let entry = got.before?;
         if !wish.puts_up_with(&entry, now, &self.rules) {
@@ -256,19 +274,6 @@ impl Lookup {
         }
         self.cache.keep(got.name.clone(), Arc::clone(&entry));
         Got::known(got.name, entry, Origin::StaleForUpstream, now).ok()
-    }
-
-    /// What an answer to this key is kept by: its own, or everybody's.
-    fn name(&self, key: &ApiKey, call: &Call) -> Name {
-        Name {
-            owner: (!self.rules.is_shared).then_some(key.hash()),
-            path: call.path().into(),
-        }
-    }
-
-    /// Whether this key may not yet see what others fetched.
-    fn is_stranger(&self, key: KeyHash) -> bool {
-        self.rules.is_shared && !self.cache.is_accepted(key)
     }
 }
 

@@ -14,19 +14,14 @@ use std::{
 use lru::LruCache;
 use thiserror::Error;
 
-use self::{
-    allowed::{Allowed, Learned},
-    forecast::Claim,
-    ledger::Ledger,
-    lesson::Lesson,
-    queue::Queue,
-};
+use self::{allowed::Learned, forecast::Claim, ledger::Ledger, lesson::Lesson, queue::Queue};
 use crate::{
     config::{Allowance, Limits},
     key::KeyHash,
 };
 
 pub use self::{
+    allowed::Allowed,
     clock::{Now, whole_seconds},
     lesson::{Attempt, Due, Underway},
     report::{Report, Standing, Tally},
@@ -88,6 +83,19 @@ pub struct Exhausted {
 #[derive(Debug)]
 pub struct Unit {
     spent: Now,
+}
+
+/// What all replicas together have spent with a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Units of the last minute, this replica's own among them.
+    pub used: u64,
+    /// How long ago those of other replicas were spent, of the oldest of them, in order.
+    pub minute: Vec<Duration>,
+    /// Units of the day.
+    pub day: u64,
+    /// Units of the month.
+    pub month: u64,
 }
 
 /// The allowances of every key, and what each has spent.
@@ -188,6 +196,19 @@ impl Quota {
             account.ledger.correct(truth, asked);
             account.queue.wake_all();
         });
+    }
+
+    /// Takes over what all replicas together have spent, as they count it in one place.
+    pub fn share(&self, key: KeyHash, all: &Spent, now: Now) {
+        self.with(key, now, |account, _| account.ledger.share(all, now));
+    }
+
+    /// What counts for a key now, and how long a unit of a minute stays spent.
+    pub fn allowed(&self, key: KeyHash) -> (Allowed, Duration) {
+        let keys = self.lock();
+        let rules = keys.peek(&key).map(|account| self.rules(account));
+        let rules = rules.unwrap_or_else(|| self.rules(&Account::default()));
+        (rules.allowed, rules.minute)
     }
 
     /// Counts a unit that the cache saved today.

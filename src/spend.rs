@@ -10,14 +10,18 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    closed::Closed,
-    key::ApiKey,
-    quota::{Attempt, Due, Exhausted, Now, Quota, Truth, Unit},
+    closed::{Change, Closed},
+    key::{ApiKey, KeyHash},
+    quota::{self, Attempt, Due, Exhausted, Now, Quota, Spent, Truth, Usage, Window},
+    redis::{self, Limits, Patience, Redis, Taken},
     vt::{Refusal, VirusTotal, VtError},
 };
 
 /// How long a key's first call waits until it is known what the key may spend.
 const LESSON: Duration = Duration::from_secs(2);
+
+/// How often a unit is tried for that other replicas keep taking.
+const TRIES: usize = 20;
 
 /// How a unit is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,43 +45,89 @@ pub enum NotNow {
     Closed(Refusal),
 }
 
+/// A unit that was spent.
+#[derive(Debug)]
+pub struct Unit {
+    own: quota::Unit,
+    /// The same where all replicas count; none where that can't be reached.
+    common: Option<redis::Token>,
+}
+
 /// Hands out units, and hears what became of them.
 #[derive(Debug)]
 pub struct Purse {
     vt: Arc<VirusTotal>,
     quota: Arc<Quota>,
     closed: Closed,
+    redis: Redis,
     tasks: TaskTracker,
 }
 
 impl Purse {
     /// Spends from this quota; what is learned of it is learned among these tasks.
-    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>, tasks: TaskTracker) -> Self {
+    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>, redis: Redis, tasks: TaskTracker) -> Self {
         Self {
             vt,
             quota,
             closed: Closed::new(),
+            redis,
             tasks,
         }
     }
 
     /// A unit for a call to this endpoint: `GET /files/{}`.
+    ///
+    /// It has to be there by this replica's own count and, where Redis helps, by that of all
+    /// of them.
     pub async fn unit(
         self: &Arc<Self>,
         key: &ApiKey,
         endpoint: &str,
         claim: Claim,
+        patience: &Patience,
     ) -> Result<Unit, NotNow> {
-        let refusal = self.closed.refusal(key.hash(), endpoint, Now::read().utc);
-        if let Some(refusal) = refusal {
-            return Err(NotNow::Closed(refusal));
-        }
+        let hash = key.hash();
+        self.check_open(hash, endpoint)?;
         self.learn(key).await;
-        Ok(match claim {
-            Claim::Now => self.quota.take(key.hash(), Now::read()),
-            Claim::Spare => self.quota.take_spare(key.hash(), Now::read()),
-            Claim::Within(wait) => self.quota.take_within(key.hash(), wait).await,
-        }?)
+        let came = Instant::now();
+        let mut wait = Duration::ZERO;
+        for attempt in 0..TRIES {
+            let own = match claim {
+                Claim::Now => self.quota.take(hash, Now::read()),
+                Claim::Spare => self.quota.take_spare(hash, Now::read()),
+                Claim::Within(time) if attempt == 0 => self.quota.take_within(hash, time).await,
+                Claim::Within(time) => {
+                    let left = time.saturating_sub(came.elapsed());
+                    self.quota.take_within_again(hash, left).await
+                }
+            }?;
+            // Who has queued for minutes has not spent them waiting for Redis.
+            let patience = match claim {
+                Claim::Within(_) => &Patience::default(),
+                Claim::Now | Claim::Spare => patience,
+            };
+            let limits = self.limits(hash);
+            let Some(taken) = self.redis.take(hash, endpoint, &limits, patience).await else {
+                return Ok(Unit { own, common: None });
+            };
+            if taken.token.is_none() {
+                self.quota.give_back(hash, &own);
+            }
+            self.share(hash, &taken);
+            if let Some(common) = taken.token {
+                let common = Some(common);
+                return Ok(Unit { own, common });
+            }
+            self.check_open(hash, endpoint)?;
+            wait = taken.wait;
+        }
+        let (allowed, _) = self.quota.allowed(hash);
+        Err(NotNow::Exhausted(Exhausted {
+            window: Window::Minute,
+            limit: allowed.minute.unwrap_or_default(),
+            retry_after: wait,
+            is_kept_back: false,
+        }))
     }
 
     /// Hears what VirusTotal answered; a call that never reached it gives its unit back.
@@ -88,8 +138,14 @@ impl Purse {
         unit: &Unit,
         answer: &Result<T, VtError>,
     ) {
-        self.closed
-            .learn(key.hash(), endpoint, answer, Now::read().utc);
+        let (hash, now) = (key.hash(), Now::read().utc);
+        match self.closed.learn(hash, endpoint, answer, now) {
+            Some(Change::Shut(endpoint, left, closure)) => {
+                self.redis.close(hash, endpoint.as_deref(), left, &closure);
+            }
+            Some(Change::Opened) => self.redis.open(hash, endpoint),
+            None => {}
+        }
         if matches!(answer, Err(VtError::Unreachable)) {
             self.give_back(key, unit);
         }
@@ -97,7 +153,10 @@ impl Purse {
 
     /// Takes a unit back that was not needed after all.
     pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
-        self.quota.give_back(key.hash(), unit);
+        self.quota.give_back(key.hash(), &unit.own);
+        if let Some(token) = &unit.common {
+            self.redis.undo(key.hash(), token);
+        }
     }
 
     /// Counts a unit that somebody else's call, or a kept answer, saved the key.
@@ -105,10 +164,20 @@ impl Purse {
         self.quota.saved(key.hash(), Now::read());
     }
 
+    /// Finds out where a key stands, as well as can be known without spending anything.
+    pub async fn look(self: &Arc<Self>, key: &ApiKey) {
+        self.learn(key).await;
+        let (hash, patience) = (key.hash(), Patience::default());
+        let limits = self.limits(hash);
+        if let Some(taken) = self.redis.look(hash, &limits, &patience).await {
+            self.share(hash, &taken);
+        }
+    }
+
     /// Learns what the key may spend, where that is due.
     ///
     /// Its first call waits for that, two seconds at most; later ones don't.
-    pub async fn learn(self: &Arc<Self>, key: &ApiKey) {
+    async fn learn(self: &Arc<Self>, key: &ApiKey) {
         match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) => {
                 // On its own task: it goes on when who asked first has hung up.
@@ -132,7 +201,40 @@ impl Purse {
         // Where it fails, the last truth holds.
         if let Some(truth) = answer.ok().and_then(|body| Truth::read(&body.plain)) {
             self.quota.learn(key.hash(), &truth, asked);
+            let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
+            let (day, month) = (used(truth.daily), used(truth.monthly));
+            self.redis.learn(key.hash(), asked.utc, day, month);
         }
         drop(attempt);
+    }
+
+    fn check_open(&self, key: KeyHash, endpoint: &str) -> Result<(), NotNow> {
+        let refusal = self.closed.refusal(key, endpoint, Now::read().utc);
+        refusal.map_or(Ok(()), |refusal| Err(NotNow::Closed(refusal)))
+    }
+
+    fn limits(&self, key: KeyHash) -> Limits {
+        let (allowed, lasts) = self.quota.allowed(key);
+        Limits {
+            lasts,
+            minute: allowed.minute,
+            day: allowed.day,
+            month: allowed.month,
+        }
+    }
+
+    /// Takes over what all replicas together have spent, and heard from VirusTotal.
+    fn share(&self, key: KeyHash, taken: &Taken) {
+        let spent = Spent {
+            used: taken.used,
+            minute: taken.others.clone(),
+            day: taken.day,
+            month: taken.month,
+        };
+        let now = Now::read();
+        self.quota.share(key, &spent, now);
+        for (left, closure) in &taken.closures {
+            self.closed.adopt(key, closure, *left, now.utc);
+        }
     }
 }

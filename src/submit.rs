@@ -2,7 +2,7 @@
 //!
 //! What is sent here may arrive although no answer comes back, so it is never sent again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -14,6 +14,7 @@ use crate::{
     indicator::{Indicator, WebUrl},
     key::ApiKey,
     quota::Exhausted,
+    redis::{Patience, Redis},
     spend::{Claim, NotNow, Purse},
     vt::{Call, VirusTotal, VtError},
 };
@@ -34,6 +35,10 @@ pub struct Submit {
     purse: Arc<Purse>,
     /// Where what is written to is noted, so that nothing older is given of it.
     cache: Arc<Cache>,
+    /// The same for other replicas.
+    redis: Redis,
+    /// How long anything is kept that a change could make untrue.
+    longest: Duration,
 }
 
 /// What VirusTotal has begun.
@@ -64,8 +69,18 @@ pub enum SubmitError {
 
 impl Submit {
     /// A pipeline to this upstream under this quota.
-    pub fn new(vt: Arc<VirusTotal>, purse: Arc<Purse>, cache: Arc<Cache>) -> Self {
-        Self { vt, purse, cache }
+    pub fn new(
+        vt: Arc<VirusTotal>,
+        purse: Arc<Purse>,
+        (cache, redis, longest): (Arc<Cache>, Redis, Duration),
+    ) -> Self {
+        Self {
+            vt,
+            purse,
+            cache,
+            redis,
+            longest,
+        }
     }
 
     /// Has a URL scanned; one unit of quota.
@@ -111,11 +126,17 @@ impl Submit {
     /// Asks VirusTotal once; a call that never reached it gives its unit back.
     async fn ask(&self, key: &ApiKey, call: &Call) -> Result<Bytes, SubmitError> {
         let endpoint = call.endpoint();
-        let unit = self.purse.unit(key, &endpoint, Claim::Now).await?;
+        let patience = Patience::default();
+        let unit = self
+            .purse
+            .unit(key, &endpoint, Claim::Now, &patience)
+            .await?;
         let answer = self.vt.ask(key, call, self.vt.deadline()).await;
         self.purse.settle(key, &endpoint, &unit, &answer);
         // Even without an answer it may have been written.
-        self.cache.note_change(call.object(), Stamp::now());
+        let now = Stamp::now();
+        self.cache.note_change(call.object(), now);
+        self.redis.tell_change(call.object(), now.0, self.longest);
         Ok(answer?.plain)
     }
 }

@@ -12,7 +12,9 @@ use std::{
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Access, Allowance, Cache, Config, Limits, Log, Server, Upstream, cli::Settings};
+use super::{
+    Access, Allowance, Cache, Config, Limits, Log, RedisUrl, Server, Upstream, cli::Settings,
+};
 use crate::{format::Format, key::ApiKey};
 
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.
@@ -35,6 +37,7 @@ impl Check {
             upstream: self.upstream(settings),
             limits: self.limits(settings, demo),
             cache: self.cache(settings),
+            redis: self.redis(settings),
             max_waiting: self.read_as(
                 "VT4AI_MAX_WAITING",
                 settings.max_waiting.as_deref(),
@@ -164,6 +167,12 @@ impl Check {
             max_stale,
             is_shared: scope == "shared",
         }
+    }
+
+    fn redis(&mut self, settings: &Settings) -> Option<RedisUrl> {
+        let url = given(settings.redis_url.as_deref())?.parse();
+        url.inspect_err(|error| self.mistakes.push(format!("VT4AI_REDIS_URL: {error}")))
+            .ok()
     }
 
     fn duration(&mut self, name: &str, text: Option<&str>, default: &str) -> Option<Duration> {

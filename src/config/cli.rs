@@ -119,6 +119,16 @@ pub(super) struct Settings {
     /// key or shared: whether one key is given what another fetched [default: key].
     #[arg(long, global = true, env = "VT4AI_CACHE_SCOPE", value_name = "SCOPE")]
     pub(super) cache_scope: Option<String>,
+    /// A Redis that replicas share answers and quota by; better set as a variable, if it has a
+    /// password.
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(super) redis_url: Option<String>,
     /// Lookups of each VirusTotal key in any 60 s; 0: no limit
     /// [default: what VirusTotal allows it].
     #[arg(

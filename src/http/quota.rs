@@ -32,7 +32,7 @@ pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
     let key = caller::key_for(&ask, &gateway.access);
     let answer = async {
         let key = key.as_ref().map_err(Clone::clone)?;
-        gateway.purse.learn(key).await;
+        gateway.purse.look(key).await;
         let data = gateway.quota.report(key.hash(), Now::read());
         let format = Format::Json;
         Ok(Json(Quota { data, format }).into_response())

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Shared, error::ApiError, extract::Ask, openapi::answers::OpenErrors};
-use crate::{indicator::Kind, template::Template};
+use crate::{indicator::Kind, redis, template::Template};
 
 /// What `/` says.
 #[derive(Serialize, ToSchema)]
@@ -107,7 +107,7 @@ pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
         Some(_) => "the server holds a VirusTotal key",
         None => "the server holds no VirusTotal key; callers send theirs",
     };
-    let checks = vec![
+    let mut checks = vec![
         Check {
             name: "templates",
             ok: true,
@@ -119,10 +119,25 @@ pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
             detail: key.to_owned(),
         },
     ];
+    checks.extend(gateway.redis.health().map(check_redis));
+    let is_well = checks.iter().all(|check| check.ok);
     Json(Health {
-        status: "ok",
+        status: if is_well { "ok" } else { "degraded" },
         checks,
     })
+}
+
+/// Without it a replica goes by what it knows itself: that is no reason to take it away.
+fn check_redis(health: redis::Health) -> Check {
+    let (ok, detail) = match health {
+        redis::Health::Up => (true, "replicas share answers and quota".to_owned()),
+        redis::Health::Away(why) => (false, format!("away: {why}")),
+    };
+    Check {
+        name: "redis",
+        ok,
+        detail,
+    }
 }
 
 /// Templates by type of object

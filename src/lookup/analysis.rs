@@ -77,7 +77,7 @@ impl Lookup {
         // The pauses are ours to keep: a unit is not queued for beside them.
         let mut wish = Wish {
             wait: Duration::ZERO,
-            ..*wish
+            ..wish.clone()
         };
         loop {
             let asked = self.read(key, &call, Life::Analysis, &wish).await;

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use memchr::memmem;
 use tokio::time::{Instant, sleep};
 
-use super::{Fresh, Lookup, LookupError};
+use super::{Flight, Fresh, Lookup, LookupError};
 use crate::{
     answer,
-    cache::{Entry, Name, Said, Stamp},
+    cache::{Entry, Said, Stamp},
     key::ApiKey,
+    redis::{Claimed, Patience},
     spend::Claim,
     vt::{Body, Call, Reason, VtError},
 };
@@ -35,19 +36,76 @@ pub(super) enum Life {
     Analysis,
 }
 
+/// What is to be asked, for whom, and what is known of it.
+pub(super) struct Errand {
+    pub(super) flight: Flight,
+    pub(super) key: ApiKey,
+    pub(super) call: Call,
+    pub(super) life: Life,
+    pub(super) claim: Claim,
+    pub(super) patience: Patience,
+    /// When what is kept was said.
+    pub(super) known: Option<Stamp>,
+}
+
 impl Lookup {
-    /// Asks VirusTotal, and keeps what it says where that stays true for a while.
-    pub(super) async fn ask(
-        self: Arc<Self>,
-        (name, key, call): (Name, ApiKey, Call),
-        life: Life,
-        claim: Claim,
-    ) -> Result<Fresh, LookupError> {
-        let answer = self.fetch(&key, &call, claim).await;
+    /// Asks VirusTotal, unless another replica just does, and keeps what it says where that
+    /// stays true for a while.
+    pub(super) async fn ask(self: Arc<Self>, errand: Errand) -> Result<Fresh, LookupError> {
+        let name = &errand.flight.name;
+        let lease = match self.claim(&errand).await {
+            Claimed::Nothing => None,
+            Claimed::Ours(lease, bytes) => {
+                let what = (name, errand.call.object());
+                if let Some(entry) = self.landed(what, bytes, errand.known) {
+                    self.redis.land(name.pair(), None, Some(lease));
+                    return Ok(Fresh { entry, plain: None });
+                }
+                Some(lease)
+            }
+        };
+        let answer = match &lease {
+            Some(lease) => lease.during(self.answer(&errand)).await,
+            None => self.answer(&errand).await,
+        };
+        match answer {
+            Ok((fresh, is_kept)) => {
+                if is_kept {
+                    self.accept(errand.key.hash());
+                    self.keep(errand.flight.name, &fresh.entry, lease);
+                } else {
+                    self.redis.land(name.pair(), None, lease);
+                }
+                Ok(fresh)
+            }
+            Err(error) => {
+                self.redis.land(name.pair(), None, lease);
+                Err(error)
+            }
+        }
+    }
+
+    /// The right to ask, for all replicas; whom others may not wait for claims none.
+    async fn claim(&self, errand: &Errand) -> Claimed {
+        let Flight {
+            name,
+            stranger,
+            is_patient,
+        } = &errand.flight;
+        if stranger.is_some() || !self.is_shared_out() {
+            return Claimed::Nothing;
+        }
+        let class = if *is_patient { "patient" } else { "now" };
+        self.redis.claim(name.pair(), class, &errand.patience).await
+    }
+
+    /// What VirusTotal says, and whether it stays true for a while.
+    async fn answer(&self, errand: &Errand) -> Result<(Fresh, bool), LookupError> {
+        let answer = self.fetch(errand).await;
         let now = Stamp::now();
         let (said, plain, fresh_for) = match answer {
             Ok(body) => {
-                let fresh_for = self.fresh_for(&body, life, now);
+                let fresh_for = self.fresh_for(&body, errand.life, now);
                 (Said::Found(body.pack()), body.plain, fresh_for)
             }
             Err(LookupError::Upstream(VtError::Refused(refusal)))
@@ -63,13 +121,8 @@ impl Lookup {
             stamp: now,
             fresh_for: fresh_for.unwrap_or_default(),
         });
-        if fresh_for.is_some() {
-            if self.rules.is_shared {
-                self.cache.accept(key.hash(), now);
-            }
-            self.cache.keep(name, Arc::clone(&entry));
-        }
-        Ok(Fresh { entry, plain })
+        let plain = Some(plain);
+        Ok((Fresh { entry, plain }, fresh_for.is_some()))
     }
 
     /// How long an answer counts as fresh; none where it is not kept.
@@ -88,9 +141,16 @@ impl Lookup {
     ///
     /// A try that never reached VirusTotal gives its unit back. Further tries fall under
     /// the first one's time limit, and end quietly where no unit is left for them.
-    async fn fetch(&self, key: &ApiKey, call: &Call, claim: Claim) -> Result<Body, LookupError> {
+    async fn fetch(&self, errand: &Errand) -> Result<Body, LookupError> {
+        let Errand {
+            key,
+            call,
+            claim,
+            patience,
+            ..
+        } = errand;
         let endpoint = call.endpoint();
-        let mut unit = self.purse.unit(key, &endpoint, claim).await?;
+        let mut unit = self.purse.unit(key, &endpoint, *claim, patience).await?;
         let deadline = self.vt.deadline();
         let mut pauses = PAUSES.into_iter();
         loop {
@@ -107,7 +167,7 @@ impl Lookup {
                 return Err(error.into());
             }
             sleep(pause).await;
-            unit = match self.purse.unit(key, &endpoint, Claim::Now).await {
+            unit = match self.purse.unit(key, &endpoint, Claim::Now, patience).await {
                 Ok(unit) => unit,
                 Err(_) => return Err(error.into()),
             };

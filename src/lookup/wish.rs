@@ -6,11 +6,12 @@ use super::Origin;
 use crate::{
     cache::{Entry, Stamp},
     config,
+    redis::Patience,
     spend::Claim,
 };
 
 /// What a caller says of freshness (`Cache-Control`) and of waiting (`wait`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Wish {
     /// VirusTotal is to be asked, whatever is kept: `no-cache`.
     pub anew: bool,
@@ -22,6 +23,8 @@ pub struct Wish {
     pub wait: Duration,
     /// Whether the last unit of a minute is left to others; for polls.
     pub is_sparing: bool,
+    /// How much longer it is let wait for Redis.
+    pub patience: Patience,
 }
 
 impl Wish {

@@ -15,12 +15,14 @@ pub(super) struct Learned {
 }
 
 /// What counts for a key now, in lookups; `None` is no limit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Allowed {
-    /// At least 1.
-    pub(super) minute: Option<u64>,
-    pub(super) day: Option<u64>,
-    pub(super) month: Option<u64>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// In any 60 s; at least 1.
+    pub minute: Option<u64>,
+    /// A day, in UTC.
+    pub day: Option<u64>,
+    /// A month, in UTC.
+    pub month: Option<u64>,
 }
 
 impl Learned {

@@ -1,6 +1,7 @@
 //! When a unit will come, for whoever stands at a place in the queue.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     time::{Duration, Instant},
 };
@@ -20,7 +21,7 @@ pub(super) enum Claim {
 #[derive(Debug)]
 struct Forecast<'a> {
     rules: &'a Rules,
-    spent: &'a VecDeque<Instant>,
+    spent: Cow<'a, VecDeque<Instant>>,
     /// What those before in the queue will have spent.
     coming: Vec<Instant>,
     day: u64,

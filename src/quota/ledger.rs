@@ -3,6 +3,7 @@
 //! It is counted always and judged by what is allowed at the time, which may change.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     time::{Duration, Instant},
 };
@@ -10,18 +11,23 @@ use std::{
 use time::Date;
 
 use super::{
-    Now, Truth, Unit,
+    Now, Spent, Truth, Unit,
     allowed::Allowed,
     clock::YearMonth,
     report::{Report, Tally},
     truth::Usage,
 };
 
+/// How many units of other replicas are remembered at most.
+const MOST_OTHERS: usize = 100_000;
+
 /// What was spent in the minute, the day and the month.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// When each of our units was spent, in order; without those that no longer count.
     minute: VecDeque<Instant>,
+    /// The same of other replicas, as far as is known.
+    others: VecDeque<Instant>,
     day: Option<Count<Date>>,
     month: Option<Count<YearMonth>>,
     /// Units that the cache saved.
@@ -62,6 +68,12 @@ impl<P: Copy + PartialOrd> Count<P> {
         }
     }
 
+    /// Makes the count at least this.
+    fn raise(slot: &mut Option<Self>, period: P, total: u64) {
+        let count = Self::of(slot, period);
+        count.others = count.others.max(total.saturating_sub(count.own));
+    }
+
     fn undo(slot: &mut Option<Self>, period: P) {
         if let Some(count) = slot.as_mut().filter(|count| count.period == period) {
             count.own = count.own.saturating_sub(1);
@@ -73,8 +85,10 @@ impl Ledger {
     /// Lets go of what no longer counts; a unit stays spent for this `minute`.
     pub(super) fn roll(&mut self, minute: Duration, now: Now) {
         let is_over = |at: &Instant| now.steady.saturating_duration_since(*at) >= minute;
-        while self.minute.front().is_some_and(is_over) {
-            self.minute.pop_front();
+        for units in [&mut self.minute, &mut self.others] {
+            while units.front().is_some_and(is_over) {
+                units.pop_front();
+            }
         }
         self.day = self.day.filter(|count| count.period == now.day());
         self.month = self.month.filter(|count| count.period == now.month());
@@ -82,8 +96,13 @@ impl Ledger {
     }
 
     /// When the units of the last minute were spent, in order.
-    pub(super) fn minute(&self) -> &VecDeque<Instant> {
-        &self.minute
+    pub(super) fn minute(&self) -> Cow<'_, VecDeque<Instant>> {
+        if self.others.is_empty() {
+            return Cow::Borrowed(&self.minute);
+        }
+        let mut all: Vec<_> = self.minute.iter().chain(&self.others).copied().collect();
+        all.sort_unstable();
+        Cow::Owned(all.into())
     }
 
     /// Units spent today.
@@ -139,10 +158,26 @@ impl Ledger {
         }
     }
 
+    /// Takes over what all replicas together have spent.
+    pub(super) fn share(&mut self, all: &Spent, now: Now) {
+        let spent = |ago: &Duration| now.steady.checked_sub(*ago);
+        self.others = all.minute.iter().filter_map(spent).collect();
+        // Of very many only the oldest are told; the others are not older.
+        let newest = self.others.back().copied().unwrap_or(now.steady);
+        let count = all.used.saturating_sub(self.minute.len() as u64);
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        if self.others.len() < count {
+            self.others.resize(count.min(MOST_OTHERS), newest);
+        }
+        Count::raise(&mut self.day, now.day(), all.day);
+        Count::raise(&mut self.month, now.month(), all.month);
+    }
+
     /// Whether nothing is counted that one of these limits would judge, or that was saved.
     pub(super) fn is_blank(&self, allowed: &Allowed) -> bool {
         let unspent = |limit: Option<u64>, used: u64| limit.is_none() || used == 0;
         self.minute.is_empty()
+            && self.others.is_empty()
             && unspent(allowed.day, self.day())
             && unspent(allowed.month, self.month())
             && Count::total(self.saved) == 0
@@ -150,10 +185,12 @@ impl Ledger {
 
     /// Where the windows stand.
     pub(super) fn report(&self, allowed: &Allowed, minute: Duration, now: Now) -> Report {
-        let used = self.minute.len().try_into().unwrap_or(u64::MAX);
+        let used = self.minute.len() + self.others.len();
+        let used = used.try_into().unwrap_or(u64::MAX);
         let left =
             |last: &Instant| minute.saturating_sub(now.steady.saturating_duration_since(*last));
-        let all_back = self.minute.back().map_or(Duration::ZERO, left);
+        let last = self.minute.back().max(self.others.back());
+        let all_back = last.map_or(Duration::ZERO, left);
         Report {
             minute: Tally::new(allowed.minute, used, now.unix_after(all_back)),
             day: Tally::new(

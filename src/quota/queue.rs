@@ -50,6 +50,14 @@ impl Queue {
         turn
     }
 
+    /// Takes the first place, for somebody who had come to it once.
+    pub(super) fn enter_first(&mut self) -> Arc<Notify> {
+        let turn = Arc::new(Notify::new());
+        self.wake_all();
+        self.0.push_front(Arc::clone(&turn));
+        turn
+    }
+
     fn position(&self, turn: &Arc<Notify>) -> Option<usize> {
         self.0.iter().position(|it| Arc::ptr_eq(it, turn))
     }
@@ -77,8 +85,17 @@ impl Quota {
     /// as may (`VT4AI_MAX_WAITING`), it fails at once; so it does later on, when what was
     /// reckoned with is lost to others. To drop it gives the place up and spends nothing.
     pub async fn take_within(&self, key: KeyHash, wait: Duration) -> Result<Unit, Exhausted> {
+        self.queue(key, wait, false).await
+    }
+
+    /// The same for whoever got a unit that another replica had spent, before all others.
+    pub async fn take_within_again(&self, key: KeyHash, wait: Duration) -> Result<Unit, Exhausted> {
+        self.queue(key, wait, true).await
+    }
+
+    async fn queue(&self, key: KeyHash, wait: Duration, again: bool) -> Result<Unit, Exhausted> {
         let came = Now::read();
-        let (place, mut refused) = match self.arrive(key, wait, came)? {
+        let (place, mut refused) = match self.arrive(key, (wait, again), came)? {
             Arrival::Served(unit) => return Ok(unit),
             Arrival::Queued(turn, refused) => {
                 let quota = self;
@@ -100,14 +117,20 @@ impl Quota {
         }
     }
 
-    fn arrive(&self, key: KeyHash, wait: Duration, now: Now) -> Result<Arrival, Exhausted> {
+    fn arrive(
+        &self,
+        key: KeyHash,
+        (wait, again): (Duration, bool),
+        now: Now,
+    ) -> Result<Arrival, Exhausted> {
         self.with(key, now, |account, rules| {
             let end = account.queue.len();
-            match account.take(rules, (end, Claim::Any), now) {
+            let before = if again { 0 } else { end };
+            match account.take(rules, (before, Claim::Any), now) {
                 Ok(unit) => Ok(Arrival::Served(unit)),
-                Err(refused) if refused.retry_after > wait || end >= self.max_waiting => {
-                    Err(refused)
-                }
+                Err(refused) if refused.retry_after > wait => Err(refused),
+                Err(refused) if again => Ok(Arrival::Queued(account.queue.enter_first(), refused)),
+                Err(refused) if end >= self.max_waiting => Err(refused),
                 Err(refused) => Ok(Arrival::Queued(account.queue.enter(), refused)),
             }
         })

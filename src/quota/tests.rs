@@ -10,6 +10,7 @@ use crate::key::ApiKey;
 mod learning;
 mod properties;
 mod queue;
+mod sharing;
 
 struct Clock {
     steady: Instant,

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     answer::View,
     key::ApiKey,
+    redis::Patience,
     spend::Claim,
     vt::{
         VtError,
@@ -78,7 +79,12 @@ impl Submit {
         let length = length.or(beginning.whole_length());
 
         let endpoint = "POST /files";
-        let unit = self.purse.unit(key, endpoint, Claim::Now).await?;
+        let unit = {
+            let patience = Patience::default();
+            self.purse
+                .unit(key, endpoint, Claim::Now, &patience)
+                .await?
+        };
         let to = if length.is_some_and(|length| length <= MAX_SMALL) {
             Destination::Files
         } else {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// How long to wait after a 429 that does not say; as VirusTotal's own client does.
@@ -41,7 +41,7 @@ pub enum VtError {
 }
 
 /// VirusTotal's own error.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// What the code means.
     pub reason: Reason,
@@ -68,7 +68,7 @@ impl Refusal {
 }
 
 /// The meanings that VirusTotal's error codes have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// The request makes no sense to VirusTotal.
     BadRequest,

@@ -55,6 +55,22 @@ impl Body {
 }
 
 impl Packed {
+    /// What [`bytes`](Self::bytes) and [`length`](Self::length) were of one that was kept
+    /// elsewhere; whether that is true shows when it is unpacked.
+    pub fn restore(gzip: Bytes, length: usize) -> Self {
+        Self { gzip, length }
+    }
+
+    /// The packed bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.gzip
+    }
+
+    /// How many bytes it unpacks to.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// How many bytes it takes to keep.
     pub fn size(&self) -> usize {
         self.gzip.len()

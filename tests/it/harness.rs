@@ -21,6 +21,7 @@ use vt4ai::{
 pub(crate) use self::{
     process::{Folder, Process, run, vt4ai},
     recorder::{End, Reaction, Recorder},
+    redis::{Redis, free_address, redis_or_skip, url_of},
     reply::Reply,
     upstream::{Answer, Call, Upstream, failure, http, ok, refusing},
     wire::Wire,
@@ -28,6 +29,7 @@ pub(crate) use self::{
 
 mod process;
 mod recorder;
+mod redis;
 mod reply;
 mod upstream;
 mod wire;

@@ -35,6 +35,8 @@ mod pages;
 #[cfg(test)]
 mod quota;
 #[cfg(test)]
+mod redis;
+#[cfg(test)]
 mod relationships;
 #[cfg(test)]
 mod reports;

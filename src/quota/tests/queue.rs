@@ -64,6 +64,23 @@ async fn first_come_first_served() {
 }
 
 #[tokio::test]
+async fn whoever_comes_again_goes_before_all() {
+    let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
+    quota.take(key("k"), Now::read()).unwrap();
+    let come = async |name| {
+        quota.take_within(key("k"), LONG).await.unwrap();
+        order.borrow_mut().push(name);
+    };
+    let come_again = async {
+        quota.take_within_again(key("k"), LONG).await.unwrap();
+        order.borrow_mut().push("again");
+    };
+    tokio::join!(come("first"), come("second"), come_again);
+    assert_eq!(order.into_inner(), ["again", "first", "second"]);
+    assert_eq!(waiting(&quota), 0);
+}
+
+#[tokio::test]
 async fn nobody_passes_those_who_wait() {
     let quota = quota(2, 0, 0);
     let units = [(), ()].map(|()| quota.take(key("k"), Now::read()).unwrap());

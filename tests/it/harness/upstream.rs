@@ -15,6 +15,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
 };
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -63,6 +64,8 @@ impl Call {
 pub(crate) enum Answer {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
+    /// The same, but not before this is true.
+    Held(watch::Receiver<bool>, Vec<u8>),
     /// These bytes, then a reset.
     Reset(Vec<u8>),
     /// These bytes, then nothing for as long as the client waits.
@@ -114,6 +117,18 @@ impl Upstream {
             url,
             calls,
             _stop: stop.drop_guard(),
+        }
+    }
+
+    /// A server that answers with this body once it may.
+    pub(crate) async fn held(going: watch::Receiver<bool>, body: &'static str) -> Self {
+        Self::faulty(move |_| Answer::Held(going.clone(), ok(body))).await
+    }
+
+    /// Waits until it was asked so often.
+    pub(crate) async fn until_asked(&self, count: usize) {
+        while self.count() < count {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -194,14 +209,24 @@ async fn serve(mut stream: TcpStream, calls: Calls, answer: Arc<impl Fn(&Call) -
         return drop(stream.shutdown().await);
     }
     calls.lock().unwrap().push(call.clone());
-    let answer = answer(&call);
-    let (Answer::Bytes(bytes) | Answer::Reset(bytes) | Answer::Silence(bytes)) = &answer;
+    let answer = match answer(&call) {
+        Answer::Held(mut going, bytes) => {
+            // A test that is over lets go, too.
+            let _ = going.wait_for(|going| *going).await;
+            Answer::Bytes(bytes)
+        }
+        answer => answer,
+    };
+    let (Answer::Bytes(bytes) | Answer::Reset(bytes) | Answer::Silence(bytes)) = &answer else {
+        return;
+    };
     // A client that has gone is no fault of this test.
     let _ = stream.write_all(bytes).await;
     match answer {
         Answer::Bytes(_) => drop(stream.shutdown().await),
         Answer::Reset(_) => stream.set_zero_linger().unwrap(),
         Answer::Silence(_) => drop(stream.read(&mut [0]).await),
+        Answer::Held(..) => {}
     }
 }
 

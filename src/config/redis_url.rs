@@ -1,0 +1,75 @@
+//! Where Redis is: a URL that can hold a password, so it is never printed.
+
+use std::{fmt, str::FromStr};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+/// `redis://` or, over TLS, `rediss://[user][:password@]host[:port][/database]`.
+#[derive(Clone)]
+pub struct RedisUrl(SecretString);
+
+impl RedisUrl {
+    /// The URL's text, for the one place that connects.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl FromStr for RedisUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text).ok().filter(|url| {
+            let database = url.path().trim_start_matches('/');
+            matches!(url.scheme(), "redis" | "rediss")
+                && url.has_host()
+                && (database.is_empty() || database.parse::<u16>().is_ok())
+                && url.query().is_none()
+                // The client takes one for leave not to check certificates.
+                && url.fragment().is_none()
+        });
+        url.map(|_| Self(text.into()))
+            .ok_or("expected `redis://` or `rediss://`, a host and, if need be, port and database")
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisUrl(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_client_can_use_is_taken() {
+        for good in [
+            "redis://localhost",
+            "redis://127.0.0.1:6379/0",
+            "redis://[::1]:6379/",
+            "rediss://user:pass@redis.example:6380/15",
+        ] {
+            assert_eq!(good.parse::<RedisUrl>().unwrap().expose(), good);
+        }
+        for bad in [
+            "",
+            "localhost:6379",
+            "http://localhost",
+            "redis://",
+            "redis://localhost/x",
+            "redis://localhost/?protocol=resp3",
+            "rediss://localhost/#insecure",
+        ] {
+            assert!(bad.parse::<RedisUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let url: RedisUrl = "redis://:very-secret@localhost".parse().unwrap();
+        assert!(!format!("{url:?}").contains("very-secret"));
+    }
+}

@@ -1,0 +1,64 @@
+//! What replicas spend together.
+
+use super::*;
+
+fn spent(used: u64, minute: &[u64], day: u64, month: u64) -> Spent {
+    Spent {
+        used,
+        minute: minute.iter().copied().map(Duration::from_secs).collect(),
+        day,
+        month,
+    }
+}
+
+#[test]
+fn what_others_spent_counts_until_its_minute_is_over() {
+    let (quota, clock) = (quota(3, 0, 0), Clock::at(NOON));
+    assert!(quota.take(key("k"), clock.after(0)).is_ok());
+    quota.share(key("k"), &spent(3, &[50, 20], 0, 0), clock.after(0));
+    let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
+    assert_eq!(refused.retry_after, Duration::from_secs(11));
+    let standing = quota.standing(key("k"), clock.after(0)).unwrap();
+    assert_eq!((standing.limit, standing.remaining), (3, 0));
+    assert_eq!(standing.reset, NOON.unix_timestamp() + 61);
+    assert!(quota.take(key("k"), clock.after(11_000)).is_ok());
+    assert!(quota.take(key("k"), clock.after(11_000)).is_err());
+}
+
+#[test]
+fn what_is_told_replaces_what_was_told_of_others_and_never_ones_own() {
+    let (quota, clock) = (quota(3, 0, 0), Clock::at(NOON));
+    for _ in 0..2 {
+        assert!(quota.take(key("k"), clock.after(0)).is_ok());
+    }
+    quota.share(key("k"), &spent(3, &[0], 0, 0), clock.after(0));
+    assert!(quota.take(key("k"), clock.after(0)).is_err());
+    // Redis has been restarted and knows nothing any more.
+    quota.share(key("k"), &spent(0, &[], 0, 0), clock.after(0));
+    assert!(quota.take(key("k"), clock.after(0)).is_ok());
+    assert!(quota.take(key("k"), clock.after(0)).is_err());
+}
+
+#[test]
+fn of_very_many_those_that_are_not_told_count_too() {
+    let (quota, clock) = (quota(1000, 0, 0), Clock::at(NOON));
+    quota.share(key("k"), &spent(999, &[30, 20, 10], 0, 0), clock.after(0));
+    assert!(quota.take(key("k"), clock.after(0)).is_ok());
+    let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
+    assert_eq!(refused.retry_after, Duration::from_secs(31));
+    assert!(quota.take(key("k"), clock.after(51_000)).is_ok());
+}
+
+#[test]
+fn days_and_months_only_grow_by_what_is_told() {
+    let (quota, clock) = (quota(0, 5, 9), Clock::at(NOON));
+    assert!(quota.take(key("k"), clock.after(0)).is_ok());
+    quota.share(key("k"), &spent(0, &[], 4, 8), clock.after(0));
+    // Less is told by a Redis that has forgotten.
+    quota.share(key("k"), &spent(0, &[], 0, 0), clock.after(0));
+    let report = quota.report(key("k"), clock.after(0));
+    assert_eq!((report.day.used, report.month.used), (4, 8));
+    assert!(quota.take(key("k"), clock.after(0)).is_ok());
+    let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
+    assert_eq!(refused.window, Window::Month);
+}

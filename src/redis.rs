@@ -1,0 +1,169 @@
+//! What replicas share, through Redis: answers, units of quota, closed endpoints, leases.
+//!
+//! Redis is a help, never a need. Whatever it can't do in time is done without it: every
+//! function here then says nothing, and its caller goes by what it knows itself. It holds
+//! bytes and counts; what they mean is for those who put them there to know. Keys of
+//! VirusTotal's stand in it as hashes only.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ::redis::{
+    Cmd, FromRedisValue, RedisResult, ScriptInvocation, Value, aio::MultiplexedConnection,
+};
+use sha2::{Digest as _, Sha256};
+use tokio_util::task::TaskTracker;
+
+use self::link::Link;
+use crate::{config::RedisUrl, key::KeyHash};
+
+pub use self::{
+    answers::Kept,
+    lease::{Claimed, Lease},
+    link::Health,
+    units::{Limits, Taken, Token},
+};
+
+mod answers;
+mod closures;
+mod lease;
+mod link;
+mod units;
+
+/// The beginning of every key, with the version of what is kept under it.
+const PREFIX: &str = "vt4ai:1";
+
+/// How long one request waits for Redis, in all.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Redis, where it is set up (`VT4AI_REDIS_URL`).
+#[derive(Clone, Debug)]
+pub struct Redis {
+    link: Option<Arc<Link>>,
+    /// How this process's units are told from those of others.
+    replica: Arc<str>,
+    /// For what nobody waits for.
+    tasks: TaskTracker,
+}
+
+/// How much longer a request waits for Redis.
+#[derive(Clone, Debug)]
+pub struct Patience(Arc<AtomicU64>);
+
+impl Redis {
+    /// The Redis at this URL, or none; nothing is connected before [`keep_up`](Self::keep_up).
+    pub fn new(url: Option<&RedisUrl>, tasks: TaskTracker) -> Self {
+        Self {
+            link: url.map(|url| Arc::new(Link::new(url))),
+            replica: format!("{:016x}", fastrand::u64(..)).into(),
+            tasks,
+        }
+    }
+
+    /// Whether it can be asked now.
+    pub fn is_up(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.is_up())
+    }
+
+    /// How it does; nothing where it is not set up.
+    pub fn health(&self) -> Option<Health> {
+        self.link.as_ref().map(|link| link.health())
+    }
+
+    /// Keeps the connection, and hears of what others changed, for as long as it is polled.
+    ///
+    /// `changed` gets an object's path below `/api/v3` and when it was written to, in
+    /// milliseconds since 1970, at most a second or so later.
+    pub async fn keep_up(self, changed: impl Fn(&str, u64) + Send) {
+        match &self.link {
+            Some(link) => link.keep_up(changed).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until it is connected or known not to be; at once where it is not set up.
+    pub async fn settled(&self) {
+        if let Some(link) = &self.link {
+            link.settled().await;
+        }
+    }
+
+    /// What Redis says to this; `overlapped` of the time it takes costs no patience.
+    async fn ask<T>(&self, patience: &Patience, order: Order, overlapped: Duration) -> Option<T>
+    where
+        T: FromRedisValue,
+    {
+        self.link.as_ref()?.ask(patience, order, overlapped).await
+    }
+
+    /// Tells Redis something that nobody waits for.
+    fn tell(&self, order: Order) {
+        if let Some(link) = self.link.clone().filter(|link| link.is_up()) {
+            self.tasks.spawn(async move {
+                let patience = Patience::default();
+                link.ask::<Value>(&patience, order, Duration::ZERO).await;
+            });
+        }
+    }
+}
+
+impl Patience {
+    fn left(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn spend(&self, time: Duration) {
+        let left = self.left().saturating_sub(time);
+        let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
+        self.0.store(left, Ordering::Relaxed);
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let patience = Self(Arc::default());
+        let all = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);
+        patience.0.store(all, Ordering::Relaxed);
+        patience
+    }
+}
+
+/// What is sent to Redis.
+enum Order {
+    Cmd(Cmd),
+    Script(ScriptInvocation<'static>),
+}
+
+impl Order {
+    async fn send<T: FromRedisValue>(&self, to: &mut MultiplexedConnection) -> RedisResult<T> {
+        match self {
+            Self::Cmd(cmd) => cmd.query_async(to).await,
+            Self::Script(script) => script.invoke_async(to).await,
+        }
+    }
+}
+
+/// The name of something that belongs to a VirusTotal key.
+fn of_key(what: &str, key: KeyHash) -> String {
+    format!("{PREFIX}:{what}:{}", key.hex())
+}
+
+/// A name for a text that is short and tells nothing of it.
+fn digest(text: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(text);
+    digest[..16].iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,438 @@
+//! Replicas that share one Redis, and what they do without it.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use rstest::rstest;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::harness::{
+    Answer, EICAR, Folder, Gateway, KEY, Process, Redis, Reply, TROJAN, UNKNOWN, Upstream, failure,
+    file, free_address, http, in_parallel, ok, redis_or_skip, send, url_of, vt4ai,
+};
+
+/// How long a test waits for what has to come; only a broken gateway takes long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Something is kept, and whoever waits for a state of things may ask as often as it likes.
+const KEPT: [&str; 4] = [
+    "--cache-max-bytes",
+    "100000000",
+    "--client-rate-per-minute",
+    "0",
+];
+
+async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway {
+    let url = redis.url();
+    let own = ["--redis-url", &url];
+    let gateway = Gateway::before(upstream, &[&own[..], &KEPT, flags].concat()).await;
+    until_redis_is(&gateway, true).await;
+    gateway
+}
+
+/// Waits until the gateway says that Redis helps, or that it does not.
+async fn until_redis_is(gateway: &Gateway, up: bool) {
+    let started = Instant::now();
+    loop {
+        let reply = gateway.get("/readyz").await;
+        assert_eq!(reply.status, 200);
+        let health = reply.json();
+        let check = health["checks"].as_array().unwrap();
+        let check = check.iter().find(|check| check["name"] == "redis").unwrap();
+        let status = if up { "ok" } else { "degraded" };
+        if (&health["status"], &check["ok"]) == (&json!(status), &json!(up)) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{health}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until Redis has so many names like this.
+async fn until_there_are(redis: &Redis, count: usize, pattern: &str) -> Vec<String> {
+    let started = Instant::now();
+    loop {
+        let names: Vec<String> = redis.order(&format!("KEYS {pattern}"));
+        if names.len() >= count {
+            return names;
+        }
+        assert!(started.elapsed() < PATIENCE, "{pattern}");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn ask_as(gateway: &Gateway, key: &str, path: &str) -> Reply {
+    gateway.get_with(path, &[("x-api-key", key)]).await
+}
+
+fn origin(reply: &Reply) -> (u16, Option<&str>) {
+    (reply.status, reply.header("x-cache"))
+}
+
+#[tokio::test]
+async fn what_one_replica_fetched_all_have() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    let mut count = 0;
+    for (hash, status) in [(EICAR, 200), (UNKNOWN, 404)] {
+        assert_eq!(
+            origin(&first.get(&file(hash)).await),
+            (status, Some("MISS"))
+        );
+        count += 1;
+        until_there_are(&redis, count, "*:answer:*").await;
+        let reply = second.get(&file(hash)).await;
+        assert_eq!(origin(&reply), (status, Some("HIT")));
+        assert!(reply.number("age").is_some());
+    }
+    assert_eq!(
+        first.get(&file(EICAR)).await.body,
+        second.get(&file(EICAR)).await.body
+    );
+    assert_eq!(upstream.count(), 2);
+    // Another key's is not its own, wherever it is kept.
+    let other = ask_as(&second, "other", &file(EICAR)).await;
+    assert_eq!(origin(&other), (200, Some("MISS")));
+    let anew = [("x-api-key", KEY), ("cache-control", "no-cache")];
+    let anew = second.get_with(&file(EICAR), &anew).await;
+    assert_eq!(origin(&anew), (200, Some("MISS")));
+}
+
+#[tokio::test]
+async fn what_one_replica_kept_another_gives_while_virustotal_fails() {
+    let redis = redis_or_skip!();
+    let asked = AtomicUsize::new(0);
+    let upstream = Upstream::faulty(move |_| {
+        Answer::Bytes(match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => ok(r#"{"data": {"attributes": {"size": 68}}}"#),
+            _ => failure(503, "TransientError", "later"),
+        })
+    })
+    .await;
+    let stale = ["--cache-ttl", "0s", "--upstream-timeout", "50ms"];
+    let first = replica(&upstream, &redis, &stale).await;
+    assert_eq!(first.get(&file(EICAR)).await.status, 200);
+    until_there_are(&redis, 1, "*:answer:*").await;
+    let second = replica(&upstream, &redis, &stale).await;
+    let reply = second.get(&file(EICAR)).await;
+    assert_eq!(origin(&reply), (200, Some("STALE")));
+    assert_eq!(reply.header("x-cache-reason"), Some("upstream"));
+}
+
+#[tokio::test]
+async fn replicas_ask_once_for_what_all_want_at_once() {
+    let redis = redis_or_skip!();
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(replica(&upstream, &redis, &[]).await);
+    }
+    let path = file(EICAR);
+    let all = replicas
+        .iter()
+        .flat_map(|replica| (0..20).map(|_| replica.get(&path)));
+    let (replies, ()) = tokio::join!(in_parallel(all), async {
+        upstream.until_asked(1).await;
+        // Every replica has had the time to look who asks.
+        for replica in &replicas {
+            replica.get("/livez").await;
+        }
+        go.send_replace(true);
+    });
+    assert_eq!(upstream.count(), 1);
+    for reply in replies {
+        assert_eq!(reply.data()["size"], 68);
+    }
+}
+
+#[tokio::test]
+async fn whoever_dies_asking_is_replaced() {
+    let redis = redis_or_skip!();
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
+    let folder = Folder::new();
+    let mut command = vt4ai(&folder, &["--redis-url", &redis.url()]);
+    let doomed = Process::start(command.env("VT4AI_UPSTREAM_URL", &upstream.url));
+    let survivor = replica(&upstream, &redis, &[]).await;
+    let client = crate::harness::client();
+    let request = client.get(format!("http://{}{}", doomed.address, file(EICAR)));
+    let asking = TaskTracker::new().spawn(request.header("x-api-key", KEY).send());
+    upstream.until_asked(1).await;
+    let path = file(EICAR);
+    let (reply, ()) = tokio::join!(survivor.get(&path), async {
+        doomed.stop();
+        upstream.until_asked(2).await;
+        go.send_replace(true);
+    });
+    assert_eq!(reply.data()["size"], 68);
+    assert!(asking.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn replicas_have_one_minute_between_them() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let three = ["--rate-limit-per-minute", "3", "--rate-limit-per-day", "9"];
+    let (first, second) = (
+        replica(&upstream, &redis, &three).await,
+        replica(&upstream, &redis, &three).await,
+    );
+    for (gateway, path, left) in [
+        (&first, file(EICAR), 2),
+        (&second, file(TROJAN), 1),
+        (&first, file(UNKNOWN), 0),
+    ] {
+        let reply = gateway.get(&path).await;
+        assert_eq!(reply.number("x-ratelimit-remaining"), Some(left), "{path}");
+    }
+    for gateway in [&second, &first] {
+        let reply = gateway.get("/api/v1/domains/example.com").await;
+        let wait = reply.number("retry-after").unwrap();
+        assert_eq!(reply.status, 429);
+        assert!(reply.detail().contains("3 lookups a minute"));
+        assert!((50..=61).contains(&wait), "{wait}");
+        let quota = gateway.get("/api/v1/quota").await.data();
+        assert_eq!(
+            (&quota["minute"]["used"], &quota["day"]["used"]),
+            (&json!(3), &json!(3))
+        );
+    }
+    assert_eq!(upstream.count(), 3);
+}
+
+#[rstest]
+#[case("day", "--rate-limit-per-day")]
+#[case("month", "--rate-limit-per-month")]
+#[tokio::test]
+async fn replicas_have_one_day_and_one_month(#[case] window: &str, #[case] flag: &str) {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[flag, "2"]).await,
+        replica(&upstream, &redis, &[flag, "2"]).await,
+    );
+    assert_eq!(first.get(&file(EICAR)).await.status, 200);
+    assert_eq!(second.get(&file(TROJAN)).await.status, 200);
+    let reply = first.get("/api/v1/domains/example.com").await;
+    assert_eq!(reply.status, 429);
+    assert!(
+        reply.detail().contains(&format!("2 lookups a {window}")),
+        "{}",
+        reply.detail()
+    );
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn what_never_reached_virustotal_is_given_back_to_all() {
+    let redis = redis_or_skip!();
+    let nowhere = format!("http://{}", free_address());
+    let (url, nine) = (redis.url(), ["--rate-limit-per-minute", "9"]);
+    let own = ["--redis-url", &url];
+    let gateway = Gateway::at(&nowhere, &[&own, &KEPT[..], &nine].concat()).await;
+    until_redis_is(&gateway, true).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 502);
+    let started = Instant::now();
+    while !redis.order::<Vec<String>>("KEYS *:minute:*").is_empty() {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::task::yield_now().await;
+    }
+    let spent = &until_there_are(&redis, 1, "*:spent:*").await[0];
+    assert_eq!(redis.order::<u64>(&format!("HGET {spent} day_own")), 0);
+}
+
+#[tokio::test]
+async fn what_virustotal_closed_to_one_replica_is_closed_to_all() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    assert_eq!(first.get(&file(EICAR)).await.status, 429);
+    until_there_are(&redis, 1, "*:closed:*").await;
+    let reply = second.get(&file(TROJAN)).await;
+    let wait = reply.number("retry-after").unwrap();
+    assert!(reply.status == 429 && (25..=30).contains(&wait), "{wait}");
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_written_to_at_one_replica_is_read_anew_at_all() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("MISS")));
+    assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("HIT")));
+    let analyse = first.post(&format!("{}/analyse", file(EICAR)));
+    assert_eq!(send(analyse).await.status, 202);
+    let started = Instant::now();
+    while origin(&second.get(&file(EICAR)).await) != (200, Some("MISS")) {
+        assert!(started.elapsed() < PATIENCE);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_virustotal_took_once_is_no_stranger_to_other_replicas() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let shared = ["--cache-scope", "shared"];
+    let (first, second) = (
+        replica(&upstream, &redis, &shared).await,
+        replica(&upstream, &redis, &shared).await,
+    );
+    ask_as(&first, "one", &file(EICAR)).await;
+    ask_as(&first, "other", &file(TROJAN)).await;
+    until_there_are(&redis, 2, "*:accepted:*").await;
+    let reply = ask_as(&second, "other", &file(EICAR)).await;
+    assert_eq!(origin(&reply), (200, Some("HIT")));
+    let reply = ask_as(&second, "stranger", &file(EICAR)).await;
+    assert_eq!(origin(&reply), (200, Some("MISS")));
+}
+
+#[tokio::test]
+async fn redis_knows_keys_as_hashes_only() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let gateway = replica(&upstream, &redis, &["--rate-limit-per-day", "9"]).await;
+    gateway.get(&file(EICAR)).await;
+    until_there_are(&redis, 1, "*:answer:*").await;
+    for name in redis.order::<Vec<String>>("KEYS *") {
+        assert!(
+            name.starts_with("vt4ai:1:") && !name.contains(KEY),
+            "{name}"
+        );
+        // Nothing is there for ever.
+        assert!(redis.order::<i64>(&format!("PTTL {name}")) > 0, "{name}");
+        let dump: Vec<u8> = redis.order(&format!("DUMP {name}"));
+        assert!(
+            !dump.windows(KEY.len()).any(|part| part == KEY.as_bytes()),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_redis_it_starts_serves_and_takes_it_up_when_it_comes() {
+    let address = free_address();
+    let upstream = Upstream::demo().await;
+    let url = url_of(address);
+    let flags = ["--redis-url", &url, "--rate-limit-per-minute", "2"];
+    let gateway = Gateway::before(&upstream, &[&flags, &KEPT[..]].concat()).await;
+    until_redis_is(&gateway, false).await;
+    assert_eq!(
+        origin(&gateway.get(&file(EICAR)).await),
+        (200, Some("MISS"))
+    );
+    assert_eq!(origin(&gateway.get(&file(EICAR)).await), (200, Some("HIT")));
+    // Its own limit holds.
+    assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
+    assert_eq!(gateway.get(&file(UNKNOWN)).await.status, 429);
+    let Some(redis) = Redis::at(address) else {
+        return eprintln!("skipped: redis-server is not installed");
+    };
+    until_redis_is(&gateway, true).await;
+    assert_eq!(gateway.get(&file(UNKNOWN)).await.status, 429);
+    assert!(redis.order::<u64>("DBSIZE") > 0);
+}
+
+#[tokio::test]
+async fn a_redis_that_dies_is_done_without_and_taken_up_again() {
+    let mut redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    redis.kill();
+    assert_eq!(origin(&gateway.get(&file(EICAR)).await), (200, Some("HIT")));
+    assert_eq!(
+        origin(&gateway.get(&file(TROJAN)).await),
+        (200, Some("MISS"))
+    );
+    until_redis_is(&gateway, false).await;
+    redis.start_again();
+    until_redis_is(&gateway, true).await;
+    assert_eq!(gateway.get("/api/v1/domains/example.com").await.status, 200);
+    let quota = gateway.get("/api/v1/quota").await.data();
+    assert_eq!(quota["minute"]["used"], 3);
+}
+
+#[tokio::test]
+async fn a_redis_that_stands_still_holds_nobody_up() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
+    redis.signal("-STOP");
+    for hash in [EICAR, TROJAN] {
+        assert_eq!(origin(&gateway.get(&file(hash)).await), (200, Some("MISS")));
+    }
+    until_redis_is(&gateway, false).await;
+    redis.signal("-CONT");
+    until_redis_is(&gateway, true).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_is_done_without() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
+    redis.order::<String>("CONFIG SET maxmemory 1");
+    for hash in [EICAR, TROJAN] {
+        assert_eq!(origin(&gateway.get(&file(hash)).await), (200, Some("MISS")));
+    }
+    until_redis_is(&gateway, false).await;
+    redis.order::<String>("CONFIG SET maxmemory 0");
+    until_redis_is(&gateway, true).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_talks_nonsense_is_done_without() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let (mut stream, mut heard) = (stream, [0; 1000]);
+                while stream.read(&mut heard).is_ok_and(|length| length > 0) {
+                    let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+                }
+            });
+        }
+    });
+    let upstream = Upstream::demo().await;
+    let url = url_of(address);
+    let gateway = Gateway::before(&upstream, &[&KEPT, &["--redis-url", &url][..]].concat()).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    until_redis_is(&gateway, false).await;
+}
+
+#[tokio::test]
+async fn what_is_kept_in_redis_and_is_no_answer_is_passed_over() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::demo().await;
+    let first = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
+    assert_eq!(first.get(&file(EICAR)).await.status, 200);
+    let name = &until_there_are(&redis, 1, "*:answer:*").await[0];
+    for value in [
+        "nonsense",
+        "{\"stamp\":1,\"fresh_ms\":9999,\"said\":{\"found\":9}}\nxyz",
+    ] {
+        redis.order::<String>(&format!("SET {name} {value}"));
+        let other = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
+        let reply = other.get(&file(EICAR)).await;
+        assert_eq!(origin(&reply), (200, Some("MISS")), "{value}");
+    }
+}
