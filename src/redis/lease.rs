@@ -15,8 +15,12 @@ const LASTS: Duration = Duration::from_secs(2);
 /// How often its holder renews it.
 const RENEW_EVERY: Duration = Duration::from_millis(600);
 
-/// How often those look again who wait for what another replica fetches.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How often those look again who wait for what another replica fetches: most have not long
+/// to wait, and others as long as VirusTotal may take.
+const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
+
+/// How many times they look the more often.
+const OFTEN: usize = 100;
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
@@ -53,7 +57,7 @@ impl Redis {
         let name = format!("{}:{class}", answers::name("lease", owner, path));
         let token = format!("{:032x}", fastrand::u128(..));
         let mut overlapped = Duration::ZERO;
-        loop {
+        for looked in 0_usize.. {
             let mut script = CLAIM.key(&name);
             script.key(&answer).arg(&token);
             script.arg(millis(LASTS));
@@ -65,11 +69,15 @@ impl Redis {
                     let redis = self.clone();
                     return Claimed::Ours(Lease { redis, name, token }, kept);
                 }
-                Some((false, _)) => sleep(LOOK_EVERY).await,
+                Some((false, _)) => {
+                    let pause = LOOK_EVERY[usize::from(looked >= OFTEN)];
+                    sleep(pause).await;
+                    // While another one asks VirusTotal, to look is not what one waits for.
+                    overlapped = pause;
+                }
             }
-            // While another one asks VirusTotal, to look is not what one waits for.
-            overlapped = LOOK_EVERY;
         }
+        Claimed::Nothing
     }
 }
 
