@@ -50,15 +50,49 @@ where
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let (mut landed, is_first) = self.board(name, call);
+        let (mut landed, is_first) = self.board(name, |land, departure| {
+            let call = call();
+            async move {
+                let value = call.await;
+                // Off the list first: who comes now finds in the cache what this has put there.
+                drop(departure);
+                // Nobody may be waiting any more.
+                let _ = land.send(Some(value));
+            }
+        });
         let value = landed.wait_for(Option::is_some).await;
         let value = value.ok().and_then(|value| value.clone());
         (value.ok_or(Lost), is_first)
     }
 
-    fn board<F>(&self, name: &K, call: impl FnOnce() -> F) -> (watch::Receiver<Option<T>>, bool)
+    /// What comes, time and again, of the work of this name: that under way, else this.
+    ///
+    /// The work tells it by what it is handed, by which it sees too whether anybody listens.
+    /// Says too whether it was this one.
+    pub fn follow<F>(
+        &self,
+        name: &K,
+        work: impl FnOnce(watch::Sender<Option<T>>) -> F,
+    ) -> (watch::Receiver<Option<T>>, bool)
     where
-        F: Future<Output = T> + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.board(name, |tell, departure| {
+            let work = work(tell);
+            async move {
+                work.await;
+                drop(departure);
+            }
+        })
+    }
+
+    fn board<F>(
+        &self,
+        name: &K,
+        work: impl FnOnce(watch::Sender<Option<T>>, Departure<K, T>) -> F,
+    ) -> (watch::Receiver<Option<T>>, bool)
+    where
+        F: Future<Output = ()> + Send + 'static,
     {
         let mut under_way = lock(&self.under_way);
         if let Some(landed) = under_way.get(name) {
@@ -70,14 +104,7 @@ where
             name: name.clone(),
             under_way: Arc::clone(&self.under_way),
         };
-        let call = call();
-        self.tasks.spawn(async move {
-            let value = call.await;
-            // Off the list first: who comes now finds in the cache what this has put there.
-            drop(departure);
-            // Nobody may be waiting any more.
-            let _ = land.send(Some(value));
-        });
+        self.tasks.spawn(work(land, departure));
         (landed, true)
     }
 }
@@ -152,6 +179,22 @@ mod tests {
         let flights = Flights::new(TaskTracker::new());
         assert_eq!(flights.join(&"a", break_down).await, (Err(Lost), true));
         assert_eq!(flights.join(&"a", async || 1).await, (Ok(1), true));
+    }
+
+    #[tokio::test]
+    async fn who_follows_hears_all_that_is_told_from_then_on() {
+        let flights = Flights::<_, u8>::new(TaskTracker::new());
+        let work = |tell: watch::Sender<_>| async move {
+            tell.send_replace(Some(1));
+            tell.closed().await;
+        };
+        let (mut first, is_first) = flights.follow(&"a", work);
+        assert_eq!(*first.wait_for(Option::is_some).await.unwrap(), Some(1));
+        let (second, is_second) = flights.follow(&"a", work);
+        assert_eq!(
+            ((is_first, is_second), *second.borrow()),
+            ((true, false), Some(1))
+        );
     }
 
     fn futures_poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
+    analysis::Polled,
     fetch::{Errand, Life},
     pages::Gathered,
 };
@@ -49,6 +50,7 @@ pub struct Lookup {
     redis: Redis,
     flights: Flights<Flight, Result<Fresh, LookupError>>,
     recalls: Flights<Name, Option<Arc<Entry>>>,
+    polls: Flights<Flight, Polled>,
     rules: config::Cache,
     /// Ends whatever waits.
     stop: CancellationToken,
@@ -75,6 +77,7 @@ struct Fresh {
 }
 
 /// An answer of VirusTotal's that serves.
+#[derive(Clone, Debug)]
 struct Got {
     name: Name,
     entry: Arc<Entry>,
@@ -99,7 +102,8 @@ impl Lookup {
             cache,
             redis,
             flights: Flights::new(tasks.clone()),
-            recalls: Flights::new(tasks),
+            recalls: Flights::new(tasks.clone()),
+            polls: Flights::new(tasks),
             rules,
             stop,
         }

@@ -4,12 +4,16 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep},
+};
 
-use super::{Lookup, LookupError, Reply, Wish, fetch::Life};
+use super::{Flight, Got, Lookup, LookupError, Reply, Wish, fetch::Life};
 use crate::{
     answer::{self, Subject, View},
     key::ApiKey,
+    redis::Patience,
     vt::{Call, VtError},
 };
 
@@ -17,6 +21,9 @@ use crate::{
 ///
 /// Every time costs a unit, and most analyses take minutes.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A state older than this is not the last that a caller can know.
+const OLD: Duration = Duration::from_millis(500);
 
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(30);
@@ -58,11 +65,24 @@ impl FromStr for AnalysisId {
     }
 }
 
+/// What came of asking about an analysis.
+#[derive(Clone, Debug)]
+pub(super) struct Polled {
+    /// What VirusTotal says, and whether it is over.
+    asked: Result<(Got, bool), LookupError>,
+    at: Instant,
+    /// When it is asked again.
+    pause: Duration,
+    /// What has it asked at once.
+    nudge: Arc<Notify>,
+}
+
 impl Lookup {
     /// Asks about an analysis, and again until it is completed or the wish's `wait` is over.
     ///
-    /// A unit of quota each time. Quota that runs out is waited for as long as there is time.
-    /// Once there is a state, neither its end nor VirusTotal's failure spoils it.
+    /// A unit of quota each time, however many wait. Quota that runs out is waited for as long
+    /// as there is time. Once there is a state, neither its end nor VirusTotal's failure spoils
+    /// it.
     pub async fn analysis(
         self: &Arc<Self>,
         key: &ApiKey,
@@ -71,65 +91,135 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Analysis, LookupError> {
         let call = Call::get(&["analyses", &id.0]);
-        let end = Instant::now() + wish.wait;
-        let mut pauses = Pauses(FIRST_PAUSE);
-        let mut known = None;
-        // The pauses are ours to keep: a unit is not queued for beside them.
-        let mut wish = Wish {
-            wait: Duration::ZERO,
-            ..wish.clone()
+        let (got, retry_after) = if wish.wait.is_zero() {
+            let got = self.read(key, &call, Life::Analysis, wish).await?;
+            let is_over = is_over(&got)?;
+            (got, (!is_over).then_some(LATER))
+        } else {
+            self.wait_for(key, &call, wish).await?
         };
+        let subject = Subject::other("analysis", &id.0);
+        let show = |bytes: &Bytes| answer::report(bytes, &subject, view);
+        let reply = self.show(got, view, wish, show)?;
+        Ok(Analysis { reply, retry_after })
+    }
+
+    /// The last that is known when the wait is over, and when to ask again.
+    async fn wait_for(
+        self: &Arc<Self>,
+        key: &ApiKey,
+        call: &Call,
+        wish: &Wish,
+    ) -> Result<(Got, Option<Duration>), LookupError> {
+        let end = Instant::now() + wish.wait;
+        let flight = Flight {
+            name: self.name(key, call),
+            stranger: self.stranger(key, wish).await,
+            is_patient: true,
+        };
+        let (mut polls, is_first) = self.polls.follow(&flight, |tell| {
+            Arc::clone(self).poll((key.clone(), call.clone()), wish.clone(), tell)
+        });
+        if !is_first {
+            self.purse.save(key);
+        }
+        let mut known = None;
         loop {
-            let asked = self.read(key, &call, Life::Analysis, &wish).await;
-            wish.is_sparing = true;
-            let asked = asked.and_then(|got| {
-                // What counts as fresh is over: no other is kept.
-                let is_fresh = !got.entry.fresh_for.is_zero();
-                let is_over = is_fresh || answer::is_completed(&got.plain()?)?;
-                let subject = Subject::other("analysis", &id.0);
-                let show = |bytes: &Bytes| answer::report(bytes, &subject, view);
-                Ok((self.show(got, view, &wish, show)?, is_over))
-            });
             let left = end.saturating_duration_since(Instant::now());
-            let pause = match asked {
-                Ok((reply, is_over)) => {
-                    let pause = pauses.next();
-                    let retry_after = (!is_over).then_some(pause.max(LATER));
-                    let analysis = Analysis { reply, retry_after };
-                    if is_over || left.is_zero() {
-                        return Ok(analysis);
-                    }
-                    known = Some(analysis);
-                    pause
+            let polled = polls.borrow_and_update().clone();
+            if let Some(polled) = &polled {
+                match &polled.asked {
+                    Ok((got, true)) => return Ok((got.clone(), None)),
+                    Ok((got, false)) => known = Some((got.clone(), polled.pause.max(LATER))),
+                    Err(error) => match (error.until_quota(), known.take()) {
+                        (Some(_), state) if polled.pause < left => known = state,
+                        (Some(_), Some((got, _))) => return Ok((got, Some(polled.pause))),
+                        (None, Some((got, later))) if error.is_trouble() => {
+                            return Ok((got, Some(later)));
+                        }
+                        _ => return Err(error.clone()),
+                    },
                 }
-                Err(error) => {
-                    // However soon VirusTotal lets us, never at once again.
-                    let quota = error.until_quota().map(|pause| pause.max(pauses.next()));
-                    match (quota, known.take()) {
-                        (Some(pause), state) if pause < left => {
-                            known = state;
-                            pause
-                        }
-                        (Some(pause), Some(state)) => {
-                            let retry_after = Some(pause);
-                            return Ok(Analysis {
-                                retry_after,
-                                ..state
-                            });
-                        }
-                        (None, Some(state)) if error.is_trouble() => return Ok(state),
-                        _ => return Err(error),
+                if left.is_zero() {
+                    break;
+                }
+            }
+            tokio::select! {
+                // The last time is when the caller's time is up: that is what it waits for.
+                () = sleep(left), if polled.is_some() => {
+                    let polled = polled.filter(|it| it.at.elapsed() >= OLD);
+                    let Some(polled) = polled else { break };
+                    polled.nudge.notify_waiters();
+                    if polls.changed().await.is_err() {
+                        break;
                     }
                 }
-            };
-            // The last time is when the caller's time is up: that is what it waits for.
-            let slept = self.stop.run_until_cancelled(sleep(pause.min(left)));
-            if slept.await.is_none() {
-                // The gateway stops: what is known has to do.
-                return known.ok_or(VtError::Timeout.into());
+                changed = polls.changed() => if changed.is_err() {
+                    // The gateway stops: what is known has to do.
+                    break;
+                }
             }
         }
+        let (got, later) = known.ok_or(VtError::Timeout)?;
+        Ok((got, Some(later)))
     }
+
+    /// Asks about an analysis, time and again, for all who wait for it.
+    async fn poll(
+        self: Arc<Self>,
+        (key, call): (ApiKey, Call),
+        wish: Wish,
+        tell: watch::Sender<Option<Polled>>,
+    ) {
+        let (mut pauses, nudge) = (Pauses(FIRST_PAUSE), Arc::new(Notify::new()));
+        // The pauses are kept here: a unit is not queued for beside them.
+        let mut wish = Wish {
+            wait: Duration::ZERO,
+            ..wish
+        };
+        loop {
+            let got = self.read(&key, &call, Life::Analysis, &wish).await;
+            let asked = got.and_then(|got| is_over(&got).map(|is_over| (got, is_over)));
+            let pause = pauses.next();
+            let (pause, is_done) = match &asked {
+                Ok((_, is_over)) => (pause, *is_over),
+                // However soon VirusTotal lets us, never at once again.
+                Err(error) => match error.until_quota() {
+                    Some(wait) => (wait.max(pause), false),
+                    None => (pause, true),
+                },
+            };
+            let nudged = nudge.notified();
+            tell.send_replace(Some(Polled {
+                asked,
+                at: Instant::now(),
+                pause,
+                nudge: Arc::clone(&nudge),
+            }));
+            if is_done {
+                return;
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = nudged => {}
+                () = tell.closed() => return,
+                () = self.stop.cancelled() => return,
+            }
+            // The first asked for anybody; those who wait leave the last unit of a minute.
+            wish = Wish {
+                is_sparing: true,
+                patience: Patience::default(),
+                ..wish
+            };
+        }
+    }
+}
+
+/// Whether an analysis is completed.
+fn is_over(got: &Got) -> Result<bool, LookupError> {
+    // What counts as fresh is: no other is kept.
+    let is_fresh = !got.entry.fresh_for.is_zero();
+    Ok(is_fresh || answer::is_completed(&got.plain()?)?)
 }
 
 /// Each twice as long as the one before, up to a longest.

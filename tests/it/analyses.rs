@@ -81,6 +81,48 @@ async fn who_waits_gets_the_end() {
     assert!((2..6).contains(&took.as_secs()), "{took:?}");
 }
 
+#[tokio::test]
+async fn one_asks_for_all_who_wait() {
+    let upstream = answering(vec![
+        state("queued"),
+        state("in-progress"),
+        state("completed"),
+    ])
+    .await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let path = format!("{}?wait=20s", analysis(ID));
+    let late = async {
+        // While others wait, whoever comes gets what they know, and waits with them.
+        upstream.until_asked(1).await;
+        gateway.get(&path).await
+    };
+    let (early, late) = tokio::join!(in_parallel((0..20).map(|_| gateway.get(&path))), late);
+    for reply in early.into_iter().chain([late]) {
+        assert_eq!(reply.data()["status"], "completed");
+    }
+    assert_eq!(upstream.count(), 3);
+}
+
+#[tokio::test]
+async fn whoever_waits_less_long_leaves_the_others_waiting() {
+    let upstream = answering(vec![
+        state("queued"),
+        state("in-progress"),
+        state("completed"),
+    ])
+    .await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let (short, long) = (
+        format!("{}?wait=10ms", analysis(ID)),
+        format!("{}?wait=20s", analysis(ID)),
+    );
+    let (short, long) = tokio::join!(gateway.get(&short), gateway.get(&long));
+    assert_eq!(short.data()["status"], "queued");
+    assert!(short.number("retry-after").is_some());
+    assert_eq!(long.data()["status"], "completed");
+    assert_eq!(upstream.count(), 3);
+}
+
 /// What VirusTotal answers in turn, the query, and the quota a minute.
 type Course = (Vec<Vec<u8>>, &'static str, &'static str);
 /// What comes of it: status, the analysis' status, `Retry-After`, calls.
