@@ -218,17 +218,18 @@ impl Quota {
 
     /// Where the key stands in the minute; `None` where that has no limit.
     pub fn standing(&self, key: KeyHash, now: Now) -> Option<Standing> {
-        self.report(key, now).standing()
+        // Every answer says it: no more is reckoned than is said.
+        let tally = self.look(key, now, |ledger, rules| {
+            ledger.minute_tally(&rules.allowed, rules.minute, now)
+        });
+        tally.standing()
     }
 
     /// Where the key stands in every window, and what the cache saved it.
     pub fn report(&self, key: KeyHash, now: Now) -> Report {
-        let mut keys = self.lock();
-        let mut unknown = Account::default();
-        let account = keys.get_mut(&key).unwrap_or(&mut unknown);
-        let rules = self.rules(account);
-        account.ledger.roll(rules.minute, now);
-        account.ledger.report(&rules.allowed, rules.minute, now)
+        self.look(key, now, |ledger, rules| {
+            ledger.report(&rules.allowed, rules.minute, now)
+        })
     }
 
     /// Forgets every key of whose spending nothing counts any more.
@@ -253,6 +254,16 @@ impl Quota {
         self.with(key, now, |account, rules| {
             account.take(rules, (account.queue.len(), claim), now)
         })
+    }
+
+    /// Looks at what a key has spent by now; to look is no use of the key.
+    fn look<T>(&self, key: KeyHash, now: Now, read: impl FnOnce(&Ledger, &Rules) -> T) -> T {
+        let mut keys = self.lock();
+        let mut unknown = Account::default();
+        let account = keys.get_mut(&key).unwrap_or(&mut unknown);
+        let rules = self.rules(account);
+        account.ledger.roll(rules.minute, now);
+        read(&account.ledger, &rules)
     }
 
     /// Does something with a key's account, which is made if need be, and counts as its use.

@@ -183,16 +183,21 @@ impl Ledger {
             && Count::total(self.saved) == 0
     }
 
-    /// Where the windows stand.
-    pub(super) fn report(&self, allowed: &Allowed, minute: Duration, now: Now) -> Report {
+    /// Where the minute stands.
+    pub(super) fn minute_tally(&self, allowed: &Allowed, minute: Duration, now: Now) -> Tally {
         let used = self.minute.len() + self.others.len();
         let used = used.try_into().unwrap_or(u64::MAX);
         let left =
             |last: &Instant| minute.saturating_sub(now.steady.saturating_duration_since(*last));
         let last = self.minute.back().max(self.others.back());
         let all_back = last.map_or(Duration::ZERO, left);
+        Tally::new(allowed.minute, used, now.unix_after(all_back))
+    }
+
+    /// Where the windows stand.
+    pub(super) fn report(&self, allowed: &Allowed, minute: Duration, now: Now) -> Report {
         Report {
-            minute: Tally::new(allowed.minute, used, now.unix_after(all_back)),
+            minute: self.minute_tally(allowed, minute, now),
             day: Tally::new(
                 allowed.day,
                 self.day(),

@@ -40,18 +40,16 @@ pub struct Tally {
     pub reset: i64,
 }
 
-impl Report {
-    /// Where the key stands in the minute; `None` where that is off.
+impl Tally {
+    /// Where the key stands; `None` where there is no limit.
     pub(super) fn standing(&self) -> Option<Standing> {
         Some(Standing {
-            limit: self.minute.allowed?,
-            remaining: self.minute.remaining?,
-            reset: self.minute.reset,
+            limit: self.allowed?,
+            remaining: self.remaining?,
+            reset: self.reset,
         })
     }
-}
 
-impl Tally {
     pub(super) fn new(allowed: Option<u64>, used: u64, reset: i64) -> Self {
         Self {
             allowed,
