@@ -8,7 +8,8 @@ use crate::harness::{
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 17] = [
+const WRONG: [(&str, &str); 18] = [
+    ("VT4AI_REDIS_URL", "http://:very-secret@localhost"),
     ("VT4AI_API_KEY", "a b"),
     ("VT4AI_HOST", "example.com"),
     ("VT4AI_PORT", "65536"),
@@ -49,6 +50,7 @@ fn all_mistakes_are_reported_at_once_by_name() {
         assert_eq!(named.count(), 1, "{name}: {mistakes:#?}");
     }
     assert_eq!(mistakes.len(), WRONG.len(), "{mistakes:#?}");
+    assert!(!mistakes.concat().contains("very-secret"), "{mistakes:#?}");
 }
 
 #[test]
@@ -165,6 +167,18 @@ fn the_example_file_lists_every_variable() {
         &Folder::new().with(".env", &example),
         &[],
     )));
+}
+
+/// What is shipped beside the binary, and what it says of settings.
+#[rstest]
+#[case(include_str!("../../deploy/compose.yml"))]
+#[case(include_str!("../../deploy/nginx.conf"))]
+#[case(include_str!("../../Dockerfile"))]
+fn no_other_variable_is_named(#[case] text: &str) {
+    let (_, help, _) = run(&mut vt4ai(&Folder::new(), &["--help"]));
+    let (known, named) = (variables(&help), variables(text));
+    let unknown: Vec<_> = named.iter().filter(|name| !known.contains(name)).collect();
+    assert!(!named.is_empty() && unknown.is_empty(), "{unknown:?}");
 }
 
 #[tokio::test]
