@@ -7,7 +7,7 @@ use super::{
     error::insert_number,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::finish,
+    guard::with_key,
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{Analysis, ReadErrors},
 };
@@ -34,8 +34,7 @@ use crate::quota::whole_seconds;
 )]
 pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
     let key = caller::key_for(&ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    with_key(&gateway, key, "retrieving analysis", async |key| {
         let id = ask.segment(0)?.parse()?;
         let query = ask.query();
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
@@ -49,11 +48,6 @@ pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
             insert_number(&mut response, header::RETRY_AFTER, seconds);
         }
         Ok(response)
-    };
-    finish(
-        &gateway,
-        key.as_ref().ok(),
-        answer.await,
-        "retrieving analysis",
-    )
+    })
+    .await
 }

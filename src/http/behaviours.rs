@@ -6,7 +6,7 @@ use super::{
     Gateway, Shared, caller,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::finish,
+    guard::with_key,
     negotiate::{FormatQuery, Wanted, view},
     openapi::{
         answers::{OneObject, ReadErrors},
@@ -47,8 +47,8 @@ pub async fn get_behaviour_mitre_trees(State(gateway): State<Shared>, ask: Ask) 
 
 async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
     let key = caller::key_for(ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    let doing = format!("retrieving file {part}");
+    with_key(gateway, key, &doing, async |key| {
         let file = Indicator::file(ask.segment(0)?)?;
         let query = ask.query();
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
@@ -57,11 +57,6 @@ async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
         let lookup = &gateway.lookup;
         let reply = lookup.behaviour(key, &file, part, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
-    };
-    finish(
-        gateway,
-        key.as_ref().ok(),
-        answer.await,
-        &format!("retrieving file {part}"),
-    )
+    })
+    .await
 }

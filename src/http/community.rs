@@ -10,7 +10,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::finish,
+    guard::with_key,
     listing::{ListQuery, Listing},
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
@@ -206,8 +206,8 @@ async fn add_vote(
 
 async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response {
     let key = caller::key_for(ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    let doing = format!("retrieving {} {name}", kind.noun());
+    with_key(gateway, key, &doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
         let query = ask.query();
         let Listing { limit, cursor } = Listing::read(&query, MOST)?;
@@ -223,9 +223,8 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
         let wish = freshness::read_wish(ask)?;
         let reply = gateway.lookup.related(key, &asked, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
-    };
-    let doing = format!("retrieving {} {name}", kind.noun());
-    finish(gateway, key.as_ref().ok(), answer.await, &doing)
+    })
+    .await
 }
 
 async fn add(
@@ -237,8 +236,7 @@ async fn add(
     read: impl FnOnce(&Ask, &[u8]) -> Result<Contribution, ApiError>,
 ) -> Response {
     let key = caller::writing_key_for(ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    with_key(gateway, key, doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
         let query = ask.query();
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
@@ -247,6 +245,6 @@ async fn add(
         let submit = &gateway.submit;
         let answer = submit.contribute(key, &indicator, &contribution, &view);
         Ok(wanted.respond(answer.await?.body))
-    };
-    finish(gateway, key.as_ref().ok(), answer.await, doing)
+    })
+    .await
 }

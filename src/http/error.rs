@@ -28,7 +28,7 @@ use crate::{
 const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
 /// An error on its way to the client.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
     code: Cow<'static, str>,

@@ -42,17 +42,20 @@ pub async fn guard(State(gateway): State<Shared>, request: Request, next: Next) 
     }
 }
 
-/// The end of every answer that concerns a key: what was being done, and where the key stands.
-pub fn finish(
+/// Every answer that concerns a key: what the work gives or else what was being done, and where
+/// the key stands.
+pub async fn with_key(
     gateway: &Gateway,
-    key: Option<&ApiKey>,
-    answer: Result<Response, ApiError>,
+    key: Result<ApiKey, ApiError>,
     doing: &str,
+    work: impl AsyncFnOnce(&ApiKey) -> Result<Response, ApiError>,
 ) -> Response {
+    let hash = key.as_ref().ok().map(ApiKey::hash);
+    let answer = async { work(&key?).await }.await;
     let answer = answer.map_err(|error| error.during(doing));
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    if let Some(key) = key {
-        say_standing(&mut response, gateway, key.hash());
+    if let Some(hash) = hash {
+        say_standing(&mut response, gateway, hash);
     }
     response
 }

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, response::IntoResponse as _, response::Response
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Shared, caller, extract::Ask, guard::finish, openapi::answers::ReadErrors};
+use super::{Shared, caller, extract::Ask, guard::with_key, openapi::answers::ReadErrors};
 use crate::{
     format::Format,
     quota::{Now, Report},
@@ -30,13 +30,11 @@ struct Quota {
 )]
 pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
     let key = caller::key_for(&ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    with_key(&gateway, key, "retrieving quota", async |key| {
         gateway.purse.look(key).await;
         let data = gateway.quota.report(key.hash(), Now::read());
         let format = Format::Json;
         Ok(Json(Quota { data, format }).into_response())
-    };
-    let answer = answer.await;
-    finish(&gateway, key.as_ref().ok(), answer, "retrieving quota")
+    })
+    .await
 }

@@ -10,7 +10,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::finish,
+    guard::with_key,
     listing::{self, ListQuery, Listing},
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{List, OpenErrors, ReadErrors},
@@ -81,8 +81,8 @@ async fn get_relationship(
     ask: Ask,
 ) -> Response {
     let key = caller::key_for(&ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    let doing = format!("retrieving {} relationships", kind.noun());
+    with_key(&gateway, key, &doing, async |key| {
         let query = read_query(kind, &ask)?;
         let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
         let view = view(&gateway, &ask.query(), &Kind::ALL, wanted)?;
@@ -94,13 +94,8 @@ async fn get_relationship(
         let reply = gateway.lookup.related(key, &query, &view, &wish).await;
         let reply = reply.map_err(|error| say_tier(error, &query))?;
         Ok(freshness::respond(&ask, wanted, reply))
-    };
-    finish(
-        &gateway,
-        key.as_ref().ok(),
-        answer.await,
-        &format!("retrieving {} relationships", kind.noun()),
-    )
+    })
+    .await
 }
 
 /// Known relationships

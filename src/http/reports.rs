@@ -8,7 +8,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::finish,
+    guard::with_key,
     negotiate::{Wanted, view},
     openapi::{
         answers::{ReadErrors, Report},
@@ -150,8 +150,8 @@ async fn get_report(
     read: impl FnOnce(&Ask) -> Result<Indicator, ApiError>,
 ) -> Response {
     let key = caller::key_for(ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    let doing = format!("retrieving {} report", kind.noun());
+    with_key(gateway, key, &doing, async |key| {
         let indicator = read(ask)?;
         let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
         let view = view(gateway, &ask.query(), &[kind], wanted)?;
@@ -159,11 +159,6 @@ async fn get_report(
         let lookup = &gateway.lookup;
         let reply = lookup.report(key, &indicator, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
-    };
-    finish(
-        gateway,
-        key.as_ref().ok(),
-        answer.await,
-        &format!("retrieving {} report", kind.noun()),
-    )
+    })
+    .await
 }

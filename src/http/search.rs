@@ -8,7 +8,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::finish,
+    guard::with_key,
     listing::{self, Listing},
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{List, ReadErrors},
@@ -86,8 +86,7 @@ pub async fn search_intelligence(State(gateway): State<Shared>, ask: Ask) -> Res
 
 async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Response {
     let key = caller::key_for(ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    with_key(gateway, key, "retrieving search results", async |key| {
         let query = read_query(ask, corpus, most)?;
         let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
         let view = view(gateway, &ask.query(), &Kind::ALL, wanted)?;
@@ -98,13 +97,8 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Respo
         let wish = freshness::read_wish(ask)?;
         let reply = gateway.lookup.search(key, &query, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
-    };
-    finish(
-        gateway,
-        key.as_ref().ok(),
-        answer.await,
-        "retrieving search results",
-    )
+    })
+    .await
 }
 
 fn read_query(ask: &Ask, corpus: Corpus, most: usize) -> Result<SearchQuery, ApiError> {

@@ -22,7 +22,7 @@ use super::{
     Gateway, Shared, caller, collections,
     error::ApiError,
     extract::{Ask, Query},
-    guard::finish,
+    guard::with_key,
     negotiate::{FormatQuery, Wanted, view},
     openapi::answers::{Started, WriteErrors},
     payload,
@@ -172,15 +172,14 @@ async fn submit(
     start: impl AsyncFnOnce(&ApiKey, &View<'_>) -> Result<submit::Started, ApiError>,
 ) -> Response {
     let key = caller::writing_key_for(ask, &gateway.access);
-    let answer = async {
-        let key = key.as_ref().map_err(Clone::clone)?;
+    with_key(gateway, key, doing, async |key| {
         let query = ask.query();
         let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
         let view = view(gateway, &query, &[], wanted)?;
         let started = start(key, &view).await?;
         Ok(accepted(wanted, started))
-    };
-    finish(gateway, key.as_ref().ok(), answer.await, doing)
+    })
+    .await
 }
 
 fn accepted(wanted: Wanted, started: submit::Started) -> Response {
