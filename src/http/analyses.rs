@@ -8,7 +8,7 @@ use super::{
     extract::Ask,
     freshness::{self, WaitQuery},
     guard::with_key,
-    negotiate::{FormatQuery, Wanted, view},
+    negotiate::{self, FormatQuery},
     openapi::answers::{Analysis, ReadErrors},
 };
 use crate::quota::whole_seconds;
@@ -36,9 +36,7 @@ pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
     let key = caller::key_for(&ask, &gateway.access);
     with_key(&gateway, key, "retrieving analysis", async |key| {
         let id = ask.segment(0)?.parse()?;
-        let query = ask.query();
-        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
-        let view = view(&gateway, &query, &[], wanted)?;
+        let (wanted, view) = negotiate::read(&gateway, &ask, &[])?;
         let wish = freshness::read_wish(&ask)?;
         let lookup = &gateway.lookup;
         let analysis = lookup.analysis(key, &id, &view, &wish).await?;

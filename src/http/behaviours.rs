@@ -7,7 +7,7 @@ use super::{
     extract::Ask,
     freshness::{self, WaitQuery},
     guard::with_key,
-    negotiate::{FormatQuery, Wanted, view},
+    negotiate::{self, FormatQuery},
     openapi::{
         answers::{OneObject, ReadErrors},
         parameters,
@@ -50,9 +50,7 @@ async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
     let doing = format!("retrieving file {part}");
     with_key(gateway, key, &doing, async |key| {
         let file = Indicator::file(ask.segment(0)?)?;
-        let query = ask.query();
-        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
-        let view = view(gateway, &query, &[], wanted)?;
+        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let wish = freshness::read_wish(ask)?;
         let lookup = &gateway.lookup;
         let reply = lookup.behaviour(key, &file, part, &view, &wish).await?;

@@ -12,7 +12,7 @@ use super::{
     freshness::{self, WaitQuery},
     guard::with_key,
     listing::{ListQuery, Listing},
-    negotiate::{FormatQuery, Wanted, view},
+    negotiate::{self, FormatQuery},
     openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
     payload,
 };
@@ -209,8 +209,7 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
     let doing = format!("retrieving {} {name}", kind.noun());
     with_key(gateway, key, &doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let query = ask.query();
-        let Listing { limit, cursor } = Listing::read(&query, MOST)?;
+        let Listing { limit, cursor } = Listing::read(&ask.query(), MOST)?;
         let asked = RelatedQuery {
             indicator,
             relationship: name.to_owned(),
@@ -218,8 +217,7 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
             cursor,
             descriptors_only: false,
         };
-        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
-        let view = view(gateway, &query, &[], wanted)?;
+        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let wish = freshness::read_wish(ask)?;
         let reply = gateway.lookup.related(key, &asked, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
@@ -238,9 +236,7 @@ async fn add(
     let key = caller::writing_key_for(ask, &gateway.access);
     with_key(gateway, key, doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let query = ask.query();
-        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
-        let view = view(gateway, &query, &[], wanted)?;
+        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let contribution = read(ask, &payload::read(body).await?)?;
         let submit = &gateway.submit;
         let answer = submit.contribute(key, &indicator, &contribution, &view);

@@ -7,10 +7,14 @@ use axum::{
 };
 use utoipa::IntoParams;
 
-use super::{Gateway, error::ApiError, extract::Query};
+use super::{
+    Gateway,
+    error::ApiError,
+    extract::{Ask, Query},
+};
 use crate::{answer::View, format::Format, indicator::Kind};
 
-/// The query of whatever takes no template; read by [`Wanted::read`].
+/// The query of whatever takes no template; read by [`read`].
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -29,7 +33,7 @@ pub struct FormatQuery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The form of the data.
-    pub format: Format,
+    format: Format,
     /// The media type of a bare document; `None` is the JSON envelope.
     document: Option<&'static str>,
 }
@@ -51,7 +55,7 @@ const DOCUMENTS: [(&str, Format, &str); 3] = [
 
 impl Wanted {
     /// Reads `format` and `Accept`; with neither it is the default, enveloped.
-    pub fn read(query: &Query<'_>, headers: &HeaderMap, default: Format) -> Result<Self, ApiError> {
+    fn read(query: &Query<'_>, headers: &HeaderMap, default: Format) -> Result<Self, ApiError> {
         let expected = "expected one of `json`, `markdown`, `xml`, `raw`";
         let format = query.read("format", expected, |name| name.parse().ok())?;
         Ok(match (format, accepted(headers)) {
@@ -70,11 +74,6 @@ impl Wanted {
         })
     }
 
-    /// Whether the document comes with no JSON around it.
-    pub fn is_bare(self) -> bool {
-        self.document.is_some()
-    }
-
     /// The body under its content type.
     pub fn respond(self, body: impl Into<Body>) -> Response {
         let media = HeaderValue::from_static(self.document.unwrap_or("application/json"));
@@ -82,23 +81,25 @@ impl Wanted {
     }
 }
 
-/// The view that the query asks for, of objects of these kinds.
-pub fn view<'a>(
+/// Reads how an answer is wanted, and the view of objects of these kinds that comes of it.
+pub fn read<'a>(
     gateway: &'a Gateway,
-    query: &Query<'_>,
+    ask: &Ask,
     kinds: &[Kind],
-    wanted: Wanted,
-) -> Result<View<'a>, ApiError> {
+) -> Result<(Wanted, View<'a>), ApiError> {
+    let query = ask.query();
+    let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
     let templates = &gateway.templates;
     let name = query.one("template_name")?.filter(|_| !kinds.is_empty());
     let template = name.map(|name| templates.choose(kinds, name)).transpose()?;
-    Ok(View {
+    let view = View {
         format: wanted.format,
-        bare: wanted.is_bare(),
+        bare: wanted.document.is_some(),
         template,
         templates,
         descriptors_only: false,
-    })
+    };
+    Ok((wanted, view))
 }
 
 /// The document that the client likes best, if it likes one better than JSON.

@@ -12,7 +12,7 @@ use super::{
     freshness::{self, WaitQuery},
     guard::with_key,
     listing::{self, ListQuery, Listing},
-    negotiate::{FormatQuery, Wanted, view},
+    negotiate::{self, FormatQuery},
     openapi::answers::{List, OpenErrors, ReadErrors},
 };
 use crate::{
@@ -84,8 +84,7 @@ async fn get_relationship(
     let doing = format!("retrieving {} relationships", kind.noun());
     with_key(&gateway, key, &doing, async |key| {
         let query = read_query(kind, &ask)?;
-        let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
-        let view = view(&gateway, &ask.query(), &Kind::ALL, wanted)?;
+        let (wanted, view) = negotiate::read(&gateway, &ask, &Kind::ALL)?;
         let view = View {
             descriptors_only: query.descriptors_only,
             ..view

@@ -9,7 +9,7 @@ use super::{
     extract::Ask,
     freshness::{self, WaitQuery},
     guard::with_key,
-    negotiate::{Wanted, view},
+    negotiate,
     openapi::{
         answers::{ReadErrors, Report},
         parameters,
@@ -153,8 +153,7 @@ async fn get_report(
     let doing = format!("retrieving {} report", kind.noun());
     with_key(gateway, key, &doing, async |key| {
         let indicator = read(ask)?;
-        let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
-        let view = view(gateway, &ask.query(), &[kind], wanted)?;
+        let (wanted, view) = negotiate::read(gateway, ask, &[kind])?;
         let wish = freshness::read_wish(ask)?;
         let lookup = &gateway.lookup;
         let reply = lookup.report(key, &indicator, &view, &wish).await?;

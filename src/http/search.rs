@@ -10,7 +10,7 @@ use super::{
     freshness::{self, WaitQuery},
     guard::with_key,
     listing::{self, Listing},
-    negotiate::{FormatQuery, Wanted, view},
+    negotiate::{self, FormatQuery},
     openapi::answers::{List, ReadErrors},
 };
 use crate::{
@@ -88,8 +88,7 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Respo
     let key = caller::key_for(ask, &gateway.access);
     with_key(gateway, key, "retrieving search results", async |key| {
         let query = read_query(ask, corpus, most)?;
-        let wanted = Wanted::read(&ask.query(), &ask.headers, gateway.default_format)?;
-        let view = view(gateway, &ask.query(), &Kind::ALL, wanted)?;
+        let (wanted, view) = negotiate::read(gateway, ask, &Kind::ALL)?;
         let view = View {
             descriptors_only: query.descriptors_only,
             ..view

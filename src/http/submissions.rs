@@ -23,7 +23,7 @@ use super::{
     error::ApiError,
     extract::{Ask, Query},
     guard::with_key,
-    negotiate::{FormatQuery, Wanted, view},
+    negotiate::{self, FormatQuery, Wanted},
     openapi::answers::{Started, WriteErrors},
     payload,
 };
@@ -173,9 +173,7 @@ async fn submit(
 ) -> Response {
     let key = caller::writing_key_for(ask, &gateway.access);
     with_key(gateway, key, doing, async |key| {
-        let query = ask.query();
-        let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
-        let view = view(gateway, &query, &[], wanted)?;
+        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let started = start(key, &view).await?;
         Ok(accepted(wanted, started))
     })
