@@ -154,7 +154,7 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let subject = Subject::part(&query.indicator, &query.relationship);
         if query.is_one_page() {
-            let call = query.call(query.limit, query.cursor.as_deref());
+            let call = query.call(query.limit, query.cursor.as_deref(), view);
             let got = self.read(key, &call, Life::Usual, wish).await?;
             return self.show(got, view, wish, |bytes| {
                 answer::list(std::slice::from_ref(bytes), &subject, None, view)
@@ -164,7 +164,7 @@ impl Lookup {
             pages,
             truncated,
             seen,
-        } = self.gather(key, query, wish).await?;
+        } = self.gather(key, query, view, wish).await?;
         let answer = answer::list(&pages, &subject, truncated, view)?;
         Ok(Reply::new(answer, seen))
     }

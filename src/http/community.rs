@@ -215,7 +215,6 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
             relationship: name.to_owned(),
             limit,
             cursor,
-            descriptors_only: false,
         };
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let wish = freshness::read_wish(ask)?;

@@ -84,9 +84,10 @@ async fn get_relationship(
     let doing = format!("retrieving {} relationships", kind.noun());
     with_key(&gateway, key, &doing, async |key| {
         let query = read_query(kind, &ask)?;
+        let descriptors_only = listing::descriptors_only(&ask.query())?;
         let (wanted, view) = negotiate::read(&gateway, &ask, &Kind::ALL)?;
         let view = View {
-            descriptors_only: query.descriptors_only,
+            descriptors_only,
             ..view
         };
         let wish = freshness::read_wish(&ask)?;
@@ -121,14 +122,12 @@ fn read_query(kind: Kind, ask: &Ask) -> Result<RelatedQuery, ApiError> {
     if !relationships::is_name(relationship) {
         return Err(unknown_relationship(kind, relationship));
     }
-    let query = ask.query();
-    let Listing { limit, cursor } = Listing::read(&query, MOST)?;
+    let Listing { limit, cursor } = Listing::read(&ask.query(), MOST)?;
     Ok(RelatedQuery {
         indicator,
         relationship: relationship.to_owned(),
         limit,
         cursor,
-        descriptors_only: listing::descriptors_only(&query)?,
     })
 }
 

@@ -88,9 +88,10 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Respo
     let key = caller::key_for(ask, &gateway.access);
     with_key(gateway, key, "retrieving search results", async |key| {
         let query = read_query(ask, corpus, most)?;
+        let descriptors_only = listing::descriptors_only(&ask.query())?;
         let (wanted, view) = negotiate::read(gateway, ask, &Kind::ALL)?;
         let view = View {
-            descriptors_only: query.descriptors_only,
+            descriptors_only,
             ..view
         };
         let wish = freshness::read_wish(ask)?;
@@ -113,7 +114,6 @@ fn read_query(ask: &Ask, corpus: Corpus, most: usize) -> Result<SearchQuery, Api
         limit,
         cursor,
         order: query.read("order", expected, read_order)?,
-        descriptors_only: listing::descriptors_only(&query)?,
     })
 }
 

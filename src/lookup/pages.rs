@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Lookup, LookupError, Origin, Seen, Wish, fetch::Life};
 use crate::{
-    answer::{self, Extent},
+    answer::{self, Extent, View},
     indicator::Indicator,
     key::ApiKey,
     vt::Call,
@@ -26,8 +26,6 @@ pub struct RelatedQuery {
     pub limit: usize,
     /// Where to begin, as the answer before said.
     pub cursor: Option<String>,
-    /// Whether only types and ids are wanted.
-    pub descriptors_only: bool,
 }
 
 /// The pages that could be had.
@@ -47,10 +45,11 @@ impl RelatedQuery {
         self.limit <= PAGE
     }
 
-    pub(super) fn call(&self, limit: usize, cursor: Option<&str>) -> Call {
+    /// Where only descriptors are wanted, VirusTotal is asked for no more.
+    pub(super) fn call(&self, limit: usize, cursor: Option<&str>, view: &View<'_>) -> Call {
         let collection = self.indicator.kind().upstream_collection();
         let (id, relationship) = (self.indicator.id(), self.relationship.as_str());
-        let call = if self.descriptors_only {
+        let call = if view.descriptors_only {
             Call::get(&[collection, id, "relationships", relationship])
         } else {
             Call::get(&[collection, id, relationship])
@@ -69,6 +68,7 @@ impl Lookup {
         self: &Arc<Self>,
         key: &ApiKey,
         query: &RelatedQuery,
+        view: &View<'_>,
         wish: &Wish,
     ) -> Result<Gathered, LookupError> {
         let seen = Seen {
@@ -82,7 +82,7 @@ impl Lookup {
         };
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         loop {
-            let call = query.call(missing.min(PAGE), cursor.as_deref());
+            let call = query.call(missing.min(PAGE), cursor.as_deref(), view);
             let got = match self.read(key, &call, Life::Usual, wish).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");

@@ -31,8 +31,6 @@ pub struct SearchQuery {
     pub cursor: Option<String>,
     /// An attribute to sort by, with `+` or `-` behind it.
     pub order: Option<String>,
-    /// Whether only types and ids are wanted.
-    pub descriptors_only: bool,
 }
 
 impl Corpus {
@@ -62,14 +60,14 @@ impl Corpus {
 }
 
 impl SearchQuery {
-    fn call(&self) -> Call {
+    fn call(&self, view: &View<'_>) -> Call {
         let limit = self.limit.min(self.corpus.page());
         Call::get(self.corpus.path())
             .with("query", &self.query)
             .with("limit", &limit.to_string())
             .with_some("cursor", self.cursor.as_deref())
             .with_some("order", self.order.as_deref())
-            .with_some("descriptors_only", self.descriptors_only.then_some("true"))
+            .with_some("descriptors_only", view.descriptors_only.then_some("true"))
     }
 }
 
@@ -82,7 +80,7 @@ impl Lookup {
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
-        let got = self.read(key, &query.call(), Life::Usual, wish).await?;
+        let got = self.read(key, &query.call(view), Life::Usual, wish).await?;
         let subject = query.corpus.subject(&query.query);
         self.show(got, view, wish, |page| {
             answer::list(std::slice::from_ref(page), &subject, None, view)
