@@ -11,7 +11,7 @@ use super::{
     extract::Ask,
     freshness::{self, WaitQuery},
     guard::with_key,
-    listing::{ListQuery, Listing},
+    listing::{self, ListQuery, Listing},
     negotiate::{self, FormatQuery},
     openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
     payload,
@@ -21,9 +21,6 @@ use crate::{
     lookup::RelatedQuery,
     submit::{Contribution, Verdict},
 };
-
-/// How many comments or votes can be asked for at once.
-const MOST: usize = 100;
 
 /// A comment, in a word or in VirusTotal's envelope.
 #[derive(Deserialize, ToSchema)]
@@ -209,7 +206,7 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
     let doing = format!("retrieving {} {name}", kind.noun());
     with_key(gateway, key, &doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let Listing { limit, cursor } = Listing::read(&ask.query(), MOST)?;
+        let Listing { limit, cursor } = Listing::read(&ask.query(), listing::MOST)?;
         let asked = RelatedQuery {
             indicator,
             relationship: name.to_owned(),

@@ -11,6 +11,9 @@ use super::{
     extract::{Ask, Query},
 };
 
+/// How many related objects, comments or votes can be asked for at once.
+pub const MOST: usize = 100;
+
 /// How many objects a list holds where the query does not say.
 const DEFAULT_LIMIT: usize = 10;
 

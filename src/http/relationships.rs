@@ -25,9 +25,6 @@ use crate::{
     },
 };
 
-/// How many objects can be asked for at once.
-const MOST: usize = 100;
-
 /// What the query of a relationship has beside that of every list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -122,7 +119,7 @@ fn read_query(kind: Kind, ask: &Ask) -> Result<RelatedQuery, ApiError> {
     if !relationships::is_name(relationship) {
         return Err(unknown_relationship(kind, relationship));
     }
-    let Listing { limit, cursor } = Listing::read(&ask.query(), MOST)?;
+    let Listing { limit, cursor } = Listing::read(&ask.query(), listing::MOST)?;
     Ok(RelatedQuery {
         indicator,
         relationship: relationship.to_owned(),

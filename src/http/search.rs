@@ -61,7 +61,7 @@ pub struct SearchParameters {
     responses(List, ReadErrors),
 )]
 pub async fn search(State(gateway): State<Shared>, ask: Ask) -> Response {
-    run(&gateway, &ask, Corpus::Everything, 100).await
+    run(&gateway, &ask, Corpus::Everything).await
 }
 
 /// Intelligence search
@@ -81,13 +81,13 @@ pub async fn search(State(gateway): State<Shared>, ask: Ask) -> Response {
     responses(List, ReadErrors),
 )]
 pub async fn search_intelligence(State(gateway): State<Shared>, ask: Ask) -> Response {
-    run(&gateway, &ask, Corpus::Intelligence, 300).await
+    run(&gateway, &ask, Corpus::Intelligence).await
 }
 
-async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Response {
+async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus) -> Response {
     let key = caller::key_for(ask, &gateway.access);
     with_key(gateway, key, "retrieving search results", async |key| {
-        let query = read_query(ask, corpus, most)?;
+        let query = read_query(ask, corpus)?;
         let descriptors_only = listing::descriptors_only(&ask.query())?;
         let (wanted, view) = negotiate::read(gateway, ask, &Kind::ALL)?;
         let view = View {
@@ -101,9 +101,9 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus, most: usize) -> Respo
     .await
 }
 
-fn read_query(ask: &Ask, corpus: Corpus, most: usize) -> Result<SearchQuery, ApiError> {
+fn read_query(ask: &Ask, corpus: Corpus) -> Result<SearchQuery, ApiError> {
     let query = ask.query();
-    let Listing { limit, cursor } = Listing::read(&query, most)?;
+    let Listing { limit, cursor } = Listing::read(&query, corpus.most())?;
     let text = query.one("query")?.filter(|text| !text.trim().is_empty());
     let text = text
         .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))?;

@@ -34,6 +34,14 @@ pub struct SearchQuery {
 }
 
 impl Corpus {
+    /// How many objects can be asked for at once.
+    pub fn most(self) -> usize {
+        match self {
+            Self::Everything => 100,
+            Self::Intelligence => 300,
+        }
+    }
+
     /// How many objects VirusTotal gives on one page at most.
     fn page(self) -> usize {
         match self {
