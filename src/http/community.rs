@@ -155,10 +155,10 @@ async fn add_comment(
     body: Body,
 ) -> Response {
     let doing = format!("adding {} comment", kind.noun());
-    add(&gateway, kind, &ask, body, &doing, |ask, body| {
+    add(&gateway, kind, &ask, body, &doing, |body| {
         let expected =
             r#"`{"text": "…"}` or `{"data": {"type": "comment", "attributes": {"text": "…"}}}`"#;
-        let comment = match payload::json(&ask.headers, body, expected)? {
+        let comment = match payload::json(body, expected)? {
             NewComment::Short(comment) => comment,
             NewComment::Enveloped(envelope) => envelope.data.attributes,
         };
@@ -190,9 +190,9 @@ async fn add_vote(
     body: Body,
 ) -> Response {
     let doing = format!("adding {} vote", kind.noun());
-    add(&gateway, kind, &ask, body, &doing, |ask, body| {
+    add(&gateway, kind, &ask, body, &doing, |body| {
         let expected = r#"`{"verdict": "malicious"}` or `{"verdict": "harmless"}`, bare or in VirusTotal's envelope"#;
-        let vote = match payload::json(&ask.headers, body, expected)? {
+        let vote = match payload::json(body, expected)? {
             NewVote::Short(vote) => vote,
             NewVote::Enveloped(envelope) => envelope.data.attributes,
         };
@@ -227,13 +227,15 @@ async fn add(
     ask: &Ask,
     body: Body,
     doing: &str,
-    read: impl FnOnce(&Ask, &[u8]) -> Result<Contribution, ApiError>,
+    read: impl FnOnce(&[u8]) -> Result<Contribution, ApiError>,
 ) -> Response {
     let key = caller::writing_key_for(ask, &gateway.access);
     with_key(gateway, key, doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
-        let contribution = read(ask, &payload::read(body).await?)?;
+        let body = payload::read(body).await?;
+        payload::require(&ask.headers, &[payload::JSON])?;
+        let contribution = read(&body)?;
         let submit = &gateway.submit;
         let answer = submit.contribute(key, &indicator, &contribution, &view);
         Ok(wanted.respond(answer.await?.body))

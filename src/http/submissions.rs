@@ -25,7 +25,7 @@ use super::{
     guard::with_key,
     negotiate::{self, FormatQuery, Wanted},
     openapi::answers::{Started, WriteErrors},
-    payload,
+    payload::{self, JSON},
 };
 use crate::{
     answer::View,
@@ -34,7 +34,6 @@ use crate::{
     submit::{self, Incoming},
 };
 
-const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
 
@@ -133,7 +132,7 @@ async fn scan_url(State(gateway): State<Shared>, ask: Ask, body: Body) -> Respon
     submit(&gateway, &ask, "submitting URL", async |key, view| {
         let media = payload::require(&ask.headers, &[JSON, FORM])?;
         let body = payload::read(body).await?;
-        let text = read_url(media, &ask, &body)?;
+        let text = read_url(media, &body)?;
         let url = WebUrl::parse(&text)?;
         Ok(gateway.submit.scan_url(key, &url, view).await?)
     })
@@ -190,9 +189,9 @@ fn accepted(wanted: Wanted, started: submit::Started) -> Response {
     response
 }
 
-fn read_url(media: &str, ask: &Ask, body: &[u8]) -> Result<String, ApiError> {
+fn read_url(media: &str, body: &[u8]) -> Result<String, ApiError> {
     if media == JSON {
-        let UrlToScan { url } = payload::json(&ask.headers, body, r#"`{"url": "…"}`"#)?;
+        let UrlToScan { url } = payload::json(body, r#"`{"url": "…"}`"#)?;
         return Ok(url);
     }
     let form = str::from_utf8(body)
