@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Answer, MalformedAnswer, Subject, View, item::Item};
+use super::{
+    Answer, MalformedAnswer, Subject, View,
+    item::{Item, whole},
+};
 use crate::{
     format::{Format, json, markdown, xml},
     template::filter::Filtered,
@@ -48,37 +51,31 @@ pub fn object(
         #[serde(borrow)]
         data: &'a RawValue,
     }
-    let envelope: Envelope<'_> = serde_json::from_str(str::from_utf8(bytes)?)?;
-    let data = envelope.data.get();
-    let item = Item::read(envelope.data).ok();
+    let Envelope { data } = serde_json::from_str(str::from_utf8(bytes)?)?;
+    let item = Item::read(data).ok();
     let item = item.filter(|item| item.attributes.is_some());
-    let whole = Filtered::at(&[], data, None);
+    let filter = view.filter(subject.object_type);
+    // Without the object around them: the attributes or, where there are none, the whole.
+    let attributes = item.as_ref().and_then(|item| item.filtered(filter));
+    let shown = attributes.unwrap_or(whole(data));
+    let size = data.get().len();
     let body = match (view.format, &item) {
-        (Format::Raw, Some(item)) => json::envelope(view.format, None, data.len(), |out| {
-            item.filtered(None).map_or(Ok(()), |it| it.write(out))
-        })?,
         (Format::Json, Some(item)) => {
-            json::envelope(view.format, None, data.len(), |out| item.write(view, out))?
+            json::envelope(view.format, None, size, |out| item.write(view, out))?
         }
-        (Format::Json | Format::Raw, None) => {
-            json::envelope(view.format, None, data.len(), |out| whole.write(out))?
+        (Format::Json | Format::Raw, _) => {
+            json::envelope(view.format, None, size, |out| shown.write(out))?
         }
         (Format::Markdown, item) => {
-            let shown = item
-                .as_ref()
-                .and_then(|item| item.filtered(view.filter(subject.object_type)));
-            let tree = shown.unwrap_or(whole).tree()?;
             let id = item.as_ref().and_then(Item::id);
             let id = id.unwrap_or(Cow::Borrowed(subject.id));
+            let tree = shown.tree()?;
             view.text(markdown::document(&subject.title, &id, &tree), None)?
         }
-        (Format::Xml, item) => {
-            let tree = match item {
-                Some(item) => item.tree(view)?,
-                None => whole.tree()?,
-            };
-            view.text(xml::document(&subject.root, &tree), None)?
+        (Format::Xml, Some(item)) => {
+            view.text(xml::document(&subject.root, &item.tree(view)?), None)?
         }
+        (Format::Xml, None) => view.text(xml::document(&subject.root, &shown.tree()?), None)?,
     };
     Ok(Answer { body, cursor: None })
 }
