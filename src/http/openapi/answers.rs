@@ -63,27 +63,24 @@ pub(super) struct ObjectBody {
 
 fn object_or_document() -> RefOr<Schema> {
     let one_of = OneOfBuilder::new()
-        .item(
-            ObjectBuilder::new()
-                .schema_type(Type::Object)
-                .additional_properties(Some(AdditionalProperties::FreeForm(true))),
-        )
-        .item(ObjectBuilder::new().schema_type(Type::String));
+        .item(any_object())
+        .item(Object::with_type(Type::String));
     Schema::OneOf(one_of.build()).into()
 }
 
 fn list_or_document() -> RefOr<Schema> {
-    let object = || {
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-    };
     let one_of = OneOfBuilder::new()
-        .item(ArrayBuilder::new().items(object()))
-        .item(object())
+        .item(ArrayBuilder::new().items(any_object()))
+        .item(any_object())
         .item(Object::with_type(Type::Null))
         .item(Object::with_type(Type::String));
     Schema::OneOf(one_of.build()).into()
+}
+
+fn any_object() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
 }
 
 /// The answers of a report.
