@@ -68,7 +68,7 @@ pub enum SubmitError {
 }
 
 impl Submit {
-    /// A pipeline to this upstream under this quota.
+    /// A pipeline to this upstream with this purse.
     pub fn new(
         vt: Arc<VirusTotal>,
         purse: Arc<Purse>,

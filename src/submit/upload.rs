@@ -54,8 +54,8 @@ impl Submit {
     /// Uploads a file; one unit of quota, whichever way it goes.
     ///
     /// The unit is spent when VirusTotal is first asked, and stays so where the form turns out
-    /// to be wrong later on. There is no limit to how long it takes. What ends it is a time without progress, as
-    /// long as one call may take.
+    /// to be wrong later on. There is no limit to how long it takes. What ends it is a time
+    /// without progress, as long as one call may take.
     pub async fn upload<B>(
         &self,
         key: &ApiKey,
