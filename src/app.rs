@@ -149,6 +149,11 @@ impl App {
         self.listener.local_addr()
     }
 
+    /// All that is served, for who asks without a socket.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// What ends [`serve`](Self::serve): no new connections, then requests get 30 s to finish.
     pub fn stop(&self) -> CancellationToken {
         self.stop.clone()

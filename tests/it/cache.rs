@@ -1,12 +1,10 @@
 //! What is kept: when VirusTotal is not asked again, and what is given while it can't be.
 
-use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rstest::rstest;
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::harness::{
     Answer, EICAR, Gateway, KEY, Reply, TROJAN, UNKNOWN, Upstream, failure, file, http,
@@ -344,36 +342,35 @@ async fn an_analysis_is_kept_once_it_is_completed() {
     }
 }
 
-/// Waits a moment before it answers, so that all who ask are there.
-async fn slow(answer: Vec<u8>) -> Upstream {
-    Upstream::faulty(move |_| {
-        std::thread::sleep(Duration::from_millis(300));
-        Answer::Bytes(answer.clone())
-    })
-    .await
-}
-
 #[rstest]
 #[case(ok(r#"{"data": {"attributes": {"size": 68}}}"#), 200)]
 #[case(failure(404, "NotFoundError", "x"), 404)]
 #[case(failure(403, "ForbiddenError", "x"), 403)]
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn all_who_ask_at_once_share_one_call(#[case] answer: Vec<u8>, #[case] status: u16) {
-    let upstream = slow(answer).await;
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::faulty(move |_| Answer::Held(going.clone(), answer.clone())).await;
     let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
     let path = file(EICAR);
-    let replies = in_parallel((0..100).map(|_| gateway.get(&path))).await;
+    // Once each of them was polled, all wait for the one call.
+    let asking = in_parallel((0..100).map(|_| gateway.get_directly(&path)));
+    let (replies, _) = tokio::join!(biased; asking, async { go.send_replace(true) });
     assert!(replies.iter().all(|reply| reply.status == status));
     assert_eq!(upstream.count(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_call_goes_on_when_who_asked_has_gone() {
-    let upstream = slow(ok(r#"{"data": {"attributes": {"size": 68}}}"#)).await;
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
     let gateway = keeping(&upstream, &[]).await;
     let path = file(EICAR);
-    let given_up = tokio::time::timeout(Duration::from_millis(100), gateway.get(&path)).await;
-    assert!(given_up.is_err());
+    let given_up = tokio::select! {
+        reply = gateway.get_directly(&path) => Some(reply),
+        () = upstream.until_asked(1) => None,
+    };
+    assert!(given_up.is_none());
+    go.send_replace(true);
     // Whether it finds the call under way or what it has left behind.
     assert_eq!(gateway.get(&path).await.data()["size"], 68);
     assert_eq!(upstream.count(), 1);

@@ -4,6 +4,11 @@
 
 use std::{future::poll_fn, net::SocketAddr, task::Poll};
 
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::Request,
+};
 use reqwest::{Client, RequestBuilder, redirect};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -13,6 +18,7 @@ use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
+use tower::ServiceExt as _;
 use vt4ai::{
     app::App,
     config::{Command, Config},
@@ -53,6 +59,7 @@ pub(crate) fn file(hash: &str) -> String {
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     client: Client,
+    router: Router,
     stop: CancellationToken,
     _stop: DropGuard,
 }
@@ -84,11 +91,12 @@ impl Gateway {
     /// With exactly these settings.
     pub(crate) async fn start(config: Config) -> Self {
         let app = App::build(config).await.unwrap();
-        let (address, stop) = (app.address().unwrap(), app.stop());
+        let (address, router, stop) = (app.address().unwrap(), app.router(), app.stop());
         TaskTracker::new().spawn(app.serve());
         Self {
             address,
             client: client(),
+            router,
             _stop: stop.clone().drop_guard(),
             stop,
         }
@@ -113,6 +121,21 @@ impl Gateway {
                 .fold(request, |it, (name, value)| it.header(*name, *value)),
         )
         .await
+    }
+
+    /// A GET with the caller's key and without a socket.
+    ///
+    /// Its first poll takes it to where it has to wait, and to drop it is to hang up.
+    pub(crate) async fn get_directly(&self, path: &str) -> Reply {
+        let request = Request::get(path).header("x-api-key", KEY);
+        let request = request.body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
+        }
     }
 
     /// A POST with the caller's key, to be given a body and sent with [`send`].

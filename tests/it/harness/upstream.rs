@@ -49,9 +49,7 @@ impl Call {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
-}
 
-impl Call {
     /// Whether it asks what a key may spend. That costs nothing, and most tests are about
     /// something else: it is not noted, and a server with faults does not know.
     pub(crate) fn is_about_quota(&self) -> bool {
