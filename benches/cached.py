@@ -14,9 +14,7 @@ Exit status: 0; 1 if a hit costs more than twice nginx or more than 2.5 times /l
 be measured.
 """
 
-import argparse
 import gzip
-import pathlib
 import statistics
 import subprocess
 import sys
@@ -52,9 +50,7 @@ def wrk(core, port, path, seconds):
 
 def main():
     """Measures and judges; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--binary", type=pathlib.Path, default=compare.ROOT / "target/release/vt4ai",
-                        help="the gateway")
+    parser = compare.command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of load, in each round for each server")
     options = parser.parse_args()
@@ -63,10 +59,9 @@ def main():
     with compare.workplace() as (directory, stack):
         (directory / "report.json").write_bytes(report)
         (directory / "report.json.gz").write_bytes(gzip.compress(report, 6))
-        upstream, port, front = compare.free_port(), compare.free_port(), compare.free_port()
+        upstream, front = compare.free_port(), compare.free_port()
         compare.start_nginx(stack, directory, "upstream", [load_core], compare.virustotal(upstream, directory), upstream)
-        env = {**compare.gateway_env(port, upstream), "VT4AI_MAX_WORKERS": "1"}
-        pid = compare.start(stack, [options.binary.resolve()], [server_core], directory, port, "/livez", env)
+        pid, port = compare.start_gateway(stack, options, directory, [server_core], upstream, MAX_WORKERS=1)
         path = f"/api/v1/files/{SHA256}"
         status, _, body = compare.get(port, path, {"X-API-Key": compare.KEY})
         if status != 200:
@@ -97,8 +92,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (compare.CannotMeasure, OSError, subprocess.SubprocessError) as error:
-        print(f"can't measure: {error}", file=sys.stderr)
-        sys.exit(2)
+    compare.run(main)

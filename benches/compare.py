@@ -226,13 +226,15 @@ def proxy(port, upstream):
         }}"""
 
 
-def gateway_env(port, upstream):
-    """The gateway's settings: no key of its own and no limits."""
-    return {
+def start_gateway(stack, options, directory, cores, upstream, **settings):
+    """Starts the gateway with no key of its own, no limits, and these settings; its process id and port."""
+    port = free_port()
+    env = {
         "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{upstream}", "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "INFO",
         "VT4AI_RATE_LIMIT_PER_MINUTE": "0", "VT4AI_RATE_LIMIT_PER_DAY": "0", "VT4AI_RATE_LIMIT_PER_MONTH": "0",
-        "VT4AI_CLIENT_RATE_PER_MINUTE": "0",
+        "VT4AI_CLIENT_RATE_PER_MINUTE": "0", **{f"VT4AI_{name}": str(value) for name, value in settings.items()},
     }
+    return start(stack, [options.binary.resolve()], cores, directory, port, "/livez", env), port
 
 
 def start_python(stack, python, directory, core, upstream):
@@ -334,14 +336,13 @@ class Server:
 
 def start_all(stack, options, directory, server_core, load_core):
     """The upstreams and every server to measure."""
-    own, shared, front, port = free_port(), free_port(), free_port(), free_port()
+    own, shared, front = free_port(), free_port(), free_port()
     worker = start_nginx(stack, directory, "front", [server_core],
                          virustotal(own, directory) + proxy(front, own), own)
     start_nginx(stack, directory, "upstream", [load_core], virustotal(shared, directory), shared)
     yield Server("nginx, bare proxy", worker, front, own, "/api/v3/files/", {"Accept-Encoding": "gzip"},
                  options.seconds, 5000)
-    env = {**gateway_env(port, shared), "VT4AI_MAX_WORKERS": "1"}
-    pid = start(stack, [options.binary.resolve()], [server_core], directory, port, "/livez", env)
+    pid, port = start_gateway(stack, options, directory, [server_core], shared, MAX_WORKERS=1)
     yield Server("this gateway", pid, port, shared, "/api/v1/files/", {"X-API-Key": KEY}, options.seconds, 5000)
     if options.python:
         pid, port = start_python(stack, options.python.absolute(), directory, server_core, shared)
@@ -381,6 +382,22 @@ def workplace():
         yield pathlib.Path(directory), stack
 
 
+def command_line(doc):
+    """What every benchmark takes: the gateway's binary."""
+    parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/vt4ai", help="the gateway")
+    return parser
+
+
+def run(main):
+    """Ends the script with the exit status of its `main`: 2 where it can't measure."""
+    try:
+        sys.exit(main())
+    except (CannotMeasure, OSError, subprocess.SubprocessError) as error:
+        print(f"can't measure: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
 def two_cores():
     """A core for the server and one for the load."""
     cores = sorted(os.sched_getaffinity(0))
@@ -391,8 +408,7 @@ def two_cores():
 
 def main():
     """Measures and judges; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/vt4ai", help="the gateway")
+    parser = command_line(__doc__)
     parser.add_argument("--python", type=pathlib.Path, help="a Python that has vt4ai[api], the original")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of load, in each round for each server")
@@ -417,8 +433,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (CannotMeasure, OSError, subprocess.SubprocessError) as error:
-        print(f"can't measure: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(main)

@@ -12,11 +12,9 @@ Exit status: 0; 1 if the gateway holds more than is allowed, or failed requests;
 1,000,000 bytes.
 """
 
-import argparse
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import time
 
@@ -75,19 +73,14 @@ def send_all(directory, core, port, requests, hashes):
 
 def measure(stack, options, directory, cores, upstream, cache):
     """Starts a gateway with such a cache; its process id, its port, and the MB it holds idle."""
-    port = compare.free_port()
-    env = {**compare.gateway_env(port, upstream), "VT4AI_CACHE_MAX_BYTES": str(cache)}
-    pid = compare.start(stack, [options.binary.resolve()], cores, directory, port, "/livez", env)
+    pid, port = compare.start_gateway(stack, options, directory, cores, upstream, CACHE_MAX_BYTES=cache)
     time.sleep(1)
     return pid, port, memory(pid)
 
 
 def main():
     """Measures and judges; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--binary", type=pathlib.Path, default=compare.ROOT / "target/release/vt4ai",
-                        help="the gateway")
-    options = parser.parse_args()
+    options = compare.command_line(__doc__).parse_args()
     # All cores for the gateway: as many worker threads as its users have.
     cores = sorted(os.sched_getaffinity(0))
     rows, good = [], True
@@ -113,8 +106,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (compare.CannotMeasure, OSError, subprocess.SubprocessError) as error:
-        print(f"can't measure: {error}", file=sys.stderr)
-        sys.exit(2)
+    compare.run(main)

@@ -18,13 +18,11 @@ Exit status: 0; 1 if more reached VirusTotal than should, a caller failed, or it
 measured.
 """
 
-import argparse
 import asyncio
 import collections
 import contextlib
 import json
 import multiprocessing
-import pathlib
 import shutil
 import signal
 import socket
@@ -318,11 +316,16 @@ def faults(world, _):
 PARTS = {part.__name__: part for part in (one, leaving, three, minute, away, faults)}
 
 
-def main(options):
+def main():
+    """Runs the parts; the exit status."""
+    parser = compare.command_line(__doc__)
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--seconds", type=int, default=70, help="of `minute`")
+    options = parser.parse_args()
     for tool in ("redis-server", "redis-cli"):
         if not shutil.which(tool):
             raise compare.CannotMeasure(f"{tool} is not installed")
-    binary = pathlib.Path(options.binary).resolve()
+    binary = options.binary.resolve()
     if not binary.exists():
         raise compare.CannotMeasure(f"{binary} is not there: cargo build --release")
     failed = []
@@ -337,12 +340,4 @@ def main(options):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=compare.ROOT / "target/release/vt4ai")
-    parser.add_argument("--only", choices=PARTS)
-    parser.add_argument("--seconds", type=int, default=70, help="of `minute`")
-    try:
-        sys.exit(main(parser.parse_args()))
-    except compare.CannotMeasure as error:
-        print(f"can't measure: {error}", file=sys.stderr)
-        sys.exit(2)
+    compare.run(main)

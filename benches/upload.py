@@ -16,14 +16,11 @@ Exit status: 0; 1 if the gateway costs more than 1.5 times nginx or grows by 16 
 1,000,000 bytes.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
-import pathlib
 import socket
 import statistics
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -128,13 +125,6 @@ def proxy(port, upstream):
         }}"""
 
 
-def gateway(stack, options, directory, cores, upstream, workers):
-    """Starts the gateway; its process id and port."""
-    port = compare.free_port()
-    env = {**compare.gateway_env(port, upstream), "VT4AI_MAX_WORKERS": str(workers)}
-    return compare.start(stack, [options.binary.resolve()], cores, directory, port, "/livez", env), port
-
-
 def cost(pid, port, path):
     """Seconds of CPU for one GiB."""
     spent = compare.cpu_seconds(pid)
@@ -145,7 +135,7 @@ def cost(pid, port, path):
 
 def growth(stack, options, directory, cores, upstream):
     """How many MB more the gateway held at most while 650 MB passed through."""
-    pid, port = gateway(stack, options, directory, cores, upstream, len(cores))
+    pid, port = compare.start_gateway(stack, options, directory, cores, upstream, MAX_WORKERS=len(cores))
     compare.get(port, "/livez")
     before = memory.memory(pid)
     send(port, "/api/v1/files", 619)
@@ -154,16 +144,14 @@ def growth(stack, options, directory, cores, upstream):
 
 def main():
     """Measures and judges; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--binary", type=pathlib.Path, default=compare.ROOT / "target/release/vt4ai",
-                        help="the gateway")
+    parser = compare.command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     server_core, load_core = compare.two_cores()
     with compare.workplace() as (directory, stack):
         upstream, front = start_sink(stack, load_core), compare.free_port()
         worker = compare.start_nginx(stack, directory, "front", [server_core], proxy(front, upstream), front)
-        pid, port = gateway(stack, options, directory, [server_core], upstream, 1)
+        pid, port = compare.start_gateway(stack, options, directory, [server_core], upstream, MAX_WORKERS=1)
         os.sched_setaffinity(0, [load_core])
         servers = {"nginx, unbuffered": (worker, front, "/_ah/upload/bench"), "this gateway": (pid, port, "/api/v1/files")}
         rounds = {name: [] for name in servers}
@@ -184,8 +172,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (compare.CannotMeasure, OSError, subprocess.SubprocessError) as error:
-        print(f"can't measure: {error}", file=sys.stderr)
-        sys.exit(2)
+    compare.run(main)
