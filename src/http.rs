@@ -10,7 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
-use tower::util::MapRequestLayer;
+use tower::{ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -113,24 +113,27 @@ pub fn router(gateway: Shared, document: impl Into<Bytes>) -> Router {
         .merge(openapi::ui(document.into()))
         .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
-        // From the inside out: what comes last sees a request first.
-        // Within the door: who may not even knock is not heard out either.
-        .layer(MapRequestLayer::new(move |request| {
-            linger::linger(request, &tasks)
-        }))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&gateway),
-            guard::guard,
-        ))
-        // Level 1: the default level costs more than all the rest of a request.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        // Around all that could panic, within what writes the log line.
-        .layer(CatchPanicLayer::custom(after_panic))
-        .layer(middleware::from_fn(observe::observe))
-        // First of all, so that no print of a request below shows a key.
-        .layer(SetSensitiveRequestHeadersLayer::new(
-            caller::KEY_HEADERS.clone(),
-        ))
+        // One stack, since a router boxes what it is given: what comes first sees a request first.
+        .layer(
+            ServiceBuilder::new()
+                // So that no print of a request below shows a key.
+                .layer(SetSensitiveRequestHeadersLayer::new(
+                    caller::KEY_HEADERS.clone(),
+                ))
+                .layer(middleware::from_fn(observe::observe))
+                // Around all that could panic, within what writes the log line.
+                .layer(CatchPanicLayer::custom(after_panic))
+                // Level 1: the default level costs more than all the rest of a request.
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(&gateway),
+                    guard::guard,
+                ))
+                // Within the door: who may not even knock is not heard out either.
+                .layer(MapRequestLayer::new(move |request| {
+                    linger::linger(request, &tasks)
+                })),
+        )
         .with_state(gateway)
 }
 
