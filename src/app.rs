@@ -6,7 +6,7 @@ use axum::Router;
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
-    time::{interval, timeout},
+    time::{interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
@@ -17,7 +17,7 @@ use crate::{
     config::{Config, RedisUrl, Server},
     demo,
     door::Door,
-    http::{self, Gateway},
+    http::{self, Gateway, bounds::Bounds},
     key::{ApiKey, InvalidKey},
     lookup::Lookup,
     quota::{Now, Quota},
@@ -28,14 +28,12 @@ use crate::{
     vt::{ClientError, VirusTotal},
 };
 
+mod connections;
 pub mod health;
 mod serve;
 
 /// How often keys and callers of whom nothing counts any more are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
-
-/// How long requests may still take once the gateway is told to stop.
-const DRAIN: Duration = Duration::from_secs(30);
 
 /// How long the start waits for Redis: what is asked before it is there, replicas don't share.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
@@ -48,6 +46,8 @@ pub struct App {
     quota: Arc<Quota>,
     gateway: http::Shared,
     tasks: TaskTracker,
+    server: Server,
+    /// Ends what runs; cancelled a while after it was told to stop.
     stop: CancellationToken,
     is_demo: bool,
 }
@@ -118,14 +118,17 @@ impl App {
                 (tasks.clone(), stop.clone()),
             )),
             submit: Submit::new(
-                vt,
+                Arc::clone(&vt),
                 Arc::clone(&purse),
                 (Arc::clone(&cache), redis.clone(), config.cache.longest()),
             ),
             purse,
+            vt,
             redis: redis.clone(),
             quota: Arc::clone(&quota),
             door: Door::new(config.client_rate),
+            bounds: Bounds::new(config.server.max_in_flight.get(), upstream.timeout),
+            stopping: CancellationToken::new(),
             templates,
             access,
             default_format: config.default_format,
@@ -139,6 +142,7 @@ impl App {
             quota,
             gateway,
             tasks,
+            server: config.server,
             stop,
             is_demo: config.demo,
         })
@@ -154,9 +158,11 @@ impl App {
         self.router.clone()
     }
 
-    /// What ends [`serve`](Self::serve): no new connections, then requests get 30 s to finish.
+    /// What ends [`serve`](Self::serve): `/readyz` says so at once; after
+    /// `VT4AI_SHUTDOWN_DELAY` there are no new connections, and requests get
+    /// `VT4AI_SHUTDOWN_TIMEOUT` to finish.
     pub fn stop(&self) -> CancellationToken {
-        self.stop.clone()
+        self.gateway.stopping.clone()
     }
 
     /// Serves until told to stop.
@@ -168,16 +174,26 @@ impl App {
             quota,
             gateway,
             tasks,
+            server,
             stop,
             ..
         } = self;
+        let (told, stops) = (gateway.stopping.clone(), stop.clone());
+        tasks.spawn(async move {
+            told.cancelled().await;
+            info!("told to stop");
+            sleep(server.shutdown_delay).await;
+            stops.cancel();
+        });
         tasks.spawn(
             stop.clone()
                 .run_until_cancelled_owned(forget_idle(quota, gateway)),
         );
-        serve::serve(listener, router, &tasks, &stop, DRAIN).await;
+        let (most, drain) = (server.max_connections.get(), server.shutdown_timeout);
+        serve::serve(listener, router, (&tasks, most), &stop, drain).await;
         tasks.close();
-        let _ = timeout(DRAIN, tasks.wait()).await;
+        // What goes on without a connection has the same time.
+        let _ = timeout(drain, tasks.wait()).await;
         info!("stopped");
     }
 

@@ -77,6 +77,16 @@ pub struct Server {
     pub port: u16,
     /// Worker threads. `VT4AI_MAX_WORKERS`, the number of cores.
     pub workers: NonZeroUsize,
+    /// Connections that are open at once. `VT4AI_MAX_CONNECTIONS`, 1,024.
+    pub max_connections: NonZeroUsize,
+    /// Requests under `/api/v1` that are answered at once; more are a 503.
+    /// `VT4AI_MAX_IN_FLIGHT`, 512.
+    pub max_in_flight: NonZeroUsize,
+    /// How long it serves on, once told to stop, while `/readyz` says that it will.
+    /// `VT4AI_SHUTDOWN_DELAY`, 0 s.
+    pub shutdown_delay: Duration,
+    /// How long requests get to finish after that. `VT4AI_SHUTDOWN_TIMEOUT`, 30 s.
+    pub shutdown_timeout: Duration,
 }
 
 /// What is logged, and how.

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
@@ -18,14 +18,15 @@ use tower_http::{
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::error::ApiError;
+use self::{bounds::Bounds, error::ApiError};
 use crate::{
     config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, redis::Redis,
-    spend::Purse, submit::Submit, template::Templates,
+    spend::Purse, submit::Submit, template::Templates, vt::VirusTotal,
 };
 
 pub mod analyses;
 pub mod behaviours;
+pub mod bounds;
 pub mod caller;
 pub mod collections;
 pub mod community;
@@ -57,10 +58,16 @@ pub struct Gateway {
     pub purse: Arc<Purse>,
     /// What each key may still spend, for the headers that say so.
     pub quota: Arc<Quota>,
+    /// VirusTotal, for whoever wants to know whether it answers.
+    pub vt: Arc<VirusTotal>,
     /// What replicas share, for whoever wants to know whether they do.
     pub redis: Redis,
     /// How often one caller may knock.
     pub door: Door,
+    /// What one request may take, and how many may be under way.
+    pub bounds: Bounds,
+    /// Cancelled once the gateway is told to stop: it serves on for a while.
+    pub stopping: CancellationToken,
     /// Every template there is.
     pub templates: Templates,
     /// Who may spend the server's key.
@@ -128,6 +135,10 @@ pub fn router(gateway: Shared, document: impl Into<Bytes>) -> Router {
                 .layer(middleware::from_fn_with_state(
                     Arc::clone(&gateway),
                     guard::guard,
+                ))
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(&gateway),
+                    bounds::bound,
                 ))
                 // Within the door: who may not even knock is not heard out either.
                 .layer(MapRequestLayer::new(move |request| {

@@ -43,7 +43,7 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
         .worker_threads(workers)
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         let app = match App::build(config).await {
             Err(error) if !error.mistakes().is_empty() => {
                 report_mistakes(error.mistakes());
@@ -52,11 +52,16 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
             app => app?,
         };
         let (stop, mut term) = (app.stop(), unix::signal(unix::SignalKind::terminate())?);
-        let asked = async {
-            select! { _ = term.recv() => {}, _ = tokio::signal::ctrl_c() => {} }
+        let mut asked =
+            async || select! { _ = term.recv() => {}, _ = tokio::signal::ctrl_c() => {} };
+        let asked_twice = async {
+            asked().await;
             stop.cancel();
-            std::future::pending().await
+            asked().await;
         };
-        select! { () = app.serve() => Ok(ExitCode::SUCCESS), code = asked => Ok(code) }
-    })
+        select! { () = app.serve() => Ok(ExitCode::SUCCESS), () = asked_twice => Ok(ExitCode::FAILURE) }
+    });
+    // Asked twice, it waits for nothing any more.
+    runtime.shutdown_background();
+    code
 }

@@ -3,7 +3,11 @@
 //! What VirusTotal answers is hostile until read: bounded in size and time, never
 //! followed elsewhere, its messages passed on only where they can hold no key.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use reqwest::{
     Client, RequestBuilder, Response,
@@ -51,6 +55,8 @@ pub struct VirusTotal {
     base: String,
     timeout: Duration,
     max_body: usize,
+    /// Calls that failed since one did not.
+    failures: AtomicU32,
 }
 
 /// Why no client could be made.
@@ -95,6 +101,7 @@ impl VirusTotal {
             site: config.url.clone(),
             timeout: config.timeout,
             max_body: config.max_body,
+            failures: AtomicU32::new(0),
         })
     }
 
@@ -115,9 +122,19 @@ impl VirusTotal {
             Method::Get => self.client.get(url),
             Method::Post(payload) => with_payload(self.client.post(url), payload),
         };
-        timeout_at(deadline, self.send(key, request))
-            .await
-            .unwrap_or(Err(VtError::Timeout))
+        let answer = timeout_at(deadline, self.send(key, request)).await;
+        let answer = answer.unwrap_or(Err(VtError::Timeout));
+        if answer.as_ref().is_err_and(VtError::is_trouble) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// How many calls have failed since VirusTotal last answered as it should, be it with no.
+    pub fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     /// What the key may spend and has spent; costs nothing.

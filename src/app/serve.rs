@@ -1,9 +1,9 @@
 //! The accept loop of the public port.
 //!
-//! `axum::serve` gives a connection for ever to send its request's head; here it has ten
-//! seconds, and there is a cap on connections.
+//! `axum::serve` gives a connection for ever to send its request's head, and to read what it
+//! is sent; here there are limits to both, and to how many there are.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::body::Incoming;
@@ -14,23 +14,33 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceExt as _, service_fn};
 use tracing::{debug, warn};
 
+use super::connections::{Activity, Connections, Place};
 use crate::http::extract::Peer;
 
 /// How long a client may take to send the head of a request, and be idle between two.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
+/// How long a client may take nothing of what it is sent.
+const READ_TIME: Duration = Duration::from_secs(30);
+
 /// The head of a request: 16 KB, header lines and path together.
 const MAX_HEAD: u32 = 16 * 1024;
 
-/// How many connections are open at once; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
+/// How many requests one HTTP/2 connection may have under way.
+const MAX_STREAMS: u32 = 100;
+
+/// How many streams that a client gave up may wait to be noticed; more end the connection.
+const MAX_RESETS: usize = 20;
+
+/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say.
+const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// How long to wait after the system refuses a connection, as it does without descriptors.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
@@ -39,20 +49,13 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
-    tasks: &TaskTracker,
+    (tasks, most): (&TaskTracker, usize),
     stop: &CancellationToken,
     drain: Duration,
 ) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = GracefulShutdown::new();
+    let (places, shutdown) = (Connections::new(most), GracefulShutdown::new());
     let builder = builder();
-    while let Some(place) = stop
-        .run_until_cancelled(Arc::clone(&places).acquire_owned())
-        .await
-    {
-        let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else {
-            break;
-        };
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -61,19 +64,34 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let service = service(router.clone(), Peer(peer.ip()));
+        let Some(place) = stop.run_until_cancelled(places.enter()).await else {
+            break;
+        };
+        let service = service(router.clone(), Peer(peer.ip()), Arc::clone(&place.activity));
         let connection = builder.serve_connection_with_upgrades(io(stream), service);
-        let connection = connections.watch(connection.into_owned());
+        let connection = shutdown.watch(connection.into_owned());
         tasks.spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "a connection ended early");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    debug!(%error, "a connection ended early");
+                },
+                () = place.close.cancelled() => debug!("a connection made room for another"),
+                // Until the first bytes tell its protocol, the builder has no time limit.
+                () = silence(&place) => debug!("a connection never sent a whole head"),
             }
-            drop(place);
         });
     }
     drop(listener);
-    if timeout(drain, connections.shutdown()).await.is_err() {
+    if timeout(drain, shutdown.shutdown()).await.is_err() {
         warn!("requests were still running when the time to finish them was up");
+    }
+}
+
+/// Ends when the time for the first head is up and it has not come.
+async fn silence(place: &Place) {
+    sleep(HEAD_TIME).await;
+    if place.activity.has_begun() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -87,14 +105,22 @@ fn builder() -> Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(MAX_HEAD);
+        .max_header_list_size(MAX_HEAD)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_EVERY);
     builder
 }
 
-fn io(stream: TcpStream) -> TokioIo<TcpStream> {
+type Io = TokioIo<Pin<Box<TimeoutStream<TcpStream>>>>;
+
+fn io(stream: TcpStream) -> Io {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
-    TokioIo::new(stream)
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(READ_TIME));
+    TokioIo::new(Box::pin(stream))
 }
 
 type Service = TowerToHyperService<
@@ -105,10 +131,12 @@ type Service = TowerToHyperService<
     >,
 >;
 
-fn service(router: Router, peer: Peer) -> Service {
+fn service(router: Router, peer: Peer, activity: Arc<Activity>) -> Service {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        router.clone().oneshot(request.map(Body::new))
+        let running = activity.begin();
+        let answer = router.clone().oneshot(request.map(Body::new));
+        async move { Ok(answer.await?.map(|body| running.until_sent(body))) }
     });
     TowerToHyperService::new(service.boxed_clone())
 }

@@ -95,6 +95,32 @@ impl Check {
                 cores,
                 "a number of threads, at least 1",
             ),
+            max_connections: self.read_as(
+                "VT4AI_MAX_CONNECTIONS",
+                settings.max_connections.as_deref(),
+                NonZeroUsize::MIN.saturating_add(1023),
+                "a number of connections, at least 1",
+            ),
+            max_in_flight: self.read_as(
+                "VT4AI_MAX_IN_FLIGHT",
+                settings.max_in_flight.as_deref(),
+                NonZeroUsize::MIN.saturating_add(511),
+                "a number of requests, at least 1",
+            ),
+            shutdown_delay: self
+                .duration(
+                    "VT4AI_SHUTDOWN_DELAY",
+                    settings.shutdown_delay.as_deref(),
+                    "0s",
+                )
+                .unwrap_or_default(),
+            shutdown_timeout: self
+                .duration(
+                    "VT4AI_SHUTDOWN_TIMEOUT",
+                    settings.shutdown_timeout.as_deref(),
+                    "30s",
+                )
+                .unwrap_or_default(),
         }
     }
 

@@ -53,6 +53,28 @@ pub(super) struct Settings {
     /// Worker threads [default: the number of cores].
     #[arg(long, global = true, env = "VT4AI_MAX_WORKERS", value_name = "N")]
     pub(super) max_workers: Option<String>,
+    /// Connections that are open at once [default: 1024].
+    #[arg(long, global = true, env = "VT4AI_MAX_CONNECTIONS", value_name = "N")]
+    pub(super) max_connections: Option<String>,
+    /// Requests that are answered at once; more are refused with a 503 [default: 512].
+    #[arg(long, global = true, env = "VT4AI_MAX_IN_FLIGHT", value_name = "N")]
+    pub(super) max_in_flight: Option<String>,
+    /// How long it serves on once told to stop, while `/readyz` fails [default: 0s].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_SHUTDOWN_DELAY",
+        value_name = "DURATION"
+    )]
+    pub(super) shutdown_delay: Option<String>,
+    /// How long requests get to finish after that [default: 30s].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_SHUTDOWN_TIMEOUT",
+        value_name = "DURATION"
+    )]
+    pub(super) shutdown_timeout: Option<String>,
     /// A level, or directives such as `info,vt4ai=debug` [default: INFO].
     #[arg(long, global = true, env = "VT4AI_LOG_LEVEL", value_name = "LEVEL")]
     pub(super) log_level: Option<String>,

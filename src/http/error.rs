@@ -143,6 +143,26 @@ impl ApiError {
         .after(wait)
     }
 
+    /// 414: path and query are longer than this many bytes.
+    pub fn uri_too_long(most: usize) -> Self {
+        let detail = format!("path and query are longer than {most} bytes");
+        Self::new(StatusCode::URI_TOO_LONG, "UriTooLongError", detail)
+    }
+
+    /// 503: as many requests are under way as may be.
+    pub fn overloaded(wait: Duration) -> Self {
+        let detail = "as many requests are being answered as may be; wait as `Retry-After` says";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "OverloadedError", detail).after(wait)
+    }
+
+    /// 504: it took longer than a request may.
+    pub fn too_slow(time: Duration) -> Self {
+        let seconds = time.as_secs();
+        let detail =
+            format!("there was no answer within {seconds} s; ask for less, or with `wait`");
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
+    }
+
     /// 500: a fault of ours, of which the client learns nothing more.
     pub fn internal(cause: String) -> Self {
         let detail =

@@ -42,7 +42,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Ask {
             segments.map(|segments| segments.iter().map(|(_, value)| value.to_owned()).collect());
         Ok(Self {
             peer: peer(parts.extensions.get()),
-            headers: parts.headers.clone(),
+            // Nothing reads them after this: it comes before a body, if there is one.
+            headers: std::mem::take(&mut parts.headers),
             uri: parts.uri.clone(),
             segments,
         })

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::{
     error::{ApiError, insert_number},
-    extract::Ask,
+    extract::{Ask, Query},
     listing,
     negotiate::Wanted,
 };
@@ -40,14 +40,25 @@ pub struct WaitQuery {
 /// Reads how fresh an answer must be, and how long its caller waits for it.
 pub fn read_wish(ask: &Ask) -> Result<Wish, ApiError> {
     let expected = "expected a duration such as `30s`, at most `5m`";
-    let wait = ask.query().read("wait", expected, |text| {
-        let wait = humantime::parse_duration(text).ok();
-        wait.filter(|wait| *wait <= LONGEST_WAIT)
-    })?;
+    let wait = ask.query().read("wait", expected, read_wait)?;
     Ok(Wish {
         wait: wait.unwrap_or_default(),
         ..read_control(&ask.headers)
     })
+}
+
+/// How long a caller with this query waits; nothing, where that can't be read.
+pub fn wait_of(query: &str) -> Duration {
+    if !query.contains("wait") {
+        return Duration::ZERO;
+    }
+    let wait = Query::parse(query).read("wait", "", read_wait);
+    wait.ok().flatten().unwrap_or_default()
+}
+
+fn read_wait(text: &str) -> Option<Duration> {
+    let wait = humantime::parse_duration(text).ok();
+    wait.filter(|wait| *wait <= LONGEST_WAIT)
 }
 
 /// Reads `Cache-Control`; what is not understood is passed over (RFC 9111, 5.2.3).
@@ -91,6 +102,8 @@ pub fn respond(ask: &Ask, wanted: Wanted, reply: Reply) -> Response {
         wanted.respond(finished.body)
     };
     let headers = response.headers_mut();
+    // Room for all that will be there, at once.
+    headers.reserve(16);
     if let Ok(etag) = HeaderValue::from_str(&finished.etag) {
         headers.insert(header::ETAG, etag);
     }

@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::State,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -96,9 +97,15 @@ pub async fn get_livez() -> impl IntoResponse {
 /// Says what was checked; send requests elsewhere while this fails.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
     (status = 200, description = "It can, with what was checked", body = Health),
+    (status = 503, description = "It is stopping", body = Health),
     OpenErrors,
 ))]
 pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
+    if gateway.stopping.is_cancelled() {
+        let (status, checks) = ("stopping", Vec::new());
+        let health = Json(Health { status, checks });
+        return (StatusCode::SERVICE_UNAVAILABLE, health);
+    }
     let count: usize = Kind::ALL
         .iter()
         .map(|kind| gateway.templates.of(*kind).count())
@@ -119,12 +126,25 @@ pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
             detail: key.to_owned(),
         },
     ];
+    checks.push(check_upstream(gateway.vt.failures()));
     checks.extend(gateway.redis.health().map(check_redis));
     let is_well = checks.iter().all(|check| check.ok);
-    Json(Health {
-        status: if is_well { "ok" } else { "degraded" },
-        checks,
-    })
+    let status = if is_well { "ok" } else { "degraded" };
+    (StatusCode::OK, Json(Health { status, checks }))
+}
+
+/// What is kept is still given: that is no reason to take a replica away either.
+fn check_upstream(failures: u32) -> Check {
+    let detail = match failures {
+        0 => "VirusTotal's last answer, if it was asked, was one".to_owned(),
+        1 => "VirusTotal's last answer was a failure".to_owned(),
+        count => format!("VirusTotal's last {count} answers were failures"),
+    };
+    Check {
+        name: "upstream",
+        ok: failures == 0,
+        detail,
+    }
 }
 
 /// Without it a replica goes by what it knows itself: that is no reason to take it away.

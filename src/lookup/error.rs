@@ -48,10 +48,8 @@ impl LookupError {
     /// Whether VirusTotal failed, rather than said no.
     pub(super) fn is_trouble(&self) -> bool {
         match self {
-            Self::Upstream(VtError::Refused(refusal)) => {
-                matches!(refusal.reason, Reason::Transient | Reason::Deadline)
-            }
-            Self::Upstream(_) | Self::Malformed(_) => true,
+            Self::Upstream(error) => error.is_trouble(),
+            Self::Malformed(_) => true,
             Self::Exhausted(_) | Self::Unknown(..) | Self::Lost => false,
         }
     }

@@ -158,6 +158,16 @@ impl VtError {
         }
     }
 
+    /// Whether VirusTotal failed, rather than said no.
+    pub fn is_trouble(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => {
+                matches!(refusal.reason, Reason::Transient | Reason::Deadline)
+            }
+            _ => true,
+        }
+    }
+
     /// Whether another try may work and is allowed.
     pub fn is_passing(&self) -> bool {
         let transient = |refusal: &Refusal| refusal.reason == Reason::Transient;

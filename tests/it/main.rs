@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod behaviours;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod closed;

@@ -8,7 +8,11 @@ use crate::harness::{
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 18] = [
+const WRONG: [(&str, &str); 22] = [
+    ("VT4AI_MAX_CONNECTIONS", "0"),
+    ("VT4AI_MAX_IN_FLIGHT", "-1"),
+    ("VT4AI_SHUTDOWN_DELAY", "later"),
+    ("VT4AI_SHUTDOWN_TIMEOUT", "5"),
     ("VT4AI_REDIS_URL", "http://:very-secret@localhost"),
     ("VT4AI_API_KEY", "a b"),
     ("VT4AI_HOST", "example.com"),

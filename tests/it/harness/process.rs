@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long the binary may take to say where it listens; only a broken one takes long.
@@ -98,6 +98,32 @@ impl Process {
             child,
             log,
             reader: Some(reader),
+        }
+    }
+
+    /// The process id, for signals.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has written this to standard error.
+    pub(crate) fn until_logged(&self, text: &str) {
+        let started = Instant::now();
+        while !self.log.lock().unwrap().contains(text) {
+            assert!(started.elapsed() < PATIENCE, "{}", self.log.lock().unwrap());
+            thread::yield_now();
+        }
+    }
+
+    /// Waits until it ends by itself; its exit status.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "{}", self.log.lock().unwrap());
+            thread::yield_now();
         }
     }
 

@@ -1,0 +1,150 @@
+//! How much is taken at once, how long it may take, and how it all ends.
+
+use std::process::Command;
+
+use rstest::rstest;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::watch,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    errors::is_well_formed,
+    harness::{
+        EICAR, Folder, Gateway, KEY, Process, TROJAN, Upstream, client, failure, file, vt4ai,
+    },
+};
+
+const REPORT: &str = r#"{"data": {"attributes": {"size": 68}}}"#;
+
+#[tokio::test]
+async fn more_at_once_than_may_be_is_a_503() {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, REPORT).await;
+    let gateway = Gateway::before(&upstream, &["--max-in-flight", "1"]).await;
+    let first = file(EICAR);
+    let (first, ()) = tokio::join!(gateway.get(&first), async {
+        upstream.until_asked(1).await;
+        let second = gateway.get(&file(TROJAN)).await;
+        is_well_formed(&second);
+        assert_eq!(
+            (second.status, second.number("retry-after")),
+            (503, Some(1))
+        );
+        // Who looks after it gets in.
+        for path in ["/livez", "/readyz", "/templates"] {
+            assert_eq!(gateway.get(path).await.status, 200, "{path}");
+        }
+        go.send_replace(true);
+    });
+    assert_eq!(first.data()["size"], 68);
+    assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
+}
+
+#[rstest]
+#[case(8 * 1024 - "/api/v1/search?query=".len(), 200)]
+#[case(8 * 1024, 414)]
+#[tokio::test]
+async fn path_and_query_have_8_kb(#[case] length: usize, #[case] status: u16) {
+    let upstream = Upstream::always(crate::harness::ok(r#"{"data": []}"#)).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let path = format!("/api/v1/search?query={}", "a".repeat(length));
+    let reply = gateway.get(&path).await;
+    assert_eq!(reply.status, status);
+    if status == 414 {
+        is_well_formed(&reply);
+    }
+}
+
+#[tokio::test]
+async fn at_the_cap_the_oldest_connection_without_a_request_makes_room() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--max-connections", "2"]).await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        stream.write_all(b"GET /livez HTT").await.unwrap();
+        idle.push(stream);
+    }
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    // Closed or reset: in either case there is nothing more.
+    let mut rest = Vec::new();
+    let read = idle[0].read_to_end(&mut rest).await;
+    assert!(read.is_err() || rest.is_empty());
+    idle[1]
+        .write_all(b"P/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    idle[1].read_to_end(&mut rest).await.unwrap();
+    assert!(
+        rest.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&rest)
+    );
+}
+
+#[tokio::test]
+async fn once_told_to_stop_it_says_so_and_serves_on_for_a_while() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--shutdown-delay", "1h"]).await;
+    assert_eq!(gateway.get("/readyz").await.status, 200);
+    gateway.stop().cancel();
+    let reply = gateway.get("/readyz").await;
+    assert_eq!(
+        (reply.status, &reply.json()["status"]),
+        (503, &"stopping".into())
+    );
+    assert_eq!(gateway.get("/livez").await.status, 200);
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_upstream_that_fails_is_reported_and_no_reason_to_go_away() {
+    let upstream = Upstream::always(failure(504, "DeadlineExceededError", "x")).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    for _ in 0..2 {
+        assert_eq!(gateway.get(&file(EICAR)).await.status, 504);
+    }
+    let reply = gateway.get("/readyz").await;
+    let health = reply.json();
+    assert_eq!((reply.status, &health["status"]), (200, &"degraded".into()));
+    let checks = health["checks"].as_array().unwrap();
+    let check = checks.iter().find(|it| it["name"] == "upstream").unwrap();
+    assert_eq!(check["ok"], false);
+    assert!(check["detail"].as_str().unwrap().contains("last 2 answers"));
+}
+
+/// A gateway of its own process, and a request that it is answering.
+#[rstest]
+#[case::once(1, Some(0))]
+#[case::twice(2, Some(1))]
+#[tokio::test]
+async fn a_signal_lets_requests_end_and_a_second_does_not(
+    #[case] signals: usize,
+    #[case] code: Option<i32>,
+) {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, REPORT).await;
+    let folder = Folder::new();
+    let mut command = vt4ai(&folder, &[]);
+    let process = Process::start(command.env("VT4AI_UPSTREAM_URL", &upstream.url));
+    let request = client().get(format!("http://{}{}", process.address, file(EICAR)));
+    let asking = TaskTracker::new().spawn(request.header("x-api-key", KEY).send());
+    upstream.until_asked(1).await;
+    for count in 1..=signals {
+        let id = process.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        if count == 1 {
+            // It has heard it; two at once would be one.
+            process.until_logged("told to stop");
+        }
+    }
+    if signals == 1 {
+        go.send_replace(true);
+        let reply = asking.await.unwrap().unwrap();
+        assert_eq!(reply.status().as_u16(), 200);
+    }
+    assert_eq!(process.end(), code);
+}
