@@ -230,5 +230,12 @@ fn what(error: &RedisError) -> String {
         let is_code = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
         code.len() <= 32 && code.bytes().all(is_code)
     });
-    code.unwrap_or_else(|| error.category()).to_owned()
+    let what = match code {
+        Some(code) => code,
+        None if error.is_connection_refusal() => "it takes no connections",
+        None if error.is_timeout() => "it is too slow",
+        None if error.is_io_error() => "the connection broke, or TLS failed",
+        None => error.category(),
+    };
+    what.to_owned()
 }
