@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+mod aftermath;
+mod secure;
+
 const REPORT: &str = r#"{"data": {"id": "x", "type": "file", "attributes": {"size": 68}}}"#;
 const HTML: &str = "<html><h1>Error</h1><pre>Traceback: secret insides</pre></html>";
 

@@ -29,6 +29,7 @@ pub(crate) use self::{
     recorder::{End, Reaction, Recorder},
     redis::{Redis, free_address, redis_or_skip, url_of},
     reply::Reply,
+    secure::{Identity, Secure},
     upstream::{Answer, Call, Upstream, failure, http, ok, refusing},
     wire::Wire,
 };
@@ -37,6 +38,7 @@ mod process;
 mod recorder;
 mod redis;
 mod reply;
+mod secure;
 mod upstream;
 mod wire;
 

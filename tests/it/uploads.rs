@@ -35,7 +35,7 @@ const ANALYSIS: &str = "NDRkODg6MTIzNA==";
 
 /// A form with a file that is made while it is sent.
 #[derive(Clone)]
-struct Form {
+pub(crate) struct Form {
     before: String,
     size: u64,
     after: String,
@@ -43,7 +43,7 @@ struct Form {
 
 impl Form {
     /// A file of this many bytes, and nothing else.
-    fn of(size: u64) -> Self {
+    pub(crate) fn of(size: u64) -> Self {
         Self {
             before: open(FILE),
             size,
@@ -81,7 +81,7 @@ impl Form {
     }
 
     /// A body to send it as, whose length is said beforehand or not.
-    fn body(&self, says_length: bool) -> reqwest::Body {
+    pub(crate) fn body(&self, says_length: bool) -> reqwest::Body {
         let length = says_length.then(|| self.length());
         reqwest::Body::wrap(Pieces(self.pieces(), length))
     }
@@ -141,7 +141,7 @@ impl<I: Iterator<Item = Bytes> + Unpin> Body for Pieces<I> {
 }
 
 /// Sends a form that has the usual boundary.
-async fn upload(gateway: &Gateway, body: impl Into<reqwest::Body>) -> Reply {
+pub(crate) async fn upload(gateway: &Gateway, body: impl Into<reqwest::Body>) -> Reply {
     let request = gateway.post(PATH).header("content-type", MULTIPART);
     send(request.body(body)).await
 }

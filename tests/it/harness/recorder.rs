@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream},
-    net::TcpStream,
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufStream},
+    net::{TcpListener, TcpStream},
     sync::watch,
     time::timeout,
 };
@@ -60,7 +60,15 @@ impl Recorder {
     ///
     /// A connection goes on for as long as answers don't say that it is closed.
     pub(crate) async fn start(react: impl Fn(&Call) -> Reaction + Send + Sync + 'static) -> Self {
-        let (listener, url) = listen().await;
+        Self::on(listen().await.0, react)
+    }
+
+    /// The same where there is a socket already.
+    pub(crate) fn on(
+        listener: TcpListener,
+        react: impl Fn(&Call) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let (sender, seen) = watch::channel(Vec::new());
         let (react, ended) = (Arc::new(react), stop.clone());
@@ -127,18 +135,18 @@ async fn serve(stream: TcpStream, seen: Seen, react: Arc<impl Fn(&Call) -> React
             return drop(stream.flush().await);
         }
         let mut hearing = Hearing::of(&call, &seen, &mut stream);
-        let (bytes, end) = match react(&call) {
+        let bytes = match react(&call) {
             Reaction::Late(answer) => {
                 hearing.hear_out(&call).await;
                 match answer {
-                    Answer::Bytes(bytes) => (bytes, None),
-                    other => (Vec::new(), Some(other)),
+                    Answer::Bytes(bytes) => bytes,
+                    end => return end.give(stream.get_mut()).await,
                 }
             }
             Reaction::Early(bytes) => {
                 hearing.say(&bytes).await;
                 hearing.hear_out(&call).await;
-                (Vec::new(), None)
+                Vec::new()
             }
             Reaction::Leave(length, bytes) => {
                 hearing.hear(length).await;
@@ -148,17 +156,8 @@ async fn serve(stream: TcpStream, seen: Seen, react: Arc<impl Fn(&Call) -> React
             Reaction::Deaf => std::future::pending().await,
         };
         hearing.say(&bytes).await;
-        match end {
-            Some(Answer::Reset(bytes)) => {
-                hearing.say(&bytes).await;
-                return stream.get_ref().set_zero_linger().unwrap();
-            }
-            Some(Answer::Silence(bytes)) => {
-                hearing.say(&bytes).await;
-                return drop(stream.read(&mut [0]).await);
-            }
-            _ if is_last(&bytes) => return drop(stream.shutdown().await),
-            _ => {}
+        if is_last(&bytes) {
+            return drop(stream.shutdown().await);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -16,6 +17,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
+    time::interval,
 };
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -68,6 +70,53 @@ pub(crate) enum Answer {
     Reset(Vec<u8>),
     /// These bytes, then nothing for as long as the client waits.
     Silence(Vec<u8>),
+    /// The first bytes, then the second ones over and over for as long as the client reads.
+    Flood(Vec<u8>, Vec<u8>),
+    /// The same, with a pause before each.
+    Drip(Vec<u8>, Vec<u8>),
+}
+
+/// How long a server that drips waits between two pieces: less than any test's time limit.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Answer {
+    /// Gives it to a client, up to the end of the connection.
+    pub(super) async fn give(self, stream: &mut TcpStream) {
+        // A client that has gone is no fault of this test.
+        match self {
+            Self::Bytes(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                drop(stream.shutdown().await);
+            }
+            Self::Held(mut going, bytes) => {
+                // A test that is over lets go, too.
+                let _ = going.wait_for(|going| *going).await;
+                let _ = stream.write_all(&bytes).await;
+                drop(stream.shutdown().await);
+            }
+            Self::Reset(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                stream.set_zero_linger().unwrap();
+            }
+            Self::Silence(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                drop(stream.read(&mut [0]).await);
+            }
+            Self::Flood(first, then) => {
+                let mut sent = stream.write_all(&first).await;
+                while sent.is_ok() {
+                    sent = stream.write_all(&then).await;
+                }
+            }
+            Self::Drip(first, then) => {
+                let (mut pace, mut sent) = (interval(PAUSE), stream.write_all(&first).await);
+                while sent.is_ok() {
+                    pace.tick().await;
+                    sent = stream.write_all(&then).await;
+                }
+            }
+        }
+    }
 }
 
 impl Upstream {
@@ -207,25 +256,7 @@ async fn serve(mut stream: TcpStream, calls: Calls, answer: Arc<impl Fn(&Call) -
         return drop(stream.shutdown().await);
     }
     calls.lock().unwrap().push(call.clone());
-    let answer = match answer(&call) {
-        Answer::Held(mut going, bytes) => {
-            // A test that is over lets go, too.
-            let _ = going.wait_for(|going| *going).await;
-            Answer::Bytes(bytes)
-        }
-        answer => answer,
-    };
-    let (Answer::Bytes(bytes) | Answer::Reset(bytes) | Answer::Silence(bytes)) = &answer else {
-        return;
-    };
-    // A client that has gone is no fault of this test.
-    let _ = stream.write_all(bytes).await;
-    match answer {
-        Answer::Bytes(_) => drop(stream.shutdown().await),
-        Answer::Reset(_) => stream.set_zero_linger().unwrap(),
-        Answer::Silence(_) => drop(stream.read(&mut [0]).await),
-        Answer::Held(..) => {}
-    }
+    answer(&call).give(&mut stream).await;
 }
 
 pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Call> {

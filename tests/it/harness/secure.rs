@@ -1,0 +1,118 @@
+//! An upstream behind TLS, with certificates made for the test.
+
+use std::sync::{Arc, Mutex};
+
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivatePkcs8KeyDer},
+};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use super::upstream::{listen, read_head};
+
+/// A certificate and its key; who trusts the certificate knows the server by it.
+pub(crate) struct Identity {
+    pem: String,
+    chain: CertificateDer<'static>,
+    key: PrivatePkcs8KeyDer<'static>,
+}
+
+impl Identity {
+    /// Of a host by this name or address, up to the end of this year.
+    pub(crate) fn of(host: &str, year: i32) -> Self {
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Self {
+            pem: certificate.pem(),
+            chain: certificate.der().clone(),
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()),
+        }
+    }
+
+    /// The certificate, for `--upstream-ca-file`.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into());
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let (chain, key) = (vec![self.chain.clone()], self.key.clone_key().into());
+        let config = config.with_no_client_auth().with_single_cert(chain, key);
+        TlsAcceptor::from(Arc::new(config.unwrap()))
+    }
+}
+
+/// A server behind TLS on a free port that gives every request the same answer.
+pub(crate) struct Secure {
+    pub(crate) url: String,
+    acceptor: Arc<Mutex<TlsAcceptor>>,
+    heard: Arc<Mutex<usize>>,
+    _stop: DropGuard,
+}
+
+impl Secure {
+    pub(crate) async fn start(identity: &Identity, answer: Vec<u8>) -> Self {
+        let (listener, url) = listen().await;
+        let stop = CancellationToken::new();
+        let acceptor = Arc::new(Mutex::new(identity.acceptor()));
+        let heard = Arc::new(Mutex::new(0));
+        let (current, count, tasks) = (
+            Arc::clone(&acceptor),
+            Arc::clone(&heard),
+            TaskTracker::new(),
+        );
+        let accept = async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = current.lock().unwrap().clone();
+                tasks.spawn(serve(stream, acceptor, Arc::clone(&count), answer.clone()));
+            }
+        };
+        TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(accept));
+        Self {
+            url: url.replace("http://", "https://"),
+            acceptor,
+            heard,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    /// Has it show this certificate from now on.
+    pub(crate) fn become_known_as(&self, identity: &Identity) {
+        *self.acceptor.lock().unwrap() = identity.acceptor();
+    }
+
+    /// How many requests it could read.
+    pub(crate) fn heard(&self) -> usize {
+        *self.heard.lock().unwrap()
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    heard: Arc<Mutex<usize>>,
+    answer: Vec<u8>,
+) {
+    // A client that does not trust the certificate hangs up.
+    let Ok(mut stream) = acceptor.accept(stream).await else {
+        return;
+    };
+    let Some(call) = read_head(&mut stream).await else {
+        return;
+    };
+    if !call.is_about_quota() {
+        *heard.lock().unwrap() += 1;
+    }
+    let _ = stream.write_all(&answer).await;
+    drop(stream.shutdown().await);
+}
