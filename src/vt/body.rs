@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
-use reqwest::{Response, header};
+use reqwest::{
+    Response,
+    header::{self, HeaderValue},
+};
 
 use super::{Body, VtError};
 
@@ -15,7 +18,7 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, V
     let packed = response
         .headers()
         .get(header::CONTENT_ENCODING)
-        .is_some_and(|coding| coding == "gzip");
+        .is_some_and(is_gzip);
     let mut body = BytesMut::new();
     while let Some(chunk) = response
         .chunk()
@@ -32,6 +35,13 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, V
     } else {
         Ok(Body::plain(body.freeze()))
     }
+}
+
+/// Codings are named in any case, and this one has an old name, too (RFC 9110, 8.4.1).
+fn is_gzip(coding: &HeaderValue) -> bool {
+    ["gzip", "x-gzip"]
+        .iter()
+        .any(|name| coding.as_bytes().eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// `Retry-After` in either form, seconds or a date.

@@ -326,6 +326,8 @@ async fn what_is_left_over_answers_nobody() {
 #[case::chunks(chunked(&format!("{:x};a=b\r\n{REPORT}\r\n0\r\nX-Sum: y\r\n\r\n", REPORT.len())))]
 #[case::ninety_lines(headed(&lines(90), REPORT))]
 #[case::other_type(http(200, &["Content-Type: text/html"], REPORT))]
+#[case::gzip_in_capitals(http(200, &["Content-Encoding: GZIP"], gzip(REPORT.as_bytes())))]
+#[case::gzip_of_old(http(200, &["Content-Encoding: x-gzip"], gzip(REPORT.as_bytes())))]
 #[case::not_packed(http(200, &["Content-Encoding: identity"], REPORT))]
 #[tokio::test]
 async fn what_is_odd_but_sound_is_read(#[case] answer: Vec<u8>) {
