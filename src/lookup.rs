@@ -162,10 +162,13 @@ impl Lookup {
         }
         let Gathered {
             pages,
+            names,
             truncated,
             seen,
         } = self.gather(key, query, view, wish).await?;
-        let answer = answer::list(&pages, &subject, truncated, view)?;
+        let answer = answer::list(&pages, &subject, truncated, view);
+        // Which of them is at fault does not show.
+        let answer = answer.inspect_err(|_| names.iter().for_each(|name| self.forget(name)))?;
         Ok(Reply::new(answer, seen))
     }
 
@@ -269,8 +272,7 @@ impl Lookup {
     /// Forgets an answer that is none, and brings back what it had taken the place of, if
     /// that serves.
     fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
-        self.cache.forget(&got.name);
-        self.redis.forget(got.name.pair());
+        self.forget(&got.name);
         let now = Stamp::now();
         let entry = got.before?;
         if !wish.puts_up_with(&entry, now, &self.rules) {

@@ -90,6 +90,12 @@ impl Lookup {
         self.cache.keep(name, Arc::clone(entry));
     }
 
+    /// Forgets an answer, here and where others would find it.
+    pub(super) fn forget(&self, name: &Name) {
+        self.cache.forget(name);
+        self.redis.forget(name.pair());
+    }
+
     async fn recall(
         self: Arc<Self>,
         (name, object): (Name, String),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{Lookup, LookupError, Origin, Seen, Wish, fetch::Life};
 use crate::{
     answer::{self, Extent, View},
+    cache::Name,
     indicator::Indicator,
     key::ApiKey,
     vt::Call,
@@ -32,6 +33,8 @@ pub struct RelatedQuery {
 pub(super) struct Gathered {
     /// At least one, in their order.
     pub(super) pages: Vec<Bytes>,
+    /// What each of them is kept by.
+    pub(super) names: Vec<Name>,
     /// Why there are fewer than asked for, where there might be more.
     pub(super) truncated: Option<&'static str>,
     /// Where they come from.
@@ -77,6 +80,7 @@ impl Lookup {
         };
         let mut gathered = Gathered {
             pages: Vec::new(),
+            names: Vec::new(),
             truncated: None,
             seen,
         };
@@ -95,8 +99,9 @@ impl Lookup {
             let Extent {
                 objects,
                 cursor: next,
-            } = answer::extent(&bytes).inspect_err(|_| self.cache.forget(&got.name))?;
+            } = answer::extent(&bytes).inspect_err(|_| self.forget(&got.name))?;
             gathered.pages.push(bytes);
+            gathered.names.push(got.name);
             missing = missing.saturating_sub(objects);
             // A page without objects ends the list, whatever cursor it carries.
             if missing == 0 || objects == 0 || next.is_none() {

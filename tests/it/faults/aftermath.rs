@@ -197,6 +197,7 @@ const CHUNK: &[u8] = b"8\r\n        \r\n";
 #[case::ten_thousand_lines(Answer::Bytes(headed(&lines(10_000), REPORT)))]
 #[case::html(Answer::Bytes(ok(HTML)))]
 #[case::half_a_json(Answer::Bytes(ok(&REPORT[..40])))]
+#[case::list_of_no_objects(Answer::Bytes(ok(r#"{"data": [1]}"#)))]
 #[case::not_utf8(Answer::Bytes(ok(b"{\"data\": {\"attributes\": {\"a\": \"\xff\"}}}")))]
 #[case::utf_16(Answer::Bytes(ok(utf16(REPORT))))]
 #[case::zero_bytes(Answer::Bytes(ok([0; 999])))]
