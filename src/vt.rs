@@ -122,8 +122,7 @@ impl VirusTotal {
             Method::Get => self.client.get(url),
             Method::Post(payload) => with_payload(self.client.post(url), payload),
         };
-        let answer = timeout_at(deadline, self.send(key, request)).await;
-        let answer = answer.unwrap_or(Err(VtError::Timeout));
+        let answer = self.exchange(key, request, deadline).await;
         if answer.as_ref().is_err_and(VtError::is_trouble) {
             self.failures.fetch_add(1, Ordering::Relaxed);
         } else {
@@ -137,6 +136,20 @@ impl VirusTotal {
         self.failures.load(Ordering::Relaxed)
     }
 
+    async fn exchange(
+        &self,
+        key: &ApiKey,
+        request: RequestBuilder,
+        deadline: Instant,
+    ) -> Result<Body, VtError> {
+        let sent = timeout_at(deadline, self.send(key, request)).await;
+        let response = sent.unwrap_or(Err(VtError::Timeout))?;
+        let success = Self::accept(key, response, deadline).await?;
+        timeout_at(deadline, body::read(success, self.max_body))
+            .await
+            .unwrap_or(Err(VtError::Timeout))
+    }
+
     /// What the key may spend and has spent; costs nothing.
     ///
     /// The key stands in the path, which is therefore never shown or logged.
@@ -145,26 +158,38 @@ impl VirusTotal {
         self.ask(key, &call, deadline).await
     }
 
-    /// Sends what is made up, with the key, and reads the answer.
-    async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Body, VtError> {
+    /// Sends what is made up, with the key, and reads the head of the answer.
+    async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Response, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;
         secret.set_sensitive(true);
         let sent = request.header(X_APIKEY, secret).send().await;
-        let response = sent.map_err(|error| VtError::of_transport(&error))?;
-        if response.status().is_success() {
-            return body::read(response, self.max_body).await;
-        }
-        Err(refusal(key, response).await)
+        sent.map_err(|error| VtError::of_transport(&error))
     }
-}
 
-async fn refusal(key: &ApiKey, response: Response) -> VtError {
-    let status = response.status().as_u16();
-    let retry_after = body::retry_after(&response);
-    // Without its body an error still has its status.
-    let said = body::read(response, MAX_ERROR_BODY).await;
-    let said = said.map(|body| body.plain).unwrap_or_default();
-    VtError::of_response(status, &said, retry_after, key.expose())
+    /// The answer, if it is a success.
+    ///
+    /// What else it is stands in its head, and holds even where its body does not come: a
+    /// 429 that breaks off or goes on forever is still one.
+    async fn accept(
+        key: &ApiKey,
+        response: Response,
+        deadline: Instant,
+    ) -> Result<Response, VtError> {
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let retry_after = body::retry_after(&response);
+        let said = timeout_at(deadline, body::read(response, MAX_ERROR_BODY)).await;
+        let said = said.ok().and_then(Result::ok);
+        let said = said.map(|body| body.plain).unwrap_or_default();
+        Err(VtError::of_response(
+            status,
+            &said,
+            retry_after,
+            key.expose(),
+        ))
+    }
 }
 
 fn with_payload(request: RequestBuilder, payload: &Payload) -> RequestBuilder {

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::{sync::mpsc, time::Instant};
 use url::{Host, Url};
 
-use super::{Call, VirusTotal, VtError};
+use super::{Call, VirusTotal, VtError, body};
 use crate::key::ApiKey;
 
 /// Where a file goes.
@@ -150,7 +150,9 @@ impl VirusTotal {
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)
             .body(reqwest::Body::wrap(upload.body));
-        Ok(self.send(key, request).await?.plain)
+        let response = self.send(key, request).await?;
+        let success = Self::accept(key, response, self.deadline()).await?;
+        Ok(body::read(success, self.max_body).await?.plain)
     }
 }
 

@@ -350,3 +350,37 @@ async fn who_refused_connections_is_reached_when_it_takes_them() {
         assert_eq!(what.of(&gateway).await.status, what.success());
     }
 }
+
+/// What is wrong stands in the head of an error, however its body goes on.
+#[tokio::test]
+async fn an_error_without_its_body_is_one() {
+    let fault = http(500, &[], "x".repeat(999));
+    let fault = Answer::Drip(fault[..90].into(), b"x".into());
+    let ask = |what| ask(what, fault.clone(), SHORT);
+    for reply in in_parallel(Ask::ALL.into_iter().map(ask)).await {
+        assert_eq!(reply.status, 502, "{}", reply.text());
+    }
+}
+
+/// Nobody is asked again too soon, however the body of a 429 goes on.
+#[rstest]
+#[case::silence(Answer::Silence(http(429, &["Retry-After: 33"], HTML)[..90].into()))]
+#[case::drip(Answer::Drip(http(429, &["Retry-After: 33"], "x".repeat(999))[..90].into(), b"x".into()))]
+#[case::flood(Answer::Flood(b"HTTP/1.1 429 X\r\nRetry-After: 33\r\n\r\n".into(), b"x".into()))]
+#[case::reset(Answer::Reset(http(429, &["Retry-After: 33"], HTML)[..90].into()))]
+#[tokio::test]
+async fn a_429_without_its_body_is_one(#[case] fault: Answer) {
+    let upstream = Upstream::faulty(move |_| fault.clone()).await;
+    let gateway = Gateway::before(&upstream, &flags(SHORT)).await;
+    for _ in 0..2 {
+        let reply = gateway.get(&file(EICAR)).await;
+        is_well_formed(&reply);
+        assert_eq!(reply.status, 429, "{}", reply.text());
+        assert!(
+            reply
+                .number("retry-after")
+                .is_some_and(|wait| (30..=33).contains(&wait))
+        );
+    }
+    assert_eq!(upstream.count(), 1);
+}
