@@ -1,10 +1,16 @@
 //! The one place that names every concrete part, puts them together, and runs them.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use thiserror::Error;
 use tokio::{
+    join,
     net::TcpListener,
     time::{interval, sleep, timeout},
 };
@@ -20,6 +26,7 @@ use crate::{
     http::{self, Gateway, bounds::Bounds},
     key::{ApiKey, InvalidKey},
     lookup::Lookup,
+    meter::Meter,
     quota::{Now, Quota},
     redis::Redis,
     spend::Purse,
@@ -35,6 +42,9 @@ mod serve;
 /// How often keys and callers of whom nothing counts any more are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 
+/// How often the times of late are sorted into their buckets.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+
 /// How long the start waits for Redis: what is asked before it is there, replicas don't share.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
 
@@ -45,6 +55,8 @@ pub struct App {
     router: Router,
     quota: Arc<Quota>,
     gateway: http::Shared,
+    /// The port for whoever watches, and what is served there.
+    admin: Option<(TcpListener, Router)>,
     tasks: TaskTracker,
     server: Server,
     /// Ends what runs; cancelled a while after it was told to stop.
@@ -94,14 +106,25 @@ impl App {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let templates =
             Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
-        let listener = listen(&config.server).await?;
+        let Server {
+            host,
+            port,
+            admin_port,
+            ..
+        } = config.server;
+        let listener = listen(host, port).await?;
+        let admin = match admin_port {
+            Some(port) => Some(listen(host, port).await?),
+            None => None,
+        };
         let (mut upstream, mut access) = (config.upstream, config.access);
         if config.demo {
             upstream.url = start_stand_in(&tasks, &stop).await?;
             access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
-        let vt = Arc::new(VirusTotal::new(&upstream)?);
+        let meter = Arc::new(Meter::new());
+        let vt = Arc::new(VirusTotal::new(&upstream, Arc::clone(&meter))?);
         let cache = Arc::new(Cache::new(config.cache.max_bytes));
         let redis = connect(config.redis.as_ref(), &cache, &tasks, &stop).await;
         let purse = Arc::new(Purse::new(
@@ -132,11 +155,14 @@ impl App {
             templates,
             access,
             default_format: config.default_format,
+            meter,
             tasks: tasks.clone(),
         });
         let document = http::document(&gateway.templates).to_json()?;
-        let router = http::router(Arc::clone(&gateway), document);
+        let router = http::router(&gateway, document, admin.is_none());
+        let admin = admin.map(|listener| (listener, http::admin_router(&gateway)));
         Ok(Self {
+            admin,
             listener,
             router,
             quota,
@@ -151,6 +177,12 @@ impl App {
     /// Where it listens: the port is a real one where the settings said 0.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Where it tells how it does, where that is a port of its own.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        let (listener, _) = self.admin.as_ref()?;
+        listener.local_addr().ok()
     }
 
     /// All that is served, for who asks without a socket.
@@ -173,6 +205,7 @@ impl App {
             router,
             quota,
             gateway,
+            admin,
             tasks,
             server,
             stop,
@@ -185,12 +218,21 @@ impl App {
             sleep(server.shutdown_delay).await;
             stops.cancel();
         });
-        tasks.spawn(
-            stop.clone()
-                .run_until_cancelled_owned(forget_idle(quota, gateway)),
-        );
+        let meter = Arc::clone(&gateway.meter);
+        let forget = forget_idle(quota, gateway);
+        let tidy = tidy(Arc::clone(&meter));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(forget));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(tidy));
         let (most, drain) = (server.max_connections.get(), server.shutdown_timeout);
-        serve::serve(listener, router, (&tasks, most), &stop, drain).await;
+        let serve = |listener, router| {
+            serve::serve(listener, (router, &meter), (&tasks, most), &stop, drain)
+        };
+        let watched = async {
+            if let Some((listener, router)) = admin {
+                serve(listener, router).await;
+            }
+        };
+        join!(serve(listener, router), watched);
         tasks.close();
         // What goes on without a connection has the same time.
         let _ = timeout(drain, tasks.wait()).await;
@@ -200,6 +242,9 @@ impl App {
     fn announce(&self) {
         let Ok(address) = self.address() else { return };
         info!("listening on http://{address}, documentation at http://{address}/docs");
+        if let Some(address) = self.admin_address() {
+            info!("metrics on http://{address}/metrics");
+        }
         if self.is_demo {
             use io::Write as _;
             // A closed terminal is no reason not to serve.
@@ -218,8 +263,8 @@ pub fn openapi() -> Result<String, StartError> {
     Ok(http::document(&templates).to_pretty_json()?)
 }
 
-async fn listen(server: &Server) -> Result<TcpListener, StartError> {
-    let address = SocketAddr::new(server.host, server.port);
+async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::new(host, port);
     TcpListener::bind(address)
         .await
         .map_err(|error| StartError::Listen { address, error })
@@ -263,5 +308,13 @@ async fn forget_idle(quota: Arc<Quota>, gateway: http::Shared) {
         ticks.tick().await;
         quota.forget_idle(Now::read());
         gateway.door.forget_idle();
+    }
+}
+
+async fn tidy(meter: Arc<Meter>) {
+    let mut ticks = interval(TIDY_EVERY);
+    loop {
+        ticks.tick().await;
+        meter.tidy();
     }
 }

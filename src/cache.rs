@@ -6,13 +6,13 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use moka::sync::Cache as Moka;
+use moka::{notification::RemovalCause, sync::Cache as Moka};
 
 use crate::{
     format::Format,
@@ -82,6 +82,19 @@ pub struct Finished {
     pub cursor: Option<Arc<str>>,
 }
 
+/// How much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes in all, as they count against the bound.
+    pub bytes: u64,
+    /// The bound.
+    pub max_bytes: u64,
+    /// How many things.
+    pub entries: u64,
+    /// How many had to go for others, since the start.
+    pub evictions: u64,
+}
+
 /// Everything that is kept.
 #[derive(Debug)]
 pub struct Cache {
@@ -89,6 +102,8 @@ pub struct Cache {
     held: Option<Moka<Slot, Held>>,
     /// Whether anything has ever been written to: most gateways only read, and each hit asks.
     has_changes: AtomicBool,
+    max_bytes: u64,
+    evictions: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -133,6 +148,8 @@ impl Stamp {
 impl Cache {
     /// Keeps up to so many bytes; 0 keeps nothing.
     pub fn new(max_bytes: u64) -> Self {
+        let evictions = Arc::new(AtomicU64::new(0));
+        let evicted = Arc::clone(&evictions);
         let held = Moka::builder()
             .max_capacity(max_bytes)
             .weigher(|slot: &Slot, held: &Held| {
@@ -140,11 +157,33 @@ impl Cache {
                 // An allocator loses about a quarter in gaps between what comes and goes.
                 u32::try_from(bytes + bytes / 4 + OVERHEAD).unwrap_or(u32::MAX)
             })
+            .eviction_listener(move |_, _, cause| {
+                if cause == RemovalCause::Size {
+                    evicted.fetch_add(1, Ordering::Relaxed);
+                }
+            })
             .build();
         let held = (max_bytes > 0).then_some(held);
         Self {
             held,
             has_changes: AtomicBool::new(false),
+            max_bytes,
+            evictions,
+        }
+    }
+
+    /// How much is kept just now.
+    pub fn held(&self) -> Extent {
+        let (bytes, entries) = self.held.as_ref().map_or((0, 0), |held| {
+            // It reckons some time after things come and go.
+            held.run_pending_tasks();
+            (held.weighted_size(), held.entry_count())
+        });
+        Extent {
+            bytes,
+            max_bytes: self.max_bytes,
+            entries,
+            evictions: self.evictions.load(Ordering::Relaxed),
         }
     }
 

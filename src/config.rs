@@ -75,6 +75,9 @@ pub struct Server {
     pub host: IpAddr,
     /// `VT4AI_PORT`, 8000; 0 takes any free one.
     pub port: u16,
+    /// A port for `/metrics`, and for `/livez` and `/readyz` besides; none: they are where
+    /// everything else is. `VT4AI_ADMIN_PORT`, none.
+    pub admin_port: Option<u16>,
     /// Worker threads. `VT4AI_MAX_WORKERS`, the number of cores.
     pub workers: NonZeroUsize,
     /// Connections that are open at once. `VT4AI_MAX_CONNECTIONS`, 1,024.

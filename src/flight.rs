@@ -10,6 +10,9 @@ use std::{
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span};
+
+use crate::bill::Bill;
 
 /// The calls under way, by what they ask for.
 #[derive(Debug)]
@@ -51,7 +54,8 @@ where
         F: Future<Output = T> + Send + 'static,
     {
         let (mut landed, is_first) = self.board(name, |land, departure| {
-            let call = call();
+            // On the bill of who came first, and within its span.
+            let call = Bill::current().cover(call()).instrument(Span::current());
             async move {
                 let value = call.await;
                 // Off the list first: who comes now finds in the cache what this has put there.
@@ -78,7 +82,9 @@ where
         F: Future<Output = ()> + Send + 'static,
     {
         self.board(name, |tell, departure| {
-            let work = work(tell);
+            // How long that takes, those who listen write down.
+            let bill = Bill::current().timed_elsewhere();
+            let work = bill.cover(work(tell)).instrument(Span::current());
             async move {
                 work.await;
                 drop(departure);

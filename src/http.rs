@@ -20,8 +20,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{bounds::Bounds, error::ApiError};
 use crate::{
-    config::Access, door::Door, format::Format, lookup::Lookup, quota::Quota, redis::Redis,
-    spend::Purse, submit::Submit, template::Templates, vt::VirusTotal,
+    config::Access, door::Door, format::Format, lookup::Lookup, meter::Meter, quota::Quota,
+    redis::Redis, spend::Purse, submit::Submit, template::Templates, vt::VirusTotal,
 };
 
 pub mod analyses;
@@ -74,6 +74,8 @@ pub struct Gateway {
     pub access: Access,
     /// The format where a request names none.
     pub default_format: Format,
+    /// What is counted.
+    pub meter: Arc<Meter>,
     /// What runs beside requests; the end of the process waits for it.
     pub tasks: TaskTracker,
 }
@@ -101,51 +103,93 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(status::list_templates))
         .routes(routes!(status::get_template))
         .routes(routes!(status::get_root))
+        .merge(health())
+}
+
+/// Whether it lives and can serve: on every port.
+fn health() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
         .routes(routes!(status::get_livez))
         .routes(routes!(status::get_readyz))
 }
 
+/// What it counts: on the port for that, if there is one.
+fn metrics() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(status::get_metrics))
+}
+
 /// The OpenAPI document of a gateway with these templates.
 pub fn document(templates: &Templates) -> OpenApi {
-    let mut document = routes().into_openapi();
+    let mut document = routes().merge(metrics()).into_openapi();
     openapi::complete(&mut document, templates);
     document
 }
 
 /// The whole HTTP side of a gateway, with its OpenAPI document as JSON.
-pub fn router(gateway: Shared, document: impl Into<Bytes>) -> Router {
-    let (router, _) = routes().split_for_parts();
+///
+/// `has_metrics`: whether they are here and not on a port of their own.
+pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -> Router {
+    let routes = if has_metrics {
+        routes().merge(metrics())
+    } else {
+        routes()
+    };
     let tasks = gateway.tasks.clone();
-    router
+    let router = Router::from(routes)
         .merge(openapi::ui(document.into()))
         .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
-        // One stack, since a router boxes what it is given: what comes first sees a request first.
+        // Within what every port has: who may not even knock is not heard out either.
+        .layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(gateway),
+                    guard::guard,
+                ))
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(gateway),
+                    bounds::bound,
+                ))
+                .layer(MapRequestLayer::new(move |request| {
+                    linger::linger(request, &tasks)
+                })),
+        );
+    watched(router, gateway)
+}
+
+/// What is served on a port for whoever watches the gateway.
+pub fn admin_router(gateway: &Shared) -> Router {
+    let router = Router::from(health().merge(metrics()))
+        .fallback(async || ApiError::not_found("no such path; there is `/metrics`"))
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed());
+    watched(router, gateway)
+}
+
+/// The layers that every port has.
+///
+/// One stack, since a router boxes what it is given: what comes first sees a request first.
+fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
+    let meter = Arc::clone(&gateway.meter);
+    router
         .layer(
             ServiceBuilder::new()
                 // So that no print of a request below shows a key.
                 .layer(SetSensitiveRequestHeadersLayer::new(
                     caller::KEY_HEADERS.clone(),
                 ))
-                .layer(middleware::from_fn(observe::observe))
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(gateway),
+                    observe::observe,
+                ))
                 // Around all that could panic, within what writes the log line.
-                .layer(CatchPanicLayer::custom(after_panic))
+                .layer(CatchPanicLayer::custom(move |panic| {
+                    meter.panicked();
+                    after_panic(panic)
+                }))
                 // Level 1: the default level costs more than all the rest of a request.
-                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-                .layer(middleware::from_fn_with_state(
-                    Arc::clone(&gateway),
-                    guard::guard,
-                ))
-                .layer(middleware::from_fn_with_state(
-                    Arc::clone(&gateway),
-                    bounds::bound,
-                ))
-                // Within the door: who may not even knock is not heard out either.
-                .layer(MapRequestLayer::new(move |request| {
-                    linger::linger(request, &tasks)
-                })),
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest)),
         )
-        .with_state(gateway)
+        .with_state(Arc::clone(gateway))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]

@@ -67,6 +67,13 @@ impl ApiKey {
 }
 
 impl KeyHash {
+    /// Its first 8 hexadecimal digits: tells the few keys of one operator apart.
+    pub fn short(self) -> String {
+        let mut hex = self.hex();
+        hex.truncate(8);
+        hex
+    }
+
     /// In hexadecimal, for names in Redis.
     pub fn hex(self) -> String {
         format!("{:032x}", u128::from_be_bytes(self.0))

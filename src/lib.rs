@@ -5,24 +5,26 @@
 //! a unit from [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all who want
 //! to know ([`flight`]); it hands the bytes to [`answer`], which reads them through a
 //! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Where
-//! there are replicas, they share what is kept and spent by [`mod@redis`]. Nothing calls up:
+//! there are replicas, they share what is kept and spent by [`mod@redis`]. What it costs is
+//! written on a [`bill`], and [`meter`] counts it. Nothing calls up:
 //!
 //! | line | modules | may use |
 //! |---|---|---|
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
-//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, template, format, indicator, key, config, vt's names |
-//! | 3 | [`lookup`], [`submit`] | answer, spend, cache, flight, quota, redis, vt, indicator, key, config; not one another |
+//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, template, format, indicator, key, config, meter, bill, vt's names |
+//! | 3 | [`lookup`], [`submit`] | answer, spend, cache, flight, quota, redis, vt, indicator, key, config, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
-//! | 4 | [`spend`] | quota, closed, redis, vt, key |
+//! | 4 | [`spend`] | quota, closed, redis, vt, key, bill |
 //! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`flight`], [`template`] | indicator, key, config; not one another |
-//! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`flight`], [`template`] | indicator, key, config, meter, bill; not one another |
+//! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
 pub mod answer;
 pub mod app;
+pub mod bill;
 pub mod cache;
 pub mod closed;
 pub mod config;
@@ -34,6 +36,7 @@ pub mod http;
 pub mod indicator;
 pub mod key;
 pub mod lookup;
+pub mod meter;
 pub mod quota;
 pub mod redis;
 pub mod spend;

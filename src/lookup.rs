@@ -1,7 +1,7 @@
 //! The pipeline for one thing read: what is kept of it, else quota, then VirusTotal; then
 //! the view asked for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,7 +13,8 @@ use self::{
 };
 use crate::{
     answer::{self, Answer, MalformedAnswer, Subject, View},
-    cache::{Cache, Entry, Name, Said, Stamp},
+    bill,
+    cache::{self, Cache, Entry, Name, Said, Stamp},
     config,
     flight::Flights,
     indicator::Indicator,
@@ -107,6 +108,11 @@ impl Lookup {
             rules,
             stop,
         }
+    }
+
+    /// How much is kept.
+    pub fn extent(&self) -> cache::Extent {
+        self.cache.held()
     }
 
     /// The report on an indicator; at most one unit of quota.
@@ -211,7 +217,12 @@ impl Lookup {
             };
             Arc::clone(self).ask(errand)
         };
+        let began = Instant::now();
         let (landed, is_first) = self.flights.join(&flight, ask).await;
+        // Who came first has on its bill what the call itself waited.
+        if !is_first {
+            bill::waited(began.elapsed());
+        }
         match landed {
             Ok(Ok(Fresh { entry, plain })) => {
                 if !is_first || plain.is_none() {

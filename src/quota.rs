@@ -232,6 +232,12 @@ impl Quota {
         })
     }
 
+    /// How many wait for a unit, of whichever key.
+    pub fn waiting(&self) -> usize {
+        let keys = self.lock();
+        keys.iter().map(|(_, account)| account.queue.len()).sum()
+    }
+
     /// Forgets every key of whose spending nothing counts any more.
     ///
     /// What was learned of a key is kept for a day after its last use.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    bill,
     closed::{Change, Closed},
     key::{ApiKey, KeyHash},
     quota::{self, Attempt, Due, Exhausted, Now, Quota, Spent, Truth, Usage, Window},
@@ -95,10 +96,12 @@ impl Purse {
             let own = match claim {
                 Claim::Now => self.quota.take(hash, Now::read()),
                 Claim::Spare => self.quota.take_spare(hash, Now::read()),
-                Claim::Within(time) if attempt == 0 => self.quota.take_within(hash, time).await,
+                Claim::Within(time) if attempt == 0 => {
+                    bill::waiting(self.quota.take_within(hash, time)).await
+                }
                 Claim::Within(time) => {
                     let left = time.saturating_sub(came.elapsed());
-                    self.quota.take_within_again(hash, left).await
+                    bill::waiting(self.quota.take_within_again(hash, left)).await
                 }
             }?;
             // Who has queued for minutes has not spent them waiting for Redis.
@@ -108,6 +111,7 @@ impl Purse {
             };
             let limits = self.limits(hash);
             let Some(taken) = self.redis.take(hash, endpoint, &limits, patience).await else {
+                bill::spend();
                 return Ok(Unit { own, common: None });
             };
             if taken.token.is_none() {
@@ -116,6 +120,7 @@ impl Purse {
             self.share(hash, &taken);
             if let Some(common) = taken.token {
                 let common = Some(common);
+                bill::spend();
                 return Ok(Unit { own, common });
             }
             self.check_open(hash, endpoint)?;
@@ -153,6 +158,7 @@ impl Purse {
 
     /// Takes a unit back that was not needed after all.
     pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
+        bill::give_back();
         self.quota.give_back(key.hash(), &unit.own);
         if let Some(token) = &unit.common {
             self.redis.undo(key.hash(), token);
@@ -182,10 +188,10 @@ impl Purse {
             Due::First(attempt) => {
                 // On its own task: it goes on when who asked first has hung up.
                 let lesson = Arc::clone(self).take_lesson(key.clone(), attempt);
-                let _ = timeout(LESSON, self.tasks.spawn(lesson)).await;
+                let _ = bill::waiting(timeout(LESSON, self.tasks.spawn(lesson))).await;
             }
             Due::Underway(first) => {
-                let _ = timeout(LESSON, first.over()).await;
+                let _ = bill::waiting(timeout(LESSON, first.over())).await;
             }
             Due::Again(attempt) => {
                 self.tasks

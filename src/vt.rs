@@ -5,7 +5,10 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use reqwest::{
 };
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, field::Empty, info_span};
 use url::{Host, Url};
 
 use self::call::{Method, Payload};
@@ -24,7 +28,7 @@ pub use self::{
     error::{Reason, Refusal, VtError},
     packed::{Body, Packed},
 };
-use crate::{config, key::ApiKey};
+use crate::{bill, config, key::ApiKey, meter::Meter};
 
 mod body;
 mod call;
@@ -57,6 +61,7 @@ pub struct VirusTotal {
     max_body: usize,
     /// Calls that failed since one did not.
     failures: AtomicU32,
+    meter: Arc<Meter>,
 }
 
 /// Why no client could be made.
@@ -78,7 +83,7 @@ impl VirusTotal {
     ///
     /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, in either
     /// case of letters, but for an upstream on this machine.
-    pub fn new(config: &config::Upstream) -> Result<Self, ClientError> {
+    pub fn new(config: &config::Upstream, meter: Arc<Meter>) -> Result<Self, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(X_TOOL, HeaderValue::from_static("vt4ai"));
@@ -102,6 +107,7 @@ impl VirusTotal {
             timeout: config.timeout,
             max_body: config.max_body,
             failures: AtomicU32::new(0),
+            meter,
         })
     }
 
@@ -122,13 +128,8 @@ impl VirusTotal {
             Method::Get => self.client.get(url),
             Method::Post(payload) => with_payload(self.client.post(url), payload),
         };
-        let answer = self.exchange(key, request, deadline).await;
-        if answer.as_ref().is_err_and(VtError::is_trouble) {
-            self.failures.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.failures.store(0, Ordering::Relaxed);
-        }
-        answer
+        let answer = self.exchange(key, request, deadline);
+        self.watch(call.pattern(), answer).await
     }
 
     /// How many calls have failed since VirusTotal last answered as it should, be it with no.
@@ -158,11 +159,35 @@ impl VirusTotal {
         self.ask(key, &call, deadline).await
     }
 
+    /// Counts a call by its endpoint and by what comes of it.
+    async fn watch<T>(
+        &self,
+        endpoint: String,
+        call: impl Future<Output = Result<T, VtError>>,
+    ) -> Result<T, VtError> {
+        let span = info_span!(
+            "upstream",
+            upstream.endpoint = endpoint,
+            upstream.outcome = Empty
+        );
+        let under_way = self.meter.call(endpoint);
+        let answer = call.instrument(span.clone()).await;
+        let outcome = answer.as_ref().map_or_else(VtError::outcome, |_| "ok");
+        span.record("upstream.outcome", outcome);
+        under_way.end(outcome);
+        if answer.as_ref().is_err_and(VtError::is_trouble) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        answer
+    }
+
     /// Sends what is made up, with the key, and reads the head of the answer.
     async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Response, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;
         secret.set_sensitive(true);
-        let sent = request.header(X_APIKEY, secret).send().await;
+        let sent = bill::waiting(request.header(X_APIKEY, secret).send()).await;
         sent.map_err(|error| VtError::of_transport(&error))
     }
 

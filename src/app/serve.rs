@@ -22,7 +22,7 @@ use tower::{ServiceExt as _, service_fn};
 use tracing::{debug, warn};
 
 use super::connections::{Activity, Connections, Place};
-use crate::http::extract::Peer;
+use crate::{http::extract::Peer, meter::Meter};
 
 /// How long a client may take to send the head of a request, and be idle between two.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 /// Accepts connections until told to stop, then gives those there are `drain` to finish.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    (router, meter): (Router, &Meter),
     (tasks, most): (&TaskTracker, usize),
     stop: &CancellationToken,
     drain: Duration,
@@ -67,6 +67,7 @@ pub(super) async fn serve(
         let Some(place) = stop.run_until_cancelled(places.enter()).await else {
             break;
         };
+        let open = meter.connected();
         let service = service(router.clone(), Peer(peer.ip()), Arc::clone(&place.activity));
         let connection = builder.serve_connection_with_upgrades(io(stream), service);
         let connection = shutdown.watch(connection.into_owned());
@@ -79,6 +80,7 @@ pub(super) async fn serve(
                 // Until the first bytes tell its protocol, the builder has no time limit.
                 () = silence(&place) => debug!("a connection never sent a whole head"),
             }
+            drop((place, open));
         });
     }
     drop(listener);

@@ -81,14 +81,17 @@ impl Check {
             settings.host.as_deref(),
             Host(Ipv4Addr::LOCALHOST.into()),
         );
+        let a_port = "a port, 0 to 65535";
+        let port = self.read_as("VT4AI_PORT", settings.port.as_deref(), 8000, a_port);
+        let (name, text) = ("VT4AI_ADMIN_PORT", settings.admin_port.as_deref());
+        let admin_port = given(text).map(|_| self.read_as(name, text, 0, a_port));
+        if admin_port.is_some_and(|admin| admin == port && port != 0) {
+            self.expected(name, "another port than VT4AI_PORT");
+        }
         Server {
             host,
-            port: self.read_as(
-                "VT4AI_PORT",
-                settings.port.as_deref(),
-                8000,
-                "a port, 0 to 65535",
-            ),
+            port,
+            admin_port,
             workers: self.read_as(
                 "VT4AI_MAX_WORKERS",
                 settings.max_workers.as_deref(),

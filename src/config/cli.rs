@@ -42,6 +42,9 @@ pub(super) struct Settings {
     /// Port to listen on; 0 takes a free one [default: 8000].
     #[arg(long, global = true, env = "VT4AI_PORT")]
     pub(super) port: Option<String>,
+    /// A port for /metrics, /livez and /readyz [default: none, they are with the rest].
+    #[arg(long, global = true, env = "VT4AI_ADMIN_PORT", value_name = "PORT")]
+    pub(super) admin_port: Option<String>,
     /// json, markdown, xml or raw, where a request names none [default: json].
     #[arg(
         long,

@@ -123,6 +123,8 @@ pub fn say_seen(response: &mut Response, seen: Seen) {
         Origin::StaleForQuota => ("STALE", Some("quota")),
         Origin::StaleForUpstream => ("STALE", Some("upstream")),
     };
+    // For whoever writes and counts it.
+    response.extensions_mut().insert(seen.origin);
     let headers = response.headers_mut();
     headers.insert(X_CACHE, HeaderValue::from_static(origin));
     if let Some(reason) = reason {

@@ -3,32 +3,55 @@
 use std::time::Instant;
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument as _, Span, info, info_span, warn};
+use tracing::{Instrument as _, debug, info, info_span, warn};
 
-use super::error::Failure;
+use super::{Shared, error::Failure};
+use crate::{bill::Bill, lookup::Origin, meter::Answered};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// No proxy may hand one key's answer to another (CONTRACT 6).
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
 
-/// Names the request, runs it, and writes one line about it.
+/// Names the request, runs it, counts it, and writes one line about it.
 ///
-/// Indicators stand in paths and can be confidential: the line has the route instead.
-pub async fn observe(request: Request, next: Next) -> Response {
+/// Indicators stand in paths and can be confidential: the line has the route instead, and only
+/// at `DEBUG` there is a line with the path. Queries are never written: URLs stand in them.
+pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
+    span.in_scope(|| debug!(http.path = request.uri().path(), "asked"));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let under_api = request.uri().path().starts_with("/api/v1/");
-    let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let headers = response.headers_mut();
+    let (started, bill) = (Instant::now(), Bill::default());
+    let arrived = gateway.meter.arrived();
+    let work = next.run(request).instrument(span.clone());
+    let mut response = bill.clone().cover(work).await;
+    drop(arrived);
+    add_headers(response.headers_mut(), id, under_api);
+    let origin = response.extensions().get::<Origin>();
+    let answered = Answered {
+        route: route.as_ref().map_or("-", MatchedPath::as_str),
+        method: method.as_str(),
+        status: response.status().as_u16(),
+        took: started.elapsed(),
+        waited: bill.waited(),
+        origin: origin.map(|origin| origin.name()),
+        units: bill.units(),
+    };
+    gateway.meter.answered(&answered);
+    let failure = response.extensions().get::<Failure>();
+    span.in_scope(|| write_line(&answered, failure));
+    response
+}
+
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
     headers.insert(X_REQUEST_ID, id);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -44,38 +67,29 @@ pub async fn observe(request: Request, next: Next) -> Response {
             headers.append(header::VARY, encoding);
         }
     }
-    let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    write_line(&span, method.as_str(), route, &response, started);
-    response
 }
 
-fn write_line(span: &Span, method: &str, route: &str, response: &Response, started: Instant) {
-    let _within = span.enter();
-    let status = response.status().as_u16();
-    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let failure = response.extensions().get::<Failure>();
-    let code = failure.map(|failure| failure.code.as_ref());
-    let cause = failure.and_then(|failure| failure.cause.as_deref());
-    if response.status().is_server_error() {
-        warn!(
-            http.method = method,
-            http.route = route,
-            http.status = status,
-            duration_ms,
-            error.code = code,
-            error.cause = cause,
-            "failed"
-        );
+fn write_line(answered: &Answered<'_>, failure: Option<&Failure>) {
+    // A macro's level is a constant, so the line is written in two places.
+    macro_rules! line {
+        ($level:ident, $message:literal) => {
+            $level!(
+                http.method = answered.method,
+                http.route = answered.route,
+                http.status = answered.status,
+                duration_ms = answered.took.as_secs_f64() * 1000.0,
+                cache = answered.origin,
+                quota.units = answered.units,
+                error.code = failure.map(|failure| failure.code.as_ref()),
+                error.cause = failure.and_then(|failure| failure.cause.as_deref()),
+                $message
+            )
+        };
+    }
+    if answered.status >= 500 {
+        line!(warn, "failed");
     } else {
-        info!(
-            http.method = method,
-            http.route = route,
-            http.status = status,
-            duration_ms,
-            error.code = code,
-            error.cause = cause,
-            "answered"
-        );
+        line!(info, "answered");
     }
 }
 

@@ -3,14 +3,24 @@
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Shared, error::ApiError, extract::Ask, openapi::answers::OpenErrors};
-use crate::{indicator::Kind, redis, template::Template};
+use crate::{
+    indicator::Kind,
+    key::ApiKey,
+    meter::{Standing, State as Standings},
+    quota::{Now, Report, Tally, Window},
+    redis,
+    template::Template,
+};
+
+/// The text format's own name.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What `/` says.
 #[derive(Serialize, ToSchema)]
@@ -145,6 +155,52 @@ fn check_upstream(failures: u32) -> Check {
         ok: failures == 0,
         detail,
     }
+}
+
+/// Metrics
+///
+/// Counts, times and states in Prometheus' text format. With `VT4AI_ADMIN_PORT` they are on
+/// that port instead.
+#[utoipa::path(get, path = "/metrics", tag = "Service", security(()), responses(
+    (status = 200, description = "What is counted", body = String, content_type = "text/plain"),
+    OpenErrors,
+))]
+pub async fn get_metrics(State(gateway): State<Shared>) -> impl IntoResponse {
+    let held = gateway.lookup.extent();
+    let key = gateway.access.key.as_ref().map(ApiKey::hash);
+    let quota = key.map(|key| {
+        (
+            key.short(),
+            standings(&gateway.quota.report(key, Now::read())),
+        )
+    });
+    let health = gateway.redis.health();
+    let text = gateway.meter.render(&Standings {
+        cache_bytes: held.bytes,
+        cache_max_bytes: held.max_bytes,
+        cache_entries: held.entries,
+        cache_evictions: held.evictions,
+        quota: quota
+            .as_ref()
+            .map(|(key, windows)| (key.as_str(), *windows)),
+        waiting: gateway.quota.waiting(),
+        is_redis_up: health.map(|it| it == redis::Health::Up),
+    });
+    ([(header::CONTENT_TYPE, PROMETHEUS)], text)
+}
+
+fn standings(report: &Report) -> [Standing; 3] {
+    let of = |window: Window, tally: &Tally| Standing {
+        window: window.name(),
+        allowed: tally.allowed,
+        used: tally.used,
+        remaining: tally.remaining,
+    };
+    [
+        of(Window::Minute, &report.minute),
+        of(Window::Day, &report.day),
+        of(Window::Month, &report.month),
+    ]
 }
 
 /// Without it a replica goes by what it knows itself: that is no reason to take it away.

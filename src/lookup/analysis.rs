@@ -12,6 +12,7 @@ use tokio::{
 use super::{Flight, Got, Lookup, LookupError, Reply, Wish, fetch::Life};
 use crate::{
     answer::{self, Subject, View},
+    bill,
     key::ApiKey,
     redis::Patience,
     vt::{Call, VtError},
@@ -96,7 +97,7 @@ impl Lookup {
             let is_over = is_over(&got)?;
             (got, (!is_over).then_some(LATER))
         } else {
-            self.wait_for(key, &call, wish).await?
+            bill::waiting(self.wait_for(key, &call, wish)).await?
         };
         let subject = Subject::other("analysis", &id.0);
         let show = |bytes: &Bytes| answer::report(bytes, &subject, view);

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Flight, Fresh, Lookup, LookupError};
 use crate::{
-    answer,
+    answer, bill,
     cache::{Entry, Said, Stamp},
     key::ApiKey,
     redis::{Claimed, Patience},
@@ -166,7 +166,7 @@ impl Lookup {
             if Instant::now() + pause >= deadline {
                 return Err(error.into());
             }
-            sleep(pause).await;
+            bill::waiting(sleep(pause)).await;
             unit = match self.purse.unit(key, &endpoint, Claim::Now, patience).await {
                 Ok(unit) => unit,
                 Err(_) => return Err(error.into()),

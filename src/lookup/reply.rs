@@ -40,6 +40,19 @@ pub enum Origin {
     StaleForUpstream,
 }
 
+impl Origin {
+    /// Its name in the log and in what is counted.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Stale => "stale",
+            Self::StaleForQuota => "stale_quota",
+            Self::StaleForUpstream => "stale_upstream",
+        }
+    }
+}
+
 impl Reply {
     /// What has been made of an answer that comes from there.
     pub(super) fn new(answer: Answer, seen: Seen) -> Self {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     answer::View,
+    bill,
     key::ApiKey,
     redis::Patience,
     spend::Claim,
@@ -75,7 +76,7 @@ impl Submit {
             form: Form::new(boundary),
             patience: self.vt.patience(),
         };
-        let beginning = arriving.beginning().await?;
+        let beginning = bill::waiting(arriving.beginning()).await?;
         let length = length.or(beginning.whole_length());
 
         let endpoint = "POST /files";

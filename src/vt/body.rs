@@ -9,6 +9,7 @@ use reqwest::{
 };
 
 use super::{Body, VtError};
+use crate::bill;
 
 /// Reads a body of up to `limit` bytes, before and after decompression.
 ///
@@ -20,8 +21,7 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, V
         .get(header::CONTENT_ENCODING)
         .is_some_and(is_gzip);
     let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
+    while let Some(chunk) = bill::waiting(response.chunk())
         .await
         .map_err(|error| VtError::of_transport(&error))?
     {

@@ -5,12 +5,25 @@ use std::fmt::{self, Write as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::relationships;
+
 /// What stands in a path segment, a query or a form as it is; RFC 3986's unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// What stands behind an id beside the relationships.
+const OWN: [&str; 7] = [
+    "analyse",
+    "behaviour_mitre_trees",
+    "behaviour_summary",
+    "comments",
+    "overall_quotas",
+    "relationships",
+    "votes",
+];
 
 /// One thing to ask of VirusTotal: a path below `/api/v3`, a query, and for a post a body.
 ///
@@ -106,6 +119,17 @@ impl Call {
         })
     }
 
+    /// The endpoint, of which there are but so many: what the tables don't have is `{}`, too.
+    pub(super) fn pattern(&self) -> String {
+        let endpoint = self.endpoint();
+        let is_known = |(at, segment): (usize, &str)| {
+            at < 3 || OWN.contains(&segment) || relationships::is_known(segment)
+        };
+        let segments = endpoint.split('/').enumerate();
+        let segments = segments.map(|it| if is_known(it) { it.1 } else { "{}" });
+        segments.collect::<Vec<_>>().join("/")
+    }
+
     /// The object that this is about: collection and id, the first two segments.
     pub fn object(&self) -> &str {
         let mut slashes = self
@@ -187,6 +211,30 @@ mod tests {
             (Call::get(&["files", "upload_url"]), "GET /files/upload_url"),
         ] {
             assert_eq!(call.endpoint(), endpoint);
+        }
+    }
+
+    #[test]
+    fn a_pattern_has_no_name_that_a_caller_made_up() {
+        for (segments, pattern) in [
+            (&["files", "a"][..], "GET /files/{}"),
+            (
+                &["files", "a", "contacted_domains"],
+                "GET /files/{}/contacted_domains",
+            ),
+            (&["files", "a", "made_up"], "GET /files/{}/{}"),
+            (
+                &["urls", "a", "relationships", "made_up"],
+                "GET /urls/{}/relationships/{}",
+            ),
+            (
+                &["users", "key", "overall_quotas"],
+                "GET /users/{}/overall_quotas",
+            ),
+            (&["intelligence", "search"], "GET /intelligence/search"),
+            (&["search"], "GET /search"),
+        ] {
+            assert_eq!(Call::get(segments).with("x", "a/b").pattern(), pattern);
         }
     }
 

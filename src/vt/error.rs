@@ -168,6 +168,30 @@ impl VtError {
         }
     }
 
+    /// What became of a call that ended so, in a word of a few.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Broken => "broken",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::Unexpected(_) => "unexpected",
+            Self::Misdirected => "misdirected",
+            Self::Refused(refusal) => match refusal.reason {
+                Reason::BadRequest => "bad_request",
+                Reason::Unauthorized => "unauthorized",
+                Reason::Forbidden => "forbidden",
+                Reason::NotFound => "not_found",
+                Reason::Conflict => "conflict",
+                Reason::FailedDependency => "failed_dependency",
+                Reason::PayloadTooLarge => "payload_too_large",
+                Reason::TooManyRequests => "too_many_requests",
+                Reason::Transient => "transient",
+                Reason::Deadline => "deadline",
+            },
+        }
+    }
+
     /// Whether another try may work and is allowed.
     pub fn is_passing(&self) -> bool {
         let transient = |refusal: &Refusal| refusal.reason == Reason::Transient;

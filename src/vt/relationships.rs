@@ -56,6 +56,11 @@ pub fn named(kind: Kind, name: &str) -> Option<&'static Relationship> {
     of(kind).iter().find(|row| row.name == name)
 }
 
+/// Whether any of the tables has a relationship of this name.
+pub fn is_known(name: &str) -> bool {
+    kinds().any(|kind| named(kind, name).is_some())
+}
+
 /// Whether VirusTotal may have a relationship of this name: 1 to 64 of `a-z 0-9 _`.
 pub fn is_name(name: &str) -> bool {
     name.len() <= 64

@@ -143,16 +143,22 @@ impl VirusTotal {
         to: Destination,
         upload: Upload,
     ) -> Result<Bytes, VtError> {
-        let request = match to {
-            Destination::Files => self.client.post(format!("{}/files", self.base)),
-            Destination::OneTime(url) => self.client.post(url),
+        let (endpoint, request) = match to {
+            Destination::Files => {
+                let url = format!("{}/files", self.base);
+                ("POST /files", self.client.post(url))
+            }
+            Destination::OneTime(url) => ("POST {upload_url}", self.client.post(url)),
         };
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)
             .body(reqwest::Body::wrap(upload.body));
-        let response = self.send(key, request).await?;
-        let success = Self::accept(key, response, self.deadline()).await?;
-        Ok(body::read(success, self.max_body).await?.plain)
+        let answer = async {
+            let response = self.send(key, request).await?;
+            let success = Self::accept(key, response, self.deadline()).await?;
+            body::read(success, self.max_body).await
+        };
+        Ok(self.watch(endpoint.to_owned(), answer).await?.plain)
     }
 }
 

@@ -9,11 +9,12 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates and modules that only some of ours may name, and which.
-const KEPT_TO: [(&str, &[&str]); 8] = [
+const KEPT_TO: [(&str, &[&str]); 9] = [
     ("axum", &["http", "app", "demo"]),
     ("reqwest", &["vt"]),
     ("governor", &["door"]),
     ("moka", &["cache"]),
+    ("metrics", &["meter"]),
     ("::redis", &["redis"]),
     ("quick_xml", &["format/xml"]),
     ("clap", &["config"]),

@@ -8,7 +8,7 @@ use crate::harness::{
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 22] = [
+const WRONG: [(&str, &str); 23] = [
     ("VT4AI_MAX_CONNECTIONS", "0"),
     ("VT4AI_MAX_IN_FLIGHT", "-1"),
     ("VT4AI_SHUTDOWN_DELAY", "later"),
@@ -17,6 +17,7 @@ const WRONG: [(&str, &str); 22] = [
     ("VT4AI_API_KEY", "a b"),
     ("VT4AI_HOST", "example.com"),
     ("VT4AI_PORT", "65536"),
+    ("VT4AI_ADMIN_PORT", "metrics"),
     ("VT4AI_DEFAULT_FORMAT", "pdf"),
     ("VT4AI_MAX_WORKERS", "0"),
     ("VT4AI_LOG_LEVEL", "a=b=c"),

@@ -1,0 +1,80 @@
+//! Calls to VirusTotal: how many, what came of them, how long they took.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use metrics::{Counter, Histogram, Label};
+
+use super::{Meter, Registry, names};
+
+/// A call that was let go. Dropped before its end, it counts as `abandoned`.
+#[derive(Debug)]
+pub struct UnderWay<'m> {
+    meter: &'m Meter,
+    endpoint: String,
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl<'m> UnderWay<'m> {
+    pub(super) fn new(meter: &'m Meter, endpoint: String) -> Self {
+        Self {
+            meter,
+            endpoint,
+            began: Instant::now(),
+            outcome: "abandoned",
+        }
+    }
+
+    /// It is over, and this came of it.
+    pub fn end(mut self, outcome: &'static str) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let endpoint = mem::take(&mut self.endpoint);
+        let took = self.began.elapsed();
+        self.meter.call_ended(&endpoint, self.outcome, took);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Calls(Mutex<HashMap<String, Endpoint>>);
+
+struct Endpoint {
+    duration: Histogram,
+    outcomes: HashMap<&'static str, Counter>,
+}
+
+impl Calls {
+    pub(super) fn ended(
+        &self,
+        registry: &Registry,
+        endpoint: &str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        let label = || Label::new("endpoint", endpoint.to_owned());
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(endpoint) {
+            let duration = registry.histogram(names::CALL_DURATION, vec![label()]);
+            let outcomes = HashMap::new();
+            all.insert(endpoint.to_owned(), Endpoint { duration, outcomes });
+        }
+        let Some(series) = all.get_mut(endpoint) else {
+            return;
+        };
+        let count = series.outcomes.entry(outcome).or_insert_with(|| {
+            let labels = vec![label(), Label::from_static_parts("outcome", outcome)];
+            registry.counter(names::CALLS, labels)
+        });
+        count.increment(1);
+        series.duration.record(took);
+    }
+}

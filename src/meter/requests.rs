@@ -1,0 +1,156 @@
+//! Requests: how many, how they ended, how long they took.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use metrics::{Counter, Gauge, Histogram, Label};
+
+use super::{Registry, names};
+
+/// The methods that have a label of their own; any other is `other`.
+const METHODS: [&str; 8] = [
+    "GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "other",
+];
+
+/// Where answers come from, as a label says it.
+const ORIGINS: [&str; 5] = ["hit", "miss", "stale", "stale_quota", "stale_upstream"];
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// The pattern of its path, never the path itself.
+    pub route: &'a str,
+    /// Its method.
+    pub method: &'a str,
+    /// The status of the answer.
+    pub status: u16,
+    /// How long that took, in all.
+    pub took: Duration,
+    /// How long of it others were waited for.
+    pub waited: Duration,
+    /// Where the answer came from, if the cache could have had it: `hit`, `miss`, `stale`,
+    /// `stale_quota`, `stale_upstream`.
+    pub origin: Option<&'a str>,
+    /// Units of quota that it cost.
+    pub units: u64,
+}
+
+/// A request that is being answered; it ends with this.
+#[derive(Debug)]
+pub struct Arrived(Gauge);
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
+pub(super) struct Requests {
+    in_flight: Gauge,
+    units: Counter,
+    origins: [Counter; ORIGINS.len()],
+    routes: RwLock<HashMap<Box<str>, Arc<Route>>>,
+}
+
+/// The series of one route.
+struct Route {
+    overhead: Histogram,
+    /// By method, the place in [`METHODS`]; few, so they are looked through.
+    series: RwLock<Vec<Series>>,
+}
+
+#[derive(Clone)]
+struct Series {
+    method: usize,
+    status: u16,
+    count: Counter,
+    duration: Histogram,
+}
+
+impl Requests {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let origin = |outcome| {
+            let labels = vec![Label::from_static_parts("outcome", outcome)];
+            registry.counter(names::CACHE_ANSWERS, labels)
+        };
+        Self {
+            in_flight: registry.gauge(names::IN_FLIGHT, Vec::new()),
+            units: registry.counter(names::UNITS, Vec::new()),
+            origins: ORIGINS.map(origin),
+            routes: RwLock::default(),
+        }
+    }
+
+    pub(super) fn arrived(&self) -> Arrived {
+        self.in_flight.increment(1);
+        Arrived(self.in_flight.clone())
+    }
+
+    pub(super) fn answered(&self, registry: &Registry, answered: &Answered<'_>) {
+        let route = self.route(registry, answered.route);
+        let series = route.series(registry, answered);
+        series.count.increment(1);
+        series.duration.record(answered.took);
+        let own = answered.took.saturating_sub(answered.waited);
+        route.overhead.record(own);
+        if answered.units > 0 {
+            self.units.increment(answered.units);
+        }
+        let origin = answered.origin;
+        if let Some(at) = ORIGINS.iter().position(|it| Some(*it) == origin) {
+            self.origins[at].increment(1);
+        }
+    }
+
+    fn route(&self, registry: &Registry, name: &str) -> Arc<Route> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = routes.get(name) {
+            return Arc::clone(route);
+        }
+        drop(routes);
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let labels = vec![Label::new("route", name.to_owned())];
+            Arc::new(Route {
+                overhead: registry.histogram(names::OVERHEAD, labels),
+                series: RwLock::default(),
+            })
+        };
+        Arc::clone(routes.entry(name.into()).or_insert_with(new))
+    }
+}
+
+impl Route {
+    fn series(&self, registry: &Registry, answered: &Answered<'_>) -> Series {
+        let (other, status) = (METHODS.len() - 1, answered.status);
+        let method = METHODS.iter().position(|it| *it == answered.method);
+        let method = method.unwrap_or(other);
+        let is_it = |it: &&Series| (it.method, it.status) == (method, status);
+        let known = self.series.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.iter().find(is_it) {
+            return series.clone();
+        }
+        drop(known);
+        let mut known = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.iter().find(is_it) {
+            return series.clone();
+        }
+        let mut labels = vec![
+            Label::new("route", answered.route.to_owned()),
+            Label::from_static_parts("method", METHODS[method]),
+        ];
+        let duration = registry.histogram(names::DURATION, labels.clone());
+        labels.push(Label::new("status", status.to_string()));
+        let series = Series {
+            method,
+            status,
+            count: registry.counter(names::REQUESTS, labels),
+            duration,
+        };
+        known.push(series.clone());
+        series
+    }
+}
