@@ -60,6 +60,8 @@ pub(crate) fn file(hash: &str) -> String {
 /// A gateway that serves until dropped.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Where its numbers are, if that is a port of its own.
+    pub(crate) admin: Option<SocketAddr>,
     client: Client,
     router: Router,
     stop: CancellationToken,
@@ -94,9 +96,11 @@ impl Gateway {
     pub(crate) async fn start(config: Config) -> Self {
         let app = App::build(config).await.unwrap();
         let (address, router, stop) = (app.address().unwrap(), app.router(), app.stop());
+        let admin = app.admin_address();
         TaskTracker::new().spawn(app.serve());
         Self {
             address,
+            admin,
             client: client(),
             router,
             _stop: stop.clone().drop_guard(),

@@ -29,6 +29,8 @@ mod learning;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod negotiation;
 #[cfg(test)]
 mod nginx;

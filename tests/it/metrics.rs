@@ -1,0 +1,524 @@
+//! What is counted, and how Prometheus reads it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use rstest::rstest;
+use tokio::sync::watch;
+
+use crate::harness::{
+    EICAR, Folder, Gateway, KEY, Process, TROJAN, UNKNOWN, Upstream, client, config, failure, file,
+    ok, redis_or_skip, refusing, send, vt4ai,
+};
+
+const CACHED: [&str; 2] = ["--cache-max-bytes", "10000000"];
+const ROUTE: &str = r#"route="/api/v1/files/{file_hash}",method="GET""#;
+
+/// What `/metrics` says: each series with its labels, and its value.
+struct Numbers {
+    text: String,
+    series: BTreeMap<String, f64>,
+}
+
+impl Numbers {
+    async fn of(gateway: &Gateway) -> Self {
+        let reply = gateway.get_with("/metrics", &[]).await;
+        assert_eq!(reply.status, 200);
+        let media = "text/plain; version=0.0.4; charset=utf-8";
+        assert_eq!(reply.header("content-type"), Some(media));
+        Self::read(reply.text())
+    }
+
+    fn read(text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let series = lines.filter_map(|line| line.rsplit_once(' '));
+        Self {
+            text: text.to_owned(),
+            series: series
+                .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+                .collect(),
+        }
+    }
+
+    /// The value of a series; 0 where there is none yet.
+    #[track_caller]
+    fn get(&self, series: &str) -> f64 {
+        self.series.get(series).copied().unwrap_or_default()
+    }
+
+    fn requests(&self, status: u16) -> f64 {
+        self.get(&format!(
+            "vt4ai_http_requests_total{{{ROUTE},status=\"{status}\"}}"
+        ))
+    }
+
+    fn cache(&self, outcome: &str) -> f64 {
+        self.get(&format!(
+            "vt4ai_cache_answers_total{{outcome=\"{outcome}\"}}"
+        ))
+    }
+
+    fn calls(&self, endpoint: &str, outcome: &str) -> f64 {
+        let labels = format!("endpoint=\"{endpoint}\",outcome=\"{outcome}\"");
+        self.get(&format!("vt4ai_upstream_requests_total{{{labels}}}"))
+    }
+
+    fn quota(&self, what: &str, window: &str) -> f64 {
+        let name = format!("vt4ai_quota_{what}_units{{");
+        let window = format!("window=\"{window}\"}}");
+        let mut found = self.series.iter();
+        let found =
+            found.find(|(series, _)| series.starts_with(&name) && series.ends_with(&window));
+        *found.unwrap_or_else(|| panic!("{}", self.text)).1
+    }
+
+    /// All values of a label.
+    fn labels(&self, name: &str) -> BTreeSet<&str> {
+        let start = format!("{name}=\"");
+        let values = self.series.keys().filter_map(|series| {
+            let (_, rest) = series.split_once(&start)?;
+            rest.split('"').next()
+        });
+        values.collect()
+    }
+}
+
+#[track_caller]
+fn same(left: f64, right: u32) {
+    assert!((left - f64::from(right)).abs() < 1e-9, "{left} for {right}");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_method_and_status() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    for (path, status) in [
+        (file(EICAR), 200),
+        (file(TROJAN), 200),
+        (file(UNKNOWN), 404),
+        (file("nonsense"), 400),
+    ] {
+        assert_eq!(gateway.get(&path).await.status, status);
+    }
+    let numbers = Numbers::of(&gateway).await;
+    for (status, count) in [(200, 2), (404, 1), (400, 1), (500, 0)] {
+        same(numbers.requests(status), count);
+    }
+    same(numbers.get("vt4ai_quota_spent_units_total"), 3);
+    same(numbers.get("vt4ai_http_requests_in_flight"), 1);
+    same(numbers.get("vt4ai_http_connections"), 1);
+    same(numbers.get("vt4ai_http_panics_total"), 0);
+    let version = env!("CARGO_PKG_VERSION");
+    same(
+        numbers.get(&format!("vt4ai_build_info{{version=\"{version}\"}}")),
+        1,
+    );
+    assert!(numbers.get("process_resident_memory_bytes") > 1e6);
+}
+
+#[tokio::test]
+async fn gateways_of_one_process_do_not_count_each_others() {
+    let upstream = Upstream::demo().await;
+    let one = Gateway::before(&upstream, &[]).await;
+    let other = Gateway::before(&upstream, &[]).await;
+    assert_eq!(one.get(&file(EICAR)).await.status, 200);
+    same(Numbers::of(&one).await.requests(200), 1);
+    same(Numbers::of(&other).await.requests(200), 0);
+}
+
+#[tokio::test]
+async fn the_gateways_own_time_is_told_from_virustotals() {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let path = file(EICAR);
+    let held = async {
+        upstream.until_asked(1).await;
+        // As long as it takes to be seen, whatever else the machine does.
+        tokio::time::timeout(
+            std::time::Duration::from_millis(300),
+            std::future::pending::<()>(),
+        )
+        .await
+        .unwrap_err();
+        go.send_replace(true);
+    };
+    // Two who share a call wait for it alike.
+    let (first, second, ()) = tokio::join!(gateway.get(&path), gateway.get(&path), held);
+    assert_eq!((first.status, second.status), (200, 200));
+    let numbers = Numbers::of(&gateway).await;
+    let all = numbers.get(&format!(
+        "vt4ai_http_request_duration_seconds_sum{{{ROUTE}}}"
+    ));
+    let route = ROUTE.split(',').next().unwrap();
+    let own = numbers.get(&format!(
+        "vt4ai_http_request_overhead_seconds_sum{{{route}}}"
+    ));
+    let calls = r#"endpoint="GET /files/{}""#;
+    let theirs = numbers.get(&format!(
+        "vt4ai_upstream_request_duration_seconds_sum{{{calls}}}"
+    ));
+    assert!(all >= 0.5 && theirs >= 0.29, "{all} {theirs}");
+    assert!(own > 0.0 && own < all - 0.5, "{own} of {all}");
+    same(
+        numbers.get(&format!(
+            "vt4ai_http_request_duration_seconds_bucket{{{ROUTE},le=\"+Inf\"}}"
+        )),
+        2,
+    );
+    same(
+        numbers.get(&format!(
+            "vt4ai_http_request_duration_seconds_bucket{{{ROUTE},le=\"0.1\"}}"
+        )),
+        0,
+    );
+}
+
+#[tokio::test]
+async fn the_cache_is_counted_by_what_came_of_it() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &CACHED).await;
+    for _ in 0..3 {
+        assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    }
+    assert_eq!(gateway.get(&file("nonsense")).await.status, 400);
+    let numbers = Numbers::of(&gateway).await;
+    let count = ["miss", "hit", "stale"].map(|outcome| numbers.cache(outcome));
+    same(count[0], 1);
+    same(count[1], 2);
+    same(count[2], 0);
+    same(numbers.get("vt4ai_quota_spent_units_total"), 1);
+    same(numbers.get("vt4ai_cache_max_bytes"), 10_000_000);
+    let bytes = numbers.get("vt4ai_cache_bytes");
+    assert!(bytes > 1000.0 && bytes < 1e7, "{bytes}");
+    assert!(numbers.get("vt4ai_cache_entries") >= 2.0);
+}
+
+#[tokio::test]
+async fn what_makes_room_is_counted() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "20000"]).await;
+    for number in 0..60 {
+        gateway.get(&format!("/api/v1/ips/10.0.0.{number}")).await;
+    }
+    let numbers = Numbers::of(&gateway).await;
+    assert!(
+        numbers.get("vt4ai_cache_evictions_total") > 0.0,
+        "{}",
+        numbers.text
+    );
+    assert!(numbers.get("vt4ai_cache_bytes") <= 20_000.0);
+}
+
+#[tokio::test]
+async fn something_old_is_counted_with_why() {
+    let upstream = Upstream::demo().await;
+    let flags = [
+        &CACHED[..],
+        &["--cache-ttl", "0s", "--rate-limit-per-minute", "1"],
+    ]
+    .concat();
+    let gateway = Gateway::before(&upstream, &flags).await;
+    let path = "/api/v1/domains/example.com";
+    assert_eq!(gateway.get(path).await.header("x-cache"), Some("MISS"));
+    assert_eq!(gateway.get(path).await.header("x-cache"), Some("STALE"));
+    let headers = [("x-api-key", KEY), ("cache-control", "max-stale")];
+    assert_eq!(
+        gateway.get_with(path, &headers).await.header("x-cache"),
+        Some("STALE")
+    );
+    let numbers = Numbers::of(&gateway).await;
+    same(numbers.cache("stale_quota"), 1);
+    same(numbers.cache("stale"), 1);
+}
+
+#[rstest]
+#[case::refused(failure(403, "ForbiddenError", "x"), "forbidden")]
+#[case::too_many(failure(429, "QuotaExceededError", "x"), "too_many_requests")]
+#[case::unknown(failure(404, "NotFoundError", "x"), "not_found")]
+#[case::odd(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n".to_vec(), "unexpected")]
+#[case::garbage(b"garbage".to_vec(), "broken")]
+#[case::success(ok(r#"{"data": {"attributes": {}}}"#), "ok")]
+#[tokio::test]
+async fn calls_are_counted_by_endpoint_and_outcome(#[case] answer: Vec<u8>, #[case] outcome: &str) {
+    let upstream = Upstream::always(answer).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    gateway.get(&file(EICAR)).await;
+    let numbers = Numbers::of(&gateway).await;
+    same(numbers.calls("GET /files/{}", outcome), 1);
+    let all = numbers.series.keys();
+    let all = all.filter(|it| it.starts_with("vt4ai_upstream_requests_total"));
+    assert_eq!(all.count(), 1, "{}", numbers.text);
+}
+
+#[tokio::test]
+async fn a_call_that_reaches_nobody_costs_nothing() {
+    let (_socket, url) = refusing();
+    let gateway = Gateway::at(&url, &[]).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 502);
+    let numbers = Numbers::of(&gateway).await;
+    same(numbers.calls("GET /files/{}", "unreachable"), 3);
+    same(numbers.get("vt4ai_quota_spent_units_total"), 0);
+    same(numbers.requests(502), 1);
+}
+
+#[tokio::test]
+async fn what_the_servers_key_has_left_is_told() {
+    let upstream = Upstream::demo().await;
+    let flags = [
+        "--api-key",
+        "key-of-the-server",
+        "--rate-limit-per-minute",
+        "3",
+    ];
+    let gateway = Gateway::before(&upstream, &flags).await;
+    assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
+    // Another's key is nobody's business.
+    assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
+    let numbers = Numbers::of(&gateway).await;
+    same(numbers.quota("allowed", "minute"), 3);
+    same(numbers.quota("used", "minute"), 1);
+    same(numbers.quota("remaining", "minute"), 2);
+    assert!(numbers.quota("allowed", "day").is_infinite());
+    let keys = numbers.labels("key");
+    let is_short = |key: &&str| key.len() == 8 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(keys.len() == 1 && keys.iter().all(is_short), "{keys:?}");
+    assert!(!numbers.text.contains("key-of-"), "{}", numbers.text);
+}
+
+#[tokio::test]
+async fn who_waits_for_quota_is_counted() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "1"]).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    let path = format!("{}?wait=2m", file(TROJAN));
+    let waits = gateway.get(&path);
+    let watch = async {
+        loop {
+            let numbers = Numbers::of(&gateway).await;
+            if numbers.get("vt4ai_quota_waiting_requests") > 0.0 {
+                return numbers;
+            }
+        }
+    };
+    let numbers = tokio::select! {
+        _ = waits => panic!("it did not wait"),
+        numbers = watch => numbers,
+    };
+    same(numbers.get("vt4ai_quota_waiting_requests"), 1);
+    same(numbers.get("vt4ai_http_requests_in_flight"), 2);
+    same(numbers.get("vt4ai_http_connections"), 2);
+}
+
+#[tokio::test]
+async fn nothing_that_is_asked_for_is_in_a_label() {
+    let upstream = Upstream::demo().await;
+    let flags = [&CACHED[..], &["--client-rate-per-minute", "0"]].concat();
+    let gateway = Gateway::before(&upstream, &flags).await;
+    let ask = async |number: usize| {
+        for path in [
+            format!("/nowhere/{number}"),
+            format!("/api/v1/files/{number:032x}"),
+            format!("/api/v1/files/{EICAR}/relationships/made_up_{number}"),
+            format!("/api/v1/urls/analyze?url=http%3A%2F%2Fa{number}.example%2F"),
+            format!(
+                "/api/v1/domains/d{number}.example/relationships/no_{number}?descriptors_only=true"
+            ),
+            format!("/api/v1/search?query=q{number}"),
+        ] {
+            gateway.get(&path).await;
+        }
+        gateway.ask(&format!("METHOD{number}"), "/livez").await;
+    };
+    ask(0).await;
+    // The second scrape has what the first one counted of itself.
+    Numbers::of(&gateway).await;
+    let before = Numbers::of(&gateway).await;
+    for number in 1..30 {
+        ask(number).await;
+    }
+    let after = Numbers::of(&gateway).await;
+    let names = |numbers: &Numbers| numbers.series.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after));
+    same(after.calls("GET /files/{}/{}", "not_found"), 30);
+    same(
+        after.get(r#"vt4ai_http_requests_total{route="-",method="GET",status="404"}"#),
+        30,
+    );
+    same(
+        after.get(r#"vt4ai_http_requests_total{route="/livez",method="other",status="405"}"#),
+        30,
+    );
+    for word in [
+        EICAR,
+        "made_up",
+        "example",
+        "METHOD",
+        KEY,
+        "nowhere",
+        "127.0.0.1",
+        "q1",
+    ] {
+        assert!(!after.text.contains(word), "{word}: {}", after.text);
+    }
+}
+
+#[tokio::test]
+async fn a_port_of_its_own_has_the_metrics_and_the_health() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--admin-port", "0"]).await;
+    let admin = gateway.admin.unwrap();
+    let at = async |path: &str| send(client().get(format!("http://{admin}{path}"))).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    let public = gateway.get_with("/metrics", &[]).await;
+    assert_eq!(
+        (public.status, public.code().as_str()),
+        (404, "NotFoundError")
+    );
+    let numbers = at("/metrics").await;
+    assert_eq!(numbers.status, 200);
+    same(Numbers::read(numbers.text()).requests(200), 1);
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(at(path).await.status, 200, "{path}");
+        assert_eq!(gateway.get(path).await.status, 200, "{path}");
+    }
+    for path in ["/", "/docs", "/openapi.json", &file(EICAR)] {
+        let reply = at(path).await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (404, "NotFoundError"),
+            "{path}"
+        );
+    }
+    assert!(Gateway::before(&upstream, &[]).await.admin.is_none());
+}
+
+#[tokio::test]
+async fn whether_redis_helps_is_told_where_it_is_set_up() {
+    let upstream = Upstream::demo().await;
+    let name = "vt4ai_redis_up";
+    let without = Gateway::before(&upstream, &[]).await;
+    assert!(!Numbers::of(&without).await.text.contains(name));
+    let away = Gateway::before(&upstream, &["--redis-url", "redis://127.0.0.1:1"]).await;
+    let numbers = Numbers::of(&away).await;
+    assert!(numbers.series.contains_key(name));
+    same(numbers.get(name), 0);
+    let redis = redis_or_skip!();
+    let with = Gateway::before(&upstream, &["--redis-url", &redis.url()]).await;
+    same(Numbers::of(&with).await.get(name), 1);
+}
+
+#[tokio::test]
+async fn promtool_finds_nothing() {
+    let upstream = Upstream::demo().await;
+    let flags = [
+        &CACHED[..],
+        &["--api-key", "x", "--redis-url", "redis://127.0.0.1:1"],
+    ]
+    .concat();
+    let gateway = Gateway::before(&upstream, &flags).await;
+    for path in [
+        file(EICAR),
+        file(EICAR),
+        file(UNKNOWN),
+        "/nowhere".to_owned(),
+    ] {
+        gateway.get(&path).await;
+    }
+    Numbers::of(&gateway).await;
+    let numbers = Numbers::of(&gateway).await;
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut promtool) = promtool else {
+        eprintln!("SKIPPED: no promtool on the PATH");
+        return;
+    };
+    let mut stdin = promtool.stdin.take().unwrap();
+    stdin.write_all(numbers.text.as_bytes()).unwrap();
+    drop(stdin);
+    let output = promtool.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(
+        output.status.success() && said.is_empty(),
+        "{said}\n{}",
+        numbers.text
+    );
+}
+
+#[tokio::test]
+async fn the_line_of_a_request_says_what_it_cost_and_no_indicator() {
+    let folder = Folder::new();
+    let flags = ["--demo", "--log-format", "json", "--log-level", "INFO"];
+    let process = Process::start(&mut vt4ai(&folder, &flags));
+    let ask = async |id: &str| {
+        let url = format!("http://{}{}", process.address, file(EICAR));
+        let request = client()
+            .get(url)
+            .header("x-request-id", id)
+            .header("x-api-key", KEY);
+        assert_eq!(send(request).await.status, 200);
+    };
+    ask("the-first").await;
+    ask("the-second").await;
+    let log = process.stop();
+    assert!(!log.contains(EICAR) && !log.contains(KEY), "{log}");
+    for (id, cache, units) in [("the-first", "miss", 1), ("the-second", "hit", 0)] {
+        let lines = log
+            .lines()
+            .filter(|line| line.contains(id))
+            .collect::<Vec<_>>();
+        assert_eq!(lines.len(), 1, "{log}");
+        let line: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+        let fields = &line["fields"];
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(fields["http.method"], "GET");
+        assert_eq!(fields["http.route"], "/api/v1/files/{file_hash}");
+        assert_eq!(
+            (&fields["cache"], &fields["quota.units"]),
+            (&cache.into(), &units.into())
+        );
+        assert!(fields["duration_ms"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[tokio::test]
+async fn indicators_are_in_the_log_at_debug_only_and_keys_never() {
+    let folder = Folder::new();
+    let flags = ["--demo", "--log-level", "debug"];
+    let process = Process::start(&mut vt4ai(&folder, &flags));
+    let url = format!("http://{}{}?x=in-the-query", process.address, file(EICAR));
+    let request = client().get(url).header("x-api-key", KEY);
+    assert_eq!(send(request).await.status, 200);
+    let log = process.stop();
+    let with: Vec<_> = log.lines().filter(|line| line.contains(EICAR)).collect();
+    assert!(
+        !with.is_empty() && with.iter().all(|line| line.contains("DEBUG")),
+        "{log}"
+    );
+    assert!(!log.contains(KEY) && !log.contains("in-the-query"), "{log}");
+}
+
+#[test]
+fn the_ports_are_two() {
+    assert_eq!(
+        config(&["--admin-port", "9090"]).server.admin_port,
+        Some(9090)
+    );
+    let same = ["vt4ai", "--port", "9090", "--admin-port", "9090"];
+    let refused = vt4ai::config::Command::parse(same);
+    let Err(vt4ai::config::Rejected::Mistakes(mistakes)) = refused else {
+        panic!("one port was taken for both");
+    };
+    assert!(
+        mistakes[0].starts_with("VT4AI_ADMIN_PORT: "),
+        "{mistakes:?}"
+    );
+}
