@@ -169,7 +169,6 @@ pub fn admin_router(gateway: &Shared) -> Router {
 ///
 /// One stack, since a router boxes what it is given: what comes first sees a request first.
 fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
-    let meter = Arc::clone(&gateway.meter);
     router
         .layer(
             ServiceBuilder::new()
@@ -182,23 +181,24 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
                     observe::observe,
                 ))
                 // Around all that could panic, within what writes the log line.
-                .layer(CatchPanicLayer::custom(move |panic| {
-                    meter.panicked();
-                    after_panic(panic)
-                }))
+                .layer(CatchPanicLayer::custom(after_panic(&gateway.meter)))
                 // Level 1: the default level costs more than all the rest of a request.
                 .layer(CompressionLayer::new().quality(CompressionLevel::Fastest)),
         )
         .with_state(Arc::clone(gateway))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
-fn after_panic(panic: Box<dyn Any + Send>) -> Response {
-    let message = panic.downcast_ref::<String>().map(String::as_str);
-    let message = message
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
-    ApiError::internal(format!("panic: {message}")).into_response()
+/// Counts a panic, and answers in place of the handler.
+fn after_panic(meter: &Arc<Meter>) -> impl Fn(Box<dyn Any + Send>) -> Response + Clone + use<> {
+    let meter = Arc::clone(meter);
+    move |panic| {
+        meter.panicked();
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        ApiError::internal(format!("panic: {message}")).into_response()
+    }
 }
 
 #[cfg(test)]
@@ -209,13 +209,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_a_500_that_says_nothing_of_it() {
+    async fn a_panic_is_a_counted_500_that_says_nothing_of_it() {
         async fn fail() {
             panic!("the inside story");
         }
+        let meter = Arc::new(Meter::new());
         let router = Router::new()
             .route("/", get(fail))
-            .layer(CatchPanicLayer::custom(after_panic));
+            .layer(CatchPanicLayer::custom(after_panic(&meter)));
         let request: axum::extract::Request = axum::extract::Request::default();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -225,5 +226,7 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["code"], "InternalError");
         assert!(!body.to_string().contains("inside story"));
+        let counted = meter.render(&crate::meter::State::default());
+        assert!(counted.contains("vt4ai_http_panics_total 1"), "{counted}");
     }
 }

@@ -5,7 +5,7 @@ use metrics::Label;
 use super::{Registry, names};
 
 /// How things stand.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct State<'a> {
     /// Bytes that the cache holds.
     pub cache_bytes: u64,
