@@ -19,11 +19,15 @@ use self::{
 };
 use crate::{format::Format, key::ApiKey};
 
-pub use self::redis_url::RedisUrl;
+pub use self::{
+    redis_url::RedisUrl,
+    secret::{UnusableKey, key_in_file, key_in_variable},
+};
 
 mod check;
 mod cli;
 mod redis_url;
+mod secret;
 
 /// The exit status for settings that can't be used (BSD's `EX_USAGE`).
 pub const EXIT_USAGE: u8 = 64;

@@ -1,9 +1,10 @@
-//! A VirusTotal API key, and the hash by which everything else knows it.
+//! A VirusTotal API key, and the hash by which everything else knows it; the same for tokens.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 /// How every client token of the gateway begins; no VirusTotal key does (CONTRACT 6).
@@ -22,6 +23,12 @@ pub struct ApiKey {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash([u8; 16]);
 
+/// The SHA-256 of a client token: all of it that is ever kept.
+///
+/// Two can only be compared in a time that tells nothing of where they differ.
+#[derive(Clone, Copy)]
+pub struct TokenDigest([u8; 32]);
+
 /// Why a text is no VirusTotal key. The text itself is never repeated.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum InvalidKey {
@@ -29,9 +36,7 @@ pub enum InvalidKey {
     #[error("an API key is 1 to 512 visible ASCII characters")]
     Malformed,
     /// A token of the gateway's own where a VirusTotal key is meant.
-    #[error(
-        "a key that begins with `vt4ai_` is a client token, and this server has no clients set up"
-    )]
+    #[error("what begins with `vt4ai_` is a client token, not a VirusTotal key")]
     ClientToken,
 }
 
@@ -66,6 +71,49 @@ impl ApiKey {
     }
 }
 
+impl TokenDigest {
+    /// That of a token as it came from a header.
+    pub fn of(token: &[u8]) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+
+    /// Reads 64 hex digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut digest = [0; 32];
+        let (high, low) = text.split_at(32);
+        for (half, digits) in digest.chunks_exact_mut(16).zip([high, low]) {
+            let number = u128::from_str_radix(digits, 16).ok()?;
+            half.copy_from_slice(&number.to_be_bytes());
+        }
+        Some(Self(digest))
+    }
+
+    /// In hexadecimal, as the file of clients has it.
+    pub fn hex(&self) -> String {
+        let (high, low) = self.0.split_at(16);
+        let number = |half: &[u8]| {
+            let shift = |number: u128, byte: &u8| (number << 8) | u128::from(*byte);
+            half.iter().fold(0, shift)
+        };
+        format!("{:032x}{:032x}", number(high), number(low))
+    }
+
+    /// Whether both are of the same token.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
+    /// The hash by which the door knows the client.
+    pub fn hash(&self) -> KeyHash {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&self.0[..16]);
+        KeyHash(hash)
+    }
+}
+
 impl KeyHash {
     /// Its first 8 hexadecimal digits: tells the few keys of one operator apart.
     pub fn short(self) -> String {
@@ -83,6 +131,12 @@ impl KeyHash {
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(…)")
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(…)")
     }
 }
 
@@ -123,5 +177,21 @@ mod tests {
         let printed = format!("{key:?} {:?} {}", key.hash(), InvalidKey::Malformed);
         assert!(!printed.contains("very-secret"), "{printed}");
         assert_eq!(key.hash(), ApiKey::parse(b"very-secret").unwrap().hash());
+    }
+
+    #[test]
+    fn a_digest_is_of_the_whole_token_and_never_printed() {
+        let digest = TokenDigest::of(b"vt4ai_token");
+        let again = TokenDigest::from_hex(&digest.hex().to_ascii_uppercase()).unwrap();
+        assert!(digest.matches(&again) && again.hash() == digest.hash());
+        assert!(!digest.matches(&TokenDigest::of(b"vt4ai_tokeN")));
+        assert!(!format!("{digest:?}").contains(&digest.hex()));
+        for bad in ["", "ab", &"0".repeat(63), &"g".repeat(64), &"é".repeat(32)] {
+            assert!(TokenDigest::from_hex(bad).is_none(), "{bad}");
+        }
+        assert_eq!(
+            TokenDigest::of(b"").hex(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! A gateway in front of VirusTotal API v3 for language models and SOC tools.
 //!
-//! A request goes one way. [`http`] reads it and finds out whose key it spends; [`door`]
-//! says how often its sender may knock; [`lookup`] finds the answer in the [`cache`], or takes
-//! a unit from [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all who want
+//! A request goes one way. [`http`] reads it and finds out whose key it spends, that of one of
+//! its [`clients`] for instance; [`door`] says how often its sender may knock; [`lookup`] finds
+//! the answer in the [`cache`], or takes a unit from [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all who want
 //! to know ([`flight`]); it hands the bytes to [`answer`], which reads them through a
 //! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Where
 //! there are replicas, they share what is kept and spent by [`mod@redis`]. What it costs is
@@ -12,13 +12,13 @@
 //! |---|---|---|
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
-//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, template, format, indicator, key, config, meter, bill, vt's names |
+//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, clients, template, format, indicator, key, config, meter, bill, vt's names |
 //! | 3 | [`lookup`], [`submit`] | answer, spend, cache, flight, quota, redis, vt, indicator, key, config, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 4 | [`spend`] | quota, closed, redis, vt, key, bill |
 //! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`flight`], [`template`] | indicator, key, config, meter, bill; not one another |
-//! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format` and `ApiKey`; telemetry may name `Log` |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | indicator, key, config, meter, bill; not one another |
+//! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
@@ -26,6 +26,7 @@ pub mod answer;
 pub mod app;
 pub mod bill;
 pub mod cache;
+pub mod clients;
 pub mod closed;
 pub mod config;
 pub mod demo;

@@ -1,0 +1,210 @@
+//! What a client may ask for by itself, whatever the key it spends still has.
+//!
+//! Each process counts for itself; a request that is refused here does not count.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use thiserror::Error;
+use time::{Date, OffsetDateTime};
+
+use super::Client;
+
+/// Over which the requests a minute are counted: any, not one that begins on the minute.
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Requests in a while; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// In any 60 s.
+    pub per_minute: Option<NonZeroU32>,
+    /// A day, in UTC.
+    pub per_day: Option<NonZeroU32>,
+}
+
+/// What an allowance is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// Any 60 s.
+    Minute,
+    /// A day, in UTC.
+    Day,
+}
+
+/// A client has used up what it may ask for.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the client `{name}` has used up its own allowance of {limit} requests a {window}")]
+pub struct OverAllowance {
+    /// The client's name.
+    pub name: Arc<str>,
+    /// Which allowance.
+    pub window: Window,
+    /// How many requests it is.
+    pub limit: NonZeroU32,
+    /// How long until the next one is taken.
+    pub retry_after: Duration,
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+        })
+    }
+}
+
+/// What clients have asked for, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Spent(Mutex<HashMap<Arc<str>, Count>>);
+
+#[derive(Debug)]
+struct Count {
+    /// When the requests of the last minute came; no more than are allowed in one.
+    recent: VecDeque<Instant>,
+    day: Date,
+    today: u32,
+}
+
+impl Spent {
+    /// Counts one more request, at this time by both clocks, if it is within the allowance.
+    pub(super) fn spend(
+        &self,
+        name: &Arc<str>,
+        allowance: Allowance,
+        (steady, utc): (Instant, OffsetDateTime),
+    ) -> Result<(), OverAllowance> {
+        let over = |window, limit, retry_after| OverAllowance {
+            name: Arc::clone(name),
+            window,
+            limit,
+            retry_after,
+        };
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(Arc::clone(name)).or_insert_with(|| Count {
+            recent: VecDeque::new(),
+            day: utc.date(),
+            today: 0,
+        });
+        count.move_on(steady, utc.date());
+        if let Some(limit) = allowance.per_day.filter(|limit| count.today >= limit.get()) {
+            return Err(over(Window::Day, limit, until_tomorrow(utc)));
+        }
+        if let Some(limit) = allowance.per_minute {
+            if let Some(wait) = count.wait(limit, steady) {
+                return Err(over(Window::Minute, limit, wait));
+            }
+            count.recent.push_back(steady);
+        }
+        count.today = count.today.saturating_add(1);
+        Ok(())
+    }
+
+    /// Forgets whoever is no client any more.
+    pub(super) fn keep_only(&self, clients: &[Arc<Client>]) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.retain(|name, _| clients.iter().any(|client| client.name == *name));
+    }
+}
+
+impl Count {
+    fn move_on(&mut self, steady: Instant, day: Date) {
+        let is_over = |came: &Instant| steady.saturating_duration_since(*came) >= MINUTE;
+        while self.recent.front().is_some_and(is_over) {
+            self.recent.pop_front();
+        }
+        if day != self.day {
+            (self.day, self.today) = (day, 0);
+        }
+    }
+
+    /// How long until one of so many places is free; none where one is.
+    fn wait(&self, limit: NonZeroU32, steady: Instant) -> Option<Duration> {
+        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+        // The limit may have been higher when they came.
+        let first = self.recent.get(self.recent.len().checked_sub(limit)?)?;
+        Some(MINUTE.saturating_sub(steady.saturating_duration_since(*first)))
+    }
+}
+
+/// A calendar that has run out of dates counts as now.
+fn until_tomorrow(utc: OffsetDateTime) -> Duration {
+    let tomorrow = utc.date().next_day();
+    let tomorrow = tomorrow.map(|day| day.midnight().assume_utc());
+    tomorrow
+        .and_then(|tomorrow| (tomorrow - utc).try_into().ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOON: OffsetDateTime = datetime!(2026-02-01 12:00 UTC);
+
+    fn allowance(per_minute: u32, per_day: u32) -> Allowance {
+        Allowance {
+            per_minute: NonZeroU32::new(per_minute),
+            per_day: NonZeroU32::new(per_day),
+        }
+    }
+
+    #[test]
+    fn a_minute_is_any_sixty_seconds() {
+        let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
+        let ask = |seconds| {
+            let after = Duration::from_secs(seconds);
+            spent.spend(&alice, allowance(2, 0), (start + after, NOON + after))
+        };
+        assert!(ask(0).is_ok() && ask(50).is_ok());
+        let over = ask(59).unwrap_err();
+        assert_eq!(over.retry_after, Duration::from_secs(1));
+        assert_eq!(
+            over.to_string(),
+            "the client `alice` has used up its own allowance of 2 requests a minute"
+        );
+        assert!(ask(60).is_ok());
+        assert_eq!(ask(61).unwrap_err().retry_after, Duration::from_secs(49));
+        let other = Arc::from("bob");
+        assert!(spent.spend(&other, allowance(2, 0), (start, NOON)).is_ok());
+    }
+
+    #[test]
+    fn a_lower_limit_counts_what_came_before() {
+        let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
+        let ask = |limit, seconds| {
+            let at = start + Duration::from_secs(seconds);
+            spent.spend(&alice, allowance(limit, 0), (at, NOON))
+        };
+        assert!((0..5).all(|second| ask(5, second).is_ok()));
+        assert_eq!(ask(2, 10).unwrap_err().retry_after, Duration::from_secs(53));
+    }
+
+    #[test]
+    fn a_day_ends_at_midnight() {
+        let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
+        let ask = |utc| spent.spend(&alice, allowance(0, 2), (start, utc));
+        assert!(ask(NOON).is_ok() && ask(NOON).is_ok());
+        let over = ask(datetime!(2026-02-01 23:59:30 UTC)).unwrap_err();
+        assert_eq!(
+            (over.window, over.retry_after),
+            (Window::Day, Duration::from_secs(30))
+        );
+        assert!(ask(datetime!(2026-02-02 0:00 UTC)).is_ok());
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_remembered_of_the_minute() {
+        let (spent, alice) = (Spent::default(), Arc::from("alice"));
+        let now = (Instant::now(), NOON);
+        assert!((0..1000).all(|_| spent.spend(&alice, Allowance::default(), now).is_ok()));
+        assert!(spent.0.lock().unwrap()[&alice].recent.is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! New tokens: printed once, never kept.
+
+use std::fmt;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
+use thiserror::Error;
+
+use super::file::is_name;
+use crate::key::{TOKEN_PREFIX, TokenDigest};
+
+/// Bytes of a token that nobody can guess.
+const RANDOM: usize = 32;
+
+/// A new token with the lines to keep of it; shown as text, it is both.
+pub struct Issued {
+    token: SecretString,
+    name: String,
+}
+
+/// Why there is no new token.
+#[derive(Debug, Error)]
+pub enum NotIssued {
+    /// A client can't be called this.
+    #[error("--name: a client's name is 1 to 64 letters, digits, `-`, `_`, `.` or `@`")]
+    Name,
+    /// The operating system has no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+impl Issued {
+    /// Makes a token for a client of this name, from the operating system's random bytes.
+    pub fn new(name: &str) -> Result<Self, NotIssued> {
+        if !is_name(name) {
+            return Err(NotIssued::Name);
+        }
+        let mut random = Zeroizing::new([0; RANDOM]);
+        getrandom::fill(random.as_mut())?;
+        let token = BASE64_URL_SAFE_NO_PAD.encode(random.as_ref());
+        Ok(Self {
+            token: format!("{TOKEN_PREFIX}{token}").into(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// For the terminal, the one place that ever sees a token.
+impl fmt::Display for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, token) = (&self.name, self.token.expose_secret());
+        let digest = TokenDigest::of(token.as_bytes()).hex();
+        write!(
+            f,
+            "The token for {name}, shown this once:\n\
+             \n\
+             {token}\n\
+             \n\
+             Lines for the file that VT4AI_CLIENTS_FILE names:\n\
+             \n\
+             [[client]]\n\
+             name = \"{name}\"\n\
+             token_sha256 = \"{digest}\"\n\
+             scopes = [\"read\", \"search\"]"
+        )
+    }
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Issued(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_a_prefix_and_32_bytes() {
+        let issued = Issued::new("alice").unwrap();
+        let token = issued.token.expose_secret().strip_prefix(TOKEN_PREFIX);
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token.unwrap()).unwrap();
+        assert_eq!(bytes.len(), 32);
+        let distinct: HashSet<_> = (0..100)
+            .map(|_| {
+                Issued::new("alice")
+                    .unwrap()
+                    .token
+                    .expose_secret()
+                    .to_owned()
+            })
+            .collect();
+        assert_eq!(distinct.len(), 100);
+        assert_eq!(format!("{issued:?}"), "Issued(…)");
+    }
+
+    #[test]
+    fn a_name_has_to_be_one() {
+        for bad in ["", "a b", "a\"b", "a\nb", "ä", &"x".repeat(65)] {
+            assert!(matches!(Issued::new(bad), Err(NotIssued::Name)), "{bad}");
+        }
+        assert!(Issued::new("al.ice-1_2@soc.example").is_ok());
+    }
+}
