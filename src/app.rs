@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -20,7 +21,8 @@ use url::Url;
 
 use crate::{
     cache::{Cache, Stamp},
-    config::{Config, RedisUrl, Server},
+    clients::{Clients, Issued, NotIssued, file::Mistake},
+    config::{self, Config, Server},
     demo,
     door::Door,
     http::{self, Gateway, bounds::Bounds},
@@ -37,6 +39,7 @@ use crate::{
 
 mod connections;
 pub mod health;
+mod reload;
 mod serve;
 
 /// How often keys and callers of whom nothing counts any more are forgotten.
@@ -53,7 +56,6 @@ const FIRST_CONTACT: Duration = Duration::from_secs(1);
 pub struct App {
     listener: TcpListener,
     router: Router,
-    quota: Arc<Quota>,
     gateway: http::Shared,
     /// The port for whoever watches, and what is served there.
     admin: Option<(TcpListener, Router)>,
@@ -70,6 +72,12 @@ pub enum StartError {
     /// Templates that can't be used, every one of them.
     #[error("{} templates can't be used", .0.len())]
     Templates(Vec<TemplateError>),
+    /// Clients that can't be used, with everything that is wrong with their file.
+    #[error("the file of clients has {} mistakes", .0.len())]
+    Clients(Vec<Mistake>),
+    /// The signal to read that file again can't be heard.
+    #[error("can't listen for SIGHUP: {0}")]
+    Signal(#[source] io::Error),
     /// VirusTotal's client could not be made.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -94,6 +102,10 @@ impl StartError {
     pub fn mistakes(&self) -> Vec<String> {
         match self {
             Self::Templates(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+            Self::Clients(mistakes) => mistakes
+                .iter()
+                .map(|mistake| format!("VT4AI_CLIENTS_FILE: {mistake}"))
+                .collect(),
             Self::Client(error @ ClientError::CaFile(_)) => vec![error.to_string()],
             _ => Vec::new(),
         }
@@ -101,76 +113,39 @@ impl StartError {
 }
 
 impl App {
-    /// Puts the parts together and takes the port; nothing is served yet.
-    pub async fn build(config: Config) -> Result<Self, StartError> {
+    /// Puts the parts together and takes the ports; nothing is served yet.
+    pub async fn build(mut config: Config) -> Result<Self, StartError> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let templates =
             Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
-        let Server {
-            host,
-            port,
-            admin_port,
-            ..
-        } = config.server;
-        let listener = listen(host, port).await?;
-        let admin = match admin_port {
-            Some(port) => Some(listen(host, port).await?),
+        if config.demo {
+            config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
+        }
+        let (file, key) = (config.clients.take(), config.access.key.as_ref());
+        let clients = load_clients(file, key, &tasks, &stop)?;
+        let (server, is_demo) = (config.server, config.demo);
+        let listener = listen(server.host, server.port).await?;
+        let admin = match server.admin_port {
+            Some(port) => Some(listen(server.host, port).await?),
             None => None,
         };
-        let (mut upstream, mut access) = (config.upstream, config.access);
-        if config.demo {
-            upstream.url = start_stand_in(&tasks, &stop).await?;
-            access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
+        if is_demo {
+            config.upstream.url = start_stand_in(&tasks, &stop).await?;
         }
-        let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
-        let meter = Arc::new(Meter::new());
-        let vt = Arc::new(VirusTotal::new(&upstream, Arc::clone(&meter))?);
-        let cache = Arc::new(Cache::new(config.cache.max_bytes));
-        let redis = connect(config.redis.as_ref(), &cache, &tasks, &stop).await;
-        let purse = Arc::new(Purse::new(
-            Arc::clone(&vt),
-            Arc::clone(&quota),
-            redis.clone(),
-            tasks.clone(),
-        ));
-        let gateway = Arc::new(Gateway {
-            lookup: Arc::new(Lookup::new(
-                Arc::clone(&vt),
-                Arc::clone(&purse),
-                (Arc::clone(&cache), redis.clone(), config.cache),
-                (tasks.clone(), stop.clone()),
-            )),
-            submit: Submit::new(
-                Arc::clone(&vt),
-                Arc::clone(&purse),
-                (Arc::clone(&cache), redis.clone(), config.cache.longest()),
-            ),
-            purse,
-            vt,
-            redis: redis.clone(),
-            quota: Arc::clone(&quota),
-            door: Door::new(config.client_rate),
-            bounds: Bounds::new(config.server.max_in_flight.get(), upstream.timeout),
-            stopping: CancellationToken::new(),
-            templates,
-            access,
-            default_format: config.default_format,
-            meter,
-            tasks: tasks.clone(),
-        });
+        let gateway = put_together(config, (templates, clients), (&tasks, &stop)).await?;
+        let gateway = Arc::new(gateway);
         let document = http::document(&gateway.templates).to_json()?;
         let router = http::router(&gateway, document, admin.is_none());
         let admin = admin.map(|listener| (listener, http::admin_router(&gateway)));
         Ok(Self {
-            admin,
             listener,
             router,
-            quota,
             gateway,
+            admin,
             tasks,
-            server: config.server,
+            server,
             stop,
-            is_demo: config.demo,
+            is_demo,
         })
     }
 
@@ -203,7 +178,6 @@ impl App {
         let Self {
             listener,
             router,
-            quota,
             gateway,
             admin,
             tasks,
@@ -219,7 +193,7 @@ impl App {
             stops.cancel();
         });
         let meter = Arc::clone(&gateway.meter);
-        let forget = forget_idle(quota, gateway);
+        let forget = forget_idle(gateway);
         let tidy = tidy(Arc::clone(&meter));
         tasks.spawn(stop.clone().run_until_cancelled_owned(forget));
         tasks.spawn(stop.clone().run_until_cancelled_owned(tidy));
@@ -263,6 +237,72 @@ pub fn openapi() -> Result<String, StartError> {
     Ok(http::document(&templates).to_pretty_json()?)
 }
 
+/// Everything that handlers work with, made and handed what it needs.
+async fn put_together(
+    config: Config,
+    (templates, clients): (Templates, Option<Arc<Clients>>),
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Gateway, StartError> {
+    let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
+    let meter = Arc::new(Meter::new());
+    let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
+    let cache = Arc::new(Cache::new(config.cache.max_bytes));
+    let redis = connect(config.redis.as_ref(), &cache, tasks, stop).await;
+    let purse = Arc::new(Purse::new(
+        Arc::clone(&vt),
+        Arc::clone(&quota),
+        redis.clone(),
+        tasks.clone(),
+    ));
+    Ok(Gateway {
+        lookup: Arc::new(Lookup::new(
+            Arc::clone(&vt),
+            Arc::clone(&purse),
+            (Arc::clone(&cache), redis.clone(), config.cache),
+            (tasks.clone(), stop.clone()),
+        )),
+        submit: Submit::new(
+            Arc::clone(&vt),
+            Arc::clone(&purse),
+            (cache, redis.clone(), config.cache.longest()),
+        ),
+        purse,
+        vt,
+        redis,
+        quota,
+        door: Door::new(config.client_rate),
+        bounds: Bounds::new(config.server.max_in_flight.get(), config.upstream.timeout),
+        stopping: CancellationToken::new(),
+        templates,
+        access: config.access,
+        clients,
+        default_format: config.default_format,
+        meter,
+        tasks: tasks.clone(),
+    })
+}
+
+/// A token for a new client.
+pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
+    Issued::new(name)
+}
+
+/// Reads who the clients are, where there is a file of them, and keeps up with it.
+fn load_clients(
+    file: Option<PathBuf>,
+    servers_key: Option<&ApiKey>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Option<Arc<Clients>>, StartError> {
+    let Some(file) = file else { return Ok(None) };
+    let clients = Clients::load(file, servers_key.cloned()).map_err(StartError::Clients)?;
+    let clients = Arc::new(clients);
+    let hangups = reload::hangups().map_err(StartError::Signal)?;
+    let kept_up = reload::keep_up(Arc::clone(&clients), hangups, tasks.clone());
+    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
+    Ok(Some(clients))
+}
+
 async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, StartError> {
     let address = SocketAddr::new(host, port);
     TcpListener::bind(address)
@@ -272,12 +312,12 @@ async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, StartError> {
 
 /// Takes up Redis, where one is set up, and hears there of what other replicas changed.
 async fn connect(
-    url: Option<&RedisUrl>,
+    config: Option<&config::Redis>,
     cache: &Arc<Cache>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Redis {
-    let redis = Redis::new(url, tasks.clone());
+    let redis = Redis::new(config, tasks.clone());
     let cache = Arc::clone(cache);
     let changed = move |object: &str, when| cache.note_change(object, Stamp(when));
     let kept_up = redis.clone().keep_up(changed);
@@ -302,11 +342,11 @@ async fn start_stand_in(tasks: &TaskTracker, stop: &CancellationToken) -> Result
     Ok(url)
 }
 
-async fn forget_idle(quota: Arc<Quota>, gateway: http::Shared) {
+async fn forget_idle(gateway: http::Shared) {
     let mut ticks = interval(FORGET_EVERY);
     loop {
         ticks.tick().await;
-        quota.forget_idle(Now::read());
+        gateway.quota.forget_idle(Now::read());
         gateway.door.forget_idle();
     }
 }

@@ -11,11 +11,12 @@ use std::{
 };
 
 use clap::{CommandFactory, Parser};
+use ipnet::IpNet;
 use url::Url;
 
 use self::{
     check::Check,
-    cli::{Cli, Subcommand},
+    cli::{Cli, Subcommand, TokenCommand},
 };
 use crate::{format::Format, key::ApiKey};
 
@@ -24,6 +25,7 @@ pub use self::{
     secret::{UnusableKey, key_in_file, key_in_variable},
 };
 
+mod access;
 mod check;
 mod cli;
 mod redis_url;
@@ -41,6 +43,8 @@ pub enum Command {
     Openapi,
     /// Ask a gateway on this machine whether it lives.
     Healthcheck(Server),
+    /// Make a token for a new client of this name.
+    NewToken(String),
 }
 
 /// Every setting, an area each.
@@ -54,12 +58,14 @@ pub struct Config {
     pub upstream: Upstream,
     /// Who may spend what.
     pub access: Access,
+    /// The file that says who the clients are. `VT4AI_CLIENTS_FILE`, none.
+    pub clients: Option<PathBuf>,
     /// What a VirusTotal key may spend.
     pub limits: Limits,
     /// What is kept of VirusTotal's answers, and how long.
     pub cache: Cache,
-    /// What replicas share answers and quota by. `VT4AI_REDIS_URL`, none.
-    pub redis: Option<RedisUrl>,
+    /// What replicas share answers and quota by; none without `VT4AI_REDIS_URL`.
+    pub redis: Option<Redis>,
     /// How many callers may wait for a unit of one key. `VT4AI_MAX_WAITING`, 100; 0: nobody.
     pub max_waiting: usize,
     /// Requests a minute by one caller; `None` is no limit. `VT4AI_CLIENT_RATE_PER_MINUTE`, 600.
@@ -122,7 +128,8 @@ pub struct Upstream {
 /// Who may spend the server's key (CONTRACT 8).
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// The server's own VirusTotal key. `VT4AI_API_KEY`, none.
+    /// The server's own VirusTotal key. `VT4AI_API_KEY` or what is in the file that
+    /// `VT4AI_API_KEY_FILE` names, none.
     pub key: Option<ApiKey>,
     /// Whether any caller without a key may spend it. `VT4AI_ALLOW_ANONYMOUS`, `false`.
     pub allow_anonymous: bool,
@@ -132,6 +139,13 @@ pub struct Access {
     /// `Host` values under which a caller without a key is served, in lower case.
     /// `VT4AI_ALLOWED_HOSTS`, `localhost,127.0.0.1,[::1]`.
     pub allowed_hosts: Vec<String>,
+    /// Whether a VirusTotal key of the caller's own is taken where clients are set up.
+    /// `VT4AI_ALLOW_OWN_KEYS`, `false`.
+    pub allow_own_keys: bool,
+    /// Whose web pages may call, as browsers write it in `Origin`. `VT4AI_CORS_ORIGINS`, none.
+    pub origins: Vec<String>,
+    /// Who is believed about the address of a caller. `VT4AI_TRUSTED_PROXIES`, nobody.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// What a VirusTotal key may spend, as the operator says.
@@ -171,6 +185,15 @@ pub struct Cache {
     pub max_stale: Duration,
     /// Whether keys share what they fetch. `VT4AI_CACHE_SCOPE`, `key`: they don't.
     pub is_shared: bool,
+}
+
+/// What replicas share answers and quota by.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// Where it is. `VT4AI_REDIS_URL`.
+    pub url: RedisUrl,
+    /// How long one request may wait for it, in all. `VT4AI_REDIS_TIMEOUT`, 100 ms.
+    pub timeout: Duration,
 }
 
 impl Cache {
@@ -219,6 +242,9 @@ impl Command {
         let server = check.server(&cli.settings);
         let command = match cli.command {
             Some(Subcommand::Openapi) => return Ok(Self::Openapi),
+            Some(Subcommand::Token {
+                command: TokenCommand::New { name },
+            }) => return Ok(Self::NewToken(name)),
             Some(Subcommand::Healthcheck) => Self::Healthcheck(server),
             Some(Subcommand::Serve) | None => {
                 Self::Serve(Box::new(check.config(&cli.settings, server)))

@@ -2,10 +2,12 @@
 //!
 //! A handler reads the request, calls one function and turns its value into a response.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, iter, sync::Arc};
 
 use axum::{
-    Router, middleware,
+    Router,
+    http::header,
+    middleware,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -20,8 +22,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{bounds::Bounds, error::ApiError};
 use crate::{
-    config::Access, door::Door, format::Format, lookup::Lookup, meter::Meter, quota::Quota,
-    redis::Redis, spend::Purse, submit::Submit, template::Templates, vt::VirusTotal,
+    clients::Clients, config::Access, door::Door, format::Format, lookup::Lookup, meter::Meter,
+    quota::Quota, redis::Redis, spend::Purse, submit::Submit, template::Templates, vt::VirusTotal,
 };
 
 pub mod analyses;
@@ -30,8 +32,10 @@ pub mod bounds;
 pub mod caller;
 pub mod collections;
 pub mod community;
+pub mod cors;
 pub mod error;
 pub mod extract;
+pub mod forwarded;
 pub mod freshness;
 pub mod guard;
 pub mod linger;
@@ -72,6 +76,8 @@ pub struct Gateway {
     pub templates: Templates,
     /// Who may spend the server's key.
     pub access: Access,
+    /// Who calls with a token, where clients are set up.
+    pub clients: Option<Arc<Clients>>,
     /// The format where a request names none.
     pub default_format: Format,
     /// What is counted.
@@ -129,19 +135,21 @@ pub fn document(templates: &Templates) -> OpenApi {
 ///
 /// `has_metrics`: whether they are here and not on a port of their own.
 pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -> Router {
-    let routes = if has_metrics {
+    let all = if has_metrics {
         routes().merge(metrics())
     } else {
         routes()
     };
     let tasks = gateway.tasks.clone();
-    let router = Router::from(routes)
+    let router = Router::from(all)
         .merge(openapi::ui(document.into()))
         .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // Within what every port has: who may not even knock is not heard out either.
         .layer(
             ServiceBuilder::new()
+                // Around the door: a page may read that it was refused, too.
+                .layer(cors::layer(&gateway.access.origins))
                 .layer(middleware::from_fn_with_state(
                     Arc::clone(gateway),
                     guard::guard,
@@ -174,7 +182,10 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
             ServiceBuilder::new()
                 // So that no print of a request below shows a key.
                 .layer(SetSensitiveRequestHeadersLayer::new(
-                    caller::KEY_HEADERS.clone(),
+                    caller::KEY_HEADERS
+                        .iter()
+                        .cloned()
+                        .chain(iter::once(header::AUTHORIZATION)),
                 ))
                 .layer(middleware::from_fn_with_state(
                     Arc::clone(gateway),

@@ -28,6 +28,16 @@ fn run() -> anyhow::Result<ExitCode> {
             writeln!(io::stdout(), "{}", app::openapi()?)?;
             Ok(ExitCode::SUCCESS)
         }
+        Ok(Command::NewToken(name)) => match app::new_token(&name) {
+            Ok(issued) => {
+                writeln!(io::stdout(), "{issued}")?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error) => {
+                report_mistakes([error.to_string()]);
+                Ok(EXIT_USAGE.into())
+            }
+        },
         Ok(Command::Healthcheck(server)) => {
             app::health::check(&server).context("the gateway is not healthy")?;
             Ok(ExitCode::SUCCESS)

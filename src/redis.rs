@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::task::TaskTracker;
 
 use self::link::Link;
-use crate::{config::RedisUrl, key::KeyHash};
+use crate::{config, key::KeyHash};
 
 pub use self::{
     answers::Kept,
@@ -38,9 +38,6 @@ mod units;
 /// The beginning of every key, with the version of what is kept under it.
 const PREFIX: &str = "vt4ai:1";
 
-/// How long one request waits for Redis, in all.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 /// Redis, where it is set up (`VT4AI_REDIS_URL`).
 #[derive(Clone, Debug)]
 pub struct Redis {
@@ -51,15 +48,15 @@ pub struct Redis {
     tasks: TaskTracker,
 }
 
-/// How much longer a request waits for Redis.
-#[derive(Clone, Debug)]
+/// How long a request has waited for Redis, in microseconds: `VT4AI_REDIS_TIMEOUT` in all.
+#[derive(Clone, Debug, Default)]
 pub struct Patience(Arc<AtomicU64>);
 
 impl Redis {
-    /// The Redis at this URL, or none; nothing is connected before [`keep_up`](Self::keep_up).
-    pub fn new(url: Option<&RedisUrl>, tasks: TaskTracker) -> Self {
+    /// The Redis of these settings, or none; nothing is connected before [`keep_up`](Self::keep_up).
+    pub fn new(config: Option<&config::Redis>, tasks: TaskTracker) -> Self {
         Self {
-            link: url.map(|url| Arc::new(Link::new(url))),
+            link: config.map(|config| Arc::new(Link::new(config))),
             replica: format!("{:016x}", fastrand::u64(..)).into(),
             tasks,
         }
@@ -113,23 +110,14 @@ impl Redis {
 }
 
 impl Patience {
-    fn left(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    /// What is left of this much.
+    fn left(&self, of: Duration) -> Duration {
+        of.saturating_sub(Duration::from_micros(self.0.load(Ordering::Relaxed)))
     }
 
     fn spend(&self, time: Duration) {
-        let left = self.left().saturating_sub(time);
-        let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-        self.0.store(left, Ordering::Relaxed);
-    }
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        let patience = Self(Arc::default());
-        let all = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);
-        patience.0.store(all, Ordering::Relaxed);
-        patience
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.fetch_add(micros, Ordering::Relaxed);
     }
 }
 

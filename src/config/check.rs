@@ -12,15 +12,13 @@ use std::{
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{
-    Access, Allowance, Cache, Config, Limits, Log, RedisUrl, Server, Upstream, cli::Settings,
-};
-use crate::{format::Format, key::ApiKey};
+use super::{Allowance, Cache, Config, Limits, Log, Redis, Server, Upstream, cli::Settings};
+use crate::format::Format;
 
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.
 #[derive(Default)]
 pub(super) struct Check {
-    mistakes: Vec<String>,
+    pub(super) mistakes: Vec<String>,
 }
 
 impl Check {
@@ -56,21 +54,10 @@ impl Check {
             ),
             templates: given(settings.templates_dir.as_deref()).map(PathBuf::from),
             access: self.access(settings, demo),
+            clients: given(settings.clients_file.as_deref()).map(PathBuf::from),
             demo,
         };
-        let Access {
-            key,
-            allow_anonymous,
-            ..
-        } = &config.access;
-        if key.is_some() && !allow_anonymous && !server.host.is_loopback() && !demo {
-            self.mistakes.push(format!(
-                "VT4AI_HOST: a server that holds a key (VT4AI_API_KEY) and listens beyond this \
-                 machine, on `{}`, would let others spend it: set VT4AI_ALLOW_ANONYMOUS=true if \
-                 that is meant, else leave the key out and let callers send theirs",
-                server.host
-            ));
-        }
+        self.mind_the_world(&config);
         config
     }
 
@@ -198,10 +185,15 @@ impl Check {
         }
     }
 
-    fn redis(&mut self, settings: &Settings) -> Option<RedisUrl> {
+    fn redis(&mut self, settings: &Settings) -> Option<Redis> {
+        let timeout = settings.redis_timeout.as_deref();
+        let timeout = self.duration("VT4AI_REDIS_TIMEOUT", timeout, "100ms");
         let url = given(settings.redis_url.as_deref())?.parse();
-        url.inspect_err(|error| self.mistakes.push(format!("VT4AI_REDIS_URL: {error}")))
-            .ok()
+        let url = url.inspect_err(|error| self.mistakes.push(format!("VT4AI_REDIS_URL: {error}")));
+        Some(Redis {
+            url: url.ok()?,
+            timeout: timeout?,
+        })
     }
 
     fn duration(&mut self, name: &str, text: Option<&str>, default: &str) -> Option<Duration> {
@@ -235,30 +227,6 @@ impl Check {
         }
     }
 
-    fn access(&mut self, settings: &Settings, demo: bool) -> Access {
-        let key = given(settings.api_key.as_deref()).and_then(|text| {
-            ApiKey::parse(text.as_bytes())
-                .inspect_err(|error| self.mistakes.push(format!("VT4AI_API_KEY: {error}")))
-                .ok()
-        });
-        let hosts = given(settings.allowed_hosts.as_deref()).unwrap_or("localhost,127.0.0.1,[::1]");
-        let hosts = hosts
-            .split(',')
-            .map(|host| host.trim().to_ascii_lowercase());
-        let allow_anonymous =
-            self.flag("VT4AI_ALLOW_ANONYMOUS", settings.allow_anonymous.as_deref());
-        let allow_submissions = self.flag(
-            "VT4AI_ALLOW_SUBMISSIONS",
-            settings.allow_submissions.as_deref(),
-        );
-        Access {
-            key,
-            allow_anonymous: allow_anonymous || demo,
-            allow_submissions: allow_submissions || demo,
-            allowed_hosts: hosts.filter(|host| !host.is_empty()).collect(),
-        }
-    }
-
     fn limit(&mut self, name: &str, text: Option<&str>, default: u32) -> Option<NonZeroU32> {
         NonZeroU32::new(self.read_as(name, text, default, "a whole number, 0 for no limit"))
     }
@@ -269,7 +237,7 @@ impl Check {
         Some(limit.map_or(Allowance::Off, Allowance::AtMost))
     }
 
-    fn flag(&mut self, name: &str, text: Option<&str>) -> bool {
+    pub(super) fn flag(&mut self, name: &str, text: Option<&str>) -> bool {
         match given(text).map(str::to_ascii_lowercase).as_deref() {
             None | Some("false" | "0" | "no" | "off") => false,
             Some("true" | "1" | "yes" | "on") => true,
@@ -309,13 +277,13 @@ impl Check {
         value.unwrap_or(default)
     }
 
-    fn expected(&mut self, name: &str, what: &str) {
+    pub(super) fn expected(&mut self, name: &str, what: &str) {
         self.mistakes.push(format!("{name}: expected {what}"));
     }
 }
 
 /// What is set: an empty variable, as compose files leave them, is not.
-fn given(text: Option<&str>) -> Option<&str> {
+pub(super) fn given(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
 }
 

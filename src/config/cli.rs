@@ -14,7 +14,7 @@ pub(super) struct Cli {
     pub(super) settings: Settings,
 }
 
-#[derive(Clone, Copy, clap::Subcommand)]
+#[derive(Clone, clap::Subcommand)]
 pub(super) enum Subcommand {
     /// Serve HTTP (what happens without a subcommand, too).
     Serve,
@@ -22,6 +22,21 @@ pub(super) enum Subcommand {
     Openapi,
     /// Exit 0 if the gateway on this machine answers; for containers.
     Healthcheck,
+    /// Client tokens.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+}
+
+#[derive(Clone, clap::Subcommand)]
+pub(super) enum TokenCommand {
+    /// Print a new token, once, and the lines to keep in the file of clients.
+    New {
+        /// Who it is for: 1 to 64 letters, digits, `-`, `_`, `.`, `@`.
+        #[arg(long)]
+        name: String,
+    },
 }
 
 /// Every setting as text. An empty one counts as not set.
@@ -36,6 +51,9 @@ pub(super) struct Settings {
         value_name = "KEY"
     )]
     pub(super) api_key: Option<String>,
+    /// A file with that key in it, in the variable's place; for what containers mount.
+    #[arg(long, global = true, env = "VT4AI_API_KEY_FILE", value_name = "FILE")]
+    pub(super) api_key_file: Option<String>,
     /// Address to listen on [default: 127.0.0.1].
     #[arg(long, global = true, env = "VT4AI_HOST")]
     pub(super) host: Option<String>,
@@ -154,6 +172,14 @@ pub(super) struct Settings {
         value_name = "URL"
     )]
     pub(super) redis_url: Option<String>,
+    /// How long one request may wait for Redis, in all [default: 100ms].
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_REDIS_TIMEOUT",
+        value_name = "DURATION"
+    )]
+    pub(super) redis_timeout: Option<String>,
     /// Lookups of each VirusTotal key in any 60 s; 0: no limit
     /// [default: what VirusTotal allows it].
     #[arg(
@@ -204,6 +230,29 @@ pub(super) struct Settings {
     /// [default: `localhost,127.0.0.1,[::1]`].
     #[arg(long, global = true, env = "VT4AI_ALLOWED_HOSTS", value_name = "HOSTS")]
     pub(super) allowed_hosts: Option<String>,
+    /// A TOML file of clients, who send tokens of their own and never see a key.
+    #[arg(long, global = true, env = "VT4AI_CLIENTS_FILE", value_name = "FILE")]
+    pub(super) clients_file: Option<String>,
+    /// Take VirusTotal keys of callers' own beside clients' tokens [default: false].
+    #[arg(long, global = true, env = "VT4AI_ALLOW_OWN_KEYS", value_name = "BOOL",
+          num_args = 0..=1, default_missing_value = "true")]
+    pub(super) allow_own_keys: Option<String>,
+    /// Origins whose web pages may call, such as `https://soc.example`, with commas between.
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_CORS_ORIGINS",
+        value_name = "ORIGINS"
+    )]
+    pub(super) cors_origins: Option<String>,
+    /// Addresses or networks of proxies that are believed about a caller's address.
+    #[arg(
+        long,
+        global = true,
+        env = "VT4AI_TRUSTED_PROXIES",
+        value_name = "NETWORKS"
+    )]
+    pub(super) trusted_proxies: Option<String>,
     /// No VirusTotal: a stand-in inside the binary answers [default: false].
     #[arg(long, global = true, env = "VT4AI_DEMO", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]

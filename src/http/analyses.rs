@@ -11,7 +11,7 @@ use super::{
     negotiate::{self, FormatQuery},
     openapi::answers::{Analysis, ReadErrors},
 };
-use crate::quota::whole_seconds;
+use crate::{clients::Scope, quota::whole_seconds};
 
 /// Analysis
 ///
@@ -33,7 +33,7 @@ use crate::quota::whole_seconds;
     responses(Analysis, ReadErrors),
 )]
 pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let key = caller::key_for(&ask, &gateway.access);
+    let key = caller::key_for(&ask, &gateway, Scope::Read);
     with_key(&gateway, key, "retrieving analysis", async |key| {
         let id = ask.segment(0)?.parse()?;
         let (wanted, view) = negotiate::read(&gateway, &ask, &[])?;

@@ -13,7 +13,7 @@ use super::{
         parameters,
     },
 };
-use crate::indicator::Indicator;
+use crate::{clients::Scope, indicator::Indicator};
 
 /// Behaviour of a file
 ///
@@ -46,7 +46,7 @@ pub async fn get_behaviour_mitre_trees(State(gateway): State<Shared>, ask: Ask) 
 }
 
 async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
-    let key = caller::key_for(ask, &gateway.access);
+    let key = caller::key_for(ask, gateway, Scope::Read);
     let doing = format!("retrieving file {part}");
     with_key(gateway, key, &doing, async |key| {
         let file = Indicator::file(ask.segment(0)?)?;

@@ -1,11 +1,18 @@
-//! Whose VirusTotal key a request spends: its own or, where it may, the server's.
+//! Whose VirusTotal key a request spends: its own, its client's or, where it may, the server's.
 //!
 //! CONTRACT 6 says how a caller names its key, section 8 who may do without one.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::Authority};
+use std::sync::Arc;
 
-use super::{error::ApiError, extract::Ask};
-use crate::{config::Access, key::ApiKey};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::Authority};
+use time::OffsetDateTime;
+
+use super::{Gateway, error::ApiError, extract::Ask};
+use crate::{
+    clients::{Client, Scope},
+    config::Access,
+    key::{ApiKey, KeyHash, TOKEN_PREFIX},
+};
 
 /// The headers that carry a key, the gateway's own first, then VirusTotal's.
 pub static KEY_HEADERS: [HeaderName; 2] = [
@@ -15,61 +22,146 @@ pub static KEY_HEADERS: [HeaderName; 2] = [
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The key that this request spends, or a 401 that says what to do.
-pub fn key_for(ask: &Ask, access: &Access) -> Result<ApiKey, ApiError> {
-    match own_key(&ask.headers)? {
-        Some(key) => Ok(key),
-        None => servers_key(ask, access).cloned(),
+/// Who sends a request, by what it carries.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// It carries nothing: it may have the server's key.
+    Nobody,
+    /// Whoever has this VirusTotal key.
+    Key(ApiKey),
+    /// The client whose token it carries.
+    Client(Arc<Client>),
+}
+
+impl Caller {
+    /// The key that it spends, where it has or is given one for its own.
+    pub fn key(&self) -> Option<KeyHash> {
+        match self {
+            Self::Nobody => None,
+            Self::Key(key) => Some(key.hash()),
+            Self::Client(client) => Some(client.key.hash()),
+        }
+    }
+}
+
+/// The key that this request, which needs the scope, spends; or a 401 that says what to do.
+pub fn key_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<ApiKey, ApiError> {
+    match identify(&ask.headers, gateway)? {
+        Caller::Key(key) => Ok(key),
+        Caller::Client(client) => clients_key(&client, scope),
+        Caller::Nobody => servers_key(ask, gateway).cloned(),
     }
 }
 
 /// The key for a request that writes: an upload publishes a file to the world.
 ///
-/// Who brings a key of its own decides for itself; with the server's, its operator does.
-pub fn writing_key_for(ask: &Ask, access: &Access) -> Result<ApiKey, ApiError> {
-    if let Some(key) = own_key(&ask.headers)? {
-        return Ok(key);
-    }
-    let key = servers_key(ask, access)?;
-    if !access.allow_submissions {
-        return Err(ApiError::forbidden(
+/// Who brings a key of its own decides for itself; with the server's, its operator does, for
+/// all or for a client.
+pub fn writing_key_for(ask: &Ask, gateway: &Gateway) -> Result<ApiKey, ApiError> {
+    let key = key_for(ask, gateway, Scope::Submit)?;
+    let is_servers = matches!(identify(&ask.headers, gateway)?, Caller::Nobody);
+    if is_servers && !gateway.access.allow_submissions {
+        return Err(ApiError::forbidden(format!(
             "this server's API key is for reading only, since what is submitted can be seen by \
-             others: send your VirusTotal key in the header `X-API-Key`, or have the operator \
-             set VT4AI_ALLOW_SUBMISSIONS",
-        ));
+             others: {}, or have the operator set VT4AI_ALLOW_SUBMISSIONS",
+            what_to_send(gateway)
+        )));
     }
-    Ok(key.clone())
+    Ok(key)
 }
 
-/// The key that a request carries, if any.
-pub fn own_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
-    let mut values = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
-    let Some(value) = values.next() else {
+/// Who sends a request, or why what it carries is not taken.
+pub fn identify(headers: &HeaderMap, gateway: &Gateway) -> Result<Caller, ApiError> {
+    let Some(credential) = credential(headers)? else {
+        return Ok(Caller::Nobody);
+    };
+    let clients = gateway.clients.as_ref();
+    if credential.starts_with(TOKEN_PREFIX.as_bytes()) {
+        let clients = clients.ok_or_else(|| {
+            ApiError::unauthorized(
+                "a client token was sent, and this server has no clients set up: \
+                 send your VirusTotal key in the header `X-API-Key`",
+            )
+        })?;
+        let client = clients.find(credential, OffsetDateTime::now_utc())?;
+        return Ok(Caller::Client(client));
+    }
+    let key = ApiKey::parse(credential)?;
+    if !takes_own_keys(gateway) {
+        return Err(ApiError::unauthorized(
+            "this server takes no VirusTotal keys of its callers': \
+             send the client token that its operator gave you in the header `X-API-Key`",
+        ));
+    }
+    Ok(Caller::Key(key))
+}
+
+/// The key or token that a request carries, if any.
+///
+/// A proxy in between may have its own use for `Authorization`: only a token is ours there.
+fn credential(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiError> {
+    let keys = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
+    let tokens = headers.get_all(header::AUTHORIZATION).iter();
+    let tokens = tokens.filter_map(|value| bearer(value.as_bytes()));
+    let mut all = keys.map(HeaderValue::as_bytes).chain(tokens);
+    let Some(one) = all.next() else {
         return Ok(None);
     };
-    if values.any(|other| other != value) {
+    if all.any(|other| other != one) {
         return Err(ApiError::unauthorized(
-            "two different API keys were sent; send one",
+            "two different API keys or tokens were sent; send one",
         ));
     }
-    Ok(Some(ApiKey::parse(value.as_bytes())?))
+    Ok(Some(one))
 }
 
-fn servers_key<'a>(ask: &Ask, access: &'a Access) -> Result<&'a ApiKey, ApiError> {
-    let refused = |why| Err(ApiError::unauthorized(why));
-    let Some(key) = &access.key else {
-        return refused("no API key: send your VirusTotal key in the header `X-API-Key`");
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    let token = token.trim_ascii();
+    let ours =
+        scheme.eq_ignore_ascii_case(b"Bearer ") && token.starts_with(TOKEN_PREFIX.as_bytes());
+    ours.then_some(token)
+}
+
+fn clients_key(client: &Client, scope: Scope) -> Result<ApiKey, ApiError> {
+    if client.may(scope) {
+        return Ok(client.key.clone());
+    }
+    Err(ApiError::forbidden(format!(
+        "the client `{}` has no scope `{}`; have the operator add it",
+        client.name,
+        scope.name()
+    )))
+}
+
+fn takes_own_keys(gateway: &Gateway) -> bool {
+    gateway.clients.is_none() || gateway.access.allow_own_keys
+}
+
+fn what_to_send(gateway: &Gateway) -> &'static str {
+    if takes_own_keys(gateway) {
+        "send your VirusTotal key in the header `X-API-Key`"
+    } else {
+        "send your client token in the header `X-API-Key`"
+    }
+}
+
+fn servers_key<'a>(ask: &Ask, gateway: &'a Gateway) -> Result<&'a ApiKey, ApiError> {
+    let access = &gateway.access;
+    let refused = |why| {
+        let what = what_to_send(gateway);
+        Err(ApiError::unauthorized(format!("{why}: {what}")))
     };
-    if from_foreign_page(&ask.headers, &ask.uri) {
-        return refused(
-            "a page of another site may not spend this server's API key: \
-             send your VirusTotal key in the header `X-API-Key`",
-        );
+    let Some(key) = &access.key else {
+        return refused("no API key");
+    };
+    if from_foreign_page(ask, &access.origins) {
+        return refused("a page of another site may not spend this server's API key");
     }
     if !access.allow_anonymous && !is_local(ask, access) {
         return refused(
             "this server's API key is for requests from its own machine, under a name that \
-             VT4AI_ALLOWED_HOSTS lists: send your VirusTotal key in the header `X-API-Key`",
+             VT4AI_ALLOWED_HOSTS lists",
         );
     }
     Ok(key)
@@ -92,11 +184,17 @@ fn is_local(ask: &Ask, access: &Access) -> bool {
         })
 }
 
-/// Whether a browser says that a page of another origin sends this.
+/// Whether a browser says that a page of another origin sends this, and of none that may.
 ///
 /// A request that needs no permission, such as an image's, carries no `Origin`; browsers
 /// tell of those by `Sec-Fetch-Site`.
-fn from_foreign_page(headers: &HeaderMap, uri: &Uri) -> bool {
+fn from_foreign_page(Ask { headers, uri, .. }: &Ask, may_call: &[String]) -> bool {
+    let origins = headers.get_all(header::ORIGIN);
+    let listed =
+        |origin: &HeaderValue| may_call.iter().any(|it| it.as_bytes() == origin.as_bytes());
+    if headers.contains_key(header::ORIGIN) && origins.iter().all(listed) {
+        return false;
+    }
     let foreign_site = headers
         .get(SEC_FETCH_SITE)
         .is_some_and(|site| site != "same-origin" && site != "none");
@@ -109,7 +207,7 @@ fn from_foreign_page(headers: &HeaderMap, uri: &Uri) -> bool {
             authority(headers, uri).is_some_and(|own| own.eq_ignore_ascii_case(host))
         })
     };
-    foreign_site || !headers.get_all(header::ORIGIN).iter().all(own)
+    foreign_site || !origins.iter().all(own)
 }
 
 /// Host and port as the client wrote them; in HTTP/2 they stand in the URI.

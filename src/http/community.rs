@@ -17,6 +17,7 @@ use super::{
     payload,
 };
 use crate::{
+    clients::Scope,
     indicator::{Indicator, Kind},
     lookup::RelatedQuery,
     submit::{Contribution, Verdict},
@@ -202,7 +203,7 @@ async fn add_vote(
 }
 
 async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response {
-    let key = caller::key_for(ask, &gateway.access);
+    let key = caller::key_for(ask, gateway, Scope::Read);
     let doing = format!("retrieving {} {name}", kind.noun());
     with_key(gateway, key, &doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
@@ -229,7 +230,7 @@ async fn add(
     doing: &str,
     read: impl FnOnce(&[u8]) -> Result<Contribution, ApiError>,
 ) -> Response {
-    let key = caller::writing_key_for(ask, &gateway.access);
+    let key = caller::writing_key_for(ask, gateway);
     with_key(gateway, key, doing, async |key| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;

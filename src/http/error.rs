@@ -3,7 +3,7 @@
 //! The one table from the domain's errors to statuses. Nothing here logs: what failed is
 //! left in the response's extensions, and `observe` writes it down once.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use axum::{
     Json,
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::freshness;
 use crate::{
     answer::MalformedAnswer,
+    clients::{OverAllowance, Stranger},
     indicator::InvalidIndicator,
     key::InvalidKey,
     lookup::{InvalidAnalysisId, LookupError, Seen},
@@ -94,7 +95,7 @@ impl ApiError {
         )
     }
 
-    /// 403: with the server's key this may not be done.
+    /// 403: with the server's key, or as this client, it may not be done.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "ForbiddenError", detail)
     }
@@ -240,6 +241,18 @@ impl From<InvalidKey> for ApiError {
     }
 }
 
+impl From<Stranger> for ApiError {
+    fn from(error: Stranger) -> Self {
+        Self::unauthorized(error.to_string())
+    }
+}
+
+impl From<OverAllowance> for ApiError {
+    fn from(error: OverAllowance) -> Self {
+        Self::used_up(&error, error.retry_after)
+    }
+}
+
 impl From<UnknownTemplate> for ApiError {
     fn from(error: UnknownTemplate) -> Self {
         Self::bad_request(format!("parameter `template_name`: {error}"))
@@ -311,9 +324,7 @@ impl From<MalformedAnswer> for ApiError {
 
 impl From<Exhausted> for ApiError {
     fn from(error: Exhausted) -> Self {
-        let detail = format!("{error}; wait as `Retry-After` says");
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceededError", detail)
-            .after(error.retry_after)
+        Self::used_up(&error, error.retry_after)
     }
 }
 
@@ -332,6 +343,12 @@ impl From<Refusal> for ApiError {
 }
 
 impl ApiError {
+    /// 429: an allowance has run out.
+    fn used_up(which: &impl fmt::Display, wait: Duration) -> Self {
+        let detail = format!("{which}; wait as `Retry-After` says");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceededError", detail).after(wait)
+    }
+
     fn bad_gateway(detail: impl Into<Cow<'static, str>>, cause: String) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "BadGatewayError", detail).because(cause)
     }

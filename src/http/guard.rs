@@ -1,5 +1,7 @@
 //! The door before every handler, and the headers that say what a key may still spend.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     http::HeaderName,
@@ -8,9 +10,11 @@ use axum::{
 };
 
 use super::{
-    Gateway, Shared, caller,
+    Gateway, Shared,
+    caller::{self, Caller},
     error::{ApiError, insert_number},
-    extract,
+    extract, forwarded,
+    observe::ClientName,
 };
 use crate::{
     door::Knocker,
@@ -22,24 +26,51 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Lets a request pass as often as its key or, without one, its address may knock.
+/// Lets a request pass as often as its caller may knock and, where it is a client, ask.
 pub async fn guard(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
-    let key = caller::own_key(request.headers())
-        .ok()
-        .flatten()
-        .map(|key| key.hash());
-    let address = extract::peer(request.extensions().get());
-    let knocker = key.map_or_else(|| Knocker::at(address), Knocker::Key);
-    match gateway.door.knock(&knocker) {
+    // What is not taken is refused where a key is needed, and counts for its address.
+    let caller = caller::identify(request.headers(), &gateway).unwrap_or(Caller::Nobody);
+    let concerns_key = request.uri().path().starts_with("/api/v1/");
+    let mut response = match let_in(&gateway, &caller, &request, concerns_key) {
         Ok(()) => next.run(request).await,
-        Err(wait) => {
-            let mut response = ApiError::too_many_requests(wait).into_response();
-            if let Some(key) = key.filter(|_| request.uri().path().starts_with("/api/v1/")) {
+        Err(error) => {
+            let mut response = error.into_response();
+            if let Some(key) = caller.key().filter(|_| concerns_key) {
                 say_standing(&mut response, &gateway, key);
             }
             response
         }
+    };
+    if let Caller::Client(client) = caller {
+        let name = ClientName(Arc::clone(&client.name));
+        response.extensions_mut().insert(name);
     }
+    response
+}
+
+fn let_in(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: &Request,
+    concerns_key: bool,
+) -> Result<(), ApiError> {
+    let knocker = match caller {
+        Caller::Key(key) => Knocker::Key(key.hash()),
+        Caller::Client(client) => Knocker::Key(client.hash()),
+        Caller::Nobody => {
+            let peer = extract::peer(request.extensions().get());
+            let trusted = &gateway.access.trusted_proxies;
+            Knocker::at(forwarded::caller_address(peer, request.headers(), trusted))
+        }
+    };
+    let door = gateway.door.knock(&knocker);
+    door.map_err(ApiError::too_many_requests)?;
+    if let (Caller::Client(client), Some(clients), true) = (caller, &gateway.clients, concerns_key)
+    {
+        let Now { steady, utc } = Now::read();
+        clients.spend(client, (steady, utc))?;
+    }
+    Ok(())
 }
 
 /// Every answer that concerns a key: what the work gives or else what was being done, and where

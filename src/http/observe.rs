@@ -1,10 +1,10 @@
 //! Around every request: its id, its line in the log, the headers that all answers have.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
 };
@@ -17,6 +17,10 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// No proxy may hand one key's answer to another (CONTRACT 6).
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
+
+/// The client that sent a request, left in the response's extensions.
+#[derive(Clone, Debug)]
+pub struct ClientName(pub Arc<str>);
 
 /// Names the request, runs it, counts it, and writes one line about it.
 ///
@@ -46,8 +50,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
         units: bill.units(),
     };
     gateway.meter.answered(&answered);
-    let failure = response.extensions().get::<Failure>();
-    span.in_scope(|| write_line(&answered, failure));
+    span.in_scope(|| write_line(&answered, response.extensions()));
     response
 }
 
@@ -62,14 +65,19 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, no-cache"),
         );
-        // Compression has put its own there.
-        if let Some(encoding) = headers.insert(header::VARY, VARY) {
-            headers.append(header::VARY, encoding);
+        // Compression and CORS have put theirs there.
+        let others: Vec<_> = headers.get_all(header::VARY).iter().cloned().collect();
+        headers.insert(header::VARY, VARY);
+        for other in others {
+            headers.append(header::VARY, other);
         }
     }
 }
 
-fn write_line(answered: &Answered<'_>, failure: Option<&Failure>) {
+fn write_line(answered: &Answered<'_>, extensions: &Extensions) {
+    let failure = extensions.get::<Failure>();
+    let client = extensions.get::<ClientName>();
+    let client = client.map(|ClientName(name)| name.as_ref());
     // A macro's level is a constant, so the line is written in two places.
     macro_rules! line {
         ($level:ident, $message:literal) => {
@@ -80,6 +88,7 @@ fn write_line(answered: &Answered<'_>, failure: Option<&Failure>) {
                 duration_ms = answered.took.as_secs_f64() * 1000.0,
                 cache = answered.origin,
                 quota.units = answered.units,
+                client.name = client,
                 error.code = failure.map(|failure| failure.code.as_ref()),
                 error.cause = failure.and_then(|failure| failure.cause.as_deref()),
                 $message

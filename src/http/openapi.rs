@@ -3,15 +3,23 @@
 //! What is the same for many operations stands here once: their answers and errors in
 //! [`answers`], the parameter that names an indicator of each kind in [`mod@parameters`].
 
-use axum::{Router, http::header, routing::get};
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, header},
+    response::Response,
+    routing::get,
+};
 use bytes::Bytes;
+use tower::util::MapResponseLayer;
 use utoipa::{
     OpenApi,
     openapi::{
         ObjectBuilder, OpenApi as Document, RefOr,
         path::{Operation, Parameter, PathItem},
         schema::Type,
-        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+        security::{
+            ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+        },
     },
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -26,8 +34,32 @@ pub mod parameters;
 /// Where the document is.
 const DOCUMENT: &str = "/openapi.json";
 
-/// The name of the security scheme.
+/// The names of the security schemes.
 const SCHEME: &str = "ApiKey";
+const TOKEN_SCHEME: &str = "ClientToken";
+
+/// What a browser may do on the page of Swagger UI: it comes whole from here and asks only here.
+///
+/// It sets styles from its scripts, and has its icons in them; no script stands in its HTML.
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+             img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
 
 /// Introduces the document.
 #[derive(OpenApi)]
@@ -37,8 +69,9 @@ const SCHEME: &str = "ApiKey";
         description = "A gateway in front of VirusTotal API v3 for language-model applications and SOC \
             tools. It looks up files, URLs, domains and IP addresses, keeps what matters through \
             templates, and answers as JSON, Markdown, XML or raw.\n\n\
-            Send your VirusTotal key in `X-API-Key` (*Authorize*). Without one the server's own key is \
-            used, where the server holds one and lets you.\n\n\
+            Send your VirusTotal key in `X-API-Key` (*Authorize*) or, where the operator has given you \
+            one, your client token, which also goes as `Authorization: Bearer`. Without either the \
+            server's own key is used, where the server holds one and lets you.\n\n\
             **Posts are seen by others**: an upload publishes a file to the world, a comment or a vote \
             stands under the key's account. With the server's own key they are refused unless its \
             operator has set `VT4AI_ALLOW_SUBMISSIONS`.",
@@ -63,12 +96,16 @@ struct Base;
 pub fn base() -> Document {
     let mut document = Base::openapi();
     document.info.version = String::from(env!("CARGO_PKG_VERSION"));
-    let key = ApiKeyValue::with_description("X-API-Key", "Your VirusTotal API key");
+    let key = ApiKeyValue::with_description("X-API-Key", "Your VirusTotal API key or client token");
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(SCHEME, SecurityScheme::ApiKey(ApiKey::Header(key)));
+    let mut token = Http::new(HttpAuthScheme::Bearer);
+    token.description = Some("Your client token".to_owned());
+    components.add_security_scheme(TOKEN_SCHEME, SecurityScheme::Http(token));
     let optional = vec![
         SecurityRequirement::default(),
         SecurityRequirement::new(SCHEME, [""; 0]),
+        SecurityRequirement::new(TOKEN_SCHEME, [""; 0]),
     ];
     document.security = Some(optional);
     document
@@ -147,5 +184,11 @@ pub fn ui(document: Bytes) -> Router<Shared> {
         .validator_url("none");
     let json = [(header::CONTENT_TYPE, "application/json")];
     Router::from(SwaggerUi::new("/docs").config(config))
+        .layer(MapResponseLayer::new(protect))
         .route(DOCUMENT, get(async move || (json, document)))
+}
+
+fn protect(mut response: Response) -> Response {
+    response.headers_mut().extend(PAGE_HEADERS);
+    response
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::{Shared, caller, extract::Ask, guard::with_key, openapi::answers::ReadErrors};
 use crate::{
+    clients::Scope,
     format::Format,
     quota::{Now, Report},
 };
@@ -29,7 +30,7 @@ struct Quota {
     responses((status = 200, description = "Where the key stands", body = Quota), ReadErrors),
 )]
 pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let key = caller::key_for(&ask, &gateway.access);
+    let key = caller::key_for(&ask, &gateway, Scope::Read);
     with_key(&gateway, key, "retrieving quota", async |key| {
         gateway.purse.look(key).await;
         let data = gateway.quota.report(key.hash(), Now::read());

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     answer::View,
+    clients::Scope,
     indicator::{Indicator, Kind},
     lookup::{LookupError, RelatedQuery},
     vt::{
@@ -77,7 +78,7 @@ async fn get_relationship(
     State(gateway): State<Shared>,
     ask: Ask,
 ) -> Response {
-    let key = caller::key_for(&ask, &gateway.access);
+    let key = caller::key_for(&ask, &gateway, Scope::Read);
     let doing = format!("retrieving {} relationships", kind.noun());
     with_key(&gateway, key, &doing, async |key| {
         let query = read_query(kind, &ask)?;

@@ -16,6 +16,7 @@ use super::{
     },
 };
 use crate::{
+    clients::Scope,
     format::Format,
     indicator::{Indicator, Kind},
 };
@@ -149,7 +150,7 @@ async fn get_report(
     kind: Kind,
     read: impl FnOnce(&Ask) -> Result<Indicator, ApiError>,
 ) -> Response {
-    let key = caller::key_for(ask, &gateway.access);
+    let key = caller::key_for(ask, gateway, Scope::Read);
     let doing = format!("retrieving {} report", kind.noun());
     with_key(gateway, key, &doing, async |key| {
         let indicator = read(ask)?;

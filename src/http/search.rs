@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     answer::View,
+    clients::Scope,
     indicator::Kind,
     lookup::{Corpus, SearchQuery},
 };
@@ -85,7 +86,7 @@ pub async fn search_intelligence(State(gateway): State<Shared>, ask: Ask) -> Res
 }
 
 async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus) -> Response {
-    let key = caller::key_for(ask, &gateway.access);
+    let key = caller::key_for(ask, gateway, Scope::Search);
     with_key(gateway, key, "retrieving search results", async |key| {
         let query = read_query(ask, corpus)?;
         let descriptors_only = listing::descriptors_only(&ask.query())?;

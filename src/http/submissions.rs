@@ -170,7 +170,7 @@ async fn submit(
     doing: &str,
     start: impl AsyncFnOnce(&ApiKey, &View<'_>) -> Result<submit::Started, ApiError>,
 ) -> Response {
-    let key = caller::writing_key_for(ask, &gateway.access);
+    let key = caller::writing_key_for(ask, gateway);
     with_key(gateway, key, doing, async |key| {
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let started = start(key, &view).await?;

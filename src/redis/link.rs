@@ -16,19 +16,13 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{Order, PREFIX, Patience};
-use crate::config::RedisUrl;
+use crate::config;
 
 /// How often it is looked after, and tried again where it is away.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// How long it may take to connect.
 const CONNECT: Duration = Duration::from_secs(1);
-
-/// How long it may take to say that it is well; a request waits no longer either.
-const PROBE: Duration = Duration::from_millis(100);
-
-/// A request that had less time left than this, and ran out of it, says nothing of Redis.
-const FAIR: Duration = Duration::from_millis(50);
 
 /// How often the log says at most that it is away.
 const WARN_EVERY: Duration = Duration::from_mins(1);
@@ -50,6 +44,8 @@ pub enum Health {
 pub(super) struct Link {
     /// None where the URL is none that the client takes; the settings are checked before.
     client: Option<Client>,
+    /// How long one request may wait for it in all, and a probe.
+    patience: Duration,
     state: Mutex<State>,
     /// Woken when the connection has to be looked after at once.
     trouble: Notify,
@@ -66,9 +62,10 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(url: &RedisUrl) -> Self {
+    pub(super) fn new(config: &config::Redis) -> Self {
         Self {
-            client: Client::open(url.expose()).ok(),
+            client: Client::open(config.url.expose()).ok(),
+            patience: config.timeout,
             state: Mutex::new(State {
                 connection: None,
                 why: "not connected yet".to_owned(),
@@ -104,7 +101,7 @@ impl Link {
         overlapped: Duration,
     ) -> Option<T> {
         let mut connection = self.lock().connection.clone()?;
-        let left = patience.left();
+        let left = patience.left(self.patience);
         if left.is_zero() {
             return None;
         }
@@ -114,7 +111,8 @@ impl Link {
         match said {
             Ok(Ok(said)) => return Some(said),
             Ok(Err(error)) => self.suspect(&error),
-            Err(_) if left >= FAIR => self.lose("it is too slow"),
+            // A request that had little time left, and ran out of it, says nothing of Redis.
+            Err(_) if left >= self.patience / 2 => self.lose("it is too slow"),
             Err(_) => {}
         }
         None
@@ -161,7 +159,7 @@ impl Link {
         let script = Script::new(include_str!("news.lua"));
         let mut news = script.key(format!("{PREFIX}:alive"));
         news.key(format!("{PREFIX}:changed")).arg(*heard);
-        let said = timeout(PROBE, news.invoke_async::<News>(connection)).await;
+        let said = timeout(self.patience, news.invoke_async::<News>(connection)).await;
         match said {
             Ok(Ok((now, news))) => {
                 for (object, stamp) in news {

@@ -138,7 +138,7 @@ async fn a_signal_lets_requests_end_and_a_second_does_not(
         assert!(Command::new("kill").arg(&id).status().unwrap().success());
         if count == 1 {
             // It has heard it; two at once would be one.
-            process.until_logged("told to stop");
+            process.wait_for("told to stop", 1);
         }
     }
     if signals == 1 {

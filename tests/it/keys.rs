@@ -139,6 +139,7 @@ async fn allowed_hosts_are_a_setting() {
 #[case(&["--host", "::", "--api-key", SERVERS], false)]
 #[case(&["--host", "192.0.2.1", "--api-key", SERVERS], false)]
 #[case(&["--host", "0.0.0.0", "--api-key", SERVERS, "--allow-anonymous", "true"], true)]
+#[case(&["--host", "0.0.0.0", "--api-key", SERVERS, "--clients-file", "clients.toml"], true)]
 #[case(&["--host", "0.0.0.0"], true)]
 #[case(&["--host", "::1", "--api-key", SERVERS], true)]
 #[case(&["--host", "127.0.0.2", "--api-key", SERVERS], true)]

@@ -11,9 +11,13 @@ mod bounds;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod closed;
 #[cfg(test)]
 mod community;
+#[cfg(test)]
+mod cors;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
@@ -36,6 +40,8 @@ mod negotiation;
 mod nginx;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod proxies;
 #[cfg(test)]
 mod quota;
 #[cfg(test)]

@@ -8,13 +8,15 @@ use crate::harness::{
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 23] = [
+const WRONG: [(&str, &str); 29] = [
     ("VT4AI_MAX_CONNECTIONS", "0"),
     ("VT4AI_MAX_IN_FLIGHT", "-1"),
     ("VT4AI_SHUTDOWN_DELAY", "later"),
     ("VT4AI_SHUTDOWN_TIMEOUT", "5"),
+    ("VT4AI_REDIS_TIMEOUT", "x"),
     ("VT4AI_REDIS_URL", "http://:very-secret@localhost"),
     ("VT4AI_API_KEY", "a b"),
+    ("VT4AI_API_KEY_FILE", "/not/there"),
     ("VT4AI_HOST", "example.com"),
     ("VT4AI_PORT", "65536"),
     ("VT4AI_ADMIN_PORT", "metrics"),
@@ -31,6 +33,10 @@ const WRONG: [(&str, &str); 23] = [
     ("VT4AI_MAX_WAITING", "-1"),
     ("VT4AI_CLIENT_RATE_PER_MINUTE", "x"),
     ("VT4AI_ALLOW_ANONYMOUS", "maybe"),
+    ("VT4AI_ALLOW_SUBMISSIONS", "perhaps"),
+    ("VT4AI_ALLOW_OWN_KEYS", "some"),
+    ("VT4AI_CORS_ORIGINS", "https://soc.example/path"),
+    ("VT4AI_TRUSTED_PROXIES", "10.0.0.0/33"),
     ("VT4AI_DEMO", "2"),
 ];
 
@@ -332,6 +338,30 @@ fn a_flag_without_a_value_is_true() {
     assert!(config(&["--demo"]).demo);
     assert!(config(&["--allow-anonymous"]).access.allow_anonymous);
     assert!(!config(&["--demo=false"]).demo);
+}
+
+#[tokio::test]
+async fn the_servers_key_can_be_in_a_file() {
+    let folder = Folder::new()
+        .with("key", "key-in-a-file\n")
+        .with("bad", "two words");
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--api-key-file", &folder.file("key")]).await;
+    assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
+    assert_eq!(
+        upstream.calls()[0].header("x-apikey"),
+        Some("key-in-a-file")
+    );
+    for flags in [
+        &["--api-key-file", &folder.file("bad")][..],
+        &["--api-key-file", &folder.file("not-there")],
+        &["--api-key-file", &folder.file("key"), "--api-key", "other"],
+    ] {
+        let (status, _, log) = run(&mut vt4ai(&folder, flags));
+        assert_eq!(status, 64);
+        assert!(log.contains("VT4AI_API_KEY_FILE: "), "{log}");
+        assert!(!log.contains("two words"), "{log}");
+    }
 }
 
 #[test]

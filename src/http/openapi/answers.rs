@@ -165,8 +165,14 @@ impl IntoResponses for ReadErrors {
                 400,
                 "An identifier or a parameter can't be used; nothing was spent",
             ),
-            (401, "No API key, or VirusTotal refused it"),
-            (403, "VirusTotal: the key may not do this"),
+            (
+                401,
+                "No API key or client token, or one that was refused, here or by VirusTotal",
+            ),
+            (
+                403,
+                "VirusTotal: the key may not do this; or the client has not the scope for it",
+            ),
             (404, "VirusTotal does not know the object"),
             (
                 429,
@@ -193,7 +199,7 @@ impl IntoResponses for WriteErrors {
             ),
             (
                 403,
-                "The server's key is for reading only, or VirusTotal: the key may not do this",
+                "The server's key is for reading only, the client has not the scope `submit`, or VirusTotal: the key may not do this",
             ),
             (409, "VirusTotal has this already"),
             (413, "The body is too large"),

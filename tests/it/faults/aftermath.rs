@@ -153,7 +153,8 @@ fn spoilt(at: isize) -> Vec<u8> {
 }
 
 fn lines(count: usize) -> String {
-    (0..count).map(|at| format!("X-{at}: y\r\n")).collect()
+    let lines = (0..count).map(|at| format!("X-{at}: y\r\n"));
+    lines.collect::<Vec<_>>().concat()
 }
 
 fn utf16(text: &str) -> Vec<u8> {
@@ -305,9 +306,12 @@ async fn what_is_left_over_answers_nobody() {
         let first = String::from_utf8(first).unwrap();
         let first = first.replace("Connection: close\r\n", "").into_bytes();
         let left_over = [first, poison.clone()].concat();
-        let fault = move |call: &Call| match call.target.contains(UNKNOWN) {
-            true => Answer::Silence(left_over.clone()),
-            false => Answer::Bytes(ok(REPORT)),
+        let fault = move |call: &Call| {
+            if call.target.contains(UNKNOWN) {
+                Answer::Silence(left_over.clone())
+            } else {
+                Answer::Bytes(ok(REPORT))
+            }
         };
         let upstream = Upstream::faulty(fault).await;
         let gateway = Gateway::before(&upstream, &flags(AMPLE)).await;

@@ -5,12 +5,12 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Condvar, Mutex, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-/// How long the binary may take to say where it listens; only a broken one takes long.
+/// How long the binary may take to say what it does next; only a broken one takes long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder that is there for one test.
@@ -25,8 +25,20 @@ impl Folder {
 
     /// The same with one more file in it.
     pub(crate) fn with(self, name: &str, text: &str) -> Self {
-        fs::write(self.0.join(name), text).unwrap();
+        self.put(name, text);
         self
+    }
+
+    /// Writes a file into it, in one piece as seen from outside.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        let new = self.0.join(format!(".{name}.new"));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.0.join(name)).unwrap();
+    }
+
+    /// Where a file of this name is, or would be.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -62,12 +74,19 @@ pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     (status.code().unwrap(), text(stdout), text(stderr))
 }
 
+/// What a process has written so far, and who waits for more of it.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grown: Condvar,
+}
+
 /// The binary while it serves; it ends when dropped.
 pub(crate) struct Process {
     /// Where it listens: host and port.
     pub(crate) address: String,
     child: Child,
-    log: Arc<Mutex<String>>,
+    log: Arc<Log>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -81,18 +100,19 @@ impl Process {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let log = Arc::new(Mutex::new(String::new()));
+        let log = Arc::new(Log::default());
         let (written, (listens, listening)) = (Arc::clone(&log), mpsc::channel());
         let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                written.lock().unwrap().extend([&line, "\n"]);
+                written.text.lock().unwrap().extend([&line, "\n"]);
+                written.grown.notify_all();
                 if let Some((_, rest)) = line.split_once("listening on http://") {
                     let _ = listens.send(rest.split(',').next().unwrap_or_default().to_owned());
                 }
             }
         });
         let address = listening.recv_timeout(PATIENCE);
-        let address = address.unwrap_or_else(|_| panic!("{}", log.lock().unwrap()));
+        let address = address.unwrap_or_else(|_| panic!("{}", log.text.lock().unwrap()));
         Self {
             address,
             child,
@@ -106,15 +126,6 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits until it has written this to standard error.
-    pub(crate) fn until_logged(&self, text: &str) {
-        let started = Instant::now();
-        while !self.log.lock().unwrap().contains(text) {
-            assert!(started.elapsed() < PATIENCE, "{}", self.log.lock().unwrap());
-            thread::yield_now();
-        }
-    }
-
     /// Waits until it ends by itself; its exit status.
     pub(crate) fn end(mut self) -> Option<i32> {
         let started = Instant::now();
@@ -122,9 +133,26 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(started.elapsed() < PATIENCE, "{}", self.log.lock().unwrap());
+            assert!(started.elapsed() < PATIENCE);
             thread::yield_now();
         }
+    }
+
+    /// Waits until it has written this so many times.
+    pub(crate) fn wait_for(&self, text: &str, times: usize) {
+        let (log, missing) = (self.log.text.lock().unwrap(), |log: &mut String| {
+            log.matches(text).count() < times
+        });
+        let waited = self.log.grown.wait_timeout_while(log, PATIENCE, missing);
+        let (log, waited) = waited.unwrap();
+        assert!(!waited.timed_out(), "{text}: {log}");
+    }
+
+    /// Sends it `SIGHUP`.
+    pub(crate) fn hang_up(&self) {
+        let kill = format!("kill -HUP {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.unwrap().success());
     }
 
     /// Stops it, and gives all that it has written to standard error.
@@ -132,7 +160,7 @@ impl Process {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.reader.take().unwrap().join().unwrap();
-        self.log.lock().unwrap().clone()
+        self.log.text.lock().unwrap().clone()
     }
 }
 

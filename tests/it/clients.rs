@@ -1,0 +1,350 @@
+//! Clients with tokens: what they may do, and that nobody sees a key or a token.
+
+use rstest::rstest;
+use vt4ai::key::TokenDigest;
+
+use crate::harness::{
+    EICAR, Folder, Gateway, KEY, Process, Reply, Upstream, client, file, run, send, vt4ai,
+};
+
+const SERVERS: &str = "the-key-of-the-server";
+const ALICE: &str = "vt4ai_token-of-alice";
+const BOB: &str = "vt4ai_token-of-bob";
+const SEARCH: &str = "/api/v1/search?query=%23phishing";
+
+/// A client's table; its token is `vt4ai_token-of-` and its name.
+fn table(name: &str, fields: &str) -> String {
+    let digest = TokenDigest::of(format!("vt4ai_token-of-{name}").as_bytes()).hex();
+    format!("[[client]]\nname = \"{name}\"\ntoken_sha256 = \"{digest}\"\n{fields}\n\n")
+}
+
+fn reader(name: &str) -> String {
+    table(name, "scopes = [\"read\"]")
+}
+
+/// A gateway with the server's key and these clients.
+async fn with_clients(clients: &str, flags: &[&str]) -> (Upstream, Gateway) {
+    let folder = Folder::new().with("clients.toml", clients);
+    let upstream = Upstream::demo().await;
+    let path = folder.file("clients.toml");
+    let settings = ["--api-key", SERVERS, "--clients-file", &path];
+    let gateway = Gateway::before(&upstream, &[&settings, flags].concat()).await;
+    (upstream, gateway)
+}
+
+async fn get(gateway: &Gateway, path: &str, token: &str) -> Reply {
+    gateway.get_with(path, &[("x-api-key", token)]).await
+}
+
+async fn scan(gateway: &Gateway, token: &str) -> Reply {
+    let request = gateway
+        .post_keyless("/api/v1/urls")
+        .header("x-api-key", token);
+    let request = request.header("content-type", "application/json");
+    send(request.body(r#"{"url": "https://example.com/"}"#)).await
+}
+
+#[rstest]
+#[case(&[("x-api-key", ALICE)])]
+#[case(&[("x-apikey", ALICE)])]
+#[case(&[("authorization", "Bearer vt4ai_token-of-alice")])]
+#[case(&[("authorization", "bearer   vt4ai_token-of-alice")])]
+#[case::twice(&[("authorization", "Bearer vt4ai_token-of-alice"), ("x-api-key", ALICE)])]
+#[case::from_anywhere(&[("x-api-key", ALICE), ("host", "evil.test"), ("forwarded", "for=1.2.3.4")])]
+#[tokio::test]
+async fn a_token_spends_the_servers_key_and_stays_here(#[case] headers: &[(&str, &str)]) {
+    let (upstream, gateway) = with_clients(&reader("alice"), &[]).await;
+    let reply = gateway.get_with(&file(EICAR), headers).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let calls = upstream.calls();
+    assert_eq!(calls[0].header("x-apikey"), Some(SERVERS));
+    assert!(!format!("{calls:?}").contains("vt4ai_"), "{calls:?}");
+}
+
+#[rstest]
+#[case::unknown(&[("x-api-key", "vt4ai_nobody")], "not known")]
+#[case::bearer(&[("authorization", "Bearer vt4ai_nobody")], "not known")]
+#[case::cut(&[("x-api-key", "vt4ai_token-of-alic")], "not known")]
+#[case::expired(&[("x-api-key", BOB)], "expired")]
+#[case::two(&[("x-api-key", ALICE), ("authorization", "Bearer vt4ai_token-of-bob")], "two different")]
+#[case::bare_key(&[("x-api-key", KEY)], "client token")]
+#[case::bare_key_beside(&[("x-api-key", KEY), ("authorization", "Bearer vt4ai_token-of-alice")], "two different")]
+#[case::nothing(&[("host", "evil.test")], "client token")]
+#[tokio::test]
+async fn what_is_no_good_is_refused(#[case] headers: &[(&str, &str)], #[case] why: &str) {
+    let bob = table("bob", "scopes = [\"read\"]\nexpires = 2020-01-01");
+    let (upstream, gateway) = with_clients(&(reader("alice") + &bob), &[]).await;
+    let reply = gateway.get_with(&file(EICAR), headers).await;
+    assert_eq!(reply.status, 401);
+    assert_eq!(reply.header("www-authenticate"), Some("ApiKey"));
+    assert!(reply.detail().contains(why), "{}", reply.detail());
+    assert!(!reply.text().contains("token-of"), "{}", reply.text());
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn without_clients_a_token_is_refused() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--api-key", SERVERS]).await;
+    for (name, value) in [("x-api-key", ALICE), ("authorization", "Bearer vt4ai_x")] {
+        let reply = gateway.get_with(&file(EICAR), &[(name, value)]).await;
+        assert_eq!(reply.status, 401);
+        assert!(reply.detail().contains("no clients"), "{}", reply.detail());
+    }
+    // Not ours: a proxy in between may want it.
+    for value in ["Basic dXNlcjpwYXNz", "Bearer of-somebody-else"] {
+        let reply = gateway
+            .get_with(&file(EICAR), &[("authorization", value)])
+            .await;
+        assert_eq!(reply.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn keys_of_callers_own_can_be_allowed() {
+    let (upstream, gateway) = with_clients(&reader("alice"), &["--allow-own-keys"]).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    assert_eq!(upstream.calls()[0].header("x-apikey"), Some(KEY));
+    assert_eq!(get(&gateway, &file(EICAR), ALICE).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_can_have_a_key_of_its_own() {
+    let folder = Folder::new().with("key", "key-of-alice\n");
+    let fields = format!("scopes = [\"read\"]\nkey_file = \"{}\"", folder.file("key"));
+    let (upstream, gateway) = with_clients(&(table("alice", &fields) + &reader("bob")), &[]).await;
+    for (token, key) in [(ALICE, "key-of-alice"), (BOB, SERVERS)] {
+        assert_eq!(get(&gateway, &file(EICAR), token).await.status, 200);
+        assert_eq!(
+            upstream.calls().last().unwrap().header("x-apikey"),
+            Some(key)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_does_what_its_scopes_say() {
+    let all = ["read", "submit", "search"].map(|scope| {
+        let fields = format!("scopes = [\"{scope}\"]");
+        table(scope, &fields)
+    });
+    let (upstream, gateway) = with_clients(&all.concat(), &[]).await;
+    for scope in ["read", "submit", "search"] {
+        let token = format!("vt4ai_token-of-{scope}");
+        for (needed, good, reply) in [
+            ("read", 200, get(&gateway, &file(EICAR), &token).await),
+            ("read", 200, get(&gateway, "/api/v1/quota", &token).await),
+            ("search", 200, get(&gateway, SEARCH, &token).await),
+            ("submit", 202, scan(&gateway, &token).await),
+        ] {
+            if needed == scope {
+                assert_eq!(reply.status, good, "{}", reply.text());
+            } else {
+                assert_eq!(
+                    (reply.status, reply.code().as_str()),
+                    (403, "ForbiddenError")
+                );
+                let detail = reply.detail();
+                assert!(detail.contains(&format!("no scope `{needed}`")), "{detail}");
+            }
+        }
+    }
+    assert_eq!(upstream.count(), 3, "what is refused costs nothing");
+}
+
+#[rstest]
+#[case("per_minute", "minute", 60)]
+#[case("per_day", "day", 86_400)]
+#[tokio::test]
+async fn each_client_has_an_allowance_of_its_own(
+    #[case] field: &str,
+    #[case] window: &str,
+    #[case] most: u64,
+) {
+    let alice = table("alice", &format!("scopes = [\"read\"]\n{field} = 2"));
+    let (upstream, gateway) = with_clients(&(alice + &reader("bob")), &[]).await;
+    for _ in 0..2 {
+        assert_eq!(get(&gateway, &file(EICAR), ALICE).await.status, 200);
+        assert_eq!(get(&gateway, "/livez", ALICE).await.status, 200);
+    }
+    let reply = get(&gateway, &file(EICAR), ALICE).await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (429, "QuotaExceededError")
+    );
+    let detail = reply.detail();
+    assert!(
+        detail.contains("`alice`") && detail.contains(&format!("2 requests a {window}")),
+        "{detail}"
+    );
+    assert!((1..=most).contains(&reply.number("retry-after").unwrap()));
+    assert_eq!(get(&gateway, &file(EICAR), BOB).await.status, 200);
+    assert_eq!(upstream.count(), 3);
+}
+
+#[tokio::test]
+async fn the_keys_quota_holds_for_all_its_clients() {
+    let flags = ["--rate-limit-per-minute", "1"];
+    let (upstream, gateway) = with_clients(&(reader("alice") + &reader("bob")), &flags).await;
+    assert_eq!(get(&gateway, &file(EICAR), ALICE).await.status, 200);
+    let reply = get(&gateway, &file(EICAR), BOB).await;
+    assert_eq!(reply.status, 429);
+    assert_eq!(reply.number("x-ratelimit-limit"), Some(1));
+    assert!(!reply.detail().contains("bob"), "{}", reply.detail());
+    assert_eq!(upstream.count(), 1);
+}
+
+/// The binary with these clients in a file that can change.
+fn serve(folder: &Folder, upstream: &Upstream, flags: &[&str]) -> Process {
+    let settings = [
+        "--upstream-url",
+        &upstream.url,
+        "--clients-file",
+        "clients.toml",
+    ];
+    let mut command = vt4ai(folder, &[&settings, flags].concat());
+    let command = command
+        .env("VT4AI_API_KEY", SERVERS)
+        .env("VT4AI_RATE_LIMIT_PER_MINUTE", "0")
+        .env("VT4AI_CACHE_MAX_BYTES", "0")
+        .env("KEY_OF_CAROL", "key-of-carol");
+    Process::start(command)
+}
+
+async fn ask(process: &Process, name: &str) -> u16 {
+    let url = format!("http://{}{}", process.address, file(EICAR));
+    let token = format!("vt4ai_token-of-{name}");
+    send(client().get(url).header("x-api-key", token))
+        .await
+        .status
+}
+
+#[tokio::test]
+async fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
+    let folder = Folder::new().with("clients.toml", &reader("alice"));
+    let upstream = Upstream::demo().await;
+    let process = serve(&folder, &upstream, &[]);
+    assert_eq!(
+        (ask(&process, "alice").await, ask(&process, "carol").await),
+        (200, 401)
+    );
+    let carol = table("carol", "scopes = [\"read\"]\nkey_env = \"KEY_OF_CAROL\"");
+    folder.put("clients.toml", &carol);
+    process.wait_for("clients reloaded", 1);
+    assert_eq!(
+        (ask(&process, "alice").await, ask(&process, "carol").await),
+        (401, 200)
+    );
+    let key = upstream
+        .calls()
+        .last()
+        .unwrap()
+        .header("x-apikey")
+        .map(str::to_owned);
+    assert_eq!(key.as_deref(), Some("key-of-carol"));
+    folder.put(
+        "clients.toml",
+        &(reader("alice") + "[[client]]\nname = \"bob\"\n"),
+    );
+    process.wait_for("clients not reloaded", 2);
+    assert_eq!(
+        (ask(&process, "alice").await, ask(&process, "carol").await),
+        (401, 200)
+    );
+    folder.put("clients.toml", &(reader("alice") + &carol));
+    process.wait_for("clients reloaded", 2);
+    assert_eq!(
+        (ask(&process, "alice").await, ask(&process, "carol").await),
+        (200, 200)
+    );
+    let log = process.stop();
+    let why = log.lines().find(|line| line.contains("client `bob`"));
+    assert!(why.is_some_and(|line| line.contains("WARN")), "{log}");
+}
+
+#[tokio::test]
+async fn a_hang_up_reads_everything_again() {
+    let fields = "scopes = [\"read\"]\nkey_file = \"key\"";
+    let folder = Folder::new()
+        .with("clients.toml", &table("alice", fields))
+        .with("key", "first-key");
+    let upstream = Upstream::demo().await;
+    let process = serve(&folder, &upstream, &[]);
+    assert_eq!(ask(&process, "alice").await, 200);
+    folder.put("key", "second-key");
+    process.hang_up();
+    process.wait_for("clients reloaded", 1);
+    assert_eq!(ask(&process, "alice").await, 200);
+    let calls = upstream.calls();
+    let keys: Vec<_> = calls
+        .iter()
+        .map(|call| call.header("x-apikey").unwrap())
+        .collect();
+    assert_eq!(keys, ["first-key", "second-key"]);
+}
+
+#[tokio::test]
+async fn the_log_has_the_clients_name_and_never_its_token() {
+    let folder = Folder::new().with("clients.toml", &reader("alice"));
+    let upstream = Upstream::demo().await;
+    let process = serve(&folder, &upstream, &["--log-level", "trace"]);
+    let url = format!("http://{}{}", process.address, file(EICAR));
+    for (name, value) in [
+        ("x-api-key", ALICE.to_owned()),
+        ("x-apikey", ALICE.to_owned()),
+        ("authorization", format!("Bearer {ALICE}")),
+        ("authorization", format!("Bearer {BOB}")),
+    ] {
+        let reply = send(client().get(&url).header(name, value)).await;
+        assert!(matches!(reply.status, 200 | 401));
+        let seen = format!("{:?}{}", reply.headers, reply.text());
+        assert!(!seen.contains("token-of"), "{seen}");
+    }
+    let log = process.stop();
+    assert_eq!(log.matches("client.name=\"alice\"").count(), 3, "{log}");
+    let leaked = log.lines().find(|line| line.contains("token-of"));
+    assert_eq!(leaked, None);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_stops_the_start() {
+    let folder = Folder::new()
+        .with("empty.toml", "")
+        .with("twice.toml", &reader("alice").repeat(2));
+    for (file, mistakes) in [("empty.toml", 1), ("twice.toml", 2), ("not-there.toml", 1)] {
+        let flags = ["--port", "0", "--api-key", SERVERS, "--clients-file", file];
+        let (status, out, log) = run(&mut vt4ai(&folder, &flags));
+        assert_eq!((status, out.as_str()), (64, ""));
+        assert_eq!(
+            log.matches("VT4AI_CLIENTS_FILE: ").count(),
+            mistakes,
+            "{log}"
+        );
+        assert!(log.contains(file), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_token_works_with_the_lines_printed_beside_it() {
+    let folder = Folder::new();
+    let (status, out, log) = run(&mut vt4ai(&folder, &["token", "new", "--name", "alice"]));
+    assert_eq!((status, log.as_str()), (0, ""));
+    let is_token = |line: &&str| line.starts_with("vt4ai_");
+    let token = out.lines().find(is_token).unwrap();
+    assert_eq!(token.len(), "vt4ai_".len() + 43);
+    assert_eq!(out.matches(token).count(), 1);
+    let lines = &out[out.find("[[client]]").unwrap()..];
+    let (_upstream, gateway) = with_clients(lines, &[]).await;
+    assert_eq!(get(&gateway, &file(EICAR), token).await.status, 200);
+    assert_eq!(get(&gateway, SEARCH, token).await.status, 200);
+    assert_eq!(scan(&gateway, token).await.status, 403);
+}
+
+#[test]
+fn a_name_that_is_none_makes_no_token() {
+    let folder = Folder::new();
+    let (status, out, log) = run(&mut vt4ai(&folder, &["token", "new", "--name", "a b"]));
+    assert_eq!((status, out.as_str()), (64, ""));
+    assert!(log.contains("--name"), "{log}");
+    assert_eq!(run(&mut vt4ai(&folder, &["token", "new"])).0, 64);
+}
