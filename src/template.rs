@@ -75,18 +75,25 @@ pub struct TemplateError {
     fault: Fault,
 }
 
+/// What is wrong with a template.
 #[derive(Debug, Error)]
-enum Fault {
+pub enum Fault {
+    /// Its file is not there, or is no text.
     #[error("can't be read: {0}")]
     Unreadable(#[from] io::Error),
+    /// It is no JSON, or lacks what a template has, or has more.
     #[error("is not a template: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// Its name is too long, or has other letters.
     #[error("a name is 1 to 64 letters, digits, `_`, `-` or `.`, not: `{0}`")]
     Name(String),
+    /// A path to exclude makes no sense.
     #[error("{0}")]
     Pattern(#[from] MalformedPattern),
+    /// Two templates share a name.
     #[error("there is another template of the name: `{0}`")]
     SameName(String),
+    /// Two templates of one directory are the default for one kind.
     #[error("there is another default template for the object: `{0}`")]
     SecondDefault(&'static str),
 }
@@ -98,6 +105,19 @@ pub struct UnknownTemplate {
     names: Vec<String>,
 }
 
+impl Template {
+    /// Reads one from the JSON text of its file, and compiles its paths.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let mut template: Self = serde_json::from_str(text)?;
+        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if !(1..=64).contains(&template.name.len()) || !template.name.bytes().all(letter) {
+            return Err(Fault::Name(template.name));
+        }
+        template.filter = Filter::compile(template.exclude_fields.iter().map(String::as_str))?;
+        Ok(template)
+    }
+}
+
 impl Templates {
     /// Loads the shipped templates and those below `directory`.
     ///
@@ -107,7 +127,7 @@ impl Templates {
         let mut mistakes = Vec::new();
         let mut all = Vec::new();
         for (file, text) in SHIPPED {
-            match parse(text) {
+            match Template::parse(text) {
                 Ok(template) => all.push(template),
                 Err(fault) => mistakes.push(TemplateError {
                     file: file.into(),
@@ -122,7 +142,7 @@ impl Templates {
         {
             let added = fs::read_to_string(&file)
                 .map_err(Fault::from)
-                .and_then(|text| parse(&text))
+                .and_then(|text| Template::parse(&text))
                 .and_then(|template| add(&mut all, shipped, template));
             if let Err(fault) = added {
                 mistakes.push(TemplateError { file, fault });
@@ -185,16 +205,6 @@ fn add(all: &mut Vec<Template>, shipped: usize, template: Template) -> Result<()
     }
     all.push(template);
     Ok(())
-}
-
-fn parse(text: &str) -> Result<Template, Fault> {
-    let mut template: Template = serde_json::from_str(text)?;
-    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    if !(1..=64).contains(&template.name.len()) || !template.name.bytes().all(letter) {
-        return Err(Fault::Name(template.name));
-    }
-    template.filter = Filter::compile(template.exclude_fields.iter().map(String::as_str))?;
-    Ok(template)
 }
 
 /// The `*.json` files below `directory`, sorted, so that a mistake is always the same one.

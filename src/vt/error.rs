@@ -115,12 +115,9 @@ const CODES: [(&str, Reason); 17] = [
 
 impl VtError {
     /// Reads an error out of an answer; its body can be JSON, HTML or nothing at all.
-    pub(super) fn of_response(
-        status: u16,
-        body: &[u8],
-        retry_after: Option<Duration>,
-        key: &str,
-    ) -> Self {
+    ///
+    /// What of it is passed on never holds `key`, which the request carried.
+    pub fn of_response(status: u16, body: &[u8], retry_after: Option<Duration>, key: &str) -> Self {
         let said = serde_json::from_slice::<Body<'_>>(body).ok();
         let is_from_edge = said.is_none();
         let said = said.map(|body| body.error).unwrap_or_default();

@@ -1,0 +1,88 @@
+//! Paths and queries, in from any client and out to VirusTotal: nothing changes its place.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use axum::{Router, body::Body, extract::Request, routing::get};
+use libfuzzer_sys::fuzz_target;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt as _;
+use vt4ai::{
+    http::extract::{Ask, Query},
+    vt::Call,
+};
+
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().build().unwrap());
+
+static ROUTER: LazyLock<Router> =
+    LazyLock::new(|| Router::new().route("/files/{id}/relationships/{name}", get(read)));
+
+/// What a handler reads, held against the bytes of the URI.
+async fn read(ask: Ask) {
+    let raw: Vec<_> = ask.uri.path().split('/').collect();
+    for (at, place) in [(0, 2), (1, 4)] {
+        let decoded = percent_decode_str(raw[place]).decode_utf8();
+        match ask.segment(at) {
+            Ok(segment) => assert!(decoded.is_ok_and(|decoded| decoded == segment)),
+            // One segment that can't be read spoils them all.
+            Err(_) => assert!(
+                [2, 4]
+                    .iter()
+                    .any(|at| percent_decode_str(raw[*at]).decode_utf8().is_err())
+            ),
+        }
+    }
+    query(&ask.query());
+}
+
+fn query(query: &Query<'_>) {
+    for name in ["format", "limit", "cursor", ""] {
+        let value = query.one(name).ok().flatten().map(str::to_owned);
+        let read = query.read(name, "expected text", |text| Some(text.to_owned()));
+        assert_eq!(read.ok().flatten(), value);
+    }
+    query.has_other_than(&["url", "format"]);
+}
+
+fn send(uri: &str) {
+    if let Ok(request) = Request::get(uri).body(Body::empty()) {
+        let response = RUNTIME.block_on(ROUTER.clone().oneshot(request)).unwrap();
+        assert!(matches!(response.status().as_u16(), 200 | 404));
+    }
+}
+
+/// What goes upstream is one path with one query, whatever the values.
+fn passes_on(text: &str) {
+    let call = Call::get(&["files", text, "votes"])
+        .with("cursor", text)
+        .with("limit", "1");
+    let (path, query) = call.path().split_once('?').unwrap();
+    let segments: Vec<_> = path.split('/').collect();
+    assert_eq!((segments.len(), segments[3]), (4, "votes"));
+    assert!(!query.contains('?') && query.matches('&').count() == 1);
+    assert!(call.path().bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(percent_decode_str(segments[2]).decode_utf8().unwrap(), text);
+    assert_eq!(Query::parse(query).one("cursor").ok().flatten(), Some(text));
+    assert_eq!(call.object(), format!("/files/{}", segments[2]));
+    call.endpoint();
+}
+
+fuzz_target!(|text: &str| {
+    query(&Query::parse(text));
+    passes_on(text);
+    send(text);
+    let (path, rest) = text.split_once('?').unwrap_or((text, ""));
+    let (id, name) = path.split_once('/').unwrap_or((path, "votes"));
+    send(&format!("/files/{id}/relationships/{name}?{rest}"));
+    let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    assert_eq!(
+        Query::parse(&format!("x={encoded}&y"))
+            .one("x")
+            .ok()
+            .flatten(),
+        Some(text)
+    );
+});
