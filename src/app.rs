@@ -1,12 +1,6 @@
 //! The one place that names every concrete part, puts them together, and runs them.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
 use thiserror::Error;
@@ -124,11 +118,7 @@ impl App {
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
         let clients = load_clients(file, key, &tasks, &stop)?;
         let (server, is_demo) = (config.server, config.demo);
-        let listener = listen(server.host, server.port).await?;
-        let admin = match server.admin_port {
-            Some(port) => Some(listen(server.host, port).await?),
-            None => None,
-        };
+        let (listener, admin) = listen(&server).await?;
         if is_demo {
             config.upstream.url = start_stand_in(&tasks, &stop).await?;
         }
@@ -303,11 +293,19 @@ fn load_clients(
     Ok(Some(clients))
 }
 
-async fn listen(host: IpAddr, port: u16) -> Result<TcpListener, StartError> {
-    let address = SocketAddr::new(host, port);
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| StartError::Listen { address, error })
+/// Takes the port and, where there is one, the port for whoever watches.
+async fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener>), StartError> {
+    let take = async |port| {
+        let address = SocketAddr::new(server.host, port);
+        let taken = TcpListener::bind(address).await;
+        taken.map_err(|error| StartError::Listen { address, error })
+    };
+    let listener = take(server.port).await?;
+    let admin = match server.admin_port {
+        Some(port) => Some(take(port).await?),
+        None => None,
+    };
+    Ok((listener, admin))
 }
 
 /// Takes up Redis, where one is set up, and hears there of what other replicas changed.

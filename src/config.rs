@@ -54,6 +54,8 @@ pub struct Config {
     pub server: Server,
     /// What is logged, and how.
     pub log: Log,
+    /// Where traces go. `OTEL_EXPORTER_OTLP_ENDPOINT`, none.
+    pub collector: Option<Collector>,
     /// VirusTotal, and how to reach it.
     pub upstream: Upstream,
     /// Who may spend what.
@@ -109,6 +111,13 @@ pub struct Log {
     pub filter: String,
     /// Whether a line is a JSON object. `VT4AI_LOG_FORMAT`, `text`.
     pub json: bool,
+}
+
+/// A collector of traces that speaks OTLP over HTTP.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    /// To which `/v1/traces` is added.
+    pub url: Url,
 }
 
 /// VirusTotal, and how to reach it.

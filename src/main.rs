@@ -47,31 +47,50 @@ fn run() -> anyhow::Result<ExitCode> {
 }
 
 fn serve(config: Config) -> anyhow::Result<ExitCode> {
-    telemetry::start(&config.log);
     let workers = config.server.workers.get();
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
         .build()?;
-    let code = runtime.block_on(async {
-        let app = match App::build(config).await {
-            Err(error) if !error.mistakes().is_empty() => {
-                report_mistakes(error.mistakes());
-                return Ok(EXIT_USAGE.into());
-            }
-            app => app?,
-        };
-        let (stop, mut term) = (app.stop(), unix::signal(unix::SignalKind::terminate())?);
-        let mut asked =
-            async || select! { _ = term.recv() => {}, _ = tokio::signal::ctrl_c() => {} };
-        let asked_twice = async {
-            asked().await;
-            stop.cancel();
-            asked().await;
-        };
-        select! { () = app.serve() => Ok(ExitCode::SUCCESS), () = asked_twice => Ok(ExitCode::FAILURE) }
-    });
-    // Asked twice, it waits for nothing any more.
-    runtime.shutdown_background();
-    code
+    telemetry::start(&config.log, config.collector.as_ref(), runtime.handle());
+    let ended = runtime.block_on(run_until_told(config))?;
+    if ended == Ended::AtOnce {
+        // Asked twice, it waits for nothing any more.
+        runtime.shutdown_background();
+        return Ok(ExitCode::FAILURE);
+    }
+    telemetry::traces::finish();
+    Ok(match ended {
+        Ended::NotBegun => EXIT_USAGE.into(),
+        Ended::InOrder | Ended::AtOnce => ExitCode::SUCCESS,
+    })
+}
+
+/// How the serving ended.
+#[derive(PartialEq, Eq)]
+enum Ended {
+    /// Settings that can't be used.
+    NotBegun,
+    /// Told to stop, it has.
+    InOrder,
+    /// Told twice.
+    AtOnce,
+}
+
+async fn run_until_told(config: Config) -> anyhow::Result<Ended> {
+    let app = match App::build(config).await {
+        Err(error) if !error.mistakes().is_empty() => {
+            report_mistakes(error.mistakes());
+            return Ok(Ended::NotBegun);
+        }
+        app => app?,
+    };
+    let (stop, mut term) = (app.stop(), unix::signal(unix::SignalKind::terminate())?);
+    let mut asked = async || select! { _ = term.recv() => {}, _ = tokio::signal::ctrl_c() => {} };
+    let asked_twice = async {
+        asked().await;
+        stop.cancel();
+        asked().await;
+    };
+    select! { () = app.serve() => Ok(Ended::InOrder), () = asked_twice => Ok(Ended::AtOnce) }
 }

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     bill,
@@ -188,6 +189,7 @@ impl Purse {
             Due::First(attempt) => {
                 // On its own task: it goes on when who asked first has hung up.
                 let lesson = Arc::clone(self).take_lesson(key.clone(), attempt);
+                let lesson = lesson.instrument(Span::current());
                 let _ = bill::waiting(timeout(LESSON, self.tasks.spawn(lesson))).await;
             }
             Due::Underway(first) => {

@@ -1,17 +1,21 @@
-//! Logs: lines on standard error, as text or JSON.
+//! Logs: lines on standard error, as text or JSON. Traces: spans, for a collector.
 
 use std::io::{self, IsTerminal as _};
 
+use tokio::runtime::Handle;
 use tracing_subscriber::{
     EnvFilter, Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
+use crate::config::Collector;
 use crate::config::Log;
 
-/// Starts logging; a second start in one process changes nothing.
+pub mod traces;
+
+/// Starts logging and, where there is a collector, tracing; a second start changes nothing.
 ///
 /// A filter that can't be read counts as `INFO`; the settings refuse one before this.
-pub fn start(config: &Log) {
+pub fn start(config: &Log, collector: Option<&Collector>, runtime: &Handle) {
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("INFO"));
     let lines = fmt::layer()
         .with_writer(io::stderr)
@@ -24,5 +28,6 @@ pub fn start(config: &Log) {
     };
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(filter))
+        .with(traces::layer(collector, runtime))
         .try_init();
 }

@@ -28,7 +28,7 @@ pub use self::{
     error::{Reason, Refusal, VtError},
     packed::{Body, Packed},
 };
-use crate::{bill, config, key::ApiKey, meter::Meter};
+use crate::{bill, config, key::ApiKey, meter::Meter, telemetry::traces};
 
 mod body;
 mod call;
@@ -174,6 +174,7 @@ impl VirusTotal {
         let answer = call.instrument(span.clone()).await;
         let outcome = answer.as_ref().map_or_else(VtError::outcome, |_| "ok");
         span.record("upstream.outcome", outcome);
+        traces::end(&span);
         under_way.end(outcome);
         if answer.as_ref().is_err_and(VtError::is_trouble) {
             self.failures.fetch_add(1, Ordering::Relaxed);
@@ -187,6 +188,10 @@ impl VirusTotal {
     async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Response, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;
         secret.set_sensitive(true);
+        let request = match traces::traceparent() {
+            Some(parent) => request.header("traceparent", parent),
+            None => request,
+        };
         let sent = bill::waiting(request.header(X_APIKEY, secret).send()).await;
         sent.map_err(|error| VtError::of_transport(&error))
     }

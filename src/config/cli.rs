@@ -102,6 +102,14 @@ pub(super) struct Settings {
     /// text or json [default: text].
     #[arg(long, global = true, env = "VT4AI_LOG_FORMAT", value_name = "FORMAT")]
     pub(super) log_format: Option<String>,
+    /// A collector of traces, by OTLP over HTTP as JSON [default: none].
+    #[arg(
+        long,
+        global = true,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL"
+    )]
+    pub(super) otel_exporter_otlp_endpoint: Option<String>,
     /// A folder with more templates.
     #[arg(long, global = true, env = "VT4AI_TEMPLATES_DIR", value_name = "DIR")]
     pub(super) templates_dir: Option<String>,

@@ -8,10 +8,13 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument as _, debug, info, info_span, warn};
+use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use super::{Shared, error::Failure};
-use crate::{bill::Bill, lookup::Origin, meter::Answered};
+use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
+
+/// The caller's trace (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,6 +32,8 @@ pub struct ClientName(pub Arc<str>);
 pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
+    let parent = request.headers().get(TRACEPARENT);
+    traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
     span.in_scope(|| debug!(http.path = request.uri().path(), "asked"));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -50,6 +55,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
         units: bill.units(),
     };
     gateway.meter.answered(&answered);
+    end_trace(&span, &answered);
     span.in_scope(|| write_line(&answered, response.extensions()));
     response
 }
@@ -72,6 +78,17 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
             headers.append(header::VARY, other);
         }
     }
+}
+
+/// Says in the trace what became of a request, and ends it there.
+fn end_trace(span: &Span, answered: &Answered<'_>) {
+    traces::note(span, "http.method", || answered.method.to_owned());
+    traces::note(span, "http.route", || answered.route.to_owned());
+    traces::note(span, "http.status", || i64::from(answered.status));
+    traces::note(span, "cache", || {
+        answered.origin.unwrap_or("none").to_owned()
+    });
+    traces::end(span);
 }
 
 fn write_line(answered: &Answered<'_>, extensions: &Extensions) {

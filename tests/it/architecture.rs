@@ -9,12 +9,13 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates and modules that only some of ours may name, and which.
-const KEPT_TO: [(&str, &[&str]); 9] = [
+const KEPT_TO: [(&str, &[&str]); 10] = [
     ("axum", &["http", "app", "demo"]),
-    ("reqwest", &["vt"]),
+    ("reqwest", &["vt", "telemetry/traces"]),
     ("governor", &["door"]),
     ("moka", &["cache"]),
     ("metrics", &["meter"]),
+    ("opentelemetry", &["telemetry/traces"]),
     ("::redis", &["redis"]),
     ("quick_xml", &["format/xml"]),
     ("clap", &["config"]),

@@ -61,4 +61,6 @@ mod settings;
 #[cfg(test)]
 mod submissions;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod uploads;

@@ -1,0 +1,173 @@
+//! Spans on their way to a collector.
+//!
+//! OpenTelemetry's own exporter brings a second HTTP client and protobuf; the few fields of a
+//! span are soon written as OTLP's JSON, and reqwest is here anyway.
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use opentelemetry::{KeyValue, Value as Attribute, trace::SpanId};
+use opentelemetry_sdk::{
+    error::{OTelSdkError, OTelSdkResult},
+    trace::{SpanData, SpanExporter},
+};
+use reqwest::{Client, header, redirect};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::config::Collector;
+
+/// How long a collector may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends spans; the runtime is where its requests run.
+#[derive(Debug)]
+pub(super) struct Exporter {
+    client: Client,
+    url: String,
+    runtime: Handle,
+    tasks: TaskTracker,
+    is_failing: Arc<AtomicBool>,
+}
+
+impl Exporter {
+    /// None where no client can be made.
+    pub(super) fn new(collector: &Collector, runtime: Handle) -> Option<Self> {
+        let base = collector.url.as_str().trim_end_matches('/');
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls()?)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .timeout(PATIENCE);
+        Some(Self {
+            client: client.build().ok()?,
+            url: format!("{base}/v1/traces"),
+            runtime,
+            tasks: TaskTracker::new(),
+            is_failing: Arc::default(),
+        })
+    }
+
+    /// Says once that it fails, and once that it does no more.
+    fn tell(&self, sent: &Result<(), String>) {
+        let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
+        match sent {
+            Err(why) if !was_failing => warn!("traces can't be sent: {why}"),
+            Ok(()) if was_failing => info!("traces can be sent again"),
+            _ => {}
+        }
+    }
+}
+
+impl SpanExporter for Exporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let body = request(&batch).to_string();
+        let request = self.client.post(&self.url);
+        let request = request
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body);
+        // This runs on a thread of its own, where reqwest can't even begin.
+        let send = async { request.send().await };
+        let sent = self.tasks.spawn_on(send, &self.runtime).await;
+        let sent = match sent {
+            Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
+            Ok(Ok(answer)) => Err(format!("the collector answers {}", answer.status())),
+            Ok(Err(error)) if error.is_timeout() => Err("the collector is too slow".to_owned()),
+            Ok(Err(_)) | Err(_) => Err("the collector can't be reached".to_owned()),
+        };
+        self.tell(&sent);
+        sent.map_err(OTelSdkError::InternalFailure)
+    }
+}
+
+fn tls() -> Option<ClientConfig> {
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let tls = ClientConfig::builder_with_provider(ring::default_provider().into());
+    let tls = tls.with_safe_default_protocol_versions().ok()?;
+    Some(tls.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// OTLP's `ExportTraceServiceRequest`.
+fn request(batch: &[SpanData]) -> Value {
+    let version = env!("CARGO_PKG_VERSION");
+    let resource = [
+        KeyValue::new("service.name", "vt4ai"),
+        KeyValue::new("service.version", version),
+    ];
+    json!({"resourceSpans": [{
+        "resource": {"attributes": attributes(&resource)},
+        "scopeSpans": [{
+            "scope": {"name": "vt4ai", "version": version},
+            "spans": batch.iter().map(span).collect::<Vec<_>>(),
+        }],
+    }]})
+}
+
+fn span(span: &SpanData) -> Value {
+    // OTLP's numbers: a server's span is 2, a client's 3; an error 2.
+    let kind = if span.name == "request" { 2 } else { 3 };
+    let status = find(span, "http.status").and_then(|status| status.parse::<u16>().ok());
+    let status = if status.is_some_and(|status| status >= 500) {
+        json!({"code": 2})
+    } else {
+        json!({})
+    };
+    json!({
+        "traceId": span.span_context.trace_id().to_string(),
+        "spanId": span.span_context.span_id().to_string(),
+        "parentSpanId": match span.parent_span_id {
+            SpanId::INVALID => String::new(),
+            parent => parent.to_string(),
+        },
+        "name": name(span),
+        "kind": kind,
+        "startTimeUnixNano": nanos(span.start_time),
+        "endTimeUnixNano": nanos(span.end_time),
+        "attributes": attributes(&span.attributes),
+        "status": status,
+    })
+}
+
+/// What a span is called: by its pattern, so that there are but so many names.
+fn name(span: &SpanData) -> Cow<'_, str> {
+    let (method, route) = (find(span, "http.method"), find(span, "http.route"));
+    match (find(span, "upstream.endpoint"), method, route) {
+        (Some(endpoint), ..) => endpoint,
+        (None, Some(method), Some(route)) => format!("{method} {route}").into(),
+        _ => Cow::Borrowed(&span.name),
+    }
+}
+
+fn find<'s>(span: &'s SpanData, name: &str) -> Option<Cow<'s, str>> {
+    let mut found = span.attributes.iter();
+    let found = found.find(|it| it.key.as_str() == name)?;
+    Some(found.value.as_str())
+}
+
+fn attributes(all: &[KeyValue]) -> Value {
+    let value = |value: &Attribute| match value {
+        Attribute::Bool(it) => json!({"boolValue": it}),
+        Attribute::I64(it) => json!({"intValue": it.to_string()}),
+        Attribute::F64(it) => json!({"doubleValue": it}),
+        it => json!({"stringValue": it.as_str()}),
+    };
+    let all = all.iter();
+    all.map(|it| json!({"key": it.key.as_str(), "value": value(&it.value)}))
+        .collect()
+}
+
+fn nanos(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_nanos().to_string()
+}

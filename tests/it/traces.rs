@@ -1,0 +1,169 @@
+//! Traces, as a collector gets them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::harness::{
+    EICAR, Folder, KEY, Process, Upstream, client, failure, file, ok, send, vt4ai,
+};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+
+/// The built gateway, which sends its spans here at once.
+fn start(folder: &Folder, upstream: &Upstream, collector: &str) -> Process {
+    let flags = [
+        "--upstream-url",
+        &upstream.url,
+        "--log-level",
+        "WARN,vt4ai=INFO",
+    ];
+    let mut command = vt4ai(folder, &flags);
+    command
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
+        .env("OTEL_BSP_SCHEDULE_DELAY", "50");
+    Process::start(&mut command)
+}
+
+async fn ask(process: &Process, headers: &[(&str, &str)]) -> u16 {
+    let url = format!("http://{}{}", process.address, file(EICAR));
+    let request = client().get(url).header("x-api-key", KEY);
+    let request = headers
+        .iter()
+        .fold(request, |it, (name, value)| it.header(*name, *value));
+    send(request).await.status
+}
+
+/// How long they may take; only a broken exporter takes long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// All spans that have come, once there are so many.
+async fn spans(collector: &Upstream, count: usize) -> Vec<Value> {
+    timeout(PATIENCE, until(collector, count)).await.unwrap()
+}
+
+async fn until(collector: &Upstream, count: usize) -> Vec<Value> {
+    loop {
+        let calls = collector.calls();
+        let bodies = calls.iter().map(|call| {
+            assert_eq!(
+                (call.method.as_str(), call.target.as_str()),
+                ("POST", "/v1/traces")
+            );
+            assert_eq!(call.header("content-type"), Some("application/json"));
+            serde_json::from_slice::<Value>(&call.body).unwrap()
+        });
+        let spans = bodies.flat_map(|body| {
+            let service = &body["resourceSpans"][0]["resource"]["attributes"][0];
+            assert_eq!(service["value"]["stringValue"], "vt4ai", "{body}");
+            let spans = &body["resourceSpans"][0]["scopeSpans"][0]["spans"];
+            spans.as_array().unwrap().clone()
+        });
+        let spans: Vec<_> = spans.collect();
+        if spans.len() >= count {
+            return spans;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn named<'s>(spans: &'s [Value], name: &str) -> &'s Value {
+    let found = spans.iter().find(|span| span["name"] == name);
+    found.unwrap_or_else(|| panic!("{name}: {spans:#?}"))
+}
+
+fn attribute<'s>(span: &'s Value, name: &str) -> &'s Value {
+    let mut all = span["attributes"].as_array().unwrap().iter();
+    let found = all.find(|it| it["key"] == name);
+    &found.unwrap_or_else(|| panic!("{name}: {span:#}"))["value"]
+}
+
+#[tokio::test]
+async fn a_request_and_its_call_are_spans_of_the_callers_trace() {
+    let (upstream, collector) = (Upstream::demo().await, Upstream::always(ok("{}")).await);
+    let folder = Folder::new();
+    let process = start(&folder, &upstream, &collector.url);
+    let parent = format!("00-{TRACE}-{PARENT}-01");
+    assert_eq!(ask(&process, &[("traceparent", &parent)]).await, 200);
+    // With what it is first asked about the key.
+    let spans = spans(&collector, 3).await;
+    let request = named(&spans, "GET /api/v1/files/{file_hash}");
+    let call = named(&spans, "GET /files/{}");
+    assert_eq!(
+        (&request["traceId"], &call["traceId"]),
+        (&TRACE.into(), &TRACE.into())
+    );
+    assert_eq!(request["parentSpanId"], PARENT);
+    assert_eq!(call["parentSpanId"], request["spanId"]);
+    assert_eq!((&request["kind"], &call["kind"]), (&2.into(), &3.into()));
+    assert_eq!(attribute(request, "http.status")["intValue"], "200");
+    assert_eq!(attribute(request, "cache")["stringValue"], "miss");
+    assert_eq!(attribute(call, "upstream.outcome")["stringValue"], "ok");
+    let sent = upstream.calls()[0]
+        .header("traceparent")
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        sent,
+        format!("00-{TRACE}-{}-01", call["spanId"].as_str().unwrap())
+    );
+    for body in collector
+        .calls()
+        .iter()
+        .map(|call| String::from_utf8_lossy(&call.body))
+    {
+        assert!(!body.contains(EICAR) && !body.contains(KEY), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_sane_parent_a_trace_begins_here() {
+    let failing = Upstream::always(failure(503, "TransientError", "x")).await;
+    let collector = Upstream::always(ok("{}")).await;
+    let folder = Folder::new();
+    let process = start(&folder, &failing, &collector.url);
+    assert_eq!(ask(&process, &[("traceparent", "00-nonsense")]).await, 503);
+    // The request, what is asked about the key, and three tries.
+    let spans = spans(&collector, 5).await;
+    let request = named(&spans, "GET /api/v1/files/{file_hash}");
+    assert_eq!(request["parentSpanId"], "");
+    assert_eq!(request["status"]["code"], 2);
+    assert!(
+        spans
+            .iter()
+            .all(|span| span["traceId"] == request["traceId"])
+    );
+    let call = named(&spans, "GET /files/{}");
+    assert_eq!(
+        attribute(call, "upstream.outcome")["stringValue"],
+        "transient"
+    );
+}
+
+#[tokio::test]
+async fn a_collector_that_fails_fails_no_request() {
+    let (upstream, collector) = (
+        Upstream::demo().await,
+        Upstream::always(failure(500, "x", "x")).await,
+    );
+    let folder = Folder::new();
+    let process = start(&folder, &upstream, &collector.url);
+    assert_eq!(ask(&process, &[]).await, 200);
+    timeout(PATIENCE, collector.until_asked(1)).await.unwrap();
+    assert_eq!(ask(&process, &[]).await, 200);
+    timeout(PATIENCE, collector.until_asked(2)).await.unwrap();
+    let log = process.stop();
+    assert_eq!(log.matches("traces can't be sent").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn without_a_collector_nothing_is_sent_along() {
+    let upstream = Upstream::demo().await;
+    let folder = Folder::new();
+    let process = Process::start(&mut vt4ai(&folder, &["--upstream-url", &upstream.url]));
+    let parent = format!("00-{TRACE}-{PARENT}-01");
+    assert_eq!(ask(&process, &[("traceparent", &parent)]).await, 200);
+    assert_eq!(upstream.calls()[0].header("traceparent"), None);
+}
