@@ -76,8 +76,8 @@ impl SpanExporter for Exporter {
             .header(header::CONTENT_TYPE, "application/json")
             .body(body);
         // This runs on a thread of its own, where reqwest can't even begin.
-        let send = async { request.send().await };
-        let sent = self.tasks.spawn_on(send, &self.runtime).await;
+        let sending = async { request.send().await };
+        let sent = self.tasks.spawn_on(sending, &self.runtime).await;
         let sent = match sent {
             Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
             Ok(Ok(answer)) => Err(format!("the collector answers {}", answer.status())),
