@@ -12,7 +12,7 @@ use axum::{
 };
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::{ServiceBuilder, util::MapRequestLayer};
+use tower::ServiceBuilder;
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -140,7 +140,6 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
     } else {
         routes()
     };
-    let tasks = gateway.tasks.clone();
     let router = Router::from(all)
         .merge(openapi::ui(document.into()))
         .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
@@ -150,17 +149,11 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
             ServiceBuilder::new()
                 // Around the door: a page may read that it was refused, too.
                 .layer(cors::layer(&gateway.access.origins))
+                // One for the door, the bounds and the body that is left: each costs a box.
                 .layer(middleware::from_fn_with_state(
                     Arc::clone(gateway),
                     guard::guard,
-                ))
-                .layer(middleware::from_fn_with_state(
-                    Arc::clone(gateway),
-                    bounds::bound,
-                ))
-                .layer(MapRequestLayer::new(move |request| {
-                    linger::linger(request, &tasks)
-                })),
+                )),
         );
     watched(router, gateway)
 }

@@ -219,6 +219,9 @@ impl Quota {
     /// Where the key stands in the minute; `None` where that has no limit.
     pub fn standing(&self, key: KeyHash, now: Now) -> Option<Standing> {
         // Every answer says it: no more is reckoned than is said.
+        if self.limits.per_minute == Allowance::Off {
+            return None;
+        }
         let tally = self.look(key, now, |ledger, rules| {
             ledger.minute_tally(&rules.allowed, rules.minute, now)
         });

@@ -3,8 +3,10 @@
 use std::io::{self, IsTerminal as _};
 
 use tokio::runtime::Handle;
+use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer, fmt, layer::SubscriberExt as _, registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
 use crate::config::Collector;
@@ -17,17 +19,29 @@ pub mod traces;
 /// A filter that can't be read counts as `INFO`; the settings refuse one before this.
 pub fn start(config: &Log, collector: Option<&Collector>, runtime: &Handle) {
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("INFO"));
+    let registry = tracing_subscriber::registry();
+    // Without a collector one filter decides for all, which is cheaper than one for each layer.
+    let _ = match collector {
+        None => registry.with(filter).with(lines(config)).try_init(),
+        Some(_) => registry
+            .with(lines(config).with_filter(filter))
+            .with(traces::layer(collector, runtime))
+            .try_init(),
+    };
+}
+
+/// A line for each event.
+fn lines<S>(config: &Log) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
     let lines = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false);
-    let lines = if config.json {
+    if config.json {
         lines.json().boxed()
     } else {
         lines.boxed()
-    };
-    let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .with(traces::layer(collector, runtime))
-        .try_init();
+    }
 }

@@ -3,14 +3,16 @@
 //! `axum::serve` gives a connection for ever to send its request's head, and to read what it
 //! is sent; here there are limits to both, and to how many there are.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
-use hyper::body::Incoming;
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -18,7 +20,7 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::{ServiceExt as _, service_fn};
+use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use super::connections::{Activity, Connections, Place};
@@ -125,20 +127,22 @@ fn io(stream: TcpStream) -> Io {
     TokioIo::new(Box::pin(stream))
 }
 
-type Service = TowerToHyperService<
-    tower::util::BoxCloneService<
-        Request<Incoming>,
-        axum::response::Response,
-        std::convert::Infallible,
-    >,
->;
-
-fn service(router: Router, peer: Peer, activity: Arc<Activity>) -> Service {
-    let service = service_fn(move |mut request: Request<Incoming>| {
+/// Answers the requests of one connection.
+fn service(
+    router: Router,
+    peer: Peer,
+    activity: Arc<Activity>,
+) -> impl Service<
+    Request<Incoming>,
+    Response = axum::response::Response,
+    Error = Infallible,
+    Future: Send + 'static,
+> {
+    // hyper's own, since tower's would be cloned and boxed for each request.
+    service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         let running = activity.begin();
         let answer = router.clone().oneshot(request.map(Body::new));
         async move { Ok(answer.await?.map(|body| running.until_sent(body))) }
-    });
-    TowerToHyperService::new(service.boxed_clone())
+    })
 }

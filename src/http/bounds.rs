@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{Method, Uri},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{Shared, error::ApiError, freshness};
+use super::{error::ApiError, freshness};
 
 /// The bytes of a request's path and query at most; nginx's own bound is the same.
 const MAX_URI: usize = 8 * 1024;
@@ -37,31 +37,30 @@ impl Bounds {
         }
     }
 
+    /// Refuses what is too long or too much, and ends what takes too long.
+    pub async fn run(&self, request: Request, next: Next) -> Response {
+        if length(request.uri()) > MAX_URI {
+            return ApiError::uri_too_long(MAX_URI).into_response();
+        }
+        if !request.uri().path().starts_with("/api/v1/") {
+            return next.run(request).await;
+        }
+        let Ok(_place) = self.places.try_acquire() else {
+            return ApiError::overloaded(LATER).into_response();
+        };
+        let Some(time) = self.time_of(&request) else {
+            return next.run(request).await;
+        };
+        let answer = timeout(time, next.run(request)).await;
+        answer.unwrap_or_else(|_| ApiError::too_slow(time).into_response())
+    }
+
     /// How long this may take; an upload as long as it goes on.
     fn time_of(&self, request: &Request) -> Option<Duration> {
         let uri = request.uri();
         let is_upload = request.method() == Method::POST && uri.path() == "/api/v1/files";
         (!is_upload).then(|| self.longest + freshness::wait_of(uri.query().unwrap_or_default()))
     }
-}
-
-/// Refuses what is too long or too much, and ends what takes too long.
-pub async fn bound(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
-    if length(request.uri()) > MAX_URI {
-        return ApiError::uri_too_long(MAX_URI).into_response();
-    }
-    if !request.uri().path().starts_with("/api/v1/") {
-        return next.run(request).await;
-    }
-    let bounds = &gateway.bounds;
-    let Ok(_place) = bounds.places.try_acquire() else {
-        return ApiError::overloaded(LATER).into_response();
-    };
-    let Some(time) = bounds.time_of(&request) else {
-        return next.run(request).await;
-    };
-    let answer = timeout(time, next.run(request)).await;
-    answer.unwrap_or_else(|_| ApiError::too_slow(time).into_response())
 }
 
 fn length(uri: &Uri) -> usize {

@@ -13,7 +13,7 @@ use super::{
     Gateway, Shared,
     caller::{self, Caller},
     error::{ApiError, insert_number},
-    extract, forwarded,
+    extract, forwarded, linger,
     observe::ClientName,
 };
 use crate::{
@@ -26,13 +26,18 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Lets a request pass as often as its caller may knock and, where it is a client, ask.
+/// Lets a request pass, within its bounds, as often as its caller may knock and, where it is a
+/// client, ask.
 pub async fn guard(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
     // What is not taken is refused where a key is needed, and counts for its address.
     let caller = caller::identify(request.headers(), &gateway).unwrap_or(Caller::Nobody);
     let concerns_key = request.uri().path().starts_with("/api/v1/");
     let mut response = match let_in(&gateway, &caller, &request, concerns_key) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            // Within the door: who may not even knock is not heard out either.
+            let request = linger::linger(request, &gateway.tasks);
+            gateway.bounds.run(request, next).await
+        }
         Err(error) => {
             let mut response = error.into_response();
             if let Some(key) = caller.key().filter(|_| concerns_key) {
