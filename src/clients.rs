@@ -1,6 +1,6 @@
 //! Clients: who may call with a token of the gateway's own, and spend a key they never see.
 //!
-//! A file says who they are ([`file`]); of a token only its SHA-256 is kept ([`issue`]
+//! A file says who they are ([`mod@file`]); of a token only its SHA-256 is kept ([`issue`]
 //! makes new ones), and what each may ask for is counted by its name ([`allowance`]).
 
 use std::{
