@@ -34,7 +34,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
-    span.in_scope(|| debug!(http.path = request.uri().path(), "asked"));
+    debug!(parent: &span, http.path = request.uri().path(), "asked");
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let under_api = request.uri().path().starts_with("/api/v1/");
@@ -56,7 +56,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     };
     gateway.meter.answered(&answered);
     end_trace(&span, &answered);
-    span.in_scope(|| write_line(&answered, response.extensions()));
+    write_line(&span, &answered, response.extensions());
     response
 }
 
@@ -91,7 +91,7 @@ fn end_trace(span: &Span, answered: &Answered<'_>) {
     traces::end(span);
 }
 
-fn write_line(answered: &Answered<'_>, extensions: &Extensions) {
+fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
     let failure = extensions.get::<Failure>();
     let client = extensions.get::<ClientName>();
     let client = client.map(|ClientName(name)| name.as_ref());
@@ -99,6 +99,7 @@ fn write_line(answered: &Answered<'_>, extensions: &Extensions) {
     macro_rules! line {
         ($level:ident, $message:literal) => {
             $level!(
+                parent: span,
                 http.method = answered.method,
                 http.route = answered.route,
                 http.status = answered.status,
