@@ -2,17 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
 };
 
-use axum::body::{Body, HttpBody};
-use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
+use axum::body::Body;
+use http_body_util::BodyExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -55,12 +52,6 @@ pub(super) struct Place {
 /// A request that is being answered.
 #[derive(Debug)]
 pub(super) struct Running(Arc<Activity>);
-
-/// A body that is being sent.
-struct Sending {
-    body: Body,
-    _running: Running,
-}
 
 impl Connections {
     /// Up to so many.
@@ -148,36 +139,17 @@ impl Activity {
 impl Running {
     /// This body, which counts until it is sent.
     pub(super) fn until_sent(self, body: Body) -> Body {
-        Body::new(Sending {
-            body,
-            _running: self,
-        })
+        Body::new(body.map_err(move |error| {
+            // Named here so that the body owns it.
+            let _ = &self;
+            error
+        }))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl HttpBody for Sending {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
