@@ -51,12 +51,9 @@ impl ApiKey {
         if text.starts_with(TOKEN_PREFIX) {
             return Err(InvalidKey::ClientToken);
         }
-        let digest = Sha256::digest(text);
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&digest[..16]);
         Ok(Self {
             secret: SecretString::from(text),
-            hash: KeyHash(hash),
+            hash: KeyHash::of(Sha256::digest(text).into()),
         })
     }
 
@@ -79,26 +76,14 @@ impl TokenDigest {
 
     /// Reads 64 hex digits.
     pub fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return None;
-        }
         let mut digest = [0; 32];
-        let (high, low) = text.split_at(32);
-        for (half, digits) in digest.chunks_exact_mut(16).zip([high, low]) {
-            let number = u128::from_str_radix(digits, 16).ok()?;
-            half.copy_from_slice(&number.to_be_bytes());
-        }
+        hex::decode_to_slice(text, &mut digest).ok()?;
         Some(Self(digest))
     }
 
     /// In hexadecimal, as the file of clients has it.
     pub fn hex(&self) -> String {
-        let (high, low) = self.0.split_at(16);
-        let number = |half: &[u8]| {
-            let shift = |number: u128, byte: &u8| (number << 8) | u128::from(*byte);
-            half.iter().fold(0, shift)
-        };
-        format!("{:032x}{:032x}", number(high), number(low))
+        hex::encode(self.0)
     }
 
     /// Whether both are of the same token.
@@ -108,9 +93,7 @@ impl TokenDigest {
 
     /// The hash by which the door knows the client.
     pub fn hash(&self) -> KeyHash {
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&self.0[..16]);
-        KeyHash(hash)
+        KeyHash::of(self.0)
     }
 }
 
@@ -124,7 +107,11 @@ impl KeyHash {
 
     /// In hexadecimal, for names in Redis.
     pub fn hex(self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.0))
+        hex::encode(self.0)
+    }
+
+    fn of(sha256: [u8; 32]) -> Self {
+        Self(std::array::from_fn(|at| sha256[at]))
     }
 }
 

@@ -143,13 +143,7 @@ fn of_key(what: &str, key: KeyHash) -> String {
 
 /// A name for a text that is short and tells nothing of it.
 fn digest(text: &str) -> String {
-    use std::fmt::Write as _;
-    let digest = Sha256::digest(text);
-    digest[..16].iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(&Sha256::digest(text)[..16])
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -10,8 +10,6 @@ use serde::Serialize;
 use serde_json::{Serializer, Value, json, ser::PrettyFormatter};
 use sha2::{Digest, Sha256};
 
-use super::digest::hex;
-
 /// A key that VirusTotal refuses.
 const WRONG_KEY: &str = "wrong-key";
 /// A key that may ask only for what every account may.
@@ -50,7 +48,7 @@ impl KeyHash {
 
     /// The hash in hexadecimal digits.
     pub(super) fn hex(self) -> String {
-        hex(&self.0)
+        hex::encode(self.0)
     }
 }
 

@@ -1,11 +1,10 @@
 //! SHA-256 in hexadecimal digits, of which ids are made.
 
-use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of `text` in hexadecimal digits.
 pub(super) fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text))
+    hex::encode(Sha256::digest(text))
 }
 
 /// The first `digits` hexadecimal digits of the SHA-256 of `label`.
@@ -13,9 +12,4 @@ pub(super) fn digest(label: &str, digits: usize) -> String {
     let mut hex = sha256(label);
     hex.truncate(digits);
     hex
-}
-
-/// `bytes` in hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    format!("{:x}", Bytes::copy_from_slice(bytes))
 }

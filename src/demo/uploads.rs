@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use super::{
     analyses,
     answer::{Answer, Caller, Refusal},
-    digest::hex,
     object::Reference,
     stand_in::{StandIn, now},
     unseen,
@@ -139,7 +138,7 @@ async fn receive(request: Request, most: u64) -> Result<Upload, Unread> {
             hash.update(&chunk);
         }
         if is_file && size > 0 {
-            let sha256 = hex(&hash.finalize());
+            let sha256 = hex::encode(hash.finalize());
             upload = Some(Upload { sha256, size, name });
         }
     }

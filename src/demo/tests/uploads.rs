@@ -12,7 +12,6 @@ use hyper::body::Frame;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::demo::digest::hex;
 
 const TYPE: &str = "multipart/form-data; boundary=X";
 const END: &str = "\r\n--X--\r\n";
@@ -60,7 +59,7 @@ async fn upload(site: &Site, body: impl Into<Body>) -> (u16, Value) {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// The path of a new upload URL.
