@@ -16,6 +16,7 @@ use url::Url;
 use crate::{
     cache::{Cache, Stamp},
     clients::{Clients, Issued, NotIssued, file::Mistake},
+    clock::Now,
     config::{self, Config, Server},
     demo,
     door::Door,
@@ -23,7 +24,7 @@ use crate::{
     key::{ApiKey, InvalidKey},
     lookup::Lookup,
     meter::Meter,
-    quota::{Now, Quota},
+    quota::Quota,
     redis::Redis,
     spend::Purse,
     submit::Submit,

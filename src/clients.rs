@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
-    time::{Instant, SystemTime},
+    time::SystemTime,
 };
 
 use thiserror::Error;
@@ -21,7 +21,10 @@ pub use self::{
     allowance::{OverAllowance, Window},
     issue::{Issued, NotIssued},
 };
-use crate::key::{ApiKey, KeyHash, TokenDigest};
+use crate::{
+    clock::Now,
+    key::{ApiKey, KeyHash, TokenDigest},
+};
 
 pub mod allowance;
 pub mod file;
@@ -175,11 +178,7 @@ impl Clients {
     }
 
     /// Counts a request of a client's, or says what it has used up.
-    pub fn spend(
-        &self,
-        client: &Client,
-        now: (Instant, OffsetDateTime),
-    ) -> Result<(), OverAllowance> {
+    pub fn spend(&self, client: &Client, now: Now) -> Result<(), OverAllowance> {
         self.spent.spend(&client.name, client.allowance, now)
     }
 }
@@ -239,7 +238,10 @@ mod tests {
     fn a_file_replaces_the_old_one_only_if_it_is_whole() {
         let file = File::new(&client("alice", "per_minute = 1"));
         let clients = file.load();
-        let now = (Instant::now(), NOW);
+        let now = Now {
+            utc: NOW,
+            ..Now::read()
+        };
         let alice = clients.find(b"vt4ai_alice", NOW).unwrap();
         assert!(clients.spend(&alice, now).is_ok());
         let both = client("alice", "per_minute = 1") + &client("bob", "");

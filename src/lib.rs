@@ -12,13 +12,13 @@
 //! |---|---|---|
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
-//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, clients, template, format, indicator, key, config, meter, bill, telemetry, vt's names |
+//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, clients, template, format, indicator, key, clock, config, meter, bill, telemetry, vt's names |
 //! | 3 | [`lookup`], [`submit`] | answer, spend, cache, flight, quota, redis, vt, indicator, key, config, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
-//! | 4 | [`spend`] | quota, closed, redis, vt, key, bill |
+//! | 4 | [`spend`] | quota, closed, redis, vt, key, clock, bill |
 //! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | indicator, key, config, meter, bill, telemetry; not one another |
-//! | 7 | [`indicator`], [`key`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log` and `Collector` |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | indicator, key, clock, config, meter, bill, telemetry; not one another |
+//! | 7 | [`indicator`], [`key`], [`clock`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log` and `Collector` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
@@ -27,6 +27,7 @@ pub mod app;
 pub mod bill;
 pub mod cache;
 pub mod clients;
+pub mod clock;
 pub mod closed;
 pub mod config;
 pub mod demo;

@@ -16,20 +16,19 @@ use thiserror::Error;
 
 use self::{allowed::Learned, forecast::Claim, ledger::Ledger, lesson::Lesson, queue::Queue};
 use crate::{
+    clock::Now,
     config::{Allowance, Limits},
     key::KeyHash,
 };
 
 pub use self::{
     allowed::Allowed,
-    clock::{Now, whole_seconds},
     lesson::{Attempt, Due, Underway},
     report::{Report, Standing, Tally},
     truth::{Truth, Usage},
 };
 
 mod allowed;
-mod clock;
 mod forecast;
 mod ledger;
 mod lesson;

@@ -12,9 +12,10 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     bill,
+    clock::Now,
     closed::{Change, Closed},
     key::{ApiKey, KeyHash},
-    quota::{self, Attempt, Due, Exhausted, Now, Quota, Spent, Truth, Usage, Window},
+    quota::{self, Attempt, Due, Exhausted, Quota, Spent, Truth, Usage, Window},
     redis::{self, Limits, Patience, Redis, Taken},
     vt::{Refusal, VirusTotal, VtError},
 };

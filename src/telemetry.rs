@@ -9,8 +9,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::config::Collector;
-use crate::config::Log;
+use crate::config::{Collector, Log};
 
 pub mod traces;
 

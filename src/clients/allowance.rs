@@ -11,9 +11,10 @@ use std::{
 };
 
 use thiserror::Error;
-use time::{Date, OffsetDateTime};
+use time::Date;
 
 use super::Client;
+use crate::clock::Now;
 
 /// Over which the requests a minute are counted: any, not one that begins on the minute.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -72,12 +73,12 @@ struct Count {
 }
 
 impl Spent {
-    /// Counts one more request, at this time by both clocks, if it is within the allowance.
+    /// Counts one more request, if it is within the allowance.
     pub(super) fn spend(
         &self,
         name: &Arc<str>,
         allowance: Allowance,
-        (steady, utc): (Instant, OffsetDateTime),
+        now: Now,
     ) -> Result<(), OverAllowance> {
         let over = |window, limit, retry_after| OverAllowance {
             name: Arc::clone(name),
@@ -88,18 +89,18 @@ impl Spent {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(Arc::clone(name)).or_insert_with(|| Count {
             recent: VecDeque::new(),
-            day: utc.date(),
+            day: now.day(),
             today: 0,
         });
-        count.move_on(steady, utc.date());
+        count.move_on(now);
         if let Some(limit) = allowance.per_day.filter(|limit| count.today >= limit.get()) {
-            return Err(over(Window::Day, limit, until_tomorrow(utc)));
+            return Err(over(Window::Day, limit, now.until_tomorrow()));
         }
         if let Some(limit) = allowance.per_minute {
-            if let Some(wait) = count.wait(limit, steady) {
+            if let Some(wait) = count.wait(limit, now.steady) {
                 return Err(over(Window::Minute, limit, wait));
             }
-            count.recent.push_back(steady);
+            count.recent.push_back(now.steady);
         }
         count.today = count.today.saturating_add(1);
         Ok(())
@@ -113,13 +114,13 @@ impl Spent {
 }
 
 impl Count {
-    fn move_on(&mut self, steady: Instant, day: Date) {
-        let is_over = |came: &Instant| steady.saturating_duration_since(*came) >= MINUTE;
+    fn move_on(&mut self, now: Now) {
+        let is_over = |came: &Instant| now.steady.saturating_duration_since(*came) >= MINUTE;
         while self.recent.front().is_some_and(is_over) {
             self.recent.pop_front();
         }
-        if day != self.day {
-            (self.day, self.today) = (day, 0);
+        if now.day() != self.day {
+            (self.day, self.today) = (now.day(), 0);
         }
     }
 
@@ -132,22 +133,19 @@ impl Count {
     }
 }
 
-/// A calendar that has run out of dates counts as now.
-fn until_tomorrow(utc: OffsetDateTime) -> Duration {
-    let tomorrow = utc.date().next_day();
-    let tomorrow = tomorrow.map(|day| day.midnight().assume_utc());
-    tomorrow
-        .and_then(|tomorrow| (tomorrow - utc).try_into().ok())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
+    use time::{OffsetDateTime, macros::datetime};
 
     use super::*;
 
     const NOON: OffsetDateTime = datetime!(2026-02-01 12:00 UTC);
+
+    /// Seconds after both clocks stood at these times.
+    fn at((steady, utc): (Instant, OffsetDateTime), seconds: u64) -> Now {
+        let now = Now { steady, utc };
+        now.after(Duration::from_secs(seconds))
+    }
 
     fn allowance(per_minute: u32, per_day: u32) -> Allowance {
         Allowance {
@@ -159,10 +157,7 @@ mod tests {
     #[test]
     fn a_minute_is_any_sixty_seconds() {
         let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
-        let ask = |seconds| {
-            let after = Duration::from_secs(seconds);
-            spent.spend(&alice, allowance(2, 0), (start + after, NOON + after))
-        };
+        let ask = |seconds| spent.spend(&alice, allowance(2, 0), at((start, NOON), seconds));
         assert!(ask(0).is_ok() && ask(50).is_ok());
         let over = ask(59).unwrap_err();
         assert_eq!(over.retry_after, Duration::from_secs(1));
@@ -173,16 +168,18 @@ mod tests {
         assert!(ask(60).is_ok());
         assert_eq!(ask(61).unwrap_err().retry_after, Duration::from_secs(49));
         let other = Arc::from("bob");
-        assert!(spent.spend(&other, allowance(2, 0), (start, NOON)).is_ok());
+        assert!(
+            spent
+                .spend(&other, allowance(2, 0), at((start, NOON), 0))
+                .is_ok()
+        );
     }
 
     #[test]
     fn a_lower_limit_counts_what_came_before() {
         let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
-        let ask = |limit, seconds| {
-            let at = start + Duration::from_secs(seconds);
-            spent.spend(&alice, allowance(limit, 0), (at, NOON))
-        };
+        let ask =
+            |limit, seconds| spent.spend(&alice, allowance(limit, 0), at((start, NOON), seconds));
         assert!((0..5).all(|second| ask(5, second).is_ok()));
         assert_eq!(ask(2, 10).unwrap_err().retry_after, Duration::from_secs(53));
     }
@@ -190,7 +187,7 @@ mod tests {
     #[test]
     fn a_day_ends_at_midnight() {
         let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
-        let ask = |utc| spent.spend(&alice, allowance(0, 2), (start, utc));
+        let ask = |utc| spent.spend(&alice, allowance(0, 2), at((start, utc), 0));
         assert!(ask(NOON).is_ok() && ask(NOON).is_ok());
         let over = ask(datetime!(2026-02-01 23:59:30 UTC)).unwrap_err();
         assert_eq!(
@@ -203,7 +200,7 @@ mod tests {
     #[test]
     fn without_a_limit_nothing_is_remembered_of_the_minute() {
         let (spent, alice) = (Spent::default(), Arc::from("alice"));
-        let now = (Instant::now(), NOON);
+        let now = at((Instant::now(), NOON), 0);
         assert!((0..1000).all(|_| spent.spend(&alice, Allowance::default(), now).is_ok()));
         assert!(spent.0.lock().unwrap()[&alice].recent.is_empty());
     }

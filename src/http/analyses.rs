@@ -11,7 +11,7 @@ use super::{
     negotiate::{self, FormatQuery},
     openapi::answers::{Analysis, ReadErrors},
 };
-use crate::{clients::Scope, quota::whole_seconds};
+use crate::{clients::Scope, clock::whole_seconds};
 
 /// Analysis
 ///

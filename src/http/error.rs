@@ -17,10 +17,11 @@ use super::freshness;
 use crate::{
     answer::MalformedAnswer,
     clients::{OverAllowance, Stranger},
+    clock::whole_seconds,
     indicator::InvalidIndicator,
     key::InvalidKey,
     lookup::{InvalidAnalysisId, LookupError, Seen},
-    quota::{Exhausted, whole_seconds},
+    quota::Exhausted,
     submit::{SubmitError, form::FormError},
     template::UnknownTemplate,
     vt::{Reason, Refusal, VtError},

@@ -17,9 +17,9 @@ use super::{
     observe::ClientName,
 };
 use crate::{
+    clock::Now,
     door::Knocker,
     key::{ApiKey, KeyHash},
-    quota::Now,
 };
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -72,8 +72,7 @@ fn let_in(
     door.map_err(ApiError::too_many_requests)?;
     if let (Caller::Client(client), Some(clients), true) = (caller, &gateway.clients, concerns_key)
     {
-        let Now { steady, utc } = Now::read();
-        clients.spend(client, (steady, utc))?;
+        clients.spend(client, Now::read())?;
     }
     Ok(())
 }

@@ -5,11 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Shared, caller, extract::Ask, guard::with_key, openapi::answers::ReadErrors};
-use crate::{
-    clients::Scope,
-    format::Format,
-    quota::{Now, Report},
-};
+use crate::{clients::Scope, clock::Now, format::Format, quota::Report};
 
 /// Where a key stands.
 #[derive(Serialize, ToSchema)]

@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 
 use super::{Shared, error::ApiError, extract::Ask, openapi::answers::OpenErrors};
 use crate::{
+    clock::Now,
     indicator::Kind,
     key::ApiKey,
     meter::{Standing, State as Standings},
-    quota::{Now, Report, Tally, Window},
+    quota::{Report, Tally, Window},
     redis,
     template::Template,
 };

@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Exhausted, Now, Rules, Window, ledger::Ledger};
+use super::{Exhausted, Rules, Window, ledger::Ledger};
+use crate::clock::Now;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

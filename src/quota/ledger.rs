@@ -11,12 +11,12 @@ use std::{
 use time::Date;
 
 use super::{
-    Now, Spent, Truth, Unit,
+    Spent, Truth, Unit,
     allowed::Allowed,
-    clock::YearMonth,
     report::{Report, Tally},
     truth::Usage,
 };
+use crate::clock::{Now, YearMonth};
 
 /// How many units of other replicas are remembered at most.
 const MOST_OTHERS: usize = 100_000;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Now;
+use crate::clock::Now;
 
 /// How long an attempt to learn stands, whatever came of it, while the key is used.
 const LEARN_EVERY: Duration = Duration::from_mins(10);

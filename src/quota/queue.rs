@@ -9,10 +9,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::timeout};
 
 use super::{
-    Exhausted, Now, Quota, Unit,
+    Exhausted, Quota, Unit,
     forecast::{self, Claim},
 };
-use crate::key::KeyHash;
+use crate::{clock::Now, key::KeyHash};
 
 /// Those who wait, the first in front; each known by what wakes it.
 #[derive(Debug, Default)]

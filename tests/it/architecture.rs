@@ -82,21 +82,42 @@ fn code() -> Vec<Source> {
     sources().into_iter().map(strip).collect()
 }
 
-/// The paths behind every `prefix::` in the code, groups taken apart at their first level.
-fn paths<'c>(code: &'c str, prefix: &str) -> Vec<&'c str> {
-    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
-    let mut all = Vec::new();
-    for (at, found) in code.match_indices(prefix) {
-        let rest = &code[at + found.len()..];
-        if code[..at].ends_with(is_name) {
-            continue;
-        }
-        match rest.strip_prefix('{') {
-            Some(group) => all.extend(members(group)),
-            None => all.push(rest.split(|c| !is_name(c) && c != ':').next().unwrap()),
-        }
+/// The paths behind every `prefix::` in the code, groups taken apart.
+fn paths(code: &str, prefix: &str) -> Vec<String> {
+    let behind = |(at, found): (usize, &str)| {
+        let is_other = code[..at].ends_with(is_of_name);
+        (!is_other).then(|| tree(&code[at + found.len()..]))
+    };
+    let found = code.match_indices(prefix).filter_map(behind);
+    found.flat_map(leaves).collect()
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// A path at the beginning of this code, with the group that it may end with.
+fn tree(code: &str) -> &str {
+    let path = code.find(|c| !is_of_name(c) && c != ':');
+    let path = path.unwrap_or(code.len());
+    if !code[path..].starts_with('{') {
+        return &code[..path];
     }
-    all
+    let mut depth = 0;
+    let end = code[path..].find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    &code[..=path + end.unwrap()]
+}
+
+/// Every path of a tree, written out.
+fn leaves(tree: &str) -> Vec<String> {
+    let Some((stem, group)) = tree.split_once('{') else {
+        return vec![tree.to_owned()];
+    };
+    let members = members(group).into_iter().flat_map(leaves);
+    members.map(|member| format!("{stem}{member}")).collect()
 }
 
 /// The members of a group, up to the brace that closes it.
@@ -241,7 +262,7 @@ fn imports_are_read_as_they_are_written() {
         "use crate::{\n    a::{B, c::D},\n    e,\n};\nuse crate::f::G;\nlet x = crate::h::i();";
     assert_eq!(
         paths(code, "crate::"),
-        ["a::{B, c::D}", "e", "f::G", "h::i"]
+        ["a::B", "a::c::D", "e", "f::G", "h::i"]
     );
     assert!(paths("$crate_crate::x", "crate::").is_empty());
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use time::{Date, OffsetDateTime};
 
 /// A year and a month of it, in their order.
-pub(super) type YearMonth = (i32, u8);
+pub type YearMonth = (i32, u8);
 
 /// A point in time, on the clock that never jumps and on the one that has dates.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,8 @@ impl Now {
     }
 
     /// The time it will be; a clock that can't count so far stands still.
-    pub(super) fn after(self, wait: Duration) -> Self {
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
         let steady = self.steady.checked_add(wait);
         let utc = wait.try_into().ok();
         let utc = utc.and_then(|wait| self.utc.checked_add(wait));
@@ -36,26 +37,30 @@ impl Now {
         }
     }
 
-    pub(super) fn day(self) -> Date {
+    /// The day it is, in UTC.
+    pub fn day(self) -> Date {
         self.utc.date()
     }
 
-    pub(super) fn month(self) -> YearMonth {
+    /// The month it is, in UTC.
+    pub fn month(self) -> YearMonth {
         (self.utc.year(), self.utc.month().into())
     }
 
-    pub(super) fn until_tomorrow(self) -> Duration {
+    /// How long until 00:00 UTC.
+    pub fn until_tomorrow(self) -> Duration {
         self.until(self.day().next_day())
     }
 
-    pub(super) fn until_next_month(self) -> Duration {
+    /// How long until 00:00 UTC on the first of a month.
+    pub fn until_next_month(self) -> Duration {
         let (year, month) = (self.utc.year(), self.utc.month().next());
         let year = year + i32::from(month == time::Month::January);
         self.until(Date::from_calendar_date(year, month, 1).ok())
     }
 
     /// The Unix second that is not before this time and a while.
-    pub(super) fn unix_after(self, wait: Duration) -> i64 {
+    pub fn unix_after(self, wait: Duration) -> i64 {
         let then = self.after(wait).utc;
         then.unix_timestamp() + i64::from(then.nanosecond() > 0)
     }
