@@ -112,21 +112,21 @@ impl Purse {
                 Claim::Now | Claim::Spare => patience,
             };
             let limits = self.limits(hash);
-            let Some(taken) = self.redis.take(hash, endpoint, &limits, patience).await else {
-                bill::spend();
-                return Ok(Unit { own, common: None });
-            };
-            if taken.token.is_none() {
+            let taken = self.redis.take(hash, endpoint, &limits, patience).await;
+            if let Some(taken @ Taken { token: None, .. }) = &taken {
                 self.quota.give_back(hash, &own);
+                self.share(hash, taken);
+                self.check_open(hash, endpoint)?;
+                wait = taken.wait;
+                continue;
             }
-            self.share(hash, &taken);
-            if let Some(common) = taken.token {
-                let common = Some(common);
-                bill::spend();
-                return Ok(Unit { own, common });
-            }
-            self.check_open(hash, endpoint)?;
-            wait = taken.wait;
+            // Without Redis the own count is all there is.
+            let common = taken.and_then(|taken| {
+                self.share(hash, &taken);
+                taken.token
+            });
+            bill::spend();
+            return Ok(Unit { own, common });
         }
         let (allowed, _) = self.quota.allowed(hash);
         Err(NotNow::Exhausted(Exhausted {

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::Authority};
+use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::{Gateway, error::ApiError, extract::Ask};
 use crate::{
-    clients::{Client, Scope},
+    clients::{Client, Scope, Stranger},
     config::Access,
-    key::{ApiKey, KeyHash, TOKEN_PREFIX},
+    key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX},
 };
 
 /// The headers that carry a key, the gateway's own first, then VirusTotal's.
@@ -33,6 +34,36 @@ pub enum Caller {
     Client(Arc<Client>),
 }
 
+/// Why what a request carries is not taken.
+#[derive(Clone, Debug, Error)]
+pub enum NotTaken {
+    /// It can't be both.
+    #[error("two different API keys or tokens were sent; send one")]
+    TwoCredentials,
+    /// It is no VirusTotal key.
+    #[error(transparent)]
+    InvalidKey(#[from] InvalidKey),
+    /// The token is no client's.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
+    /// A token where nobody has one.
+    #[error(
+        "a client token was sent, and this server has no clients set up: \
+         send your VirusTotal key in the header `X-API-Key`"
+    )]
+    NoClients,
+    /// A VirusTotal key where only tokens are taken.
+    #[error(
+        "this server takes no VirusTotal keys of its callers': \
+         send the client token that its operator gave you in the header `X-API-Key`"
+    )]
+    NoOwnKeys,
+}
+
+/// Who sends a request, found out once at the door and left in its extensions.
+#[derive(Clone, Debug)]
+pub struct Identified(pub Result<Caller, NotTaken>);
+
 impl Caller {
     /// The key that it spends, where it has or is given one for its own.
     pub fn key(&self) -> Option<KeyHash> {
@@ -46,9 +77,9 @@ impl Caller {
 
 /// The key that this request, which needs the scope, spends; or a 401 that says what to do.
 pub fn key_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<ApiKey, ApiError> {
-    match identify(&ask.headers, gateway)? {
-        Caller::Key(key) => Ok(key),
-        Caller::Client(client) => clients_key(&client, scope),
+    match ask.caller()? {
+        Caller::Key(key) => Ok(key.clone()),
+        Caller::Client(client) => clients_key(client, scope),
         Caller::Nobody => servers_key(ask, gateway).cloned(),
     }
 }
@@ -59,7 +90,7 @@ pub fn key_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<ApiKey, Api
 /// all or for a client.
 pub fn writing_key_for(ask: &Ask, gateway: &Gateway) -> Result<ApiKey, ApiError> {
     let key = key_for(ask, gateway, Scope::Submit)?;
-    let is_servers = matches!(identify(&ask.headers, gateway)?, Caller::Nobody);
+    let is_servers = matches!(ask.caller()?, Caller::Nobody);
     if is_servers && !gateway.access.allow_submissions {
         return Err(ApiError::forbidden(format!(
             "this server's API key is for reading only, since what is submitted can be seen by \
@@ -71,35 +102,28 @@ pub fn writing_key_for(ask: &Ask, gateway: &Gateway) -> Result<ApiKey, ApiError>
 }
 
 /// Who sends a request, or why what it carries is not taken.
-pub fn identify(headers: &HeaderMap, gateway: &Gateway) -> Result<Caller, ApiError> {
+pub fn identify(headers: &HeaderMap, gateway: &Gateway) -> Result<Caller, NotTaken> {
     let Some(credential) = credential(headers)? else {
         return Ok(Caller::Nobody);
     };
     let clients = gateway.clients.as_ref();
     if credential.starts_with(TOKEN_PREFIX.as_bytes()) {
-        let clients = clients.ok_or_else(|| {
-            ApiError::unauthorized(
-                "a client token was sent, and this server has no clients set up: \
-                 send your VirusTotal key in the header `X-API-Key`",
-            )
-        })?;
+        let clients = clients.ok_or(NotTaken::NoClients)?;
         let client = clients.find(credential, OffsetDateTime::now_utc())?;
         return Ok(Caller::Client(client));
     }
     let key = ApiKey::parse(credential)?;
-    if !takes_own_keys(gateway) {
-        return Err(ApiError::unauthorized(
-            "this server takes no VirusTotal keys of its callers': \
-             send the client token that its operator gave you in the header `X-API-Key`",
-        ));
+    if takes_own_keys(gateway) {
+        Ok(Caller::Key(key))
+    } else {
+        Err(NotTaken::NoOwnKeys)
     }
-    Ok(Caller::Key(key))
 }
 
 /// The key or token that a request carries, if any.
 ///
 /// A proxy in between may have its own use for `Authorization`: only a token is ours there.
-fn credential(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiError> {
+fn credential(headers: &HeaderMap) -> Result<Option<&[u8]>, NotTaken> {
     let keys = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
     let tokens = headers.get_all(header::AUTHORIZATION).iter();
     let tokens = tokens.filter_map(|value| bearer(value.as_bytes()));
@@ -108,9 +132,7 @@ fn credential(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiError> {
         return Ok(None);
     };
     if all.any(|other| other != one) {
-        return Err(ApiError::unauthorized(
-            "two different API keys or tokens were sent; send one",
-        ));
+        return Err(NotTaken::TwoCredentials);
     }
     Ok(Some(one))
 }

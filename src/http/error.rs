@@ -13,13 +13,12 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::freshness;
+use super::{caller::NotTaken, freshness};
 use crate::{
     answer::MalformedAnswer,
-    clients::{OverAllowance, Stranger},
+    clients::OverAllowance,
     clock::whole_seconds,
     indicator::InvalidIndicator,
-    key::InvalidKey,
     lookup::{InvalidAnalysisId, LookupError, Seen},
     quota::Exhausted,
     submit::{SubmitError, form::FormError},
@@ -236,14 +235,8 @@ impl From<InvalidIndicator> for ApiError {
     }
 }
 
-impl From<InvalidKey> for ApiError {
-    fn from(error: InvalidKey) -> Self {
-        Self::unauthorized(error.to_string())
-    }
-}
-
-impl From<Stranger> for ApiError {
-    fn from(error: Stranger) -> Self {
+impl From<&NotTaken> for ApiError {
+    fn from(error: &NotTaken) -> Self {
         Self::unauthorized(error.to_string())
     }
 }

@@ -12,7 +12,10 @@ use axum::{
 };
 use percent_encoding::percent_decode;
 
-use super::error::ApiError;
+use super::{
+    caller::{Caller, Identified},
+    error::ApiError,
+};
 
 /// The address at the other end of the connection, put there by the accept loop.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,7 @@ pub struct Ask {
     pub headers: HeaderMap,
     /// Path and query as they came.
     pub uri: Uri,
+    caller: Identified,
     segments: Option<Vec<String>>,
 }
 
@@ -45,6 +49,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Ask {
             // Nothing reads them after this: it comes before a body, if there is one.
             headers: std::mem::take(&mut parts.headers),
             uri: parts.uri.clone(),
+            // There is no door before the port for whoever watches the gateway.
+            caller: parts
+                .extensions
+                .remove()
+                .unwrap_or(Identified(Ok(Caller::Nobody))),
             segments,
         })
     }
@@ -56,6 +65,12 @@ pub fn peer(peer: Option<&Peer>) -> IpAddr {
 }
 
 impl Ask {
+    /// Who sends it, or a 401 that says why what it carries is not taken.
+    pub fn caller(&self) -> Result<&Caller, ApiError> {
+        let Identified(caller) = &self.caller;
+        caller.as_ref().map_err(ApiError::from)
+    }
+
     /// The route's parameter at this place, percent-decoded.
     pub fn segment(&self, at: usize) -> Result<&str, ApiError> {
         let segments = self.segments.as_ref().ok_or_else(|| {

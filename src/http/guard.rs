@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     Gateway, Shared,
-    caller::{self, Caller},
+    caller::{self, Caller, Identified},
     error::{ApiError, insert_number},
     extract, forwarded, linger,
     observe::ClientName,
@@ -28,12 +28,18 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Lets a request pass, within its bounds, as often as its caller may knock and, where it is a
 /// client, ask.
-pub async fn guard(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Next) -> Response {
+    let identified = caller::identify(request.headers(), &gateway);
     // What is not taken is refused where a key is needed, and counts for its address.
-    let caller = caller::identify(request.headers(), &gateway).unwrap_or(Caller::Nobody);
+    let caller = identified.as_ref().unwrap_or(&Caller::Nobody);
+    let client = match caller {
+        Caller::Client(client) => Some(ClientName(Arc::clone(&client.name))),
+        Caller::Nobody | Caller::Key(_) => None,
+    };
     let concerns_key = request.uri().path().starts_with("/api/v1/");
-    let mut response = match let_in(&gateway, &caller, &request, concerns_key) {
+    let mut response = match let_in(&gateway, caller, &request, concerns_key) {
         Ok(()) => {
+            request.extensions_mut().insert(Identified(identified));
             // Within the door: who may not even knock is not heard out either.
             let request = linger::linger(request, &gateway.tasks);
             gateway.bounds.run(request, next).await
@@ -46,9 +52,8 @@ pub async fn guard(State(gateway): State<Shared>, request: Request, next: Next) 
             response
         }
     };
-    if let Caller::Client(client) = caller {
-        let name = ClientName(Arc::clone(&client.name));
-        response.extensions_mut().insert(name);
+    if let Some(client) = client {
+        response.extensions_mut().insert(client);
     }
     response
 }

@@ -68,21 +68,13 @@ impl Lookup {
             Some(lease) => lease.during(self.answer(&errand)).await,
             None => self.answer(&errand).await,
         };
-        match answer {
-            Ok((fresh, is_kept)) => {
-                if is_kept {
-                    self.accept(errand.key.hash());
-                    self.keep(errand.flight.name, &fresh.entry, lease);
-                } else {
-                    self.redis.land(name.pair(), None, lease);
-                }
-                Ok(fresh)
-            }
-            Err(error) => {
-                self.redis.land(name.pair(), None, lease);
-                Err(error)
-            }
+        if let Ok((fresh, true)) = &answer {
+            self.accept(errand.key.hash());
+            self.keep(errand.flight.name, &fresh.entry, lease);
+        } else {
+            self.redis.land(name.pair(), None, lease);
         }
+        answer.map(|(fresh, _)| fresh)
     }
 
     /// The right to ask, for all replicas; whom others may not wait for claims none.

@@ -160,20 +160,17 @@ impl Link {
         let mut news = script.key(format!("{PREFIX}:alive"));
         news.key(format!("{PREFIX}:changed")).arg(*heard);
         let said = timeout(self.patience, news.invoke_async::<News>(connection)).await;
-        match said {
-            Ok(Ok((now, news))) => {
+        let said = said.map_err(|_| "it is too slow".to_owned());
+        match said.and_then(|said| said.map_err(|error| what(&error))) {
+            Ok((now, news)) => {
                 for (object, stamp) in news {
                     changed(&object, stamp);
                 }
                 *heard = now;
                 true
             }
-            Ok(Err(error)) => {
-                self.lose(&what(&error));
-                false
-            }
-            Err(_) => {
-                self.lose("it is too slow");
+            Err(why) => {
+                self.lose(&why);
                 false
             }
         }
