@@ -11,6 +11,7 @@ use std::{
 };
 
 use clap::{CommandFactory, Parser};
+use http::HeaderMap;
 use ipnet::IpNet;
 use url::Url;
 
@@ -28,6 +29,7 @@ pub use self::{
 mod access;
 mod check;
 mod cli;
+mod collector;
 mod redis_url;
 mod secret;
 
@@ -116,8 +118,11 @@ pub struct Log {
 /// A collector of traces that speaks OTLP over HTTP.
 #[derive(Clone, Debug)]
 pub struct Collector {
-    /// To which `/v1/traces` is added.
+    /// To which `/v1/traces` is added. `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub url: Url,
+    /// What it is sent besides, such as who we are; sensitive, so never printed.
+    /// `OTEL_EXPORTER_OTLP_HEADERS`, none.
+    pub headers: HeaderMap,
 }
 
 /// VirusTotal, and how to reach it.

@@ -17,8 +17,8 @@
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 4 | [`spend`] | quota, closed, redis, vt, key, clock, bill |
 //! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | indicator, key, clock, config, meter, bill, telemetry; not one another |
-//! | 7 | [`indicator`], [`key`], [`clock`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log` and `Collector` |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | indicator, key, clock, tls, config, meter, bill, telemetry; not one another |
+//! | 7 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
@@ -45,6 +45,7 @@ pub mod spend;
 pub mod submit;
 pub mod telemetry;
 pub mod template;
+pub mod tls;
 pub mod vt;
 
 #[cfg(test)]

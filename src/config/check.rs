@@ -12,9 +12,7 @@ use std::{
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{
-    Allowance, Cache, Collector, Config, Limits, Log, Redis, Server, Upstream, cli::Settings,
-};
+use super::{Allowance, Cache, Config, Limits, Log, Redis, Server, Upstream, cli::Settings};
 use crate::format::Format;
 
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.
@@ -133,18 +131,6 @@ impl Check {
         Log {
             filter: filter.to_owned(),
             json,
-        }
-    }
-
-    fn collector(&mut self, settings: &Settings) -> Option<Collector> {
-        let text = given(settings.otel_exporter_otlp_endpoint.as_deref())?;
-        match text.parse() {
-            Ok(UpstreamUrl(url)) => Some(Collector { url }),
-            Err(error) => {
-                let mistake = format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}");
-                self.mistakes.push(mistake);
-                None
-            }
         }
     }
 
@@ -334,7 +320,7 @@ impl FromStr for LogFormat {
     }
 }
 
-struct UpstreamUrl(Url);
+pub(super) struct UpstreamUrl(pub(super) Url);
 
 impl UpstreamUrl {
     #[expect(

@@ -110,6 +110,15 @@ pub(super) struct Settings {
         value_name = "URL"
     )]
     pub(super) otel_exporter_otlp_endpoint: Option<String>,
+    /// What it wants in headers: `name=value`, after commas more; better set as a variable.
+    #[arg(
+        long,
+        global = true,
+        env = "OTEL_EXPORTER_OTLP_HEADERS",
+        hide_env_values = true,
+        value_name = "HEADERS"
+    )]
+    pub(super) otel_exporter_otlp_headers: Option<String>,
     /// A folder with more templates.
     #[arg(long, global = true, env = "VT4AI_TEMPLATES_DIR", value_name = "DIR")]
     pub(super) templates_dir: Option<String>,

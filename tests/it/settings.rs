@@ -8,7 +8,7 @@ use crate::harness::{
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 30] = [
+const WRONG: [(&str, &str); 31] = [
     ("VT4AI_MAX_CONNECTIONS", "0"),
     ("VT4AI_MAX_IN_FLIGHT", "-1"),
     ("VT4AI_SHUTDOWN_DELAY", "later"),
@@ -25,6 +25,7 @@ const WRONG: [(&str, &str); 30] = [
     ("VT4AI_LOG_LEVEL", "a=b=c"),
     ("VT4AI_LOG_FORMAT", "xml"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "very-secret"),
     ("VT4AI_UPSTREAM_URL", "ftp://x"),
     ("VT4AI_UPSTREAM_TIMEOUT", "soon"),
     ("VT4AI_UPSTREAM_MAX_BODY", "0"),

@@ -23,6 +23,10 @@ fn start(folder: &Folder, upstream: &Upstream, collector: &str) -> Process {
     let mut command = vt4ai(folder, &flags);
     command
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
+        .env(
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "authorization=Bearer%20of-ours",
+        )
         .env("OTEL_BSP_SCHEDULE_DELAY", "50");
     Process::start(&mut command)
 }
@@ -53,6 +57,7 @@ async fn until(collector: &Upstream, count: usize) -> Vec<Value> {
                 ("POST", "/v1/traces")
             );
             assert_eq!(call.header("content-type"), Some("application/json"));
+            assert_eq!(call.header("authorization"), Some("Bearer of-ours"));
             serde_json::from_slice::<Value>(&call.body).unwrap()
         });
         let spans = bodies.flat_map(|body| {

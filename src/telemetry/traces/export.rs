@@ -18,13 +18,12 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 use reqwest::{Client, header, redirect};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::config::Collector;
+use crate::{config::Collector, tls};
 
 /// How long a collector may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +43,8 @@ impl Exporter {
     pub(super) fn new(collector: &Collector, runtime: Handle) -> Option<Self> {
         let base = collector.url.as_str().trim_end_matches('/');
         let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls::client(&[]).ok()?)
+            .default_headers(collector.headers.clone())
             .redirect(redirect::Policy::none())
             .referer(false)
             .timeout(PATIENCE);
@@ -87,15 +87,6 @@ impl SpanExporter for Exporter {
         self.tell(&sent);
         sent.map_err(OTelSdkError::InternalFailure)
     }
-}
-
-fn tls() -> Option<ClientConfig> {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let tls = ClientConfig::builder_with_provider(ring::default_provider().into());
-    let tls = tls.with_safe_default_protocol_versions().ok()?;
-    Some(tls.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// OTLP's `ExportTraceServiceRequest`.
