@@ -1,7 +1,5 @@
 //! How much is taken at once, how long it may take, and how it all ends.
 
-use std::process::Command;
-
 use rstest::rstest;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -134,8 +132,7 @@ async fn a_signal_lets_requests_end_and_a_second_does_not(
     let asking = TaskTracker::new().spawn(request.header("x-api-key", KEY).send());
     upstream.until_asked(1).await;
     for count in 1..=signals {
-        let id = process.id().to_string();
-        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        process.signal("-TERM");
         if count == 1 {
             // It has heard it; two at once would be one.
             process.wait_for("told to stop", 1);

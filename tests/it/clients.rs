@@ -272,7 +272,7 @@ async fn a_hang_up_reads_everything_again() {
     let process = serve(&folder, &upstream, &[]);
     assert_eq!(ask(&process, "alice").await, 200);
     folder.put("key", "second-key");
-    process.hang_up();
+    process.signal("-HUP");
     process.wait_for("clients reloaded", 1);
     assert_eq!(ask(&process, "alice").await, 200);
     let calls = upstream.calls();

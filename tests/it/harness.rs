@@ -25,9 +25,9 @@ use vt4ai::{
 };
 
 pub(crate) use self::{
-    process::{Folder, Process, run, vt4ai},
+    process::{Folder, Process, free_address, run, until_listening, vt4ai},
     recorder::{End, Reaction, Recorder},
-    redis::{Redis, free_address, redis_or_skip, url_of},
+    redis::{Redis, redis_or_skip, url_of},
     reply::Reply,
     secure::{Identity, Secure},
     upstream::{Answer, Call, Upstream, failure, http, ok, refusing},

@@ -2,15 +2,14 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
-use crate::harness::{EICAR, Folder, Gateway, KEY, Reply, Upstream, client, file, ok, send};
-
-/// How long nginx may take to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::harness::{
+    EICAR, Folder, Gateway, KEY, Reply, Upstream, client, file, free_address, ok, send,
+    until_listening,
+};
 
 /// nginx with the shipped configuration, but for its port, its paths and where the gateway is.
 struct Nginx {
@@ -26,10 +25,7 @@ impl Nginx {
         let folder = Folder::new();
         let path = folder.path().display().to_string();
         // nginx can't say which free port it took, so one is found for it.
-        let address = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let address = free_address();
         let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!(" {kind}_temp_path {path}/{kind};"))
             .concat();
@@ -62,11 +58,7 @@ impl Nginx {
             process,
             _folder: folder,
         };
-        let started = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(started.elapsed() < PATIENCE, "nginx does not listen");
-            std::thread::yield_now();
-        }
+        until_listening("nginx", address);
         Some(nginx)
     }
 
@@ -149,10 +141,7 @@ async fn a_proxied_caller_spends_its_own_key_only() {
 
 #[tokio::test]
 async fn its_own_errors_have_the_gateways_shape() {
-    let nowhere = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nowhere = free_address();
     let nginx = nginx_or_skip!(&nowhere.to_string());
     let reply = nginx.get(&file(EICAR), &[]).await;
     assert_eq!(

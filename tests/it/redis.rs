@@ -47,35 +47,39 @@ async fn hasty_replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Ga
     gateway
 }
 
-/// Waits until the gateway says that Redis helps, or that it does not.
-async fn until_redis_is(gateway: &Gateway, up: bool) {
+/// Looks again until there is what is looked for; `what` is said where it never comes.
+async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until the gateway says that Redis helps, or that it does not.
+async fn until_redis_is(gateway: &Gateway, up: bool) {
+    let look = async || {
         let reply = gateway.get("/readyz").await;
         assert_eq!(reply.status, 200);
         let health = reply.json();
         let check = health["checks"].as_array().unwrap();
         let check = check.iter().find(|check| check["name"] == "redis").unwrap();
         let status = if up { "ok" } else { "degraded" };
-        if (&health["status"], &check["ok"]) == (&json!(status), &json!(up)) {
-            return;
-        }
-        assert!(started.elapsed() < PATIENCE, "{health}");
-        tokio::task::yield_now().await;
-    }
+        ((&health["status"], &check["ok"]) == (&json!(status), &json!(up))).then_some(())
+    };
+    eventually(if up { "up" } else { "away" }, look).await;
 }
 
 /// Waits until Redis has so many names like this.
 async fn until_there_are(redis: &Redis, count: usize, pattern: &str) -> Vec<String> {
-    let started = Instant::now();
-    loop {
+    let look = async || {
         let names: Vec<String> = redis.order(&format!("KEYS {pattern}"));
-        if names.len() >= count {
-            return names;
-        }
-        assert!(started.elapsed() < PATIENCE, "{pattern}");
-        tokio::task::yield_now().await;
-    }
+        (names.len() >= count).then_some(names)
+    };
+    eventually(pattern, look).await
 }
 
 async fn ask_as(gateway: &Gateway, key: &str, path: &str) -> Reply {
@@ -254,11 +258,11 @@ async fn what_never_reached_virustotal_is_given_back_to_all() {
     let gateway = Gateway::at(&nowhere, &[&own, &KEPT[..], &nine].concat()).await;
     until_redis_is(&gateway, true).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 502);
-    let started = Instant::now();
-    while !redis.order::<Vec<String>>("KEYS *:minute:*").is_empty() {
-        assert!(started.elapsed() < PATIENCE);
-        tokio::task::yield_now().await;
-    }
+    eventually("it is given back", async || {
+        let units: Vec<String> = redis.order("KEYS *:minute:*");
+        units.is_empty().then_some(())
+    })
+    .await;
     let spent = &until_there_are(&redis, 1, "*:spent:*").await[0];
     assert_eq!(redis.order::<u64>(&format!("HGET {spent} day_own")), 0);
 }
@@ -291,10 +295,11 @@ async fn what_is_written_to_at_one_replica_is_read_anew_at_all() {
     assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("HIT")));
     let analyse = first.post(&format!("{}/analyse", file(EICAR)));
     assert_eq!(send(analyse).await.status, 202);
-    let started = Instant::now();
-    while origin(&second.get(&file(EICAR)).await) != (200, Some("MISS")) {
-        assert!(started.elapsed() < PATIENCE);
-    }
+    eventually("the other has heard", async || {
+        let again = second.get(&file(EICAR)).await;
+        (origin(&again) == (200, Some("MISS"))).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

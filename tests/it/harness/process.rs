@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Condvar, Mutex, mpsc},
@@ -121,9 +122,9 @@ impl Process {
         }
     }
 
-    /// The process id, for signals.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    /// Sends it a signal: `-TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// Waits until it ends by itself; its exit status.
@@ -148,13 +149,6 @@ impl Process {
         assert!(!waited.timed_out(), "{text}: {log}");
     }
 
-    /// Sends it `SIGHUP`.
-    pub(crate) fn hang_up(&self) {
-        let kill = format!("kill -HUP {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status();
-        assert!(status.unwrap().success());
-    }
-
     /// Stops it, and gives all that it has written to standard error.
     pub(crate) fn stop(mut self) -> String {
         self.child.kill().unwrap();
@@ -168,5 +162,27 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal, such as `-HUP`.
+pub(crate) fn signal(process: &Child, name: &str) {
+    let id = process.id().to_string();
+    let sent = Command::new("kill").args([name, &id]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// An address that nothing listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Waits until a server that was started there listens.
+pub(crate) fn until_listening(server: &str, address: SocketAddr) {
+    let started = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(started.elapsed() < PATIENCE, "{server} does not listen");
+        thread::yield_now();
     }
 }

@@ -1,17 +1,16 @@
 //! A Redis of a test's own.
 
 use std::{
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use redis::{Cmd, FromRedisValue};
 
-use super::Folder;
-
-/// How long Redis may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::{
+    Folder,
+    process::{free_address, signal, until_listening},
+};
 
 /// A `redis-server` on a free port that keeps nothing on disk; it ends when dropped.
 pub(crate) struct Redis {
@@ -65,9 +64,7 @@ impl Redis {
 
     /// Has it stand still, or go on.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
-        let sent = Command::new("kill").args([name, &id]).status().unwrap();
-        assert!(sent.success());
+        signal(&self.process, name);
     }
 }
 
@@ -76,12 +73,6 @@ impl Drop for Redis {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// An address that nothing listens on.
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 pub(crate) fn url_of(address: SocketAddr) -> String {
@@ -98,11 +89,7 @@ fn run(address: SocketAddr, folder: &Folder) -> Option<Child> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let started = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        assert!(started.elapsed() < PATIENCE, "redis-server does not listen");
-        std::thread::yield_now();
-    }
+    until_listening("redis-server", address);
     Some(process)
 }
 
