@@ -6,7 +6,10 @@
 use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -74,6 +77,8 @@ pub struct Clients {
     all: RwLock<Arc<[Arc<Client>]>>,
     /// How the file was just before it was last read.
     seen: Mutex<Option<Stamp>>,
+    /// How many mistakes it had then.
+    mistakes: AtomicUsize,
     spent: Spent,
 }
 
@@ -134,6 +139,7 @@ impl Clients {
         Ok(Self {
             path,
             seen,
+            mistakes: AtomicUsize::new(0),
             servers_key,
             all: RwLock::new(all.into()),
             spent: Spent::default(),
@@ -146,7 +152,10 @@ impl Clients {
     /// what it has left.
     pub fn reload(&self) -> Result<usize, Vec<Mistake>> {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Stamp::of(&self.path);
-        let all = file::read(&self.path, self.servers_key.as_ref())?;
+        let all = file::read(&self.path, self.servers_key.as_ref());
+        let mistakes = all.as_ref().err().map_or(0, Vec::len);
+        self.mistakes.store(mistakes, Ordering::Relaxed);
+        let all = all?;
         let count = all.len();
         self.spent.keep_only(&all);
         *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
@@ -161,10 +170,25 @@ impl Clients {
         Stamp::of(&self.path) != seen
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all().len()
+    }
+
+    /// How many mistakes the file had when it was last read; those of before hold then.
+    pub fn mistakes(&self) -> usize {
+        self.mistakes.load(Ordering::Relaxed)
+    }
+
+    /// The keys that they spend, one for each client.
+    pub fn keys(&self) -> Vec<KeyHash> {
+        self.all().iter().map(|client| client.key.hash()).collect()
+    }
+
     /// Whose token this is, at this time.
     pub fn find(&self, token: &[u8], now: OffsetDateTime) -> Result<Arc<Client>, Stranger> {
         let digest = TokenDigest::of(token);
-        let all = Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner));
+        let all = self.all();
         // Every one is compared: how long it takes tells nothing of who there is.
         let found = all.iter().fold(None, |found, client| {
             let matches = client.digest.matches(&digest);
@@ -180,6 +204,10 @@ impl Clients {
     /// Counts a request of a client's, or says what it has used up.
     pub fn spend(&self, client: &Client, now: Now) -> Result<(), OverAllowance> {
         self.spent.spend(&client.name, client.allowance, now)
+    }
+
+    fn all(&self) -> Arc<[Arc<Client>]> {
+        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

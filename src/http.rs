@@ -38,18 +38,20 @@ pub mod extract;
 pub mod forwarded;
 pub mod freshness;
 pub mod guard;
+pub mod health;
 pub mod linger;
 pub mod listing;
 pub mod negotiate;
 pub mod observe;
 pub mod openapi;
 pub mod payload;
+pub mod prometheus;
 pub mod quota;
 pub mod relationships;
 pub mod reports;
 pub mod search;
-pub mod status;
 pub mod submissions;
+pub mod templates;
 
 /// What the handlers work with.
 #[derive(Debug)]
@@ -106,22 +108,22 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(search::search))
         .routes(routes!(search::search_intelligence))
         .routes(routes!(quota::get_quota))
-        .routes(routes!(status::list_templates))
-        .routes(routes!(status::get_template))
-        .routes(routes!(status::get_root))
+        .routes(routes!(templates::list_templates))
+        .routes(routes!(templates::get_template))
+        .routes(routes!(health::get_root))
         .merge(health())
 }
 
 /// Whether it lives and can serve: on every port.
 fn health() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
-        .routes(routes!(status::get_livez))
-        .routes(routes!(status::get_readyz))
+        .routes(routes!(health::get_livez))
+        .routes(routes!(health::get_readyz))
 }
 
 /// What it counts: on the port for that, if there is one.
 fn metrics() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(status::get_metrics))
+    OpenApiRouter::new().routes(routes!(prometheus::get_metrics))
 }
 
 /// The OpenAPI document of a gateway with these templates.
@@ -230,7 +232,7 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["code"], "InternalError");
         assert!(!body.to_string().contains("inside story"));
-        let counted = meter.render(&crate::meter::State::default());
+        let counted = meter.render(crate::meter::State::default());
         assert!(counted.contains("vt4ai_http_panics_total 1"), "{counted}");
     }
 }

@@ -5,7 +5,11 @@
 //! What a label can be is bounded by whoever gives it: routes and endpoints are patterns, all
 //! other labels are words of a list.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{
@@ -18,7 +22,7 @@ use self::{calls::Calls, requests::Requests};
 pub use self::{
     calls::UnderWay,
     requests::{Answered, Arrived},
-    state::{Standing, State},
+    state::{KeyStanding, Standing, State},
 };
 
 mod calls;
@@ -46,6 +50,8 @@ pub struct Meter {
     calls: Calls,
     connections: Gauge,
     panics: Counter,
+    /// The keys that were told of last.
+    shown: Mutex<Vec<KeyStanding>>,
     process: Collector,
 }
 
@@ -78,6 +84,7 @@ impl Meter {
             calls: Calls::default(),
             connections: registry.gauge(names::CONNECTIONS, Vec::new()),
             panics: registry.counter(names::PANICS, Vec::new()),
+            shown: Mutex::default(),
             registry,
             process,
         }
@@ -114,8 +121,12 @@ impl Meter {
     }
 
     /// Everything as text, in Prometheus' own format; with it, how things stand now.
-    pub fn render(&self, state: &State<'_>) -> String {
-        state::set(&self.registry, state);
+    pub fn render(&self, state: State) -> String {
+        state::set(&self.registry, &state);
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        state::set_quota(&self.registry, &shown, &state.quota);
+        *shown = state.quota;
+        drop(shown);
         metrics::with_local_recorder(&self.registry.recorder, || self.process.collect());
         self.registry.handle.render()
     }

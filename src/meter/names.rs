@@ -23,6 +23,7 @@ pub(super) const QUOTA_USED: &str = "vt4ai_quota_used_units";
 pub(super) const QUOTA_REMAINING: &str = "vt4ai_quota_remaining_units";
 pub(super) const WAITING: &str = "vt4ai_quota_waiting_requests";
 pub(super) const REDIS_UP: &str = "vt4ai_redis_up";
+pub(super) const CLIENTS_RELOADED: &str = "vt4ai_clients_last_reload_successful";
 pub(super) const BUILD_INFO: &str = "vt4ai_build_info";
 
 const COUNTERS: [(&str, &str); 6] = [
@@ -43,7 +44,7 @@ const COUNTERS: [(&str, &str); 6] = [
     ),
 ];
 
-const GAUGES: [(&str, Option<Unit>, &str); 11] = [
+const GAUGES: [(&str, Option<Unit>, &str); 12] = [
     (IN_FLIGHT, None, "Requests that are being answered."),
     (CONNECTIONS, None, "Connections that are open."),
     (
@@ -73,6 +74,11 @@ const GAUGES: [(&str, Option<Unit>, &str); 11] = [
         "Lookups that the server's key has left in a window; +Inf: no limit.",
     ),
     (WAITING, None, "Requests that wait for a unit of quota."),
+    (
+        CLIENTS_RELOADED,
+        None,
+        "Whether the clients' file could be used when it was last read: 1 or 0.",
+    ),
     (
         REDIS_UP,
         None,

@@ -263,6 +263,57 @@ async fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
 }
 
 #[tokio::test]
+async fn whoever_watches_sees_what_became_of_the_file() {
+    let carol = table("carol", "scopes = [\"read\"]\nkey_env = \"KEY_OF_CAROL\"");
+    let all = reader("alice") + &reader("bob") + &carol;
+    let folder = Folder::new().with("clients.toml", &all);
+    let upstream = Upstream::demo().await;
+    let process = serve(&folder, &upstream, &[]);
+    let get = async |path: &str| {
+        let url = format!("http://{}{path}", process.address);
+        send(client().get(url)).await
+    };
+    // Is it well, the check's own words, and the gauges of each key's minute.
+    let look = async || {
+        let (health, metrics) = (get("/readyz").await, get("/metrics").await);
+        assert_eq!(health.status, 200);
+        let health = health.json();
+        let checks = health["checks"].as_array().unwrap().clone();
+        let check = checks.into_iter().find(|check| check["name"] == "clients");
+        let used = "vt4ai_quota_used_units{";
+        let metrics = metrics.text();
+        let used = metrics.lines().filter(|line| line.starts_with(used));
+        let used: Vec<_> = used.filter(|line| line.contains("minute")).collect();
+        let is_reloaded = metrics.contains("\nvt4ai_clients_last_reload_successful 1\n");
+        let gone = used.iter().filter(|line| line.ends_with(" NaN")).count();
+        let keys = (used.len(), gone);
+        let check = check.unwrap();
+        assert_eq!(health["status"] == "ok", is_reloaded);
+        assert_eq!(check["ok"], is_reloaded);
+        (
+            is_reloaded,
+            keys,
+            check["detail"].as_str().unwrap().to_owned(),
+        )
+    };
+    let (is_well, keys, detail) = look().await;
+    assert_eq!((is_well, keys), (true, (2, 0)), "{detail}");
+    assert!(detail.starts_with("3 may"), "{detail}");
+    folder.put("clients.toml", "[[client]]\nname = \"bob\"\n");
+    process.wait_for("clients not reloaded", 2);
+    let (is_well, keys, detail) = look().await;
+    assert_eq!((is_well, keys), (false, (2, 0)), "{detail}");
+    assert!(
+        detail.contains("2 mistakes") && detail.contains("the 3 of before"),
+        "{detail}"
+    );
+    folder.put("clients.toml", &reader("alice"));
+    process.wait_for("clients reloaded", 1);
+    let (is_well, keys, detail) = look().await;
+    assert_eq!((is_well, keys), (true, (2, 1)), "{detail}");
+}
+
+#[tokio::test]
 async fn a_hang_up_reads_everything_again() {
     let fields = "scopes = [\"read\"]\nkey_file = \"key\"";
     let folder = Folder::new()

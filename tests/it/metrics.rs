@@ -276,7 +276,7 @@ async fn what_the_servers_key_has_left_is_told() {
     ];
     let gateway = Gateway::before(&upstream, &flags).await;
     assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
-    // Another's key is nobody's business.
+    // A caller's key is nobody's business.
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
     let numbers = Numbers::of(&gateway).await;
     same(numbers.quota("allowed", "minute"), 3);

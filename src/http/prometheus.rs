@@ -1,0 +1,62 @@
+//! What is counted, for Prometheus.
+
+use std::collections::HashSet;
+
+use axum::{extract::State, http::header, response::IntoResponse};
+
+use super::{Shared, openapi::answers::OpenErrors};
+use crate::{
+    clock::Now,
+    key::{ApiKey, KeyHash},
+    meter::{Standing, State as Standings},
+    quota::{Report, Tally, Window},
+    redis,
+};
+
+/// The text format's own name.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Metrics
+///
+/// Counts, times and states in Prometheus' text format. With `VT4AI_ADMIN_PORT` they are on
+/// that port instead.
+#[utoipa::path(get, path = "/metrics", tag = "Service", security(()), responses(
+    (status = 200, description = "What is counted", body = String, content_type = "text/plain"),
+    OpenErrors,
+))]
+pub async fn get_metrics(State(gateway): State<Shared>) -> impl IntoResponse {
+    let held = gateway.lookup.extent();
+    let clients = gateway.clients.iter().flat_map(|clients| clients.keys());
+    // Several may spend one key.
+    let keys: HashSet<_> = clients
+        .chain(gateway.access.key.as_ref().map(ApiKey::hash))
+        .collect();
+    let now = Now::read();
+    let stand = |key: KeyHash| (key.short(), standings(&gateway.quota.report(key, now)));
+    let health = gateway.redis.health();
+    let text = gateway.meter.render(Standings {
+        cache_bytes: held.bytes,
+        cache_max_bytes: held.max_bytes,
+        cache_entries: held.entries,
+        cache_evictions: held.evictions,
+        quota: keys.into_iter().map(stand).collect(),
+        waiting: gateway.quota.waiting(),
+        has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
+        is_redis_up: health.map(|it| it == redis::Health::Up),
+    });
+    ([(header::CONTENT_TYPE, PROMETHEUS)], text)
+}
+
+fn standings(report: &Report) -> [Standing; 3] {
+    let of = |window: Window, tally: &Tally| Standing {
+        window: window.name(),
+        allowed: tally.allowed,
+        used: tally.used,
+        remaining: tally.remaining,
+    };
+    [
+        of(Window::Minute, &report.minute),
+        of(Window::Day, &report.day),
+        of(Window::Month, &report.month),
+    ]
+}
