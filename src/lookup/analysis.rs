@@ -105,7 +105,7 @@ impl Lookup {
         Ok(Analysis { reply, retry_after })
     }
 
-    /// The last that is known when the wait is over, and when to ask again.
+    /// Follows who asks until the wait is over; whom another's calls served has saved a unit.
     async fn wait_for(
         self: &Arc<Self>,
         key: &ApiKey,
@@ -118,51 +118,14 @@ impl Lookup {
             stranger: self.stranger(key, wish).await,
             is_patient: true,
         };
-        let (mut polls, is_first) = self.polls.follow(&flight, |tell| {
+        let (polls, is_first) = self.polls.follow(&flight, |tell| {
             Arc::clone(self).poll((key.clone(), call.clone()), wish.clone(), tell)
         });
-        if !is_first {
+        let waited = until(end, polls).await;
+        if waited.is_ok() && !is_first {
             self.purse.save(key);
         }
-        let mut known = None;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let polled = polls.borrow_and_update().clone();
-            if let Some(polled) = &polled {
-                match &polled.asked {
-                    Ok((got, true)) => return Ok((got.clone(), None)),
-                    Ok((got, false)) => known = Some((got.clone(), polled.pause.max(LATER))),
-                    Err(error) => match (error.until_quota(), known.take()) {
-                        (Some(_), state) if polled.pause < left => known = state,
-                        (Some(_), Some((got, _))) => return Ok((got, Some(polled.pause))),
-                        (None, Some((got, later))) if error.is_trouble() => {
-                            return Ok((got, Some(later)));
-                        }
-                        _ => return Err(error.clone()),
-                    },
-                }
-                if left.is_zero() {
-                    break;
-                }
-            }
-            tokio::select! {
-                // The last time is when the caller's time is up: that is what it waits for.
-                () = sleep(left), if polled.is_some() => {
-                    let polled = polled.filter(|it| it.at.elapsed() >= OLD);
-                    let Some(polled) = polled else { break };
-                    polled.nudge.notify_waiters();
-                    if polls.changed().await.is_err() {
-                        break;
-                    }
-                }
-                changed = polls.changed() => if changed.is_err() {
-                    // The gateway stops: what is known has to do.
-                    break;
-                }
-            }
-        }
-        let (got, later) = known.ok_or(VtError::Timeout)?;
-        Ok((got, Some(later)))
+        waited
     }
 
     /// Asks about an analysis, time and again, for all who wait for it.
@@ -214,6 +177,52 @@ impl Lookup {
             };
         }
     }
+}
+
+/// The last that is known when the wait is over, and when to ask again.
+async fn until(
+    end: Instant,
+    mut polls: watch::Receiver<Option<Polled>>,
+) -> Result<(Got, Option<Duration>), LookupError> {
+    let mut known = None;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let polled = polls.borrow_and_update().clone();
+        if let Some(polled) = &polled {
+            match &polled.asked {
+                Ok((got, true)) => return Ok((got.clone(), None)),
+                Ok((got, false)) => known = Some((got.clone(), polled.pause.max(LATER))),
+                Err(error) => match (error.until_quota(), known.take()) {
+                    (Some(_), state) if polled.pause < left => known = state,
+                    (Some(_), Some((got, _))) => return Ok((got, Some(polled.pause))),
+                    (None, Some((got, later))) if error.is_trouble() => {
+                        return Ok((got, Some(later)));
+                    }
+                    _ => return Err(error.clone()),
+                },
+            }
+            if left.is_zero() {
+                break;
+            }
+        }
+        tokio::select! {
+            // The last time is when the caller's time is up: that is what it waits for.
+            () = sleep(left), if polled.is_some() => {
+                let polled = polled.filter(|it| it.at.elapsed() >= OLD);
+                let Some(polled) = polled else { break };
+                polled.nudge.notify_waiters();
+                if polls.changed().await.is_err() {
+                    break;
+                }
+            }
+            changed = polls.changed() => if changed.is_err() {
+                // The gateway stops: what is known has to do.
+                break;
+            }
+        }
+    }
+    let (got, later) = known.ok_or(VtError::Timeout)?;
+    Ok((got, Some(later)))
 }
 
 /// Whether an analysis is completed.
