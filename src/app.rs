@@ -25,7 +25,7 @@ use crate::{
     lookup::Lookup,
     meter::Meter,
     quota::Quota,
-    redis::Redis,
+    redis::{Redis, UnusableAuthorities},
     spend::Purse,
     submit::Submit,
     template::{TemplateError, Templates},
@@ -76,6 +76,9 @@ pub enum StartError {
     /// VirusTotal's client could not be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// Redis's authorities can't be read.
+    #[error(transparent)]
+    Redis(#[from] UnusableAuthorities),
     /// The key of the stand-in is none.
     #[error(transparent)]
     Key(#[from] InvalidKey),
@@ -102,6 +105,7 @@ impl StartError {
                 .map(|mistake| format!("VT4AI_CLIENTS_FILE: {mistake}"))
                 .collect(),
             Self::Client(error @ ClientError::CaFile(_)) => vec![error.to_string()],
+            Self::Redis(error) => vec![error.to_string()],
             _ => Vec::new(),
         }
     }
@@ -238,7 +242,7 @@ async fn put_together(
     let meter = Arc::new(Meter::new());
     let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
     let cache = Arc::new(Cache::new(config.cache.max_bytes));
-    let redis = connect(config.redis.as_ref(), &cache, tasks, stop).await;
+    let redis = connect(config.redis.as_ref(), &cache, tasks, stop).await?;
     let purse = Arc::new(Purse::new(
         Arc::clone(&vt),
         Arc::clone(&quota),
@@ -315,14 +319,14 @@ async fn connect(
     cache: &Arc<Cache>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Redis {
-    let redis = Redis::new(config, tasks.clone());
+) -> Result<Redis, UnusableAuthorities> {
+    let redis = Redis::new(config, tasks.clone())?;
     let cache = Arc::clone(cache);
     let changed = move |object: &str, when| cache.note_change(object, Stamp(when));
     let kept_up = redis.clone().keep_up(changed);
     tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
     let _ = timeout(FIRST_CONTACT, redis.settled()).await;
-    redis
+    Ok(redis)
 }
 
 /// Starts the stand-in VirusTotal on a loopback port of its own.

@@ -206,6 +206,9 @@ pub struct Cache {
 pub struct Redis {
     /// Where it is. `VT4AI_REDIS_URL`.
     pub url: RedisUrl,
+    /// Authorities to trust over TLS, in the place of the usual ones, as PEM.
+    /// `VT4AI_REDIS_CA_FILE`, none.
+    pub ca_file: Option<PathBuf>,
     /// How long one request may wait for it, in all. `VT4AI_REDIS_TIMEOUT`, 100 ms.
     pub timeout: Duration,
 }

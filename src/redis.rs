@@ -25,7 +25,7 @@ use crate::{config, key::KeyHash};
 pub use self::{
     answers::Kept,
     lease::{Claimed, Lease},
-    link::Health,
+    link::{Health, UnusableAuthorities},
     units::{Limits, Taken, Token},
 };
 
@@ -54,12 +54,16 @@ pub struct Patience(Arc<AtomicU64>);
 
 impl Redis {
     /// The Redis of these settings, or none; nothing is connected before [`keep_up`](Self::keep_up).
-    pub fn new(config: Option<&config::Redis>, tasks: TaskTracker) -> Self {
-        Self {
-            link: config.map(|config| Arc::new(Link::new(config))),
+    pub fn new(
+        config: Option<&config::Redis>,
+        tasks: TaskTracker,
+    ) -> Result<Self, UnusableAuthorities> {
+        let link = config.map(Link::new).transpose()?;
+        Ok(Self {
+            link: link.map(Arc::new),
             replica: format!("{:016x}", fastrand::u64(..)).into(),
             tasks,
-        }
+        })
     }
 
     /// Whether it can be asked now.

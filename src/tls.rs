@@ -1,6 +1,23 @@
 //! TLS towards others: whom to trust, and by which cryptography.
 
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
+use std::{fs, io, path::Path};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+/// The authorities that a PEM file holds; one without any can't be what was meant.
+pub fn read_authorities(file: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let pem = fs::read(file)?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let all = all.map_err(io::Error::other)?;
+    if all.is_empty() {
+        return Err(io::Error::other("it holds no PEM certificate"));
+    }
+    Ok(all)
+}
 
 /// What a client needs that trusts the roots in the binary and these authorities.
 ///

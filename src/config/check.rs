@@ -12,7 +12,9 @@ use std::{
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Allowance, Cache, Config, Limits, Log, Redis, Server, Upstream, cli::Settings};
+use super::{
+    Allowance, Cache, Config, Limits, Log, Redis, RedisUrl, Server, Upstream, cli::Settings,
+};
 use crate::format::Format;
 
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.
@@ -189,10 +191,17 @@ impl Check {
     fn redis(&mut self, settings: &Settings) -> Option<Redis> {
         let timeout = settings.redis_timeout.as_deref();
         let timeout = self.duration("VT4AI_REDIS_TIMEOUT", timeout, "100ms");
-        let url = given(settings.redis_url.as_deref())?.parse();
+        let ca_file = given(settings.redis_ca_file.as_deref()).map(PathBuf::from);
+        let url = given(settings.redis_url.as_deref())?.parse::<RedisUrl>();
         let url = url.inspect_err(|error| self.mistakes.push(format!("VT4AI_REDIS_URL: {error}")));
+        let url = url.ok()?;
+        if ca_file.is_some() && !url.is_secure() {
+            self.mistakes
+                .push("VT4AI_REDIS_CA_FILE: expected a `rediss://` URL with it".to_owned());
+        }
         Some(Redis {
-            url: url.ok()?,
+            url,
+            ca_file,
             timeout: timeout?,
         })
     }

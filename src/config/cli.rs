@@ -189,6 +189,9 @@ pub(super) struct Settings {
         value_name = "URL"
     )]
     pub(super) redis_url: Option<String>,
+    /// PEM file of authorities to trust for `rediss://`, in the place of the usual ones.
+    #[arg(long, global = true, env = "VT4AI_REDIS_CA_FILE", value_name = "FILE")]
+    pub(super) redis_ca_file: Option<String>,
     /// How long one request may wait for Redis, in all [default: 100ms].
     #[arg(
         long,

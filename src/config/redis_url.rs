@@ -14,6 +14,12 @@ impl RedisUrl {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// Whether it is reached over TLS.
+    pub fn is_secure(&self) -> bool {
+        let scheme = self.expose().split(':').next();
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("rediss"))
+    }
 }
 
 impl FromStr for RedisUrl {

@@ -1,14 +1,17 @@
 //! The connection to Redis: kept up, given up when it fails, and taken up again.
 
 use std::{
+    fs, io,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ::redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, Script,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, Script, TlsCertificates,
     aio::MultiplexedConnection,
 };
+use thiserror::Error;
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, timeout},
@@ -16,7 +19,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{Order, PREFIX, Patience};
-use crate::config;
+use crate::{config, tls};
 
 /// How often it is looked after, and tried again where it is away.
 const EVERY: Duration = Duration::from_secs(1);
@@ -29,6 +32,11 @@ const WARN_EVERY: Duration = Duration::from_mins(1);
 
 /// How many orders may wait to be written; more wait for these.
 const BUFFER: usize = 1000;
+
+/// The file of authorities for Redis is missing, unreadable or holds none.
+#[derive(Debug, Error)]
+#[error("VT4AI_REDIS_CA_FILE: {0}")]
+pub struct UnusableAuthorities(#[from] io::Error);
 
 /// Whether Redis helps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +70,14 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(config: &config::Redis) -> Self {
-        Self {
-            client: Client::open(config.url.expose()).ok(),
+    pub(super) fn new(config: &config::Redis) -> Result<Self, UnusableAuthorities> {
+        let url = config.url.expose();
+        let client = match &config.ca_file {
+            None => Client::open(url),
+            Some(file) => Client::build_with_tls(url, trust(file)?),
+        };
+        Ok(Self {
+            client: client.ok(),
             patience: config.timeout,
             state: Mutex::new(State {
                 connection: None,
@@ -73,7 +86,7 @@ impl Link {
             }),
             trouble: Notify::new(),
             settled: watch::Sender::new(false),
-        }
+        })
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -214,6 +227,16 @@ impl Link {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The authorities in this file, in the place of the usual ones.
+fn trust(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
+    // The client reads them without saying what is wrong.
+    tls::read_authorities(file)?;
+    Ok(TlsCertificates {
+        client_tls: None,
+        root_cert: Some(fs::read(file)?),
+    })
 }
 
 /// Redis's own time in milliseconds, and what was written to since the last time, and when.

@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::harness::{
-    Answer, EICAR, Folder, Gateway, KEY, Process, Redis, Reply, TROJAN, UNKNOWN, Upstream, failure,
-    file, free_address, http, in_parallel, ok, redis_or_skip, send, url_of, vt4ai,
+    Answer, EICAR, Folder, Gateway, Identity, KEY, Process, Redis, Reply, TROJAN, UNKNOWN,
+    Upstream, failure, file, free_address, http, in_parallel, ok, redis_or_skip, send, url_of,
+    vt4ai,
 };
 
 /// How long a test waits for what has to come; only a broken gateway takes long.
@@ -246,6 +247,28 @@ async fn replicas_have_one_day_and_one_month(#[case] window: &str, #[case] flag:
         "{}",
         reply.detail()
     );
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn a_redis_behind_tls_is_known_by_the_authorities_that_are_set() {
+    let (right, other) = (
+        Identity::of("127.0.0.1", 2099),
+        Identity::of("127.0.0.1", 2099),
+    );
+    let Some(redis) = Redis::secure(&right) else {
+        return eprintln!("skipped: redis-server is not installed");
+    };
+    let upstream = Upstream::demo().await;
+    let folder = Folder::new().with("right.pem", right.pem());
+    let folder = folder.with("other.pem", other.pem());
+    for (name, is_known) in [("right.pem", true), ("other.pem", false)] {
+        let (url, authorities) = (redis.url(), folder.file(name));
+        let own = ["--redis-url", &url, "--redis-ca-file", &authorities];
+        let gateway = Gateway::before(&upstream, &[&own[..], &KEPT].concat()).await;
+        until_redis_is(&gateway, is_known).await;
+        assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    }
     assert_eq!(upstream.count(), 2);
 }
 

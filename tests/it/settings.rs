@@ -369,12 +369,21 @@ async fn the_servers_key_can_be_in_a_file() {
 #[test]
 fn authorities_that_cannot_be_read_stop_the_start() {
     let folder = Folder::new().with("empty.pem", "no certificate");
+    let port = ["--port", "0", "--redis-url", "rediss://127.0.0.1:1"];
     for file in ["not-there.pem", "empty.pem"] {
-        let (status, out, log) = run(&mut vt4ai(
-            &folder,
-            &["--port", "0", "--upstream-ca-file", file],
-        ));
-        assert_eq!((status, out.as_str()), (64, ""));
-        assert!(log.contains("VT4AI_UPSTREAM_CA_FILE: "), "{log}");
+        for (flag, name) in [
+            ("--upstream-ca-file", "VT4AI_UPSTREAM_CA_FILE: "),
+            ("--redis-ca-file", "VT4AI_REDIS_CA_FILE: "),
+        ] {
+            let (status, out, log) = run(&mut vt4ai(&folder, &[&port[..], &[flag, file]].concat()));
+            assert_eq!((status, out.as_str()), (64, ""));
+            assert!(log.contains(name), "{log}");
+        }
     }
+    let clear = ["--redis-url", "redis://localhost", "--redis-ca-file", "x"];
+    let (status, _, log) = run(&mut vt4ai(&folder, &clear));
+    assert!(
+        status == 64 && log.contains("VT4AI_REDIS_CA_FILE: "),
+        "{log}"
+    );
 }

@@ -10,11 +10,13 @@ use redis::{Cmd, FromRedisValue};
 use super::{
     Folder,
     process::{free_address, signal, until_listening},
+    secure::Identity,
 };
 
 /// A `redis-server` on a free port that keeps nothing on disk; it ends when dropped.
 pub(crate) struct Redis {
     address: SocketAddr,
+    is_secure: bool,
     process: Child,
     folder: Folder,
 }
@@ -27,17 +29,32 @@ impl Redis {
 
     /// The same at an address that was found to be free.
     pub(crate) fn at(address: SocketAddr) -> Option<Self> {
-        let folder = Folder::new();
-        let process = run(address, &folder)?;
+        Self::run(address, Folder::new(), false)
+    }
+
+    /// One that speaks TLS only, with this certificate.
+    pub(crate) fn secure(identity: &Identity) -> Option<Self> {
+        let folder = Folder::new().with("own.pem", identity.pem());
+        let folder = folder.with("key.pem", identity.key_pem());
+        Self::run(free_address(), folder, true)
+    }
+
+    fn run(address: SocketAddr, folder: Folder, is_secure: bool) -> Option<Self> {
+        let process = run(address, &folder, is_secure)?;
         Some(Self {
             address,
+            is_secure,
             process,
             folder,
         })
     }
 
     pub(crate) fn url(&self) -> String {
-        url_of(self.address)
+        let url = url_of(self.address);
+        if self.is_secure {
+            return url.replace("redis://", "rediss://");
+        }
+        url
     }
 
     /// What it says to this order: words, parted by spaces.
@@ -59,7 +76,7 @@ impl Redis {
 
     /// Starts it again where it was.
     pub(crate) fn start_again(&mut self) {
-        self.process = run(self.address, &self.folder).unwrap();
+        self.process = run(self.address, &self.folder, self.is_secure).unwrap();
     }
 
     /// Has it stand still, or go on.
@@ -79,10 +96,18 @@ pub(crate) fn url_of(address: SocketAddr) -> String {
     format!("redis://{address}")
 }
 
-fn run(address: SocketAddr, folder: &Folder) -> Option<Child> {
+fn run(address: SocketAddr, folder: &Folder, is_secure: bool) -> Option<Child> {
+    let port = address.port().to_string();
+    let own = ["--tls-cert-file", "own.pem", "--tls-key-file", "key.pem"];
+    let ports = if is_secure {
+        let nobody = ["--tls-auth-clients", "no", "--tls-ca-cert-file", "own.pem"];
+        [&["--port", "0", "--tls-port", &port], &own[..], &nobody].concat()
+    } else {
+        vec!["--port", &port]
+    };
     let process = Command::new("redis-server")
         .args(["--bind", &address.ip().to_string()])
-        .args(["--port", &address.port().to_string()])
+        .args(ports)
         .args(["--save", "", "--appendonly", "no"])
         .current_dir(folder.path())
         .stdout(Stdio::null())

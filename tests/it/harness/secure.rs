@@ -20,6 +20,7 @@ use super::upstream::{listen, read_head};
 /// A certificate and its key; who trusts the certificate knows the server by it.
 pub(crate) struct Identity {
     pem: String,
+    key_pem: String,
     chain: CertificateDer<'static>,
     key: PrivatePkcs8KeyDer<'static>,
 }
@@ -33,6 +34,7 @@ impl Identity {
         let certificate = params.self_signed(&key).unwrap();
         Self {
             pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
             chain: certificate.der().clone(),
             key: PrivatePkcs8KeyDer::from(key.serialize_der()),
         }
@@ -41,6 +43,11 @@ impl Identity {
     /// The certificate, for `--upstream-ca-file`.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// Its key, for servers that are not ours.
+    pub(crate) fn key_pem(&self) -> &str {
+        &self.key_pem
     }
 
     fn acceptor(&self) -> TlsAcceptor {
