@@ -25,7 +25,8 @@ use vt4ai::{
 };
 
 pub(crate) use self::{
-    process::{Folder, Process, free_address, run, until_listening, vt4ai},
+    nginx::{Nginx, nginx_or_skip},
+    process::{Folder, Process, free_address, run, vt4ai},
     recorder::{End, Reaction, Recorder},
     redis::{Redis, redis_or_skip, url_of},
     reply::Reply,
@@ -34,6 +35,7 @@ pub(crate) use self::{
     wire::Wire,
 };
 
+mod nginx;
 mod process;
 mod recorder;
 mod redis;

@@ -1,152 +1,250 @@
-//! `deploy/nginx.conf` in a real nginx: what it passes on, and what it leaves alone.
+//! `deploy/nginx.conf` in a real nginx: TLS, what it passes on and to whom, what it leaves alone.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
+use std::net::IpAddr;
+
+use reqwest::{Version, tls};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
 };
 
 use crate::harness::{
-    EICAR, Folder, Gateway, KEY, Reply, Upstream, client, file, free_address, ok, send,
-    until_listening,
+    Answer, EICAR, Gateway, KEY, TROJAN, Upstream, client, file, free_address, nginx_or_skip, ok,
+    refusing, send,
 };
 
-/// nginx with the shipped configuration, but for its port, its paths and where the gateway is.
-struct Nginx {
-    address: SocketAddr,
-    process: Child,
-    _folder: Folder,
-}
-
-impl Nginx {
-    /// In front of this address; `None` where no nginx is installed.
-    fn before(gateway: &str) -> Option<Self> {
-        let shipped = include_str!("../../deploy/nginx.conf");
-        let folder = Folder::new();
-        let path = folder.path().display().to_string();
-        // nginx can't say which free port it took, so one is found for it.
-        let address = free_address();
-        let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!(" {kind}_temp_path {path}/{kind};"))
-            .concat();
-        let own = shipped
-            .replace("user www-data;", if is_root() { "user root;" } else { "" })
-            .replace("/run/nginx.pid", &format!("{path}/pid"))
-            .replace("/var/log/nginx/", &format!("{path}/"))
-            .replace("listen 80;", &format!("listen {address};"))
-            .replace("127.0.0.1:8000", gateway)
-            .replace("http {\n", &format!("http {{{scratch}\n"));
-        assert!(!own.contains("127.0.0.1:8000") && !own.contains("/var/log"));
-        let configuration = folder.path().join("nginx.conf");
-        fs::write(&configuration, own).unwrap();
-        let log = folder.path().join("error.log");
-        let process = Command::new("nginx")
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin",
-            )
-            .arg("-e")
-            .arg(log)
-            .arg("-c")
-            .arg(configuration)
-            .args(["-g", "daemon off;"])
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let nginx = Self {
-            address,
-            process,
-            _folder: folder,
-        };
-        until_listening("nginx", address);
-        Some(nginx)
-    }
-
-    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let request = client().get(format!("http://{}{path}", self.address));
-        send(
-            headers
-                .iter()
-                .fold(request, |it, (name, value)| it.header(*name, *value)),
-        )
-        .await
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // The master's own way to stop: its workers go with it.
-        let _ = Command::new("kill")
-            .arg(self.process.id().to_string())
-            .status();
-        let _ = self.process.wait();
-    }
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
-}
-
-fn host_of(url: &str) -> &str {
-    url.trim_start_matches("http://")
-}
-
-macro_rules! nginx_or_skip {
-    ($gateway:expr) => {
-        match Nginx::before($gateway) {
-            Some(nginx) => nginx,
-            None => return eprintln!("skipped: nginx is not installed"),
-        }
-    };
-}
+const AS_CALLER: [(&str, &str); 1] = [("x-api-key", KEY)];
 
 #[tokio::test]
 async fn it_keeps_host_request_id_and_client_address() {
     let gateway = Upstream::always(ok("{}")).await;
-    let nginx = nginx_or_skip!(host_of(&gateway.url));
+    let nginx = nginx_or_skip!(&[&gateway.url]);
     let headers = [
         ("x-request-id", "the-callers-own"),
         ("x-forwarded-for", "6.6.6.6"),
+        ("forwarded", "for=6.6.6.6"),
         ("x-api-key", KEY),
     ];
     nginx.get("/api/v1/urls/a%2Fb?cursor=x%26y", &headers).await;
-    nginx.get("/livez", &[]).await;
+    let old = nginx.client().http1_only().build().unwrap();
+    send(old.get(nginx.url("/livez"))).await;
     let calls = gateway.calls();
     let host = nginx.address.to_string();
     assert_eq!(calls[0].target, "/api/v1/urls/a%2Fb?cursor=x%26y");
-    assert_eq!(calls[0].header("host"), Some(host.as_str()));
     assert_eq!(calls[0].header("x-request-id"), Some("the-callers-own"));
     assert_eq!(calls[0].header("x-forwarded-for"), Some("127.0.0.1"));
-    assert_eq!(calls[0].header("x-forwarded-proto"), Some("http"));
+    assert_eq!(calls[0].header("forwarded"), None);
     assert_eq!(calls[0].header("x-api-key"), Some(KEY));
     assert_eq!(calls[1].header("x-request-id").map(str::len), Some(32));
+    for call in calls {
+        assert_eq!(call.header("host"), Some(host.as_str()));
+        assert_eq!(call.header("x-forwarded-proto"), Some("https"));
+    }
 }
 
 #[tokio::test]
 async fn a_proxied_caller_spends_its_own_key_only() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--api-key", "the-servers"]).await;
-    let nginx = nginx_or_skip!(&gateway.address.to_string());
+    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
     assert_eq!(nginx.get(&file(EICAR), &[]).await.status, 401);
-    let reply = nginx
-        .get(
-            &file(EICAR),
-            &[("x-api-key", KEY), ("x-request-id", "mine")],
-        )
-        .await;
+    let headers = [("x-api-key", KEY), ("x-request-id", "mine")];
+    let reply = nginx.get(&file(EICAR), &headers).await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("x-request-id"), Some("mine"));
     assert_eq!(upstream.count(), 1);
 }
 
 #[tokio::test]
+async fn it_speaks_both_http_over_tls_and_says_to_come_back_so() {
+    let gateway = Gateway::before(&Upstream::demo().await, &[]).await;
+    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
+    let new = nginx.client().build().unwrap();
+    let old = nginx.client().http1_only().build().unwrap();
+    let middle = nginx.client().tls_version_max(tls::Version::TLS_1_2);
+    let middle = middle.build().unwrap();
+    for (client, version) in [
+        (new, Version::HTTP_2),
+        (old, Version::HTTP_11),
+        (middle, Version::HTTP_2),
+    ] {
+        let response = client.get(nginx.url("/livez")).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.version()),
+            (200, version)
+        );
+        let hsts = &response.headers()["strict-transport-security"];
+        assert_eq!(hsts, "max-age=31536000");
+    }
+    // Also with what nginx says by itself, and not to who has never seen its certificate.
+    assert!(client().get(nginx.url("/livez")).send().await.is_err());
+}
+
+/// The beginning of a connection of this version of TLS, to a server with an elliptic key.
+fn client_hello(minor: u8) -> Vec<u8> {
+    let ciphers = [0xc0, 0x2b, 0xc0, 0x09];
+    let groups = [0, 10, 0, 4, 0, 2, 0, 23];
+    let signatures = [0, 13, 0, 6, 0, 4, 4, 3, 2, 3];
+    let mut body = vec![3, minor];
+    body.extend([7; 32]);
+    body.extend([0, 0, 4]);
+    body.extend(ciphers);
+    body.extend([1, 0, 0, 18]);
+    body.extend(groups);
+    body.extend(signatures);
+    let length = u8::try_from(body.len()).unwrap();
+    [&[22, 3, 1, 0, length + 4, 1, 0, 0, length][..], &body].concat()
+}
+
+#[tokio::test]
+async fn it_speaks_no_old_tls() {
+    let nginx = nginx_or_skip!(&[&free_address().to_string()]);
+    let mut answers = Vec::new();
+    for minor in [1, 2, 3] {
+        let mut stream = TcpStream::connect(nginx.address).await.unwrap();
+        stream.write_all(&client_hello(minor)).await.unwrap();
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).await.unwrap();
+        answers.push((answer[0], answer[6]));
+    }
+    // A fatal alert, `protocol_version`; from TLS 1.2 on a handshake.
+    let handshake = answers[2].0 == 22;
+    assert!(
+        handshake && answers[..2] == [(21, 70), (21, 70)],
+        "{answers:?}"
+    );
+}
+
+#[tokio::test]
+async fn plain_http_leads_to_tls_but_takes_no_keys() {
+    let gateway = Upstream::always(ok("{}")).await;
+    let nginx = nginx_or_skip!(&[&gateway.url]);
+    let plain = |path: &str| client().get(format!("http://{}{path}", nginx.plain));
+    let reply = send(plain("/docs?a=b%2F").header("host", "gateway.example:8080")).await;
+    assert_eq!(reply.status, 308);
+    assert_eq!(
+        reply.header("location"),
+        Some("https://gateway.example/docs?a=b%2F")
+    );
+    let reply = send(plain(&file(EICAR)).header("x-api-key", KEY)).await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (403, "ForbiddenError")
+    );
+    assert!(reply.detail().contains("https"));
+    assert_eq!(send(plain("/metrics")).await.status, 308);
+    assert_eq!(gateway.count(), 0);
+}
+
+#[tokio::test]
+async fn figures_are_for_its_own_machine() {
+    let gateway = Gateway::before(&Upstream::demo().await, &[]).await;
+    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
+    assert_eq!(nginx.get("/metrics", &[]).await.status, 200);
+    // Another address, though of this machine.
+    let other = nginx.client().local_address(IpAddr::from([127, 0, 0, 2]));
+    let reply = send(other.build().unwrap().get(nginx.url("/metrics"))).await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (403, "ForbiddenError")
+    );
+    assert!(reply.header("strict-transport-security").is_some());
+}
+
+#[tokio::test]
+async fn an_upload_and_a_list_lead_on_over_tls() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
+    let content = "x".repeat(3_000_000);
+    let form = format!(
+        "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n\
+         {content}\r\n--edge--\r\n"
+    );
+    let upload = nginx.post("/api/v1/files").header("x-api-key", KEY);
+    let upload = upload.header("content-type", "multipart/form-data; boundary=edge");
+    let reply = send(upload.body(form)).await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    let analysis = reply.header("location").unwrap();
+    let reply = nginx.get(analysis, &AS_CALLER).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let list = format!("{}/relationships/contacted_domains?limit=1", file(TROJAN));
+    let reply = nginx.get(&list, &AS_CALLER).await;
+    let (address, relation) = reply.header("link").unwrap().split_once(">; ").unwrap();
+    assert_eq!(relation, "rel=\"next\"");
+    let next = nginx.get(address.trim_start_matches('<'), &AS_CALLER).await;
+    assert_eq!(next.status, 200, "{}", next.text());
+    assert_ne!(next.body, reply.body);
+}
+
+#[tokio::test]
+async fn replicas_take_turns_and_one_that_is_gone_is_passed_over() {
+    let (one, other) = (
+        Upstream::always(ok("{}")).await,
+        Upstream::always(ok("{}")).await,
+    );
+    let (_socket, gone) = refusing();
+    let nginx = nginx_or_skip!(&[&one.url, &gone, &other.url]);
+    for _ in 0..12 {
+        assert_eq!(nginx.get("/livez", &[]).await.status, 200);
+        assert_eq!(send(nginx.post("/x").body("once")).await.status, 200);
+    }
+    let (first, second) = (one.count(), other.count());
+    assert_eq!(first + second, 24);
+    assert!(first > 4 && second > 4, "{first}, {second}");
+}
+
+#[tokio::test]
+async fn a_get_whose_connection_breaks_goes_elsewhere_and_a_post_is_sent_once() {
+    let broken = || Upstream::faulty(|_| Answer::Reset(Vec::new()));
+    let (one, other, good) = (
+        broken().await,
+        broken().await,
+        Upstream::always(ok("{}")).await,
+    );
+    let nginx = nginx_or_skip!(&[&one.url, &other.url]);
+    assert_eq!(send(nginx.post("/x").body("once")).await.status, 502);
+    assert_eq!(one.count() + other.count(), 1);
+    assert_eq!(nginx.get("/livez", &[]).await.status, 502);
+    assert_eq!(one.count() + other.count(), 3);
+    let nginx = nginx_or_skip!(&[&one.url, &good.url]);
+    for _ in 0..8 {
+        assert_eq!(nginx.get("/livez", &[]).await.status, 200);
+    }
+    assert_eq!(good.count(), 8);
+}
+
+#[tokio::test]
 async fn its_own_errors_have_the_gateways_shape() {
-    let nowhere = free_address();
-    let nginx = nginx_or_skip!(&nowhere.to_string());
+    let (_socket, nowhere) = refusing();
+    let nginx = nginx_or_skip!(&[&nowhere]);
     let reply = nginx.get(&file(EICAR), &[]).await;
     assert_eq!(
         (reply.status, reply.code().as_str()),
         (502, "BadGatewayError")
     );
     assert!(!reply.detail().is_empty());
+    let head = "POST /api/v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 800000000\r\n\r\n";
+    let answer = nginx.raw(head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("application/json"), "{answer}");
+    assert!(answer.contains("PayloadTooLargeError"), "{answer}");
+}
+
+#[tokio::test]
+async fn its_logs_hold_no_key_and_no_query() {
+    let (_socket, nowhere) = refusing();
+    let gateway = Upstream::always(ok("{}")).await;
+    let nginx = nginx_or_skip!(&[&nowhere, &gateway.url]);
+    let headers = [("x-api-key", KEY), ("authorization", "Bearer vt4ai_secret")];
+    for _ in 0..2 {
+        let path = "/api/v1/urls/analyze?url=https://x.example/";
+        assert_eq!(nginx.get(path, &headers).await.status, 200);
+    }
+    let log = nginx.end();
+    assert!(log.contains(" GET /api/v1/urls/analyze 200 "), "{log}");
+    assert!(log.contains("Connection refused"), "{log}");
+    assert!(!log.contains(KEY) && !log.contains("vt4ai_secret"), "{log}");
+    let lines: Vec<_> = log.lines().filter(|it| !it.contains("[error]")).collect();
+    assert!(!lines.concat().contains("x.example"), "{log}");
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::{
-    ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivatePkcs8KeyDer},
 };
@@ -45,9 +45,18 @@ impl Identity {
         &self.pem
     }
 
-    /// Its key, for servers that are not ours.
+    /// Its private key, for a server that reads it from a file.
     pub(crate) fn key_pem(&self) -> &str {
         &self.key_pem
+    }
+
+    /// What a client goes by that trusts it and nobody else.
+    pub(crate) fn trust(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.chain.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(ring::default_provider().into());
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        config.with_root_certificates(roots).with_no_client_auth()
     }
 
     fn acceptor(&self) -> TlsAcceptor {

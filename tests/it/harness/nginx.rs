@@ -1,0 +1,198 @@
+//! An nginx of a test's own, with the configuration that is shipped.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+};
+
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, redirect};
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+use super::{Folder, Identity, Reply, process::signal, send};
+
+/// Who it says to be.
+const HOST: &str = "127.0.0.1";
+
+/// nginx as `deploy/nginx.conf` has it, but for its ports, its paths and where the gateway is; it
+/// ends when dropped.
+pub(crate) struct Nginx {
+    /// Where it speaks TLS.
+    pub(crate) address: SocketAddr,
+    /// Where it speaks plain HTTP.
+    pub(crate) plain: SocketAddr,
+    identity: Identity,
+    client: Client,
+    process: Child,
+    folder: Folder,
+}
+
+impl Nginx {
+    /// In front of replicas at these addresses, or URLs; `None` where no nginx is installed.
+    pub(crate) fn before(replicas: &[&str]) -> Option<Self> {
+        let (folder, identity) = (Folder::new(), Identity::of(HOST, 2099));
+        folder.put("fullchain.pem", identity.pem());
+        folder.put("privkey.pem", identity.key_pem());
+        let (secure, address) = listen();
+        let (open, plain) = listen();
+        let own = configuration(&folder, (address, plain), replicas);
+        folder.put("nginx.conf", &own);
+        // It takes sockets over from an nginx before it; so it has ports that nobody else can
+        // have, and callers wait in line from the start.
+        let process = nginx()
+            .args(["-e", &folder.file("error.log")])
+            .args(["-c", &folder.file("nginx.conf")])
+            .args(["-g", "daemon off;"])
+            .env("NGINX", "0;1;")
+            .stdin(Stdio::from(secure))
+            .stdout(Stdio::from(open))
+            .spawn()
+            .ok()?;
+        Some(Self {
+            address,
+            plain,
+            client: trusting(&identity).build().unwrap(),
+            identity,
+            process,
+            folder,
+        })
+    }
+
+    /// A client that trusts its certificate and no other; there may be more to set.
+    pub(crate) fn client(&self) -> ClientBuilder {
+        trusting(&self.identity)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.address)
+    }
+
+    /// A GET over TLS with just these headers.
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let request = self.client.get(self.url(path));
+        send(
+            headers
+                .iter()
+                .fold(request, |it, (name, value)| it.header(*name, *value)),
+        )
+        .await
+    }
+
+    /// A POST over TLS, to be given a body and sent with [`send`].
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(self.url(path))
+    }
+
+    /// Writes bytes over TLS, and gives all that comes back up to the connection's end.
+    pub(crate) async fn raw(&self, request: &[u8]) -> String {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::from(self.address.ip());
+        let connector = TlsConnector::from(Arc::new(self.identity.trust()));
+        let mut stream = connector.connect(name, stream).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        // It may end the connection without saying so.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// All that it has logged, once it has ended.
+    pub(crate) fn end(mut self) -> String {
+        self.quit();
+        ["access.log", "error.log"]
+            .map(|log| fs::read_to_string(self.folder.file(log)).unwrap())
+            .concat()
+    }
+
+    /// Its own way to stop: its workers go with it.
+    fn quit(&mut self) {
+        signal(&self.process, "-TERM");
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.quit();
+        }
+    }
+}
+
+/// Debian keeps it where only root looks.
+pub(crate) fn nginx() -> Command {
+    let mut command = Command::new("nginx");
+    let folders = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
+    command.env("PATH", folders);
+    command
+}
+
+/// The shipped configuration with this folder, these ports and these replicas.
+fn configuration(
+    folder: &Folder,
+    (secure, plain): (SocketAddr, SocketAddr),
+    replicas: &[&str],
+) -> String {
+    let path = folder.path().display().to_string();
+    let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!(" {kind}_temp_path {path}/{kind};"))
+        .concat();
+    let servers = replicas.iter().map(|it| it.trim_start_matches("http://"));
+    let servers = servers.map(|it| format!("server {it} max_fails=0;"));
+    let servers = servers.collect::<Vec<_>>().concat();
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    let own = include_str!("../../../deploy/nginx.conf")
+        .replace("user www-data;", if user == 0 { "user root;" } else { "" })
+        .replace("/run/nginx.pid", &format!("{path}/pid"))
+        .replace("/var/log/nginx/", &format!("{path}/"))
+        .replace("/etc/vt4ai/tls/", &format!("{path}/"))
+        .replace("listen 80;", &format!("listen {plain};"))
+        .replace("listen [::]:80;", "")
+        .replace("listen 443 ", &format!("listen {secure} "))
+        .replace("listen [::]:443 ssl http2;", "")
+        .replace("server 127.0.0.1:8000 max_fails=0;", &servers)
+        .replace("http {\n", &format!("http {{{scratch}\n"));
+    for shipped in ["127.0.0.1:8000", "/var/log", "/etc/", "listen [:"] {
+        assert!(!own.contains(shipped), "{shipped}");
+    }
+    own
+}
+
+/// A socket to be given to nginx, on a free port, and its address.
+fn listen() -> (OwnedFd, SocketAddr) {
+    let listener = TcpListener::bind((HOST, 0)).unwrap();
+    // nginx takes it as it is.
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener.into(), address)
+}
+
+fn trusting(identity: &Identity) -> ClientBuilder {
+    // A second time in one process it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificate = Certificate::from_pem(identity.pem().as_bytes()).unwrap();
+    Client::builder()
+        .no_proxy()
+        .no_gzip()
+        .redirect(redirect::Policy::none())
+        .tls_certs_only([certificate])
+}
+
+/// The test's nginx; the test says that it is skipped, and ends, where there is none.
+macro_rules! nginx_or_skip {
+    ($replicas:expr) => {
+        match $crate::harness::Nginx::before($replicas) {
+            Some(nginx) => nginx,
+            None => return eprintln!("skipped: nginx is not installed"),
+        }
+    };
+}
+
+pub(crate) use nginx_or_skip;
