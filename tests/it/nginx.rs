@@ -1,6 +1,6 @@
 //! `deploy/nginx.conf` in a real nginx: TLS, what it passes on and to whom, what it leaves alone.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, process::Command};
 
 use reqwest::{Version, tls};
 use tokio::{
@@ -247,4 +247,26 @@ async fn its_logs_hold_no_key_and_no_query() {
     assert!(!log.contains(KEY) && !log.contains("vt4ai_secret"), "{log}");
     let lines: Vec<_> = log.lines().filter(|it| !it.contains("[error]")).collect();
     assert!(!lines.concat().contains("x.example"), "{log}");
+}
+
+#[test]
+fn compose_puts_both_replicas_where_the_one_was() {
+    let compose = include_str!("../../deploy/compose.yml");
+    let edit = compose.split("sed '").nth(1).unwrap();
+    let edit = edit.split('\'').next().unwrap();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nginx.conf");
+    let edited = Command::new("sed").args([edit, shipped]).output().unwrap();
+    let edited = String::from_utf8(edited.stdout).unwrap();
+    assert!(!edited.contains("127.0.0.1:8000"));
+    let addresses = compose.split("ipv4_address: ").skip(1);
+    let addresses: Vec<_> = addresses.filter_map(|it| it.split('}').next()).collect();
+    let [nginx, replicas @ ..] = &addresses[..] else {
+        panic!("nginx has no address of its own")
+    };
+    assert!(compose.contains(&format!("VT4AI_TRUSTED_PROXIES: {nginx}\n")));
+    assert_eq!(replicas.len(), 2);
+    for replica in replicas {
+        let server = format!("server {replica}:8000 max_fails=0;");
+        assert_eq!(edited.matches(&server).count(), 2, "{edited}");
+    }
 }
