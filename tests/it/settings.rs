@@ -186,6 +186,7 @@ fn the_example_file_lists_every_variable() {
 #[rstest]
 #[case(include_str!("../../deploy/compose.yml"))]
 #[case(include_str!("../../deploy/nginx.conf"))]
+#[case(include_str!("../../deploy/vt4ai.service"))]
 #[case(include_str!("../../Dockerfile"))]
 fn no_other_variable_is_named(#[case] text: &str) {
     let (_, help, _) = run(&mut vt4ai(&Folder::new(), &["--help"]));
