@@ -1,6 +1,5 @@
 # syntax=docker/dockerfile:1
 
-# Same Debian as the final image, so that the binary finds the glibc it was linked with.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 
@@ -20,15 +19,21 @@ RUN find src templates -type f -exec touch {} + \
     && cargo build --release --locked
 
 # glibc rather than a static musl build: musl's allocator is slow under several threads, and buffers are what this
-# program allocates. No shell, no package manager; certificates are inside the binary.
-FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /src/target/release/vt4ai /vt4ai
+# program allocates. What the loader asks for is named by `ldd`, since the paths differ from one architecture to another.
+RUN mkdir /image \
+    && cp target/release/vt4ai /image/ \
+    && ldd /image/vt4ai | grep -o '/[^ ]*' | xargs cp --parents --dereference --target-directory=/image
 
-# By number (distroless's `nonroot`), so that Kubernetes' `runAsNonRoot` can check it.
+# From nothing: no base image has as little as that. Certificates are inside the binary, and glibc looks names up without
+# nsswitch.conf, in what the container is given as /etc/hosts and /etc/resolv.conf.
+FROM scratch
+COPY --from=build /image /
+
+# By number: there is no /etc/passwd, and Kubernetes' `runAsNonRoot` can check nothing else.
 USER 65532:65532
 
-# A container's loopback is not reachable from outside. With VT4AI_API_KEY set, this makes the gateway refuse to start
-# unless VT4AI_ALLOW_ANONYMOUS=true: whoever reaches the port could spend the key.
+# A container's loopback is not reachable from outside. With a key of its own, this makes the gateway refuse to start
+# unless it is told who may spend it: VT4AI_CLIENTS_FILE, or VT4AI_ALLOW_ANONYMOUS=true for whoever reaches the port.
 ENV VT4AI_HOST=0.0.0.0
 EXPOSE 8000
 
