@@ -289,10 +289,16 @@ fn load_clients(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Option<Arc<Clients>>, StartError> {
-    let Some(file) = file else { return Ok(None) };
+    let hangups = reload::hangups().map_err(StartError::Signal)?;
+    let Some(file) = file else {
+        tasks.spawn(
+            stop.clone()
+                .run_until_cancelled_owned(reload::pass_over(hangups)),
+        );
+        return Ok(None);
+    };
     let clients = Clients::load(file, servers_key.cloned()).map_err(StartError::Clients)?;
     let clients = Arc::new(clients);
-    let hangups = reload::hangups().map_err(StartError::Signal)?;
     let kept_up = reload::keep_up(Arc::clone(&clients), hangups, tasks.clone());
     tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
     Ok(Some(clients))

@@ -23,6 +23,13 @@ pub(super) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
+/// Where nobody has set up clients, a `SIGHUP` is no reason to end either.
+pub(super) async fn pass_over(mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        info!("there is nothing to reload: no clients are set up");
+    }
+}
+
 /// Reads the file again at every `SIGHUP`, and when it has changed.
 pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal, tasks: TaskTracker) {
     let mut ticks = interval(LOOK_EVERY);

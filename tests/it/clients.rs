@@ -334,6 +334,18 @@ async fn a_hang_up_reads_everything_again() {
     assert_eq!(keys, ["first-key", "second-key"]);
 }
 
+/// As `systemctl reload` would, whatever is set up.
+#[tokio::test]
+async fn a_hang_up_ends_nobody_who_has_no_clients() {
+    let process = Process::start(&mut vt4ai(&Folder::new(), &["--demo"]));
+    for times in 1..=2 {
+        process.signal("-HUP");
+        process.wait_for("nothing to reload", times);
+    }
+    let url = format!("http://{}/livez", process.address);
+    assert_eq!(send(client().get(url)).await.status, 200);
+}
+
 #[tokio::test]
 async fn the_log_has_the_clients_name_and_never_its_token() {
     let folder = Folder::new().with("clients.toml", &reader("alice"));
