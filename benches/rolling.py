@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Two gateways behind the shipped nginx, restarted one after the other under load: does a request fail?
+
+    cargo build --release
+    python3 benches/rolling.py [--rounds 3] [--rate 500] [--delay 6]
+
+Needs Linux and nginx. Everything listens on 127.0.0.1 and is stopped at the end.
+
+nginx runs `deploy/nginx.conf`, with two gateways in place of one and without TLS. 500 requests a second go through it: reports that are
+kept, reports that are not, and one in ten a POST, half of them an upload. A gateway is told to stop (SIGTERM), serves
+on for `--delay` seconds (`VT4AI_SHUTDOWN_DELAY`; longer than nginx keeps an idle connection), ends, and is started
+again; once its /readyz is well it is the other's turn.
+
+Exit status: 0; 1 if a request failed or was answered wrongly, a gateway did not end in order, or the rate was not kept
+up; 2 if it can't be measured.
+"""
+
+import asyncio
+import collections
+import contextlib
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import callers  # noqa: E402  (neighbours: Python finds them beside this file)
+import compare  # noqa: E402
+import fickle  # noqa: E402
+import replicas  # noqa: E402
+
+POSTS = 0.1
+KEPT = 200
+CONNECTIONS = 64
+LEAST_RATE = 0.95
+# A gateway may take so long to end once its delay is over: nothing that it answers takes longer.
+ENDING_SECONDS = 10
+CALLER = callers.Caller("somebody", compare.KEY, compare.KEY)
+
+
+# What is started
+
+def shipped(directory, port, gateways):
+    """`deploy/nginx.conf` without TLS, but for its ports, its paths and where the gateways are."""
+    lines = []
+    for line in (compare.ROOT / "deploy/nginx.conf").read_text().splitlines():
+        if "server 127.0.0.1:8000" in line:
+            lines += [line.replace("127.0.0.1:8000", f"127.0.0.1:{gateway}") for gateway in gateways]
+        elif not line.strip().startswith(("ssl_", "listen [::]")):
+            lines.append(line)
+    scratch = "".join(f" {kind}_temp_path {directory}/{kind};"
+                      for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    return ("\n".join(lines)
+            .replace("user www-data;", "user root;" if os.geteuid() == 0 else "")
+            .replace("/run/nginx.pid", f"{directory}/nginx.pid").replace("/var/log/nginx/", f"{directory}/")
+            .replace("listen 80;", f"listen 127.0.0.1:{compare.free_port()};")
+            .replace("listen 443 ssl http2;", f"listen 127.0.0.1:{port};")
+            .replace("http {\n", f"http {{{scratch}\n"))
+
+
+def start_nginx(stack, directory, gateways):
+    """nginx in front of these gateways; its port."""
+    port, conf = compare.free_port(), directory / "nginx.conf"
+    conf.write_text(shipped(directory, port, gateways))
+    binary = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if not binary:
+        raise compare.CannotMeasure("not found: nginx")
+    command = [binary, "-e", str(directory / "error.log"), "-c", str(conf), "-g", "daemon off;"]
+    stack.callback(compare.stop, subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True))
+    replicas.wait_for_port(port)
+    return port
+
+
+class Gateway:
+    """One gateway that can be started again, always on the same port."""
+
+    def __init__(self, stack, options, directory, virustotal):
+        self.binary, self.directory, self.port = options.binary.resolve(), directory, compare.free_port()
+        self.environment = {
+            "VT4AI_PORT": str(self.port), "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{virustotal}",
+            "VT4AI_CLIENT_RATE_PER_MINUTE": "0", "VT4AI_RATE_LIMIT_PER_MINUTE": "0", "VT4AI_RATE_LIMIT_PER_DAY": "0",
+            "VT4AI_RATE_LIMIT_PER_MONTH": "0", "VT4AI_SHUTDOWN_DELAY": f"{options.delay}s", "VT4AI_LOG_LEVEL": "WARN",
+        }
+        self.process = None
+        stack.callback(lambda: self.process and compare.stop(self.process))
+
+    async def start(self):
+        """Starts it, and waits until it is ready."""
+        self.process = subprocess.Popen([self.binary], cwd=self.directory, env=self.environment,
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
+        end = time.monotonic() + 20
+        while time.monotonic() < end and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                if (await asyncio.to_thread(compare.get, self.port, "/readyz"))[0] == 200:
+                    return
+            await asyncio.sleep(0.02)
+        raise compare.CannotMeasure("a gateway does not start")
+
+    async def restart(self, delay):
+        """Tells it to stop, waits for its end and starts it again; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status = await asyncio.to_thread(self.process.wait, delay + ENDING_SECONDS)
+        await self.start()
+        return status
+
+
+# The load
+
+def next_request(dice, counts):
+    """A report that is kept, one that is not, or a POST."""
+    counts["asked"] += 1
+    if dice.random() < POSTS / 2:
+        return "upload", callers.upload(dice, CALLER)
+    is_kept, is_post = dice.random() < 0.5, dice.random() < POSTS / 2
+    subject = callers.object_path(dice.randrange(KEPT) if is_kept else KEPT + counts["asked"])
+    path = f"/api/v1/{subject.replace('ip_addresses', 'ips')}"
+    fields = f"Host: rolling\r\nX-API-Key: {compare.KEY}\r\n"
+    if is_post:
+        # What VirusTotal says to a POST is about its body, of which this has none.
+        subject, path = callers.subject_of(b""), f"{path}/analyse"
+        fields += "Content-Length: 0\r\n"
+    data = f"{'POST' if is_post else 'GET'} {path} HTTP/1.1\r\n{fields}\r\n".encode()
+    return "post" if is_post else "kept" if is_kept else "new", callers.Request(CALLER, subject, "json", data)
+
+
+def check(request, answer):
+    """Raises what is wrong about an answer."""
+    is_unknown = answer.status == 404 and fickle.is_unknown(request.subject)
+    if answer.status not in (200, 202) and not is_unknown:
+        raise callers.Wrong(f"{answer.status} {answer.body[:200]!r}")
+    if not is_unknown:
+        callers.check_form(request, answer)
+        callers.check_mark(request, answer)
+
+
+async def ask_on(port, turns, dice, counts, wrong):
+    """Asks on one connection, whenever it is somebody's turn."""
+    reader = writer = None
+    while await turns.get():
+        kind, request = next_request(dice, counts)
+        began = time.monotonic()
+        try:
+            if not writer or writer.is_closing():
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request.data)
+            answer = await asyncio.wait_for(callers.read_answer(reader), 60)
+            counts[kind] += 1
+            check(request, answer)
+            is_last = answer.fields.get("connection") == "close"
+        except (callers.Wrong, OSError, EOFError, ValueError, KeyError) as error:
+            wrong.append(f"{began:.2f} {kind}: {error!r}")
+            is_last = True
+        if is_last and writer:
+            writer.close()
+    if writer:
+        writer.close()
+
+
+async def give_turns(turns, rate, is_over, seconds):
+    """Lets so many requests a second be sent, however long they take."""
+    began, given = time.monotonic(), 0
+    while not is_over.is_set():
+        while given < (time.monotonic() - began) * rate:
+            turns.put_nowait(True)
+            given += 1
+        await asyncio.sleep(0.004)
+    seconds.append(time.monotonic() - began)
+    for _ in range(CONNECTIONS):
+        turns.put_nowait(False)
+
+
+async def roll(options, directory, stack):
+    """Runs all of it: what was asked, for how long, what was wrong, and how the gateways ended."""
+    virustotal = fickle.VirusTotal(options.seed, faulty=0)
+    await virustotal.start()
+    gateways = [Gateway(stack, options, directory, virustotal.port) for _ in range(2)]
+    for gateway in gateways:
+        await gateway.start()
+    port = start_nginx(stack, directory, [gateway.port for gateway in gateways])
+    turns, is_over, dice = asyncio.Queue(), asyncio.Event(), random.Random(options.seed)
+    counts, wrong, seconds, endings = collections.Counter(), [], [], []
+    load = [asyncio.create_task(ask_on(port, turns, dice, counts, wrong)) for _ in range(CONNECTIONS)]
+    load.append(asyncio.create_task(give_turns(turns, options.rate, is_over, seconds)))
+    await asyncio.sleep(2)
+    for number in range(2 * options.rounds):
+        endings.append(await gateways[number % 2].restart(options.delay))
+        print(f"{time.monotonic():.2f} restart {number + 1}: exit status {endings[-1]}, {len(wrong)} requests failed so far",
+              file=sys.stderr, flush=True)
+    await asyncio.sleep(2)
+    is_over.set()
+    await asyncio.gather(*load)
+    await virustotal.hang_up()
+    return counts, seconds[0], wrong, endings
+
+
+def main():
+    """Rolls and judges; the exit status."""
+    parser = compare.command_line(__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="each restarts both gateways")
+    parser.add_argument("--rate", type=int, default=500, help="requests a second")
+    parser.add_argument("--delay", type=int, default=6, help="seconds for which a gateway serves on")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    options = parser.parse_args()
+    with compare.workplace() as (directory, stack):
+        counts, seconds, wrong, endings = asyncio.run(roll(options, pathlib.Path(directory), stack))
+        log = (pathlib.Path(directory) / "error.log").read_text().splitlines()
+    rate = counts["asked"] / seconds
+    kinds = ", ".join(f"{kind}: {counts[kind]}" for kind in ("kept", "new", "post", "upload"))
+    print(f"{len(endings)} restarts in {seconds:.0f} s under {rate:.0f} requests a second ({kinds}); {len(wrong)} failed")
+    for line in wrong[:20] + (log[:20] if wrong else []):
+        print(f"  {line}")
+    good = not wrong and not any(endings) and rate >= LEAST_RATE * options.rate
+    print("PASS" if good else "FAIL")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    compare.run(main)
