@@ -6,7 +6,7 @@ use axum::Router;
 use thiserror::Error;
 use tokio::{
     join,
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     time::{interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -42,6 +42,11 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// How often the times of late are sorted into their buckets.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
+
+/// How many connections may wait to be accepted; the system has a bound of its own.
+///
+/// Where there is no room the system drops them, and who connects tries again after a second.
+const BACKLOG: u32 = 4096;
 
 /// How long the start waits for Redis: what is asked before it is there, replicas don't share.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
@@ -123,7 +128,7 @@ impl App {
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
         let clients = load_clients(file, key, &tasks, &stop)?;
         let (server, is_demo) = (config.server, config.demo);
-        let (listener, admin) = listen(&server).await?;
+        let (listener, admin) = listen(&server)?;
         if is_demo {
             config.upstream.url = start_stand_in(&tasks, &stop).await?;
         }
@@ -181,6 +186,11 @@ impl App {
             ..
         } = self;
         let (told, stops) = (gateway.stopping.clone(), stop.clone());
+        let end = serve::End {
+            told: told.clone(),
+            stop: stop.clone(),
+            drain: server.shutdown_timeout,
+        };
         tasks.spawn(async move {
             told.cancelled().await;
             info!("told to stop");
@@ -192,10 +202,8 @@ impl App {
         let tidy = tidy(Arc::clone(&meter));
         tasks.spawn(stop.clone().run_until_cancelled_owned(forget));
         tasks.spawn(stop.clone().run_until_cancelled_owned(tidy));
-        let (most, drain) = (server.max_connections.get(), server.shutdown_timeout);
-        let serve = |listener, router| {
-            serve::serve(listener, (router, &meter), (&tasks, most), &stop, drain)
-        };
+        let most = server.max_connections.get();
+        let serve = |listener, router| serve::serve(listener, (router, &meter), most, &end);
         let watched = async {
             if let Some((listener, router)) = admin {
                 serve(listener, router).await;
@@ -204,7 +212,7 @@ impl App {
         join!(serve(listener, router), watched);
         tasks.close();
         // What goes on without a connection has the same time.
-        let _ = timeout(drain, tasks.wait()).await;
+        let _ = timeout(end.drain, tasks.wait()).await;
         info!("stopped");
     }
 
@@ -305,18 +313,26 @@ fn load_clients(
 }
 
 /// Takes the port and, where there is one, the port for whoever watches.
-async fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener>), StartError> {
-    let take = async |port| {
+fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener>), StartError> {
+    let take = |port| {
         let address = SocketAddr::new(server.host, port);
-        let taken = TcpListener::bind(address).await;
-        taken.map_err(|error| StartError::Listen { address, error })
+        listen_at(address).map_err(|error| StartError::Listen { address, error })
     };
-    let listener = take(server.port).await?;
-    let admin = match server.admin_port {
-        Some(port) => Some(take(port).await?),
-        None => None,
-    };
+    let listener = take(server.port)?;
+    let admin = server.admin_port.map(take).transpose()?;
     Ok((listener, admin))
+}
+
+/// As [`TcpListener::bind`], with room for more who wait.
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of the process before may still be on their way out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Takes up Redis, where one is set up, and hears there of what other replicas changed.

@@ -3,16 +3,26 @@
 //! `axum::serve` gives a connection for ever to send its request's head, and to read what it
 //! is sent; here there are limits to both, and to how many there are.
 
-use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Version, header},
+};
 use hyper::{
     body::Incoming,
     service::{Service, service_fn},
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::conn::auto::Builder,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -47,47 +57,93 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long to wait after the system refuses a connection, as it does without descriptors.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
-/// Accepts connections until told to stop, then gives those there are `drain` to finish.
+/// How long a connection without a request is waited for in the end: it was made by somebody
+/// who thought that there would be an answer.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// How the serving ends.
+#[derive(Debug)]
+pub(super) struct End {
+    /// Cancelled a while before: every answer from then on is its connection's last.
+    pub(super) told: CancellationToken,
+    /// Cancelled when nothing more is accepted.
+    pub(super) stop: CancellationToken,
+    /// How long what was accepted may then take.
+    pub(super) drain: Duration,
+}
+
+/// Accepts up to `most` connections at once until the end.
 pub(super) async fn serve(
     listener: TcpListener,
     (router, meter): (Router, &Meter),
-    (tasks, most): (&TaskTracker, usize),
-    stop: &CancellationToken,
-    drain: Duration,
+    most: usize,
+    end: &End,
 ) {
-    let (places, shutdown) = (Connections::new(most), GracefulShutdown::new());
-    let builder = builder();
-    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+    let (places, connections) = (Connections::new(most), TaskTracker::new());
+    let builder = Arc::new(builder());
+    while let Some(accepted) = end.or(listener.accept()).await {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
-                sleep(AFTER_REFUSAL).await;
-                continue;
+                match end.or(sleep(AFTER_REFUSAL)).await {
+                    Some(()) => continue,
+                    None => break,
+                }
             }
         };
-        let Some(place) = stop.run_until_cancelled(places.enter()).await else {
+        let Some(place) = end.or(places.enter()).await else {
             break;
         };
         let open = meter.connected();
-        let service = service(router.clone(), Peer(peer.ip()), Arc::clone(&place.activity));
-        let connection = builder.serve_connection_with_upgrades(io(stream), service);
-        let connection = shutdown.watch(connection.into_owned());
-        tasks.spawn(async move {
-            tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    debug!(%error, "a connection ended early");
-                },
-                () = place.close.cancelled() => debug!("a connection made room for another"),
+        let activity = Arc::clone(&place.activity);
+        let service = service(router.clone(), Peer(peer.ip()), activity, end.told.clone());
+        let (builder, stop) = (Arc::clone(&builder), end.stop.clone());
+        connections.spawn(async move {
+            let connection = builder.serve_connection_with_upgrades(io(stream), service);
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = place.close.cancelled() => return debug!("a connection made room for another"),
                 // Until the first bytes tell its protocol, the builder has no time limit.
-                () = silence(&place) => debug!("a connection never sent a whole head"),
+                () = silence(&place) => return debug!("a connection never sent a whole head"),
+                () = farewell(&place, &stop) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                debug!(%error, "a connection ended early");
             }
-            drop((place, open));
+            drop(open);
         });
     }
     drop(listener);
-    if timeout(drain, shutdown.shutdown()).await.is_err() {
+    connections.close();
+    if timeout(end.drain, connections.wait()).await.is_err() {
         warn!("requests were still running when the time to finish them was up");
+    }
+}
+
+impl End {
+    /// What this gives; none at the end, unless it is there already.
+    ///
+    /// Whoever waits to be accepted then has been told by the system that it is connected.
+    async fn or<T>(&self, it: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            it = it => Some(it),
+            () = self.stop.cancelled() => None,
+        }
+    }
+}
+
+/// Ends when it is time to part: at once from who has had an answer or waits for one, which
+/// it still gets.
+async fn farewell(place: &Place, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if !place.activity.has_begun() {
+        sleep(FIRST_WORD).await;
     }
 }
 
@@ -127,11 +183,15 @@ fn io(stream: TcpStream) -> Io {
     TokioIo::new(Box::pin(stream))
 }
 
-/// Answers the requests of one connection.
+/// Answers the requests of one connection; once `told` is cancelled, each as its last.
+///
+/// A proxy that keeps connections would else send a request into one that is just being
+/// closed, and a post that got no answer can't be sent again.
 fn service(
     router: Router,
     peer: Peer,
     activity: Arc<Activity>,
+    told: CancellationToken,
 ) -> impl Service<
     Request<Incoming>,
     Response = axum::response::Response,
@@ -142,7 +202,16 @@ fn service(
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         let running = activity.begin();
+        // HTTP/2 has no such header: there the end itself is announced.
+        let (is_http1, told) = (request.version() < Version::HTTP_2, told.clone());
         let answer = router.clone().oneshot(request.map(Body::new));
-        async move { Ok(answer.await?.map(|body| running.until_sent(body))) }
+        async move {
+            let mut answer = answer.await?.map(|body| running.until_sent(body));
+            if is_http1 && told.is_cancelled() {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(answer)
+        }
     })
 }

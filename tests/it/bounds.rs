@@ -1,5 +1,7 @@
 //! How much is taken at once, how long it may take, and how it all ends.
 
+use std::{fs, process::Command};
+
 use rstest::rstest;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,10 +13,11 @@ use tokio_util::task::TaskTracker;
 use crate::{
     errors::is_well_formed,
     harness::{
-        EICAR, Folder, Gateway, KEY, Process, TROJAN, Upstream, client, failure, file, vt4ai,
+        EICAR, Folder, Gateway, KEY, Process, TROJAN, Upstream, Wire, client, failure, file, vt4ai,
     },
 };
 
+const ASK: &[u8] = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 const REPORT: &str = r#"{"data": {"attributes": {"size": 68}}}"#;
 
 #[tokio::test]
@@ -96,6 +99,62 @@ async fn once_told_to_stop_it_says_so_and_serves_on_for_a_while() {
     );
     assert_eq!(gateway.get("/livez").await.status, 200);
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+}
+
+/// A proxy keeps connections for a while, and must not find them closed when it has a post.
+#[tokio::test]
+async fn once_told_to_stop_each_answer_is_the_last_on_its_connection() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--shutdown-delay", "1h"]).await;
+    let mut kept = Wire::to(&gateway).await;
+    kept.send(ASK).await;
+    assert_eq!(kept.answer().await.header("connection"), None);
+    gateway.stop().cancel();
+    let mut new = Wire::to(&gateway).await;
+    for wire in [&mut kept, &mut new] {
+        wire.send(ASK).await;
+        let reply = wire.answer().await;
+        assert_eq!(
+            (reply.status, reply.header("connection")),
+            (200, Some("close"))
+        );
+        assert_eq!(wire.rest().await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_made_before_the_end_has_its_answer() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let (mut accepted, mut silent) = (Wire::to(&gateway).await, Wire::to(&gateway).await);
+    assert_eq!(gateway.get("/livez").await.status, 200);
+    let mut waiting = Wire::to(&gateway).await;
+    gateway.stop().cancel();
+    while TcpStream::connect(gateway.address).await.is_ok() {}
+    for wire in [&mut accepted, &mut waiting] {
+        wire.send(ASK).await;
+        assert_eq!(wire.answer().await.status, 200);
+    }
+    // Who has nothing to say is not waited for.
+    assert_eq!(silent.rest().await, "");
+}
+
+#[tokio::test]
+async fn many_may_wait_to_be_accepted() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let port = gateway.address.port().to_string();
+    let Ok(said) = Command::new("ss")
+        .args(["-ltnH", "sport", "=", &port])
+        .output()
+    else {
+        return eprintln!("skipped: ss is not installed");
+    };
+    let most = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let most: u32 = most.trim().parse().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let room = said.split_whitespace().nth(2).unwrap();
+    assert_eq!(room.parse::<u32>().unwrap(), most.min(4096), "{said}");
 }
 
 #[tokio::test]

@@ -56,6 +56,13 @@ impl Wire {
         }
     }
 
+    /// All that still comes before the gateway closes the connection.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).await.unwrap();
+        rest
+    }
+
     async fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).await.unwrap();
