@@ -37,9 +37,9 @@ def static(port, directory):
         }}"""
 
 
-def wrk(core, port, path, seconds):
+def wrk(core, port, path, seconds, key=compare.KEY):
     """Requests that wrk counted; it must have seen nothing but success."""
-    command = ["taskset", "-c", str(core), "wrk", "-t1", "-c16", f"-d{seconds}s", "-H", f"X-API-Key: {compare.KEY}",
+    command = ["taskset", "-c", str(core), "wrk", "-t1", "-c16", f"-d{seconds}s", "-H", f"X-API-Key: {key}",
                f"http://127.0.0.1:{port}{path}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60,
                           check=True)

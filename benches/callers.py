@@ -102,7 +102,8 @@ def lookup(dice, caller):
     query, accept, _ = FORMS[form]
     more = "Accept-Encoding: gzip\r\n" if dice.random() < 0.3 else ""
     more += "Cache-Control: no-cache\r\n" if dice.random() < IMPATIENT else ""
-    head = f"GET {path}{query} HTTP/1.1\r\nHost: soak\r\nX-API-Key: {caller.credential}\r\nAccept: {accept}\r\n{more}\r\n"
+    head = (f"GET {path}{query} HTTP/1.1\r\nHost: soak\r\nX-API-Key: {caller.credential}\r\n"
+            f"Accept: {accept}\r\n{more}\r\n")
     return Request(caller, subject, form, head.encode())
 
 

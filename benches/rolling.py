@@ -188,7 +188,7 @@ async def roll(options, directory, stack):
     await asyncio.sleep(2)
     for number in range(2 * options.rounds):
         endings.append(await gateways[number % 2].restart(options.delay))
-        print(f"{time.monotonic():.2f} restart {number + 1}: exit status {endings[-1]}, {len(wrong)} requests failed so far",
+        print(f"{time.monotonic():.2f} restart {number + 1}: exit status {endings[-1]}, {len(wrong)} requests failed",
               file=sys.stderr, flush=True)
     await asyncio.sleep(2)
     is_over.set()
@@ -210,7 +210,8 @@ def main():
         log = (pathlib.Path(directory) / "error.log").read_text().splitlines()
     rate = counts["asked"] / seconds
     kinds = ", ".join(f"{kind}: {counts[kind]}" for kind in ("kept", "new", "post", "upload"))
-    print(f"{len(endings)} restarts in {seconds:.0f} s under {rate:.0f} requests a second ({kinds}); {len(wrong)} failed")
+    print(f"{len(endings)} restarts in {seconds:.0f} s under {rate:.0f} requests a second ({kinds}); "
+          f"{len(wrong)} failed")
     for line in wrong[:20] + (log[:20] if wrong else []):
         print(f"  {line}")
     good = not wrong and not any(endings) and rate >= LEAST_RATE * options.rate

@@ -7,9 +7,10 @@
 Needs Linux. Everything listens on 127.0.0.1 and is stopped at the end.
 
 Reports and lists in all four formats and as bare documents, for 8,000 objects through a cache that holds a part of
-them; uploads; clients with tokens, one of whom comes and goes by `SIGHUP`; 2 % of the callers hang up in the middle; 5 %
-of VirusTotal's answers are resets, 503s, half a body, garbage, late, or never come. Metrics are scraped. The VirusTotal
-remembers what it did, and every answer is held against that: status, format, what it is about, how old it may be.
+them; uploads; clients with tokens, one of whom comes and goes by `SIGHUP`; 2 % of the callers hang up in the middle;
+5 % of VirusTotal's answers are resets, 503s, half a body, garbage, late, or never come. Metrics are scraped. The
+VirusTotal remembers what it did, and every answer is held against that: status, format, what it is about, how old it
+may be.
 
 The cache has 4 MiB, so that it is full and evicts within the first minute, which is checked: memory is compared with
 what it is then, and a cache that still fills would hide a leak or look like one.
@@ -213,14 +214,15 @@ def report(crowd, virustotal, seen):
     by_status = ", ".join(f"{what}: {number}" for what, number in sorted(
         (item for item in counts.items() if isinstance(item[0], int))))
     first, last = held(seen)
-    print(f"{answers} answers ({by_status}), each judged; {len(crowd.wrong)} wrong; {counts['hung up']} callers hung up")
+    print(f"{answers} answers ({by_status}), each judged; {len(crowd.wrong)} wrong; "
+          f"{counts['hung up']} callers hung up")
     print("by format: " + ", ".join(f"{form}: {counts[form]}" for form in callers.FORMS))
     print("by X-Cache: " + ", ".join(f"{name}: {counts[name]}" for name in ("HIT", "MISS", "STALE")))
     print("VirusTotal: " + ", ".join(f"{kind}: {number}" for kind, number in deeds.most_common()))
     print(f"{counts['SIGHUP']} changes of clients, {counts['scrapes']} scrapes, "
           f"{seen['metrics']['vt4ai_cache_evictions_total']:.0f} evictions")
-    print(f"memory: {first:.1f} MB after the first minute, {last:.1f} MB at the end ({100 * (last / first - 1):+.1f} %), "
-          f"at most {max(seen['memory']):.1f} MB")
+    print(f"memory: {first:.1f} MB after the first minute, {last:.1f} MB at the end "
+          f"({100 * (last / first - 1):+.1f} %), at most {max(seen['memory']):.1f} MB")
     print(f"file descriptors: {seen['at the start']} at the start, at most {max(seen['descriptors'])}, "
           f"{seen['at the end']} at the end")
 
