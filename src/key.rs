@@ -86,9 +86,15 @@ impl TokenDigest {
         hex::encode(self.0)
     }
 
-    /// Whether both are of the same token.
+    /// Whether both are of the same token; how long that takes does not tell.
+    ///
+    /// Eight bytes at once, since a token is compared with those of all clients.
     pub fn matches(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        let (own, others) = (self.0.as_chunks().0, other.0.as_chunks().0);
+        let differing = own.iter().zip(others).fold(0, |differing, (own, other)| {
+            differing | (u64::from_ne_bytes(*own) ^ u64::from_ne_bytes(*other))
+        });
+        differing.ct_eq(&0).into()
     }
 
     /// The hash by which the door knows the client.
