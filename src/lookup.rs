@@ -124,11 +124,11 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
         let call = Call::get(&[indicator.kind().upstream_collection(), indicator.id()]);
-        let got = self.read(key, &call, Life::Report, wish).await?;
         let subject = Subject::report(indicator);
-        self.show(got, view, wish, |bytes| {
+        self.see(key, (&call, Life::Report), view, wish, |bytes| {
             answer::report(bytes, &subject, view)
         })
+        .await
     }
 
     /// What sandboxes saw a file do, put together by VirusTotal; at most one unit of quota.
@@ -143,11 +143,11 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
         let call = Call::get(&[file.kind().upstream_collection(), file.id(), part]);
-        let got = self.read(key, &call, Life::Usual, wish).await?;
         let subject = Subject::part(file, part);
-        self.show(got, view, wish, |bytes| {
+        self.see(key, (&call, Life::Usual), view, wish, |bytes| {
             answer::object(bytes, &subject, view)
         })
+        .await
     }
 
     /// What is related to an indicator; at most a unit of quota a page.
@@ -161,10 +161,9 @@ impl Lookup {
         let subject = Subject::part(&query.indicator, &query.relationship);
         if query.is_one_page() {
             let call = query.call(query.limit, query.cursor.as_deref(), view);
-            let got = self.read(key, &call, Life::Usual, wish).await?;
-            return self.show(got, view, wish, |bytes| {
-                answer::list(std::slice::from_ref(bytes), &subject, None, view)
-            });
+            let make =
+                |bytes: &Bytes| answer::list(std::slice::from_ref(bytes), &subject, None, view);
+            return self.see(key, (&call, Life::Usual), view, wish, make).await;
         }
         let Gathered {
             pages,
@@ -176,6 +175,29 @@ impl Lookup {
         // Which of them is at fault does not show.
         let answer = answer.inspect_err(|_| names.iter().for_each(|name| self.forget(name)))?;
         Ok(Reply::new(answer, seen))
+    }
+
+    /// What VirusTotal says to this call, in a view of it.
+    ///
+    /// Something kept can turn out to be no answer: whoever asked for it left before that
+    /// showed. It is forgotten then, and VirusTotal asked again.
+    async fn see(
+        self: &Arc<Self>,
+        key: &ApiKey,
+        (call, life): (&Call, Life),
+        view: &View<'_>,
+        wish: &Wish,
+        make: impl Fn(&Bytes) -> Result<Answer, MalformedAnswer>,
+    ) -> Result<Reply, LookupError> {
+        let got = self.read(key, call, life, wish).await?;
+        let was_kept = got.seen.origin != Origin::Miss;
+        match self.show(got, view, wish, &make) {
+            Err(LookupError::Malformed(_)) if was_kept => {
+                let got = self.read(key, call, life, wish).await?;
+                self.show(got, view, wish, make)
+            }
+            shown => shown,
+        }
     }
 
     /// What VirusTotal says to this call: what is kept of it, if it is fresh enough for the

@@ -88,10 +88,10 @@ impl Lookup {
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
-        let got = self.read(key, &query.call(view), Life::Usual, wish).await?;
-        let subject = query.corpus.subject(&query.query);
-        self.show(got, view, wish, |page| {
+        let (call, subject) = (query.call(view), query.corpus.subject(&query.query));
+        self.see(key, (&call, Life::Usual), view, wish, |page| {
             answer::list(std::slice::from_ref(page), &subject, None, view)
         })
+        .await
     }
 }

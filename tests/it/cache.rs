@@ -376,6 +376,34 @@ async fn a_call_goes_on_when_who_asked_has_gone() {
     assert_eq!(upstream.count(), 1);
 }
 
+/// Who would have seen that it is no answer had left when it came.
+#[tokio::test]
+async fn half_an_answer_that_nobody_saw_is_asked_for_again() {
+    let (go, going) = watch::channel(false);
+    let is_first = AtomicBool::new(true);
+    let upstream = Upstream::faulty(move |_| {
+        let report = r#"{"data": {"attributes": {"size": 68}}}"#;
+        if is_first.swap(false, Ordering::Relaxed) {
+            return Answer::Held(going.clone(), ok(&report[..20]));
+        }
+        Answer::Bytes(ok(report))
+    })
+    .await;
+    let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
+    let path = file(EICAR);
+    let given_up = tokio::select! {
+        reply = gateway.get_directly(&path) => Some(reply),
+        () = upstream.until_asked(1) => None,
+    };
+    assert!(given_up.is_none());
+    go.send_replace(true);
+    let is_empty = "\nvt4ai_cache_entries 0\n";
+    while gateway.get("/metrics").await.text().contains(is_empty) {}
+    let reply = gateway.get(&path).await;
+    assert_eq!((reply.status, origin(&reply).0), (200, Some("MISS")));
+    assert_eq!(upstream.count(), 2);
+}
+
 #[tokio::test]
 async fn without_a_cache_nothing_is_kept() {
     let upstream = counting().await;
