@@ -6,11 +6,11 @@ use axum::Router;
 use thiserror::Error;
 use tokio::{
     join,
-    net::{TcpListener, TcpSocket},
+    net::TcpListener,
     time::{interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::info;
+use tracing::{info, warn};
 use url::Url;
 
 use crate::{
@@ -34,6 +34,7 @@ use crate::{
 
 mod connections;
 pub mod health;
+mod listen;
 mod reload;
 mod serve;
 
@@ -42,11 +43,6 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// How often the times of late are sorted into their buckets.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
-
-/// How many connections may wait to be accepted; the system has a bound of its own.
-///
-/// Where there is no room the system drops them, and who connects tries again after a second.
-const BACKLOG: u32 = 4096;
 
 /// How long the start waits for Redis: what is asked before it is there, replicas don't share.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
@@ -128,7 +124,7 @@ impl App {
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
         let clients = load_clients(file, key, &tasks, &stop)?;
         let (server, is_demo) = (config.server, config.demo);
-        let (listener, admin) = listen(&server)?;
+        let (listener, admin) = listen::listen(&server)?;
         if is_demo {
             config.upstream.url = start_stand_in(&tasks, &stop).await?;
         }
@@ -189,7 +185,6 @@ impl App {
         let end = serve::End {
             told: told.clone(),
             stop: stop.clone(),
-            drain: server.shutdown_timeout,
         };
         tasks.spawn(async move {
             told.cancelled().await;
@@ -209,10 +204,20 @@ impl App {
                 serve(listener, router).await;
             }
         };
-        join!(serve(listener, router), watched);
-        tasks.close();
-        // What goes on without a connection has the same time.
-        let _ = timeout(end.drain, tasks.wait()).await;
+        let all = async {
+            join!(serve(listener, router), watched);
+            tasks.close();
+            // What goes on without a connection.
+            tasks.wait().await;
+        };
+        let late = async {
+            stop.cancelled().await;
+            sleep(server.shutdown_timeout).await;
+        };
+        tokio::select! {
+            () = all => {}
+            () = late => warn!("requests were still running when the time to finish them was up"),
+        }
         info!("stopped");
     }
 
@@ -310,29 +315,6 @@ fn load_clients(
     let kept_up = reload::keep_up(Arc::clone(&clients), hangups, tasks.clone());
     tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
     Ok(Some(clients))
-}
-
-/// Takes the port and, where there is one, the port for whoever watches.
-fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener>), StartError> {
-    let take = |port| {
-        let address = SocketAddr::new(server.host, port);
-        listen_at(address).map_err(|error| StartError::Listen { address, error })
-    };
-    let listener = take(server.port)?;
-    let admin = server.admin_port.map(take).transpose()?;
-    Ok((listener, admin))
-}
-
-/// As [`TcpListener::bind`], with room for more who wait.
-fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // Connections of the process before may still be on their way out.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 /// Takes up Redis, where one is set up, and hears there of what other replicas changed.

@@ -26,18 +26,24 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::sleep,
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use super::connections::{Activity, Connections, Place};
+use super::{
+    connections::{Activity, Connections, Place},
+    listen,
+};
 use crate::{http::extract::Peer, meter::Meter};
 
 /// How long a client may take to send the head of a request, and be idle between two.
-const HEAD_TIME: Duration = Duration::from_secs(10);
+///
+/// Half a second below the bound: where thousands run out of time at once, closing them takes
+/// some, too.
+const HEAD_TIME: Duration = Duration::from_millis(9_500);
 
 /// How long a client may take nothing of what it is sent.
 const READ_TIME: Duration = Duration::from_secs(30);
@@ -68,8 +74,6 @@ pub(super) struct End {
     pub(super) told: CancellationToken,
     /// Cancelled when nothing more is accepted.
     pub(super) stop: CancellationToken,
-    /// How long what was accepted may then take.
-    pub(super) drain: Duration,
 }
 
 /// Accepts up to `most` connections at once until the end.
@@ -81,7 +85,12 @@ pub(super) async fn serve(
 ) {
     let (places, connections) = (Connections::new(most), TaskTracker::new());
     let builder = Arc::new(builder());
+    // Those who waited at the end; who goes on coming is not waited for.
+    let mut last = 0..listen::BACKLOG;
     while let Some(accepted) = end.or(listener.accept()).await {
+        if end.stop.is_cancelled() && last.next().is_none() {
+            break;
+        }
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -120,9 +129,7 @@ pub(super) async fn serve(
     }
     drop(listener);
     connections.close();
-    if timeout(end.drain, connections.wait()).await.is_err() {
-        warn!("requests were still running when the time to finish them was up");
-    }
+    connections.wait().await;
 }
 
 impl End {

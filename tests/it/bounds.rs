@@ -204,3 +204,19 @@ async fn a_signal_lets_requests_end_and_a_second_does_not(
     }
     assert_eq!(process.end(), code);
 }
+
+#[tokio::test]
+async fn who_takes_longer_than_there_is_to_finish_is_left() {
+    let (_go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, REPORT).await;
+    let folder = Folder::new();
+    let mut command = vt4ai(&folder, &["--shutdown-timeout", "50ms"]);
+    let process = Process::start(command.env("VT4AI_UPSTREAM_URL", &upstream.url));
+    let request = client().get(format!("http://{}{}", process.address, file(EICAR)));
+    let asking = TaskTracker::new().spawn(request.header("x-api-key", KEY).send());
+    upstream.until_asked(1).await;
+    process.signal("-TERM");
+    process.wait_for("requests were still running", 1);
+    assert_eq!(process.end(), Some(0));
+    assert!(asking.await.unwrap().is_err());
+}
