@@ -42,10 +42,14 @@ pub fn caller_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     }
 }
 
-/// All values of a header as one list; one that is no text reads as an unknown hop.
+/// All values of a header as one list.
+///
+/// What is no text spoils the hop it stands in, not the one that a proxy put behind it.
 fn members(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values = headers.get_all(name).iter();
-    let values: Vec<_> = values.map(|value| value.to_str().unwrap_or("?")).collect();
+    let values: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
     (!values.is_empty()).then(|| values.join(","))
 }
 
@@ -66,6 +70,8 @@ fn read_node(node: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     const PROXY: &str = "10.0.0.1";
@@ -73,7 +79,8 @@ mod tests {
     fn from(peer: &str, headers: &[(&'static str, &str)]) -> String {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(HeaderName::from_static(name), value.parse().unwrap());
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            map.append(HeaderName::from_static(name), value);
         }
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|it| it.parse().unwrap());
         caller_address(peer.parse().unwrap(), &map, &trusted).to_string()
@@ -95,6 +102,7 @@ mod tests {
             ("1.1.1.1, 192.0.2.9, 10.0.0.2", "192.0.2.9"),
             ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
             ("1.1.1.1, nonsense, 10.0.0.2", "10.0.0.2"),
+            ("1.1.1.1, é, 192.0.2.9", "192.0.2.9"),
             ("192.0.2.9:4711", "192.0.2.9"),
             ("[2001:db8::1]:4711", "2001:db8::1"),
             ("2001:db8::1", "2001:db8::1"),
