@@ -6,10 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{MalformedAnswer, View};
-use crate::{
-    format::json,
-    template::{filter::Filtered, pattern::Filter},
-};
+use crate::{format::json, template::filter::Filtered};
 
 /// An object, in full or as a descriptor.
 #[derive(Deserialize)]
@@ -30,35 +27,30 @@ pub(super) struct Item<'a> {
 impl<'a> Item<'a> {
     /// Takes what belongs to an object, and no more.
     pub(super) fn read(raw: &'a RawValue) -> Result<Self, MalformedAnswer> {
-        Ok(serde_json::from_str(raw.get())?)
+        read_object(raw.get())
     }
 
-    /// Its id; seen once as a number, whose text serves as well.
+    /// Its id.
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
-        let id = self.id?.get();
-        Some(serde_json::from_str(id).map_or(Cow::Borrowed(id), Cow::Owned))
+        self.id.and_then(|id| read_id(id.get()))
     }
 
-    /// Its attributes, less what the filter leaves out.
-    pub(super) fn filtered(&self, filter: Option<&'a Filter>) -> Option<Filtered<'a>> {
+    /// Its attributes, less what the template of its type leaves out.
+    pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
+        let object_type = self.object_type.map(RawValue::get);
+        let object_type = object_type.and_then(|json| serde_json::from_str::<String>(json).ok());
+        let filter = view.filter(object_type.as_deref().unwrap_or_default());
         self.attributes
             .map(|raw| Filtered::at(&[], raw.get(), filter))
     }
 
     /// Writes it as JSON, its attributes filtered by the template of its type.
     pub(super) fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
-        let object_type = self
-            .object_type
-            .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-        let filter = view.filter(object_type.as_deref().unwrap_or_default());
-        let attributes = self.attributes.filter(|_| !view.descriptors_only);
+        let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
         let members = [
             ("id", self.id.map(whole)),
             ("type", self.object_type.map(whole)),
-            (
-                "attributes",
-                attributes.map(|raw| Filtered::at(&[], raw.get(), filter)),
-            ),
+            ("attributes", attributes),
             ("context_attributes", self.context_attributes.map(whole)),
             ("error", self.error.map(whole)),
         ];
@@ -82,6 +74,20 @@ impl<'a> Item<'a> {
         self.write(view, &mut text)?;
         Ok(serde_json::from_slice(&text)?)
     }
+}
+
+/// An id in JSON; seen once as a number, whose text serves as well.
+pub(super) fn read_id(json: &str) -> Option<Cow<'_, str>> {
+    let id = || serde_json::from_str(json).map_or(Cow::Borrowed(json), Cow::Owned);
+    (json != "null").then(id)
+}
+
+/// Reads what has to be an object: `serde` would take an array's elements for its members.
+pub(super) fn read_object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, MalformedAnswer> {
+    if json.trim_start().starts_with('[') {
+        return Err(MalformedAnswer::Shape { line: 1, column: 1 });
+    }
+    Ok(serde_json::from_str(json)?)
 }
 
 /// A value as VirusTotal gave it, less its indentation.

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     Answer, MalformedAnswer, Subject, View,
-    item::{Item, whole},
+    item::{Item, read_object, whole},
 };
 use crate::format::{
     Format,
@@ -70,16 +70,22 @@ struct Page<'a> {
     /// An array, an object or `null`.
     #[serde(borrow)]
     data: &'a RawValue,
-    meta: Option<PageMeta>,
+    meta: Option<Map<String, Value>>,
 }
 
 impl<'a> Page<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, MalformedAnswer> {
-        Ok(serde_json::from_str(str::from_utf8(bytes)?)?)
+        read_object(str::from_utf8(bytes)?)
     }
 
     fn meta(&self) -> Meta {
-        self.meta.as_ref().map(PageMeta::read).unwrap_or_default()
+        let said = |name| self.meta.as_ref().and_then(|meta| meta.get(name));
+        let cursor = said("cursor").and_then(Value::as_str);
+        Meta {
+            cursor: cursor.filter(|it| !it.is_empty()).map(str::to_owned),
+            count: said("count").and_then(Value::as_u64),
+            truncated: None,
+        }
     }
 }
 
@@ -103,25 +109,6 @@ pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
         objects,
         cursor: page.meta().cursor,
     })
-}
-
-#[derive(Default, Deserialize)]
-struct PageMeta {
-    #[serde(default)]
-    cursor: Value,
-    #[serde(default)]
-    count: Value,
-}
-
-impl PageMeta {
-    fn read(&self) -> Meta {
-        let cursor = self.cursor.as_str().filter(|cursor| !cursor.is_empty());
-        Meta {
-            cursor: cursor.map(str::to_owned),
-            count: self.count.as_u64(),
-            truncated: None,
-        }
-    }
 }
 
 /// What stands at the other end of a relationship.

@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Answer, MalformedAnswer, Subject, View,
-    item::{Item, whole},
+    item::{Item, read_id, read_object, whole},
 };
 use crate::{
     format::{Format, json, markdown, xml},
-    template::filter::Filtered,
+    template::filter::{Filtered, Unreadable},
 };
 
 /// A report or an analysis: its attributes, filtered by the template of its type.
@@ -31,7 +31,7 @@ pub fn report(
             json::envelope(view.format, None, bytes.len(), |out| attributes.write(out))?
         }
         Format::Markdown => {
-            let id = own_id(json)?.unwrap_or(Cow::Borrowed(subject.id));
+            let id = own_id(json)?.unwrap_or_else(|| subject.id.to_owned());
             let attributes = attributes.tree()?;
             view.text(markdown::document(&subject.title, &id, &attributes), None)?
         }
@@ -51,12 +51,11 @@ pub fn object(
         #[serde(borrow)]
         data: &'a RawValue,
     }
-    let Envelope { data } = serde_json::from_str(str::from_utf8(bytes)?)?;
+    let Envelope { data } = read_object(str::from_utf8(bytes)?)?;
     let item = Item::read(data).ok();
     let item = item.filter(|item| item.attributes.is_some());
-    let filter = view.filter(subject.object_type);
     // Without the object around them: the attributes or, where there are none, the whole.
-    let attributes = item.as_ref().and_then(|item| item.filtered(filter));
+    let attributes = item.as_ref().and_then(|item| item.filtered(view));
     let shown = attributes.unwrap_or(whole(data));
     let size = data.get().len();
     let body = match (view.format, &item) {
@@ -83,38 +82,79 @@ pub fn object(
 /// The `id` of the object that an answer holds; without one it is malformed.
 pub fn id(bytes: &[u8]) -> Result<String, MalformedAnswer> {
     let id = own_id(str::from_utf8(bytes)?)?;
-    let id = id.filter(|id| !id.is_empty()).map(Cow::into_owned);
+    let id = id.filter(|id| !id.is_empty());
     id.ok_or(MalformedAnswer::Shape { line: 0, column: 0 })
 }
 
 /// Whether an analysis is over.
 pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
-    #[derive(Deserialize)]
-    struct Head<'a> {
-        #[serde(borrow)]
-        data: Analysis<'a>,
+    let path = ["data", "attributes", "status"];
+    match Filtered::at(&path, str::from_utf8(bytes)?, None).tree()? {
+        Value::String(status) => Ok(status == "completed"),
+        _ => Err(MalformedAnswer::Shape { line: 0, column: 0 }),
     }
-    #[derive(Deserialize)]
-    struct Analysis<'a> {
-        #[serde(borrow)]
-        attributes: Attributes<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Attributes<'a> {
-        #[serde(borrow)]
-        status: Cow<'a, str>,
-    }
-    let head: Head<'_> = serde_json::from_str(str::from_utf8(bytes)?)?;
-    Ok(head.data.attributes.status == "completed")
 }
 
 /// The `id` of the object that an answer holds; all else is passed over.
-fn own_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
-    #[derive(Deserialize)]
-    struct Head<'a> {
-        #[serde(borrow)]
-        data: Item<'a>,
+///
+/// Found as its attributes are, so that an answer can be read in every format or in none.
+fn own_id(json: &str) -> Result<Option<String>, MalformedAnswer> {
+    let mut text = Vec::new();
+    match Filtered::at(&["data", "id"], json, None).write(&mut text) {
+        Err(Unreadable::Missing) => return Ok(None),
+        found => found?,
     }
-    let head: Head<'_> = serde_json::from_str(json)?;
-    Ok(head.data.id())
+    Ok(read_id(str::from_utf8(&text)?).map(Cow::into_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Templates;
+
+    fn shown(json: &str, format: Format) -> String {
+        let templates = Templates::load(None).unwrap();
+        let view = View {
+            format,
+            bare: true,
+            template: None,
+            templates: &templates,
+            descriptors_only: false,
+        };
+        let answer = object(json.as_bytes(), &Subject::other("analysis", "x"), &view);
+        String::from_utf8(answer.unwrap().body).unwrap()
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_an_object() {
+        // As many elements as an object has members that are read.
+        let json = r#"{"data":[1,2,{"a":1},null,5]}"#;
+        let data = r#"{"data":[1,2,{"a":1},null,5],"format":"json"}"#;
+        assert_eq!(shown(json, Format::Json), data);
+        assert!(id(json.as_bytes()).is_err());
+        assert!(is_completed(br#"[[["completed"]]]"#).is_err());
+    }
+
+    #[test]
+    fn a_document_leaves_out_what_json_leaves_out() {
+        let json =
+            r#"{"data":{"id":"a","type":"file","attributes":{"sha256":"x","md5":"y","trid":[1]}}}"#;
+        let names = |format| {
+            let shown = shown(json, format).to_lowercase();
+            ["sha256", "md5", "trid"].map(|name| shown.contains(name))
+        };
+        let kept = names(Format::Json);
+        assert!(kept.contains(&false));
+        assert_eq!(names(Format::Markdown), kept);
+        assert_eq!(names(Format::Xml), kept);
+    }
+
+    #[test]
+    fn an_id_is_found_where_the_attributes_are() {
+        let twice = br#"{"data":{"id":1,"attributes":{}},"data":{"id":"y"}}"#;
+        assert_eq!(id(twice), Ok("1".to_owned()));
+        for none in [r#"{"data":{"id":null}}"#, r#"{"data":{"id":""}}"#, "{}"] {
+            assert!(id(none.as_bytes()).is_err(), "{none}");
+        }
+    }
 }
