@@ -175,7 +175,8 @@ impl Writer {
             Value::Null => self.line(&[marker, "*None*"]),
             Value::Bool(true) => self.line(&[marker, "**True**"]),
             Value::Bool(false) => self.line(&[marker, "**False**"]),
-            number => self.line(&[marker, "`", &number.to_string(), "`"]),
+            Value::Number(number) => self.line(&[marker, "`", &number.to_string(), "`"]),
+            nested => self.line(&[marker, &one_line(&nested.to_string())]),
         }
     }
 

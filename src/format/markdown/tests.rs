@@ -184,6 +184,15 @@ fn keys_become_headings(#[case] key: &str, #[case] heading: &str) {
 }
 
 #[test]
+fn an_item_that_is_no_object_is_shown_as_code() {
+    let markdown = list("File votes", "x", &[json!(["`<b>\u{200b}"])]);
+    assert_eq!(
+        markdown,
+        "# File votes: x\n\n## : \n\n``[\"`<b>\\u{200b}\"]``"
+    );
+}
+
+#[test]
 fn an_item_shows_all_that_it_carries() {
     let items = [json!({
         "id": "x y`", "type": "url", "attributes": {"a": 1},
