@@ -4,11 +4,13 @@
 //! name arrives in whatever encoding it has. Taking it apart and putting it together again
 //! would lose both; so this only looks on, and says when something is wrong.
 
-use std::ops::Range;
-
 use hyper::header::HeaderValue;
 use memchr::memmem::Finder;
 use thiserror::Error;
+
+use self::headers::{field, parameters};
+
+mod headers;
 
 /// How large a file may be: VirusTotal's 650 MB.
 const MAX_FILE: u64 = 650 * 1024 * 1024;
@@ -151,9 +153,14 @@ impl Form {
             State::Headers(lines) => {
                 let taken = take_headers(lines, piece)?;
                 if lines.ends_with(b"\r\n\r\n") {
+                    if self.delimiter.finder.find(lines).is_some() {
+                        return Err(FormError::Malformed);
+                    }
                     let field = field(lines)?;
                     self.open(field)?;
                     let since = self.seen + taken as u64;
+                    // A boundary at the very beginning stands at the beginning of a line, too.
+                    self.delimiter.tail.extend_from_slice(b"\r\n");
                     self.state = State::Content { field, since };
                 }
                 Ok(taken)
@@ -165,7 +172,7 @@ impl Form {
                 let length = self.seen + end as u64 - *since;
                 if *field == Field::File {
                     // What was found, the delimiter, is no part of the content.
-                    let length = length - self.delimiter.len() as u64;
+                    let length = length.saturating_sub(self.delimiter.len() as u64);
                     if length > MAX_FILE {
                         return Err(FormError::TooLarge);
                     }
@@ -219,7 +226,7 @@ fn is_blank(line: &[u8]) -> bool {
 /// Takes the bytes of a piece that still belong to the headers.
 fn take_headers(lines: &mut Vec<u8>, piece: &[u8]) -> Result<usize, FormError> {
     let held = lines.len();
-    let room = (MAX_HEADERS + 4).saturating_sub(held).min(piece.len());
+    let room = MAX_HEADERS.saturating_sub(held).min(piece.len());
     lines.extend_from_slice(&piece[..room]);
     // The end may be divided between what was held and what has come.
     let from = held.saturating_sub(3);
@@ -227,77 +234,10 @@ fn take_headers(lines: &mut Vec<u8>, piece: &[u8]) -> Result<usize, FormError> {
         lines.truncate(from + at + 4);
         return Ok(lines.len() - held);
     }
-    if lines.len() > MAX_HEADERS {
+    if lines.len() >= MAX_HEADERS {
         return Err(FormError::Malformed);
     }
     Ok(room)
-}
-
-/// Which field the headers of a part belong to.
-fn field(headers: &[u8]) -> Result<Field, FormError> {
-    let lines = headers.split(|&byte| byte == b'\n');
-    let mut disposition = lines.filter_map(|line| {
-        let colon = line.iter().position(|&byte| byte == b':')?;
-        let name = line[..colon].trim_ascii();
-        name.eq_ignore_ascii_case(b"content-disposition")
-            .then(|| line[colon + 1..].trim_ascii())
-    });
-    let value = disposition.next().ok_or(FormError::Malformed)?;
-    if disposition.next().is_some() {
-        return Err(FormError::Malformed);
-    }
-    match parameter(value, b"name").map(|range| &value[range]) {
-        Some(b"file") => Ok(Field::File),
-        Some(b"password") => Ok(Field::Password),
-        // A misspelt password would send a protected archive without it.
-        Some(_) => Err(FormError::UnknownField),
-        None => Err(FormError::Malformed),
-    }
-}
-
-/// Where a parameter's value stands in a header's, without its quotes.
-///
-/// Within quotes a backslash keeps the next byte from ending them; the file's name is free
-/// to hold `; name="…"`.
-fn parameter(header: &[u8], wanted: &[u8]) -> Option<Range<usize>> {
-    let mut at = header.iter().position(|&byte| byte == b';')? + 1;
-    loop {
-        let mut rest = header.get(at..)?.iter();
-        let equals = at + rest.position(|&byte| matches!(byte, b'=' | b';'))?;
-        if header[equals] == b';' {
-            at = equals + 1;
-            continue;
-        }
-        let name = header[at..equals].trim_ascii();
-        let start = equals + 1;
-        let (value, end) = if header.get(start) == Some(&b'"') {
-            let end = closing_quote(header, start + 1)?;
-            (start + 1..end, end + 1)
-        } else {
-            let rest = &header[start..];
-            let length = rest.iter().position(|&byte| byte == b';');
-            let end = start + length.unwrap_or(rest.len());
-            (
-                start..start + header[start..end].trim_ascii_end().len(),
-                end,
-            )
-        };
-        if name.eq_ignore_ascii_case(wanted) {
-            return Some(value);
-        }
-        at = end + 1 + header.get(end..)?.iter().position(|&byte| byte == b';')?;
-    }
-}
-
-fn closing_quote(header: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        match header.get(at)? {
-            b'"' => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
 }
 
 impl Needle {
@@ -340,9 +280,10 @@ impl Needle {
 
 /// The boundary that a form's content type names: 1 to 70 characters (RFC 2046, 5.1.1).
 pub fn boundary(content_type: &[u8]) -> Result<&str, FormError> {
-    let range = parameter(content_type, b"boundary").ok_or(FormError::Boundary)?;
+    let (_, mut parameters) = parameters(content_type).ok_or(FormError::Boundary)?;
+    let boundary = parameters.find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"));
+    let (_, boundary) = boundary.ok_or(FormError::Boundary)?;
     let allowed = |&byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
-    let boundary = &content_type[range];
     let sound = (1..=70).contains(&boundary.len())
         && boundary.iter().all(allowed)
         && !boundary.ends_with(b" ");

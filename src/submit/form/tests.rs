@@ -46,6 +46,15 @@ const FILE: &str = "name=\"file\"; filename=\"a.txt\"";
 #[case::two_files(&[(FILE, "x"), (FILE, "y")], Err(FormError::Twice("file")))]
 #[case::two_passwords(&[("name=password", "x"), ("name=password", "y"), (FILE, "z")], Err(FormError::Twice("password")))]
 #[case::empty(&[(FILE, "")], Err(FormError::EmptyFile))]
+#[case::no_field(&[("name=\"file\"; NAME=\"password\"", "x")], Err(FormError::Malformed))]
+#[case::folded(&[("\r\n name=\"file\";\r\n\tfilename=\"a\"", "x")], Ok(1))]
+#[case::folded_to_another(&[("name=\"file\";\r\n name=\"x\"", "x")], Err(FormError::Malformed))]
+#[case::more_than_a_name(&[("name=\"file\"x", "x")], Err(FormError::Malformed))]
+#[case::as_browsers_write_a_backslash(&[("name=\"file\"; filename=\"a\\\"", "x")], Ok(1))]
+#[case::half_a_break(&[("name=\"file\"\rX: y", "x")], Err(FormError::Malformed))]
+#[case::other_half(&[("name=\"file\"\nX: y", "x")], Err(FormError::Malformed))]
+#[case::no_header(&[("name=\"file\"\r\nnonsense", "x")], Err(FormError::Malformed))]
+#[case::two_headers(&[("name=\"file\"\r\nCONTENT-disposition: x", "x")], Err(FormError::Malformed))]
 #[case::nameless(&[("filename=\"file\"", "x")], Err(FormError::Malformed))]
 fn forms_are_judged_as_they_pass(
     #[case] parts: &[(&str, &str)],
@@ -54,6 +63,40 @@ fn forms_are_judged_as_they_pass(
     let form = form(parts);
     assert_eq!(check(&form, &[]), expected);
     assert_eq!(check(&form, &vec![1; form.len()]), expected);
+}
+
+#[test]
+fn a_boundary_at_the_beginning_of_any_line_is_one() {
+    for (name, expected) in [
+        ("file", FormError::EmptyFile),
+        ("password", FormError::NoFile),
+    ] {
+        let text = form(&[(&format!("name={name}"), "x")]);
+        let text = String::from_utf8(text).unwrap().replace("x\r\n", "");
+        for pieces in [vec![], vec![1; text.len()]] {
+            assert_eq!(check(text.as_bytes(), &pieces), Err(expected));
+        }
+    }
+    let hidden = form(&[(&format!("name=file\r\n--{B}\r\nX: y"), "x")]);
+    assert_eq!(check(&hidden, &[]), Err(FormError::Malformed));
+    let other = form(&[(FILE, "x")]);
+    let other = String::from_utf8(other).unwrap();
+    let other = other.replace("form-data", "attachment");
+    assert_eq!(check(other.as_bytes(), &[]), Err(FormError::Malformed));
+}
+
+#[test]
+fn headers_have_the_same_bound_in_any_pieces() {
+    for (length, expected) in [
+        (16 * 1024, Ok(1)),
+        (16 * 1024 + 1, Err(FormError::Malformed)),
+    ] {
+        // With the line breaks around them.
+        let more = length - 2 - FILE.len() - "Content-Disposition: form-data; \r\nX:\r\n\r\n".len();
+        let form = form(&[(&format!("{FILE}\r\nX:{}", "x".repeat(more)), "x")]);
+        assert_eq!(check(&form, &[]), expected);
+        assert_eq!(check(&form, &vec![1; form.len()]), expected);
+    }
 }
 
 #[rstest]

@@ -1,0 +1,105 @@
+//! The headers of a form's part: which field it is.
+
+use super::{Field, FormError};
+
+/// A parameter's name and value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
+/// Which field the headers of a part belong to.
+///
+/// What another reader could take for another field is refused: half a line break, a header
+/// or a name that stands twice.
+pub(super) fn field(headers: &mut [u8]) -> Result<Field, FormError> {
+    unfold(headers);
+    let headers = headers.strip_suffix(b"\n").unwrap_or(headers);
+    let mut disposition = None;
+    for line in headers.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").ok_or(FormError::Malformed)?;
+        if line.is_empty() {
+            continue;
+        }
+        let colon = line.iter().position(|&byte| byte == b':');
+        let colon = colon.filter(|_| !line.iter().any(|byte| matches!(byte, b'\r' | 0)));
+        let (name, value) = line.split_at(colon.ok_or(FormError::Malformed)?);
+        if name
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"content-disposition")
+            && disposition.replace(&value[1..]).is_some()
+        {
+            return Err(FormError::Malformed);
+        }
+    }
+    let (kind, parameters) = disposition
+        .and_then(parameters)
+        .ok_or(FormError::Malformed)?;
+    let mut names = parameters.filter(|(name, _)| name.eq_ignore_ascii_case(b"name"));
+    match (names.next(), names.next()) {
+        (Some((_, name)), None) if kind.eq_ignore_ascii_case(b"form-data") => match name {
+            b"file" => Ok(Field::File),
+            b"password" => Ok(Field::Password),
+            // A misspelt password would send a protected archive without it.
+            _ => Err(FormError::UnknownField),
+        },
+        _ => Err(FormError::Malformed),
+    }
+}
+
+/// Joins the lines of a header that goes on behind a break.
+fn unfold(headers: &mut [u8]) {
+    for at in 2..headers.len() {
+        if matches!(headers[at - 2..=at], [b'\r', b'\n', b' ' | b'\t']) {
+            headers[at - 2..at].fill(b' ');
+        }
+    }
+}
+
+/// What stands before a header's parameters, and their names and values as far as they can
+/// be read, without quotes.
+pub(super) fn parameters(header: &[u8]) -> Option<(&[u8], impl Iterator<Item = Pair<'_>>)> {
+    let end = header.iter().position(|&byte| byte == b';')?;
+    let mut rest = &header[end + 1..];
+    let parameters = std::iter::from_fn(move || {
+        let (name, value, after) = parameter(rest)?;
+        rest = after;
+        Some((name, value))
+    });
+    Some((header[..end].trim_ascii(), parameters))
+}
+
+/// The first parameter, and what stands behind it.
+///
+/// Within quotes a backslash keeps the next byte from ending them; the file's name is free
+/// to hold `; name="…"`.
+fn parameter(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let end = text.iter().position(|byte| b"=;\"".contains(byte))?;
+    let (name, rest) = (text[..end].trim_ascii(), &text[end + 1..]);
+    let (value, rest) = match (text[end], rest) {
+        (b';', _) => return Some((name, &[], rest)),
+        (b'=', [b'"', quoted @ ..]) => {
+            let end = closing_quote(quoted)?;
+            (&quoted[..end], quoted[end + 1..].trim_ascii_start())
+        }
+        (b'=', _) => {
+            let end = rest.iter().position(|byte| b";\"".contains(byte));
+            let (value, rest) = rest.split_at(end.unwrap_or(rest.len()));
+            (value.trim_ascii_end(), rest)
+        }
+        _ => return None,
+    };
+    match rest {
+        [] => Some((name, value, rest)),
+        [b';', rest @ ..] => Some((name, value, rest)),
+        _ => None,
+    }
+}
+
+fn closing_quote(quoted: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match quoted.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
