@@ -26,6 +26,12 @@ const ABBREVIATIONS: [(&str, &str); 14] = [
     ("Av", "AV"),
 ];
 
+/// How many backticks may stand together.
+///
+/// GitHub's parser takes none of more than 80 for a code span, and of a fence it keeps 255 in
+/// mind: what is put around more of them would not hold.
+const MAX_RUN: usize = 32;
+
 /// A document on one object: a title of ours, the object's id, what it holds.
 pub fn document(title: &str, id: &str, data: &Value) -> String {
     let mut writer = Writer::default();
@@ -253,9 +259,16 @@ fn abbreviated(word: &str) -> &str {
 }
 
 /// Makes visible what a reader would not see, and keeps line breaks only where asked.
+///
+/// So are backticks written, too, where more of them stand together than a fence can be long.
 fn clean(text: &str, keep_breaks: bool) -> Cow<'_, str> {
-    let plain =
-        |letter: char| letter == '\t' || (keep_breaks && letter == '\n') || !is_hidden(letter);
+    let is_fence = longest_run(text) > MAX_RUN;
+    let plain = |letter: char| match letter {
+        '\t' => true,
+        '\n' => keep_breaks,
+        '`' => !is_fence,
+        _ => !is_hidden(letter),
+    };
     if text.chars().all(plain) {
         return Cow::Borrowed(text);
     }

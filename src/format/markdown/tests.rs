@@ -183,6 +183,22 @@ fn keys_become_headings(#[case] key: &str, #[case] heading: &str) {
     assert_eq!(document("T", "id", &json!({ key: 1 })), expected);
 }
 
+#[rstest]
+#[case(32, "")]
+#[case(80, " [a](http://x/)")]
+#[case(300, " <b>")]
+#[case(80, "\n[a](http://x/)")]
+#[case(255, "\n<b>\n")]
+#[case(300, "\n<b>\n")]
+fn no_run_of_backticks_is_longer_than_a_fence_can_be(#[case] run: usize, #[case] more: &str) {
+    let run = "`".repeat(run);
+    for text in [format!("{run}{more}"), format!("x{more}\n{run}{more}")] {
+        let markdown = of(&json!(text));
+        assert!(read(&markdown).1.is_empty(), "{markdown}");
+        assert!(longest_run(&markdown) <= MAX_RUN + 1, "{markdown}");
+    }
+}
+
 #[test]
 fn an_item_that_is_no_object_is_shown_as_code() {
     let markdown = list("File votes", "x", &[json!(["`<b>\u{200b}"])]);
