@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 use vt4ai::{
     answer::{
         Answer, MalformedAnswer, Subject, View, extent, id, is_completed, list, object, report,
@@ -14,25 +15,140 @@ use vt4ai::{
     indicator::Indicator,
     template::Templates,
 };
-use vt4ai_fuzz::{is_json, is_printable, is_xml};
+use vt4ai_fuzz::{is_inert, is_inert_list, is_inert_of_any, is_json, is_xml_of};
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::load(None).unwrap());
 
 static FILE: LazyLock<Indicator> =
     LazyLock::new(|| Indicator::file("44d88612fea8a8f36de82e1278abb02f").unwrap());
 
-fn is_sound(answer: Result<Answer, MalformedAnswer>, view: &View<'_>) {
-    let Ok(Answer { body, .. }) = answer else {
-        return;
+type Read = Result<Answer, MalformedAnswer>;
+
+/// The data in an envelope; none where a number in it is more than a tree can hold.
+fn data(Answer { body, cursor }: &Answer, format: Format) -> Option<Value> {
+    is_json(body);
+    let mut envelope: Value = serde_json::from_slice(body).ok()?;
+    assert_eq!(envelope["format"], format.name());
+    assert_eq!(envelope["meta"]["cursor"].as_str(), cursor.as_deref());
+    Some(envelope["data"].take())
+}
+
+/// What a view shows is what the same bytes come to as JSON; that is what this gives.
+fn shows(
+    view: View<'_>,
+    read: impl Fn(&View<'_>) -> Read,
+    is_inert: fn(&str, &Value),
+) -> Option<Value> {
+    let plain = View {
+        format: Format::Json,
+        bare: false,
+        ..view
     };
-    match (view.bare, view.format) {
-        (true, Format::Markdown) => is_printable(str::from_utf8(&body).unwrap()),
-        (true, Format::Xml) => is_xml(str::from_utf8(&body).unwrap()),
-        _ => is_json(&body),
+    let plain = read(&plain);
+    let json = plain
+        .as_ref()
+        .ok()
+        .and_then(|answer| data(answer, Format::Json));
+    let answer = match (read(&view), &json) {
+        (Ok(answer), _) => answer,
+        // Only what makes no tree is good as JSON alone.
+        (Err(error), json) => {
+            assert!(json.is_none(), "{error:?}: {json:?}");
+            return None;
+        }
+    };
+    let document = match (view.bare, view.format) {
+        (_, Format::Json | Format::Raw) => return data(&answer, view.format).and(json),
+        (true, _) => str::from_utf8(&answer.body).unwrap().into(),
+        (false, format) => data(&answer, format).unwrap(),
+    };
+    let (document, json) = (document.as_str().unwrap(), json?);
+    match view.format {
+        Format::Xml => is_xml_of(document, &json),
+        _ => is_inert(document, &json),
+    }
+    Some(json)
+}
+
+/// One object: with attributes as an item, else as it is.
+fn one(bytes: &[u8], subject: &Subject<'_>, view: View<'_>) {
+    let inert = |document: &str, json: &Value| {
+        // What can't be read as an item is shown as it is, its attributes among the rest.
+        is_inert_of_any(document, &[json.get("attributes").unwrap_or(json), json]);
+    };
+    let view = View {
+        descriptors_only: false,
+        ..view
+    };
+    let shown = shows(view, |view| object(bytes, subject, view), inert);
+    let tree = serde_json::from_slice::<Value>(bytes).ok();
+    if let (Some(shown), Some(tree)) = (shown, tree) {
+        let data = &tree["data"];
+        assert!(
+            data.get("attributes").is_some() || shown == *data,
+            "{shown} of {tree}"
+        );
     }
 }
 
-// The first byte says how the rest is looked at, and where it is cut into pages.
+fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>) {
+    let truncated = Some("quota").filter(|_| truncated);
+    let inert = |document: &str, json: &Value| {
+        let items = json
+            .as_array()
+            .map_or(usize::from(!json.is_null()), Vec::len);
+        is_inert_list(document, items);
+    };
+    let shown = shows(view, |view| list(pages, subject, truncated, view), inert);
+    let mut objects = 0;
+    for page in pages {
+        let Ok(extent) = extent(page) else { continue };
+        objects += extent.objects;
+        if let Ok(tree) = serde_json::from_slice::<Value>(page) {
+            let cursor = tree.pointer("/meta/cursor").and_then(Value::as_str);
+            assert_eq!(extent.cursor.as_deref(), cursor.filter(|it| !it.is_empty()));
+            assert_eq!(extent.objects, tree["data"].as_array().map_or(0, Vec::len));
+        }
+    }
+    if let Some(items) = shown.as_ref().and_then(Value::as_array) {
+        assert_eq!(items.len(), objects);
+    }
+}
+
+fn words(bytes: &[u8]) {
+    let text = str::from_utf8(bytes).unwrap_or_default();
+    let is_single = |key| text.matches(key).count() < 2;
+    // Of two equal keys another one counts in a tree.
+    if text.contains('\\')
+        || !["data", "id", "attributes", "status"]
+            .into_iter()
+            .all(is_single)
+    {
+        return;
+    }
+    let tree = serde_json::from_str::<Value>(text).unwrap_or_default();
+    let at = |pointer| tree.pointer(pointer).unwrap_or(&Value::Null);
+    if let Ok(id) = id(bytes)
+        && !tree.is_null()
+    {
+        assert!(
+            !id.is_empty() && !at("/data/id").is_null(),
+            "{id} of {tree}"
+        );
+        assert!(at("/data/id").as_str().is_none_or(|it| it == id));
+    }
+    if let Ok(is_completed) = is_completed(bytes)
+        && !tree.is_null()
+    {
+        assert_eq!(
+            at("/data/attributes/status") == "completed",
+            is_completed,
+            "{tree}"
+        );
+    }
+}
+
+// The first byte says how the rest is looked at; it is cut into pages at NUL.
 fuzz_target!(|bytes: &[u8]| {
     let Some((how, bytes)) = bytes.split_first() else {
         return;
@@ -49,24 +165,10 @@ fuzz_target!(|bytes: &[u8]| {
         .map(Bytes::copy_from_slice)
         .collect();
     let part = Subject::part(&FILE, "contacted_domains");
-    is_sound(
-        list(
-            &pages,
-            &part,
-            Some("quota").filter(|_| how & 16 != 0),
-            &view,
-        ),
-        &view,
-    );
-    is_sound(report(bytes, &Subject::report(&FILE), &view), &view);
-    is_sound(
-        object(bytes, &Subject::other("analysis", "x"), &view),
-        &view,
-    );
-    is_sound(object(bytes, &part, &view), &view);
-    for page in &pages {
-        let _ = extent(page);
-    }
-    assert!(id(bytes).is_ok_and(|id| !id.is_empty()) || id(bytes).is_err());
-    let _ = is_completed(bytes);
+    many(&pages, &part, how & 16 != 0, view);
+    let subject = Subject::report(&FILE);
+    shows(view, |view| report(bytes, &subject, view), is_inert);
+    one(bytes, &Subject::other("analysis", "x"), view);
+    one(bytes, &part, view);
+    words(bytes);
 });

@@ -4,10 +4,11 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 use vt4ai::{
     cache::{Entry, Said},
     quota::Truth,
-    vt::{VtError, packed::Packed},
+    vt::{Reason, Refusal, VtError, packed::Packed},
 };
 
 const KEY: &str = "secret";
@@ -25,19 +26,46 @@ fn entry(bytes: &Bytes) {
     }
 }
 
+fn is_for_later(refusal: &Refusal) -> bool {
+    matches!(refusal.reason, Reason::TooManyRequests | Reason::Transient)
+}
+
 fn refusal(status: u16, bytes: &[u8]) {
     if let VtError::Refused(refusal) = VtError::of_response(status, bytes, None, KEY) {
         let message = refusal.message.as_deref().unwrap_or("-");
         assert!(!refusal.code.is_empty() && !refusal.code.contains(KEY));
         assert!(!message.is_empty() && !message.contains(KEY) && !message.contains('<'));
         assert!(!message.contains(char::is_control));
-        refusal.wait();
+        assert!(message.chars().count() <= 300 && refusal.code.len() <= 64);
+        assert_eq!(refusal.wait().is_some(), is_for_later(&refusal));
+    }
+}
+
+/// Whatever is known of a key was said of its user or its group.
+fn truth(bytes: &[u8]) {
+    let Some(truth) = Truth::read(bytes) else {
+        return;
+    };
+    let said: Value = serde_json::from_slice(bytes).unwrap();
+    let known = [
+        ("hourly", truth.hourly),
+        ("daily", truth.daily),
+        ("monthly", truth.monthly),
+    ];
+    for (window, usage) in known {
+        let Some(usage) = usage else { continue };
+        let quota = &said["data"][format!("api_requests_{window}")];
+        let is_said = |whose| {
+            let allowed = &quota[whose]["allowed"];
+            allowed.as_u64().or(allowed.as_f64().map(|_| u64::MAX)) == Some(usage.allowed)
+        };
+        assert!(is_said("user") || is_said("group"), "{usage:?} of {said}");
     }
 }
 
 fuzz_target!(|bytes: &[u8]| {
     entry(&Bytes::copy_from_slice(bytes));
-    Truth::read(bytes);
+    truth(bytes);
     if let Some((status, body)) = bytes.split_first_chunk() {
         refusal(u16::from_be_bytes(*status), body);
     }

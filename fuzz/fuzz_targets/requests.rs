@@ -2,15 +2,25 @@
 
 #![no_main]
 
-use std::sync::LazyLock;
+use std::{net::IpAddr, sync::LazyLock};
 
-use axum::{Router, body::Body, extract::Request, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderValue},
+    routing::get,
+};
+use ipnet::IpNet;
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 use vt4ai::{
-    http::extract::{Ask, Query},
+    http::{
+        extract::{Ask, Query},
+        forwarded::caller_address,
+    },
     vt::Call,
 };
 
@@ -70,8 +80,37 @@ fn passes_on(text: &str) {
     call.endpoint();
 }
 
+/// Whatever a caller writes, a trusted proxy behind it has the last word.
+fn is_from(text: &str) {
+    let [proxy, caller] = ["10.0.0.1", "192.0.2.9"].map(|it| it.parse::<IpAddr>().unwrap());
+    let trusted: [IpNet; 1] = ["10.0.0.0/8".parse().unwrap()];
+    let Ok(written) = HeaderValue::from_bytes(text.as_bytes()) else {
+        return;
+    };
+    for (name, last, other) in [
+        ("x-forwarded-for", "192.0.2.9", "forwarded"),
+        ("forwarded", "for=192.0.2.9;proto=http", "x-forwarded-for"),
+    ] {
+        let joined = HeaderValue::from_bytes(format!("{text}, {last}").as_bytes()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append(name, written.clone());
+        assert_eq!(caller_address(caller, &headers, &trusted), caller);
+        caller_address(proxy, &headers, &trusted);
+        let mut line = headers.clone();
+        line.append(name, HeaderValue::from_static(last));
+        assert_eq!(caller_address(proxy, &line, &trusted), caller, "{text}");
+        headers.insert(name, joined);
+        assert_eq!(caller_address(proxy, &headers, &trusted), caller, "{text}");
+        // The other header is the caller's own work: it can spoil the proxy's, not change it.
+        headers.append(other, written.clone());
+        let found = caller_address(proxy, &headers, &trusted);
+        assert!(found == caller || found == proxy, "{found} of {text}");
+    }
+}
+
 fuzz_target!(|text: &str| {
     query(&Query::parse(text));
+    is_from(text);
     passes_on(text);
     send(text);
     let (path, rest) = text.split_once('?').unwrap_or((text, ""));

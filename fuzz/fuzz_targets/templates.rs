@@ -3,37 +3,93 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vt4ai::template::{Template, filter::Filtered, pattern::Filter};
+use serde_json::Value;
+use vt4ai::template::{
+    Template,
+    filter::{Filtered, Unreadable},
+    pattern::{Filter, MalformedPattern},
+};
 use vt4ai_fuzz::is_json;
 
-/// What is left by a filter is left by it again.
-fn apply(filter: &Filter, json: &str) {
+/// What a pattern means, said as plainly as possible.
+fn remove(value: &mut Value, pattern: &[&str]) {
+    let Some((part, rest)) = pattern.split_first() else {
+        return;
+    };
+    let hits = |key: &str| *part == "*" || *part == key;
+    match value {
+        Value::Object(map) if rest.is_empty() => map.retain(|key, _| !hits(key)),
+        Value::Object(map) => {
+            let hit = map.iter_mut().filter(|(key, _)| hits(key));
+            hit.for_each(|(_, value)| remove(value, rest));
+        }
+        Value::Array(items) if *part == "*" && rest.is_empty() => items.clear(),
+        Value::Array(items) if *part == "*" => {
+            items.iter_mut().for_each(|item| remove(item, rest));
+        }
+        _ => {}
+    }
+}
+
+/// What is left by a filter is what is left of a tree, and is left by it again.
+fn apply(filter: &Filter, patterns: &[&str], json: &str) {
     for path in [&[][..], &["data", "attributes"]] {
         let mut left = Vec::new();
-        if Filtered::at(path, json, Some(filter))
-            .write(&mut left)
-            .is_ok()
-        {
-            is_json(&left);
-            let mut again = Vec::new();
-            let text = str::from_utf8(&left).unwrap();
-            Filtered::at(&[], text, Some(filter))
-                .write(&mut again)
-                .unwrap();
-            assert!(left == again, "{text}");
+        let filtered = Filtered::at(path, json, Some(filter));
+        if filtered.write(&mut left).is_err() {
+            continue;
         }
+        is_json(&left);
+        let mut again = Vec::new();
+        let text = str::from_utf8(&left).unwrap();
+        let twice = Filtered::at(&[], text, Some(filter)).write(&mut again);
+        assert!(twice.is_ok() && left == again, "{text}");
+        let mut whole = Vec::new();
+        Filtered::at(path, json, None).write(&mut whole).unwrap();
+        if let Ok(mut tree) = serde_json::from_slice::<Value>(&whole) {
+            for pattern in patterns {
+                remove(&mut tree, &pattern.split('.').collect::<Vec<_>>());
+            }
+            assert_eq!(filtered.tree(), Ok(tree), "{patterns:?} of {json}");
+        }
+    }
+}
+
+/// What stands under `data`, `attributes` is found, and nothing else.
+fn find(json: &str) {
+    let is_alone = |key| json.matches(key).count() == 1;
+    // Of two equal keys another one counts in a tree.
+    if json.contains('\\') || !is_alone("data") || !is_alone("attributes") {
+        return;
+    }
+    let Ok(tree) = serde_json::from_str::<Value>(json) else {
+        return;
+    };
+    let meant = tree.pointer("/data/attributes").cloned();
+    match Filtered::at(&["data", "attributes"], json, None).tree() {
+        Err(Unreadable::TooDeep(_)) => {}
+        read => assert_eq!(read, meant.ok_or(Unreadable::Missing), "{json}"),
     }
 }
 
 fuzz_target!(|text: &str| {
     let (template, json) = text.split_once('\n').unwrap_or((text, text));
+    find(json);
     if let Ok(template) = Template::parse(template) {
         let shown = serde_json::to_string(&template).unwrap();
         let again = Template::parse(&shown).unwrap();
         assert_eq!(serde_json::to_string(&again).unwrap(), shown);
-        apply(&template.filter, json);
+        let patterns: Vec<_> = template.exclude_fields.iter().map(String::as_str).collect();
+        apply(&template.filter, &patterns, json);
     }
-    if let Ok(filter) = Filter::compile(template.split(' ')) {
-        apply(&filter, json);
+    let patterns: Vec<_> = template.split(' ').collect();
+    let parts = || patterns.iter().flat_map(|pattern| pattern.split('.'));
+    match Filter::compile(patterns.iter().copied()) {
+        Ok(filter) => apply(&filter, &patterns, json),
+        Err(MalformedPattern::EmptyPart(_)) => assert!(parts().any(str::is_empty)),
+        Err(MalformedPattern::PartialStar(_)) => {
+            assert!(parts().any(|part| part.len() > 1 && part.contains('*')));
+        }
+        Err(MalformedPattern::TooLarge) => {}
     }
 });

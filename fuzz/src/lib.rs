@@ -1,6 +1,9 @@
-//! What the targets have in common: the properties that documents have.
+//! What the targets have in common: the properties that documents have, seen by parsers not ours.
 
+use comrak::{Arena, Options, nodes::NodeValue, parse_document};
+use roxmltree::{Document, Node};
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// That these bytes are JSON, whatever its numbers.
 pub fn is_json(bytes: &[u8]) {
@@ -8,17 +11,122 @@ pub fn is_json(bytes: &[u8]) {
     assert!(read.is_ok(), "{read:?}: {}", String::from_utf8_lossy(bytes));
 }
 
-/// That this is a well-formed XML document.
-pub fn is_xml(document: &str) {
-    let read = roxmltree::Document::parse(document);
+/// That this is a well-formed XML document, in which every key and text of `data` is found again.
+pub fn is_xml_of(document: &str, data: &Value) {
+    let read = Document::parse(document);
     assert!(read.is_ok(), "{read:?}: {document}");
+    if let Ok(read) = read {
+        holds(read.root_element(), data);
+    }
 }
 
-/// That nothing in this Markdown is invisible or steers a terminal.
-pub fn is_printable(document: &str) {
-    let unsound = |letter: char| {
-        (letter.is_control() && !matches!(letter, '\n' | '\t'))
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
+fn holds(element: Node<'_, '_>, value: &Value) {
+    // As XML 1.0 has it: what it forbids can't be told apart any more.
+    let allowed = |text: &str| {
+        let forbidden = |letter: char| {
+            (letter < ' ' && !matches!(letter, '\t' | '\n' | '\r'))
+                || matches!(letter, '\u{fffe}' | '\u{ffff}')
+        };
+        text.replace(forbidden, "\u{fffd}")
     };
-    assert!(!document.contains(unsound), "{document:?}");
+    let children = || element.children().filter(Node::is_element);
+    match value {
+        Value::Object(map) => {
+            assert_eq!(children().count(), map.len());
+            for (child, (key, value)) in children().zip(map) {
+                let name = child.attribute("key");
+                let name = name.unwrap_or_else(|| child.tag_name().name());
+                assert_eq!(name, allowed(key));
+                holds(child, value);
+            }
+        }
+        Value::Array(items) => {
+            assert_eq!(children().count(), items.len());
+            for (child, item) in children().zip(items) {
+                holds(child, item);
+            }
+        }
+        Value::Null => assert_eq!(element.text(), None),
+        Value::String(text) => assert_eq!(element.text().unwrap_or_default(), allowed(text)),
+        plain => assert_eq!(element.text(), Some(plain.to_string().as_str())),
+    }
+}
+
+/// That Markdown on one object neither hides nor does anything, and has no headings but its own.
+pub fn is_inert(document: &str, data: &Value) {
+    is_inert_of_any(document, &[data]);
+}
+
+/// The same of Markdown on one of these.
+pub fn is_inert_of_any(document: &str, data: &[&Value]) {
+    let found: Vec<_> = headings(document).collect();
+    let is_of = |data: &&Value| {
+        let mut meant = vec![1];
+        headings_of(data, 1, &mut meant);
+        let mut meant = meant.into_iter();
+        // Some of those deep within lists are code: a document has these at most, in this order.
+        found.iter().all(|found| meant.any(|level| level == *found))
+    };
+    assert!(data.iter().any(is_of), "{found:?} in {document}");
+}
+
+/// The same of Markdown on a list, which has a section for each item.
+pub fn is_inert_list(document: &str, items: usize) {
+    let sections = headings(document).filter(|level| *level == 2).count();
+    assert_eq!(sections, items, "{document}");
+}
+
+fn headings_of(value: &Value, level: u8, headings: &mut Vec<u8>) {
+    match value {
+        Value::Object(map) => {
+            for value in map.values() {
+                headings.push(level.min(6));
+                headings_of(value, level + 1, headings);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                headings_of(item, level + 1, headings);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The levels of the headings that a reader sees, once nothing else it sees can act.
+fn headings(document: &str) -> impl Iterator<Item = u8> {
+    assert!(!document.contains(is_hidden), "{document:?}");
+    let mut options = Options::default();
+    options.extension.autolink = true;
+    options.extension.table = true;
+    options.extension.strikethrough = true;
+    options.extension.tasklist = true;
+    options.extension.footnotes = true;
+    let arena = Arena::new();
+    let mut headings = Vec::new();
+    for node in parse_document(&arena, document, &options).descendants() {
+        match &node.data.borrow().value {
+            NodeValue::Heading(heading) => headings.push(heading.level),
+            live @ (NodeValue::Link(_)
+            | NodeValue::Image(_)
+            | NodeValue::HtmlBlock(_)
+            | NodeValue::HtmlInline(_)
+            | NodeValue::BlockQuote
+            | NodeValue::Table(_)
+            | NodeValue::TaskItem(_)
+            | NodeValue::FootnoteReference(_)
+            | NodeValue::FootnoteDefinition(_)
+            | NodeValue::ThematicBreak) => panic!("{live:?} in {document}"),
+            _ => {}
+        }
+    }
+    headings.into_iter()
+}
+
+/// What a reader does not see, or what steers its terminal.
+fn is_hidden(letter: char) -> bool {
+    (letter.is_control() && !matches!(letter, '\n' | '\t'))
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }

@@ -1,0 +1,110 @@
+//! The file of clients, and the keys and tokens that callers send.
+
+#![no_main]
+
+use std::{fs, path::PathBuf, process, sync::LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use time::OffsetDateTime;
+use toml::{Table, Value};
+use vt4ai::{
+    clients::{Clients, Scope, Stranger},
+    key::{ApiKey, InvalidKey, TOKEN_PREFIX, TokenDigest},
+};
+
+/// What an operator must not find in a log, wherever it was put; no client can be called so.
+const SECRET: &str = "s3cr3t!";
+
+const TOKEN: &[u8] = b"vt4ai_token";
+
+/// In memory where there is such a place.
+static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let directory = PathBuf::from("/dev/shm");
+    let directory = Some(directory).filter(|it| it.is_dir());
+    let name = format!("vt4ai-fuzz-{}.toml", process::id());
+    directory.unwrap_or_else(std::env::temp_dir).join(name)
+});
+
+/// The clients that this file has, as the library of its format reads it.
+fn tables(text: &str) -> Vec<Table> {
+    let file: Table = text.parse().unwrap();
+    let tables = file["client"].as_array().unwrap();
+    tables
+        .iter()
+        .map(|it| it.as_table().unwrap().clone())
+        .collect()
+}
+
+fn file(text: &str) {
+    fs::write(&*FILE, text).unwrap();
+    let servers = ApiKey::parse(b"of-the-server").ok();
+    let clients = match Clients::load(FILE.clone(), servers) {
+        Ok(clients) => clients,
+        Err(mistakes) => {
+            assert!(!mistakes.is_empty());
+            for mistake in mistakes.iter().map(ToString::to_string) {
+                assert!(
+                    !mistake.contains(SECRET) && !mistake.contains('\n'),
+                    "{mistake}"
+                );
+            }
+            return;
+        }
+    };
+    let tables = tables(text);
+    assert_eq!(clients.reload().ok(), Some(tables.len()));
+    let digest = TokenDigest::of(TOKEN).hex();
+    let has_token = |table: &&Table| {
+        let text = table.get("token_sha256").and_then(Value::as_str);
+        text.is_some_and(|text| text.eq_ignore_ascii_case(&digest))
+    };
+    let meant: Vec<_> = tables.iter().filter(has_token).collect();
+    match (clients.find(TOKEN, OffsetDateTime::UNIX_EPOCH), &meant[..]) {
+        (Ok(client), [table]) => {
+            assert_eq!(
+                table.get("name").and_then(Value::as_str),
+                Some(&*client.name)
+            );
+            let scopes = table["scopes"].as_array().unwrap();
+            for (scope, name) in Scope::ALL {
+                let is_named = scopes.iter().any(|it| it.as_str() == Some(name));
+                assert_eq!(client.may(scope), is_named);
+            }
+            assert!(!format!("{client:?}").contains(&digest));
+        }
+        (Err(Stranger::Expired), [table]) => assert!(table.contains_key("expires")),
+        (Err(Stranger::Unknown), []) => {}
+        differ => panic!("{differ:?}"),
+    }
+}
+
+fn key(text: &[u8]) {
+    match ApiKey::parse(text) {
+        Ok(key) => {
+            assert_eq!(key.expose().as_bytes(), text);
+            assert!(text.iter().all(u8::is_ascii_graphic) && (1..=512).contains(&text.len()));
+            assert!(!text.starts_with(TOKEN_PREFIX.as_bytes()));
+        }
+        Err(InvalidKey::ClientToken) => assert!(text.starts_with(TOKEN_PREFIX.as_bytes())),
+        Err(InvalidKey::Malformed) => {
+            let is_sound = text.iter().all(u8::is_ascii_graphic);
+            assert!(!is_sound || !(1..=512).contains(&text.len()));
+        }
+    }
+    let digest = TokenDigest::of(text);
+    assert!(
+        TokenDigest::from_hex(&digest.hex())
+            .unwrap()
+            .matches(&digest)
+    );
+    if let Some(read) = str::from_utf8(text).ok().and_then(TokenDigest::from_hex) {
+        assert_eq!(read.hex().as_bytes(), text.to_ascii_lowercase());
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    key(bytes);
+    if let Ok(text) = str::from_utf8(bytes) {
+        file(text);
+    }
+});
