@@ -125,10 +125,9 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let call = Call::get(&[indicator.kind().upstream_collection(), indicator.id()]);
         let subject = Subject::report(indicator);
-        self.see(key, (&call, Life::Report), view, wish, |bytes| {
-            answer::report(bytes, &subject, view)
-        })
-        .await
+        let make = |bytes: &Bytes| answer::report(bytes, &subject, view);
+        let show = |got| self.show(got, view, wish, make);
+        self.see(key, (&call, Life::Report), wish, show).await
     }
 
     /// What sandboxes saw a file do, put together by VirusTotal; at most one unit of quota.
@@ -144,10 +143,9 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let call = Call::get(&[file.kind().upstream_collection(), file.id(), part]);
         let subject = Subject::part(file, part);
-        self.see(key, (&call, Life::Usual), view, wish, |bytes| {
-            answer::object(bytes, &subject, view)
-        })
-        .await
+        let make = |bytes: &Bytes| answer::object(bytes, &subject, view);
+        let show = |got| self.show(got, view, wish, make);
+        self.see(key, (&call, Life::Usual), wish, show).await
     }
 
     /// What is related to an indicator; at most a unit of quota a page.
@@ -163,7 +161,8 @@ impl Lookup {
             let call = query.call(query.limit, query.cursor.as_deref(), view);
             let make =
                 |bytes: &Bytes| answer::list(std::slice::from_ref(bytes), &subject, None, view);
-            return self.see(key, (&call, Life::Usual), view, wish, make).await;
+            let show = |got| self.show(got, view, wish, make);
+            return self.see(key, (&call, Life::Usual), wish, show).await;
         }
         let Gathered {
             pages,
@@ -177,26 +176,24 @@ impl Lookup {
         Ok(Reply::new(answer, seen))
     }
 
-    /// What VirusTotal says to this call, in a view of it.
+    /// What somebody sees in what VirusTotal says to this call.
     ///
     /// Something kept can turn out to be no answer: whoever asked for it left before that
     /// showed. It is forgotten then, and VirusTotal asked again.
-    async fn see(
+    async fn see<T>(
         self: &Arc<Self>,
         key: &ApiKey,
         (call, life): (&Call, Life),
-        view: &View<'_>,
         wish: &Wish,
-        make: impl Fn(&Bytes) -> Result<Answer, MalformedAnswer>,
-    ) -> Result<Reply, LookupError> {
+        look: impl Fn(Got) -> Result<T, LookupError>,
+    ) -> Result<T, LookupError> {
         let got = self.read(key, call, life, wish).await?;
         let was_kept = got.seen.origin != Origin::Miss;
-        match self.show(got, view, wish, &make) {
+        match look(got) {
             Err(LookupError::Malformed(_)) if was_kept => {
-                let got = self.read(key, call, life, wish).await?;
-                self.show(got, view, wish, make)
+                look(self.read(key, call, life, wish).await?)
             }
-            shown => shown,
+            seen => seen,
         }
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Lookup, LookupError, Origin, Seen, Wish, fetch::Life};
+use super::{Got, Lookup, LookupError, Origin, Seen, Wish, fetch::Life};
 use crate::{
     answer::{self, Extent, View},
     cache::Name,
@@ -39,6 +39,13 @@ pub(super) struct Gathered {
     pub(super) truncated: Option<&'static str>,
     /// Where they come from.
     pub(super) seen: Seen,
+}
+
+/// One page, and how much it holds.
+struct Page {
+    got: Got,
+    bytes: Bytes,
+    extent: Extent,
 }
 
 impl RelatedQuery {
@@ -87,19 +94,20 @@ impl Lookup {
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         loop {
             let call = query.call(missing.min(PAGE), cursor.as_deref(), view);
-            let got = match self.read(key, &call, Life::Usual, wish).await {
+            let look = |got| self.turn(got);
+            let page = match self.see(key, (&call, Life::Usual), wish, look).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);
                 }
                 fetched => fetched?,
             };
-            let bytes = got.plain()?;
-            gathered.seen = gathered.seen.and(got.seen);
+            let Page { got, bytes, extent } = page;
             let Extent {
                 objects,
                 cursor: next,
-            } = answer::extent(&bytes).inspect_err(|_| self.forget(&got.name))?;
+            } = extent;
+            gathered.seen = gathered.seen.and(got.seen);
             gathered.pages.push(bytes);
             gathered.names.push(got.name);
             missing = missing.saturating_sub(objects);
@@ -109,5 +117,12 @@ impl Lookup {
             }
             cursor = next;
         }
+    }
+
+    /// Looks at how much a page holds.
+    fn turn(&self, got: Got) -> Result<Page, LookupError> {
+        let bytes = got.plain()?;
+        let extent = answer::extent(&bytes).inspect_err(|_| self.forget(&got.name))?;
+        Ok(Page { got, bytes, extent })
     }
 }

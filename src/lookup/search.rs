@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{Lookup, LookupError, Reply, Wish, fetch::Life};
 use crate::{
     answer::{self, Subject, View},
@@ -89,9 +91,8 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
         let (call, subject) = (query.call(view), query.corpus.subject(&query.query));
-        self.see(key, (&call, Life::Usual), view, wish, |page| {
-            answer::list(std::slice::from_ref(page), &subject, None, view)
-        })
-        .await
+        let make = |page: &Bytes| answer::list(std::slice::from_ref(page), &subject, None, view);
+        let show = |got| self.show(got, view, wish, make);
+        self.see(key, (&call, Life::Usual), wish, show).await
     }
 }

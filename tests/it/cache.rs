@@ -377,20 +377,26 @@ async fn a_call_goes_on_when_who_asked_has_gone() {
 }
 
 /// Who would have seen that it is no answer had left when it came.
+#[rstest]
+#[case::report("", r#"{"data": {"attributes": {"size": 68}}}"#)]
+#[case::page("/relationships/votes", r#"{"data": [], "meta": {"count": 0}}"#)]
+#[case::pages("/relationships/votes?limit=60", r#"{"data": [], "meta": {"count": 0}}"#)]
 #[tokio::test]
-async fn half_an_answer_that_nobody_saw_is_asked_for_again() {
+async fn half_an_answer_that_nobody_saw_is_asked_for_again(
+    #[case] part: &str,
+    #[case] whole: &'static str,
+) {
     let (go, going) = watch::channel(false);
     let is_first = AtomicBool::new(true);
     let upstream = Upstream::faulty(move |_| {
-        let report = r#"{"data": {"attributes": {"size": 68}}}"#;
         if is_first.swap(false, Ordering::Relaxed) {
-            return Answer::Held(going.clone(), ok(&report[..20]));
+            return Answer::Held(going.clone(), ok(&whole[..20]));
         }
-        Answer::Bytes(ok(report))
+        Answer::Bytes(ok(whole))
     })
     .await;
     let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
-    let path = file(EICAR);
+    let path = file(EICAR) + part;
     let given_up = tokio::select! {
         reply = gateway.get_directly(&path) => Some(reply),
         () = upstream.until_asked(1) => None,
