@@ -380,7 +380,10 @@ async fn a_call_goes_on_when_who_asked_has_gone() {
 #[rstest]
 #[case::report("", r#"{"data": {"attributes": {"size": 68}}}"#)]
 #[case::page("/relationships/votes", r#"{"data": [], "meta": {"count": 0}}"#)]
-#[case::pages("/relationships/votes?limit=60", r#"{"data": [], "meta": {"count": 0}}"#)]
+#[case::pages(
+    "/relationships/votes?limit=60",
+    r#"{"data": [], "meta": {"count": 0}}"#
+)]
 #[tokio::test]
 async fn half_an_answer_that_nobody_saw_is_asked_for_again(
     #[case] part: &str,

@@ -13,12 +13,14 @@ use utoipa::{
 use crate::indicator::Kind;
 
 /// What a URL's id looks like, as far as a pattern can say it: URL-safe base64 of something
-/// that begins with `http://` or `https://`, or hex. The gateway reads more than this.
+/// that begins with `http://` or `https://` and no `/`, `?` or `#` behind it, or hex. The
+/// gateway reads more than this.
 const URL_ID: &str = concat!(
     "^([0-9a-fA-F]{64}",
-    "|aHR0cDovL[w-z0-3][A-Za-z0-9_-](=?|[A-Za-z0-9_-]([A-Za-z0-9_-]{4})*",
-    "([A-Za-z0-9_-]{2}(==)?|[A-Za-z0-9_-]{3}=?)?)",
-    "|aHR0cHM6Ly[89][A-Za-z0-9_-]([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2}(==)?|[A-Za-z0-9_-]{3}=?)?)$",
+    "|aHR0cDovL([wx0-3][A-Za-z0-9_-]|y[A-LQ-Za-z0-7]|z[A-Za-z0-7])",
+    "(=?|[A-Za-z0-9_-]([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2}(==)?|[A-Za-z0-9_-]{3}=?)?)",
+    "|aHR0cHM6Ly(8[A-Za-ik-uw-z0-9-]|9[A-Za-z0-9_-])",
+    "([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2}(==)?|[A-Za-z0-9_-]{3}=?)?)$",
 );
 
 macro_rules! path_parameters {
@@ -98,4 +100,34 @@ pub fn path_parameter(kind: Kind) -> Parameter {
         .schema(Some(schema))
         .example(Some(json!(example)))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, string::string_regex};
+
+    use super::*;
+    use crate::indicator::Indicator;
+
+    /// Texts that the pattern for this kind describes.
+    fn described(kind: Kind) -> impl Strategy<Value = String> {
+        let parameter = serde_json::to_value(path_parameter(kind)).unwrap();
+        let pattern = parameter["schema"]["pattern"].as_str().unwrap();
+        string_regex(pattern.trim_matches(['^', '$'])).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn what_a_pattern_describes_is_taken(
+            file in described(Kind::File),
+            url in described(Kind::Url),
+            domain in described(Kind::Domain),
+        ) {
+            prop_assert!(Indicator::file(&file).is_ok(), "{file}");
+            prop_assert!(Indicator::url_id(&url).is_ok(), "{url}");
+            prop_assert!(Indicator::domain(&domain).is_ok(), "{domain}");
+        }
+    }
 }
