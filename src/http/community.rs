@@ -35,7 +35,11 @@ enum NewComment {
 #[serde(deny_unknown_fields)]
 struct Comment {
     /// The comment; words that begin with `#` become its tags.
-    #[schema(pattern = "^[!-~]", example = "Phishing for bank accounts #phishing")]
+    #[schema(
+        // Unicode's white space, as it is trimmed: `\s` is something else in each language.
+        pattern = r"[^\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+        example = "Phishing for bank accounts #phishing"
+    )]
     text: String,
 }
 
