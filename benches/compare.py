@@ -45,6 +45,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MOST_TIMES_NGINX = 5
 LEAST_GAIN_ON_PYTHON = 20
 KEY = "bench-key"
+# What is measured is the gateway, not its limits.
+NO_LIMITS = {f"VT4AI_{name}": "0" for name in
+             ("CLIENT_RATE_PER_MINUTE", "RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_DAY", "RATE_LIMIT_PER_MONTH")}
 # 52 KB to within 2 %, whether a KB is 1000 or 1024 bytes.
 REPORT_BYTES = range(52_183, 53_040)
 ENGINES = """ALYac APEX AVG Acronis AhnLab-V3 Alibaba Antiy-AVL Arcabit Arctic-Wolf Avast Avast-Mobile Avira Baidu
@@ -231,8 +234,7 @@ def start_gateway(stack, options, directory, cores, upstream, **settings):
     port = free_port()
     env = {
         "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{upstream}", "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "INFO",
-        "VT4AI_RATE_LIMIT_PER_MINUTE": "0", "VT4AI_RATE_LIMIT_PER_DAY": "0", "VT4AI_RATE_LIMIT_PER_MONTH": "0",
-        "VT4AI_CLIENT_RATE_PER_MINUTE": "0", **{f"VT4AI_{name}": str(value) for name, value in settings.items()},
+        **NO_LIMITS, **{f"VT4AI_{name}": str(value) for name, value in settings.items()},
     }
     return start(stack, [options.binary.resolve()], cores, directory, port, "/livez", env), port
 

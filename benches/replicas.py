@@ -119,11 +119,11 @@ class World:
         """The port of a gateway with these settings, which is ready."""
         port = compare.free_port()
         environment = {
-            "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "WARN", "VT4AI_CLIENT_RATE_PER_MINUTE": "0",
+            "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "WARN", **compare.NO_LIMITS,
             # By itself it answers 512 at once, and tells all others to come back.
             "VT4AI_MAX_IN_FLIGHT": "1024",
             "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{self.upstream}", "VT4AI_RATE_LIMIT_PER_MINUTE": "100000",
-            "VT4AI_RATE_LIMIT_PER_DAY": "0", "VT4AI_RATE_LIMIT_PER_MONTH": "0", **settings,
+            **settings,
         }
         if self.redis:
             environment["VT4AI_REDIS_URL"] = f"redis://127.0.0.1:{self.redis_port}"

@@ -6,8 +6,8 @@
 
 Needs Linux and nginx. Everything listens on 127.0.0.1 and is stopped at the end.
 
-nginx runs `deploy/nginx.conf`, with two gateways in place of one and without TLS. 500 requests a second go through it: reports that are
-kept, reports that are not, and one in ten a POST, half of them an upload. A gateway is told to stop (SIGTERM), serves
+nginx runs `deploy/nginx.conf`, with two gateways in place of one and without TLS. 500 requests a second go through it:
+reports that are kept, reports that are not, and one in ten a POST, half of them an upload. A gateway is told to stop (SIGTERM), serves
 on for `--delay` seconds (`VT4AI_SHUTDOWN_DELAY`; longer than nginx keeps an idle connection), ends, and is started
 again; once its /readyz is well it is the other's turn.
 
@@ -82,8 +82,7 @@ class Gateway:
         self.binary, self.directory, self.port = options.binary.resolve(), directory, compare.free_port()
         self.environment = {
             "VT4AI_PORT": str(self.port), "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{virustotal}",
-            "VT4AI_CLIENT_RATE_PER_MINUTE": "0", "VT4AI_RATE_LIMIT_PER_MINUTE": "0", "VT4AI_RATE_LIMIT_PER_DAY": "0",
-            "VT4AI_RATE_LIMIT_PER_MONTH": "0", "VT4AI_SHUTDOWN_DELAY": f"{options.delay}s", "VT4AI_LOG_LEVEL": "WARN",
+            "VT4AI_SHUTDOWN_DELAY": f"{options.delay}s", "VT4AI_LOG_LEVEL": "WARN", **compare.NO_LIMITS,
         }
         self.process = None
         stack.callback(lambda: self.process and compare.stop(self.process))

@@ -58,8 +58,7 @@ class Gateway:
         environment = {
             "VT4AI_PORT": str(self.port), "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{virustotal}",
             "VT4AI_API_KEY": "key-of-the-server", "VT4AI_ALLOW_OWN_KEYS": "true",
-            "VT4AI_CLIENTS_FILE": "clients.toml", "VT4AI_CLIENT_RATE_PER_MINUTE": "0", "KEY_OF_BOB": "key-of-bob",
-            "VT4AI_RATE_LIMIT_PER_MINUTE": "0", "VT4AI_RATE_LIMIT_PER_DAY": "0", "VT4AI_RATE_LIMIT_PER_MONTH": "0",
+            "VT4AI_CLIENTS_FILE": "clients.toml", "KEY_OF_BOB": "key-of-bob", **compare.NO_LIMITS,
             "VT4AI_CACHE_MAX_BYTES": str(CACHE_BYTES), "VT4AI_CACHE_TTL": f"{callers.FRESH_SECONDS}s",
             "VT4AI_CACHE_TTL_NOT_FOUND": f"{callers.FRESH_SECONDS}s",
             "VT4AI_UPSTREAM_TIMEOUT": f"{fickle.PATIENCE_SECONDS}s", "NO_COLOR": "1",

@@ -57,12 +57,13 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
     if ended == Ended::AtOnce {
         // Asked twice, it waits for nothing any more.
         runtime.shutdown_background();
-        return Ok(ExitCode::FAILURE);
+    } else {
+        telemetry::traces::finish();
     }
-    telemetry::traces::finish();
     Ok(match ended {
         Ended::NotBegun => EXIT_USAGE.into(),
-        Ended::InOrder | Ended::AtOnce => ExitCode::SUCCESS,
+        Ended::InOrder => ExitCode::SUCCESS,
+        Ended::AtOnce => ExitCode::FAILURE,
     })
 }
 

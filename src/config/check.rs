@@ -192,12 +192,9 @@ impl Check {
         let timeout = settings.redis_timeout.as_deref();
         let timeout = self.duration("VT4AI_REDIS_TIMEOUT", timeout, "100ms");
         let ca_file = given(settings.redis_ca_file.as_deref()).map(PathBuf::from);
-        let url = given(settings.redis_url.as_deref())?.parse::<RedisUrl>();
-        let url = url.inspect_err(|error| self.mistakes.push(format!("VT4AI_REDIS_URL: {error}")));
-        let url = url.ok()?;
+        let url: RedisUrl = self.read_given("VT4AI_REDIS_URL", settings.redis_url.as_deref())?;
         if ca_file.is_some() && !url.is_secure() {
-            self.mistakes
-                .push("VT4AI_REDIS_CA_FILE: expected a `rediss://` URL with it".to_owned());
+            self.expected("VT4AI_REDIS_CA_FILE", "a `rediss://` URL with it");
         }
         Some(Redis {
             url,
@@ -264,13 +261,19 @@ impl Check {
         text: Option<&str>,
         default: T,
     ) -> T {
-        match given(text).map(str::parse).transpose() {
-            Ok(value) => value.unwrap_or(default),
-            Err(error) => {
-                self.mistakes.push(format!("{name}: {error}"));
-                default
-            }
-        }
+        self.read_given(name, text).unwrap_or(default)
+    }
+
+    /// What is set, read; none where it is not set or can't be read.
+    pub(super) fn read_given<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+    ) -> Option<T> {
+        let value = given(text)?.parse();
+        value
+            .inspect_err(|error| self.mistakes.push(format!("{name}: {error}")))
+            .ok()
     }
 
     fn read_as<T: FromStr>(

@@ -21,18 +21,12 @@ impl Check {
             let what = "`name=value`, more of them after commas, values percent-encoded";
             self.expected("OTEL_EXPORTER_OTLP_HEADERS", what);
         }
-        let text = given(settings.otel_exporter_otlp_endpoint.as_deref())?;
-        match text.parse() {
-            Ok(UpstreamUrl(url)) => Some(Collector {
-                url,
-                headers: headers.unwrap_or_default(),
-            }),
-            Err(error) => {
-                let mistake = format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}");
-                self.mistakes.push(mistake);
-                None
-            }
-        }
+        let url = settings.otel_exporter_otlp_endpoint.as_deref();
+        let UpstreamUrl(url) = self.read_given("OTEL_EXPORTER_OTLP_ENDPOINT", url)?;
+        Some(Collector {
+            url,
+            headers: headers.unwrap_or_default(),
+        })
     }
 }
 

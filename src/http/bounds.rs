@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{error::ApiError, freshness};
+use super::{error::ApiError, extract, freshness};
 
 /// The bytes of a request's path and query at most; nginx's own bound is the same.
 const MAX_URI: usize = 8 * 1024;
@@ -42,7 +42,7 @@ impl Bounds {
         if length(request.uri()) > MAX_URI {
             return ApiError::uri_too_long(MAX_URI).into_response();
         }
-        if !request.uri().path().starts_with("/api/v1/") {
+        if !extract::is_under_api(request.uri()) {
             return next.run(request).await;
         }
         let Ok(_place) = self.places.try_acquire() else {

@@ -59,6 +59,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Ask {
     }
 }
 
+/// Whether this is a path of the API: what concerns a key, and is bounded.
+pub fn is_under_api(uri: &Uri) -> bool {
+    uri.path().starts_with("/api/v1/")
+}
+
 /// The address, or one that is nobody's where the request came over no connection.
 pub fn peer(peer: Option<&Peer>) -> IpAddr {
     peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| *address)

@@ -36,7 +36,7 @@ pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Ne
         Caller::Client(client) => Some(ClientName(Arc::clone(&client.name))),
         Caller::Nobody | Caller::Key(_) => None,
     };
-    let concerns_key = request.uri().path().starts_with("/api/v1/");
+    let concerns_key = extract::is_under_api(request.uri());
     let mut response = match let_in(&gateway, caller, &request, concerns_key) {
         Ok(()) => {
             request.extensions_mut().insert(Identified(identified));

@@ -10,7 +10,7 @@ use axum::{
 };
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use super::{Shared, error::Failure};
+use super::{Shared, error::Failure, extract};
 use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
 
 /// The caller's trace (W3C Trace Context).
@@ -37,7 +37,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     debug!(parent: &span, http.path = request.uri().path(), "asked");
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let under_api = request.uri().path().starts_with("/api/v1/");
+    let under_api = extract::is_under_api(request.uri());
     let (started, bill) = (Instant::now(), Bill::default());
     let arrived = gateway.meter.arrived();
     let work = next.run(request).instrument(span.clone());
