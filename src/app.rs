@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::{
+    access::AcceptedKeys,
     cache::{Cache, Stamp},
     clients::{Clients, Issued, NotIssued, file::Mistake},
     clock::Now,
@@ -256,9 +257,11 @@ async fn put_together(
     let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
     let cache = Arc::new(Cache::new(config.cache.max_bytes));
     let redis = connect(config.redis.as_ref(), &cache, tasks, stop).await?;
+    let accepted = AcceptedKeys::new();
     let purse = Arc::new(Purse::new(
         Arc::clone(&vt),
         Arc::clone(&quota),
+        accepted.clone(),
         redis.clone(),
         tasks.clone(),
     ));
@@ -278,6 +281,7 @@ async fn put_together(
         vt,
         redis,
         quota,
+        accepted,
         door: Door::new(config.client_rate),
         bounds: Bounds::new(config.server.max_in_flight.get(), config.upstream.timeout),
         stopping: CancellationToken::new(),

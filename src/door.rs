@@ -3,7 +3,6 @@
 //! This guards the gateway; what may be spent at VirusTotal is [`crate::quota`].
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
     num::{NonZeroU32, NonZeroUsize},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -18,37 +17,15 @@ use governor::{
 };
 use lru::LruCache;
 
-use crate::key::KeyHash;
+use crate::access::CallerId;
 
 /// How many callers are remembered; beyond it the least recently seen is forgotten.
 const MAX_CALLERS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
-/// Who knocks: a key or, without one, an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Knocker {
-    /// A caller with a key of its own.
-    Key(KeyHash),
-    /// An IPv4 address, or the /64 of an IPv6 one: that much one household has.
-    Address(IpAddr),
-}
-
-impl Knocker {
-    /// The caller at an address.
-    pub fn at(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = u128::from(address) >> 64 << 64;
-                IpAddr::V6(Ipv6Addr::from_bits(network))
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        })
-    }
-}
-
 /// The limit on requests of any kind; without one everybody may pass.
 #[derive(Debug)]
 pub struct Door {
-    limiter: Option<RateLimiter<Knocker, Recent, DefaultClock, NoOpMiddleware>>,
+    limiter: Option<RateLimiter<CallerId, Recent, DefaultClock, NoOpMiddleware>>,
     clock: DefaultClock,
 }
 
@@ -64,12 +41,12 @@ impl Door {
     }
 
     /// Lets the caller pass, or says how long it has to wait.
-    pub fn knock(&self, knocker: &Knocker) -> Result<(), Duration> {
+    pub fn knock(&self, caller: &CallerId) -> Result<(), Duration> {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
         limiter
-            .check_key(knocker)
+            .check_key(caller)
             .map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
@@ -84,19 +61,19 @@ impl Door {
 /// governor's state for each caller, bounded: its own maps keep every key for ever.
 #[derive(Debug)]
 struct Recent {
-    callers: Mutex<LruCache<Knocker, Nanos>>,
+    callers: Mutex<LruCache<CallerId, Nanos>>,
 }
 
 impl Recent {
-    fn lock(&self) -> MutexGuard<'_, LruCache<Knocker, Nanos>> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<CallerId, Nanos>> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl StateStore for Recent {
-    type Key = Knocker;
+    type Key = CallerId;
 
-    fn measure_and_replace<T, F, E>(&self, key: &Knocker, f: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, key: &CallerId, f: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -107,7 +84,7 @@ impl StateStore for Recent {
     }
 }
 
-impl ShrinkableKeyedStateStore<Knocker> for Recent {
+impl ShrinkableKeyedStateStore<CallerId> for Recent {
     fn retain_recent(&self, drop_below: Nanos) {
         let mut callers = self.lock();
         let idle: Vec<_> = callers
@@ -131,10 +108,12 @@ impl ShrinkableKeyedStateStore<Knocker> for Recent {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv6Addr};
+
     use super::*;
 
-    fn v6(text: &str) -> Knocker {
-        Knocker::at(text.parse().unwrap())
+    fn v6(text: &str) -> CallerId {
+        CallerId::at(text.parse().unwrap())
     }
 
     #[test]
@@ -152,13 +131,6 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_caller_is_its_network() {
-        assert_eq!(v6("2001:db8:1:2::1"), v6("2001:db8:1:2:ffff::9"));
-        assert_ne!(v6("2001:db8:1:2::1"), v6("2001:db8:1:3::1"));
-        assert_eq!(v6("::ffff:192.0.2.1"), v6("192.0.2.1"));
-    }
-
-    #[test]
     fn no_limit_lets_everybody_pass() {
         let door = Door::new(None);
         assert!((0..10_000).all(|_| door.knock(&v6("192.0.2.1")).is_ok()));
@@ -169,7 +141,7 @@ mod tests {
         let door = Door::new(NonZeroU32::new(600));
         for network in 0..11_000u128 {
             let address = IpAddr::V6(Ipv6Addr::from_bits(network << 64));
-            assert!(door.knock(&Knocker::at(address)).is_ok());
+            assert!(door.knock(&CallerId::at(address)).is_ok());
         }
         let limiter = door.limiter.as_ref().unwrap();
         assert_eq!(limiter.len(), MAX_CALLERS.get());

@@ -22,8 +22,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{bounds::Bounds, error::ApiError};
 use crate::{
-    clients::Clients, config::Access, door::Door, format::Format, lookup::Lookup, meter::Meter,
-    quota::Quota, redis::Redis, spend::Purse, submit::Submit, template::Templates, vt::VirusTotal,
+    access::AcceptedKeys, clients::Clients, config::Access, door::Door, format::Format,
+    lookup::Lookup, meter::Meter, quota::Quota, redis::Redis, spend::Purse, submit::Submit,
+    template::Templates, vt::VirusTotal,
 };
 
 pub mod analyses;
@@ -68,6 +69,8 @@ pub struct Gateway {
     pub vt: Arc<VirusTotal>,
     /// What replicas share, for whoever wants to know whether they do.
     pub redis: Redis,
+    /// The keys that VirusTotal has accepted: only they count for themselves.
+    pub accepted: AcceptedKeys,
     /// How often one caller may knock.
     pub door: Door,
     /// What one request may take, and how many may be under way.

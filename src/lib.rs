@@ -12,16 +12,18 @@
 //! |---|---|---|
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
-//! | 2 | [`http`] | lookup, submit, spend, answer, quota, redis, door, clients, template, format, indicator, key, clock, config, meter, bill, telemetry, vt's names |
-//! | 3 | [`lookup`], [`submit`] | answer, spend, cache, flight, quota, redis, vt, indicator, key, config, bill; not one another |
+//! | 2 | [`http`] | access, lookup, submit, spend, answer, quota, redis, door, clients, template, format, indicator, key, clock, config, meter, bill, telemetry, vt's names |
+//! | 3 | [`lookup`], [`submit`] | access, answer, spend, cache, flight, quota, redis, vt, indicator, key, config, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
-//! | 4 | [`spend`] | quota, closed, redis, vt, key, clock, bill |
+//! | 4 | [`spend`] | access, quota, closed, redis, vt, key, clock, bill |
 //! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | indicator, key, clock, tls, config, meter, bill, telemetry; not one another |
-//! | 7 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry; not one another |
+//! | 7 | [`access`] | key |
+//! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
+pub mod access;
 pub mod answer;
 pub mod app;
 pub mod bill;

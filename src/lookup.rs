@@ -12,13 +12,14 @@ use self::{
     pages::Gathered,
 };
 use crate::{
+    access::RequestContext,
     answer::{self, Answer, MalformedAnswer, Subject, View},
     bill,
     cache::{self, Cache, Entry, Name, Said, Stamp},
     config,
     flight::Flights,
     indicator::Indicator,
-    key::{ApiKey, KeyHash},
+    key::KeyHash,
     redis::Redis,
     spend::Purse,
     vt::{Call, VirusTotal},
@@ -118,7 +119,7 @@ impl Lookup {
     /// The report on an indicator; at most one unit of quota.
     pub async fn report(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         indicator: &Indicator,
         view: &View<'_>,
         wish: &Wish,
@@ -127,7 +128,7 @@ impl Lookup {
         let subject = Subject::report(indicator);
         let make = |bytes: &Bytes| answer::report(bytes, &subject, view);
         let show = |got| self.show(got, view, wish, make);
-        self.see(key, (&call, Life::Report), wish, show).await
+        self.see(context, (&call, Life::Report), wish, show).await
     }
 
     /// What sandboxes saw a file do, put together by VirusTotal; at most one unit of quota.
@@ -135,7 +136,7 @@ impl Lookup {
     /// `part` is its name in VirusTotal's path: `behaviour_summary`, `behaviour_mitre_trees`.
     pub async fn behaviour(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         file: &Indicator,
         part: &str,
         view: &View<'_>,
@@ -145,13 +146,13 @@ impl Lookup {
         let subject = Subject::part(file, part);
         let make = |bytes: &Bytes| answer::object(bytes, &subject, view);
         let show = |got| self.show(got, view, wish, make);
-        self.see(key, (&call, Life::Usual), wish, show).await
+        self.see(context, (&call, Life::Usual), wish, show).await
     }
 
     /// What is related to an indicator; at most a unit of quota a page.
     pub async fn related(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         query: &RelatedQuery,
         view: &View<'_>,
         wish: &Wish,
@@ -162,14 +163,14 @@ impl Lookup {
             let make =
                 |bytes: &Bytes| answer::list(std::slice::from_ref(bytes), &subject, None, view);
             let show = |got| self.show(got, view, wish, make);
-            return self.see(key, (&call, Life::Usual), wish, show).await;
+            return self.see(context, (&call, Life::Usual), wish, show).await;
         }
         let Gathered {
             pages,
             names,
             truncated,
             seen,
-        } = self.gather(key, query, view, wish).await?;
+        } = self.gather(context, query, view, wish).await?;
         let answer = answer::list(&pages, &subject, truncated, view);
         // Which of them is at fault does not show.
         let answer = answer.inspect_err(|_| names.iter().for_each(|name| self.forget(name)))?;
@@ -182,16 +183,16 @@ impl Lookup {
     /// showed. It is forgotten then, and VirusTotal asked again.
     async fn see<T>(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         (call, life): (&Call, Life),
         wish: &Wish,
         look: impl Fn(Got) -> Result<T, LookupError>,
     ) -> Result<T, LookupError> {
-        let got = self.read(key, call, life, wish).await?;
+        let got = self.read(context, call, life, wish).await?;
         let was_kept = got.seen.origin != Origin::Miss;
         match look(got) {
             Err(LookupError::Malformed(_)) if was_kept => {
-                look(self.read(key, call, life, wish).await?)
+                look(self.read(context, call, life, wish).await?)
             }
             seen => seen,
         }
@@ -202,12 +203,12 @@ impl Lookup {
     /// kept, however old, if the caller takes that.
     async fn read(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         call: &Call,
         life: Life,
         wish: &Wish,
     ) -> Result<Got, LookupError> {
-        let (name, stranger) = (self.name(key, call), self.stranger(key, wish).await);
+        let (name, stranger) = (self.name(context, call), self.stranger(context, wish).await);
         let kept = match stranger {
             Some(_) => None,
             None => self.kept(&name, call, wish).await,
@@ -216,7 +217,7 @@ impl Lookup {
         if let Some(entry) = &kept
             && let Some(origin) = wish.takes(entry, now, &self.rules)
         {
-            self.purse.save(key);
+            self.purse.save(&context.key);
             return Got::known(name, Arc::clone(entry), origin, now);
         }
         let flight = Flight {
@@ -227,7 +228,7 @@ impl Lookup {
         let ask = || {
             let errand = Errand {
                 flight: flight.clone(),
-                key: key.clone(),
+                context: context.clone(),
                 call: call.clone(),
                 life,
                 claim: wish.claim(),
@@ -245,7 +246,7 @@ impl Lookup {
         match landed {
             Ok(Ok(Fresh { entry, plain })) => {
                 if !is_first || plain.is_none() {
-                    self.purse.save(key);
+                    self.purse.save(&context.key);
                 }
                 let got = Got::known(name, entry, Origin::Miss, Stamp::now())?;
                 Ok(Got {

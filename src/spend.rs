@@ -11,13 +11,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
 use crate::{
+    access::{AcceptedKeys, RequestContext},
     bill,
     clock::Now,
     closed::{Change, Closed},
     key::{ApiKey, KeyHash},
     quota::{self, Attempt, Due, Exhausted, Quota, Spent, Truth, Usage, Window},
     redis::{self, Limits, Patience, Redis, Taken},
-    vt::{Refusal, VirusTotal, VtError},
+    vt::{Reason, Refusal, VirusTotal, VtError},
 };
 
 /// How long a key's first call waits until it is known what the key may spend.
@@ -62,17 +63,25 @@ pub struct Purse {
     vt: Arc<VirusTotal>,
     quota: Arc<Quota>,
     closed: Closed,
+    accepted: AcceptedKeys,
     redis: Redis,
     tasks: TaskTracker,
 }
 
 impl Purse {
     /// Spends from this quota; what is learned of it is learned among these tasks.
-    pub fn new(vt: Arc<VirusTotal>, quota: Arc<Quota>, redis: Redis, tasks: TaskTracker) -> Self {
+    pub fn new(
+        vt: Arc<VirusTotal>,
+        quota: Arc<Quota>,
+        accepted: AcceptedKeys,
+        redis: Redis,
+        tasks: TaskTracker,
+    ) -> Self {
         Self {
             vt,
             quota,
             closed: Closed::new(),
+            accepted,
             redis,
             tasks,
         }
@@ -84,14 +93,14 @@ impl Purse {
     /// of them.
     pub async fn unit(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         endpoint: &str,
         claim: Claim,
         patience: &Patience,
     ) -> Result<Unit, NotNow> {
-        let hash = key.hash();
+        let hash = context.key.hash();
         self.check_open(hash, endpoint)?;
-        self.learn(key).await;
+        self.learn(&context.key).await;
         let came = Instant::now();
         let mut wait = Duration::ZERO;
         for attempt in 0..TRIES {
@@ -146,6 +155,7 @@ impl Purse {
         answer: &Result<T, VtError>,
     ) {
         let (hash, now) = (key.hash(), Now::read().utc);
+        self.note_acceptance(hash, answer);
         match self.closed.learn(hash, endpoint, answer, now) {
             Some(Change::Shut(endpoint, left, closure)) => {
                 self.redis.close(hash, endpoint.as_deref(), left, &closure);
@@ -155,6 +165,19 @@ impl Purse {
         }
         if matches!(answer, Err(VtError::Unreachable)) {
             self.give_back(key, unit);
+        }
+    }
+
+    /// Notes whether VirusTotal accepts the key: only a success says so, and a 401 takes it back.
+    fn note_acceptance<T>(&self, key: KeyHash, answer: &Result<T, VtError>) {
+        match answer {
+            Ok(_) => {
+                self.accepted.accept(key);
+            }
+            Err(VtError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
+                self.accepted.refuse(key);
+            }
+            Err(_) => {}
         }
     }
 
@@ -207,6 +230,7 @@ impl Purse {
     async fn take_lesson(self: Arc<Self>, key: ApiKey, attempt: Attempt) {
         let asked = Now::read();
         let answer = self.vt.overall_quotas(&key, Instant::now() + LESSON).await;
+        self.note_acceptance(key.hash(), &answer);
         // Where it fails, the last truth holds.
         if let Some(truth) = answer.ok().and_then(|body| Truth::read(&body.plain)) {
             self.quota.learn(key.hash(), &truth, asked);

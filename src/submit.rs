@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use self::form::FormError;
 use crate::{
+    access::RequestContext,
     answer::{self, Answer, MalformedAnswer, Subject, View},
     cache::{Cache, Stamp},
     indicator::{Indicator, WebUrl},
-    key::ApiKey,
     quota::Exhausted,
     redis::{Patience, Redis},
     spend::{Claim, NotNow, Purse},
@@ -86,30 +86,30 @@ impl Submit {
     /// Has a URL scanned; one unit of quota.
     pub async fn scan_url(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         url: &WebUrl<'_>,
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let call = Call::post_form(&["urls"], "url", url.as_str());
-        started(&self.ask(key, &call).await?, view)
+        started(&self.ask(context, &call).await?, view)
     }
 
     /// Has what VirusTotal already knows analysed again; one unit of quota.
     pub async fn analyse(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         indicator: &Indicator,
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let collection = indicator.kind().upstream_collection();
         let call = Call::post(&[collection, indicator.id(), "analyse"]);
-        started(&self.ask(key, &call).await?, view)
+        started(&self.ask(context, &call).await?, view)
     }
 
     /// Adds a comment or a vote; one unit of quota.
     pub async fn contribute(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         indicator: &Indicator,
         contribution: &Contribution,
         view: &View<'_>,
@@ -117,19 +117,20 @@ impl Submit {
         let collection = indicator.kind().upstream_collection();
         let path = [collection, indicator.id(), contribution.collection()];
         let call = Call::post_json(&path, &contribution.envelope());
-        let bytes = self.ask(key, &call).await?;
+        let bytes = self.ask(context, &call).await?;
         let id = answer::id(&bytes)?;
         let subject = Subject::other(contribution.object_type(), &id);
         Ok(answer::object(&bytes, &subject, view)?)
     }
 
     /// Asks VirusTotal once; a call that never reached it gives its unit back.
-    async fn ask(&self, key: &ApiKey, call: &Call) -> Result<Bytes, SubmitError> {
+    async fn ask(&self, context: &RequestContext, call: &Call) -> Result<Bytes, SubmitError> {
+        let key = &context.key;
         let endpoint = call.endpoint();
         let patience = Patience::default();
         let unit = self
             .purse
-            .unit(key, &endpoint, Claim::Now, &patience)
+            .unit(context, &endpoint, Claim::Now, &patience)
             .await?;
         let answer = self.vt.ask(key, call, self.vt.deadline()).await;
         self.purse.settle(key, &endpoint, &unit, &answer);

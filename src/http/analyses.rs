@@ -7,7 +7,7 @@ use super::{
     error::insert_number,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::with_key,
+    guard::with_context,
     negotiate::{self, FormatQuery},
     openapi::answers::{Analysis, ReadErrors},
 };
@@ -33,13 +33,13 @@ use crate::{clients::Scope, clock::whole_seconds};
     responses(Analysis, ReadErrors),
 )]
 pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let key = caller::key_for(&ask, &gateway, Scope::Read);
-    with_key(&gateway, key, "retrieving analysis", async |key| {
+    let context = caller::context_for(&ask, &gateway, Scope::Read);
+    with_context(&gateway, context, "retrieving analysis", async |context| {
         let id = ask.segment(0)?.parse()?;
         let (wanted, view) = negotiate::read(&gateway, &ask, &[])?;
         let wish = freshness::read_wish(&ask)?;
         let lookup = &gateway.lookup;
-        let analysis = lookup.analysis(key, &id, &view, &wish).await?;
+        let analysis = lookup.analysis(context, &id, &view, &wish).await?;
         let mut response = freshness::respond(&ask, wanted, analysis.reply);
         if let Some(wait) = analysis.retry_after {
             let seconds = whole_seconds(wait).max(1);

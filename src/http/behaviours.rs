@@ -6,7 +6,7 @@ use super::{
     Gateway, Shared, caller,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::with_key,
+    guard::with_context,
     negotiate::{self, FormatQuery},
     openapi::{
         answers::{OneObject, ReadErrors},
@@ -46,14 +46,14 @@ pub async fn get_behaviour_mitre_trees(State(gateway): State<Shared>, ask: Ask) 
 }
 
 async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
-    let key = caller::key_for(ask, gateway, Scope::Read);
+    let context = caller::context_for(ask, gateway, Scope::Read);
     let doing = format!("retrieving file {part}");
-    with_key(gateway, key, &doing, async |key| {
+    with_context(gateway, context, &doing, async |context| {
         let file = Indicator::file(ask.segment(0)?)?;
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let wish = freshness::read_wish(ask)?;
         let lookup = &gateway.lookup;
-        let reply = lookup.behaviour(key, &file, part, &view, &wish).await?;
+        let reply = lookup.behaviour(context, &file, part, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
     })
     .await

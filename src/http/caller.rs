@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{Gateway, error::ApiError, extract::Ask};
 use crate::{
+    access::{CallerId, RequestContext},
     clients::{Client, Scope, Stranger},
     config::Access,
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX},
@@ -62,7 +63,12 @@ pub enum NotTaken {
 
 /// Who sends a request, found out once at the door and left in its extensions.
 #[derive(Clone, Debug)]
-pub struct Identified(pub Result<Caller, NotTaken>);
+pub struct Identified {
+    /// The credential, or the reason why it is not taken.
+    pub caller: Result<Caller, NotTaken>,
+    /// The caller that it counts for.
+    pub id: CallerId,
+}
 
 impl Caller {
     /// The key that it spends, where it has or is given one for its own.
@@ -75,21 +81,24 @@ impl Caller {
     }
 }
 
-/// The key that this request, which needs the scope, spends; or a 401 that says what to do.
-pub fn key_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<ApiKey, ApiError> {
-    match ask.caller()? {
-        Caller::Key(key) => Ok(key.clone()),
-        Caller::Client(client) => clients_key(client, scope),
-        Caller::Nobody => servers_key(ask, gateway).cloned(),
-    }
+/// Returns the key that this request, which needs the scope, spends, and who it counts for; or a
+/// 401 that says what to do.
+pub fn context_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<RequestContext, ApiError> {
+    let key = match ask.caller()? {
+        Caller::Key(key) => key.clone(),
+        Caller::Client(client) => clients_key(client, scope)?,
+        Caller::Nobody => servers_key(ask, gateway)?.clone(),
+    };
+    let caller = ask.caller_id();
+    Ok(RequestContext { key, caller })
 }
 
-/// The key for a request that writes: an upload publishes a file to the world.
+/// Returns the same for a request that writes: an upload publishes a file to the world.
 ///
 /// Who brings a key of its own decides for itself; with the server's, its operator does, for
 /// all or for a client.
-pub fn writing_key_for(ask: &Ask, gateway: &Gateway) -> Result<ApiKey, ApiError> {
-    let key = key_for(ask, gateway, Scope::Submit)?;
+pub fn writing_context_for(ask: &Ask, gateway: &Gateway) -> Result<RequestContext, ApiError> {
+    let context = context_for(ask, gateway, Scope::Submit)?;
     let is_servers = matches!(ask.caller()?, Caller::Nobody);
     if is_servers && !gateway.access.allow_submissions {
         return Err(ApiError::forbidden(format!(
@@ -98,7 +107,7 @@ pub fn writing_key_for(ask: &Ask, gateway: &Gateway) -> Result<ApiKey, ApiError>
             what_to_send(gateway)
         )));
     }
-    Ok(key)
+    Ok(context)
 }
 
 /// Who sends a request, or why what it carries is not taken.

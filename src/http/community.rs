@@ -10,7 +10,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::with_key,
+    guard::with_context,
     listing::{self, ListQuery, Listing},
     negotiate::{self, FormatQuery},
     openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
@@ -207,9 +207,9 @@ async fn add_vote(
 }
 
 async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response {
-    let key = caller::key_for(ask, gateway, Scope::Read);
+    let context = caller::context_for(ask, gateway, Scope::Read);
     let doing = format!("retrieving {} {name}", kind.noun());
-    with_key(gateway, key, &doing, async |key| {
+    with_context(gateway, context, &doing, async |context| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
         let Listing { limit, cursor } = Listing::read(&ask.query(), listing::MOST)?;
         let asked = RelatedQuery {
@@ -220,7 +220,10 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
         };
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let wish = freshness::read_wish(ask)?;
-        let reply = gateway.lookup.related(key, &asked, &view, &wish).await?;
+        let reply = gateway
+            .lookup
+            .related(context, &asked, &view, &wish)
+            .await?;
         Ok(freshness::respond(ask, wanted, reply))
     })
     .await
@@ -234,15 +237,15 @@ async fn add(
     doing: &str,
     read: impl FnOnce(&[u8]) -> Result<Contribution, ApiError>,
 ) -> Response {
-    let key = caller::writing_key_for(ask, gateway);
-    with_key(gateway, key, doing, async |key| {
+    let context = caller::writing_context_for(ask, gateway);
+    with_context(gateway, context, doing, async |context| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let body = payload::read(body).await?;
         payload::require(&ask.headers, &[payload::JSON])?;
         let contribution = read(&body)?;
         let submit = &gateway.submit;
-        let answer = submit.contribute(key, &indicator, &contribution, &view);
+        let answer = submit.contribute(context, &indicator, &contribution, &view);
         Ok(wanted.respond(answer.await?.body))
     })
     .await

@@ -16,6 +16,7 @@ use super::{
     caller::{Caller, Identified},
     error::ApiError,
 };
+use crate::access::CallerId;
 
 /// The address at the other end of the connection, put there by the accept loop.
 #[derive(Clone, Copy, Debug)]
@@ -41,19 +42,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Ask {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let peer = peer(parts.extensions.get());
         let segments = RawPathParams::from_request_parts(parts, state).await.ok();
         let segments =
             segments.map(|segments| segments.iter().map(|(_, value)| value.to_owned()).collect());
         Ok(Self {
-            peer: peer(parts.extensions.get()),
+            peer,
             // Nothing reads them after this: it comes before a body, if there is one.
             headers: std::mem::take(&mut parts.headers),
             uri: parts.uri.clone(),
             // There is no door before the port for whoever watches the gateway.
-            caller: parts
-                .extensions
-                .remove()
-                .unwrap_or(Identified(Ok(Caller::Nobody))),
+            caller: parts.extensions.remove().unwrap_or_else(|| Identified {
+                caller: Ok(Caller::Nobody),
+                id: CallerId::at(peer),
+            }),
             segments,
         })
     }
@@ -72,8 +74,12 @@ pub fn peer(peer: Option<&Peer>) -> IpAddr {
 impl Ask {
     /// Who sends it, or a 401 that says why what it carries is not taken.
     pub fn caller(&self) -> Result<&Caller, ApiError> {
-        let Identified(caller) = &self.caller;
-        caller.as_ref().map_err(ApiError::from)
+        self.caller.caller.as_ref().map_err(ApiError::from)
+    }
+
+    /// Returns the caller that it counts for.
+    pub fn caller_id(&self) -> CallerId {
+        self.caller.id
     }
 
     /// The route's parameter at this place, percent-decoded.

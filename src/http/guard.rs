@@ -17,9 +17,9 @@ use super::{
     observe::ClientName,
 };
 use crate::{
+    access::{CallerId, RequestContext},
     clock::Now,
-    door::Knocker,
-    key::{ApiKey, KeyHash},
+    key::KeyHash,
 };
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -32,14 +32,18 @@ pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Ne
     let identified = caller::identify(request.headers(), &gateway);
     // What is not taken is refused where a key is needed, and counts for its address.
     let caller = identified.as_ref().unwrap_or(&Caller::Nobody);
+    let id = caller_id(&gateway, caller, &request);
     let client = match caller {
         Caller::Client(client) => Some(ClientName(Arc::clone(&client.name))),
         Caller::Nobody | Caller::Key(_) => None,
     };
     let concerns_key = extract::is_under_api(request.uri());
-    let mut response = match let_in(&gateway, caller, &request, concerns_key) {
+    let mut response = match let_in(&gateway, caller, id, concerns_key) {
         Ok(()) => {
-            request.extensions_mut().insert(Identified(identified));
+            request.extensions_mut().insert(Identified {
+                caller: identified,
+                id,
+            });
             // Within the door: who may not even knock is not heard out either.
             let request = linger::linger(request, &gateway.tasks);
             gateway.bounds.run(request, next).await
@@ -58,23 +62,34 @@ pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Ne
     response
 }
 
+/// Decides who a request counts for, in every share and limit.
+///
+/// A key that VirusTotal has not accepted yet counts for its address: made-up keys are free.
+fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId {
+    match caller {
+        Caller::Client(client) => CallerId::Client(client.hash()),
+        Caller::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
+        Caller::Key(_) | Caller::Nobody => {
+            let peer = extract::peer(request.extensions().get());
+            let trusted = &gateway.access.trusted_proxies;
+            CallerId::at(forwarded::caller_address(peer, request.headers(), trusted))
+        }
+    }
+}
+
 fn let_in(
     gateway: &Gateway,
     caller: &Caller,
-    request: &Request,
+    id: CallerId,
     concerns_key: bool,
 ) -> Result<(), ApiError> {
-    let knocker = match caller {
-        Caller::Key(key) => Knocker::Key(key.hash()),
-        Caller::Client(client) => Knocker::Key(client.hash()),
-        Caller::Nobody => {
-            let peer = extract::peer(request.extensions().get());
-            let trusted = &gateway.access.trusted_proxies;
-            Knocker::at(forwarded::caller_address(peer, request.headers(), trusted))
-        }
-    };
-    let door = gateway.door.knock(&knocker);
+    let door = gateway.door.knock(&id);
     door.map_err(ApiError::too_many_requests)?;
+    // Counted for the key, too, so that its allowance does not start anew once it is accepted.
+    if let (Caller::Key(key), CallerId::Address(_)) = (caller, id) {
+        let door = gateway.door.knock(&CallerId::Key(key.hash()));
+        door.map_err(ApiError::too_many_requests)?;
+    }
     if let (Caller::Client(client), Some(clients), true) = (caller, &gateway.clients, concerns_key)
     {
         clients.spend(client, Now::read())?;
@@ -84,14 +99,14 @@ fn let_in(
 
 /// Every answer that concerns a key: what the work gives or else what was being done, and where
 /// the key stands.
-pub async fn with_key(
+pub async fn with_context(
     gateway: &Gateway,
-    key: Result<ApiKey, ApiError>,
+    context: Result<RequestContext, ApiError>,
     doing: &str,
-    work: impl AsyncFnOnce(&ApiKey) -> Result<Response, ApiError>,
+    work: impl AsyncFnOnce(&RequestContext) -> Result<Response, ApiError>,
 ) -> Response {
-    let hash = key.as_ref().ok().map(ApiKey::hash);
-    let answer = async { work(&key?).await }.await;
+    let hash = context.as_ref().ok().map(|context| context.key.hash());
+    let answer = async { work(&context?).await }.await;
     let answer = answer.map_err(|error| error.during(doing));
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     if let Some(hash) = hash {

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, response::IntoResponse as _, response::Response
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Shared, caller, extract::Ask, guard::with_key, openapi::answers::ReadErrors};
+use super::{Shared, caller, extract::Ask, guard::with_context, openapi::answers::ReadErrors};
 use crate::{clients::Scope, clock::Now, format::Format, quota::Report};
 
 /// Where a key stands.
@@ -26,10 +26,10 @@ struct Quota {
     responses((status = 200, description = "Where the key stands", body = Quota), ReadErrors),
 )]
 pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let key = caller::key_for(&ask, &gateway, Scope::Read);
-    with_key(&gateway, key, "retrieving quota", async |key| {
-        gateway.purse.look(key).await;
-        let data = gateway.quota.report(key.hash(), Now::read());
+    let context = caller::context_for(&ask, &gateway, Scope::Read);
+    with_context(&gateway, context, "retrieving quota", async |context| {
+        gateway.purse.look(&context.key).await;
+        let data = gateway.quota.report(context.key.hash(), Now::read());
         let format = Format::Json;
         Ok(Json(Quota { data, format }).into_response())
     })

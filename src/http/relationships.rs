@@ -10,7 +10,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::with_key,
+    guard::with_context,
     listing::{self, ListQuery, Listing},
     negotiate::{self, FormatQuery},
     openapi::answers::{List, OpenErrors, ReadErrors},
@@ -78,9 +78,9 @@ async fn get_relationship(
     State(gateway): State<Shared>,
     ask: Ask,
 ) -> Response {
-    let key = caller::key_for(&ask, &gateway, Scope::Read);
+    let context = caller::context_for(&ask, &gateway, Scope::Read);
     let doing = format!("retrieving {} relationships", kind.noun());
-    with_key(&gateway, key, &doing, async |key| {
+    with_context(&gateway, context, &doing, async |context| {
         let query = read_query(kind, &ask)?;
         let descriptors_only = listing::descriptors_only(&ask.query())?;
         let (wanted, view) = negotiate::read(&gateway, &ask, &Kind::ALL)?;
@@ -89,7 +89,7 @@ async fn get_relationship(
             ..view
         };
         let wish = freshness::read_wish(&ask)?;
-        let reply = gateway.lookup.related(key, &query, &view, &wish).await;
+        let reply = gateway.lookup.related(context, &query, &view, &wish).await;
         let reply = reply.map_err(|error| say_tier(error, &query))?;
         Ok(freshness::respond(&ask, wanted, reply))
     })

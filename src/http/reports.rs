@@ -8,7 +8,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::with_key,
+    guard::with_context,
     negotiate,
     openapi::{
         answers::{ReadErrors, Report},
@@ -150,14 +150,14 @@ async fn get_report(
     kind: Kind,
     read: impl FnOnce(&Ask) -> Result<Indicator, ApiError>,
 ) -> Response {
-    let key = caller::key_for(ask, gateway, Scope::Read);
+    let context = caller::context_for(ask, gateway, Scope::Read);
     let doing = format!("retrieving {} report", kind.noun());
-    with_key(gateway, key, &doing, async |key| {
+    with_context(gateway, context, &doing, async |context| {
         let indicator = read(ask)?;
         let (wanted, view) = negotiate::read(gateway, ask, &[kind])?;
         let wish = freshness::read_wish(ask)?;
         let lookup = &gateway.lookup;
-        let reply = lookup.report(key, &indicator, &view, &wish).await?;
+        let reply = lookup.report(context, &indicator, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))
     })
     .await

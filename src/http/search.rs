@@ -8,7 +8,7 @@ use super::{
     error::ApiError,
     extract::Ask,
     freshness::{self, WaitQuery},
-    guard::with_key,
+    guard::with_context,
     listing::{self, Listing},
     negotiate::{self, FormatQuery},
     openapi::answers::{List, ReadErrors},
@@ -86,19 +86,24 @@ pub async fn search_intelligence(State(gateway): State<Shared>, ask: Ask) -> Res
 }
 
 async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus) -> Response {
-    let key = caller::key_for(ask, gateway, Scope::Search);
-    with_key(gateway, key, "retrieving search results", async |key| {
-        let query = read_query(ask, corpus)?;
-        let descriptors_only = listing::descriptors_only(&ask.query())?;
-        let (wanted, view) = negotiate::read(gateway, ask, &Kind::ALL)?;
-        let view = View {
-            descriptors_only,
-            ..view
-        };
-        let wish = freshness::read_wish(ask)?;
-        let reply = gateway.lookup.search(key, &query, &view, &wish).await?;
-        Ok(freshness::respond(ask, wanted, reply))
-    })
+    let context = caller::context_for(ask, gateway, Scope::Search);
+    with_context(
+        gateway,
+        context,
+        "retrieving search results",
+        async |context| {
+            let query = read_query(ask, corpus)?;
+            let descriptors_only = listing::descriptors_only(&ask.query())?;
+            let (wanted, view) = negotiate::read(gateway, ask, &Kind::ALL)?;
+            let view = View {
+                descriptors_only,
+                ..view
+            };
+            let wish = freshness::read_wish(ask)?;
+            let reply = gateway.lookup.search(context, &query, &view, &wish).await?;
+            Ok(freshness::respond(ask, wanted, reply))
+        },
+    )
     .await
 }
 

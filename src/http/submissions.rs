@@ -22,15 +22,15 @@ use super::{
     Gateway, Shared, caller, collections,
     error::ApiError,
     extract::{Ask, Query},
-    guard::with_key,
+    guard::with_context,
     negotiate::{self, FormatQuery, Wanted},
     openapi::answers::{Started, WriteErrors},
     payload::{self, JSON},
 };
 use crate::{
+    access::RequestContext,
     answer::View,
     indicator::{Indicator, Kind, WebUrl},
-    key::ApiKey,
     submit::{self, Incoming},
 };
 
@@ -100,14 +100,14 @@ pub fn routes() -> OpenApiRouter<Shared> {
     responses(Started, WriteErrors),
 )]
 async fn upload_file(State(gateway): State<Shared>, ask: Ask, mut body: Body) -> Response {
-    submit(&gateway, &ask, "uploading file", async |key, view| {
+    submit(&gateway, &ask, "uploading file", async |context, view| {
         payload::require(&ask.headers, &[MULTIPART])?;
         let content_type = &ask.headers[header::CONTENT_TYPE];
         let incoming = Incoming {
             content_type,
             body: &mut body,
         };
-        Ok(gateway.submit.upload(key, incoming, view).await?)
+        Ok(gateway.submit.upload(context, incoming, view).await?)
     })
     .await
 }
@@ -129,12 +129,12 @@ async fn upload_file(State(gateway): State<Shared>, ask: Ask, mut body: Body) ->
     responses(Started, WriteErrors),
 )]
 async fn scan_url(State(gateway): State<Shared>, ask: Ask, body: Body) -> Response {
-    submit(&gateway, &ask, "submitting URL", async |key, view| {
+    submit(&gateway, &ask, "submitting URL", async |context, view| {
         let media = payload::require(&ask.headers, &[JSON, FORM])?;
         let body = payload::read(body).await?;
         let text = read_url(media, &body)?;
         let url = WebUrl::parse(&text)?;
-        Ok(gateway.submit.scan_url(key, &url, view).await?)
+        Ok(gateway.submit.scan_url(context, &url, view).await?)
     })
     .await
 }
@@ -156,9 +156,9 @@ async fn analyse_again(
     ask: Ask,
 ) -> Response {
     let doing = format!("requesting {} analysis", kind.noun());
-    submit(&gateway, &ask, &doing, async |key, view| {
+    submit(&gateway, &ask, &doing, async |context, view| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        Ok(gateway.submit.analyse(key, &indicator, view).await?)
+        Ok(gateway.submit.analyse(context, &indicator, view).await?)
     })
     .await
 }
@@ -168,12 +168,12 @@ async fn submit(
     gateway: &Gateway,
     ask: &Ask,
     doing: &str,
-    start: impl AsyncFnOnce(&ApiKey, &View<'_>) -> Result<submit::Started, ApiError>,
+    start: impl AsyncFnOnce(&RequestContext, &View<'_>) -> Result<submit::Started, ApiError>,
 ) -> Response {
-    let key = caller::writing_key_for(ask, gateway);
-    with_key(gateway, key, doing, async |key| {
+    let context = caller::writing_context_for(ask, gateway);
+    with_context(gateway, context, doing, async |context| {
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
-        let started = start(key, &view).await?;
+        let started = start(context, &view).await?;
         Ok(accepted(wanted, started))
     })
     .await

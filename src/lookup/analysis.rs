@@ -11,9 +11,9 @@ use tokio::{
 
 use super::{Flight, Got, Lookup, LookupError, Reply, Wish, fetch::Life};
 use crate::{
+    access::RequestContext,
     answer::{self, Subject, View},
     bill,
-    key::ApiKey,
     redis::Patience,
     vt::{Call, VtError},
 };
@@ -86,18 +86,18 @@ impl Lookup {
     /// it.
     pub async fn analysis(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         id: &AnalysisId,
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Analysis, LookupError> {
         let call = Call::get(&["analyses", &id.0]);
         let (got, retry_after) = if wish.wait.is_zero() {
-            let got = self.read(key, &call, Life::Analysis, wish).await?;
+            let got = self.read(context, &call, Life::Analysis, wish).await?;
             let is_over = is_over(&got)?;
             (got, (!is_over).then_some(LATER))
         } else {
-            bill::waiting(self.wait_for(key, &call, wish)).await?
+            bill::waiting(self.wait_for(context, &call, wish)).await?
         };
         let subject = Subject::other("analysis", &id.0);
         let show = |bytes: &Bytes| answer::report(bytes, &subject, view);
@@ -108,22 +108,22 @@ impl Lookup {
     /// Follows who asks until the wait is over; whom another's calls served has saved a unit.
     async fn wait_for(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         call: &Call,
         wish: &Wish,
     ) -> Result<(Got, Option<Duration>), LookupError> {
         let end = Instant::now() + wish.wait;
         let flight = Flight {
-            name: self.name(key, call),
-            stranger: self.stranger(key, wish).await,
+            name: self.name(context, call),
+            stranger: self.stranger(context, wish).await,
             is_patient: true,
         };
         let (polls, is_first) = self.polls.follow(&flight, |tell| {
-            Arc::clone(self).poll((key.clone(), call.clone()), wish.clone(), tell)
+            Arc::clone(self).poll((context.clone(), call.clone()), wish.clone(), tell)
         });
         let waited = until(end, polls).await;
         if waited.is_ok() && !is_first {
-            self.purse.save(key);
+            self.purse.save(&context.key);
         }
         waited
     }
@@ -131,7 +131,7 @@ impl Lookup {
     /// Asks about an analysis, time and again, for all who wait for it.
     async fn poll(
         self: Arc<Self>,
-        (key, call): (ApiKey, Call),
+        (context, call): (RequestContext, Call),
         wish: Wish,
         tell: watch::Sender<Option<Polled>>,
     ) {
@@ -142,7 +142,7 @@ impl Lookup {
             ..wish
         };
         loop {
-            let got = self.read(&key, &call, Life::Analysis, &wish).await;
+            let got = self.read(&context, &call, Life::Analysis, &wish).await;
             let asked = got.and_then(|got| is_over(&got).map(|is_over| (got, is_over)));
             let pause = pauses.next();
             let (pause, is_done) = match &asked {

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{Flight, Fresh, Lookup, LookupError};
 use crate::{
+    access::RequestContext,
     answer, bill,
     cache::{Entry, Said, Stamp},
-    key::ApiKey,
     redis::{Claimed, Patience},
     spend::Claim,
     vt::{Body, Call, Reason, VtError},
@@ -39,7 +39,7 @@ pub(super) enum Life {
 /// What is to be asked, for whom, and what is known of it.
 pub(super) struct Errand {
     pub(super) flight: Flight,
-    pub(super) key: ApiKey,
+    pub(super) context: RequestContext,
     pub(super) call: Call,
     pub(super) life: Life,
     pub(super) claim: Claim,
@@ -69,7 +69,7 @@ impl Lookup {
             None => self.answer(&errand).await,
         };
         if let Ok((fresh, true)) = &answer {
-            self.accept(errand.key.hash());
+            self.accept(errand.context.key.hash());
             self.keep(errand.flight.name, &fresh.entry, lease);
         } else {
             self.redis.land(name.pair(), None, lease);
@@ -135,14 +135,18 @@ impl Lookup {
     /// the first one's time limit, and end quietly where no unit is left for them.
     async fn fetch(&self, errand: &Errand) -> Result<Body, LookupError> {
         let Errand {
-            key,
+            context,
             call,
             claim,
             patience,
             ..
         } = errand;
+        let key = &context.key;
         let endpoint = call.endpoint();
-        let mut unit = self.purse.unit(key, &endpoint, *claim, patience).await?;
+        let mut unit = self
+            .purse
+            .unit(context, &endpoint, *claim, patience)
+            .await?;
         let deadline = self.vt.deadline();
         let mut pauses = PAUSES.into_iter();
         loop {
@@ -159,7 +163,11 @@ impl Lookup {
                 return Err(error.into());
             }
             bill::waiting(sleep(pause)).await;
-            unit = match self.purse.unit(key, &endpoint, Claim::Now, patience).await {
+            unit = match self
+                .purse
+                .unit(context, &endpoint, Claim::Now, patience)
+                .await
+            {
                 Ok(unit) => unit,
                 Err(_) => return Err(error.into()),
             };

@@ -6,24 +6,25 @@ use bytes::Bytes;
 
 use super::{Lookup, Wish};
 use crate::{
+    access::RequestContext,
     cache::{Entry, Name, Said, Stamp},
-    key::{ApiKey, KeyHash},
+    key::KeyHash,
     redis::{Lease, Patience},
     vt::Call,
 };
 
 impl Lookup {
     /// What an answer to this key is kept by: its own, or everybody's.
-    pub(super) fn name(&self, key: &ApiKey, call: &Call) -> Name {
+    pub(super) fn name(&self, context: &RequestContext, call: &Call) -> Name {
         Name {
-            owner: (!self.rules.is_shared).then_some(key.hash()),
+            owner: (!self.rules.is_shared).then_some(context.key.hash()),
             path: call.path().into(),
         }
     }
 
     /// The key, where it may not yet see what others fetched.
-    pub(super) async fn stranger(&self, key: &ApiKey, wish: &Wish) -> Option<KeyHash> {
-        let hash = key.hash();
+    pub(super) async fn stranger(&self, context: &RequestContext, wish: &Wish) -> Option<KeyHash> {
+        let hash = context.key.hash();
         if !self.rules.is_shared || self.cache.is_accepted(hash) {
             return None;
         }

@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use super::{Got, Lookup, LookupError, Origin, Seen, Wish, fetch::Life};
 use crate::{
+    access::RequestContext,
     answer::{self, Extent, View},
     cache::Name,
     indicator::Indicator,
-    key::ApiKey,
     vt::Call,
 };
 
@@ -76,7 +76,7 @@ impl Lookup {
     /// last page's cursor goes on from there.
     pub(super) async fn gather(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         query: &RelatedQuery,
         view: &View<'_>,
         wish: &Wish,
@@ -95,7 +95,7 @@ impl Lookup {
         loop {
             let call = query.call(missing.min(PAGE), cursor.as_deref(), view);
             let look = |got| self.turn(got);
-            let page = match self.see(key, (&call, Life::Usual), wish, look).await {
+            let page = match self.see(context, (&call, Life::Usual), wish, look).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);

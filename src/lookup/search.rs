@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{Lookup, LookupError, Reply, Wish, fetch::Life};
 use crate::{
+    access::RequestContext,
     answer::{self, Subject, View},
-    key::ApiKey,
     vt::Call,
 };
 
@@ -85,7 +85,7 @@ impl Lookup {
     /// One page of what a search finds; one unit of quota.
     pub async fn search(
         self: &Arc<Self>,
-        key: &ApiKey,
+        context: &RequestContext,
         query: &SearchQuery,
         view: &View<'_>,
         wish: &Wish,
@@ -93,6 +93,6 @@ impl Lookup {
         let (call, subject) = (query.call(view), query.corpus.subject(&query.query));
         let make = |page: &Bytes| answer::list(std::slice::from_ref(page), &subject, None, view);
         let show = |got| self.show(got, view, wish, make);
-        self.see(key, (&call, Life::Usual), wish, show).await
+        self.see(context, (&call, Life::Usual), wish, show).await
     }
 }

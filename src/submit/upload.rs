@@ -16,9 +16,9 @@ use super::{
     started,
 };
 use crate::{
+    access::RequestContext,
     answer::View,
     bill,
-    key::ApiKey,
     redis::Patience,
     spend::Claim,
     vt::{
@@ -59,13 +59,14 @@ impl Submit {
     /// without progress, as long as one call may take.
     pub async fn upload<B>(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         incoming: Incoming<'_, B>,
         view: &View<'_>,
     ) -> Result<Started, SubmitError>
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        let key = &context.key;
         let length = incoming.body.size_hint().exact();
         if length.is_some_and(|length| length > form::MAX_FORM) {
             return Err(FormError::TooLarge.into());
@@ -83,7 +84,7 @@ impl Submit {
         let unit = {
             let patience = Patience::default();
             self.purse
-                .unit(key, endpoint, Claim::Now, &patience)
+                .unit(context, endpoint, Claim::Now, &patience)
                 .await?
         };
         let to = if length.is_some_and(|length| length <= MAX_SMALL) {
