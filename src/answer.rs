@@ -49,6 +49,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Where the next page of a list begins; none for one object and on the last page.
     pub cursor: Option<String>,
+    /// The ids that a report tells of its object: `data.id`, and a file's digests.
+    pub names: Vec<String>,
 }
 
 /// VirusTotal's answer is not what it should be.

@@ -14,21 +14,21 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::{
-    access::AcceptedKeys,
-    cache::{Cache, Stamp},
+    access::{AcceptedKeys, Shares},
+    cache::{Cache, Certainty},
     clients::{Clients, Issued, NotIssued, file::Mistake},
     clock::Now,
-    config::{self, Config, Server},
+    config::{Config, Server},
     demo,
     door::Door,
     http::{self, Gateway, bounds::Bounds},
-    key::{ApiKey, InvalidKey},
-    lookup::Lookup,
+    key::{ApiKey, InvalidKey, KeyHash},
+    lookup::{self, Lookup},
     meter::Meter,
     quota::Quota,
-    redis::{Redis, UnusableAuthorities},
+    redis::{News, Redis, UnusableAuthorities},
     spend::Purse,
-    submit::Submit,
+    submit::{self, Submit},
     template::{TemplateError, Templates},
     vt::{ClientError, VirusTotal},
 };
@@ -255,9 +255,11 @@ async fn put_together(
     let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
     let meter = Arc::new(Meter::new());
     let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
-    let cache = Arc::new(Cache::new(config.cache.max_bytes));
-    let redis = connect(config.redis.as_ref(), &cache, tasks, stop).await?;
     let accepted = AcceptedKeys::new();
+    let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
+    let cache = Cache::new(config.cache, redis.clone(), tasks.clone());
+    connect(&redis, (&cache, &accepted), (tasks, stop)).await;
+    let calls = Shares::new(config.server.max_in_flight.get());
     let purse = Arc::new(Purse::new(
         Arc::clone(&vt),
         Arc::clone(&quota),
@@ -266,17 +268,24 @@ async fn put_together(
         tasks.clone(),
     ));
     Ok(Gateway {
-        lookup: Arc::new(Lookup::new(
-            Arc::clone(&vt),
-            Arc::clone(&purse),
-            (Arc::clone(&cache), redis.clone(), config.cache),
-            (tasks.clone(), stop.clone()),
-        )),
-        submit: Submit::new(
-            Arc::clone(&vt),
-            Arc::clone(&purse),
-            (cache, redis.clone(), config.cache.longest()),
-        ),
+        lookup: Lookup::new(lookup::Parts {
+            vt: Arc::clone(&vt),
+            purse: Arc::clone(&purse),
+            cache: cache.clone(),
+            rules: config.cache,
+            accepted: accepted.clone(),
+            redis: redis.clone(),
+            calls: calls.clone(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        }),
+        submit: Submit::new(submit::Parts {
+            vt: Arc::clone(&vt),
+            purse: Arc::clone(&purse),
+            cache,
+            calls,
+            tasks: tasks.clone(),
+        }),
         purse,
         vt,
         redis,
@@ -323,18 +332,23 @@ fn load_clients(
 
 /// Takes up Redis, where one is set up, and hears there of what other replicas changed.
 async fn connect(
-    config: Option<&config::Redis>,
-    cache: &Arc<Cache>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<Redis, UnusableAuthorities> {
-    let redis = Redis::new(config, tasks.clone())?;
-    let cache = Arc::clone(cache);
-    let changed = move |object: &str, when| cache.note_change(object, Stamp(when));
-    let kept_up = redis.clone().keep_up(changed);
+    redis: &Redis,
+    (cache, accepted): (&Cache, &AcceptedKeys),
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) {
+    let (cache, accepted) = (cache.clone(), accepted.clone());
+    let hear = move |news: News| match news {
+        News::Changed(names) => cache.hear_change(&names, Certainty::Certain),
+        News::Doubted(names) => cache.hear_change(&names, Certainty::Possible),
+        News::Refused(key) => {
+            if let Some(key) = KeyHash::from_hex(&key) {
+                accepted.refuse(key);
+            }
+        }
+    };
+    let kept_up = redis.clone().keep_up(hear);
     tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
     let _ = timeout(FIRST_CONTACT, redis.settled()).await;
-    Ok(redis)
 }
 
 /// Starts the stand-in VirusTotal on a loopback port of its own.

@@ -1,46 +1,60 @@
-//! VirusTotal's answers, kept packed, and the views of them that were asked for.
+//! VirusTotal's answers, kept compressed, and the views of them that were asked for.
 //!
-//! One bound in bytes holds for all of it. How old a thing is we say ourselves, by stamps
-//! that are handed in; the library only keeps to the bound.
+//! One place decides whether a kept answer is still true: [`Cache::answer`] gives none that was
+//! asked for before the last write to its object ([`changes`] has the rules). One bound in
+//! bytes holds for all of it, shared fairly among those who fetched ([`store`]). Behind it is
+//! Redis, where it is set up, with the same answers for all replicas ([`shared`]).
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use moka::{notification::RemovalCause, sync::Cache as Moka};
+use tokio_util::task::TaskTracker;
 
+use self::{
+    changes::{Changes, Standing},
+    store::{Evicted, Store, View},
+};
 use crate::{
+    config,
     format::Format,
     key::KeyHash,
+    redis::Redis,
+    single_flight::SingleFlight,
     vt::{Packed, Refusal},
 };
 
+pub use self::{
+    changes::Certainty,
+    moment::Moment,
+    object::ObjectName,
+    shared::{Claim, Ticket},
+};
+
+mod changes;
+mod moment;
+mod object;
+mod shared;
+mod store;
 mod stored;
 
-/// What the map itself takes for an entry, about.
-const OVERHEAD: usize = 512;
-
-/// A point in time, in milliseconds since 1970: it means the same on every machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stamp(pub u64);
-
-/// What an entry is known by: who may see it, and what VirusTotal was asked.
+/// The identity of a kept answer: who may see it, and what VirusTotal was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Name {
+pub struct CacheKey {
     /// The key that fetched it; none where all keys share what they fetch.
     pub owner: Option<KeyHash>,
     /// Path and query below `/api/v3`.
     pub path: Arc<str>,
 }
 
-/// How an answer was looked at: a finished view differs by each of these.
+/// The ways in which finished views of one answer differ.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Look {
+pub struct ViewKey {
     /// The form of the data.
     pub format: Format,
     /// Whether it is the bare document.
@@ -53,22 +67,38 @@ pub struct Look {
 
 /// An answer of VirusTotal's.
 #[derive(Debug)]
-pub struct Entry {
-    /// What it said.
-    pub said: Said,
-    /// When.
-    pub stamp: Stamp,
+pub struct CachedAnswer {
+    /// The answer itself.
+    pub answer: Answer,
+    /// The moment at which VirusTotal was asked.
+    pub asked: Moment,
+    /// The moment up to which all changes of its object are accounted for: that at which
+    /// VirusTotal was asked, or Redis found the answer to be true.
+    pub as_of: Moment,
+    /// The names of the object that it is about; none where it is about no object.
+    pub names: Box<[ObjectName]>,
+    /// Whether its object may have been written to before `as_of`.
+    pub is_doubtful: bool,
     /// How long it counts as fresh.
     pub fresh_for: Duration,
 }
 
-/// What VirusTotal said.
+/// The content of an answer.
 #[derive(Debug)]
-pub enum Said {
-    /// This.
+pub enum Answer {
+    /// The object or list.
     Found(Packed),
-    /// That it knows no such object.
+    /// VirusTotal knows no such object.
     NotFound(Refusal),
+}
+
+/// An answer that may serve.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The answer.
+    pub answer: Arc<CachedAnswer>,
+    /// Whether its object may have been written to since.
+    pub is_doubtful: bool,
 }
 
 /// A view, ready to be sent.
@@ -82,211 +112,192 @@ pub struct Finished {
     pub cursor: Option<Arc<str>>,
 }
 
-/// How much is kept.
+/// The amount that is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
+pub struct CacheStats {
     /// Bytes in all, as they count against the bound.
     pub bytes: u64,
     /// The bound.
     pub max_bytes: u64,
-    /// How many things.
+    /// The number of answers and views.
     pub entries: u64,
-    /// How many had to go for others, since the start.
+    /// The number of those evicted for others, since the start.
     pub evictions: u64,
 }
 
-/// Everything that is kept.
-#[derive(Debug)]
-pub struct Cache {
-    /// None where nothing is to be kept.
-    held: Option<Moka<Slot, Held>>,
-    /// Whether anything has ever been written to: most gateways only read, and each hit asks.
-    has_changes: AtomicBool,
-    max_bytes: u64,
-    evictions: Arc<AtomicU64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Slot {
-    Answer(Name),
-    View(Name, Look),
-    /// What was written to, and made older answers about it untrue, whoever got them.
-    Changed(Arc<str>),
-    /// A key that VirusTotal has taken.
-    Accepted(KeyHash),
-}
-
+/// All answers that are kept, and the last changes of all objects.
+///
+/// A handle: its clones are the same cache.
 #[derive(Clone, Debug)]
-enum Held {
-    Answer(Arc<Entry>),
-    /// A view of the answer with this stamp.
-    View(Stamp, Finished),
-    Since(Stamp),
+pub struct Cache(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// None where nothing is to be kept.
+    store: Option<Mutex<Store>>,
+    changes: Changes,
+    redis: Redis,
+    /// Looks into Redis that are under way.
+    recalls: SingleFlight<CacheKey, Option<Kept>>,
+    rules: config::Cache,
+    evictions: AtomicU64,
 }
 
-impl Name {
-    /// Owner and path.
+impl CacheKey {
+    /// Returns owner and path.
     pub fn pair(&self) -> (Option<KeyHash>, &str) {
         (self.owner, &self.path)
     }
 }
 
-impl Stamp {
-    /// The time it is.
-    pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let millis = since.unwrap_or_default().as_millis();
-        Self(u64::try_from(millis).unwrap_or(u64::MAX))
+impl CachedAnswer {
+    /// Returns how long ago VirusTotal was asked.
+    pub fn age(&self, now: Moment) -> Duration {
+        self.asked.until(now)
     }
 
-    /// How long before `now` this was; nothing, where the clock has been set back.
-    pub fn age(self, now: Self) -> Duration {
-        Duration::from_millis(now.0.saturating_sub(self.0))
+    /// Returns the number of bytes that it takes to keep.
+    fn size(&self) -> usize {
+        let names = size_of_val::<[ObjectName]>(&self.names);
+        names
+            + match &self.answer {
+                Answer::Found(packed) => packed.size(),
+                Answer::NotFound(refusal) => refusal.message.as_deref().map_or(0, str::len),
+            }
     }
 }
 
 impl Cache {
-    /// Keeps up to so many bytes; 0 keeps nothing.
-    pub fn new(max_bytes: u64) -> Self {
-        let evictions = Arc::new(AtomicU64::new(0));
-        let evicted = Arc::clone(&evictions);
-        let held = Moka::builder()
-            .max_capacity(max_bytes)
-            .weigher(|slot: &Slot, held: &Held| {
-                let bytes = slot.len() + held.len();
-                // An allocator loses about a quarter in gaps between what comes and goes.
-                u32::try_from(bytes + bytes / 4 + OVERHEAD).unwrap_or(u32::MAX)
-            })
-            .eviction_listener(move |_, _, cause| {
-                if cause == RemovalCause::Size {
-                    evicted.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-            .build();
-        let held = (max_bytes > 0).then_some(held);
-        Self {
-            held,
-            has_changes: AtomicBool::new(false),
-            max_bytes,
-            evictions,
+    /// Creates an empty cache; with a bound of 0 bytes it keeps nothing. Its looks into Redis run
+    /// among these tasks.
+    pub fn new(rules: config::Cache, redis: Redis, tasks: TaskTracker) -> Self {
+        let bound = usize::try_from(rules.max_bytes).unwrap_or(usize::MAX);
+        Self(Arc::new(Inner {
+            store: (bound > 0).then(|| Mutex::new(Store::new(bound))),
+            changes: Changes::new(),
+            redis,
+            recalls: SingleFlight::new(tasks),
+            rules,
+            evictions: AtomicU64::new(0),
+        }))
+    }
+
+    /// Returns how much is kept in memory.
+    pub fn stats(&self) -> CacheStats {
+        let (bytes, entries) = self
+            .lock()
+            .map_or((0, 0), |store| (store.bytes(), store.entries()));
+        let number = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
+        CacheStats {
+            bytes: number(bytes),
+            max_bytes: self.0.rules.max_bytes,
+            entries: number(entries),
+            evictions: self.0.evictions.load(Ordering::Relaxed),
         }
     }
 
-    /// How much is kept just now.
-    pub fn held(&self) -> Extent {
-        let (bytes, entries) = self.held.as_ref().map_or((0, 0), |held| {
-            // It reckons some time after things come and go.
-            held.run_pending_tasks();
-            (held.weighted_size(), held.entry_count())
-        });
-        Extent {
-            bytes,
-            max_bytes: self.max_bytes,
-            entries,
-            evictions: self.evictions.load(Ordering::Relaxed),
+    /// Returns the last answer in memory, however old, unless its object was written to since.
+    pub fn answer(&self, key: &CacheKey) -> Option<Kept> {
+        let answer = self.lock()?.answer(key.owner, &key.path)?;
+        self.judge(answer)
+    }
+
+    /// Keeps an answer in memory, unless its object was written to since it was asked for.
+    pub fn put(&self, key: &CacheKey, answer: &Arc<CachedAnswer>) {
+        if self.judge(Arc::clone(answer)).is_none() {
+            return;
+        }
+        if let Some(mut store) = self.lock() {
+            let evicted = store.put_answer(key.owner, Arc::clone(&key.path), Arc::clone(answer));
+            drop(store);
+            self.count(&evicted);
         }
     }
 
-    /// What VirusTotal last said to this, however long ago.
-    pub fn answer(&self, name: &Name) -> Option<Arc<Entry>> {
-        match self.get(&Slot::Answer(name.clone()))? {
-            Held::Answer(entry) => Some(entry),
-            _ => None,
+    /// Evicts an answer, here and where others would find it.
+    pub fn remove(&self, key: &CacheKey) {
+        if let Some(mut store) = self.lock() {
+            store.remove_answer(key.owner, &key.path);
         }
+        self.0.redis.forget(key.pair());
     }
 
-    /// Keeps an answer.
-    pub fn keep(&self, name: Name, entry: Arc<Entry>) {
-        self.insert(Slot::Answer(name), Held::Answer(entry));
+    /// Returns a finished view of this answer.
+    pub fn view(&self, key: &CacheKey, view: &ViewKey, of: &CachedAnswer) -> Option<Finished> {
+        let kept = self.lock()?.view(key.owner, &key.path, view)?;
+        (kept.of == of.as_of).then_some(kept.finished)
     }
 
-    /// A finished view of the answer with this stamp.
-    pub fn view(&self, name: &Name, look: &Look, stamp: Stamp) -> Option<Finished> {
-        match self.get(&Slot::View(name.clone(), look.clone()))? {
-            Held::View(of, finished) if of == stamp => Some(finished),
-            _ => None,
-        }
-    }
-
-    /// Keeps a finished view of the answer with this stamp.
-    pub fn keep_view(&self, name: Name, look: Look, stamp: Stamp, finished: &Finished) {
+    /// Keeps a finished view of this answer.
+    pub fn put_view(&self, key: &CacheKey, view: ViewKey, of: &CachedAnswer, finished: &Finished) {
         let finished = Finished {
             // Copied: it was written with room for all that VirusTotal said.
             body: Bytes::copy_from_slice(&finished.body),
             ..finished.clone()
         };
-        self.insert(Slot::View(name, look), Held::View(stamp, finished));
-    }
-
-    /// Forgets an answer.
-    pub fn forget(&self, name: &Name) {
-        if let Some(held) = &self.held {
-            held.invalidate(&Slot::Answer(name.clone()));
+        let kept = View {
+            of: of.as_of,
+            finished,
+        };
+        if let Some(mut store) = self.lock() {
+            let evicted = store.put_view(key.owner, Arc::clone(&key.path), view, kept);
+            drop(store);
+            self.count(&evicted);
         }
     }
 
-    /// Notes that something was written to this object: what was said before is untrue now.
-    pub fn note_change(&self, object: &str, when: Stamp) {
-        if self.changed(object).is_none_or(|before| before < when) {
-            self.insert(Slot::Changed(object.into()), Held::Since(when));
-            self.has_changes.store(true, Ordering::Release);
-        }
+    /// Returns whether an answer serves, and how; none where its object was written to since.
+    fn judge(&self, answer: Arc<CachedAnswer>) -> Option<Kept> {
+        let is_doubtful = match self.0.changes.standing(&answer.names, answer.as_of) {
+            Standing::Current => answer.is_doubtful,
+            Standing::Doubtful => true,
+            Standing::Outdated => return None,
+        };
+        Some(Kept {
+            answer,
+            is_doubtful,
+        })
     }
 
-    /// When something was last written to this object, if it is known.
-    pub fn changed(&self, object: &str) -> Option<Stamp> {
-        if !self.has_changes.load(Ordering::Acquire) {
-            return None;
-        }
-        match self.get(&Slot::Changed(object.into()))? {
-            Held::Since(stamp) => Some(stamp),
-            _ => None,
-        }
+    /// Returns when the object was last written to, or may have been: requests from before and
+    /// after that moment share no call.
+    pub fn last_change(&self, names: &[ObjectName]) -> Moment {
+        self.0.changes.last(names)
     }
 
-    /// Notes that VirusTotal has taken this key: it may read what others fetched.
-    pub fn accept(&self, key: KeyHash, now: Stamp) {
-        let slot = Slot::Accepted(key);
-        if self.get(&slot).is_none() {
-            self.insert(slot, Held::Since(now));
-        }
+    /// Whether the object was written to within the last hour, so that "not found" does not
+    /// stay true for long.
+    pub fn is_settling(&self, names: &[ObjectName]) -> bool {
+        self.0.changes.is_settling(names)
     }
 
-    /// Whether VirusTotal has taken this key, as far as is known.
-    pub fn is_accepted(&self, key: KeyHash) -> bool {
-        self.get(&Slot::Accepted(key)).is_some()
+    /// Remembers which object an analysis is about that was begun through this gateway.
+    pub fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
+        self.0.changes.note_begun(analysis, names);
     }
 
-    fn get(&self, slot: &Slot) -> Option<Held> {
-        self.held.as_ref()?.get(slot)
+    /// Returns the object of an analysis that was begun through this gateway, as far as it is
+    /// remembered.
+    pub fn begun(&self, analysis: &str) -> Vec<ObjectName> {
+        self.0.changes.begun(analysis)
     }
 
-    fn insert(&self, slot: Slot, held: Held) {
-        if let Some(all) = &self.held {
-            all.insert(slot, held);
-        }
+    /// Notes that an analysis is completed. Returns whether that is new.
+    pub fn note_completed(&self, analysis: &str) -> bool {
+        self.0.changes.note_completed(analysis)
+    }
+
+    fn count(&self, evicted: &Evicted) {
+        let count = u64::try_from(evicted.count()).unwrap_or(u64::MAX);
+        self.0.evictions.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// A panic elsewhere leaves a store behind that is still true.
+    fn lock(&self) -> Option<MutexGuard<'_, Store>> {
+        let store = self.0.store.as_ref()?;
+        Some(store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Slot {
-    fn len(&self) -> usize {
-        match self {
-            Self::Answer(name) | Self::View(name, _) => name.path.len(),
-            Self::Changed(object) => object.len(),
-            Self::Accepted(_) => 0,
-        }
-    }
-}
-
-impl Held {
-    fn len(&self) -> usize {
-        match self {
-            Self::Answer(entry) => match &entry.said {
-                Said::Found(packed) => packed.size(),
-                Said::NotFound(refusal) => refusal.message.as_deref().map_or(0, str::len),
-            },
-            Self::View(_, finished) => finished.body.len() + finished.etag.len(),
-            Self::Since(_) => 0,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

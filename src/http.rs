@@ -58,7 +58,7 @@ pub mod templates;
 #[derive(Debug)]
 pub struct Gateway {
     /// Where reports and lists come from.
-    pub lookup: Arc<Lookup>,
+    pub lookup: Lookup,
     /// Where files, URLs, comments and votes go.
     pub submit: Submit,
     /// Where it is learned what each key may spend.

@@ -116,6 +116,13 @@ impl KeyHash {
         hex::encode(self.0)
     }
 
+    /// Reads what [`hex`](Self::hex) wrote.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut hash = [0; 16];
+        hex::decode_to_slice(text, &mut hash).ok()?;
+        Some(Self(hash))
+    }
+
     fn of(sha256: [u8; 32]) -> Self {
         Self(std::array::from_fn(|at| sha256[at]))
     }

@@ -3,7 +3,7 @@
 //! A request goes one way. [`http`] reads it and finds out whose key it spends, that of one of
 //! its [`clients`] for instance; [`door`] says how often its sender may knock; [`lookup`] finds
 //! the answer in the [`cache`], or takes a unit from [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all who want
-//! to know ([`flight`]); it hands the bytes to [`answer`], which reads them through a
+//! to know ([`single_flight`]); it hands the bytes to [`answer`], which reads them through a
 //! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Where
 //! there are replicas, they share what is kept and spent by [`mod@redis`]. What it costs is
 //! written on a [`bill`], and [`meter`] counts it. Nothing calls up:
@@ -13,11 +13,11 @@
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`http`] | access, lookup, submit, spend, answer, quota, redis, door, clients, template, format, indicator, key, clock, config, meter, bill, telemetry, vt's names |
-//! | 3 | [`lookup`], [`submit`] | access, answer, spend, cache, flight, quota, redis, vt, indicator, key, config, bill; not one another |
+//! | 3 | [`lookup`], [`submit`] | access, answer, spend, cache, single_flight, quota, redis, vt, indicator, key, config, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 4 | [`spend`] | access, quota, closed, redis, vt, key, clock, bill |
-//! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry; not one another |
+//! | 5 | [`cache`], [`closed`] | vt's answers, format, indicator, key, config, redis, single_flight; not one another |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`single_flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry; not one another |
 //! | 7 | [`access`] | key |
 //! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
 //!
@@ -34,7 +34,6 @@ pub mod closed;
 pub mod config;
 pub mod demo;
 pub mod door;
-pub mod flight;
 pub mod format;
 pub mod http;
 pub mod indicator;
@@ -43,6 +42,7 @@ pub mod lookup;
 pub mod meter;
 pub mod quota;
 pub mod redis;
+pub mod single_flight;
 pub mod spend;
 pub mod submit;
 pub mod telemetry;

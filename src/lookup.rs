@@ -1,26 +1,28 @@
-//! The pipeline for one thing read: what is kept of it, else quota, then VirusTotal; then
-//! the view asked for.
+//! The read pipeline: what is kept of an answer, else quota, then VirusTotal; then the view
+//! that was asked for.
+//!
+//! [`Lookup::read`] decides between the cache and VirusTotal, `shared` lets callers at the same
+//! time share a call, `fetch` makes it.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     analysis::Polled,
-    fetch::{Errand, Life},
     pages::Gathered,
+    question::{About, Question, TtlRule},
+    shared::{Fetched, FlightKey, Landed},
 };
 use crate::{
-    access::RequestContext,
-    answer::{self, Answer, MalformedAnswer, Subject, View},
-    bill,
-    cache::{self, Cache, Entry, Name, Said, Stamp},
+    access::{AcceptedKeys, RequestContext, Shares},
+    answer::{self, MalformedAnswer, Subject, View},
+    cache::{Answer, Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment, ObjectName},
     config,
-    flight::Flights,
-    indicator::Indicator,
-    key::KeyHash,
+    indicator::{Indicator, Kind},
     redis::Redis,
+    single_flight::SingleFlight,
     spend::Purse,
     vt::{Call, VirusTotal},
 };
@@ -37,121 +39,132 @@ pub use self::{
 mod analysis;
 mod error;
 mod fetch;
-mod kept;
 mod pages;
+mod question;
 mod reply;
 mod search;
+mod shared;
 mod wish;
 
 /// Reads from VirusTotal, as seldom as it can and within what the key may spend.
-#[derive(Debug)]
-pub struct Lookup {
-    vt: Arc<VirusTotal>,
-    purse: Arc<Purse>,
-    cache: Arc<Cache>,
-    redis: Redis,
-    flights: Flights<Flight, Result<Fresh, LookupError>>,
-    recalls: Flights<Name, Option<Arc<Entry>>>,
-    polls: Flights<Flight, Polled>,
-    rules: config::Cache,
-    /// Ends whatever waits.
-    stop: CancellationToken,
-}
-
-/// What a call is known by while it is under way.
 ///
-/// Nobody shares one who may not see all that it brings, nor one that waits for quota as they
-/// would not.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Flight {
-    name: Name,
-    /// Who asks, where VirusTotal has not yet taken its key.
-    stranger: Option<KeyHash>,
-    is_patient: bool,
-}
-
-/// An answer that has just come.
+/// A handle: its clones are the same pipeline.
 #[derive(Clone, Debug)]
-struct Fresh {
-    entry: Arc<Entry>,
-    /// Its bytes, which the entry only has packed; none, where another replica asked.
-    plain: Option<Bytes>,
+pub struct Lookup(Arc<Inner>);
+
+/// The parts that a lookup works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The upstream.
+    pub vt: Arc<VirusTotal>,
+    /// Units of quota.
+    pub purse: Arc<Purse>,
+    /// Answers that are kept.
+    pub cache: Cache,
+    /// Rules for what is kept.
+    pub rules: config::Cache,
+    /// Keys that VirusTotal has accepted: only they see what others fetched.
+    pub accepted: AcceptedKeys,
+    /// The same as far as other replicas know.
+    pub redis: Redis,
+    /// Places for calls to VirusTotal.
+    pub calls: Shares,
+    /// Tasks that calls run on.
+    pub tasks: TaskTracker,
+    /// Ends what waits.
+    pub stop: CancellationToken,
 }
 
-/// An answer of VirusTotal's that serves.
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    flights: SingleFlight<FlightKey, Landed>,
+    polls: SingleFlight<FlightKey, Polled>,
+}
+
+/// An answer of VirusTotal's that serves a caller.
 #[derive(Clone, Debug)]
 struct Got {
-    name: Name,
-    entry: Arc<Entry>,
+    key: CacheKey,
+    answer: Arc<CachedAnswer>,
     seen: Seen,
     /// Its bytes, where it has just come.
     plain: Option<Bytes>,
-    /// What was kept before a new answer took its place.
-    before: Option<Arc<Entry>>,
+    /// The answer that was kept before this one took its place.
+    before: Option<Kept>,
 }
 
 impl Lookup {
-    /// A pipeline to this upstream with this purse; `stop` ends what waits.
-    pub fn new(
-        vt: Arc<VirusTotal>,
-        purse: Arc<Purse>,
-        (cache, redis, rules): (Arc<Cache>, Redis, config::Cache),
-        (tasks, stop): (TaskTracker, CancellationToken),
-    ) -> Self {
-        Self {
-            vt,
-            purse,
-            cache,
-            redis,
-            flights: Flights::new(tasks.clone()),
-            recalls: Flights::new(tasks.clone()),
-            polls: Flights::new(tasks),
-            rules,
-            stop,
-        }
+    /// Creates a pipeline of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            flights: SingleFlight::new(parts.tasks.clone()),
+            polls: SingleFlight::new(parts.tasks.clone()),
+            parts,
+        }))
     }
 
-    /// How much is kept.
-    pub fn extent(&self) -> cache::Extent {
-        self.cache.held()
+    fn parts(&self) -> &Parts {
+        &self.0.parts
     }
 
-    /// The report on an indicator; at most one unit of quota.
+    /// Returns how much is kept.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.parts().cache.stats()
+    }
+
+    /// Looks up the report on an indicator; at most one unit of quota.
     pub async fn report(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
         indicator: &Indicator,
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
-        let call = Call::get(&[indicator.kind().upstream_collection(), indicator.id()]);
+        let question = Question {
+            call: Call::get(&[indicator.kind().upstream_collection(), indicator.id()]),
+            about: About::Object(indicator.clone()),
+            ttl: TtlRule::Report,
+        };
         let subject = Subject::report(indicator);
-        let make = |bytes: &Bytes| answer::report(bytes, &subject, view);
-        let show = |got| self.show(got, view, wish, make);
-        self.see(context, (&call, Life::Report), wish, show).await
+        let render = |bytes: &Bytes| {
+            let answer = answer::report(bytes, &subject, view)?;
+            self.learn_names(indicator, &answer);
+            Ok(answer)
+        };
+        self.see(context, &question, wish, |got| {
+            self.show(got, view, wish, render)
+        })
+        .await
     }
 
-    /// What sandboxes saw a file do, put together by VirusTotal; at most one unit of quota.
+    /// Looks up what sandboxes saw a file do, put together by VirusTotal; at most one unit.
     ///
     /// `part` is its name in VirusTotal's path: `behaviour_summary`, `behaviour_mitre_trees`.
     pub async fn behaviour(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
         file: &Indicator,
         part: &str,
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
-        let call = Call::get(&[file.kind().upstream_collection(), file.id(), part]);
+        let question = Question {
+            call: Call::get(&[file.kind().upstream_collection(), file.id(), part]),
+            about: About::Object(file.clone()),
+            ttl: TtlRule::Usual,
+        };
         let subject = Subject::part(file, part);
-        let make = |bytes: &Bytes| answer::object(bytes, &subject, view);
-        let show = |got| self.show(got, view, wish, make);
-        self.see(context, (&call, Life::Usual), wish, show).await
+        let render = |bytes: &Bytes| answer::object(bytes, &subject, view);
+        self.see(context, &question, wish, |got| {
+            self.show(got, view, wish, render)
+        })
+        .await
     }
 
-    /// What is related to an indicator; at most a unit of quota a page.
+    /// Lists what is related to an indicator; at most a unit of quota a page.
     pub async fn related(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
         query: &RelatedQuery,
         view: &View<'_>,
@@ -159,178 +172,208 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let subject = Subject::part(&query.indicator, &query.relationship);
         if query.is_one_page() {
-            let call = query.call(query.limit, query.cursor.as_deref(), view);
-            let make =
+            let question = query.question(query.limit, query.cursor.as_deref(), view);
+            let render =
                 |bytes: &Bytes| answer::list(std::slice::from_ref(bytes), &subject, None, view);
-            let show = |got| self.show(got, view, wish, make);
-            return self.see(context, (&call, Life::Usual), wish, show).await;
+            let show = |got| self.show(got, view, wish, render);
+            return self.see(context, &question, wish, show).await;
         }
         let Gathered {
             pages,
-            names,
+            keys,
             truncated,
             seen,
         } = self.gather(context, query, view, wish).await?;
         let answer = answer::list(&pages, &subject, truncated, view);
         // Which of them is at fault does not show.
-        let answer = answer.inspect_err(|_| names.iter().for_each(|name| self.forget(name)))?;
+        let answer = answer.inspect_err(|_| {
+            keys.iter().for_each(|key| self.parts().cache.remove(key));
+        })?;
         Ok(Reply::new(answer, seen))
     }
 
-    /// What somebody sees in what VirusTotal says to this call.
+    /// Fetches an answer and renders it; asks once more if the kept bytes are malformed.
     ///
-    /// Something kept can turn out to be no answer: whoever asked for it left before that
-    /// showed. It is forgotten then, and VirusTotal asked again.
+    /// A kept answer can turn out to be malformed if its first caller left before that showed.
+    /// It is evicted then.
     async fn see<T>(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
-        (call, life): (&Call, Life),
+        question: &Question,
         wish: &Wish,
         look: impl Fn(Got) -> Result<T, LookupError>,
     ) -> Result<T, LookupError> {
-        let got = self.read(context, call, life, wish).await?;
+        let got = self.read(context, question, wish).await?;
         let was_kept = got.seen.origin != Origin::Miss;
         match look(got) {
             Err(LookupError::Malformed(_)) if was_kept => {
-                look(self.read(context, call, life, wish).await?)
+                look(self.read(context, question, wish).await?)
             }
             seen => seen,
         }
     }
 
-    /// What VirusTotal says to this call: what is kept of it, if it is fresh enough for the
-    /// caller; else what it says now, asked once for all who want to know; else what is
-    /// kept, however old, if the caller takes that.
+    /// Returns VirusTotal's answer: a kept one that is fresh enough for the caller, else a new
+    /// one, else a stale one if the caller takes that.
     async fn read(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
-        call: &Call,
-        life: Life,
+        question: &Question,
         wish: &Wish,
     ) -> Result<Got, LookupError> {
-        let (name, stranger) = (self.name(context, call), self.stranger(context, wish).await);
-        let kept = match stranger {
-            Some(_) => None,
-            None => self.kept(&name, call, wish).await,
+        let parts = self.parts();
+        let key = self.cache_key(context, question);
+        let may_share = self.may_share(context, wish).await;
+        let here = if may_share {
+            parts.cache.answer(&key)
+        } else {
+            None
         };
-        let now = Stamp::now();
-        if let Some(entry) = &kept
-            && let Some(origin) = wish.takes(entry, now, &self.rules)
-        {
-            self.purse.save(&context.key);
-            return Got::known(name, Arc::clone(entry), origin, now);
+        if let Some(got) = self.fresh_enough(context, &key, here, wish) {
+            return got;
         }
-        let flight = Flight {
-            name: name.clone(),
-            stranger,
-            is_patient: !wish.wait.is_zero(),
+        let names = question.names();
+        let kept = if may_share {
+            parts.cache.recall(&key, &names, &wish.patience).await
+        } else {
+            None
         };
-        let ask = || {
-            let errand = Errand {
-                flight: flight.clone(),
-                context: context.clone(),
-                call: call.clone(),
-                life,
-                claim: wish.claim(),
-                patience: wish.patience.clone(),
-                known: kept.as_ref().map(|entry| entry.stamp),
-            };
-            Arc::clone(self).ask(errand)
-        };
-        let began = Instant::now();
-        let (landed, is_first) = self.flights.join(&flight, ask).await;
-        // Who came first has on its bill what the call itself waited.
-        if !is_first {
-            bill::waited(began.elapsed());
+        if let Some(got) = self.fresh_enough(context, &key, kept.clone(), wish) {
+            return got;
         }
-        match landed {
-            Ok(Ok(Fresh { entry, plain })) => {
-                if !is_first || plain.is_none() {
-                    self.purse.save(&context.key);
-                }
-                let got = Got::known(name, entry, Origin::Miss, Stamp::now())?;
+        let job = fetch::FetchJob {
+            question: question.clone(),
+            context: context.clone(),
+            key: key.clone(),
+            names: names.into(),
+            known: kept.as_ref().map(|kept| Arc::clone(&kept.answer)),
+            wish: wish.clone(),
+            may_share,
+        };
+        match self.ask_once(&job).await {
+            Ok(Fetched { answer, plain }) => {
+                let got = Got::new(key, answer, Origin::Miss)?;
                 Ok(Got {
                     plain,
                     before: kept,
                     ..got
                 })
             }
-            Ok(Err(error)) => match (kept, error.excuse()) {
-                (Some(entry), Some(origin)) if wish.puts_up_with(&entry, now, &self.rules) => {
-                    Got::known(name, entry, origin, now)
+            Err(error) => {
+                let stale =
+                    kept.filter(|kept| wish.puts_up_with(kept, Moment::now(), &parts.rules));
+                match (stale, error.excuse()) {
+                    (Some(kept), Some(origin)) => Got::new(key, kept.answer, origin),
+                    _ => Err(error),
                 }
-                _ => Err(error),
-            },
-            Err(_) => Err(LookupError::Lost),
+            }
         }
     }
 
-    /// The view of an answer: the finished one, if it was asked for before.
+    /// Returns a kept answer if it is fresh enough for the caller, and counts the saved unit.
+    fn fresh_enough(
+        &self,
+        context: &RequestContext,
+        key: &CacheKey,
+        kept: Option<Kept>,
+        wish: &Wish,
+    ) -> Option<Result<Got, LookupError>> {
+        let kept = kept?;
+        let origin = wish.takes(&kept, Moment::now(), &self.parts().rules)?;
+        self.parts().purse.save(&context.key);
+        Some(Got::new(key.clone(), kept.answer, origin))
+    }
+
+    fn cache_key(&self, context: &RequestContext, question: &Question) -> CacheKey {
+        CacheKey {
+            owner: (!self.parts().rules.is_shared).then_some(context.key.hash()),
+            path: question.call.path().into(),
+        }
+    }
+
+    /// Whether the key may see what is kept: its own answers, or with a shared scope everybody's
+    /// once VirusTotal has accepted it.
+    async fn may_share(&self, context: &RequestContext, wish: &Wish) -> bool {
+        let (parts, hash) = (self.parts(), context.key.hash());
+        if !parts.rules.is_shared || parts.accepted.contains(hash) {
+            return true;
+        }
+        if !parts.redis.is_accepted(hash, &wish.patience).await {
+            return false;
+        }
+        parts.accepted.accept(hash);
+        true
+    }
+
+    /// Notes all names of a file or URL that its report tells.
+    fn learn_names(&self, indicator: &Indicator, answer: &answer::Answer) {
+        let collection = indicator.kind().upstream_collection();
+        if !matches!(indicator.kind(), Kind::File | Kind::Url) || answer.names.is_empty() {
+            return;
+        }
+        let mut names = ObjectName::of(indicator);
+        let told = answer.names.iter();
+        names.extend(told.map(|id| ObjectName::new(collection, &id.to_ascii_lowercase())));
+        self.parts().cache.join_names(&names);
+    }
+
+    /// Returns the view of an answer: the finished one, if it was asked for before.
     ///
-    /// Whether an answer is what it should be shows here. One that is not is forgotten, and
-    /// what it had taken the place of comes back.
+    /// This is where it shows whether an answer is well-formed. One that is not is evicted, and
+    /// the answer that it replaced is restored.
     fn show(
         &self,
         got: Got,
         view: &View<'_>,
         wish: &Wish,
-        make: impl Fn(&Bytes) -> Result<Answer, MalformedAnswer>,
+        render: impl Fn(&Bytes) -> Result<answer::Answer, MalformedAnswer>,
     ) -> Result<Reply, LookupError> {
-        let (look, is_new) = (reply::look(view), got.seen.origin == Origin::Miss);
-        let known = || self.cache.view(&got.name, &look, got.entry.stamp);
-        if let Some(finished) = (!is_new).then(known).flatten() {
+        let cache = &self.parts().cache;
+        let (view_key, is_new) = (reply::view_key(view), got.seen.origin == Origin::Miss);
+        if !is_new && let Some(finished) = cache.view(&got.key, &view_key, &got.answer) {
             return Ok(Reply {
                 finished,
                 seen: got.seen,
             });
         }
-        let answer = match make(&got.plain()?) {
+        let answer = match render(&got.plain()?) {
             Ok(answer) => answer,
             Err(malformed) => {
                 let old = self.fall_back(got, wish).ok_or(malformed)?;
-                return Ok(Reply::new(make(&old.plain()?)?, old.seen));
+                return Ok(Reply::new(render(&old.plain()?)?, old.seen));
             }
         };
         let reply = Reply::new(answer, got.seen);
         // Most things are asked for once. Who asks again has the view kept.
         if !is_new {
-            let stamp = got.entry.stamp;
-            self.cache.keep_view(got.name, look, stamp, &reply.finished);
+            cache.put_view(&got.key, view_key, &got.answer, &reply.finished);
         }
         Ok(reply)
     }
 
-    /// Forgets an answer that is none, and brings back what it had taken the place of, if
-    /// that serves.
+    /// Evicts a malformed answer and restores the one that it replaced, if that still serves.
     fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
-        self.forget(&got.name);
-        let now = Stamp::now();
-        let entry = got.before?;
-        if !wish.puts_up_with(&entry, now, &self.rules) {
+        let parts = self.parts();
+        parts.cache.remove(&got.key);
+        let kept = got.before?;
+        if !wish.puts_up_with(&kept, Moment::now(), &parts.rules) {
             return None;
         }
-        self.cache.keep(got.name.clone(), Arc::clone(&entry));
-        Got::known(got.name, entry, Origin::StaleForUpstream, now).ok()
+        parts.cache.put(&got.key, &kept.answer);
+        Got::new(got.key, kept.answer, Origin::StaleForUpstream).ok()
     }
 }
 
 impl Got {
-    fn known(
-        name: Name,
-        entry: Arc<Entry>,
-        origin: Origin,
-        now: Stamp,
-    ) -> Result<Self, LookupError> {
-        let seen = Seen {
-            origin,
-            age: entry.stamp.age(now),
-        };
-        if let Said::NotFound(refusal) = &entry.said {
+    fn new(key: CacheKey, answer: Arc<CachedAnswer>, origin: Origin) -> Result<Self, LookupError> {
+        let age = answer.age(Moment::now());
+        let seen = Seen { origin, age };
+        if let Answer::NotFound(refusal) = &answer.answer {
             return Err(LookupError::Unknown(refusal.clone(), seen));
         }
         Ok(Self {
-            name,
-            entry,
+            key,
+            answer,
             seen,
             plain: None,
             before: None,
@@ -341,9 +384,9 @@ impl Got {
         if let Some(plain) = &self.plain {
             return Ok(plain.clone());
         }
-        match &self.entry.said {
-            Said::Found(packed) => Ok(packed.unpack()?),
-            Said::NotFound(refusal) => Err(LookupError::Unknown(refusal.clone(), self.seen)),
+        match &self.answer.answer {
+            Answer::Found(packed) => Ok(packed.unpack()?),
+            Answer::NotFound(refusal) => Err(LookupError::Unknown(refusal.clone(), self.seen)),
         }
     }
 }

@@ -161,6 +161,15 @@ impl Quota {
         self.take_last(key, Claim::Spare, now)
     }
 
+    /// Whether a unit could be had behind all who wait for one; spends nothing.
+    pub fn forecast(&self, key: KeyHash, now: Now) -> Result<(), Exhausted> {
+        self.with(key, now, |account, rules| {
+            account.ledger.roll(rules.minute, now);
+            let last = (account.queue.len(), Claim::Any);
+            forecast::check(&account.ledger, rules, last, now)
+        })
+    }
+
     /// Hands a unit in again whose call never reached VirusTotal.
     pub fn give_back(&self, key: KeyHash, unit: &Unit) {
         if let Some(account) = self.lock().get_mut(&key) {

@@ -23,20 +23,36 @@ use self::link::Link;
 use crate::{config, key::KeyHash};
 
 pub use self::{
-    answers::Kept,
+    answers::{Recalled, Shared, SharedTime},
     lease::{Claimed, Lease},
     link::{Health, UnusableAuthorities},
+    news::{Change, News},
     units::{Limits, Taken, Token},
 };
+
+/// A script that uses the shared clock, from its parts.
+macro_rules! clocked {
+    ($($part:literal),+) => {
+        concat!(
+            "local PREFIX = 'vt4ai:2:'\n",
+            include_str!("clock.lua"),
+            $("\n", include_str!($part)),+
+        )
+    };
+}
 
 mod answers;
 mod closures;
 mod lease;
 mod link;
+mod news;
 mod units;
 
 /// The beginning of every key, with the version of what is kept under it.
 const PREFIX: &str = "vt4ai:1";
+
+/// The beginning of the keys of answers and of what orders them; `clocked!` has it, too.
+const SHARED: &str = "vt4ai:2:";
 
 /// Redis, where it is set up (`VT4AI_REDIS_URL`).
 #[derive(Clone, Debug)]
@@ -76,13 +92,12 @@ impl Redis {
         self.link.as_ref().map(|link| link.health())
     }
 
-    /// Keeps the connection, and hears of what others changed, for as long as it is polled.
+    /// Keeps the connection, and hears what other replicas tell, for as long as it is polled.
     ///
-    /// `changed` gets an object's path below `/api/v3` and when it was written to, in
-    /// milliseconds since 1970, at most a second or so later.
-    pub async fn keep_up(self, changed: impl Fn(&str, u64) + Send) {
+    /// `hear` gets each piece of news once, at most a second or so later.
+    pub async fn keep_up(self, hear: impl Fn(News) + Send) {
         match &self.link {
-            Some(link) => link.keep_up(changed).await,
+            Some(link) => link.keep_up(&self.replica, hear).await,
             None => std::future::pending().await,
         }
     }
@@ -100,6 +115,26 @@ impl Redis {
         T: FromRedisValue,
     {
         self.link.as_ref()?.ask(patience, order, overlapped).await
+    }
+
+    /// Tells every replica of a change, as soon as Redis can be reached.
+    pub fn tell_change(&self, change: Change) {
+        let Some(link) = self.link.clone() else {
+            return;
+        };
+        link.queue(change);
+        if link.is_up() {
+            let replica = Arc::clone(&self.replica);
+            self.tasks
+                .spawn(async move { link.deliver(&replica).await });
+        }
+    }
+
+    /// Whether Redis has still to be told of a change to an object with one of these names.
+    fn is_telling(&self, names: &[String]) -> bool {
+        self.link
+            .as_ref()
+            .is_some_and(|link| link.is_telling(names))
     }
 
     /// Tells Redis something that nobody waits for.

@@ -24,6 +24,9 @@ use crate::{
 /// How long a key's first call waits until it is known what the key may spend.
 const LESSON: Duration = Duration::from_secs(2);
 
+/// How long other replicas remember that VirusTotal has accepted a key.
+const ACCEPTED_LASTS: Duration = Duration::from_hours(7 * 24);
+
 /// How often a unit is tried for that other replicas keep taking.
 const TRIES: usize = 20;
 
@@ -47,6 +50,16 @@ pub enum NotNow {
     /// VirusTotal has closed the endpoint for a while, or does not know the key.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Closed(Refusal),
+}
+
+impl NotNow {
+    /// Returns the time until a unit may be had.
+    pub fn wait(&self) -> Duration {
+        match self {
+            Self::Exhausted(exhausted) => exhausted.retry_after,
+            Self::Closed(refusal) => refusal.wait().unwrap_or_default(),
+        }
+    }
 }
 
 /// A unit that was spent.
@@ -172,10 +185,14 @@ impl Purse {
     fn note_acceptance<T>(&self, key: KeyHash, answer: &Result<T, VtError>) {
         match answer {
             Ok(_) => {
-                self.accepted.accept(key);
+                if self.accepted.accept(key) {
+                    self.redis.accept(key, ACCEPTED_LASTS);
+                }
             }
             Err(VtError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
-                self.accepted.refuse(key);
+                if self.accepted.refuse(key) {
+                    self.redis.refuse(key);
+                }
             }
             Err(_) => {}
         }
@@ -188,6 +205,11 @@ impl Purse {
         if let Some(token) = &unit.common {
             self.redis.undo(key.hash(), token);
         }
+    }
+
+    /// Whether a unit could be had now, behind all who wait for one; spends nothing.
+    pub fn forecast(&self, context: &RequestContext) -> Result<(), NotNow> {
+        Ok(self.quota.forecast(context.key.hash(), Now::read())?)
     }
 
     /// Counts a unit that somebody else's call, or a kept answer, saved the key.

@@ -2,19 +2,22 @@
 //!
 //! What is sent here may arrive although no answer comes back, so it is never sent again.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span};
 
-use self::form::FormError;
+use self::{form::FormError, write::Write};
 use crate::{
-    access::RequestContext,
+    access::{RequestContext, Shares},
     answer::{self, Answer, MalformedAnswer, Subject, View},
-    cache::{Cache, Stamp},
+    bill::Bill,
+    cache::{Cache, ObjectName},
     indicator::{Indicator, WebUrl},
     quota::Exhausted,
-    redis::{Patience, Redis},
+    redis::Patience,
     spend::{Claim, NotNow, Purse},
     vt::{Call, VirusTotal, VtError},
 };
@@ -27,18 +30,27 @@ pub use self::{
 mod community;
 pub mod form;
 mod upload;
+mod write;
 
 /// Writes to VirusTotal, within what the key may spend.
+///
+/// A handle: its clones are the same pipeline.
+#[derive(Clone, Debug)]
+pub struct Submit(Arc<Parts>);
+
+/// The parts that a write works with.
 #[derive(Debug)]
-pub struct Submit {
-    vt: Arc<VirusTotal>,
-    purse: Arc<Purse>,
-    /// Where what is written to is noted, so that nothing older is given of it.
-    cache: Arc<Cache>,
-    /// The same for other replicas.
-    redis: Redis,
-    /// How long anything is kept that a change could make untrue.
-    longest: Duration,
+pub struct Parts {
+    /// The upstream.
+    pub vt: Arc<VirusTotal>,
+    /// Units of quota.
+    pub purse: Arc<Purse>,
+    /// Where it is noted what was written to, so that nothing older is served.
+    pub cache: Cache,
+    /// Places for calls to VirusTotal.
+    pub calls: Shares,
+    /// Tasks that calls run on.
+    pub tasks: TaskTracker,
 }
 
 /// What VirusTotal has begun.
@@ -65,22 +77,19 @@ pub enum SubmitError {
     /// VirusTotal answered with something else.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
+    /// The task that asked panicked.
+    #[error("the task that asked VirusTotal broke down")]
+    Lost,
 }
 
 impl Submit {
-    /// A pipeline to this upstream with this purse.
-    pub fn new(
-        vt: Arc<VirusTotal>,
-        purse: Arc<Purse>,
-        (cache, redis, longest): (Arc<Cache>, Redis, Duration),
-    ) -> Self {
-        Self {
-            vt,
-            purse,
-            cache,
-            redis,
-            longest,
-        }
+    /// Creates a pipeline of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.0
     }
 
     /// Has a URL scanned; one unit of quota.
@@ -91,7 +100,10 @@ impl Submit {
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let call = Call::post_form(&["urls"], "url", url.as_str());
-        started(&self.ask(context, &call).await?, view)
+        // A URL that can be scanned has an id.
+        let indicator = Indicator::url(url.as_str()).ok();
+        let names = indicator.as_ref().map(ObjectName::of).unwrap_or_default();
+        started(&self.ask(context, call, names).await?, view)
     }
 
     /// Has what VirusTotal already knows analysed again; one unit of quota.
@@ -103,7 +115,10 @@ impl Submit {
     ) -> Result<Started, SubmitError> {
         let collection = indicator.kind().upstream_collection();
         let call = Call::post(&[collection, indicator.id(), "analyse"]);
-        started(&self.ask(context, &call).await?, view)
+        started(
+            &self.ask(context, call, ObjectName::of(indicator)).await?,
+            view,
+        )
     }
 
     /// Adds a comment or a vote; one unit of quota.
@@ -117,27 +132,48 @@ impl Submit {
         let collection = indicator.kind().upstream_collection();
         let path = [collection, indicator.id(), contribution.collection()];
         let call = Call::post_json(&path, &contribution.envelope());
-        let bytes = self.ask(context, &call).await?;
+        let bytes = self.ask(context, call, ObjectName::of(indicator)).await?;
         let id = answer::id(&bytes)?;
         let subject = Subject::other(contribution.object_type(), &id);
         Ok(answer::object(&bytes, &subject, view)?)
     }
 
-    /// Asks VirusTotal once; a call that never reached it gives its unit back.
-    async fn ask(&self, context: &RequestContext, call: &Call) -> Result<Bytes, SubmitError> {
-        let key = &context.key;
-        let endpoint = call.endpoint();
-        let patience = Patience::default();
-        let unit = self
-            .purse
+    /// Asks VirusTotal once to write to the object with these names.
+    ///
+    /// It runs on a task of its own: whoever hangs up, VirusTotal may have carried it out, and
+    /// what is kept of the object must not outlive that.
+    async fn ask(
+        &self,
+        context: &RequestContext,
+        call: Call,
+        names: Vec<ObjectName>,
+    ) -> Result<Bytes, SubmitError> {
+        let (submit, context) = (self.clone(), context.clone());
+        let write = async move { submit.write(&context, &call, names).await };
+        let write = Bill::current().cover(write).instrument(Span::current());
+        // Only a panic ends it without an answer.
+        let written = self.0.tasks.spawn(write).await;
+        written.unwrap_or(Err(SubmitError::Lost))
+    }
+
+    async fn write(
+        &self,
+        context: &RequestContext,
+        call: &Call,
+        names: Vec<ObjectName>,
+    ) -> Result<Bytes, SubmitError> {
+        let Parts {
+            vt, purse, calls, ..
+        } = self.parts();
+        let (endpoint, patience) = (call.endpoint(), Patience::default());
+        let unit = purse
             .unit(context, &endpoint, Claim::Now, &patience)
             .await?;
-        let answer = self.vt.ask(key, call, self.vt.deadline()).await;
-        self.purse.settle(key, &endpoint, &unit, &answer);
-        // Even without an answer it may have been written.
-        let now = Stamp::now();
-        self.cache.note_change(call.object(), now);
-        self.redis.tell_change(call.object(), now.0, self.longest);
+        let _place = calls.take(context.caller).await;
+        let write = Write::new(&self.0.cache, names);
+        let answer = vt.ask(&context.key, call, vt.deadline()).await;
+        purse.settle(&context.key, &endpoint, &unit, &answer);
+        write.settle(answer.as_ref().map(|body| &body.plain[..]));
         Ok(answer?.plain)
     }
 }

@@ -62,6 +62,7 @@ pub fn list(
     Ok(Answer {
         body,
         cursor: meta.and_then(|meta| meta.cursor),
+        names: Vec::new(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! One object: a report, an analysis, a comment, or something without attributes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell};
 
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     format::{Format, json, markdown, xml},
-    template::filter::{Filtered, Unreadable},
+    template::filter::{Filtered, Unreadable, Watch},
 };
 
 /// A report or an analysis: its attributes, filtered by the template of its type.
@@ -26,6 +26,12 @@ pub fn report(
         json,
         view.filter(subject.object_type),
     );
+    let watch = Watch {
+        beside: "id",
+        within: &["md5", "sha1", "sha256"],
+        found: RefCell::default(),
+    };
+    let attributes = attributes.watching(&watch);
     let body = match view.format {
         Format::Json | Format::Raw => {
             json::envelope(view.format, None, bytes.len(), |out| attributes.write(out))?
@@ -37,7 +43,11 @@ pub fn report(
         }
         Format::Xml => view.text(xml::document(&subject.root, &attributes.tree()?), None)?,
     };
-    Ok(Answer { body, cursor: None })
+    Ok(Answer {
+        body,
+        cursor: None,
+        names: watch.found.into_inner(),
+    })
 }
 
 /// Any other object, with its id and type; one without attributes as it is.
@@ -76,7 +86,11 @@ pub fn object(
         }
         (Format::Xml, None) => view.text(xml::document(&subject.root, &shown.tree()?), None)?,
     };
-    Ok(Answer { body, cursor: None })
+    Ok(Answer {
+        body,
+        cursor: None,
+        names: Vec::new(),
+    })
 }
 
 /// The `id` of the object that an answer holds; without one it is malformed.

@@ -1,6 +1,6 @@
-//! An entry as bytes, for where other replicas find it.
+//! A kept answer as bytes, for where other replicas find it.
 //!
-//! A line of JSON that says what it is, then VirusTotal's answer, packed. What can't be read
+//! A line of JSON that says what it is, then VirusTotal's answer, compressed. What can't be read
 //! counts as not kept: another version of the gateway may have written it.
 
 use std::time::Duration;
@@ -8,58 +8,89 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Said, Stamp};
+use super::{Answer, CachedAnswer, Moment, ObjectName};
 use crate::vt::{Packed, Refusal};
 
-/// What a kept answer may unpack to, in bytes; a larger one is not given to others.
+/// The bytes that a kept answer may unpack to; a larger one is not shared.
 const LARGEST: usize = 32 * 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
-    stamp: u64,
+    asked: u64,
     fresh_ms: u64,
-    said: Line,
+    names: Vec<String>,
+    answer: Line,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    /// How many bytes the rest unpacks to.
+    /// The number of bytes that the rest unpacks to.
     Found(usize),
     NotFound(Refusal),
 }
 
-impl Entry {
-    /// This entry for others to read; none, where it is too large.
-    pub fn to_bytes(&self) -> Option<Bytes> {
-        let (said, body) = match &self.said {
-            Said::Found(packed) if packed.length() > LARGEST => return None,
-            Said::Found(packed) => (Line::Found(packed.length()), packed.bytes().as_ref()),
-            Said::NotFound(refusal) => (Line::NotFound(refusal.clone()), &[][..]),
+/// An answer that another replica, or this one, has put where all find it.
+#[derive(Debug)]
+pub(super) struct StoredAnswer {
+    /// When VirusTotal was asked, in microseconds of the clock that all replicas share.
+    pub(super) asked: u64,
+    answer: Answer,
+    names: Box<[ObjectName]>,
+    fresh_for: Duration,
+}
+
+impl CachedAnswer {
+    /// Returns this answer for others to read, or none if it is too large for that.
+    ///
+    /// `asked` is when VirusTotal was asked, on the clock that all replicas share.
+    pub fn to_bytes(&self, asked: u64) -> Option<Bytes> {
+        let (answer, body) = match &self.answer {
+            Answer::Found(packed) if packed.length() > LARGEST => return None,
+            Answer::Found(packed) => (Line::Found(packed.length()), packed.bytes().as_ref()),
+            Answer::NotFound(refusal) => (Line::NotFound(refusal.clone()), &[][..]),
         };
         let head = Head {
-            stamp: self.stamp.0,
+            asked,
             fresh_ms: u64::try_from(self.fresh_for.as_millis()).unwrap_or(u64::MAX),
-            said,
+            names: self.names.iter().map(|name| name.hex()).collect(),
+            answer,
         };
         let head = serde_json::to_vec(&head).ok()?;
         Some([&head, &b"\n"[..], body].concat().into())
     }
+}
 
-    /// What [`to_bytes`](Self::to_bytes) made of an entry.
-    pub fn from_bytes(bytes: &Bytes) -> Option<Self> {
+impl StoredAnswer {
+    /// Reads what [`CachedAnswer::to_bytes`] wrote.
+    pub(super) fn read(bytes: &Bytes) -> Option<Self> {
         let end = memchr::memchr(b'\n', bytes)?;
         let head: Head = serde_json::from_slice(&bytes[..end]).ok()?;
-        let said = match head.said {
+        let answer = match head.answer {
             Line::Found(length) if length > LARGEST => return None,
-            Line::Found(length) => Said::Found(Packed::restore(bytes.slice(end + 1..), length)),
-            Line::NotFound(refusal) => Said::NotFound(refusal),
+            Line::Found(length) => Answer::Found(Packed::restore(bytes.slice(end + 1..), length)),
+            Line::NotFound(refusal) => Answer::NotFound(refusal),
         };
+        let names = head.names.iter().map(|name| ObjectName::from_hex(name));
         Some(Self {
-            said,
-            stamp: Stamp(head.stamp),
+            asked: head.asked,
+            answer,
+            names: names.collect::<Option<_>>()?,
             fresh_for: Duration::from_millis(head.fresh_ms),
         })
+    }
+
+    /// Returns the answer as this replica keeps it: of this age at a moment when all changes of
+    /// its object were accounted for.
+    pub(super) fn into_cached(self, age: Duration, as_of: Moment) -> CachedAnswer {
+        CachedAnswer {
+            answer: self.answer,
+            asked: as_of.before(age),
+            as_of,
+            names: self.names,
+            is_doubtful: false,
+            fresh_for: self.fresh_for,
+        }
     }
 }
 
@@ -70,43 +101,53 @@ mod tests {
     use super::*;
     use crate::vt::Reason;
 
-    fn same(entry: &Entry) {
-        let again = Entry::from_bytes(&entry.to_bytes().unwrap()).unwrap();
-        assert_eq!(format!("{again:?}"), format!("{entry:?}"));
-    }
-
-    #[test]
-    fn what_is_kept_comes_back() {
-        same(&Entry {
-            said: Said::Found(Packed::restore(Bytes::from_static(b"\n{}\0"), 7)),
-            stamp: Stamp(1_700_000_000_123),
+    fn same(answer: Answer) {
+        let as_of = Moment::now();
+        let cached = CachedAnswer {
+            answer,
+            asked: as_of.before(Duration::from_secs(5)),
+            as_of,
+            names: [ObjectName::new("files", "a")].into(),
+            is_doubtful: false,
             fresh_for: Duration::from_hours(1),
-        });
-        same(&Entry {
-            said: Said::NotFound(Refusal {
-                reason: Reason::NotFound,
-                code: "NotFoundError".into(),
-                message: Some("File \"x\"\nnot found".to_owned()),
-                retry_after: None,
-                is_from_edge: false,
-            }),
-            stamp: Stamp(0),
-            fresh_for: Duration::ZERO,
-        });
+        };
+        let stored = StoredAnswer::read(&cached.to_bytes(1_700_000_000_123_456).unwrap()).unwrap();
+        assert_eq!(stored.asked, 1_700_000_000_123_456);
+        let again = stored.into_cached(Duration::from_secs(5), as_of);
+        assert_eq!(again.names, cached.names);
+        assert_eq!(format!("{again:?}"), format!("{cached:?}"));
     }
 
     #[test]
-    fn nobody_is_made_to_unpack_a_bomb() {
-        let head =
-            |length| format!("{{\"stamp\":1,\"fresh_ms\":1,\"said\":{{\"found\":{length}}}}}\n");
-        assert!(Entry::from_bytes(&head(LARGEST).into()).is_some());
-        assert!(Entry::from_bytes(&head(LARGEST + 1).into()).is_none());
+    fn a_kept_answer_is_read_back() {
+        same(Answer::Found(Packed::restore(
+            Bytes::from_static(b"\n{}\0"),
+            7,
+        )));
+        same(Answer::NotFound(Refusal {
+            reason: Reason::NotFound,
+            code: "NotFoundError".into(),
+            message: Some("File \"x\"\nnot found".to_owned()),
+            retry_after: None,
+            is_from_edge: false,
+        }));
+    }
+
+    #[test]
+    fn an_answer_that_unpacks_to_too_much_is_not_read() {
+        let head = |length| {
+            format!(
+                "{{\"asked\":1,\"fresh_ms\":1,\"names\":[],\"answer\":{{\"found\":{length}}}}}\n"
+            )
+        };
+        assert!(StoredAnswer::read(&head(LARGEST).into()).is_some());
+        assert!(StoredAnswer::read(&head(LARGEST + 1).into()).is_none());
     }
 
     proptest! {
         #[test]
-        fn nonsense_is_not_kept(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            prop_assert!(Entry::from_bytes(&Bytes::from(bytes)).is_none());
+        fn nonsense_is_not_read(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert!(StoredAnswer::read(&Bytes::from(bytes)).is_none());
         }
     }
 }

@@ -290,6 +290,7 @@ impl From<SubmitError> for ApiError {
             SubmitError::Exhausted(error) => error.into(),
             SubmitError::Upstream(error) => error.into(),
             SubmitError::Malformed(error) => error.into(),
+            SubmitError::Lost => Self::internal(error.to_string()),
         }
     }
 }

@@ -25,7 +25,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     OpenErrors,
 ))]
 pub async fn get_metrics(State(gateway): State<Shared>) -> impl IntoResponse {
-    let held = gateway.lookup.extent();
+    let held = gateway.lookup.cache_stats();
     let clients = gateway.clients.iter().flat_map(|clients| clients.keys());
     // Several may spend one key.
     let keys: HashSet<_> = clients

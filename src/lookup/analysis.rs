@@ -5,16 +5,22 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::{
-    sync::{Notify, watch},
+    sync::Notify,
     time::{Instant, sleep},
 };
 
-use super::{Flight, Got, Lookup, LookupError, Reply, Wish, fetch::Life};
+use super::{
+    Got, Lookup, LookupError, Reply, Wish,
+    question::{About, Question, TtlRule},
+    shared::FlightKey,
+};
 use crate::{
     access::RequestContext,
     answer::{self, Subject, View},
-    bill,
+    bill::{self, Bill},
+    key::KeyHash,
     redis::Patience,
+    single_flight::{Follower, Progress, Stage},
     vt::{Call, VtError},
 };
 
@@ -66,11 +72,13 @@ impl FromStr for AnalysisId {
     }
 }
 
-/// What came of asking about an analysis.
+/// The state of an analysis when it was last asked about.
 #[derive(Clone, Debug)]
 pub(super) struct Polled {
     /// What VirusTotal says, and whether it is over.
     asked: Result<(Got, bool), LookupError>,
+    /// The key that it was asked with.
+    by: KeyHash,
     at: Instant,
     /// When it is asked again.
     pause: Duration,
@@ -85,55 +93,70 @@ impl Lookup {
     /// as there is time. Once there is a state, neither its end nor VirusTotal's failure spoils
     /// it.
     pub async fn analysis(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
         id: &AnalysisId,
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Analysis, LookupError> {
-        let call = Call::get(&["analyses", &id.0]);
+        let question = Question {
+            call: Call::get(&["analyses", &id.0]),
+            about: About::Analysis(id.0.clone()),
+            ttl: TtlRule::Analysis,
+        };
         let (got, retry_after) = if wish.wait.is_zero() {
-            let got = self.read(context, &call, Life::Analysis, wish).await?;
+            let got = self.read(context, &question, wish).await?;
             let is_over = is_over(&got)?;
             (got, (!is_over).then_some(LATER))
         } else {
-            bill::waiting(self.wait_for(context, &call, wish)).await?
+            bill::waiting(self.wait_for(context, &question, wish)).await?
         };
         let subject = Subject::other("analysis", &id.0);
-        let show = |bytes: &Bytes| answer::report(bytes, &subject, view);
-        let reply = self.show(got, view, wish, show)?;
+        let render = |bytes: &Bytes| answer::report(bytes, &subject, view);
+        let reply = self.show(got, view, wish, render)?;
         Ok(Analysis { reply, retry_after })
     }
 
-    /// Follows who asks until the wait is over; whom another's calls served has saved a unit.
+    /// Follows the polls of an analysis until the wait is over; a caller that was served by
+    /// another's calls has saved a unit.
     async fn wait_for(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
-        call: &Call,
+        question: &Question,
         wish: &Wish,
     ) -> Result<(Got, Option<Duration>), LookupError> {
-        let end = Instant::now() + wish.wait;
-        let flight = Flight {
-            name: self.name(context, call),
-            stranger: self.stranger(context, wish).await,
-            is_patient: true,
-        };
-        let (polls, is_first) = self.polls.follow(&flight, |tell| {
-            Arc::clone(self).poll((context.clone(), call.clone()), wish.clone(), tell)
-        });
-        let waited = until(end, polls).await;
-        if waited.is_ok() && !is_first {
-            self.purse.save(&context.key);
+        let (own, end) = (context.key.hash(), Instant::now() + wish.wait);
+        let mut alone = (!self.may_share(context, wish).await).then_some(own);
+        loop {
+            let flight = self.poll_key(context, question, alone);
+            let mut polls = self.0.polls.join(&flight, |progress| {
+                let (lookup, wish) = (self.clone(), wish.clone());
+                let (context, question) = (context.clone(), question.clone());
+                // How long that takes, those who wait for it write down.
+                let account = Bill::current().timed_elsewhere();
+                let poll = async move { lookup.poll(context, question, wish, progress).await };
+                account.cover(poll)
+            });
+            let (is_leader, waited) = (polls.is_leader, until(end, own, &mut polls).await);
+            match waited {
+                Waited::Over(over) => {
+                    if over.is_ok() && !is_leader {
+                        self.parts().purse.save(&context.key);
+                    }
+                    return over;
+                }
+                Waited::OwnWay => alone = Some(own),
+            }
         }
-        waited
     }
 
     /// Asks about an analysis, time and again, for all who wait for it.
     async fn poll(
-        self: Arc<Self>,
-        (context, call): (RequestContext, Call),
+        &self,
+        context: RequestContext,
+        question: Question,
         wish: Wish,
-        tell: watch::Sender<Option<Polled>>,
+        progress: Progress<FlightKey, Polled>,
     ) {
         let (mut pauses, nudge) = (Pauses(FIRST_PAUSE), Arc::new(Notify::new()));
         // The pauses are kept here: a unit is not queued for beside them.
@@ -142,7 +165,7 @@ impl Lookup {
             ..wish
         };
         loop {
-            let got = self.read(&context, &call, Life::Analysis, &wish).await;
+            let got = self.read(&context, &question, &wish).await;
             let asked = got.and_then(|got| is_over(&got).map(|is_over| (got, is_over)));
             let pause = pauses.next();
             let (pause, is_done) = match &asked {
@@ -154,20 +177,22 @@ impl Lookup {
                 },
             };
             let nudged = nudge.notified();
-            tell.send_replace(Some(Polled {
+            let polled = Polled {
                 asked,
+                by: context.key.hash(),
                 at: Instant::now(),
                 pause,
                 nudge: Arc::clone(&nudge),
-            }));
+            };
             if is_done {
-                return;
+                return progress.finish(polled);
             }
+            progress.report(polled);
             tokio::select! {
                 () = sleep(pause) => {}
                 () = nudged => {}
-                () = tell.closed() => return,
-                () = self.stop.cancelled() => return,
+                () = progress.abandoned() => return,
+                () = self.parts().stop.cancelled() => return,
             }
             // The first asked for anybody; those who wait leave the last unit of a minute.
             wish = Wish {
@@ -179,26 +204,38 @@ impl Lookup {
     }
 }
 
-/// The last that is known when the wait is over, and when to ask again.
-async fn until(
-    end: Instant,
-    mut polls: watch::Receiver<Option<Polled>>,
-) -> Result<(Got, Option<Duration>), LookupError> {
+/// What a caller has of waiting for an analysis.
+enum Waited {
+    Over(Result<(Got, Option<Duration>), LookupError>),
+    /// It was asked with another key, whose errors are that key's own.
+    OwnWay,
+}
+
+/// Returns the last state that is known when the wait is over, and when to ask again.
+async fn until(end: Instant, own: KeyHash, polls: &mut Follower<Polled>) -> Waited {
     let mut known = None;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        let polled = polls.borrow_and_update().clone();
+        let polled = match polls.stage() {
+            Stage::Done(polled) => Some(polled),
+            Stage::Running | Stage::Queued => None,
+        };
         if let Some(polled) = &polled {
             match &polled.asked {
-                Ok((got, true)) => return Ok((got.clone(), None)),
+                Ok((got, true)) => return Waited::Over(Ok((got.clone(), None))),
                 Ok((got, false)) => known = Some((got.clone(), polled.pause.max(LATER))),
+                Err(error) if polled.by != own && !matches!(error, LookupError::Unknown(..)) => {
+                    return Waited::OwnWay;
+                }
                 Err(error) => match (error.until_quota(), known.take()) {
                     (Some(_), state) if polled.pause < left => known = state,
-                    (Some(_), Some((got, _))) => return Ok((got, Some(polled.pause))),
-                    (None, Some((got, later))) if error.is_trouble() => {
-                        return Ok((got, Some(later)));
+                    (Some(_), Some((got, _))) => {
+                        return Waited::Over(Ok((got, Some(polled.pause))));
                     }
-                    _ => return Err(error.clone()),
+                    (None, Some((got, later))) if error.is_trouble() => {
+                        return Waited::Over(Ok((got, Some(later))));
+                    }
+                    _ => return Waited::Over(Err(error.clone())),
                 },
             }
             if left.is_zero() {
@@ -221,14 +258,14 @@ async fn until(
             }
         }
     }
-    let (got, later) = known.ok_or(VtError::Timeout)?;
-    Ok((got, Some(later)))
+    let known = known.ok_or_else(|| VtError::Timeout.into());
+    Waited::Over(known.map(|(got, later)| (got, Some(later))))
 }
 
 /// Whether an analysis is completed.
 fn is_over(got: &Got) -> Result<bool, LookupError> {
     // What counts as fresh is: no other is kept.
-    let is_fresh = !got.entry.fresh_for.is_zero();
+    let is_fresh = !got.answer.fresh_for.is_zero();
     Ok(is_fresh || answer::is_completed(&got.plain()?)?)
 }
 

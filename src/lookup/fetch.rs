@@ -1,159 +1,214 @@
-//! Asking VirusTotal: a unit of quota for each try, and what is kept of the answer.
+//! The call itself: a lease, a unit of quota for each try, VirusTotal, and what is kept of its
+//! answer.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use memchr::memmem;
 use tokio::time::{Instant, sleep};
 
-use super::{Flight, Fresh, Lookup, LookupError};
+use super::{
+    Lookup, LookupError,
+    question::{About, Question, is_recent_analysis},
+    shared::{Fetched, FlightKey, Landed},
+    wish::Wish,
+};
 use crate::{
     access::RequestContext,
-    answer, bill,
-    cache::{Entry, Said, Stamp},
-    redis::{Claimed, Patience},
-    spend::Claim,
-    vt::{Body, Call, Reason, VtError},
+    bill,
+    cache::{Answer, CacheKey, CachedAnswer, Certainty, Claim, Moment, ObjectName, Ticket},
+    single_flight::Progress,
+    spend::{self, NotNow, Unit},
+    vt::{Body, Reason, Refusal, VtError},
 };
 
 /// How long to wait before the second and the third try, give or take a half.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
 
-/// How long a file that was analysed within the last day counts as fresh: verdicts still
-/// come in.
-const TTL_RECENT: Duration = Duration::from_mins(10);
+/// How long a call waits in the queue for a unit while anybody waits for it.
+const LONGEST_QUEUE: Duration = Duration::from_mins(5);
 
-const DAY: Duration = Duration::from_hours(24);
-
-/// What an answer is about, as far as it says how long it stays true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    /// As long as the settings say.
-    Usual,
-    /// The same, but less where VirusTotal has analysed it lately.
-    Report,
-    /// A day once it is completed, and not at all before.
-    Analysis,
-}
-
-/// What is to be asked, for whom, and what is known of it.
-pub(super) struct Errand {
-    pub(super) flight: Flight,
+/// A question, on whose behalf it is asked, and what is known of the answer.
+#[derive(Clone)]
+pub(super) struct FetchJob {
+    pub(super) question: Question,
     pub(super) context: RequestContext,
-    pub(super) call: Call,
-    pub(super) life: Life,
-    pub(super) claim: Claim,
-    pub(super) patience: Patience,
-    /// When what is kept was said.
-    pub(super) known: Option<Stamp>,
+    pub(super) key: CacheKey,
+    /// The names of the object that the answer is about.
+    pub(super) names: Arc<[ObjectName]>,
+    /// The kept answer that will not do.
+    pub(super) known: Option<Arc<CachedAnswer>>,
+    pub(super) wish: Wish,
+    /// Whether the caller's key may see what others fetched.
+    pub(super) may_share: bool,
 }
+
+/// The right to make one call: towards VirusTotal a unit, towards other replicas a ticket.
+struct Turn {
+    unit: Unit,
+    ticket: Ticket,
+}
+
+/// The way in which a call is made ready.
+enum Ready {
+    Call(Turn),
+    /// Somebody else has asked meanwhile.
+    Answered(Arc<CachedAnswer>),
+}
+
+type Flight = Progress<FlightKey, Landed>;
 
 impl Lookup {
-    /// Asks VirusTotal, unless another replica just does, and keeps what it says where that
-    /// stays true for a while.
-    pub(super) async fn ask(self: Arc<Self>, errand: Errand) -> Result<Fresh, LookupError> {
-        let name = &errand.flight.name;
-        let lease = match self.claim(&errand).await {
-            Claimed::Nothing => None,
-            Claimed::Ours(lease, bytes) => {
-                let what = (name, errand.call.object());
-                if let Some(entry) = self.landed(what, bytes, errand.known) {
-                    self.redis.land(name.pair(), None, Some(lease));
-                    return Ok(Fresh { entry, plain: None });
-                }
-                Some(lease)
+    /// Makes the call, on a task of its own, and tells its outcome to all who follow it.
+    pub(super) async fn fly(&self, job: FetchJob, is_alone: bool, flight: Flight) {
+        let result = self.fetch(&job, is_alone, &flight).await;
+        let by = job.context.key.hash();
+        flight.finish(Landed { by, result });
+    }
+
+    async fn fetch(
+        &self,
+        job: &FetchJob,
+        is_alone: bool,
+        flight: &Flight,
+    ) -> Result<Fetched, LookupError> {
+        let turn = match self.make_ready(job, is_alone, flight).await? {
+            Ready::Call(turn) => turn,
+            Ready::Answered(answer) => {
+                return Ok(Fetched {
+                    answer,
+                    plain: None,
+                });
             }
         };
-        let answer = match &lease {
-            Some(lease) => lease.during(self.answer(&errand)).await,
-            None => self.answer(&errand).await,
+        let Turn { unit, ticket } = turn;
+        let call = ticket.during(self.call(job, unit, flight));
+        let (asked, body) = match call.await {
+            Ok(answered) => answered,
+            Err(error) => {
+                self.parts().cache.give_back(ticket);
+                return Err(error);
+            }
         };
-        if let Ok((fresh, true)) = &answer {
-            self.accept(errand.context.key.hash());
-            self.keep(errand.flight.name, &fresh.entry, lease);
+        let (answer, plain, is_kept) = self.take_in(job, asked, body);
+        if is_kept {
+            self.parts().cache.land(&job.key, &answer, ticket);
         } else {
-            self.redis.land(name.pair(), None, lease);
+            self.parts().cache.give_back(ticket);
         }
-        answer.map(|(fresh, _)| fresh)
-    }
-
-    /// The right to ask, for all replicas; whom others may not wait for claims none.
-    async fn claim(&self, errand: &Errand) -> Claimed {
-        let Flight {
-            name,
-            stranger,
-            is_patient,
-        } = &errand.flight;
-        if stranger.is_some() || !self.is_shared_out() {
-            return Claimed::Nothing;
-        }
-        let class = if *is_patient { "patient" } else { "now" };
-        self.redis.claim(name.pair(), class, &errand.patience).await
-    }
-
-    /// What VirusTotal says, and whether it stays true for a while.
-    async fn answer(&self, errand: &Errand) -> Result<(Fresh, bool), LookupError> {
-        let answer = self.fetch(errand).await;
-        let now = Stamp::now();
-        let (said, plain, fresh_for) = match answer {
-            Ok(body) => {
-                let fresh_for = self.fresh_for(&body, errand.life, now);
-                (Said::Found(body.pack()), body.plain, fresh_for)
-            }
-            Err(LookupError::Upstream(VtError::Refused(refusal)))
-                if refusal.reason == Reason::NotFound =>
-            {
-                let fresh_for = Some(self.rules.ttl_not_found);
-                (Said::NotFound(refusal), Bytes::new(), fresh_for)
-            }
-            Err(error) => return Err(error),
-        };
-        let entry = Arc::new(Entry {
-            said,
-            stamp: now,
-            fresh_for: fresh_for.unwrap_or_default(),
-        });
         let plain = Some(plain);
-        Ok((Fresh { entry, plain }, fresh_for.is_some()))
+        Ok(Fetched { answer, plain })
     }
 
-    /// How long an answer counts as fresh; none where it is not kept.
-    fn fresh_for(&self, body: &Body, life: Life, now: Stamp) -> Option<Duration> {
-        match life {
-            Life::Report if is_recent(&body.plain, now) => Some(self.rules.ttl.min(TTL_RECENT)),
-            Life::Report | Life::Usual => Some(self.rules.ttl),
-            Life::Analysis => answer::is_completed(&body.plain)
-                .ok()
-                .filter(|is_over| *is_over)
-                .map(|_| DAY),
+    /// Gets a unit and a ticket, in the queue for a unit if need be.
+    ///
+    /// Nothing is held while the call is queued, so that other replicas wait for no queue.
+    async fn make_ready(
+        &self,
+        job: &FetchJob,
+        is_alone: bool,
+        flight: &Flight,
+    ) -> Result<Ready, LookupError> {
+        let (parts, endpoint) = (self.parts(), job.question.call.endpoint());
+        let ticket = match self.claim(job, is_alone).await {
+            Claim::Ask(ticket) => ticket,
+            Claim::Answered(kept) => return Ok(Ready::Answered(kept.answer)),
+        };
+        let claim = job.wish.claim();
+        let refused = match parts
+            .purse
+            .unit(&job.context, &endpoint, claim, &job.wish.patience)
+            .await
+        {
+            Ok(unit) => return Ok(Ready::Call(Turn { unit, ticket })),
+            Err(refused) => refused,
+        };
+        parts.cache.give_back(ticket);
+        let NotNow::Exhausted(exhausted) = &refused else {
+            return Err(refused.into());
+        };
+        if job.wish.wait.is_zero() || exhausted.retry_after > job.wish.wait {
+            return Err(refused.into());
+        }
+        flight.queue();
+        let in_queue = spend::Claim::Within(LONGEST_QUEUE);
+        let unit = tokio::select! {
+            unit = parts.purse.unit(&job.context, &endpoint, in_queue, &job.wish.patience) => unit?,
+            () = flight.abandoned() => return Err(LookupError::Lost),
+        };
+        flight.run();
+        // Others may have asked for it while this waited.
+        if let Some(kept) = self.kept_meanwhile(job).await {
+            parts.purse.give_back(&job.context.key, &unit);
+            return Ok(Ready::Answered(kept));
+        }
+        match self.claim(job, is_alone).await {
+            Claim::Ask(ticket) => Ok(Ready::Call(Turn { unit, ticket })),
+            Claim::Answered(kept) => {
+                parts.purse.give_back(&job.context.key, &unit);
+                Ok(Ready::Answered(kept.answer))
+            }
         }
     }
 
-    /// Asks, again where that may help, and spends a unit each time.
+    /// Claims the right to ask, for all replicas; a caller whose call nobody shares only learns
+    /// the time.
+    async fn claim(&self, job: &FetchJob, is_alone: bool) -> Claim {
+        let (cache, patience) = (&self.parts().cache, &job.wish.patience);
+        if is_alone {
+            return Claim::Ask(cache.begin_alone(patience).await);
+        }
+        cache
+            .claim(&job.key, &job.names, job.known.as_deref(), patience)
+            .await
+    }
+
+    async fn kept_meanwhile(&self, job: &FetchJob) -> Option<Arc<CachedAnswer>> {
+        if !job.may_share {
+            return None;
+        }
+        let parts = self.parts();
+        let recalled = parts.cache.recall(&job.key, &job.names, &job.wish.patience);
+        let kept = recalled.await?;
+        let is_newer = job
+            .known
+            .as_ref()
+            .is_none_or(|known| known.asked < kept.answer.asked);
+        let serves = job.wish.takes(&kept, Moment::now(), &parts.rules);
+        serves.filter(|_| is_newer).map(|_| kept.answer)
+    }
+
+    /// Asks, again where that may help, and spends a unit each time. Returns the answer with the
+    /// moment at which it was asked for: a body, or VirusTotal's "not found".
     ///
     /// A try that never reached VirusTotal gives its unit back. Further tries fall under
     /// the first one's time limit, and end quietly where no unit is left for them.
-    async fn fetch(&self, errand: &Errand) -> Result<Body, LookupError> {
-        let Errand {
-            context,
-            call,
-            claim,
-            patience,
-            ..
-        } = errand;
-        let key = &context.key;
+    async fn call(
+        &self,
+        job: &FetchJob,
+        unit: Unit,
+        flight: &Flight,
+    ) -> Result<(Moment, Result<Body, Refusal>), LookupError> {
+        let (parts, context, call) = (self.parts(), &job.context, &job.question.call);
         let endpoint = call.endpoint();
-        let mut unit = self
-            .purse
-            .unit(context, &endpoint, *claim, patience)
-            .await?;
-        let deadline = self.vt.deadline();
-        let mut pauses = PAUSES.into_iter();
+        // Held until the call is over, whoever hangs up: so many there are at once at most.
+        let _place = tokio::select! {
+            place = bill::waiting(parts.calls.take(context.caller)) => place,
+            () = flight.abandoned() => {
+                parts.purse.give_back(&context.key, &unit);
+                return Err(LookupError::Lost);
+            }
+        };
+        let deadline = parts.vt.deadline();
+        let (mut unit, mut pauses) = (unit, PAUSES.into_iter());
         loop {
-            let answer = self.vt.ask(key, call, deadline).await;
-            self.purse.settle(key, &endpoint, &unit, &answer);
+            let asked = Moment::now();
+            let answer = parts.vt.ask(&context.key, call, deadline).await;
+            parts.purse.settle(&context.key, &endpoint, &unit, &answer);
             let error = match answer {
-                Ok(body) => return Ok(body),
+                Ok(body) => return Ok((asked, Ok(body))),
+                Err(VtError::Refused(refusal)) if refusal.reason == Reason::NotFound => {
+                    return Ok((asked, Err(refusal)));
+                }
                 Err(error) => error,
             };
             let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
@@ -163,36 +218,65 @@ impl Lookup {
                 return Err(error.into());
             }
             bill::waiting(sleep(pause)).await;
-            unit = match self
+            let patience = &job.wish.patience;
+            let again = parts
                 .purse
-                .unit(context, &endpoint, Claim::Now, patience)
-                .await
-            {
+                .unit(context, &endpoint, spend::Claim::Now, patience);
+            unit = match again.await {
                 Ok(unit) => unit,
                 Err(_) => return Err(error.into()),
             };
         }
     }
-}
 
-/// Whether VirusTotal has analysed this within the last day.
-///
-/// Looked for in the text, without reading it all: the name elsewhere in a report only makes
-/// it count as fresh for less long.
-fn is_recent(report: &[u8], now: Stamp) -> bool {
-    const NAME: &[u8] = b"\"last_analysis_date\":";
-    let Some(at) = memmem::find(report, NAME) else {
-        return false;
-    };
-    let digits = report[at + NAME.len()..].trim_ascii_start();
-    let length = digits
-        .iter()
-        .take(12)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let seconds = str::from_utf8(&digits[..length]).ok();
-    let seconds = seconds.and_then(|text| text.parse::<u64>().ok());
-    seconds.is_some_and(|seconds| Stamp(seconds * 1000).age(now) < DAY)
+    /// Makes an entry of an answer. Returns it, its bytes, and whether it is kept.
+    fn take_in(
+        &self,
+        job: &FetchJob,
+        asked: Moment,
+        body: Result<Body, Refusal>,
+    ) -> (Arc<CachedAnswer>, Bytes, bool) {
+        let (parts, question) = (self.parts(), &job.question);
+        let (answer, plain, fresh_for) = match body {
+            Ok(body) => {
+                let fresh_for = question.fresh_for(&body, &parts.rules);
+                if let (About::Analysis(id), Some(_)) = (&question.about, fresh_for) {
+                    self.note_completed(id, &body.plain);
+                }
+                (Answer::Found(body.pack()), body.plain, fresh_for)
+            }
+            Err(refusal) => {
+                let is_settling = parts.cache.is_settling(&job.names);
+                let fresh_for = question.absent_for(is_settling, &parts.rules);
+                (Answer::NotFound(refusal), Bytes::new(), fresh_for)
+            }
+        };
+        let answer = Arc::new(CachedAnswer {
+            answer,
+            asked,
+            as_of: asked,
+            names: job.names.as_ref().into(),
+            is_doubtful: false,
+            fresh_for: fresh_for.unwrap_or_default(),
+        });
+        (answer, plain, fresh_for.is_some())
+    }
+
+    /// Notes that the object of a completed analysis counts as written to from now on.
+    ///
+    /// Each analysis does so once, and only while it is of the last day or was begun here: to
+    /// read an old one again changes nothing.
+    fn note_completed(&self, id: &str, analysis: &[u8]) {
+        let cache = &self.parts().cache;
+        let begun = cache.begun(id);
+        if !cache.note_completed(id) || begun.is_empty() && !is_recent_analysis(analysis) {
+            return;
+        }
+        let mut names = ObjectName::of_analysis(id);
+        names.extend(ObjectName::in_analysis(analysis));
+        names.extend(begun);
+        cache.note_write(&names, Certainty::Certain);
+    }
 }
 
 /// Half to one and a half of the pause, so that callers that failed together part.

@@ -1,14 +1,17 @@
 //! A list longer than VirusTotal's pages, gathered page by page.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Got, Lookup, LookupError, Origin, Seen, Wish, fetch::Life};
+use super::{
+    Got, Lookup, LookupError, Origin, Seen, Wish,
+    question::{About, Question, TtlRule},
+};
 use crate::{
     access::RequestContext,
     answer::{self, Extent, View},
-    cache::Name,
+    cache::CacheKey,
     indicator::Indicator,
     vt::Call,
 };
@@ -34,7 +37,7 @@ pub(super) struct Gathered {
     /// At least one, in their order.
     pub(super) pages: Vec<Bytes>,
     /// What each of them is kept by.
-    pub(super) names: Vec<Name>,
+    pub(super) keys: Vec<CacheKey>,
     /// Why there are fewer than asked for, where there might be more.
     pub(super) truncated: Option<&'static str>,
     /// Where they come from.
@@ -55,8 +58,17 @@ impl RelatedQuery {
         self.limit <= PAGE
     }
 
+    /// Returns the question for one page.
+    pub(super) fn question(&self, limit: usize, cursor: Option<&str>, view: &View<'_>) -> Question {
+        Question {
+            call: self.call(limit, cursor, view),
+            about: About::Object(self.indicator.clone()),
+            ttl: TtlRule::Usual,
+        }
+    }
+
     /// Where only descriptors are wanted, VirusTotal is asked for no more.
-    pub(super) fn call(&self, limit: usize, cursor: Option<&str>, view: &View<'_>) -> Call {
+    fn call(&self, limit: usize, cursor: Option<&str>, view: &View<'_>) -> Call {
         let collection = self.indicator.kind().upstream_collection();
         let (id, relationship) = (self.indicator.id(), self.relationship.as_str());
         let call = if view.descriptors_only {
@@ -75,7 +87,7 @@ impl Lookup {
     /// Once there is a page, quota that runs out ends the list instead of spoiling it: the
     /// last page's cursor goes on from there.
     pub(super) async fn gather(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
         query: &RelatedQuery,
         view: &View<'_>,
@@ -87,15 +99,15 @@ impl Lookup {
         };
         let mut gathered = Gathered {
             pages: Vec::new(),
-            names: Vec::new(),
+            keys: Vec::new(),
             truncated: None,
             seen,
         };
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         loop {
-            let call = query.call(missing.min(PAGE), cursor.as_deref(), view);
+            let question = query.question(missing.min(PAGE), cursor.as_deref(), view);
             let look = |got| self.turn(got);
-            let page = match self.see(context, (&call, Life::Usual), wish, look).await {
+            let page = match self.see(context, &question, wish, look).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);
@@ -109,7 +121,7 @@ impl Lookup {
             } = extent;
             gathered.seen = gathered.seen.and(got.seen);
             gathered.pages.push(bytes);
-            gathered.names.push(got.name);
+            gathered.keys.push(got.key);
             missing = missing.saturating_sub(objects);
             // A page without objects ends the list, whatever cursor it carries.
             if missing == 0 || objects == 0 || next.is_none() {
@@ -122,7 +134,7 @@ impl Lookup {
     /// Looks at how much a page holds.
     fn turn(&self, got: Got) -> Result<Page, LookupError> {
         let bytes = got.plain()?;
-        let extent = answer::extent(&bytes).inspect_err(|_| self.forget(&got.name))?;
+        let extent = answer::extent(&bytes).inspect_err(|_| self.parts().cache.remove(&got.key))?;
         Ok(Page { got, bytes, extent })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     answer::{Answer, View},
-    cache::{Finished, Look},
+    cache::{Finished, ViewKey},
 };
 
 /// What a caller gets.
@@ -77,9 +77,9 @@ impl Seen {
     }
 }
 
-/// How an answer is looked at, for the finished view of it.
-pub(super) fn look(view: &View<'_>) -> Look {
-    Look {
+/// Returns the key of the finished view of an answer.
+pub(super) fn view_key(view: &View<'_>) -> ViewKey {
+    ViewKey {
         format: view.format,
         bare: view.bare,
         descriptors_only: view.descriptors_only,

@@ -1,10 +1,11 @@
 //! A search: one page, one unit of quota.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
-use super::{Lookup, LookupError, Reply, Wish, fetch::Life};
+use super::{
+    Lookup, LookupError, Reply, Wish,
+    question::{About, Question, TtlRule},
+};
 use crate::{
     access::RequestContext,
     answer::{self, Subject, View},
@@ -84,15 +85,20 @@ impl SearchQuery {
 impl Lookup {
     /// One page of what a search finds; one unit of quota.
     pub async fn search(
-        self: &Arc<Self>,
+        &self,
         context: &RequestContext,
         query: &SearchQuery,
         view: &View<'_>,
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
-        let (call, subject) = (query.call(view), query.corpus.subject(&query.query));
-        let make = |page: &Bytes| answer::list(std::slice::from_ref(page), &subject, None, view);
-        let show = |got| self.show(got, view, wish, make);
-        self.see(context, (&call, Life::Usual), wish, show).await
+        let question = Question {
+            call: query.call(view),
+            about: About::Search(query.query.clone()),
+            ttl: TtlRule::Usual,
+        };
+        let subject = query.corpus.subject(&query.query);
+        let render = |page: &Bytes| answer::list(std::slice::from_ref(page), &subject, None, view);
+        let show = |got| self.show(got, view, wish, render);
+        self.see(context, &question, wish, show).await
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Origin;
 use crate::{
-    cache::{Entry, Stamp},
+    cache::{Kept, Moment},
     config,
     redis::Patience,
     spend::Claim,
@@ -38,9 +38,12 @@ impl Wish {
     }
 
     /// Whether this serves as it is, and as what.
-    pub(super) fn takes(&self, entry: &Entry, now: Stamp, rules: &config::Cache) -> Option<Origin> {
-        let age = entry.stamp.age(now);
-        if self.anew || self.max_age.is_some_and(|most| age > most) {
+    ///
+    /// Nothing that is doubtful does: VirusTotal is asked first.
+    pub(super) fn takes(&self, kept: &Kept, now: Moment, rules: &config::Cache) -> Option<Origin> {
+        let entry = &kept.answer;
+        let age = entry.age(now);
+        if self.anew || kept.is_doubtful || self.max_age.is_some_and(|most| age > most) {
             return None;
         }
         if age < entry.fresh_for {
@@ -51,8 +54,9 @@ impl Wish {
     }
 
     /// Whether this serves where nothing better can be had.
-    pub(super) fn puts_up_with(&self, entry: &Entry, now: Stamp, rules: &config::Cache) -> bool {
-        let age = entry.stamp.age(now);
+    pub(super) fn puts_up_with(&self, kept: &Kept, now: Moment, rules: &config::Cache) -> bool {
+        let entry = &kept.answer;
+        let age = entry.age(now);
         let late = self
             .max_stale
             .unwrap_or(rules.max_stale)
@@ -64,11 +68,13 @@ impl Wish {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rstest::rstest;
 
     use super::*;
     use crate::{
-        cache::Said,
+        cache::{Answer, CachedAnswer},
         vt::{Reason, Refusal},
     };
 
@@ -106,14 +112,24 @@ mod tests {
             retry_after: None,
             is_from_edge: false,
         };
-        let entry = Entry {
-            said: Said::NotFound(refusal),
-            stamp: Stamp(1_000_000),
+        let now = Moment::now();
+        let asked = now.before(Duration::from_secs(age));
+        let answer = Arc::new(CachedAnswer {
+            answer: Answer::NotFound(refusal),
+            asked,
+            as_of: asked,
+            names: Box::default(),
+            is_doubtful: false,
             fresh_for: Duration::from_secs(10),
+        });
+        let kept = |is_doubtful| Kept {
+            answer: Arc::clone(&answer),
+            is_doubtful,
         };
-        let now = Stamp(1_000_000 + age * 1000);
-        assert_eq!(wish.takes(&entry, now, &RULES), taken);
-        assert_eq!(wish.puts_up_with(&entry, now, &RULES), put_up_with);
+        assert_eq!(wish.takes(&kept(false), now, &RULES), taken);
+        assert_eq!(wish.puts_up_with(&kept(false), now, &RULES), put_up_with);
+        assert_eq!(wish.takes(&kept(true), now, &RULES), None);
+        assert_eq!(wish.puts_up_with(&kept(true), now, &RULES), put_up_with);
     }
 
     fn max_age(seconds: u64) -> Wish {

@@ -1,87 +1,155 @@
 //! The cache that all replicas have behind their own.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use ::redis::{Cmd, Script};
 use bytes::Bytes;
 
-use super::{Lease, Order, PREFIX, Patience, Redis, digest, millis, of_key};
+use super::{Change, Lease, News, Order, Patience, Redis, SHARED, digest, millis, of_key};
 use crate::key::KeyHash;
 
-/// What is larger than this stays with the replica that fetched it, in bytes.
+/// The largest entry, in bytes, that is shared; a larger one stays with its replica.
 ///
 /// One order after another goes over the connection: a long one holds up those behind it.
 const LARGEST: usize = 1024 * 1024;
 
-static RECALL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("recall.lua")));
-static LAND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("land.lua")));
-static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("change.lua")));
+static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("begin.lua")));
+static RECALL: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("recall.lua")));
+static LAND: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("land.lua")));
+static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("names.lua", "join.lua")));
 
-/// Something kept in Redis.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// What was put there, if anything was.
+/// A point in time on the clock that orders what all replicas ask and write, in microseconds.
+///
+/// It is Redis's own and never goes back, so clocks of replicas that differ do no harm.
+pub type SharedTime = u64;
+
+/// The answer to a look at what is kept in Redis.
+#[derive(Clone, Debug)]
+pub struct Recalled {
+    /// The bytes that were put there, if any were.
     pub bytes: Option<Bytes>,
-    /// When the object that it is about was last written to, in milliseconds since 1970.
-    pub changed: Option<u64>,
+    /// When the object was last written to; 0 if that is not known.
+    pub changed: SharedTime,
+    /// When it may have been written to last; 0 if that is not known.
+    pub doubted: SharedTime,
+    /// The time of the look.
+    pub now: SharedTime,
+    /// The instant just before it.
+    pub looked: Instant,
+}
+
+/// An answer to be kept for all replicas.
+#[derive(Debug)]
+pub struct Shared<'a> {
+    /// The key whose answer it is, if not all share it, and the path.
+    pub name: (Option<KeyHash>, &'a str),
+    /// When VirusTotal was asked.
+    pub asked: SharedTime,
+    /// The answer, and how long it is kept; nothing is kept with a life of zero.
+    pub bytes: Bytes,
+    /// How long it is kept.
+    pub life: Duration,
+    /// The names of its object, in hexadecimal.
+    pub names: &'a [String],
+}
+
+pub(super) type Said = (Option<Bytes>, String, String, String);
+
+impl Recalled {
+    pub(super) fn of((bytes, changed, doubted, now): Said, looked: Instant) -> Self {
+        let number = |text: String| text.parse().unwrap_or_default();
+        Self {
+            bytes,
+            changed: number(changed),
+            doubted: number(doubted),
+            now: number(now),
+            looked,
+        }
+    }
 }
 
 impl Redis {
-    /// What another replica, or this one, has kept by this name of this object.
+    /// Returns what is kept by this name, and when its object was last written to.
     ///
-    /// The name is an owner, if not all keys share it, and a path. Both names are hashed.
+    /// Nothing where Redis does not help, or has not yet been told all that this replica wrote
+    /// to the object.
     pub async fn recall(
         &self,
-        (owner, path): (Option<KeyHash>, &str),
-        object: &str,
+        name: (Option<KeyHash>, &str),
+        names: &[String],
         patience: &Patience,
-    ) -> Option<Kept> {
-        let mut script = RECALL.key(name("answer", owner, path));
-        script.key(change(object));
+    ) -> Option<Recalled> {
+        let looked = Instant::now();
+        if self.is_telling(names) {
+            return None;
+        }
+        let mut script = RECALL.key(clock());
+        script.key(answer(name));
+        names.iter().for_each(|name| {
+            script.arg(name);
+        });
         let order = Order::Script(script);
-        let (bytes, changed) = self.ask(patience, order, Duration::ZERO).await?;
-        Some(Kept { bytes, changed })
+        let said = self.ask(patience, order, Duration::ZERO).await?;
+        Some(Recalled::of(said, looked))
     }
 
-    /// Forgets what is kept by this name.
-    pub fn forget(&self, (owner, path): (Option<KeyHash>, &str)) {
+    /// Returns the shared time, for an answer that is asked for without a lease.
+    pub async fn begin(&self, patience: &Patience) -> Option<SharedTime> {
+        let order = Order::Script(BEGIN.key(clock()));
+        let said: String = self.ask(patience, order, Duration::ZERO).await?;
+        said.parse().ok()
+    }
+
+    /// Evicts what is kept by this name.
+    pub fn forget(&self, name: (Option<KeyHash>, &str)) {
         let mut cmd = Cmd::new();
-        cmd.arg("DEL").arg(name("answer", owner, path));
+        cmd.arg("DEL").arg(answer(name));
         self.tell(Order::Cmd(cmd));
     }
 
-    /// Keeps something for so long, and ends the lease under which it was fetched.
-    ///
-    /// Nobody waits for that. Without anything to keep, it only ends the lease.
-    pub fn land(
-        &self,
-        (owner, path): (Option<KeyHash>, &str),
-        kept: Option<(Bytes, Duration)>,
-        lease: Option<Lease>,
-    ) {
-        let kept = kept.filter(|(bytes, life)| bytes.len() <= LARGEST && !life.is_zero());
-        if kept.is_none() && lease.is_none() {
-            return;
+    /// Keeps an answer unless its object was written to since, and ends the lease under which
+    /// it was fetched. Nobody waits for that.
+    pub fn land(&self, shared: Shared<'_>, lease: Option<Lease>) {
+        let is_kept = shared.bytes.len() <= LARGEST && !shared.life.is_zero();
+        if !is_kept {
+            return self.end(lease);
         }
-        let (bytes, life) = kept.unwrap_or_default();
-        let (leased, token) = lease.map(Lease::end).unwrap_or_default();
-        let mut script = LAND.key(name("answer", owner, path));
-        script.key(leased).arg(token);
-        script.arg(&bytes[..]).arg(millis(life));
+        let (leased, token) = lease.map(Lease::into_parts).unwrap_or_default();
+        let mut script = LAND.key(clock());
+        script.key(answer(shared.name)).key(leased).arg(token);
+        script.arg(shared.asked);
+        script.arg(&shared.bytes[..]).arg(millis(shared.life));
+        shared.names.iter().for_each(|name| {
+            script.arg(name);
+        });
         self.tell(Order::Script(script));
     }
 
-    /// Tells every replica that an object was written to, when this one's clock said so.
-    ///
-    /// That is remembered for `life`: as long as anything older is kept.
-    pub fn tell_change(&self, object: &str, stamp: u64, life: Duration) {
-        let mut script = CHANGE.key(change(object));
-        script.key(format!("{PREFIX}:changed"));
-        script.arg(object).arg(stamp).arg(millis(life).max(1));
+    /// Ends a lease under which nothing was fetched that is kept.
+    pub fn end(&self, lease: Option<Lease>) {
+        let Some((leased, token)) = lease.map(Lease::into_parts) else {
+            return;
+        };
+        let mut script = LAND.key(clock());
+        script.key("").key(leased).arg(token);
+        script.arg(0).arg("").arg(0);
         self.tell(Order::Script(script));
     }
 
-    /// Notes for so long that VirusTotal has taken this key.
+    /// Notes that these names belong to one object, for `life`.
+    pub fn join_names(&self, names: &[String], life: Duration) {
+        let mut script = JOIN.key(clock());
+        script.arg(millis(life).max(1));
+        names.iter().for_each(|name| {
+            script.arg(name);
+        });
+        self.tell(Order::Script(script));
+    }
+
+    /// Notes that VirusTotal has accepted this key; forgotten after `life`.
     pub fn accept(&self, key: KeyHash, life: Duration) {
         let mut cmd = Cmd::new();
         cmd.arg("SET").arg(of_key("accepted", key)).arg(1);
@@ -89,7 +157,18 @@ impl Redis {
         self.tell(Order::Cmd(cmd));
     }
 
-    /// Whether VirusTotal has taken this key from any replica, as far as is known.
+    /// Forgets that VirusTotal accepted this key, and tells every replica.
+    pub fn refuse(&self, key: KeyHash) {
+        let mut cmd = Cmd::new();
+        cmd.arg("DEL").arg(of_key("accepted", key));
+        self.tell(Order::Cmd(cmd));
+        self.tell_change(Change {
+            news: News::Refused(key.hex()),
+            life: Duration::ZERO,
+        });
+    }
+
+    /// Whether VirusTotal has accepted this key from any replica, as far as is known.
     pub async fn is_accepted(&self, key: KeyHash, patience: &Patience) -> bool {
         let mut cmd = Cmd::new();
         cmd.arg("EXISTS").arg(of_key("accepted", key));
@@ -98,12 +177,21 @@ impl Redis {
     }
 }
 
-/// The name of something about an answer: hashed, so that it is short and tells nothing.
-pub(super) fn name(what: &str, owner: Option<KeyHash>, path: &str) -> String {
+/// Returns the name of something about an answer: hashed, so that it is short and tells nothing.
+fn name(what: &str, (owner, path): (Option<KeyHash>, &str)) -> String {
     let owner = owner.map_or_else(|| "shared".to_owned(), KeyHash::hex);
-    format!("{PREFIX}:{what}:{owner}:{}", digest(path))
+    format!("{SHARED}{what}:{owner}:{}", digest(path))
 }
 
-fn change(object: &str) -> String {
-    format!("{PREFIX}:changed:{}", digest(object))
+pub(super) fn answer(of: (Option<KeyHash>, &str)) -> String {
+    name("answer", of)
+}
+
+pub(super) fn lease(of: (Option<KeyHash>, &str)) -> String {
+    name("lease", of)
+}
+
+/// Returns the key of the clock.
+pub(super) fn clock() -> String {
+    format!("{SHARED}clock")
 }

@@ -1,9 +1,17 @@
--- KEYS: the last change to an object; the changes of the last day, by when they were told.
--- ARGV: the object; when it was changed; for how many ms to remember that.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-redis.call('ZADD', KEYS[2], now, ARGV[2] .. ' ' .. ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 86400000)
+-- Notes a write to an object, or a refused key, and tells it to all replicas.
+-- KEYS: the clock; the news. ARGV: what it is ('changed', 'doubted', 'refused'); for how many ms to remember it; the
+-- replica that tells it; the names of the object, or of the key.
+local what, life, replica = table.remove(ARGV, 1), table.remove(ARGV, 1), table.remove(ARGV, 1)
+local at = math.max(now, last + 1)
+redis.call('SET', KEYS[1], text(at))
+local all = ARGV
+if what ~= 'refused' then
+    all = all_names(ARGV)
+    for _, name in ipairs(all) do
+        redis.call('SET', PREFIX .. what .. ':' .. name, text(at), 'PX', life)
+    end
+end
+redis.call('ZADD', KEYS[2], text(at), text(at) .. ' ' .. what .. ' ' .. replica .. ' ' .. table.concat(all, ' '))
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(at - 86400000000))
 redis.call('PEXPIRE', KEYS[2], 86400000)
 return 1

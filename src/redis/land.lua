@@ -1,9 +1,15 @@
--- Keeps an answer, and ends the lease under which it was fetched, in this order and at once.
--- KEYS: the answer; the lease. ARGV: the lease's token; the answer and its life in ms, 0 where there is none to keep.
-if ARGV[3] ~= '0' then
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+-- Keeps an answer, if its object was not written to since it was asked for, and ends the lease under which it was
+-- fetched, at once.
+-- KEYS: the clock; the answer; the lease. ARGV: the lease's token; when the answer was asked for; the answer and its
+-- life in ms, 0 where there is none to keep; the names of the object.
+local names = {}
+for index = 5, #ARGV do
+    names[#names + 1] = ARGV[index]
 end
-if ARGV[1] ~= '' and redis.call('GET', KEYS[2]) == ARGV[1] then
-    redis.call('DEL', KEYS[2])
+if ARGV[4] ~= '0' and last_write('changed', names) < tonumber(ARGV[2]) then
+    redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+end
+if ARGV[1] ~= '' and redis.call('GET', KEYS[3]) == ARGV[1] then
+    redis.call('DEL', KEYS[3])
 end
 return 1

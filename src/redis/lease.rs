@@ -1,15 +1,18 @@
 //! Leases: of all replicas that would ask VirusTotal the same, one does.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use ::redis::Script;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::{Order, Patience, Redis, answers, millis};
+use super::{Order, Patience, Recalled, Redis, answers, millis};
 use crate::key::KeyHash;
 
-/// How long a lease lasts that is not renewed: so long nobody asks where its holder died.
+/// The time that a lease lasts if it is not renewed, as when its holder died.
 const LASTS: Duration = Duration::from_secs(2);
 
 /// How often its holder renews it.
@@ -22,7 +25,7 @@ const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(10), Duration::from_mil
 /// How many times they look the more often.
 const OFTEN: usize = 100;
 
-static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua")));
+static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("claim.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
 
 /// The right to ask VirusTotal, for as long as it is renewed.
@@ -33,43 +36,53 @@ pub struct Lease {
     token: String,
 }
 
-/// What came of a claim.
+/// The outcome of a claim.
 #[derive(Debug)]
 pub enum Claimed {
-    /// It is ours; with what is kept by that name at this moment.
-    Ours(Lease, Option<Bytes>),
-    /// Redis does not help: everybody asks for himself.
+    /// The lease is ours; with what is kept by that name at this moment.
+    Ours(Lease, Recalled),
+    /// Redis does not help: each replica asks for itself.
     Nothing,
 }
+
+type Said = (bool, String, Option<Bytes>, String, String, String);
 
 impl Redis {
     /// Claims the right to ask for this, and waits while another replica has it.
     ///
-    /// What is kept by then may be what that one got. `class` parts those who would not wait
-    /// for one another.
+    /// Another one that began before the last write to the object is not waited for.
+    /// `names` are the object's. What is kept when the wait is over may be what that replica
+    /// fetched.
     pub async fn claim(
         &self,
-        (owner, path): (Option<KeyHash>, &str),
-        class: &str,
+        name: (Option<KeyHash>, &str),
+        names: &[String],
         patience: &Patience,
     ) -> Claimed {
-        let answer = answers::name("answer", owner, path);
-        let name = format!("{}:{class}", answers::name("lease", owner, path));
         let token = format!("{:032x}", fastrand::u128(..));
         let mut overlapped = Duration::ZERO;
         for looked in 0_usize.. {
-            let mut script = CLAIM.key(&name);
-            script.key(&answer).arg(&token);
-            script.arg(millis(LASTS));
+            let sent = Instant::now();
+            if self.is_telling(names) {
+                return Claimed::Nothing;
+            }
+            let mut script = CLAIM.key(answers::clock());
+            script.key(answers::answer(name)).key(answers::lease(name));
+            script.arg(&token).arg(millis(LASTS));
+            names.iter().for_each(|name| {
+                script.arg(name);
+            });
             let order = Order::Script(script);
-            let said: Option<(bool, Option<Bytes>)> = self.ask(patience, order, overlapped).await;
+            let said: Option<Said> = self.ask(patience, order, overlapped).await;
             match said {
                 None => return Claimed::Nothing,
-                Some((true, kept)) => {
+                Some((true, name, bytes, changed, doubted, now)) => {
                     let redis = self.clone();
-                    return Claimed::Ours(Lease { redis, name, token }, kept);
+                    let lease = Lease { redis, name, token };
+                    let recalled = Recalled::of((bytes, changed, doubted, now), sent);
+                    return Claimed::Ours(lease, recalled);
                 }
-                Some((false, _)) => {
+                Some((false, ..)) => {
                     let pause = LOOK_EVERY[usize::from(looked >= OFTEN)];
                     sleep(pause).await;
                     // While another one asks VirusTotal, to look is not what one waits for.
@@ -98,8 +111,8 @@ impl Lease {
         }
     }
 
-    /// Its name and token, by which Redis ends it.
-    pub(super) fn end(self) -> (String, String) {
+    /// Returns its name and token, by which Redis ends it.
+    pub(super) fn into_parts(self) -> (String, String) {
         (self.name, self.token)
     }
 }

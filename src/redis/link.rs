@@ -8,7 +8,7 @@ use std::{
 };
 
 use ::redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, Script, TlsCertificates,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, TlsCertificates, Value,
     aio::MultiplexedConnection,
 };
 use thiserror::Error;
@@ -18,7 +18,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Order, PREFIX, Patience};
+use super::{
+    Order, Patience,
+    news::{self, Change, News, Outbox},
+};
 use crate::{config, tls};
 
 /// How often it is looked after, and tried again where it is away.
@@ -59,6 +62,11 @@ pub(super) struct Link {
     trouble: Notify,
     /// Whether the first try to connect is over.
     settled: watch::Sender<bool>,
+    /// What other replicas have still to be told.
+    outbox: Mutex<Outbox>,
+    /// Held while that is told, so that it arrives in its order.
+    delivery: tokio::sync::Mutex<()>,
+    created: Instant,
 }
 
 #[derive(Debug)]
@@ -86,6 +94,9 @@ impl Link {
             }),
             trouble: Notify::new(),
             settled: watch::Sender::new(false),
+            outbox: Mutex::default(),
+            delivery: tokio::sync::Mutex::default(),
+            created: Instant::now(),
         })
     }
 
@@ -131,12 +142,70 @@ impl Link {
         None
     }
 
-    pub(super) async fn keep_up(&self, changed: impl Fn(&str, u64) + Send) {
-        let mut heard = 0;
+    /// Puts a change into the line of what is told to all replicas.
+    pub(super) fn queue(&self, change: Change) {
+        self.outbox().push(change);
+    }
+
+    pub(super) fn is_telling(&self, names: &[String]) -> bool {
+        self.outbox().mentions(names)
+    }
+
+    /// Tells what waits to be told, for as long as Redis takes it.
+    pub(super) async fn deliver(&self, replica: &str) {
+        let connection = self.lock().connection.clone();
+        if let Some(mut connection) = connection
+            && let Err(why) = self.deliver_over(&mut connection, replica).await
+        {
+            self.lose(&why);
+        }
+    }
+
+    async fn deliver_over(
+        &self,
+        connection: &mut MultiplexedConnection,
+        replica: &str,
+    ) -> Result<(), String> {
+        let _in_order = self.delivery.lock().await;
+        loop {
+            let Some(change) = self.outbox().first() else {
+                return Ok(());
+            };
+            let order = change.order(replica);
+            let told = timeout(self.patience, order.send::<Value>(connection)).await;
+            match told {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) if is_own_fault(&error) => {
+                    warn!("Redis refused to take a change: {}", what(&error));
+                }
+                Ok(Err(error)) => return Err(what(&error)),
+                Err(_) => return Err("it is too slow".to_owned()),
+            }
+            // Only now: until then answers in Redis may be older than the change.
+            self.outbox().told(&change);
+        }
+    }
+
+    async fn within_patience<T>(
+        &self,
+        work: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, String> {
+        match timeout(self.patience, work).await {
+            Ok(Ok(said)) => Ok(said),
+            Ok(Err(error)) => Err(what(&error)),
+            Err(_) => Err("it is too slow".to_owned()),
+        }
+    }
+
+    pub(super) async fn keep_up(&self, replica: &str, hear: impl Fn(News) + Send) {
+        let mut heard = None;
         loop {
             match self.connect().await {
                 Ok(mut connection) => {
-                    while self.is_well(&mut connection, &mut heard, &changed).await {
+                    while self
+                        .is_well(&mut connection, &mut heard, replica, &hear)
+                        .await
+                    {
                         self.use_it(&connection);
                         // Either way it is time to look.
                         let _ = timeout(EVERY, self.trouble.notified()).await;
@@ -162,29 +231,45 @@ impl Link {
             .await
     }
 
-    /// Whether it takes what is written to it, and in time; and what others changed lately.
+    /// Whether it takes what is written to it, and in time; tells it what waits to be told, and
+    /// hears what others told lately.
     async fn is_well(
         &self,
         connection: &mut MultiplexedConnection,
-        heard: &mut u64,
-        changed: &(impl Fn(&str, u64) + Send),
+        heard: &mut Option<i64>,
+        replica: &str,
+        hear: &(impl Fn(News) + Send),
     ) -> bool {
-        let script = Script::new(include_str!("news.lua"));
-        let mut news = script.key(format!("{PREFIX}:alive"));
-        news.key(format!("{PREFIX}:changed")).arg(*heard);
-        let said = timeout(self.patience, news.invoke_async::<News>(connection)).await;
-        let said = said.map_err(|_| "it is too slow".to_owned());
-        match said.and_then(|said| said.map_err(|error| what(&error))) {
-            Ok((now, news)) => {
-                for (object, stamp) in news {
-                    changed(&object, stamp);
-                }
-                *heard = now;
-                true
+        let told = self.deliver_over(connection, replica).await;
+        let well = match told {
+            Ok(()) => self.read_news(connection, heard, replica, hear).await,
+            Err(why) => Err(why),
+        };
+        if let Err(why) = &well {
+            self.lose(why);
+        }
+        well.is_ok()
+    }
+
+    async fn read_news(
+        &self,
+        connection: &mut MultiplexedConnection,
+        heard: &mut Option<i64>,
+        replica: &str,
+        hear: &(impl Fn(News) + Send),
+    ) -> Result<(), String> {
+        loop {
+            // The first time, all that was told since there has been anything to keep.
+            let lived = i64::try_from(self.created.elapsed().as_micros()).unwrap_or(i64::MAX);
+            let order = news::read_since(heard.unwrap_or(-lived));
+            let (until, has_more, lines): (String, bool, Vec<String>) =
+                self.within_patience(order.send(connection)).await?;
+            for news in lines.iter().filter_map(|line| News::read(line, replica)) {
+                hear(news);
             }
-            Err(why) => {
-                self.lose(&why);
-                false
+            *heard = until.parse().ok().or(*heard);
+            if !has_more {
+                return Ok(());
             }
         }
     }
@@ -223,6 +308,11 @@ impl Link {
         self.trouble.notify_one();
     }
 
+    /// A panic elsewhere leaves changes behind that are still true.
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A panic elsewhere leaves a connection behind that is still true.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -239,8 +329,10 @@ fn trust(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
     })
 }
 
-/// Redis's own time in milliseconds, and what was written to since the last time, and when.
-type News = (u64, Vec<(String, u64)>);
+/// Whether an order failed by itself, say at a key of another type, so that it never works.
+fn is_own_fault(error: &RedisError) -> bool {
+    matches!(error.code(), Some("ERR" | "WRONGTYPE"))
+}
 
 /// What went wrong, without what an error could repeat of an address or a password.
 fn what(error: &RedisError) -> String {

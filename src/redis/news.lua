@@ -1,19 +1,16 @@
--- Whether Redis takes what is written to it, and what was written to at VirusTotal since the last time.
--- KEYS: a value of no meaning; the objects that were changed, by when the change was told here.
--- ARGV: since when, in Redis's milliseconds.
--- Gives the time, and each object with when it was changed by its replica's clock.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('SET', KEYS[1], now, 'PX', 60000)
-local news = {}
-if ARGV[1] ~= '0' then
-    -- A millisecond may have seen more than one change: the last one is told twice.
-    local told = redis.call('ZRANGEBYSCORE', KEYS[2], ARGV[1], '+inf', 'LIMIT', 0, 1000)
-    for index, member in ipairs(told) do
-        local stamp, object = string.match(member, '^(%d+) (.*)$')
-        if stamp then
-            news[#news + 1] = { object, stamp }
-        end
-    end
+-- Whether Redis takes what is written to it, and what other replicas told since the last time.
+-- KEYS: the clock; a value of no meaning; the news. ARGV: since when: a time of the clock or, the first time, how many
+-- microseconds ago with a minus before it; how many news to give at most.
+-- Gives the time up to which all was told, whether there is more, and the news in their order.
+redis.call('SET', KEYS[2], text(now), 'PX', 60000)
+local since = tonumber(ARGV[1])
+if since < 0 then
+    since = now + since
 end
-return { now, news }
+local most = tonumber(ARGV[2])
+local told = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. text(since), '+inf', 'LIMIT', 0, most)
+if #told < most then
+    return { text(now), 0, told }
+end
+-- Each has a time of its own, so the last one's is where to go on.
+return { string.match(told[#told], '^%d+'), 1, told }

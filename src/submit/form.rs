@@ -8,8 +8,14 @@ use hyper::header::HeaderValue;
 use memchr::memmem::Finder;
 use thiserror::Error;
 
-use self::headers::{field, parameters};
+use self::{
+    digests::Digests,
+    headers::{field, parameters},
+};
 
+use crate::cache::ObjectName;
+
+mod digests;
 mod headers;
 
 /// How large a file may be: VirusTotal's 650 MB.
@@ -63,6 +69,7 @@ pub struct Form {
     seen: u64,
     /// Bytes of the file among them, once it has begun.
     file: Option<u64>,
+    digests: Digests,
     has_password: bool,
 }
 
@@ -105,6 +112,7 @@ impl Form {
             state: State::Before,
             seen: 0,
             file: None,
+            digests: Digests::default(),
             has_password: false,
         }
     }
@@ -120,6 +128,15 @@ impl Form {
             return Err(FormError::TooLarge);
         }
         Ok(())
+    }
+
+    /// Returns the names of the file at VirusTotal, its digests; none before the form has ended.
+    pub fn names(&self) -> Vec<ObjectName> {
+        if self.end().is_err() {
+            return Vec::new();
+        }
+        let digests = self.digests.hex();
+        ObjectName::of_file(digests.iter().map(String::as_str))
     }
 
     /// Says that this was all.
@@ -166,13 +183,18 @@ impl Form {
                 Ok(taken)
             }
             State::Content { field, since } => {
+                let boundary = self.delimiter.len();
                 let Some(end) = self.delimiter.find(piece) else {
+                    if *field == Field::File {
+                        self.digests.push(piece, boundary - 1);
+                    }
                     return Ok(piece.len());
                 };
                 let length = self.seen + end as u64 - *since;
                 if *field == Field::File {
+                    self.digests.finish(&piece[..end], boundary);
                     // What was found, the delimiter, is no part of the content.
-                    let length = length.saturating_sub(self.delimiter.len() as u64);
+                    let length = length.saturating_sub(boundary as u64);
                     if length > MAX_FILE {
                         return Err(FormError::TooLarge);
                     }

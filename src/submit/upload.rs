@@ -11,9 +11,10 @@ use hyper::{body::Body, header::HeaderValue};
 use tokio::time::timeout;
 
 use super::{
-    Started, Submit, SubmitError,
+    Parts, Started, Submit, SubmitError,
     form::{self, Form, FormError},
     started,
+    write::Write,
 };
 use crate::{
     access::RequestContext,
@@ -75,23 +76,22 @@ impl Submit {
         let mut arriving = Arriving {
             body: incoming.body,
             form: Form::new(boundary),
-            patience: self.vt.patience(),
+            patience: self.parts().vt.patience(),
         };
         let beginning = bill::waiting(arriving.beginning()).await?;
         let length = length.or(beginning.whole_length());
 
-        let endpoint = "POST /files";
-        let unit = {
-            let patience = Patience::default();
-            self.purse
-                .unit(context, endpoint, Claim::Now, &patience)
-                .await?
-        };
+        let Parts {
+            vt, purse, calls, ..
+        } = self.parts();
+        let (endpoint, patience) = ("POST /files", Patience::default());
+        let unit = purse.unit(context, endpoint, Claim::Now, &patience).await?;
+        let _place = calls.take(context.caller).await;
         let to = if length.is_some_and(|length| length <= MAX_SMALL) {
             Destination::Files
         } else {
-            let named = self.vt.upload_url(key, self.vt.deadline()).await;
-            self.purse.settle(key, endpoint, &unit, &named);
+            let named = vt.upload_url(key, vt.deadline()).await;
+            purse.settle(key, endpoint, &unit, &named);
             named?
         };
         let (feed, body) = upload::pipe(length);
@@ -100,20 +100,25 @@ impl Submit {
             body,
         };
         let is_first_call = matches!(to, Destination::Files);
-        let mut answer = pin!(self.vt.upload(key, to, upload));
+        let mut answer = pin!(vt.upload(key, to, upload));
+        let mut write = Write::new(&self.parts().cache, Vec::new());
         let answer = tokio::select! {
             biased;
             // VirusTotal need not hear a form out to refuse it.
             early = &mut answer => early,
             passed = arriving.pass_on(beginning, feed) => {
                 passed?;
-                let late = timeout(self.vt.patience() * LAST_PATIENCE, answer).await;
+                // From here on VirusTotal may have all of it, whoever hangs up.
+                write.add(arriving.form.names());
+                let late = timeout(vt.patience() * LAST_PATIENCE, answer).await;
                 late.unwrap_or(Err(VtError::Timeout))
             }
         };
         if is_first_call {
-            self.purse.settle(key, endpoint, &unit, &answer);
+            purse.settle(key, endpoint, &unit, &answer);
         }
+        write.add(arriving.form.names());
+        write.settle(answer.as_deref());
         started(&answer?, view)
     }
 }

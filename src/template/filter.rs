@@ -4,6 +4,8 @@
 //! digit and strings their escapes. Against a transcode through `serde` it takes half the
 //! time. Who needs a tree reads it from what is left.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
 use super::{
@@ -22,6 +24,20 @@ pub struct Filtered<'a> {
     json: &'a str,
     path: &'a [&'a str],
     node: Option<&'a Node>,
+    watch: Option<&'a Watch>,
+}
+
+/// Texts to note in passing: those of members beside the value and of its own members.
+///
+/// They are noted whether the filter keeps them or not.
+#[derive(Debug)]
+pub struct Watch {
+    /// The key of a member beside the value.
+    pub beside: &'static str,
+    /// The keys of members of the value.
+    pub within: &'static [&'static str],
+    /// The texts that were found.
+    pub found: RefCell<Vec<String>>,
 }
 
 impl<'a> Filtered<'a> {
@@ -33,6 +49,16 @@ impl<'a> Filtered<'a> {
             json,
             path,
             node: filter.map(Filter::root),
+            watch: None,
+        }
+    }
+
+    /// The same, with texts to note in passing.
+    #[must_use]
+    pub fn watching(self, watch: &'a Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
         }
     }
 
@@ -45,6 +71,8 @@ impl<'a> Filtered<'a> {
             depth: 0,
             out,
             muted: false,
+            watch: self.watch,
+            watched_depth: self.path.len() + 1,
         };
         let found = reader.descend(self.path, self.node)?;
         if reader.lexer.peek() != 0 || reader.lexer.at() < self.json.len() {
@@ -73,6 +101,9 @@ struct Reader<'a, 'o> {
     out: &'o mut Vec<u8>,
     /// Whether what is read now is left out.
     muted: bool,
+    watch: Option<&'a Watch>,
+    /// How deep the value's own members are nested.
+    watched_depth: usize,
 }
 
 impl Reader<'_, '_> {
@@ -90,7 +121,12 @@ impl Reader<'_, '_> {
                 found = reader.descend(below, node)?;
                 return Ok(());
             }
-            reader.skip()
+            let start = reader.lexer.at();
+            reader.skip()?;
+            if below.is_empty() {
+                reader.note(start, |watch| watch.beside == key);
+            }
+            Ok(())
         })?;
         Ok(found)
     }
@@ -129,15 +165,20 @@ impl Reader<'_, '_> {
         self.emit("{");
         let mut comma = "";
         self.members(|reader, written, key| {
+            let start = reader.lexer.at();
             match Verdict::of(node.and_then(|node| node.at_key(key))) {
-                Verdict::Exclude => reader.skip(),
+                Verdict::Exclude => reader.skip()?,
                 Verdict::Keep(next) => {
                     reader.emit(std::mem::replace(&mut comma, ","));
                     reader.emit(written);
                     reader.emit(":");
-                    reader.value(next)
+                    reader.value(next)?;
                 }
             }
+            if reader.depth == reader.watched_depth {
+                reader.note(start, |watch| watch.within.contains(&key));
+            }
+            Ok(())
         })?;
         self.emit("}");
         Ok(())
@@ -187,6 +228,16 @@ impl Reader<'_, '_> {
         self.emit("]");
         self.depth -= 1;
         Ok(())
+    }
+
+    /// Notes the text that was read since `start`, if it is one that is watched for.
+    fn note(&self, start: usize, is_watched: impl FnOnce(&Watch) -> bool) {
+        if let Some(watch) = self.watch
+            && is_watched(watch)
+        {
+            let text = serde_json::from_str(self.lexer.since(start));
+            watch.found.borrow_mut().extend(text.ok());
+        }
     }
 
     fn enter(&mut self, bracket: u8) -> Result<(), Unreadable> {

@@ -46,6 +46,11 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
+    /// Returns the text that was read since this place.
+    pub(super) fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
     pub(super) fn fault<T>(&self) -> Result<T, Unreadable> {
         Err(Unreadable::Syntax(self.at))
     }

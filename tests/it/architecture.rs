@@ -9,11 +9,10 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates and modules that only some of ours may name, and which.
-const KEPT_TO: [(&str, &[&str]); 10] = [
+const KEPT_TO: [(&str, &[&str]); 9] = [
     ("axum", &["http", "app", "demo"]),
     ("reqwest", &["vt", "telemetry/traces"]),
     ("governor", &["door"]),
-    ("moka", &["cache"]),
     ("metrics", &["meter"]),
     ("opentelemetry", &["telemetry/traces"]),
     ("::redis", &["redis"]),

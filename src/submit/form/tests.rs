@@ -1,7 +1,10 @@
 //! Forms as clients send them, whole and in any pieces.
 
+use md5::Md5;
 use proptest::prelude::*;
 use rstest::rstest;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 
@@ -27,6 +30,16 @@ fn check(form: &[u8], pieces: &[usize]) -> Result<u64, FormError> {
     checked.push(rest)?;
     checked.end()?;
     Ok(checked.file.unwrap())
+}
+
+fn digests_of(form: &[u8], pieces: &[usize]) -> Vec<String> {
+    let (mut passing, mut rest) = (Form::new(B), form);
+    for &length in pieces.iter().chain(&[form.len()]) {
+        let (piece, more) = rest.split_at(length.min(rest.len()));
+        let _ = passing.push(piece);
+        rest = more;
+    }
+    passing.digests.hex()
 }
 
 const FILE: &str = "name=\"file\"; filename=\"a.txt\"";
@@ -208,6 +221,12 @@ proptest! {
         whole.extend_from_slice(format!("\r\n--{B}--\r\n").as_bytes());
         let expected = if content.is_empty() { Err(FormError::EmptyFile) } else { Ok(content.len() as u64) };
         prop_assert_eq!(check(&whole, &pieces), expected);
+        let digests = [
+            hex::encode(Sha256::digest(&content)),
+            hex::encode(Sha1::digest(&content)),
+            hex::encode(Md5::digest(&content)),
+        ];
+        prop_assert_eq!(digests_of(&whole, &pieces), digests);
     }
 
     #[test]

@@ -1,0 +1,233 @@
+//! The objects that answers are about, each under all of its names.
+//!
+//! A file has three names (MD5, SHA-1, SHA-256), a URL at least two (the base64 of its text and
+//! VirusTotal's SHA-256 of it). Requests and answers tell which of them belong together.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use crate::indicator::{Indicator, Kind};
+
+/// A name of an object at VirusTotal: a collection and an id, hashed.
+///
+/// The hash is short, of one length, and keeps indicators out of Redis (CONTRACT 9).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ObjectName([u8; 16]);
+
+impl ObjectName {
+    /// Returns the name of what stands at `/{collection}/{id}` below `/api/v3`.
+    pub fn new(collection: &str, id: &str) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(collection);
+        hasher.update(b"/");
+        hasher.update(id);
+        let digest: [u8; 32] = hasher.finalize().into();
+        Self(std::array::from_fn(|at| digest[at]))
+    }
+
+    /// Returns the names that an indicator has as far as its text tells.
+    pub fn of(indicator: &Indicator) -> Vec<Self> {
+        let collection = indicator.kind().upstream_collection();
+        let mut names = vec![Self::new(collection, indicator.id())];
+        if indicator.kind() == Kind::Url {
+            names.extend(canonical_url(indicator.id()).map(|id| Self::new(collection, &id)));
+        }
+        names
+    }
+
+    /// Returns the names of the file that has these digests, each in hexadecimal.
+    pub fn of_file<'a>(digests: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
+        let collection = Kind::File.upstream_collection();
+        let names = digests.into_iter();
+        names
+            .map(|digest| Self::new(collection, &digest.to_ascii_lowercase()))
+            .collect()
+    }
+
+    /// Returns the names that the id of an analysis tells of the object it is about.
+    ///
+    /// `u-<sha256>-<time>` for a URL, `f-<sha256>-<time>` or the base64 of `<md5>:<time>` for a
+    /// file; none for an id of another form.
+    pub fn of_analysis(id: &str) -> Vec<Self> {
+        let parts: Vec<_> = id.split('-').collect();
+        let name = match parts.as_slice() {
+            ["u", sha256, _] if is_hex(sha256, 64) => Some((Kind::Url, (*sha256).to_owned())),
+            ["f", sha256, _] if is_hex(sha256, 64) => Some((Kind::File, (*sha256).to_owned())),
+            _ => md5_of_analysis(id).map(|md5| (Kind::File, md5)),
+        };
+        name.into_iter()
+            .map(|(kind, id)| Self::new(kind.upstream_collection(), &id.to_ascii_lowercase()))
+            .collect()
+    }
+
+    /// Returns the names that an answer about an analysis tells of the object: those of
+    /// `meta.file_info`, `meta.url_info` and `data.links.item`.
+    pub fn in_analysis(answer: &[u8]) -> Vec<Self> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            meta: Value,
+            #[serde(default)]
+            data: Links,
+        }
+        #[derive(Default, Deserialize)]
+        struct Links {
+            #[serde(default)]
+            links: Value,
+        }
+        let Ok(Answer { meta, data }) = serde_json::from_slice(answer) else {
+            return Vec::new();
+        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let file = &meta["file_info"];
+        let digests: Vec<_> = ["sha256", "sha1", "md5"]
+            .iter()
+            .filter_map(|name| text(&file[name]))
+            .collect();
+        let mut names = Self::of_file(digests.iter().map(String::as_str));
+        if let Some(id) = text(&meta["url_info"]["id"]) {
+            names.push(Self::new("urls", &id.to_ascii_lowercase()));
+        }
+        if let Some(url) = text(&meta["url_info"]["url"])
+            && let Ok(indicator) = Indicator::url(&url)
+        {
+            names.extend(Self::of(&indicator));
+        }
+        names.extend(data.links["item"].as_str().and_then(Self::of_link));
+        names
+    }
+
+    /// Returns the name of the object that a link of VirusTotal's leads to.
+    fn of_link(link: &str) -> Option<Self> {
+        let url = Url::parse(link).ok()?;
+        let segments: Vec<_> = url.path_segments()?.collect();
+        let [.., collection, id] = segments.as_slice() else {
+            return None;
+        };
+        let mut kinds = Kind::ALL.into_iter();
+        let kind = kinds.find(|kind| kind.upstream_collection() == *collection)?;
+        Some(Self::new(
+            kind.upstream_collection(),
+            &id.to_ascii_lowercase(),
+        ))
+    }
+
+    /// Returns a number below `count` that is the same for the same name.
+    pub(super) fn slot(self, count: usize) -> usize {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d]) as usize % count
+    }
+
+    /// Returns the name in hexadecimal, as Redis has it.
+    pub fn hex(self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// Reads what [`hex`](Self::hex) wrote.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut name = [0; 16];
+        hex::decode_to_slice(text, &mut name).ok()?;
+        Some(Self(name))
+    }
+}
+
+/// Not printed: an indicator can be guessed back from its hash.
+impl fmt::Debug for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ObjectName(…)")
+    }
+}
+
+/// Returns the id that VirusTotal most likely has for a URL that is known by its base64.
+///
+/// Only VirusTotal knows its canonical form, so this is a guess: a wrong one is the name of
+/// nothing and does no harm.
+fn canonical_url(id: &str) -> Option<String> {
+    if is_hex(id, 64) {
+        return None;
+    }
+    let text = general_purpose::URL_SAFE_NO_PAD.decode(id).ok()?;
+    let url = Url::parse(str::from_utf8(&text).ok()?).ok()?;
+    Some(hex::encode(Sha256::digest(url.as_str())))
+}
+
+fn md5_of_analysis(id: &str) -> Option<String> {
+    let bare = id.trim_end_matches('=');
+    let url_safe = bare.replace('+', "-").replace('/', "_");
+    let text = general_purpose::URL_SAFE_NO_PAD.decode(url_safe).ok()?;
+    let (md5, _) = str::from_utf8(&text).ok()?.split_once(':')?;
+    is_hex(md5, 32).then(|| md5.to_owned())
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHA256: &str = "2a1b402420ef46577471cdc7409b0fa2c6a204db316e59ade2d805435489a067";
+    const MD5: &str = "ba4e34dd4bde67b221362d54c4baf070";
+
+    #[test]
+    fn an_analysis_id_tells_the_object() {
+        let url = ObjectName::new("urls", SHA256);
+        assert_eq!(
+            ObjectName::of_analysis(&format!("u-{SHA256}-1569484202")),
+            [url]
+        );
+        let file = ObjectName::of_file([SHA256]);
+        assert_eq!(ObjectName::of_analysis(&format!("f-{SHA256}-1")), file);
+        let id = "YmE0ZTM0ZGQ0YmRlNjdiMjIxMzYyZDU0YzRiYWYwNzA6MTU3MTUyNDc2OA==";
+        assert_eq!(ObjectName::of_analysis(id), ObjectName::of_file([MD5]));
+        for none in ["", "u-xyz-1", "NDRkOA==", "1571524923", "a:b"] {
+            assert!(ObjectName::of_analysis(none).is_empty(), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_an_analysis_tells_the_object() {
+        let answer = format!(
+            r#"{{"data": {{"links": {{"item": "https://www.virustotal.com/api/v3/files/{SHA256}"}}}},
+                "meta": {{"file_info": {{"md5": "{MD5}"}}, "url_info": {{"id": "{SHA256}"}}}}}}"#
+        );
+        let names = ObjectName::in_analysis(answer.as_bytes());
+        for name in [
+            ObjectName::new("files", SHA256),
+            ObjectName::new("files", MD5),
+            ObjectName::new("urls", SHA256),
+        ] {
+            assert!(names.contains(&name));
+        }
+        for none in ["{}", "[]", r#"{"meta": 1, "data": {"links": "x"}}"#] {
+            assert!(
+                ObjectName::in_analysis(none.as_bytes()).is_empty(),
+                "{none}"
+            );
+        }
+    }
+
+    #[test]
+    fn spellings_of_a_url_share_a_name() {
+        let names = |url| ObjectName::of(&Indicator::url(url).unwrap());
+        let (bare, full) = (names("http://Example.com"), names("http://example.com/"));
+        assert_ne!(bare[0], full[0]);
+        assert_eq!(bare[1], full[1]);
+        let digest = hex::encode(Sha256::digest("http://example.com/"));
+        assert_eq!(full[1], ObjectName::new("urls", &digest));
+    }
+
+    #[test]
+    fn a_name_is_read_back_and_never_printed() {
+        let name = ObjectName::new("domains", "example.com");
+        assert_eq!(ObjectName::from_hex(&name.hex()), Some(name));
+        assert_eq!(ObjectName::from_hex("xyz"), None);
+        assert!(!format!("{name:?}").contains(&name.hex()));
+    }
+}

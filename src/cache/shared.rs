@@ -1,0 +1,213 @@
+//! What all replicas share through Redis: answers, leases, and the news of writes.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Answer, Cache, CacheKey, CachedAnswer, Certainty, Kept, Moment, ObjectName, stored};
+use crate::{
+    redis::{Change, Claimed, Lease, News, Patience, Recalled, Shared, SharedTime},
+    single_flight::Progress,
+};
+
+/// The outcome of a claim to ask VirusTotal for something.
+#[derive(Debug)]
+pub enum Claim {
+    /// The caller asks.
+    Ask(Ticket),
+    /// Another replica has asked meanwhile; this is its answer.
+    Answered(Kept),
+}
+
+/// A caller's right to ask VirusTotal, to be given back with what it said.
+#[derive(Debug)]
+pub struct Ticket {
+    lease: Option<Lease>,
+    /// When it was given; none where Redis does not help, so that nothing can be shared.
+    at: Option<SharedTime>,
+}
+
+impl Ticket {
+    /// Does the work, and keeps the right alive until it is done.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        match &self.lease {
+            Some(lease) => lease.during(work).await,
+            None => work.await,
+        }
+    }
+}
+
+impl Cache {
+    /// Returns the newest answer that is kept in Redis or here, if Redis has to be asked at all;
+    /// `names` are its object's. Callers at the same time share one look.
+    pub async fn recall(
+        &self,
+        key: &CacheKey,
+        names: &[ObjectName],
+        patience: &Patience,
+    ) -> Option<Kept> {
+        if !self.is_shared_out() {
+            return self.answer(key);
+        }
+        let look = |progress: Progress<CacheKey, Option<Kept>>| {
+            let (cache, key, names) = (self.clone(), key.clone(), names.to_vec());
+            let patience = patience.clone();
+            async move {
+                let kept = cache.look(&key, &names, &patience).await;
+                progress.finish(kept);
+            }
+        };
+        let kept = self.0.recalls.join(key, look).outcome().await;
+        // A look that was under way may have begun before a write.
+        self.judge(kept.ok().flatten()?.answer)
+    }
+
+    async fn look(
+        &self,
+        key: &CacheKey,
+        names: &[ObjectName],
+        patience: &Patience,
+    ) -> Option<Kept> {
+        let names = hex(names);
+        let recalled = self.0.redis.recall(key.pair(), &names, patience).await;
+        if let Some(recalled) = recalled {
+            self.take_over(key, recalled);
+        }
+        self.answer(key)
+    }
+
+    /// Claims the right to ask VirusTotal for an answer, and waits while another replica has it.
+    ///
+    /// `names` are the object's; `known` is the answer that will not do.
+    pub async fn claim(
+        &self,
+        key: &CacheKey,
+        names: &[ObjectName],
+        known: Option<&CachedAnswer>,
+        patience: &Patience,
+    ) -> Claim {
+        let nothing = Ticket {
+            lease: None,
+            at: None,
+        };
+        if !self.is_shared_out() {
+            return Claim::Ask(nothing);
+        }
+        let claimed = self.0.redis.claim(key.pair(), &hex(names), patience).await;
+        let Claimed::Ours(lease, recalled) = claimed else {
+            return Claim::Ask(nothing);
+        };
+        let at = Some(recalled.now);
+        if let Some(kept) = self.take_over(key, recalled)
+            && known.is_none_or(|known| known.asked < kept.answer.asked)
+        {
+            self.0.redis.end(Some(lease));
+            return Claim::Answered(kept);
+        }
+        let lease = Some(lease);
+        Claim::Ask(Ticket { lease, at })
+    }
+
+    /// Returns the right to ask for a caller whose call nobody else shares.
+    pub async fn begin_alone(&self, patience: &Patience) -> Ticket {
+        let at = if self.is_shared_out() {
+            self.0.redis.begin(patience).await
+        } else {
+            None
+        };
+        Ticket { lease: None, at }
+    }
+
+    /// Keeps an answer that has just come, here and for other replicas, and ends the right to ask
+    /// for it.
+    pub fn land(&self, key: &CacheKey, answer: &Arc<CachedAnswer>, ticket: Ticket) {
+        self.put(key, answer);
+        let Ticket { lease, at } = ticket;
+        let bytes = at.and_then(|at| answer.to_bytes(at));
+        let (Some(asked), Some(bytes)) = (at, bytes) else {
+            return self.0.redis.end(lease);
+        };
+        let shared = Shared {
+            name: key.pair(),
+            asked,
+            bytes,
+            life: answer.fresh_for.saturating_add(self.0.rules.max_stale),
+            names: &hex(&answer.names),
+        };
+        self.0.redis.land(shared, lease);
+    }
+
+    /// Gives the right to ask back, without an answer to keep.
+    pub fn give_back(&self, ticket: Ticket) {
+        self.0.redis.end(ticket.lease);
+    }
+
+    /// Notes that the object with these names was written to, and tells all replicas.
+    pub fn note_write(&self, names: &[ObjectName], certainty: Certainty) {
+        if names.is_empty() {
+            return;
+        }
+        let names = hex(&self.0.changes.note(names, certainty));
+        let news = match certainty {
+            Certainty::Certain => News::Changed(names),
+            Certainty::Possible => News::Doubted(names),
+        };
+        self.tell(news);
+    }
+
+    /// Notes that these names belong to one object, and tells it to all replicas if it is new.
+    pub fn join_names(&self, names: &[ObjectName]) {
+        if self.0.changes.join(names) && self.is_shared_out() {
+            let life = self.0.rules.longest();
+            self.0.redis.join_names(&hex(names), life);
+        }
+    }
+
+    /// Takes in a change that another replica told.
+    pub fn hear_change(&self, names: &[String], certainty: Certainty) {
+        let names = names.iter().filter_map(|name| ObjectName::from_hex(name));
+        self.0.changes.note(&names.collect::<Vec<_>>(), certainty);
+    }
+
+    fn tell(&self, news: News) {
+        let life = self.0.rules.longest();
+        self.0.redis.tell_change(Change { news, life });
+    }
+
+    /// Whether what is kept here is kept where other replicas find it, too.
+    fn is_shared_out(&self) -> bool {
+        self.0.rules.max_bytes > 0 && self.0.redis.is_up()
+    }
+
+    /// Keeps what was found in Redis, if it is newer than what is here. Returns the newer one.
+    fn take_over(&self, key: &CacheKey, recalled: Recalled) -> Option<Kept> {
+        // Redis knew of all changes then: none of this replica's waited to be told.
+        let as_of = Moment::now().before(recalled.looked.elapsed());
+        let stored = stored::StoredAnswer::read(&recalled.bytes?)?;
+        if recalled.changed >= stored.asked {
+            return None;
+        }
+        let is_doubtful = recalled.doubted >= stored.asked;
+        let age = Duration::from_micros(recalled.now.saturating_sub(stored.asked));
+        let mut answer = stored.into_cached(age, as_of);
+        answer.is_doubtful = is_doubtful;
+        if !is_readable(&answer) {
+            return None;
+        }
+        let here = self.answer(key);
+        if here.is_none_or(|here| here.answer.asked < answer.asked) {
+            self.put(key, &Arc::new(answer));
+        }
+        self.answer(key)
+    }
+}
+
+/// Whether an answer unpacks; one that does not counts as not kept.
+fn is_readable(answer: &CachedAnswer) -> bool {
+    match &answer.answer {
+        Answer::Found(packed) => packed.unpack().is_ok(),
+        Answer::NotFound(_) => true,
+    }
+}
+
+fn hex(names: &[ObjectName]) -> Vec<String> {
+    names.iter().map(|name| name.hex()).collect()
+}

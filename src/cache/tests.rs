@@ -1,0 +1,143 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::key::ApiKey;
+
+fn cache(max_bytes: u64) -> Cache {
+    let rules = config::Cache {
+        max_bytes,
+        ttl: Duration::from_hours(1),
+        ttl_not_found: Duration::from_mins(5),
+        max_stale: Duration::from_hours(1),
+        is_shared: false,
+    };
+    let redis = Redis::new(None, TaskTracker::new()).unwrap();
+    Cache::new(rules, redis, TaskTracker::new())
+}
+
+fn owner(name: &str) -> Option<KeyHash> {
+    Some(ApiKey::parse(name.as_bytes()).unwrap().hash())
+}
+
+fn key(owner: Option<KeyHash>, path: &str) -> CacheKey {
+    let path = path.into();
+    CacheKey { owner, path }
+}
+
+fn answer(bytes: usize) -> Arc<CachedAnswer> {
+    let now = Moment::now();
+    Arc::new(CachedAnswer {
+        answer: Answer::Found(Packed::restore(vec![0; bytes].into(), bytes)),
+        asked: now,
+        as_of: now,
+        names: [ObjectName::new("files", "a")].into(),
+        is_doubtful: false,
+        fresh_for: Duration::from_hours(1),
+    })
+}
+
+fn view_key() -> ViewKey {
+    ViewKey {
+        format: Format::Json,
+        bare: false,
+        descriptors_only: false,
+        template: None,
+    }
+}
+
+fn finished(bytes: usize) -> Finished {
+    Finished {
+        body: vec![0; bytes].into(),
+        etag: "W/\"x\"".into(),
+        cursor: None,
+    }
+}
+
+#[test]
+fn an_answer_from_before_a_write_is_not_kept() {
+    let cache = cache(1_000_000);
+    let (key, old) = (key(None, "/files/a"), answer(10));
+    cache.put(&key, &old);
+    assert!(cache.answer(&key).is_some_and(|kept| !kept.is_doubtful));
+    cache.note_write(&old.names, Certainty::Possible);
+    assert!(cache.answer(&key).is_some_and(|kept| kept.is_doubtful));
+    cache.note_write(&old.names, Certainty::Certain);
+    assert!(cache.answer(&key).is_none());
+    cache.put(&key, &old);
+    assert!(cache.answer(&key).is_none());
+}
+
+#[test]
+fn views_are_evicted_before_answers() {
+    let cache = cache(20_000);
+    let names: Vec<_> = (0..4).map(|it| key(None, &format!("/{it}"))).collect();
+    let kept = answer(1000);
+    cache.put(&names[0], &kept);
+    cache.put_view(&names[0], view_key(), &kept, &finished(8000));
+    assert!(cache.view(&names[0], &view_key(), &kept).is_some());
+    for name in &names {
+        cache.put(name, &answer(2000));
+    }
+    assert!(cache.view(&names[0], &view_key(), &kept).is_none());
+    assert!(names.iter().all(|name| cache.answer(name).is_some()));
+    assert_eq!(cache.stats().evictions, 1);
+}
+
+#[test]
+fn one_owner_never_evicts_what_another_holds_within_its_share() {
+    let cache = cache(100_000);
+    let quiet: Vec<_> = (0..10)
+        .map(|it| key(owner("quiet"), &format!("/{it}")))
+        .collect();
+    for name in &quiet {
+        cache.put(name, &answer(2000));
+    }
+    for other in 0..1000 {
+        let name = key(owner("busy"), &format!("/{other}"));
+        let kept = answer(3000);
+        cache.put(&name, &kept);
+        cache.put_view(&name, view_key(), &kept, &finished(5000));
+    }
+    assert!(quiet.iter().all(|name| cache.answer(name).is_some()));
+    assert!(cache.stats().bytes <= 100_000);
+}
+
+#[test]
+fn what_is_larger_than_the_bound_is_not_kept() {
+    let cache = cache(5000);
+    let name = key(None, "/a");
+    cache.put(&name, &answer(100));
+    cache.put(&name, &answer(5000));
+    assert!(cache.answer(&name).is_none());
+    assert_eq!((cache.stats().bytes, cache.stats().entries), (0, 0));
+}
+
+proptest! {
+    #[test]
+    fn the_bound_holds_and_the_count_is_true(
+        steps in proptest::collection::vec((0..4_u8, 0..3_u8, 0..6_u8, 0..4000_usize), 0..200),
+    ) {
+        let cache = cache(20_000);
+        let mut held = std::collections::HashMap::new();
+        for (step, who, path, bytes) in steps {
+            let name = key(owner(&who.to_string()), &format!("/{path}"));
+            match step {
+                0 | 1 => {
+                    let kept = answer(bytes);
+                    cache.put(&name, &kept);
+                    held.insert(name, kept);
+                }
+                2 => if let Some(of) = held.get(&name) {
+                    cache.put_view(&name, view_key(), of, &finished(bytes));
+                },
+                _ => cache.remove(&name),
+            }
+            prop_assert!(cache.stats().bytes <= 20_000);
+        }
+        for name in held.keys() {
+            cache.remove(name);
+        }
+        let views = cache.stats();
+        prop_assert_eq!(views.bytes == 0, views.entries == 0);
+    }
+}

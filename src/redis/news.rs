@@ -1,0 +1,160 @@
+//! Changes that all replicas have to hear of: writes to objects, and refused keys.
+
+use std::{collections::VecDeque, sync::LazyLock, time::Duration};
+
+use ::redis::Script;
+
+use super::{Order, SHARED, answers, millis};
+
+/// The number of changes that wait to be told while Redis is away; the oldest is dropped beyond.
+const MAX_WAITING: usize = 100_000;
+
+/// The number of news that are read at once.
+pub(super) const MAX_NEWS: usize = 1000;
+
+static CHANGE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(clocked!("names.lua", "change.lua")));
+static NEWS: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("news.lua")));
+
+/// A change to be told to all replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The change.
+    pub news: News,
+    /// The time for which it is remembered: as long as anything older is kept.
+    pub life: Duration,
+}
+
+/// A change that a replica tells the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The object with these names, hashed, was written to.
+    Changed(Vec<String>),
+    /// It may have been written to.
+    Doubted(Vec<String>),
+    /// VirusTotal refused the key with this hash.
+    Refused(String),
+}
+
+/// The changes that Redis has still to be told of, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<Change>,
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, change: Change) {
+        if self.waiting.len() >= MAX_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(change);
+    }
+
+    pub(super) fn first(&self) -> Option<Change> {
+        self.waiting.front().cloned()
+    }
+
+    /// Removes a change that was told, if it still is the first.
+    pub(super) fn told(&mut self, change: &Change) {
+        if self.waiting.front() == Some(change) {
+            self.waiting.pop_front();
+        }
+    }
+
+    pub(super) fn mentions(&self, names: &[String]) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|change| change.news.names().iter().any(|name| names.contains(name)))
+    }
+}
+
+impl Change {
+    pub(super) fn order(&self, replica: &str) -> Order {
+        let mut script = CHANGE.key(answers::clock());
+        script.key(news_key());
+        script.arg(self.news.kind()).arg(millis(self.life).max(1));
+        script.arg(replica);
+        for name in self.news.names() {
+            script.arg(name);
+        }
+        Order::Script(script)
+    }
+}
+
+impl News {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Changed(_) => "changed",
+            Self::Doubted(_) => "doubted",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    fn names(&self) -> &[String] {
+        match self {
+            Self::Changed(names) | Self::Doubted(names) => names,
+            Self::Refused(key) => std::slice::from_ref(key),
+        }
+    }
+
+    /// Reads a piece of news, unless this replica told it itself.
+    pub(super) fn read(line: &str, replica: &str) -> Option<Self> {
+        let mut words = line.split(' ').skip(1);
+        let (kind, teller) = (words.next()?, words.next()?);
+        if teller == replica {
+            return None;
+        }
+        let mut names = words.map(str::to_owned);
+        match kind {
+            "changed" => Some(Self::Changed(names.collect())),
+            "doubted" => Some(Self::Doubted(names.collect())),
+            "refused" => names.next().map(Self::Refused),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the order that reads the news since a time of the shared clock, or since so many
+/// microseconds ago where that is negative.
+pub(super) fn read_since(since: i64) -> Order {
+    let mut script = NEWS.key(answers::clock());
+    script.key(format!("{SHARED}alive")).key(news_key());
+    script.arg(since).arg(MAX_NEWS);
+    Order::Script(script)
+}
+
+fn news_key() -> String {
+    format!("{SHARED}news")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(name: usize) -> Change {
+        Change {
+            news: News::Changed(vec![name.to_string()]),
+            life: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn news_of_others_are_read_and_ones_own_passed_over() {
+        let news = News::Doubted(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(News::read("17 doubted other a b", "own"), Some(news));
+        assert_eq!(News::read("17 doubted own a b", "own"), None);
+        for nonsense in ["", "17", "17 x other a", "17 refused other"] {
+            assert_eq!(News::read(nonsense, "own"), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn changes_wait_in_their_order_and_in_bounded_number() {
+        let mut outbox = Outbox::default();
+        (0..=MAX_WAITING).for_each(|name| outbox.push(change(name)));
+        assert_eq!(outbox.first(), Some(change(1)));
+        assert!(outbox.mentions(&["5".to_owned()]) && !outbox.mentions(&["0".to_owned()]));
+        outbox.told(&change(1));
+        outbox.told(&change(1));
+        assert_eq!(outbox.first(), Some(change(2)));
+    }
+}

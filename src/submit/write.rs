@@ -1,0 +1,66 @@
+//! What a write changes: the object that it is about, once VirusTotal has taken it.
+
+use crate::{
+    answer,
+    cache::{Cache, Certainty, ObjectName},
+    vt::VtError,
+};
+
+/// A write that was sent, or is about to be.
+///
+/// If it is dropped before its outcome is known, it may have been carried out.
+#[derive(Debug)]
+pub(super) struct Write<'a> {
+    cache: &'a Cache,
+    names: Vec<ObjectName>,
+}
+
+impl<'a> Write<'a> {
+    /// Begins a write to the object with these names, as far as they are known.
+    pub(super) fn new(cache: &'a Cache, names: Vec<ObjectName>) -> Self {
+        Self { cache, names }
+    }
+
+    /// Adds names that were found out while it was sent.
+    pub(super) fn add(&mut self, names: Vec<ObjectName>) {
+        self.names.extend(names);
+    }
+
+    /// Notes what VirusTotal's answer says of the write.
+    pub(super) fn settle(mut self, answer: Result<&[u8], &VtError>) {
+        let names = std::mem::take(&mut self.names);
+        match answer {
+            Ok(answer) => self.note_accepted(names, answer),
+            Err(error) if is_refused(error) => {}
+            Err(_) => self.cache.note_write(&names, Certainty::Possible),
+        }
+    }
+
+    /// Notes an accepted write; an answer that is an analysis tells more names.
+    fn note_accepted(&self, mut names: Vec<ObjectName>, answer: &[u8]) {
+        let analysis = answer::id(answer).unwrap_or_default();
+        names.extend(ObjectName::of_analysis(&analysis));
+        names.extend(ObjectName::in_analysis(answer));
+        self.cache.join_names(&names);
+        self.cache.note_begun(&analysis, &names);
+        self.cache.note_write(&names, Certainty::Certain);
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        let names = std::mem::take(&mut self.names);
+        self.cache.note_write(&names, Certainty::Possible);
+    }
+}
+
+/// Whether VirusTotal has definitely not carried a write out.
+fn is_refused(error: &VtError) -> bool {
+    match error {
+        // It was never sent, or something before VirusTotal's API turned it away.
+        VtError::Unreachable | VtError::Misdirected => true,
+        VtError::Unexpected(status) => *status < 500,
+        VtError::Refused(_) => !error.is_trouble(),
+        VtError::Broken | VtError::Timeout | VtError::TooLarge => false,
+    }
+}
