@@ -28,12 +28,12 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// How a unit is asked for.
+    /// Returns the claim by which a unit is asked for at first, before any wait.
     pub(super) fn claim(&self) -> Claim {
-        match (self.is_sparing, self.wait) {
-            (true, _) => Claim::Spare,
-            (false, Duration::ZERO) => Claim::Now,
-            (false, wait) => Claim::Within(wait),
+        if self.is_sparing {
+            Claim::Spare
+        } else {
+            Claim::Now
         }
     }
 
