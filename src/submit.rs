@@ -26,6 +26,7 @@ pub use self::{
 
 mod community;
 pub mod form;
+mod pace;
 mod upload;
 
 /// Writes to VirusTotal, within what the key may spend.

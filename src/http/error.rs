@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::{caller::NotTaken, freshness};
 use crate::{
+    access::Full,
     answer::MalformedAnswer,
     clients::OverAllowance,
     clock::whole_seconds,
@@ -150,10 +151,23 @@ impl ApiError {
         Self::new(StatusCode::URI_TOO_LONG, "UriTooLongError", detail)
     }
 
-    /// 503: as many requests are under way as may be.
-    pub fn overloaded(wait: Duration) -> Self {
-        let detail = "as many requests are being answered as may be; wait as `Retry-After` says";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "OverloadedError", detail).after(wait)
+    /// 503: as many requests are under way as may be; 429: as many of this caller as of one.
+    pub fn no_place(full: Full, wait: Duration) -> Self {
+        let (status, code, detail) = match full {
+            Full::All => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "OverloadedError",
+                "as many requests are being answered as may be; wait as `Retry-After` says",
+            ),
+            Full::Caller => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "TooManyRequestsError",
+                "a quarter of all requests that may be answered at once are this caller's (this \
+                 client's, key's or address's), and it may have no more; wait as `Retry-After` \
+                 says",
+            ),
+        };
+        Self::new(status, code, detail).after(wait)
     }
 
     /// 504: it took longer than a request may.

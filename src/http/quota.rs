@@ -18,7 +18,7 @@ struct Quota {
 ///
 /// What VirusTotal allows the caller's key in any minute, a day and a month, what of that is
 /// spent, here or elsewhere, and when it is back; and the lookups that the cache saved it
-/// today. Costs nothing.
+/// today. Costs nothing. A key that VirusTotal refuses is a 401.
 #[utoipa::path(
     get,
     path = "/api/v1/quota",
@@ -28,7 +28,7 @@ struct Quota {
 pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
     let context = caller::context_for(&ask, &gateway, Scope::Read);
     with_context(&gateway, context, "retrieving quota", async |context| {
-        gateway.purse.look(&context.key).await;
+        gateway.purse.look(&context.key).await?;
         let data = gateway.quota.report(context.key.hash(), Now::read());
         let format = Format::Json;
         Ok(Json(Quota { data, format }).into_response())
