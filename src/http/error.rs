@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 
 use super::{caller::NotTaken, freshness};
 use crate::{
-    access::Full,
     answer::MalformedAnswer,
     clients::OverAllowance,
     clock::whole_seconds,
@@ -26,6 +25,8 @@ use crate::{
     template::UnknownTemplate,
     vt::{Reason, Refusal, VtError},
 };
+
+mod places;
 
 const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
@@ -149,25 +150,6 @@ impl ApiError {
     pub fn uri_too_long(most: usize) -> Self {
         let detail = format!("path and query are longer than {most} bytes");
         Self::new(StatusCode::URI_TOO_LONG, "UriTooLongError", detail)
-    }
-
-    /// 503: as many requests are under way as may be; 429: as many of this caller as of one.
-    pub fn no_place(full: Full, wait: Duration) -> Self {
-        let (status, code, detail) = match full {
-            Full::All => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "OverloadedError",
-                "as many requests are being answered as may be; wait as `Retry-After` says",
-            ),
-            Full::Caller => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "TooManyRequestsError",
-                "a quarter of all requests that may be answered at once are this caller's (this \
-                 client's, key's or address's), and it may have no more; wait as `Retry-After` \
-                 says",
-            ),
-        };
-        Self::new(status, code, detail).after(wait)
     }
 
     /// 504: it took longer than a request may.

@@ -30,7 +30,7 @@ use crate::{
     errors::is_well_formed,
     harness::{
         Answer, EICAR, Folder, Gateway, KEY, Reply, TROJAN, UNKNOWN, Upstream, failure, file,
-        in_parallel, ok, send,
+        in_parallel, ok, redis_or_skip, send,
     },
 };
 
@@ -222,7 +222,9 @@ async fn uploads_that_trickle_keep_nobody_from_being_answered() {
         assert_eq!(get_elsewhere(&gateway, &path).await.status, 200, "{path}");
     }
     assert_eq!(upstream.count(), 2, "no upload has come so far");
-    uploads.into_iter().for_each(|upload| upload.abort());
+    for upload in uploads {
+        upload.abort();
+    }
 }
 
 #[rstest]
@@ -265,9 +267,11 @@ async fn no_caller_holds_more_than_a_quarter_of_the_places(
     #[case] is_other: bool,
 ) {
     let (go, going) = watch::channel(false);
-    let upstream = Upstream::faulty(move |call| match call.target.contains(EICAR) {
-        true => Answer::Bytes(ok(REPORT)),
-        false => Answer::Held(going.clone(), ok(REPORT)),
+    let upstream = Upstream::faulty(move |call| {
+        if call.target.contains(EICAR) {
+            return Answer::Bytes(ok(REPORT));
+        }
+        Answer::Held(going.clone(), ok(REPORT))
     })
     .await;
     let folder = clients(&[("alice", "")]);
@@ -489,6 +493,42 @@ async fn a_request_that_finds_no_place_costs_its_client_nothing() {
     for status in [200, 200, 429] {
         assert_eq!(ask("alice", &file(TROJAN)).await.status, status);
     }
+}
+
+#[tokio::test]
+async fn who_hangs_up_while_redis_counts_its_unit_spends_nothing() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::always(ok(r#"{"data": {"type": "analysis", "id": "x"}}"#)).await;
+    let url = redis.url();
+    let flags = [
+        "--redis-url",
+        &url,
+        "--redis-timeout",
+        "20s",
+        "--rate-limit-per-minute",
+        "1",
+    ];
+    let gateway = Gateway::before(&upstream, &flags).await;
+    let scan = || {
+        let request = gateway.post("/api/v1/urls");
+        let request = request.header("content-type", "application/json");
+        request.body(r#"{"url": "https://example.com/"}"#)
+    };
+    // What the key may spend is known from here on.
+    assert_eq!(gateway.get("/api/v1/quota").await.status, 200);
+    redis.signal("-STOP");
+    let hung_up = scan().timeout(Duration::from_millis(500)).send().await;
+    assert!(hung_up.is_err());
+    redis.signal("-CONT");
+    // Redis has counted it, and struck it off again.
+    until(async || {
+        let said: String = redis.order("INFO commandstats");
+        said.contains("cmdstat_zrem:")
+    })
+    .await;
+    assert_eq!(upstream.count(), 0);
+    assert_eq!(send(scan()).await.status, 202);
+    assert_eq!(upstream.count(), 1);
 }
 
 /// Takes only keys that begin with `real`, and tells what they may spend.
