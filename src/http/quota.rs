@@ -18,7 +18,7 @@ struct Quota {
 ///
 /// What VirusTotal allows the caller's key in any minute, a day and a month, what of that is
 /// spent, here or elsewhere, and when it is back; and the lookups that the cache saved it
-/// today. Costs nothing. A key that VirusTotal refuses is a 401.
+/// today. Costs nothing.
 #[utoipa::path(
     get,
     path = "/api/v1/quota",
