@@ -161,8 +161,8 @@ impl Purse {
 
     /// Takes a unit of this replica's own count.
     ///
-    /// Who queues for it holds a waiting place meanwhile. Where there is none for its caller,
-    /// it gets what it would have got without waiting.
+    /// A request that queues for it holds a waiting place meanwhile. If there is none for its
+    /// caller, it gets what it would have got without waiting.
     async fn take_own(
         &self,
         context: &RequestContext,
@@ -296,7 +296,7 @@ impl Purse {
 
     /// Asks VirusTotal whether it takes a key that is not accepted, and what that may spend.
     ///
-    /// Where VirusTotal does not say, the key may be good.
+    /// The key counts as good if VirusTotal does not say.
     async fn verify(self: &Arc<Self>, key: &ApiKey) -> Result<(), Refusal> {
         let attempt = match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) | Due::Again(attempt) => Some(attempt),

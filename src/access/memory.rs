@@ -1,4 +1,4 @@
-//! What is remembered of VirusTotal keys: as long as it counts for real ones, briefly for others.
+//! A memory for what is known of VirusTotal keys: lasting for real ones, small for others.
 
 use std::{collections::HashMap, hash::Hash, num::NonZeroUsize};
 
@@ -20,7 +20,7 @@ pub trait OfKey {
 /// A map of what is known of VirusTotal keys.
 ///
 /// Entries of accepted and configured keys stay until their owner removes them. Entries of all
-/// other keys share [`MAX_UNVERIFIED`] places, since anybody can make up keys; so made-up keys
+/// other keys share [`MAX_UNVERIFIED`] places, since any caller can make up keys; so made-up keys
 /// only ever evict one another. An entry moves when its key is found to be accepted.
 #[derive(Debug)]
 pub struct KeyMemory<K: Eq + Hash, V> {

@@ -20,7 +20,7 @@ pub struct Places {
 
 /// The claim of a request to its place; dropping it gives the place back.
 ///
-/// Whoever answers the request keeps it until the answer is sent.
+/// The body of the answer owns it until it is sent.
 #[derive(Debug)]
 pub struct Hold(Place);
 

@@ -34,7 +34,7 @@ pub(super) struct Queue(VecDeque<Waiter>);
 struct Waiter {
     caller: CallerId,
     round: u64,
-    /// What wakes it, by which it is known.
+    /// Its wake-up call, which also identifies it.
     turn: Arc<Notify>,
 }
 
@@ -74,7 +74,7 @@ impl Queue {
         self.wake_from(0);
     }
 
-    /// Takes the place that is a caller's turn; it is held until somebody leaves it.
+    /// Takes the place that is a caller's turn; it is held until it is left.
     pub(super) fn enter(&mut self, caller: CallerId) -> Arc<Notify> {
         let (round, at) = (self.round_for(caller), self.position_for(caller));
         let turn = Arc::new(Notify::new());
@@ -155,8 +155,8 @@ impl Quota {
     ///
     /// The callers of a key take turns, and each is served first come, first served. Where no
     /// unit can come in time, or as many wait as may (`VT4AI_MAX_WAITING`, a quarter of them of
-    /// one caller), it fails at once; so it does later on, when what was reckoned with is lost
-    /// to others. To drop it gives the place up and spends nothing.
+    /// one caller), it fails at once; so it does later on, when other callers get the unit
+    /// that it counted on. To drop it gives the place up and spends nothing.
     pub async fn take_within(
         &self,
         key: KeyHash,

@@ -208,7 +208,7 @@ fn a_key_for_which_somebody_waits_is_never_forgotten() {
     assert!(quota.lock().get(&waiting).is_some());
 }
 
-/// Spends with so many keys that nobody has accepted.
+/// Spends with very many keys that are not accepted.
 fn flood(quota: &Quota, now: Now) {
     for at in 0..10_240 {
         quota.take(key(&format!("made-up-{at}")), now).unwrap();

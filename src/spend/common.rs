@@ -1,4 +1,4 @@
-//! Units on their way: given back if whoever wanted one has gone before it has it.
+//! Units on their way: given back if their request is gone before it has them.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) struct Provisional<'a> {
     unit: Option<quota::Unit>,
 }
 
-/// What Redis said; a unit in it is given back on drop unless it is claimed.
+/// The answer of Redis; a unit in it is given back on drop unless it is claimed.
 #[derive(Debug)]
 struct Unclaimed {
     redis: Redis,
@@ -79,7 +79,7 @@ impl Purse {
             let limits = purse.limits(key);
             let taken = purse.redis.take(key, &endpoint, &limits, &patience).await;
             let redis = purse.redis.clone();
-            // Where nobody listens any more, to drop it gives the unit back.
+            // If the request is gone, this drops the answer, which gives the unit back.
             drop(tell.send(Unclaimed { redis, key, taken }));
         };
         self.tasks.spawn(take.instrument(Span::current()));

@@ -1,4 +1,4 @@
-//! How fast an upload has to arrive: whoever sends it holds a place of all requests meanwhile.
+//! The least pace of an upload, which holds a place for requests while it arrives.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct Pace {
     most_silent: Duration,
     /// The time since the last byte came.
     silent: Duration,
-    /// What has passed of this stretch.
+    /// The part of this stretch that has passed.
     passed: Duration,
     /// The bytes that came in it.
     bytes: u64,

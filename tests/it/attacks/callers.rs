@@ -39,7 +39,7 @@ const QUEUED: &str =
     r#"{"data": {"type": "analysis", "id": "x", "attributes": {"status": "queued"}}}"#;
 const SERVERS: &str = "the-key-of-the-server";
 
-/// How long a caller that nobody keeps from it may take to be served; long for a busy machine.
+/// The time in which an undisturbed caller is served; long, for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// An address that counts as another caller than the usual one.
@@ -544,7 +544,7 @@ async fn taking_real_keys() -> Upstream {
     .await
 }
 
-/// The statuses of requests with so many keys that nobody has, several at once.
+/// The statuses of requests with so many made-up keys, several at once.
 async fn flood(gateway: &Gateway, path: &str, count: usize) -> Vec<u16> {
     let mut statuses = Vec::new();
     let numbers: Vec<_> = (0..count).collect();
@@ -606,7 +606,7 @@ async fn made_up_keys_pass_the_door_no_more_often_than_none() {
     assert!(passed[0].abs_diff(passed[1]) < 30, "{passed:?}");
 }
 
-/// A server that says this to whoever asks what a key may spend, and answers everything else.
+/// A server that says this when asked for a quota, and answers everything else.
 async fn saying_of_keys(status: u16, body: serde_json::Value) -> String {
     let answer = (StatusCode::from_u16(status).unwrap(), body.to_string());
     let say = async |State((status, body)): State<(StatusCode, String)>, request: Request| {
