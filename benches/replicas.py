@@ -120,8 +120,8 @@ class World:
         port = compare.free_port()
         environment = {
             "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "WARN", **compare.NO_LIMITS,
-            # By itself it answers 512 at once, and tells all others to come back.
-            "VT4AI_MAX_IN_FLIGHT": "1024",
+            # By itself it answers 512 at once, a quarter of them of one key.
+            "VT4AI_MAX_IN_FLIGHT": "4096",
             "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{self.upstream}", "VT4AI_RATE_LIMIT_PER_MINUTE": "100000",
             **settings,
         }

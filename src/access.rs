@@ -12,10 +12,14 @@ use crate::key::{ApiKey, KeyHash};
 
 pub use self::{
     accepted::AcceptedKeys,
+    memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
+    places::{Hold, Place, Places},
     shares::{Full, Share, Shares},
 };
 
 mod accepted;
+mod memory;
+mod places;
 mod shares;
 
 /// The caller that a request counts for.
@@ -36,6 +40,8 @@ pub struct RequestContext {
     pub key: ApiKey,
     /// The caller that it counts for.
     pub caller: CallerId,
+    /// The place that it holds; what only waits does so by [`Place::waiting`].
+    pub place: Place,
 }
 
 impl CallerId {

@@ -252,10 +252,17 @@ async fn put_together(
     (templates, clients): (Templates, Option<Arc<Clients>>),
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Result<Gateway, StartError> {
-    let quota = Arc::new(Quota::new(config.limits, config.max_waiting));
+    let accepted = AcceptedKeys::new();
+    // From the start: what they spend is never forgotten because of others.
+    let clients_keys = clients.iter().flat_map(|clients| clients.keys());
+    let servers_key = config.access.key.as_ref().map(ApiKey::hash);
+    clients_keys
+        .chain(servers_key)
+        .for_each(|key| accepted.configure(key));
+    let quota = Quota::new(config.limits, config.max_waiting, accepted.clone());
+    let quota = Arc::new(quota);
     let meter = Arc::new(Meter::new());
     let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
-    let accepted = AcceptedKeys::new();
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
     let cache = Cache::new(config.cache, redis.clone(), tasks.clone());
     connect(&redis, (&cache, &accepted), (tasks, stop)).await;
@@ -290,8 +297,8 @@ async fn put_together(
         vt,
         redis,
         quota,
+        door: Door::new(config.client_rate, accepted.clone()),
         accepted,
-        door: Door::new(config.client_rate),
         bounds: Bounds::new(config.server.max_in_flight.get(), config.upstream.timeout),
         stopping: CancellationToken::new(),
         templates,

@@ -70,7 +70,8 @@ pub struct Config {
     pub cache: Cache,
     /// What replicas share answers and quota by; none without `VT4AI_REDIS_URL`.
     pub redis: Option<Redis>,
-    /// How many callers may wait for a unit of one key. `VT4AI_MAX_WAITING`, 100; 0: nobody.
+    /// The number of requests that may wait for a unit of one key, a quarter of them of one
+    /// caller. `VT4AI_MAX_WAITING`, 100; 0: none.
     pub max_waiting: usize,
     /// Requests a minute by one caller; `None` is no limit. `VT4AI_CLIENT_RATE_PER_MINUTE`, 600.
     pub client_rate: Option<NonZeroU32>,
@@ -96,7 +97,8 @@ pub struct Server {
     pub workers: NonZeroUsize,
     /// Connections that are open at once. `VT4AI_MAX_CONNECTIONS`, 1,024.
     pub max_connections: NonZeroUsize,
-    /// Requests under `/api/v1` that are answered at once; more are a 503.
+    /// Requests under `/api/v1` that are answered at once, a quarter of them of one caller; more
+    /// are a 503, or a 429 to that caller. As many again may only wait.
     /// `VT4AI_MAX_IN_FLIGHT`, 512.
     pub max_in_flight: NonZeroUsize,
     /// How long it serves on, once told to stop, while `/readyz` says that it will.

@@ -3,6 +3,8 @@
 //! This guards the gateway; what may be spent at VirusTotal is [`crate::quota`].
 
 use std::{
+    collections::HashMap,
+    net::IpAddr,
     num::{NonZeroU32, NonZeroUsize},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -17,10 +19,16 @@ use governor::{
 };
 use lru::LruCache;
 
-use crate::access::CallerId;
+use crate::{
+    access::{AcceptedKeys, CallerId, KeyMemory},
+    key::KeyHash,
+};
 
-/// How many callers are remembered; beyond it the least recently seen is forgotten.
-const MAX_CALLERS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+/// The number of addresses that are remembered; the least recently seen is evicted beyond it.
+///
+/// Keys and clients are remembered apart from them: no address evicts a key, and no key that
+/// may be made up evicts an address.
+const MAX_ADDRESSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// The limit on requests of any kind; without one everybody may pass.
 #[derive(Debug)]
@@ -31,16 +39,18 @@ pub struct Door {
 
 impl Door {
     /// A door that lets each caller in `per_minute` times a minute, all at once if it likes.
-    pub fn new(per_minute: Option<NonZeroU32>) -> Self {
+    pub fn new(per_minute: Option<NonZeroU32>, accepted: AcceptedKeys) -> Self {
         let clock = DefaultClock::default();
-        let limiter = per_minute.map(governor::Quota::per_minute).map(|quota| {
-            let callers = Mutex::new(LruCache::new(MAX_CALLERS));
-            RateLimiter::new(quota, Recent { callers }, clock.clone())
-        });
+        let quota = per_minute.map(governor::Quota::per_minute);
+        let limiter =
+            quota.map(|quota| RateLimiter::new(quota, Recent::new(accepted), clock.clone()));
         Self { limiter, clock }
     }
 
     /// Lets the caller pass, or says how long it has to wait.
+    ///
+    /// A key that is not accepted is counted as well, but in a small memory of its own, so that
+    /// its allowance does not start anew once it is accepted.
     pub fn knock(&self, caller: &CallerId) -> Result<(), Duration> {
         let Some(limiter) = &self.limiter else {
             return Ok(());
@@ -60,40 +70,84 @@ impl Door {
 
 /// governor's state for each caller, bounded: its own maps keep every key for ever.
 #[derive(Debug)]
-struct Recent {
-    callers: Mutex<LruCache<CallerId, Nanos>>,
+struct Recent(Mutex<Records>);
+
+#[derive(Debug)]
+struct Records {
+    /// As many as there are clients.
+    clients: HashMap<KeyHash, Nanos>,
+    keys: KeyMemory<KeyHash, Nanos>,
+    addresses: LruCache<IpAddr, Nanos>,
 }
 
 impl Recent {
-    fn lock(&self) -> MutexGuard<'_, LruCache<CallerId, Nanos>> {
-        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(accepted: AcceptedKeys) -> Self {
+        Self(Mutex::new(Records {
+            clients: HashMap::new(),
+            keys: KeyMemory::new(accepted),
+            addresses: LruCache::new(MAX_ADDRESSES),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Records> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Records {
+    fn get(&mut self, caller: &CallerId) -> Option<Nanos> {
+        match caller {
+            CallerId::Client(token) => self.clients.get(token).copied(),
+            CallerId::Key(key) => self.keys.get(key).copied(),
+            CallerId::Address(address) => self.addresses.get(address).copied(),
+        }
+    }
+
+    fn put(&mut self, caller: &CallerId, record: Nanos) {
+        match caller {
+            CallerId::Client(token) => {
+                self.clients.insert(*token, record);
+            }
+            CallerId::Key(key) => {
+                self.keys.insert(*key, record);
+            }
+            CallerId::Address(address) => {
+                self.addresses.put(*address, record);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.clients.len() + self.keys.len() + self.addresses.len()
     }
 }
 
 impl StateStore for Recent {
     type Key = CallerId;
 
-    fn measure_and_replace<T, F, E>(&self, key: &CallerId, f: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, caller: &CallerId, f: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut callers = self.lock();
-        let (outcome, next) = f(callers.get(key).copied())?;
-        callers.put(*key, next);
+        let mut records = self.lock();
+        let (outcome, next) = f(records.get(caller))?;
+        records.put(caller, next);
         Ok(outcome)
     }
 }
 
 impl ShrinkableKeyedStateStore<CallerId> for Recent {
     fn retain_recent(&self, drop_below: Nanos) {
-        let mut callers = self.lock();
-        let idle: Vec<_> = callers
+        let mut records = self.lock();
+        records.clients.retain(|_, at| *at > drop_below);
+        records.keys.retain(|_, at| *at > drop_below);
+        let idle = records
+            .addresses
             .iter()
-            .filter(|(_, at)| **at <= drop_below)
-            .map(|(key, _)| *key)
-            .collect();
-        for key in idle {
-            callers.pop(&key);
+            .filter(|(_, at)| **at <= drop_below);
+        let idle: Vec<_> = idle.map(|(address, _)| *address).collect();
+        for address in idle {
+            records.addresses.pop(&address);
         }
     }
 
@@ -102,15 +156,24 @@ impl ShrinkableKeyedStateStore<CallerId> for Recent {
     }
 
     fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().len() == 0
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv6Addr};
+    use std::net::Ipv6Addr;
 
     use super::*;
+    use crate::{access::MAX_UNVERIFIED, key::ApiKey};
+
+    fn door(per_minute: u32) -> Door {
+        Door::new(NonZeroU32::new(per_minute), AcceptedKeys::new())
+    }
+
+    fn key(name: &str) -> CallerId {
+        CallerId::Key(ApiKey::parse(name.as_bytes()).unwrap().hash())
+    }
 
     fn v6(text: &str) -> CallerId {
         CallerId::at(text.parse().unwrap())
@@ -118,7 +181,7 @@ mod tests {
 
     #[test]
     fn each_caller_has_an_allowance_of_its_own() {
-        let door = Door::new(NonZeroU32::new(2));
+        let door = door(2);
         let (one, other) = (v6("192.0.2.1"), v6("192.0.2.2"));
         assert!(door.knock(&one).is_ok());
         assert!(door.knock(&one).is_ok());
@@ -132,24 +195,55 @@ mod tests {
 
     #[test]
     fn no_limit_lets_everybody_pass() {
-        let door = Door::new(None);
+        let door = door(0);
         assert!((0..10_000).all(|_| door.knock(&v6("192.0.2.1")).is_ok()));
     }
 
     #[test]
     fn callers_are_bounded_and_forgotten() {
-        let door = Door::new(NonZeroU32::new(600));
+        let door = door(600);
         for network in 0..11_000u128 {
             let address = IpAddr::V6(Ipv6Addr::from_bits(network << 64));
             assert!(door.knock(&CallerId::at(address)).is_ok());
         }
         let limiter = door.limiter.as_ref().unwrap();
-        assert_eq!(limiter.len(), MAX_CALLERS.get());
+        assert_eq!(limiter.len(), MAX_ADDRESSES.get());
         door.forget_idle();
         assert_eq!(
             limiter.len(),
-            MAX_CALLERS.get(),
+            MAX_ADDRESSES.get(),
             "all of them knocked just now"
         );
+    }
+
+    #[test]
+    fn made_up_keys_evict_neither_addresses_nor_accepted_keys_nor_clients() {
+        let accepted = AcceptedKeys::new();
+        let door = Door::new(NonZeroU32::new(1), accepted.clone());
+        let CallerId::Key(real) = key("real") else {
+            panic!("it is a key");
+        };
+        accepted.accept(real);
+        let known = [CallerId::Key(real), CallerId::Client(real), v6("192.0.2.1")];
+        assert!(known.iter().all(|caller| door.knock(caller).is_ok()));
+        for at in 0..10_240 {
+            assert!(door.knock(&key(&format!("made-up-{at}"))).is_ok());
+        }
+        assert!(known.iter().all(|caller| door.knock(caller).is_err()));
+        let limiter = door.limiter.as_ref().unwrap();
+        assert_eq!(limiter.len(), MAX_UNVERIFIED.get() + known.len());
+    }
+
+    #[test]
+    fn a_key_that_is_accepted_goes_on_with_what_it_has_left() {
+        let accepted = AcceptedKeys::new();
+        let door = Door::new(NonZeroU32::new(2), accepted.clone());
+        let CallerId::Key(real) = key("real") else {
+            panic!("it is a key");
+        };
+        assert!(door.knock(&CallerId::Key(real)).is_ok());
+        accepted.accept(real);
+        assert!(door.knock(&CallerId::Key(real)).is_ok());
+        assert!(door.knock(&CallerId::Key(real)).is_err());
     }
 }

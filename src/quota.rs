@@ -6,16 +6,15 @@
 //! Time is handed in, so the rules are tested without waiting.
 
 use std::{
-    num::NonZeroUsize,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use lru::LruCache;
 use thiserror::Error;
 
 use self::{allowed::Learned, forecast::Claim, ledger::Ledger, lesson::Lesson, queue::Queue};
 use crate::{
+    access::{AcceptedKeys, Full, KeyMemory},
     clock::Now,
     config::{Allowance, Limits},
     key::KeyHash,
@@ -35,9 +34,6 @@ mod lesson;
 mod queue;
 mod report;
 mod truth;
-
-/// How many keys are remembered; beyond it the least recently used is forgotten.
-const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// How long a unit stays spent: the minute, and a second for a call slow to arrive.
 ///
@@ -62,10 +58,11 @@ pub enum Window {
 /// An allowance has run out; nothing was spent.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "{}the key's {limit} lookups a {} {}",
+    "{}the key's {limit} lookups a {} {}{}",
     if *is_kept_back { "the last of " } else { "" },
     window.name(),
-    if *is_kept_back { "is kept for others" } else { "are spent" }
+    if *is_kept_back { "is kept for others" } else { "are spent" },
+    why_not_queued(*full)
 )]
 pub struct Exhausted {
     /// The window that opens last.
@@ -76,6 +73,8 @@ pub struct Exhausted {
     pub retry_after: Duration,
     /// Whether a unit is left, which [`Quota::take_spare`] does not give.
     pub is_kept_back: bool,
+    /// The reason why a request that would have waited for a unit does not.
+    pub full: Option<Full>,
 }
 
 /// A unit that was spent, to be handed in again if its call never left.
@@ -104,7 +103,7 @@ pub struct Quota {
     max_waiting: usize,
     /// How long a unit stays spent; [`MINUTE`], less in tests.
     minute: Duration,
-    keys: Mutex<LruCache<KeyHash, Account>>,
+    keys: Mutex<KeyMemory<KeyHash, Account>>,
 }
 
 /// All that is known of a key.
@@ -136,14 +135,14 @@ impl Window {
 }
 
 impl Quota {
-    /// The same limits for every key, and how many may wait for a unit of one.
-    pub fn new(limits: Limits, max_waiting: usize) -> Self {
+    /// Creates a quota with the same limits for every key, and so many who may wait for a unit
+    /// of one. What is counted of accepted keys is never forgotten because of others.
+    pub fn new(limits: Limits, max_waiting: usize, accepted: AcceptedKeys) -> Self {
         Self {
             limits,
             max_waiting,
             minute: MINUTE,
-            // Bounded by `with`, which spares the keys for which somebody waits.
-            keys: Mutex::new(LruCache::unbounded()),
+            keys: Mutex::new(KeyMemory::new(accepted)),
         }
     }
 
@@ -175,6 +174,23 @@ impl Quota {
         if let Some(account) = self.lock().get_mut(&key) {
             account.ledger.remove(unit);
             account.queue.wake_all();
+        }
+    }
+
+    /// Notes that VirusTotal answered with this key, which is accepted from now on: what is
+    /// counted of it is kept for as long as it counts.
+    ///
+    /// `unit` is the one of the call. While the call was under way, other keys that were not
+    /// accepted may have evicted its account; then the unit is counted anew.
+    pub fn keep(&self, key: KeyHash, unit: Option<&Unit>, now: Now) {
+        let mut keys = self.lock();
+        keys.promote(key);
+        let Some(unit) = unit else { return };
+        let is_known = keys.get(&key).is_some();
+        let account = keys.get_or_default(key, Account::is_waited_for);
+        let age = now.steady.saturating_duration_since(unit.spent.steady);
+        if !is_known || (age < self.minute && !account.ledger.contains(unit)) {
+            account.ledger.add(unit.spent);
         }
     }
 
@@ -214,7 +230,7 @@ impl Quota {
     /// What counts for a key now, and how long a unit of a minute stays spent.
     pub fn allowed(&self, key: KeyHash) -> (Allowed, Duration) {
         let keys = self.lock();
-        let rules = keys.peek(&key).map(|account| self.rules(account));
+        let rules = keys.get(&key).map(|account| self.rules(account));
         let rules = rules.unwrap_or_else(|| self.rules(&Account::default()));
         (rules.allowed, rules.minute)
     }
@@ -246,25 +262,18 @@ impl Quota {
     /// How many wait for a unit, of whichever key.
     pub fn waiting(&self) -> usize {
         let keys = self.lock();
-        keys.iter().map(|(_, account)| account.queue.len()).sum()
+        keys.values().map(|account| account.queue.len()).sum()
     }
 
     /// Forgets every key of whose spending nothing counts any more.
     ///
     /// What was learned of a key is kept for a day after its last use.
     pub fn forget_idle(&self, now: Now) {
-        let mut keys = self.lock();
-        let idle: Vec<_> = keys
-            .iter_mut()
-            .filter_map(|(key, account)| {
-                let rules = self.rules(account);
-                account.ledger.roll(rules.minute, now);
-                account.is_idle(&rules, now).then_some(*key)
-            })
-            .collect();
-        for key in idle {
-            keys.pop(&key);
-        }
+        self.lock().retain(|_, account| {
+            let rules = self.rules(account);
+            account.ledger.roll(rules.minute, now);
+            !account.is_idle(&rules, now)
+        });
     }
 
     fn take_last(&self, key: KeyHash, claim: Claim, now: Now) -> Result<Unit, Exhausted> {
@@ -286,15 +295,7 @@ impl Quota {
     /// Does something with a key's account, which is made if need be, and counts as its use.
     fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut Account, &Rules) -> T) -> T {
         let mut keys = self.lock();
-        if keys.len() >= MAX_KEYS.get() && !keys.contains(&key) {
-            // Those who wait are as many as there are requests, so this is a bound, too.
-            let mut oldest = keys.iter().rev();
-            let oldest = oldest.find(|(_, account)| account.queue.len() == 0);
-            if let Some(key) = oldest.map(|(key, _)| *key) {
-                keys.pop(&key);
-            }
-        }
-        let account = keys.get_or_insert_mut(key, Account::default);
+        let account = keys.get_or_default(key, Account::is_waited_for);
         account.last_used = account.last_used.max(Some(now.steady));
         let rules = self.rules(account);
         act(account, &rules)
@@ -308,7 +309,7 @@ impl Quota {
     }
 
     /// A panic elsewhere leaves counters behind that are still true.
-    fn lock(&self) -> MutexGuard<'_, LruCache<KeyHash, Account>> {
+    fn lock(&self) -> MutexGuard<'_, KeyMemory<KeyHash, Account>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -326,10 +327,23 @@ impl Account {
         Ok(self.ledger.add(now))
     }
 
+    fn is_waited_for(&self) -> bool {
+        self.queue.len() > 0
+    }
+
     fn is_idle(&self, rules: &Rules, now: Now) -> bool {
         let in_use = |last| now.steady.saturating_duration_since(last) < IN_USE;
         let is_known = self.lesson.is_some() && self.last_used.is_some_and(in_use);
-        self.ledger.is_blank(&rules.allowed) && self.queue.len() == 0 && !is_known
+        self.ledger.is_blank(&rules.allowed) && !self.is_waited_for() && !is_known
+    }
+}
+
+/// Says in a refusal why the request was not let wait, although it would have.
+fn why_not_queued(full: Option<Full>) -> &'static str {
+    match full {
+        None => "",
+        Some(Full::All) => ", and as many requests wait as may",
+        Some(Full::Caller) => ", and as many requests of this caller wait as may of one",
     }
 }
 

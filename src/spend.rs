@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
+use self::common::Provisional;
 use crate::{
-    access::{AcceptedKeys, RequestContext},
+    access::{AcceptedKeys, Full, RequestContext},
     bill,
     clock::Now,
     closed::{Change, Closed},
@@ -20,6 +21,11 @@ use crate::{
     redis::{self, Limits, Patience, Redis, Taken},
     vt::{Reason, Refusal, VirusTotal, VtError},
 };
+
+mod common;
+
+/// The endpoint that tells what a key may spend.
+const QUOTAS: &str = "GET /users/{}/overall_quotas";
 
 /// How long a key's first call waits until it is known what the key may spend.
 const LESSON: Duration = Duration::from_secs(2);
@@ -41,6 +47,16 @@ pub enum Claim {
     Within(Duration),
 }
 
+impl Claim {
+    /// Returns what is left of the claim after some time.
+    fn after(self, time: Duration) -> Self {
+        match self {
+            Self::Within(wait) => Self::Within(wait.saturating_sub(time)),
+            Self::Now | Self::Spare => self,
+        }
+    }
+}
+
 /// Why there is no unit for a call.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum NotNow {
@@ -53,6 +69,18 @@ pub enum NotNow {
 }
 
 impl NotNow {
+    /// Returns the same, said of a caller for whom there is no place to wait in.
+    #[must_use]
+    pub fn for_lack_of_place(self, full: Full) -> Self {
+        match self {
+            Self::Exhausted(exhausted) => Self::Exhausted(Exhausted {
+                full: Some(full),
+                ..exhausted
+            }),
+            closed @ Self::Closed(_) => closed,
+        }
+    }
+
     /// Returns the time until a unit may be had.
     pub fn wait(&self) -> Duration {
         match self {
@@ -103,7 +131,7 @@ impl Purse {
     /// A unit for a call to this endpoint: `GET /files/{}`.
     ///
     /// It has to be there by this replica's own count and, where Redis helps, by that of all
-    /// of them.
+    /// of them. To drop this before it is done spends nothing.
     pub async fn unit(
         self: &Arc<Self>,
         context: &RequestContext,
@@ -113,30 +141,24 @@ impl Purse {
     ) -> Result<Unit, NotNow> {
         let hash = context.key.hash();
         self.check_open(hash, endpoint)?;
-        self.learn(&context.key).await;
+        if self.learn(&context.key).await {
+            // It may have turned out that VirusTotal does not know the key.
+            self.check_open(hash, endpoint)?;
+        }
         let came = Instant::now();
         let mut wait = Duration::ZERO;
         for attempt in 0..TRIES {
-            let own = match claim {
-                Claim::Now => self.quota.take(hash, Now::read()),
-                Claim::Spare => self.quota.take_spare(hash, Now::read()),
-                Claim::Within(time) if attempt == 0 => {
-                    bill::waiting(self.quota.take_within(hash, time)).await
-                }
-                Claim::Within(time) => {
-                    let left = time.saturating_sub(came.elapsed());
-                    bill::waiting(self.quota.take_within_again(hash, left)).await
-                }
-            }?;
+            let claim = claim.after(came.elapsed());
+            let own = self.take_own(context, claim, attempt > 0).await?;
+            let own = Provisional::new(&self.quota, hash, own);
             // Who has queued for minutes has not spent them waiting for Redis.
             let patience = match claim {
                 Claim::Within(_) => &Patience::default(),
                 Claim::Now | Claim::Spare => patience,
             };
-            let limits = self.limits(hash);
-            let taken = self.redis.take(hash, endpoint, &limits, patience).await;
+            let taken = self.take_common(hash, endpoint, patience).await;
             if let Some(taken @ Taken { token: None, .. }) = &taken {
-                self.quota.give_back(hash, &own);
+                drop(own);
                 self.share(hash, taken);
                 self.check_open(hash, endpoint)?;
                 wait = taken.wait;
@@ -147,8 +169,10 @@ impl Purse {
                 self.share(hash, &taken);
                 taken.token
             });
-            bill::spend();
-            return Ok(Unit { own, common });
+            if let Some(own) = own.keep() {
+                bill::spend();
+                return Ok(Unit { own, common });
+            }
         }
         let (allowed, _) = self.quota.allowed(hash);
         Err(NotNow::Exhausted(Exhausted {
@@ -156,7 +180,43 @@ impl Purse {
             limit: allowed.minute.unwrap_or_default(),
             retry_after: wait,
             is_kept_back: false,
+            full: None,
         }))
+    }
+
+    /// Takes a unit of this replica's own count.
+    ///
+    /// A request that queues for it holds a waiting place meanwhile. If there is none for its
+    /// caller, it gets what it would have got without waiting.
+    async fn take_own(
+        &self,
+        context: &RequestContext,
+        claim: Claim,
+        is_again: bool,
+    ) -> Result<quota::Unit, Exhausted> {
+        let (key, caller) = (context.key.hash(), context.caller);
+        let wait = match claim {
+            Claim::Now => return self.quota.take(key, Now::read()),
+            Claim::Spare => return self.quota.take_spare(key, Now::read()),
+            Claim::Within(wait) => wait,
+        };
+        let queued = async {
+            if is_again {
+                self.quota.take_within_again(key, caller, wait).await
+            } else {
+                self.quota.take_within(key, caller, wait).await
+            }
+        };
+        match context.place.waiting(bill::waiting(queued)).await {
+            Ok(taken) => taken,
+            Err(full) => self
+                .quota
+                .take(key, Now::read())
+                .map_err(|refused| Exhausted {
+                    full: Some(full),
+                    ..refused
+                }),
+        }
     }
 
     /// Hears what VirusTotal answered; a call that never reached it gives its unit back.
@@ -167,27 +227,23 @@ impl Purse {
         unit: &Unit,
         answer: &Result<T, VtError>,
     ) {
-        let (hash, now) = (key.hash(), Now::read().utc);
-        self.note_acceptance(hash, answer);
-        match self.closed.learn(hash, endpoint, answer, now) {
-            Some(Change::Shut(endpoint, left, closure)) => {
-                self.redis.close(hash, endpoint.as_deref(), left, &closure);
-            }
-            Some(Change::Opened) => self.redis.open(hash, endpoint),
-            None => {}
-        }
+        let hash = key.hash();
+        self.note_acceptance(hash, Some(unit), answer);
+        self.note_closure(hash, endpoint, answer);
         if matches!(answer, Err(VtError::Unreachable)) {
             self.give_back(key, unit);
         }
     }
 
     /// Notes whether VirusTotal accepts the key: only a success says so, and a 401 takes it back.
-    fn note_acceptance<T>(&self, key: KeyHash, answer: &Result<T, VtError>) {
+    fn note_acceptance<T>(&self, key: KeyHash, unit: Option<&Unit>, answer: &Result<T, VtError>) {
         match answer {
             Ok(_) => {
                 if self.accepted.accept(key) {
                     self.redis.accept(key, ACCEPTED_LASTS);
                 }
+                let unit = unit.map(|unit| &unit.own);
+                self.quota.keep(key, unit, Now::read());
             }
             Err(VtError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
                 if self.accepted.refuse(key) {
@@ -195,6 +251,17 @@ impl Purse {
                 }
             }
             Err(_) => {}
+        }
+    }
+
+    /// Notes what the answer closes to the key, or opens, here and for all replicas.
+    fn note_closure<T>(&self, key: KeyHash, endpoint: &str, answer: &Result<T, VtError>) {
+        match self.closed.learn(key, endpoint, answer, Now::read().utc) {
+            Some(Change::Shut(endpoint, left, closure)) => {
+                self.redis.close(key, endpoint.as_deref(), left, &closure);
+            }
+            Some(Change::Opened) => self.redis.open(key, endpoint),
+            None => {}
         }
     }
 
@@ -217,50 +284,98 @@ impl Purse {
         self.quota.saved(key.hash(), Now::read());
     }
 
-    /// Finds out where a key stands, as well as can be known without spending anything.
-    pub async fn look(self: &Arc<Self>, key: &ApiKey) {
-        self.learn(key).await;
-        let (hash, patience) = (key.hash(), Patience::default());
-        let limits = self.limits(hash);
+    /// Finds out where a key stands, as well as can be known without spending anything; or the
+    /// refusal, where VirusTotal does not take the key.
+    pub async fn look(self: &Arc<Self>, key: &ApiKey) -> Result<(), Refusal> {
+        let hash = key.hash();
+        self.check_known(hash)?;
+        if self.accepted.contains(hash) {
+            self.learn(key).await;
+            self.check_known(hash)?;
+        } else {
+            self.verify(key).await?;
+        }
+        let (limits, patience) = (self.limits(hash), Patience::default());
         if let Some(taken) = self.redis.look(hash, &limits, &patience).await {
             self.share(hash, &taken);
         }
+        Ok(())
     }
 
     /// Learns what the key may spend, where that is due.
     ///
-    /// Its first call waits for that, two seconds at most; later ones don't.
-    async fn learn(self: &Arc<Self>, key: &ApiKey) {
+    /// Its first call waits for that, two seconds at most; later ones don't. Returns whether
+    /// it has waited.
+    async fn learn(self: &Arc<Self>, key: &ApiKey) -> bool {
         match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) => {
                 // On its own task: it goes on when who asked first has hung up.
-                let lesson = Arc::clone(self).take_lesson(key.clone(), attempt);
+                let lesson = Arc::clone(self).take_lesson(key.clone(), Some(attempt));
                 let lesson = lesson.instrument(Span::current());
                 let _ = bill::waiting(timeout(LESSON, self.tasks.spawn(lesson))).await;
+                true
             }
             Due::Underway(first) => {
                 let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                true
             }
             Due::Again(attempt) => {
-                self.tasks
-                    .spawn(Arc::clone(self).take_lesson(key.clone(), attempt));
+                let lesson = Arc::clone(self).take_lesson(key.clone(), Some(attempt));
+                self.tasks.spawn(lesson);
+                false
             }
-            Due::No => {}
+            Due::No => false,
         }
     }
 
-    async fn take_lesson(self: Arc<Self>, key: ApiKey, attempt: Attempt) {
-        let asked = Now::read();
+    /// Asks VirusTotal whether it takes a key that is not accepted, and what that may spend.
+    ///
+    /// The key counts as good if VirusTotal does not say.
+    async fn verify(self: &Arc<Self>, key: &ApiKey) -> Result<(), Refusal> {
+        let attempt = match self.quota.due(key.hash(), Now::read()) {
+            Due::First(attempt) | Due::Again(attempt) => Some(attempt),
+            Due::Underway(first) => {
+                let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                if self.accepted.contains(key.hash()) {
+                    return Ok(());
+                }
+                None
+            }
+            Due::No => None,
+        };
+        bill::waiting(Arc::clone(self).take_lesson(key.clone(), attempt)).await
+    }
+
+    /// Asks VirusTotal what a key may spend; fails where it does not take the key.
+    async fn take_lesson(
+        self: Arc<Self>,
+        key: ApiKey,
+        attempt: Option<Attempt>,
+    ) -> Result<(), Refusal> {
+        let (hash, asked) = (key.hash(), Now::read());
         let answer = self.vt.overall_quotas(&key, Instant::now() + LESSON).await;
-        self.note_acceptance(key.hash(), &answer);
+        self.note_acceptance(hash, None, &answer);
+        if let Err(VtError::Refused(refusal)) = &answer
+            && refusal.reason == Reason::Unauthorized
+        {
+            self.note_closure(hash, QUOTAS, &answer);
+            return Err(refusal.clone());
+        }
         // Where it fails, the last truth holds.
         if let Some(truth) = answer.ok().and_then(|body| Truth::read(&body.plain)) {
-            self.quota.learn(key.hash(), &truth, asked);
+            self.quota.learn(hash, &truth, asked);
             let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
             let (day, month) = (used(truth.daily), used(truth.monthly));
-            self.redis.learn(key.hash(), asked.utc, day, month);
+            self.redis.learn(hash, asked.utc, day, month);
         }
         drop(attempt);
+        Ok(())
+    }
+
+    /// Fails where VirusTotal has lately said that it does not know the key.
+    fn check_known(&self, key: KeyHash) -> Result<(), Refusal> {
+        let refusal = self.closed.refusal(key, QUOTAS, Now::read().utc);
+        refusal.map_or(Ok(()), Err)
     }
 
     fn check_open(&self, key: KeyHash, endpoint: &str) -> Result<(), NotNow> {

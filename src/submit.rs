@@ -29,6 +29,7 @@ pub use self::{
 
 mod community;
 pub mod form;
+mod pace;
 mod upload;
 mod write;
 

@@ -1,6 +1,7 @@
-//! The VirusTotal keys that VirusTotal has accepted.
+//! The VirusTotal keys that are known to be real.
 
 use std::{
+    collections::HashSet,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -14,44 +15,69 @@ use crate::key::KeyHash;
 /// Only a key that VirusTotal answers gets in, so made-up keys can't push one out.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
-/// The keys with which VirusTotal has answered a request, and not refused one since.
+/// The keys with which VirusTotal has answered a request, and not refused one since; and those
+/// that the operator has set up.
 ///
 /// A handle: its clones share what they know.
 #[derive(Clone, Debug)]
-pub struct AcceptedKeys(Arc<Mutex<LruCache<KeyHash, ()>>>);
+pub struct AcceptedKeys(Arc<Mutex<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    accepted: LruCache<KeyHash, ()>,
+    /// The keys of the server and of its clients, whatever VirusTotal says of them.
+    configured: HashSet<KeyHash>,
+}
 
 impl AcceptedKeys {
     /// Creates an empty set.
     pub fn new() -> Self {
-        // Unbounded here, since the bound would allocate all of its room at once.
-        Self(Arc::new(Mutex::new(LruCache::unbounded())))
+        Self(Arc::new(Mutex::new(Known {
+            // Unbounded here, since the bound would allocate all of its room at once.
+            accepted: LruCache::unbounded(),
+            configured: HashSet::new(),
+        })))
     }
 
     /// Whether VirusTotal has accepted this key.
     pub fn contains(&self, key: KeyHash) -> bool {
-        self.lock().get(&key).is_some()
+        self.lock().accepted.get(&key).is_some()
+    }
+
+    /// Whether what is known of this key is kept for as long as it counts: the key is accepted,
+    /// or the operator's.
+    pub fn is_lasting(&self, key: KeyHash) -> bool {
+        let mut known = self.lock();
+        known.configured.contains(&key) || known.accepted.get(&key).is_some()
+    }
+
+    /// Notes that the operator has set up this key, for the server or for a client.
+    ///
+    /// It is not accepted by that: a caller who brings it counts for its address until then.
+    pub fn configure(&self, key: KeyHash) {
+        self.lock().configured.insert(key);
     }
 
     /// Notes that VirusTotal answered a request with this key. Returns whether that is new.
     pub fn accept(&self, key: KeyHash) -> bool {
-        let mut keys = self.lock();
-        if keys.get(&key).is_some() {
+        let mut known = self.lock();
+        if known.accepted.get(&key).is_some() {
             return false;
         }
-        if keys.len() >= MAX_KEYS.get() {
-            keys.pop_lru();
+        if known.accepted.len() >= MAX_KEYS.get() {
+            known.accepted.pop_lru();
         }
-        keys.put(key, ());
+        known.accepted.put(key, ());
         true
     }
 
     /// Notes that VirusTotal refused this key (401). Returns whether it was accepted before.
     pub fn refuse(&self, key: KeyHash) -> bool {
-        self.lock().pop(&key).is_some()
+        self.lock().accepted.pop(&key).is_some()
     }
 
     /// A panic elsewhere leaves a set behind that is still true.
-    fn lock(&self) -> MutexGuard<'_, LruCache<KeyHash, ()>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,8 +99,18 @@ mod tests {
         let keys = AcceptedKeys::new();
         assert!(!keys.contains(key));
         assert!(keys.accept(key) && !keys.accept(key));
-        assert!(keys.clone().contains(key));
+        assert!(keys.clone().contains(key) && keys.is_lasting(key));
         assert!(keys.refuse(key) && !keys.refuse(key));
-        assert!(!keys.contains(key));
+        assert!(!keys.contains(key) && !keys.is_lasting(key));
+    }
+
+    #[test]
+    fn an_operators_key_lasts_although_nobody_has_accepted_it() {
+        let key = ApiKey::parse(b"a").unwrap().hash();
+        let keys = AcceptedKeys::new();
+        keys.configure(key);
+        assert!(keys.is_lasting(key) && !keys.contains(key));
+        keys.refuse(key);
+        assert!(keys.is_lasting(key));
     }
 }

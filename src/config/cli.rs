@@ -77,7 +77,8 @@ pub(super) struct Settings {
     /// Connections that are open at once [default: 1024].
     #[arg(long, global = true, env = "VT4AI_MAX_CONNECTIONS", value_name = "N")]
     pub(super) max_connections: Option<String>,
-    /// Requests that are answered at once; more are refused with a 503 [default: 512].
+    /// Requests that are answered at once, a quarter of them of one caller; more are refused
+    /// with a 503, or a 429 to that caller [default: 512].
     #[arg(long, global = true, env = "VT4AI_MAX_IN_FLIGHT", value_name = "N")]
     pub(super) max_in_flight: Option<String>,
     /// How long it serves on once told to stop, while `/readyz` fails [default: 0s].
@@ -227,7 +228,8 @@ pub(super) struct Settings {
         value_name = "N"
     )]
     pub(super) rate_limit_per_month: Option<String>,
-    /// Callers that may wait for one key's quota (`?wait=`); 0: nobody [default: 100].
+    /// Requests that may wait for one key's quota (`?wait=`), a quarter of them of one caller;
+    /// 0: none [default: 100].
     #[arg(long, global = true, env = "VT4AI_MAX_WAITING", value_name = "N")]
     pub(super) max_waiting: Option<String>,
     /// Requests a minute by one key or address; 0: no limit [default: 600].

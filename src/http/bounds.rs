@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use axum::{
+    body::Body,
     extract::Request,
     http::{Method, Uri},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
 
 use super::{error::ApiError, extract, freshness};
+use crate::access::{CallerId, Hold, Places};
 
 /// The bytes of a request's path and query at most; nginx's own bound is the same.
 const MAX_URI: usize = 8 * 1024;
@@ -24,35 +27,48 @@ const LATER: Duration = Duration::from_secs(1);
 /// The bounds of requests under `/api/v1`: others cost next to nothing, and tell how it is.
 #[derive(Debug)]
 pub struct Bounds {
-    places: Semaphore,
+    places: Places,
     longest: Duration,
 }
 
 impl Bounds {
-    /// So many at once; each a minute, or as long as one call to VirusTotal may take.
+    /// So many at once, a quarter of them of one caller, and as many again that only wait; each
+    /// a minute, or as long as one call to VirusTotal may take.
     pub fn new(at_once: usize, call: Duration) -> Self {
         Self {
-            places: Semaphore::new(at_once.min(Semaphore::MAX_PERMITS)),
+            places: Places::new(at_once),
             longest: LONGEST.max(call),
         }
     }
 
-    /// Refuses what is too long or too much, and ends what takes too long.
-    pub async fn run(&self, request: Request, next: Next) -> Response {
+    /// Returns the place of a request under `/api/v1`; or an error where it is too long, or
+    /// there is no place for its caller.
+    pub fn admit(&self, request: &Request, caller: CallerId) -> Result<Option<Hold>, ApiError> {
         if length(request.uri()) > MAX_URI {
-            return ApiError::uri_too_long(MAX_URI).into_response();
+            return Err(ApiError::uri_too_long(MAX_URI));
         }
         if !extract::is_under_api(request.uri()) {
-            return next.run(request).await;
+            return Ok(None);
         }
-        let Ok(_place) = self.places.try_acquire() else {
-            return ApiError::overloaded(LATER).into_response();
-        };
-        let Some(time) = self.time_of(&request) else {
+        let hold = self.places.enter(caller);
+        hold.map(Some)
+            .map_err(|full| ApiError::no_place(full, LATER))
+    }
+
+    /// Runs a request, and ends what takes too long.
+    ///
+    /// It holds its place until its body was sent or given up, since until then it takes memory.
+    pub async fn run(&self, request: Request, next: Next, hold: Option<Hold>) -> Response {
+        let Some(hold) = hold else {
             return next.run(request).await;
         };
-        let answer = timeout(time, next.run(request)).await;
-        answer.unwrap_or_else(|_| ApiError::too_slow(time).into_response())
+        let response = match self.time_of(&request) {
+            None => next.run(request).await,
+            Some(time) => timeout(time, next.run(request))
+                .await
+                .unwrap_or_else(|_| ApiError::too_slow(time).into_response()),
+        };
+        response.map(|body| until_dropped(body, hold))
     }
 
     /// How long this may take; an upload as long as it goes on.
@@ -61,6 +77,15 @@ impl Bounds {
         let is_upload = request.method() == Method::POST && uri.path() == "/api/v1/files";
         (!is_upload).then(|| self.longest + freshness::wait_of(uri.query().unwrap_or_default()))
     }
+}
+
+/// Makes a body that owns the place: the server drops it when the last piece is sent.
+fn until_dropped(body: Body, hold: Hold) -> Body {
+    Body::new(body.map_err(move |error| {
+        // Named here so that the closure, and with it the body, owns it.
+        let _ = &hold;
+        error
+    }))
 }
 
 fn length(uri: &Uri) -> usize {

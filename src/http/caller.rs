@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::{Gateway, error::ApiError, extract::Ask};
 use crate::{
-    access::{CallerId, RequestContext},
+    access::{CallerId, Place, RequestContext},
     clients::{Client, Scope, Stranger},
     config::Access,
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX},
@@ -68,6 +68,8 @@ pub struct Identified {
     pub caller: Result<Caller, NotTaken>,
     /// The caller that it counts for.
     pub id: CallerId,
+    /// The place that the request holds, where it needs one.
+    pub place: Option<Place>,
 }
 
 impl Caller {
@@ -90,7 +92,8 @@ pub fn context_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<Request
         Caller::Nobody => servers_key(ask, gateway)?.clone(),
     };
     let caller = ask.caller_id();
-    Ok(RequestContext { key, caller })
+    let place = ask.place();
+    Ok(RequestContext { key, caller, place })
 }
 
 /// Returns the same for a request that writes: an upload publishes a file to the world.

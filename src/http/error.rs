@@ -26,6 +26,8 @@ use crate::{
     vt::{Reason, Refusal, VtError},
 };
 
+mod places;
+
 const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
 /// An error on its way to the client.
@@ -148,12 +150,6 @@ impl ApiError {
     pub fn uri_too_long(most: usize) -> Self {
         let detail = format!("path and query are longer than {most} bytes");
         Self::new(StatusCode::URI_TOO_LONG, "UriTooLongError", detail)
-    }
-
-    /// 503: as many requests are under way as may be.
-    pub fn overloaded(wait: Duration) -> Self {
-        let detail = "as many requests are being answered as may be; wait as `Retry-After` says";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "OverloadedError", detail).after(wait)
     }
 
     /// 504: it took longer than a request may.

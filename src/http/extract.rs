@@ -16,7 +16,7 @@ use super::{
     caller::{Caller, Identified},
     error::ApiError,
 };
-use crate::access::CallerId;
+use crate::access::{CallerId, Place};
 
 /// The address at the other end of the connection, put there by the accept loop.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Ask {
             caller: parts.extensions.remove().unwrap_or_else(|| Identified {
                 caller: Ok(Caller::Nobody),
                 id: CallerId::at(peer),
+                place: None,
             }),
             segments,
         })
@@ -80,6 +81,12 @@ impl Ask {
     /// Returns the caller that it counts for.
     pub fn caller_id(&self) -> CallerId {
         self.caller.id
+    }
+
+    /// Returns the place that it holds.
+    pub fn place(&self) -> Place {
+        let place = self.caller.place.clone();
+        place.unwrap_or_else(|| Place::unbounded(self.caller_id()))
     }
 
     /// The route's parameter at this place, percent-decoded.

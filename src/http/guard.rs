@@ -17,7 +17,7 @@ use super::{
     observe::ClientName,
 };
 use crate::{
-    access::{CallerId, RequestContext},
+    access::{CallerId, Hold, RequestContext},
     clock::Now,
     key::KeyHash,
 };
@@ -38,15 +38,16 @@ pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Ne
         Caller::Nobody | Caller::Key(_) => None,
     };
     let concerns_key = extract::is_under_api(request.uri());
-    let mut response = match let_in(&gateway, caller, id, concerns_key) {
-        Ok(()) => {
+    let mut response = match let_in(&gateway, caller, id, &request) {
+        Ok(hold) => {
             request.extensions_mut().insert(Identified {
                 caller: identified,
                 id,
+                place: hold.as_ref().map(Hold::place),
             });
             // Within the door: who may not even knock is not heard out either.
             let request = linger::linger(request, &gateway.tasks);
-            gateway.bounds.run(request, next).await
+            gateway.bounds.run(request, next, hold).await
         }
         Err(error) => {
             let mut response = error.into_response();
@@ -77,12 +78,15 @@ fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId 
     }
 }
 
+/// Lets a request in, with its place if it needs one.
+///
+/// A client's allowance is spent last: who finds no place because of others has asked nothing.
 fn let_in(
     gateway: &Gateway,
     caller: &Caller,
     id: CallerId,
-    concerns_key: bool,
-) -> Result<(), ApiError> {
+    request: &Request,
+) -> Result<Option<Hold>, ApiError> {
     let door = gateway.door.knock(&id);
     door.map_err(ApiError::too_many_requests)?;
     // Counted for the key, too, so that its allowance does not start anew once it is accepted.
@@ -90,11 +94,16 @@ fn let_in(
         let door = gateway.door.knock(&CallerId::Key(key.hash()));
         door.map_err(ApiError::too_many_requests)?;
     }
-    if let (Caller::Client(client), Some(clients), true) = (caller, &gateway.clients, concerns_key)
-    {
+    let hold = gateway.bounds.admit(request, id)?;
+    let Caller::Client(client) = caller else {
+        return Ok(hold);
+    };
+    // Here, since a reload brings new clients at any time.
+    gateway.accepted.configure(client.key.hash());
+    if let (Some(clients), Some(_)) = (&gateway.clients, &hold) {
         clients.spend(client, Now::read())?;
     }
-    Ok(())
+    Ok(hold)
 }
 
 /// Every answer that concerns a key: what the work gives or else what was being done, and where

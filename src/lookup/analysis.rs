@@ -104,17 +104,35 @@ impl Lookup {
             about: About::Analysis(id.0.clone()),
             ttl: TtlRule::Analysis,
         };
-        let (got, retry_after) = if wish.wait.is_zero() {
-            let got = self.read(context, &question, wish).await?;
-            let is_over = is_over(&got)?;
-            (got, (!is_over).then_some(LATER))
-        } else {
-            bill::waiting(self.wait_for(context, &question, wish)).await?
-        };
+        let (got, retry_after) = self.state(context, &question, wish).await?;
         let subject = Subject::other("analysis", &id.0);
         let render = |bytes: &Bytes| answer::report(bytes, &subject, view);
         let reply = self.show(got, view, wish, render)?;
         Ok(Analysis { reply, retry_after })
+    }
+
+    /// Returns the state of an analysis, and when to ask again if it is not over.
+    ///
+    /// A caller for whom there is no place to wait in gets what it would have got without waiting.
+    async fn state(
+        &self,
+        context: &RequestContext,
+        question: &Question,
+        wish: &Wish,
+    ) -> Result<(Got, Option<Duration>), LookupError> {
+        if !wish.wait.is_zero() {
+            let waits = bill::waiting(self.wait_for(context, question, wish));
+            if let Ok(waited) = context.place.waiting(waits).await {
+                return waited;
+            }
+        }
+        let at_once = Wish {
+            wait: Duration::ZERO,
+            ..wish.clone()
+        };
+        let got = self.read(context, question, &at_once).await?;
+        let is_over = is_over(&got)?;
+        Ok((got, (!is_over).then_some(LATER)))
     }
 
     /// Follows the polls of an analysis until the wait is over; a caller that was served by

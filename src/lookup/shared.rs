@@ -17,7 +17,8 @@ use crate::{
     bill,
     cache::{CacheKey, CachedAnswer, Moment},
     key::KeyHash,
-    single_flight::{Follower, Stage},
+    quota::Exhausted,
+    single_flight::{Follower, LeaderFailed, Stage},
     spend::NotNow,
 };
 
@@ -90,6 +91,12 @@ impl Lookup {
                         }
                         return Ok(fetched);
                     }
+                    // The lack of a place to wait in is the leader's own.
+                    Err(LookupError::Exhausted(Exhausted { full: Some(_), .. }))
+                        if !follower.is_leader =>
+                    {
+                        alone = Some(own);
+                    }
                     // With the time that this caller has, it can wait for a unit itself.
                     Err(LookupError::Exhausted(refused))
                         if !follower.is_leader && Instant::now() + refused.retry_after <= end => {}
@@ -155,11 +162,19 @@ impl Lookup {
             }
             // Until a unit is missing there is no 429 to leave with.
             let look_again = if refused.is_some() { left } else { LOOK_AGAIN };
-            tokio::select! {
-                changed = follower.changed() => if changed.is_err() {
-                    return Followed::Lost;
+            let wait = async {
+                tokio::select! {
+                    changed = follower.changed() => changed,
+                    () = sleep(look_again) => Ok(()),
+                }
+            };
+            match job.context.place.waiting(wait).await {
+                Ok(Ok(())) => {}
+                Ok(Err(LeaderFailed)) => return Followed::Lost,
+                Err(full) => match refused {
+                    Some(refused) => return Followed::TimeUp(refused.for_lack_of_place(full)),
+                    None => sleep(LOOK_AGAIN).await,
                 },
-                () = sleep(look_again) => {}
             }
         }
     }

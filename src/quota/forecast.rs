@@ -65,6 +65,7 @@ pub(super) fn check(
         limit: rules.allowed.of(window).unwrap_or_default(),
         retry_after: forecast.at.steady.saturating_duration_since(now.steady),
         is_kept_back: claim == Claim::Spare && check(ledger, rules, any, now).is_ok(),
+        full: None,
     })
 }
 

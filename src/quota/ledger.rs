@@ -126,6 +126,12 @@ impl Ledger {
         Unit { spent: now }
     }
 
+    /// Whether this unit is counted in the minute.
+    pub(super) fn contains(&self, unit: &Unit) -> bool {
+        // From the end: what is looked for was mostly spent just now.
+        self.minute.iter().rev().any(|at| *at == unit.spent.steady)
+    }
+
     /// Undoes the spending of a unit.
     pub(super) fn remove(&mut self, unit: &Unit) {
         let spent = unit.spent;

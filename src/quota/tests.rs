@@ -5,7 +5,10 @@ use std::{num::NonZeroU32, sync::Arc};
 use time::{OffsetDateTime, macros::datetime};
 
 use super::*;
-use crate::key::ApiKey;
+use crate::{
+    access::{CallerId, MAX_UNVERIFIED},
+    key::ApiKey,
+};
 
 mod learning;
 mod properties;
@@ -46,14 +49,24 @@ fn quota(per_minute: u32, per_day: u32, per_month: u32) -> Quota {
         per_day: limit(per_day),
         per_month: limit(per_month),
     };
-    Quota::new(limits, 100)
+    Quota::new(limits, 100, AcceptedKeys::new())
+}
+
+/// A quota with the limits that VirusTotal tells.
+fn learning(max_waiting: usize) -> Quota {
+    Quota::new(Limits::default(), max_waiting, AcceptedKeys::new())
+}
+
+/// One of several callers that share a key.
+fn caller(number: u8) -> CallerId {
+    CallerId::at([192, 0, 2, number].into())
 }
 
 /// Puts so many in the queue who never come for their units.
 fn enqueue(quota: &Quota, key: KeyHash, waiting: usize) {
     let clock = Clock::at(NOON);
     quota.with(key, clock.after(0), |account, _| {
-        (0..waiting).for_each(|_| drop(account.queue.enter()));
+        (0..waiting).for_each(|_| drop(account.queue.enter(caller(1))));
     });
 }
 
@@ -173,26 +186,80 @@ fn a_day_is_not_forgotten_before_it_ends() {
 }
 
 #[test]
-fn keys_are_bounded() {
+fn keys_that_may_be_made_up_are_bounded() {
     let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
-    for at in 0..MAX_KEYS.get() + 10 {
+    for at in 0..MAX_UNVERIFIED.get() + 10 {
         quota
             .take(key(&format!("key-{at}")), clock.after(0))
             .unwrap();
     }
-    assert_eq!(quota.lock().len(), MAX_KEYS.get());
+    assert_eq!(quota.lock().len(), MAX_UNVERIFIED.get());
 }
 
 #[test]
 fn a_key_for_which_somebody_waits_is_never_forgotten() {
     let (quota, clock, waiting) = (quota(4, 0, 0), Clock::at(NOON), key("waiting"));
     enqueue(&quota, waiting, 1);
-    for at in 0..MAX_KEYS.get() + 10 {
+    for at in 0..MAX_UNVERIFIED.get() + 10 {
         let other = key(&format!("key-{at}"));
         quota.take(other, clock.after(0)).unwrap();
     }
     quota.forget_idle(clock.after(3_600_000));
-    assert!(quota.lock().contains(&waiting));
+    assert!(quota.lock().get(&waiting).is_some());
+}
+
+/// Spends with very many keys that are not accepted.
+fn flood(quota: &Quota, now: Now) {
+    for at in 0..10_240 {
+        quota.take(key(&format!("made-up-{at}")), now).unwrap();
+    }
+}
+
+#[test]
+fn made_up_keys_push_out_nothing_of_an_accepted_or_configured_key() {
+    let accepted = AcceptedKeys::new();
+    accepted.configure(key("configured"));
+    let limits = quota(4, 0, 0).limits;
+    let (quota, clock) = (Quota::new(limits, 0, accepted.clone()), Clock::at(NOON));
+    for name in ["accepted", "configured"] {
+        for _ in 0..4 {
+            let unit = quota.take(key(name), clock.after(0)).unwrap();
+            if name == "accepted" {
+                accepted.accept(key(name));
+                quota.keep(key(name), Some(&unit), clock.after(0));
+            }
+        }
+    }
+    flood(&quota, clock.after(1));
+    for name in ["accepted", "configured"] {
+        assert!(quota.take(key(name), clock.after(2)).is_err(), "{name}");
+    }
+    assert_eq!(quota.lock().len(), MAX_UNVERIFIED.get() + 2);
+    // Nothing counts any more.
+    quota.forget_idle(clock.after(61_001));
+    assert!(quota.lock().is_empty());
+}
+
+#[test]
+fn a_unit_counts_although_its_key_was_forgotten_before_it_was_accepted() {
+    let accepted = AcceptedKeys::new();
+    let limits = quota(2, 0, 0).limits;
+    let (quota, clock) = (Quota::new(limits, 0, accepted.clone()), Clock::at(NOON));
+    let units = [0, 1].map(|at| quota.take(key("new"), clock.after(at)).unwrap());
+    flood(&quota, clock.after(2));
+    accepted.accept(key("new"));
+    for unit in &units {
+        quota.keep(key("new"), Some(unit), clock.after(3));
+        quota.keep(key("new"), Some(unit), clock.after(3));
+    }
+    let report = quota.report(key("new"), clock.after(4));
+    assert_eq!((report.minute.used, report.day.used), (2, 2));
+    assert!(quota.take(key("new"), clock.after(5)).is_err());
+    // What is over does not come back.
+    let late = quota.take(key("new"), clock.after(61_001)).unwrap();
+    quota.keep(key("new"), Some(&units[0]), clock.after(61_002));
+    quota.keep(key("new"), Some(&late), clock.after(61_002));
+    assert_eq!(quota.report(key("new"), clock.after(61_003)).day.used, 3);
 }
 
 #[test]
@@ -262,7 +329,7 @@ fn a_report_tells_of_every_window() {
 
 #[test]
 fn what_is_set_to_nothing_is_what_a_public_key_may() {
-    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let (quota, clock) = (learning(0), Clock::at(NOON));
     let report = quota.report(key("k"), clock.after(0));
     let allowed = [report.minute, report.day, report.month].map(|tally| tally.allowed);
     assert_eq!(allowed, [Some(4), Some(500), Some(15_500)]);

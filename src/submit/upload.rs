@@ -7,12 +7,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::{body::Body, header::HeaderValue};
-use tokio::time::timeout;
+use hyper::{
+    body::{Body, Frame},
+    header::HeaderValue,
+};
+use tokio::time::{Instant, timeout};
 
 use super::{
     Parts, Started, Submit, SubmitError,
     form::{self, Form, FormError},
+    pace::Pace,
     started,
     write::Write,
 };
@@ -57,7 +61,7 @@ impl Submit {
     ///
     /// The unit is spent when VirusTotal is first asked, and stays so where the form turns out
     /// to be wrong later on. There is no limit to how long it takes. What ends it is a time
-    /// without progress, as long as one call may take.
+    /// without progress, as long as one call may take, or a sender that is too slow (`Pace`).
     pub async fn upload<B>(
         &self,
         context: &RequestContext,
@@ -77,6 +81,7 @@ impl Submit {
             body: incoming.body,
             form: Form::new(boundary),
             patience: self.parts().vt.patience(),
+            pace: Pace::new(self.parts().vt.patience()),
         };
         let beginning = bill::waiting(arriving.beginning()).await?;
         let length = length.or(beginning.whole_length());
@@ -127,8 +132,9 @@ impl Submit {
 struct Arriving<'a, B> {
     body: &'a mut B,
     form: Form,
-    /// How long to wait for a piece to come, and for room to pass it on.
+    /// How long to wait for room to pass a piece on.
     patience: Duration,
+    pace: Pace,
 }
 
 /// The first pieces of a form.
@@ -186,9 +192,7 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
     /// The next piece; none once the form has ended as it should.
     async fn next(&mut self) -> Result<Option<Bytes>, FormError> {
         loop {
-            let frame = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context));
-            let frame = timeout(self.patience, frame).await;
-            match frame.map_err(|_| FormError::Halted)? {
+            match self.frame().await? {
                 None => return self.form.end().map(|()| None),
                 Some(Err(_)) => return Err(FormError::BrokenOff),
                 Some(Ok(frame)) => {
@@ -201,6 +205,23 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
                         return Ok(Some(piece));
                     }
                 }
+            }
+        }
+    }
+
+    /// Waits for the next frame for as long as the sender may take.
+    async fn frame(&mut self) -> Result<Option<Result<Frame<Bytes>, B::Error>>, FormError> {
+        loop {
+            let began = Instant::now();
+            let frame = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context));
+            let frame = timeout(self.pace.left(), frame).await;
+            self.pace.waited(began.elapsed());
+            if let Ok(Some(Ok(frame))) = &frame {
+                self.pace.received(frame.data_ref().map_or(0, Bytes::len));
+            }
+            self.pace.judge().map_err(|_| FormError::Halted)?;
+            if let Ok(frame) = frame {
+                return Ok(frame);
             }
         }
     }

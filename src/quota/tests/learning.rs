@@ -75,7 +75,7 @@ fn what_is_missing_or_odd_is_not_said() {
 
 #[test]
 fn what_is_not_set_is_what_was_learned() {
-    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let (quota, clock) = (learning(0), Clock::at(NOON));
     let said = truth(usage(600, 0), usage(1_000, 30), usage(20_000, 40));
     quota.learn(key("k"), &said, clock.after(0));
     let expected = [(Some(10), 0), (Some(1_000), 30), (Some(20_000), 40)];
@@ -102,7 +102,7 @@ fn a_number_is_a_ceiling_and_off_is_off() {
 
 #[test]
 fn a_minute_is_never_without_any_lookup() {
-    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let (quota, clock) = (learning(0), Clock::at(NOON));
     let said = truth(usage(30, 0), usage(u64::MAX, 0), None);
     quota.learn(key("k"), &said, clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
@@ -111,7 +111,7 @@ fn a_minute_is_never_without_any_lookup() {
 
 #[test]
 fn a_day_without_allowance_may_have_one_tomorrow() {
-    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let (quota, clock) = (learning(0), Clock::at(NOON));
     let said = truth(None, usage(0, 0), None);
     quota.learn(key("k"), &said, clock.after(0));
     let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
@@ -165,7 +165,7 @@ fn an_answer_from_before_midnight_says_nothing_of_the_new_day() {
 
 #[test]
 fn counting_does_not_wait_for_a_limit() {
-    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let (quota, clock) = (learning(0), Clock::at(NOON));
     let much = truth(usage(60_000, 0), usage(9_999, 0), usage(9_999, 0));
     quota.learn(key("k"), &much, clock.after(0));
     for at in 0..100 {
@@ -226,7 +226,7 @@ async fn others_wait_for_the_first_attempt_whatever_becomes_of_it() {
 #[test]
 fn what_was_learned_is_kept_while_the_key_is_used() {
     let hour = 3_600_000;
-    let (quota, clock) = (Quota::new(Limits::default(), 0), Clock::at(NOON));
+    let (quota, clock) = (learning(0), Clock::at(NOON));
     drop(quota.due(key("k"), clock.after(0)));
     quota.learn(key("k"), &truth(usage(600, 0), None, None), clock.after(0));
     let limit = |at| quota.standing(key("k"), clock.after(at)).unwrap().limit;

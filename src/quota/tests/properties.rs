@@ -53,7 +53,7 @@ proptest! {
     #[test]
     fn never_more_than_the_limit_in_any_sixty_seconds(start in starts(), events in events()) {
         let (quota, clock, key) =
-            (Quota::new(Limits::default(), 100), Clock::at(start), key("k"));
+            (learning(100), Clock::at(start), key("k"));
         let (mut at, mut limit) = (0, 4);
         let mut taken: Vec<(u64, Unit)> = Vec::new();
         for (pause, event) in events {

@@ -50,7 +50,7 @@ async fn first_come_first_served() {
     let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
     let began = Instant::now();
     let come = async |name| {
-        quota.take_within(key("k"), LONG).await.unwrap();
+        quota.take_within(key("k"), caller(1), LONG).await.unwrap();
         order.borrow_mut().push((name, began.elapsed()));
     };
     tokio::join!(come(0), come(1), come(2), come(3));
@@ -68,11 +68,14 @@ async fn whoever_comes_again_goes_before_all() {
     let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
     quota.take(key("k"), Now::read()).unwrap();
     let come = async |name| {
-        quota.take_within(key("k"), LONG).await.unwrap();
+        quota.take_within(key("k"), caller(1), LONG).await.unwrap();
         order.borrow_mut().push(name);
     };
     let come_again = async {
-        quota.take_within_again(key("k"), LONG).await.unwrap();
+        quota
+            .take_within_again(key("k"), caller(1), LONG)
+            .await
+            .unwrap();
         order.borrow_mut().push("again");
     };
     tokio::join!(come("first"), come("second"), come_again);
@@ -84,12 +87,17 @@ async fn whoever_comes_again_goes_before_all() {
 async fn nobody_passes_those_who_wait() {
     let quota = quota(2, 0, 0);
     let units = [(), ()].map(|()| quota.take(key("k"), Now::read()).unwrap());
-    let mut first = pin!(quota.take_within(key("k"), LONG));
+    let mut first = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut first).await;
     // What is given back is the first one's, although it has not come for it yet.
     quota.give_back(key("k"), &units[0]);
     assert!(quota.take(key("k"), Now::read()).is_err());
-    assert!(quota.take_within(key("k"), Duration::ZERO).await.is_err());
+    assert!(
+        quota
+            .take_within(key("k"), caller(1), Duration::ZERO)
+            .await
+            .is_err()
+    );
     assert!(soon(first).await.is_ok());
 }
 
@@ -100,25 +108,30 @@ async fn what_cannot_succeed_is_refused_at_once() {
         ..quota(1, 0, 0)
     };
     quota.take(key("k"), Now::read()).unwrap();
-    let within = |seconds| quota.take_within(key("k"), Duration::from_secs(seconds));
-    let refused = soon(within(50)).await.unwrap_err();
+    let within = |number, seconds| {
+        let wait = Duration::from_secs(seconds);
+        quota.take_within(key("k"), caller(number), wait)
+    };
+    let refused = soon(within(1, 50)).await.unwrap_err();
     assert!(is_about(&refused, 61));
-    let (mut one, mut two) = (pin!(within(62)), pin!(within(123)));
+    let (mut one, mut two) = (pin!(within(1, 62)), pin!(within(2, 123)));
     begin(&mut one).await;
-    let refused = soon(within(115)).await.unwrap_err();
+    let refused = soon(within(2, 115)).await.unwrap_err();
     assert!(is_about(&refused, 122), "one is before it");
+    assert_eq!(refused.full, None);
     begin(&mut two).await;
-    let refused = soon(within(100_000)).await.unwrap_err();
+    let refused = soon(within(3, 100_000)).await.unwrap_err();
     assert!(is_about(&refused, 183), "the queue is full");
+    assert_eq!(refused.full, Some(Full::All));
 }
 
 #[tokio::test]
 async fn who_is_dropped_holds_nobody_up() {
     let quota = quota(1, 0, 0);
     let unit = quota.take(key("k"), Now::read()).unwrap();
-    let mut one = Box::pin(quota.take_within(key("k"), LONG));
-    let mut two = Box::pin(quota.take_within(key("k"), LONG));
-    let mut three = pin!(quota.take_within(key("k"), LONG));
+    let mut one = Box::pin(quota.take_within(key("k"), caller(1), LONG));
+    let mut two = Box::pin(quota.take_within(key("k"), caller(1), LONG));
+    let mut three = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut one).await;
     begin(&mut two).await;
     begin(&mut three).await;
@@ -133,8 +146,8 @@ async fn who_is_dropped_holds_nobody_up() {
 async fn who_is_dropped_has_those_behind_move_up() {
     let quota = quota(1, 0, 0);
     let unit = quota.take(key("k"), Now::read()).unwrap();
-    let mut one = Box::pin(quota.take_within(key("k"), LONG));
-    let mut two = pin!(quota.take_within(key("k"), LONG));
+    let mut one = Box::pin(quota.take_within(key("k"), caller(1), LONG));
+    let mut two = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut one).await;
     begin(&mut two).await;
     // The second hears of it, and finds that the unit is the first one's.
@@ -148,9 +161,9 @@ async fn who_is_dropped_has_those_behind_move_up() {
 async fn who_stalls_holds_nobody_up_but_for_its_own_unit() {
     let quota = hasty(1, 100);
     quota.take(key("k"), Now::read()).unwrap();
-    let mut stalled = pin!(quota.take_within(key("k"), LONG));
+    let mut stalled = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut stalled).await;
-    let behind = tokio::time::timeout(SHORT * 2, quota.take_within(key("k"), LONG));
+    let behind = tokio::time::timeout(SHORT * 2, quota.take_within(key("k"), caller(1), LONG));
     assert!(behind.await.is_err(), "there was but the unit of the first");
     let quick = Quota {
         limits: Limits::default(),
@@ -159,11 +172,11 @@ async fn who_stalls_holds_nobody_up_but_for_its_own_unit() {
     let units: Vec<_> = (0..4)
         .map(|_| quick.take(key("k"), Now::read()).unwrap())
         .collect();
-    let mut stalled = pin!(quick.take_within(key("k"), LONG));
+    let mut stalled = pin!(quick.take_within(key("k"), caller(1), LONG));
     begin(&mut stalled).await;
     quick.give_back(key("k"), &units[0]);
     quick.give_back(key("k"), &units[1]);
-    let behind = quick.take_within(key("k"), Duration::ZERO);
+    let behind = quick.take_within(key("k"), caller(1), Duration::ZERO);
     assert!(behind.await.is_ok(), "the second unit is nobody's");
 }
 
@@ -171,7 +184,7 @@ async fn who_stalls_holds_nobody_up_but_for_its_own_unit() {
 async fn a_unit_that_is_given_back_is_had_at_once() {
     let quota = quota(1, 0, 0);
     let unit = quota.take(key("k"), Now::read()).unwrap();
-    let mut waits = pin!(quota.take_within(key("k"), LONG));
+    let mut waits = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut waits).await;
     quota.give_back(key("k"), &unit);
     soon(waits).await.unwrap();
@@ -186,8 +199,8 @@ async fn who_waits_hears_what_is_learned() {
             ..Truth::default()
         }
     };
-    let quota = Quota::new(Limits::default(), 100);
-    let within = || quota.take_within(key("k"), LONG);
+    let quota = learning(100);
+    let within = || quota.take_within(key("k"), caller(1), LONG);
     let said = Truth {
         hourly: Some(Usage {
             allowed: 60,
@@ -224,14 +237,19 @@ async fn who_waits_hears_what_is_learned() {
 async fn keys_do_not_wait_for_one_another() {
     let quota = quota(1, 0, 0);
     quota.take(key("k"), Now::read()).unwrap();
-    let mut waits = pin!(quota.take_within(key("k"), LONG));
+    let mut waits = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut waits).await;
-    assert!(quota.take_within(key("other"), LONG).await.is_ok());
+    assert!(
+        quota
+            .take_within(key("other"), caller(1), LONG)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
 async fn who_gives_up_is_sent_to_the_end() {
-    let quota = Quota::new(Limits::default(), 100);
+    let quota = learning(100);
     let hourly = |allowed| Truth {
         hourly: Some(Usage { allowed, used: 0 }),
         ..Truth::default()
@@ -240,7 +258,7 @@ async fn who_gives_up_is_sent_to_the_end() {
     for _ in 0..2 {
         quota.take(key("k"), Now::read()).unwrap();
     }
-    let within = |seconds| quota.take_within(key("k"), Duration::from_secs(seconds));
+    let within = |seconds| quota.take_within(key("k"), caller(1), Duration::from_secs(seconds));
     let (mut one, mut two) = (pin!(within(200)), pin!(within(70)));
     begin(&mut one).await;
     begin(&mut two).await;
@@ -256,9 +274,10 @@ async fn many_who_wait_all_come_to_their_unit() {
     let quota = Arc::new(hasty(10, 100));
     let tasks = tokio_util::task::TaskTracker::new();
     let tasks: Vec<_> = (0..30)
-        .map(|_| {
+        .map(|number| {
             let quota = Arc::clone(&quota);
-            tasks.spawn(async move { quota.take_within(key("k"), LONG).await.map(|_| ()) })
+            let caller = caller(number);
+            tasks.spawn(async move { quota.take_within(key("k"), caller, LONG).await.map(|_| ()) })
         })
         .collect();
     let began = Instant::now();
@@ -267,4 +286,106 @@ async fn many_who_wait_all_come_to_their_unit() {
     }
     assert!(began.elapsed() >= SHORT * 2);
     assert_eq!(waiting(&quota), 0);
+}
+
+#[tokio::test]
+async fn the_queue_goes_round_its_callers() {
+    let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
+    quota.take(key("k"), Now::read()).unwrap();
+    let come = async |number| {
+        quota
+            .take_within(key("k"), caller(number), LONG)
+            .await
+            .unwrap();
+        order.borrow_mut().push(number);
+    };
+    // The third comes last and alone, the second's second after all of the first's.
+    tokio::join!(
+        come(1),
+        come(1),
+        come(1),
+        come(2),
+        come(1),
+        come(2),
+        come(3)
+    );
+    assert_eq!(order.into_inner(), [1, 2, 3, 1, 2, 1, 1]);
+    assert_eq!(waiting(&quota), 0);
+}
+
+#[tokio::test]
+async fn who_comes_back_time_and_again_takes_turns_with_who_waits() {
+    let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
+    quota.take(key("k"), Now::read()).unwrap();
+    let come = async |number| {
+        quota
+            .take_within(key("k"), caller(number), LONG)
+            .await
+            .unwrap();
+        order.borrow_mut().push(number);
+    };
+    let again_and_again = async {
+        for _ in 0..3 {
+            come(2).await;
+        }
+    };
+    tokio::join!(come(1), come(1), come(1), again_and_again);
+    assert_eq!(order.into_inner(), [1, 2, 1, 2, 1, 2]);
+}
+
+#[tokio::test]
+async fn no_caller_holds_more_than_a_quarter_of_a_keys_waiting_places() {
+    let quota = Quota {
+        max_waiting: 8,
+        ..quota(1, 0, 0)
+    };
+    quota.take(key("k"), Now::read()).unwrap();
+    let within = |number| Box::pin(quota.take_within(key("k"), caller(number), LONG * 5));
+    let mut waits = Vec::new();
+    for number in [1, 1, 2, 2, 3, 3, 4] {
+        let mut wait = within(number);
+        begin(&mut wait).await;
+        waits.push(wait);
+    }
+    for number in [1, 2, 3] {
+        let refused = soon(within(number)).await.unwrap_err();
+        assert_eq!(refused.full, Some(Full::Caller), "{number}");
+    }
+    begin(&mut within(4)).await;
+    begin(&mut within(5)).await;
+    // The place is free again at once.
+    drop(waits.remove(0));
+    begin(&mut within(1)).await;
+}
+
+#[tokio::test]
+async fn who_can_no_longer_be_served_in_time_hears_of_it_at_once() {
+    let quota = quota(1, 0, 0);
+    quota.take(key("k"), Now::read()).unwrap();
+    let mut first = pin!(quota.take_within(key("k"), caller(1), LONG));
+    let mut second = pin!(quota.take_within(key("k"), caller(1), Duration::from_secs(125)));
+    begin(&mut first).await;
+    begin(&mut second).await;
+    let mut other = pin!(quota.take_within(key("k"), caller(2), LONG));
+    begin(&mut other).await;
+    let refused = soon(second).await.unwrap_err();
+    assert!(is_about(&refused, 183), "{refused:?}");
+}
+
+#[tokio::test]
+async fn who_is_dropped_spends_nothing_and_frees_its_place_at_once() {
+    let quota = Quota {
+        max_waiting: 1,
+        ..quota(1, 0, 0)
+    };
+    let unit = quota.take(key("k"), Now::read()).unwrap();
+    let mut one = Box::pin(quota.take_within(key("k"), caller(1), LONG));
+    begin(&mut one).await;
+    // Its turn has come, but it has not come for it.
+    quota.give_back(key("k"), &unit);
+    drop(one);
+    assert_eq!(waiting(&quota), 0);
+    let report = quota.report(key("k"), Now::read());
+    assert_eq!((report.minute.used, report.day.used), (0, 0));
+    assert!(quota.take(key("k"), Now::read()).is_ok());
 }

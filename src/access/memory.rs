@@ -1,0 +1,240 @@
+//! A memory for what is known of VirusTotal keys: lasting for real ones, small for others.
+
+use std::{collections::HashMap, hash::Hash, num::NonZeroUsize};
+
+use lru::LruCache;
+
+use super::AcceptedKeys;
+use crate::key::KeyHash;
+
+/// The number of entries of keys that may be made up; the least recently used is evicted beyond
+/// it.
+pub const MAX_UNVERIFIED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+
+/// The name of something that is remembered of a VirusTotal key.
+pub trait OfKey {
+    /// Returns the key that it is remembered of.
+    fn key(&self) -> KeyHash;
+}
+
+/// A map of what is known of VirusTotal keys.
+///
+/// Entries of accepted and configured keys stay until their owner removes them. Entries of all
+/// other keys share [`MAX_UNVERIFIED`] places, since any caller can make up keys; so made-up keys
+/// only ever evict one another. An entry moves when its key is found to be accepted.
+#[derive(Debug)]
+pub struct KeyMemory<K: Eq + Hash, V> {
+    accepted: AcceptedKeys,
+    lasting: HashMap<K, V>,
+    unverified: LruCache<K, V>,
+}
+
+impl OfKey for KeyHash {
+    fn key(&self) -> KeyHash {
+        *self
+    }
+}
+
+impl<K, V> KeyMemory<K, V>
+where
+    K: Clone + Eq + Hash + OfKey,
+{
+    /// Creates an empty memory that believes in these keys.
+    pub fn new(accepted: AcceptedKeys) -> Self {
+        Self {
+            accepted,
+            lasting: HashMap::new(),
+            // Bounded by `make_room`: a bound here would allocate all of its room at once.
+            unverified: LruCache::unbounded(),
+        }
+    }
+
+    /// Returns an entry; to look at it is no use of it.
+    pub fn get(&self, name: &K) -> Option<&V> {
+        let lasting = self.lasting.get(name);
+        lasting.or_else(|| self.unverified.peek(name))
+    }
+
+    /// Returns an entry to be changed.
+    pub fn get_mut(&mut self, name: &K) -> Option<&mut V> {
+        let lasting = self.lasting.get_mut(name);
+        lasting.or_else(|| self.unverified.get_mut(name))
+    }
+
+    /// Returns an entry, which is made where it is missing.
+    ///
+    /// An entry for which `is_in_use` holds is not evicted to make room for it.
+    pub fn get_or_default(&mut self, name: K, is_in_use: impl Fn(&V) -> bool) -> &mut V
+    where
+        V: Default,
+    {
+        if self.belongs_to_lasting(&name) {
+            return self.lasting.entry(name).or_default();
+        }
+        if !self.unverified.contains(&name) {
+            self.make_room(is_in_use);
+        }
+        self.unverified.get_or_insert_mut(name, V::default)
+    }
+
+    /// Replaces an entry, and returns what it was before.
+    pub fn insert(&mut self, name: K, value: V) -> Option<V> {
+        if self.belongs_to_lasting(&name) {
+            return self.lasting.insert(name, value);
+        }
+        if !self.unverified.contains(&name) {
+            self.make_room(|_| false);
+        }
+        self.unverified.put(name, value)
+    }
+
+    /// Removes an entry.
+    pub fn remove(&mut self, name: &K) -> Option<V> {
+        let lasting = self.lasting.remove(name);
+        lasting.or_else(|| self.unverified.pop(name))
+    }
+
+    /// Moves all that is remembered of a key to what lasts; for the moment it is accepted.
+    ///
+    /// Entries move when they are next written in any case. Until then others could evict them.
+    pub fn promote(&mut self, key: KeyHash) {
+        let names = self.unverified.iter().map(|(name, _)| name);
+        let names: Vec<_> = names.filter(|name| name.key() == key).cloned().collect();
+        for name in names {
+            if let Some(value) = self.unverified.pop(&name) {
+                self.lasting.insert(name, value);
+            }
+        }
+    }
+
+    /// Removes every entry that is not to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
+        self.lasting.retain(&mut keep);
+        let unverified = self.unverified.iter_mut();
+        let unverified =
+            unverified.filter_map(|(name, value)| (!keep(name, value)).then_some(name));
+        let idle: Vec<_> = unverified.cloned().collect();
+        for name in idle {
+            self.unverified.pop(&name);
+        }
+    }
+
+    /// Iterates over all entries.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        let unverified = self.unverified.iter().map(|(_, value)| value);
+        self.lasting.values().chain(unverified)
+    }
+
+    /// Returns the number of entries.
+    pub fn len(&self) -> usize {
+        self.lasting.len() + self.unverified.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether an entry of this name is, or has to be, among those that last.
+    fn belongs_to_lasting(&mut self, name: &K) -> bool {
+        if self.lasting.contains_key(name) {
+            return true;
+        }
+        if !self.accepted.is_lasting(name.key()) {
+            return false;
+        }
+        if let Some(value) = self.unverified.pop(name) {
+            self.lasting.insert(name.clone(), value);
+        }
+        true
+    }
+
+    /// Evicts the least recently used entry of an unverified key that is not in use, where
+    /// there is no room for one more.
+    ///
+    /// Those in use may be more: as many as there are requests.
+    fn make_room(&mut self, is_in_use: impl Fn(&V) -> bool) {
+        if self.unverified.len() < MAX_UNVERIFIED.get() {
+            return;
+        }
+        let mut oldest = self.unverified.iter().rev();
+        let oldest = oldest.find(|(_, value)| !is_in_use(value));
+        if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+            self.unverified.pop(&name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::ApiKey;
+
+    fn key(name: impl AsRef<str>) -> KeyHash {
+        ApiKey::parse(name.as_ref().as_bytes()).unwrap().hash()
+    }
+
+    fn flood(memory: &mut KeyMemory<KeyHash, u32>) {
+        for at in 0..10_240 {
+            memory.insert(key(format!("made-up-{at}")), 0);
+        }
+    }
+
+    #[test]
+    fn made_up_keys_evict_only_one_another() {
+        let accepted = AcceptedKeys::new();
+        let mut memory = KeyMemory::new(accepted.clone());
+        accepted.accept(key("accepted"));
+        accepted.configure(key("configured"));
+        for name in ["accepted", "configured", "neither"] {
+            memory.insert(key(name), 7);
+        }
+        flood(&mut memory);
+        assert_eq!(memory.get(&key("accepted")), Some(&7));
+        assert_eq!(memory.get(&key("configured")), Some(&7));
+        assert_eq!(memory.get(&key("neither")), None);
+        assert_eq!(memory.len(), MAX_UNVERIFIED.get() + 2);
+    }
+
+    #[test]
+    fn what_is_known_of_a_key_moves_when_it_is_accepted() {
+        let accepted = AcceptedKeys::new();
+        let mut memory = KeyMemory::new(accepted.clone());
+        for name in ["promoted", "written", "default"] {
+            memory.insert(key(name), 7);
+            accepted.accept(key(name));
+        }
+        memory.promote(key("promoted"));
+        assert_eq!(memory.insert(key("written"), 8), Some(7));
+        assert_eq!(memory.get_or_default(key("default"), |_| false), &7);
+        flood(&mut memory);
+        assert_eq!(memory.get(&key("promoted")), Some(&7));
+        assert_eq!(memory.get(&key("written")), Some(&8));
+        assert_eq!(memory.remove(&key("default")), Some(7));
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_evicted() {
+        let mut memory = KeyMemory::new(AcceptedKeys::new());
+        memory.insert(key("in-use"), 1);
+        for at in 0..MAX_UNVERIFIED.get() + 10 {
+            memory.get_or_default(key(format!("{at}")), |value| *value == 1);
+        }
+        assert_eq!(memory.get(&key("in-use")), Some(&1));
+        assert_eq!(memory.len(), MAX_UNVERIFIED.get());
+    }
+
+    #[test]
+    fn only_what_is_kept_remains() {
+        let accepted = AcceptedKeys::new();
+        accepted.accept(key("1"));
+        let mut memory = KeyMemory::new(accepted);
+        for at in 0..4 {
+            memory.insert(key(at.to_string()), at);
+        }
+        memory.retain(|_, value| *value > 1);
+        let mut kept: Vec<_> = memory.values().copied().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, [2, 3]);
+    }
+}

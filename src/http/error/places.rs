@@ -1,0 +1,28 @@
+//! Refusals of requests for which there is no place.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use super::ApiError;
+use crate::access::Full;
+
+impl ApiError {
+    /// 503: as many requests are under way as may be; 429: as many of this caller as of one.
+    pub fn no_place(full: Full, wait: Duration) -> Self {
+        let (status, code, detail) = match full {
+            Full::All => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "OverloadedError",
+                "as many requests are being answered as may be; wait as `Retry-After` says",
+            ),
+            Full::Caller => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "TooManyRequestsError",
+                "this caller (a client, a key or an address) has as many requests under way as \
+                 one may, a quarter of all; wait as `Retry-After` says",
+            ),
+        };
+        Self::new(status, code, detail).after(wait)
+    }
+}
