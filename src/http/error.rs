@@ -26,6 +26,8 @@ use crate::{
     vt::{Reason, Refusal, VtError},
 };
 
+mod write;
+
 const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
 /// An error on its way to the client.
@@ -288,8 +290,8 @@ impl From<SubmitError> for ApiError {
         match error {
             SubmitError::Form(error) => error.into(),
             SubmitError::Exhausted(error) => error.into(),
-            SubmitError::Upstream(error) => error.into(),
-            SubmitError::Malformed(error) => error.into(),
+            SubmitError::Upstream(error) => Self::of_write(error),
+            SubmitError::Malformed(error) => Self::of_unreadable_write(&error),
         }
     }
 }
@@ -298,6 +300,7 @@ impl From<VtError> for ApiError {
     fn from(error: VtError) -> Self {
         match error {
             VtError::Refused(refusal) => refusal.into(),
+            VtError::NotSent(error) => (*error).into(),
             VtError::Timeout => {
                 let detail = "VirusTotal did not answer in time; try again later";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
