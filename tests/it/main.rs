@@ -17,6 +17,8 @@ mod closed;
 #[cfg(test)]
 mod community;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod errors;
@@ -59,8 +61,12 @@ mod service;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod submissions;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod unconfirmed;
 #[cfg(test)]
 mod uploads;
