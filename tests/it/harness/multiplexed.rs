@@ -33,16 +33,15 @@ impl Multiplexed {
             CancellationToken::new(),
             TaskTracker::new(),
         );
-        let (noted, acceptor) = (Arc::clone(&asked), identity.acceptor_of(&[b"h2"]));
+        let server = Server {
+            acceptor: identity.acceptor_of(&[b"h2"]),
+            asked: Arc::clone(&asked),
+            most,
+            body,
+        };
         let accept = async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tasks.spawn(serve(
-                    stream,
-                    acceptor.clone(),
-                    Arc::clone(&noted),
-                    most,
-                    body,
-                ));
+                tasks.spawn(server.clone().serve(stream));
             }
         };
         TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(accept));
@@ -58,44 +57,54 @@ impl Multiplexed {
     }
 }
 
-async fn serve(
-    stream: TcpStream,
+#[derive(Clone)]
+struct Server {
     acceptor: TlsAcceptor,
     asked: Asked,
     most: usize,
     body: &'static str,
-) {
-    let Ok(stream) = acceptor.accept(stream).await else {
-        return;
-    };
-    let connection = {
-        let mut asked = asked.lock().unwrap();
-        asked.push(Vec::new());
-        asked.len() - 1
-    };
-    let end = CancellationToken::new();
-    let answer = service_fn(|request: Request<hyper::body::Incoming>| {
-        let line = format!("{} {}", request.method(), request.uri().path());
-        let count = {
-            let all = &mut asked.lock().unwrap()[connection];
-            all.push(line);
-            all.len()
+}
+
+impl Server {
+    async fn serve(self, stream: TcpStream) {
+        let Self {
+            acceptor,
+            asked,
+            most,
+            body,
+        } = self;
+        let Ok(stream) = acceptor.accept(stream).await else {
+            return;
         };
-        if count >= most {
-            end.cancel();
-        }
-        let end = end.clone();
-        async move {
-            if end.is_cancelled() {
-                std::future::pending::<()>().await;
+        let connection = {
+            let mut asked = asked.lock().unwrap();
+            asked.push(Vec::new());
+            asked.len() - 1
+        };
+        let end = CancellationToken::new();
+        let answer = service_fn(|request: Request<hyper::body::Incoming>| {
+            let line = format!("{} {}", request.method(), request.uri().path());
+            let count = {
+                let all = &mut asked.lock().unwrap()[connection];
+                all.push(line);
+                all.len()
+            };
+            if count >= most {
+                end.cancel();
             }
-            Ok::<_, std::convert::Infallible>(Response::new(Body::from(body)))
+            let end = end.clone();
+            async move {
+                if end.is_cancelled() {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::convert::Infallible>(Response::new(Body::from(body)))
+            }
+        });
+        let server = http2::Builder::new(TokioExecutor::new());
+        let server = server.serve_connection(TokioIo::new(stream), answer);
+        tokio::select! {
+            _ = server => {}
+            () = end.cancelled() => {}
         }
-    });
-    let server = http2::Builder::new(TokioExecutor::new());
-    let server = server.serve_connection(TokioIo::new(stream), answer);
-    tokio::select! {
-        _ = server => {}
-        () = end.cancelled() => {}
     }
 }
