@@ -33,6 +33,7 @@ use crate::{
     vt::{ClientError, VirusTotal},
 };
 
+mod announce;
 mod connections;
 pub mod health;
 mod listen;
@@ -116,6 +117,7 @@ impl StartError {
 impl App {
     /// Puts the parts together and takes the ports; nothing is served yet.
     pub async fn build(mut config: Config) -> Result<Self, StartError> {
+        announce::settings(&config);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let templates =
             Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;

@@ -6,14 +6,14 @@
 use std::{
     net::IpAddr,
     num::{NonZeroU32, NonZeroUsize},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use clap::{CommandFactory, Parser};
 use http::HeaderMap;
 use ipnet::IpNet;
-use url::Url;
+use url::{Host, Url};
 
 use self::{
     check::Check,
@@ -52,6 +52,8 @@ pub enum Command {
 /// Every setting, an area each.
 #[derive(Debug)]
 pub struct Config {
+    /// The `.env` file that was read, if there was one.
+    pub env_file: Option<PathBuf>,
     /// Where to listen.
     pub server: Server,
     /// What is logged, and how.
@@ -215,6 +217,29 @@ pub struct Redis {
     pub timeout: Duration,
 }
 
+impl Collector {
+    /// Whether it is on this machine, and never asked by way of a proxy.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.url)
+    }
+}
+
+impl Upstream {
+    /// Whether it is on this machine, and never asked by way of a proxy.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.url)
+    }
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
+        None => false,
+    }
+}
+
 impl Cache {
     /// How long anything is kept at most: no settings make a day of [`ttl`](Self::ttl) less
     /// for what is over and done with.
@@ -239,16 +264,23 @@ pub enum Rejected {
 impl Command {
     /// Reads `.env`, the environment and the command line of this process.
     pub fn read() -> Result<Self, Rejected> {
-        match dotenvy::from_path(".env") {
-            Err(error) if !error.not_found() => {
+        let file = Path::new(".env");
+        let was_read = match dotenvy::from_path(file) {
+            Ok(()) => true,
+            Err(error) if error.not_found() => false,
+            Err(_) => {
                 // The library's message repeats the line, which may hold the key.
                 let mistake =
                     "`.env` can't be read: a line is not `NAME=value`, or the file is unreadable";
                 return Err(Rejected::Mistakes(vec![mistake.to_owned()]));
             }
-            _ => {}
+        };
+        let mut command = Self::parse(std::env::args_os())?;
+        if let (Self::Serve(config), true) = (&mut command, was_read) {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+            config.env_file = Some(file);
         }
-        Self::parse(std::env::args_os())
+        Ok(command)
     }
 
     /// Reads the given command line, and the environment for what it leaves out.

@@ -10,7 +10,7 @@ use thiserror::Error;
 /// How every client token of the gateway begins; no VirusTotal key does (CONTRACT 6).
 pub const TOKEN_PREFIX: &str = "vt4ai_";
 
-/// A VirusTotal API key: 1 to 512 visible ASCII characters.
+/// A VirusTotal API key: 1 to 512 visible ASCII characters, a letter or digit among them.
 ///
 /// Its text is wiped from memory when dropped, and never printed.
 #[derive(Clone)]
@@ -33,7 +33,9 @@ pub struct TokenDigest([u8; 32]);
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum InvalidKey {
     /// Empty, too long, or with characters that no key has.
-    #[error("an API key is 1 to 512 visible ASCII characters")]
+    #[error(
+        "an API key is 1 to 512 visible ASCII characters, at least one of them a letter or digit"
+    )]
     Malformed,
     /// A token of the gateway's own where a VirusTotal key is meant.
     #[error("what begins with `vt4ai_` is a client token, not a VirusTotal key")]
@@ -43,11 +45,13 @@ pub enum InvalidKey {
 impl ApiKey {
     /// Takes a key as it came from a header or a setting.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidKey> {
-        let visible = text.iter().all(u8::is_ascii_graphic);
-        let text = std::str::from_utf8(text)
-            .ok()
-            .filter(|text| visible && (1..=512).contains(&text.len()))
-            .ok_or(InvalidKey::Malformed)?;
+        let is_visible = text.iter().all(u8::is_ascii_graphic);
+        // A key stands in a path, too, where one of dots alone would lead elsewhere.
+        let has_substance = text.iter().any(u8::is_ascii_alphanumeric);
+        let text = std::str::from_utf8(text).map_err(|_| InvalidKey::Malformed)?;
+        if !is_visible || !has_substance || text.len() > 512 {
+            return Err(InvalidKey::Malformed);
+        }
         if text.starts_with(TOKEN_PREFIX) {
             return Err(InvalidKey::ClientToken);
         }
@@ -152,9 +156,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_visible_ascii_of_bounded_length() {
+    fn keys_are_visible_ascii_with_a_letter_or_digit_of_bounded_length() {
         assert!(ApiKey::parse(b"a").is_ok());
-        assert!(ApiKey::parse(&[b'~'; 512]).is_ok());
+        assert!(ApiKey::parse(&[b'z'; 512]).is_ok());
+        assert!(ApiKey::parse(b"..1").is_ok());
         for bad in [
             &b""[..],
             &[b'a'; 513],
@@ -162,6 +167,11 @@ mod tests {
             b"a\n",
             "schlüssel".as_bytes(),
             b"\xff",
+            b".",
+            b"..",
+            b"-",
+            b"%/?#~",
+            &[b'~'; 512],
         ] {
             assert_eq!(ApiKey::parse(bad).err(), Some(InvalidKey::Malformed));
         }

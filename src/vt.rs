@@ -13,20 +13,22 @@ use std::{
 };
 
 use reqwest::{
-    Client, RequestBuilder, Response,
-    header::{self, HeaderMap, HeaderName, HeaderValue},
-    redirect,
+    RequestBuilder, Response,
+    header::{self, HeaderName, HeaderValue},
 };
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, field::Empty, info_span};
-use url::{Host, Url};
+use url::Url;
 
-use self::call::{Method, Payload};
 pub use self::{
     call::Call,
     error::{Reason, Refusal, VtError},
     packed::{Body, Packed},
+};
+use self::{
+    call::{Method, Payload},
+    transport::Transport,
 };
 use crate::{bill, config, key::ApiKey, meter::Meter, telemetry::traces};
 
@@ -36,6 +38,7 @@ pub mod error;
 pub mod packed;
 pub mod relationships;
 mod tls;
+mod transport;
 pub mod upload;
 
 /// How many bytes of an error's body are read; VirusTotal's own are a few hundred.
@@ -52,7 +55,7 @@ const X_TOOL: HeaderName = HeaderName::from_static("x-tool");
 /// The upstream and how to reach it.
 #[derive(Debug)]
 pub struct VirusTotal {
-    client: Client,
+    transport: Transport,
     /// Where VirusTotal is, without `/api/v3`.
     site: Url,
     /// The same with it, and no slash at the end.
@@ -79,29 +82,10 @@ pub enum ClientError {
 }
 
 impl VirusTotal {
-    /// A client for the upstream that the settings name.
-    ///
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, in either
-    /// case of letters, but for an upstream on this machine.
+    /// Creates a client for the upstream that the settings name.
     pub fn new(config: &config::Upstream, meter: Arc<Meter>) -> Result<Self, ClientError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.insert(X_TOOL, HeaderValue::from_static("vt4ai"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let builder = Client::builder()
-            .tls_backend_preconfigured(tls::config(config)?)
-            .user_agent(USER_AGENT)
-            .default_headers(headers)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(config.timeout.min(Duration::from_secs(10)));
-        let builder = if is_local(&config.url) {
-            builder.no_proxy()
-        } else {
-            builder
-        };
         Ok(Self {
-            client: builder.build()?,
+            transport: Transport::new(config)?,
             base: format!("{}/api/v3", config.url.as_str().trim_end_matches('/')),
             site: config.url.clone(),
             timeout: config.timeout,
@@ -125,8 +109,11 @@ impl VirusTotal {
     pub async fn ask(&self, key: &ApiKey, call: &Call, deadline: Instant) -> Result<Body, VtError> {
         let url = format!("{}{}", self.base, call.path);
         let request = match &call.method {
-            Method::Get => self.client.get(url),
-            Method::Post(payload) => with_payload(self.client.post(url), payload),
+            Method::Get => self.transport.request(reqwest::Method::GET, &url),
+            Method::Post(payload) => {
+                let request = self.transport.request(reqwest::Method::POST, &url);
+                with_payload(request, payload)
+            }
         };
         let answer = self.exchange(key, request, deadline);
         self.watch(call.pattern(), answer).await
@@ -192,8 +179,9 @@ impl VirusTotal {
             Some(parent) => request.header("traceparent", parent),
             None => request,
         };
-        let sent = bill::waiting(request.header(X_APIKEY, secret).send()).await;
-        sent.map_err(|error| VtError::of_transport(&error))
+        let request = request.header(X_APIKEY, secret).build();
+        let request = request.map_err(|error| VtError::of_transport(&error))?;
+        bill::waiting(self.transport.send(request)).await
     }
 
     /// The answer, if it is a success.
@@ -233,13 +221,4 @@ fn with_payload(request: RequestBuilder, payload: &Payload) -> RequestBuilder {
         Payload::Json(json) => ("application/json", json.clone()),
     };
     request.header(header::CONTENT_TYPE, media).body(body)
-}
-
-fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }

@@ -32,6 +32,7 @@ impl Check {
     pub(super) fn config(&mut self, settings: &Settings, server: Server) -> Config {
         let demo = self.flag("VT4AI_DEMO", settings.demo.as_deref());
         let config = Config {
+            env_file: None,
             server,
             log: self.log(settings),
             collector: self.collector(settings),

@@ -62,11 +62,17 @@ impl Bounds {
         let Some(hold) = hold else {
             return next.run(request).await;
         };
+        // A post under the API writes.
+        let too_slow = if request.method() == Method::POST {
+            ApiError::too_slow_to_write
+        } else {
+            ApiError::too_slow
+        };
         let response = match self.time_of(&request) {
             None => next.run(request).await,
             Some(time) => timeout(time, next.run(request))
                 .await
-                .unwrap_or_else(|_| ApiError::too_slow(time).into_response()),
+                .unwrap_or_else(|_| too_slow(time).into_response()),
         };
         response.map(|body| until_dropped(body, hold))
     }
@@ -94,7 +100,14 @@ fn length(uri: &Uri) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
+    use std::{future, sync::Arc};
+
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+        middleware,
+    };
+    use tower::ServiceExt as _;
 
     use super::*;
 
@@ -116,5 +129,27 @@ mod tests {
         let patient = Bounds::new(1, Duration::from_mins(2));
         let time = patient.time_of(&request("GET", "/api/v1/files/x"));
         assert_eq!(time, Some(Duration::from_mins(2)));
+    }
+    #[tokio::test]
+    async fn a_post_that_takes_too_long_may_have_been_carried_out() {
+        let bounds = Bounds {
+            places: Semaphore::new(1),
+            longest: Duration::from_millis(10),
+        };
+        let bounds = Arc::new(bounds);
+        let bound = middleware::from_fn(move |request: Request, next: Next| {
+            let bounds = Arc::clone(&bounds);
+            async move { bounds.run(request, next).await }
+        });
+        let endless = Router::new().fallback(future::pending::<()>).layer(bound);
+        for (method, is_uncertain) in [("POST", true), ("GET", false)] {
+            let request = request(method, "/api/v1/urls");
+            let response = endless.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 504);
+            let body = to_bytes(response.into_body(), 1000).await.unwrap();
+            let text = String::from_utf8_lossy(&body);
+            let says = text.contains("may have been carried out");
+            assert_eq!(says, is_uncertain, "{method}: {text}");
+        }
     }
 }

@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod places;
+mod write;
 
 const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
@@ -284,8 +285,8 @@ impl From<SubmitError> for ApiError {
         match error {
             SubmitError::Form(error) => error.into(),
             SubmitError::Exhausted(error) => error.into(),
-            SubmitError::Upstream(error) => error.into(),
-            SubmitError::Malformed(error) => error.into(),
+            SubmitError::Upstream(error) => Self::of_write(error),
+            SubmitError::Malformed(error) => Self::of_unreadable_write(&error),
             SubmitError::Lost => Self::internal(error.to_string()),
         }
     }
@@ -295,6 +296,7 @@ impl From<VtError> for ApiError {
     fn from(error: VtError) -> Self {
         match error {
             VtError::Refused(refusal) => refusal.into(),
+            VtError::NotSent(error) => (*error).into(),
             VtError::Timeout => {
                 let detail = "VirusTotal did not answer in time; try again later";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)

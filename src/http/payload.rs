@@ -22,16 +22,23 @@ const MAX: usize = 64 * 1024;
 /// How long one may take to arrive.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Reads a body of up to 64 KiB, within ten seconds.
+/// The byte order mark that some programs put before text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads a body of up to 64 KiB, within ten seconds; a byte order mark before it is left out.
 pub async fn read(body: Body) -> Result<Bytes, ApiError> {
     let read = timeout(TIME, to_bytes(body, MAX)).await;
     let read = read.map_err(|_| ApiError::bad_request("the body did not arrive in time"))?;
-    read.map_err(|error| {
+    let body = read.map_err(|error| {
         if error.into_inner().is::<LengthLimitError>() {
             ApiError::payload_too_large("the body is too large: send 64 KiB at most")
         } else {
             ApiError::bad_request("the body breaks off before its end: send all of it")
         }
+    })?;
+    Ok(match body.strip_prefix(BYTE_ORDER_MARK) {
+        Some(text) => body.slice_ref(text),
+        None => body,
     })
 }
 

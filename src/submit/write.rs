@@ -31,8 +31,10 @@ impl<'a> Write<'a> {
         let names = std::mem::take(&mut self.names);
         match answer {
             Ok(answer) => self.note_accepted(names, answer),
-            Err(error) if is_refused(error) => {}
-            Err(_) => self.cache.note_write(&names, Certainty::Possible),
+            Err(error) if error.may_have_been_carried_out() => {
+                self.cache.note_write(&names, Certainty::Possible);
+            }
+            Err(_) => {}
         }
     }
 
@@ -51,16 +53,5 @@ impl Drop for Write<'_> {
     fn drop(&mut self) {
         let names = std::mem::take(&mut self.names);
         self.cache.note_write(&names, Certainty::Possible);
-    }
-}
-
-/// Whether VirusTotal has definitely not carried a write out.
-fn is_refused(error: &VtError) -> bool {
-    match error {
-        // It was never sent, or something before VirusTotal's API turned it away.
-        VtError::Unreachable | VtError::Misdirected => true,
-        VtError::Unexpected(status) => *status < 500,
-        VtError::Refused(_) => !error.is_trouble(),
-        VtError::Broken | VtError::Timeout | VtError::TooLarge => false,
     }
 }

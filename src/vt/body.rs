@@ -5,21 +5,25 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 use reqwest::{
     Response,
-    header::{self, HeaderValue},
+    header::{self, HeaderMap},
 };
 
 use super::{Body, VtError};
 use crate::bill;
+
+/// The coding in which a body is packed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+}
 
 /// Reads a body of up to `limit` bytes, before and after decompression.
 ///
 /// It is unpacked at once when it is all there: to unpack it chunk by chunk as it comes
 /// costs a third more, and a report is small.
 pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, VtError> {
-    let packed = response
-        .headers()
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(is_gzip);
+    let coding = coding(response.headers())?;
     let mut body = BytesMut::new();
     while let Some(chunk) = bill::waiting(response.chunk())
         .await
@@ -30,18 +34,28 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, V
         }
         body.extend_from_slice(&chunk);
     }
-    if packed {
-        Body::gunzip(body.freeze(), limit)
-    } else {
-        Ok(Body::plain(body.freeze()))
+    match coding {
+        Coding::Gzip => Body::gunzip(body.freeze(), limit),
+        Coding::Identity => Ok(Body::plain(body.freeze())),
     }
 }
 
-/// Codings are named in any case, and this one has an old name, too (RFC 9110, 8.4.1).
-fn is_gzip(coding: &HeaderValue) -> bool {
-    ["gzip", "x-gzip"]
-        .iter()
-        .any(|name| coding.as_bytes().eq_ignore_ascii_case(name.as_bytes()))
+/// Reads `Content-Encoding`, a list that may stand in several lines.
+///
+/// Codings are named in any case, and gzip has an old name, too (RFC 9110, 8.4.1). Only gzip
+/// was asked for, and only once is it accepted.
+fn coding(headers: &HeaderMap) -> Result<Coding, VtError> {
+    let mut found = Coding::Identity;
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    for name in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')) {
+        let name = name.trim_ascii().to_ascii_lowercase();
+        match (&*name, found) {
+            (b"" | b"identity", _) => {}
+            (b"gzip" | b"x-gzip", Coding::Identity) => found = Coding::Gzip,
+            _ => return Err(VtError::Undecodable),
+        }
+    }
+    Ok(found)
 }
 
 /// `Retry-After` in either form, seconds or a date.

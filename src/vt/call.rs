@@ -88,8 +88,14 @@ impl Call {
     fn new(segments: &[&str], method: Method) -> Self {
         let mut path = String::with_capacity(128);
         for segment in segments {
-            // Writing to a `String` does not fail.
-            let _ = write!(path, "/{}", utf8_percent_encode(segment, ESCAPED));
+            path.push('/');
+            match *segment {
+                // A URL's parser takes `%2E` for a dot, too. Encoded twice they are an id that
+                // VirusTotal does not know.
+                "." => path.push_str("%252E"),
+                ".." => path.push_str("%252E%252E"),
+                segment => path.extend(utf8_percent_encode(segment, ESCAPED)),
+            }
         }
         Self {
             path,
@@ -179,6 +185,20 @@ mod tests {
             call.path,
             "/files/a%2F..%2Fb%3Fc%23d%252e%20%C3%A9?cursor=x%26limit%3D9%20%2B%3D&limit=1"
         );
+    }
+
+    #[test]
+    fn no_segment_leads_up() {
+        for id in [
+            ".", "..", "%2e", "%2e%2e", ".%2e", "%2E.", "..\\", "../x", "..;", "\t..", "",
+        ] {
+            let call = Call::get(&["users", id, "overall_quotas"]);
+            let url = format!("https://www.virustotal.com/api/v3{}", call.path);
+            let url = url::Url::parse(&url).unwrap();
+            // As it was put together: the parser found nothing to resolve.
+            assert_eq!(url.path(), format!("/api/v3{}", call.path), "{id}");
+            assert_eq!(url.path_segments().unwrap().count(), 5, "{id}");
+        }
     }
 
     #[test]

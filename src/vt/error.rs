@@ -26,6 +26,9 @@ pub enum VtError {
     /// The time for the call was up.
     #[error("VirusTotal did not answer in time")]
     Timeout,
+    /// The body is packed in a way that can't be read.
+    #[error("VirusTotal's answer can't be unpacked")]
+    Undecodable,
     /// The body is larger than `VT4AI_UPSTREAM_MAX_BODY`.
     #[error("VirusTotal's answer is too large")]
     TooLarge,
@@ -38,6 +41,9 @@ pub enum VtError {
     /// VirusTotal said no.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Refused(Refusal),
+    /// A call that had to succeed before anything could be written failed, so nothing was sent.
+    #[error("{0}")]
+    NotSent(Box<Self>),
 }
 
 /// VirusTotal's own error.
@@ -165,15 +171,40 @@ impl VtError {
         }
     }
 
+    /// Whether a write that ended so may have been carried out.
+    ///
+    /// It may unless the connection was never made or the write was refused with a 4xx.
+    pub fn may_have_been_carried_out(&self) -> bool {
+        match self {
+            Self::Unreachable | Self::Misdirected | Self::NotSent(_) => false,
+            Self::Unexpected(status) => !(400..500).contains(status),
+            Self::Refused(refusal) => {
+                matches!(refusal.reason, Reason::Transient | Reason::Deadline)
+            }
+            Self::Broken | Self::Timeout | Self::Undecodable | Self::TooLarge => true,
+        }
+    }
+
+    /// Returns the error of a call that only prepared a write: nothing was carried out.
+    pub(super) fn before_writing(self) -> Self {
+        if self.may_have_been_carried_out() {
+            Self::NotSent(Box::new(self))
+        } else {
+            self
+        }
+    }
+
     /// What became of a call that ended so, in a word of a few.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
             Self::Broken => "broken",
             Self::Timeout => "timeout",
+            Self::Undecodable => "undecodable",
             Self::TooLarge => "too_large",
             Self::Unexpected(_) => "unexpected",
             Self::Misdirected => "misdirected",
+            Self::NotSent(error) => error.outcome(),
             Self::Refused(refusal) => match refusal.reason {
                 Reason::BadRequest => "bad_request",
                 Reason::Unauthorized => "unauthorized",

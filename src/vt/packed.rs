@@ -1,19 +1,29 @@
 //! Bytes packed with gzip: as VirusTotal sends them, and as they are kept.
 
 use bytes::Bytes;
-use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor};
+use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor, crc32};
+use memchr::memmem;
 
 use super::VtError;
 
 /// By how much a report shrinks: room for it is made at once, rather than by doubling.
 const USUAL_RATIO: usize = 8;
 
+/// The bytes of a gzip member's trailer: checksum and length of what it unpacks to.
+const TRAILER: usize = 8;
+
+/// How many places in one member may look like its trailer before it counts as broken.
+///
+/// A second one is a matter of chance, but for a member without content; a sender that makes
+/// up more of them would have each looked at.
+const MOST_TRAILERS: usize = 16;
+
 /// An answer's body: unpacked, and packed if that is how it came.
 #[derive(Clone, Debug)]
 pub struct Body {
     /// The bytes themselves.
     pub plain: Bytes,
-    /// The same, as VirusTotal packed them.
+    /// The same, as VirusTotal packed them in a single gzip member.
     packed: Option<Bytes>,
 }
 
@@ -34,12 +44,21 @@ impl Body {
         }
     }
 
-    /// A body that came packed; it may hold up to `limit` bytes.
+    /// Unpacks a body of one or more gzip members, which may hold up to `limit` bytes.
+    ///
+    /// Zeros behind the last member are padding; anything else there is a fault.
     pub(super) fn gunzip(packed: Bytes, limit: usize) -> Result<Self, VtError> {
-        Ok(Self {
-            plain: gunzip(&packed, limit)?,
-            packed: Some(packed),
-        })
+        let mut unpacker = Decompressor::new();
+        let first = unpack_member(&mut unpacker, &packed, limit)?;
+        if is_whole(&packed, &first) {
+            return Ok(Self {
+                plain: first.into(),
+                packed: Some(packed),
+            });
+        }
+        // Rare, and kept in a packing of our own: a single member unpacks fastest.
+        let plain = unpack_members(&mut unpacker, &packed, first, limit)?;
+        Ok(Self::plain(plain.into()))
     }
 
     /// What is kept of it: VirusTotal's own packing, else the fastest there is.
@@ -78,7 +97,9 @@ impl Packed {
 
     /// The bytes themselves.
     pub fn unpack(&self) -> Result<Bytes, VtError> {
-        gunzip(&self.gzip, self.length.max(1))
+        let mut unpacker = Decompressor::new();
+        let plain = unpack_member(&mut unpacker, &self.gzip, self.length.max(1))?;
+        Ok(plain.into())
     }
 }
 
@@ -94,32 +115,127 @@ fn gzip(plain: &[u8]) -> Bytes {
     packed.into()
 }
 
-/// Unpacks up to `limit` bytes; more than that is a bomb, or might as well be.
+/// Unpacks the first member, up to `limit` bytes; more than that is a bomb, or might as well be.
 ///
 /// How much room it takes is found by trying: the length that gzip ends with is its
 /// sender's word.
-fn gunzip(packed: &[u8], limit: usize) -> Result<Bytes, VtError> {
-    let mut unpacker = Decompressor::new();
+fn unpack_member(
+    unpacker: &mut Decompressor,
+    packed: &[u8],
+    limit: usize,
+) -> Result<Vec<u8>, VtError> {
     let mut room = packed.len().saturating_mul(USUAL_RATIO).min(limit);
     loop {
         let mut body = vec![0; room];
         match unpacker.gzip_decompress(packed, &mut body) {
             Ok(length) => {
                 body.truncate(length);
-                return Ok(body.into());
+                return Ok(body);
             }
             Err(DecompressionError::InsufficientSpace) if room < limit => {
                 room = room.saturating_mul(4).min(limit);
             }
             Err(DecompressionError::InsufficientSpace) => return Err(VtError::TooLarge),
-            Err(DecompressionError::BadData) => return Err(VtError::Broken),
+            Err(DecompressionError::BadData) => return Err(VtError::Undecodable),
         }
     }
 }
 
+/// Whether nothing follows on a member that unpacks to these bytes.
+///
+/// libdeflate does not say where a member ends, but checks that it ends with its trailer. A
+/// member whose trailer stands nowhere but at the end of the input ends there.
+fn is_whole(packed: &[u8], plain: &[u8]) -> bool {
+    let first = memmem::find(packed, &trailer(plain));
+    first.is_some_and(|at| at + TRAILER == packed.len())
+}
+
+/// Unpacks all members, `limit` bytes in all; `first` is what the first one unpacks to.
+fn unpack_members(
+    unpacker: &mut Decompressor,
+    packed: &[u8],
+    first: Vec<u8>,
+    limit: usize,
+) -> Result<Vec<u8>, VtError> {
+    let end = member_end(unpacker, packed, &first)?;
+    let mut rest = &packed[end..];
+    let mut body = first;
+    let mut length = body.len();
+    while rest.iter().any(|byte| *byte != 0) {
+        match unpacker.gzip_decompress(rest, &mut body[length..]) {
+            Ok(more) => {
+                let end = member_end(unpacker, rest, &body[length..length + more])?;
+                rest = &rest[end..];
+                length += more;
+            }
+            // Doubled each time, so that all tries together cost no more than the last two.
+            Err(DecompressionError::InsufficientSpace) if body.len() < limit => {
+                let room = body.len().max(rest.len()).saturating_mul(2);
+                body.resize(room.min(limit), 0);
+            }
+            Err(DecompressionError::InsufficientSpace) => return Err(VtError::TooLarge),
+            Err(DecompressionError::BadData) => return Err(VtError::Undecodable),
+        }
+    }
+    body.truncate(length);
+    Ok(body)
+}
+
+/// Finds where the first member ends, which unpacks to `plain`.
+///
+/// It ends with its trailer, and what is cut off before that does not unpack: the first place
+/// that looks like the trailer and up to which the input unpacks is the end.
+fn member_end(unpacker: &mut Decompressor, packed: &[u8], plain: &[u8]) -> Result<usize, VtError> {
+    let trailer = trailer(plain);
+    let mut scratch = vec![0; plain.len()];
+    let mut from = 0;
+    for _ in 0..MOST_TRAILERS {
+        let at = memmem::find(&packed[from..], &trailer).ok_or(VtError::Undecodable)?;
+        let end = from + at + TRAILER;
+        if unpacker
+            .gzip_decompress(&packed[..end], &mut scratch)
+            .is_ok()
+        {
+            return Ok(end);
+        }
+        from += at + 1;
+    }
+    Err(VtError::Undecodable)
+}
+
+fn trailer(plain: &[u8]) -> [u8; TRAILER] {
+    // gzip counts the length modulo 2^32.
+    let length = plain.len() as u64 & u64::from(u32::MAX);
+    (u64::from(crc32(plain)) | (length << 32)).to_le_bytes()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
+
+    const LIMIT: usize = 1 << 20;
+
+    fn gunzip(packed: &[u8]) -> Result<Bytes, VtError> {
+        gunzip_up_to(packed, LIMIT)
+    }
+
+    /// Unpacks, and checks that what is kept of it unpacks to the same.
+    fn gunzip_up_to(packed: &[u8], limit: usize) -> Result<Bytes, VtError> {
+        let body = Body::gunzip(Bytes::copy_from_slice(packed), limit)?;
+        assert_eq!(body.pack().unpack().as_ref(), Ok(&body.plain));
+        Ok(body.plain)
+    }
+
+    /// A member with this text between its header and its content.
+    fn member_with_extra(extra: &[u8], plain: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(extra.len()).unwrap().to_le_bytes();
+        let gzip = gzip(plain);
+        let mut header = gzip[..10].to_vec();
+        header[3] |= 4;
+        [&header, &length[..], extra, &gzip[10..]].concat()
+    }
 
     #[test]
     fn what_is_packed_unpacks_to_itself() {
@@ -136,5 +252,76 @@ mod tests {
             Body::gunzip(packed.gzip, 99_999).err(),
             Some(VtError::TooLarge)
         );
+    }
+    #[test]
+    fn all_members_are_read() {
+        let parts: [&[u8]; 6] = [b"{\"a\":", b"", b"", b"1", b"1", &b" ".repeat(70_000)];
+        for count in 1..=parts.len() {
+            let plain = parts[..count].concat();
+            let packed: Vec<_> = parts[..count].iter().flat_map(|part| gzip(part)).collect();
+            assert_eq!(gunzip(&packed).as_deref(), Ok(&*plain), "{count} members");
+            let padded = [&packed[..], &[0; 600]].concat();
+            assert_eq!(gunzip(&padded).as_deref(), Ok(&*plain), "{count} members");
+        }
+    }
+
+    #[test]
+    fn members_that_are_alike_are_told_apart() {
+        let one = gzip(b"[1, 2, 3]");
+        assert_eq!(gunzip(&one.repeat(3)).unwrap(), b"[1, 2, 3]".repeat(3));
+        let nothing = gzip(b"");
+        let packed = [&nothing[..], &one, &nothing, &nothing].concat();
+        assert_eq!(gunzip(&packed).unwrap(), "[1, 2, 3]");
+    }
+
+    #[test]
+    fn a_trailer_within_a_member_does_not_end_it() {
+        let plain = b"{\"data\": []}";
+        let trailer = trailer(plain);
+        for copies in 1..MOST_TRAILERS {
+            let member = member_with_extra(&trailer.repeat(copies), plain);
+            assert_eq!(gunzip(&member).as_deref(), Ok(&plain[..]));
+            assert_eq!(gunzip(&member.repeat(2)).unwrap(), plain.repeat(2));
+        }
+        // No honest sender has so many.
+        let member = member_with_extra(&trailer.repeat(5000), plain);
+        assert_eq!(gunzip(&member), Err(VtError::Undecodable));
+    }
+
+    #[test]
+    fn what_is_no_member_behind_one_is_a_fault() {
+        let packed = gzip(b"{}");
+        for behind in [
+            &b"x"[..],
+            b"\0\0x",
+            b"\n",
+            &packed[..9],
+            &packed[..packed.len() - 1],
+        ] {
+            let packed = [&packed[..], behind].concat();
+            assert_eq!(gunzip(&packed), Err(VtError::Undecodable), "{behind:?}");
+        }
+    }
+
+    #[test]
+    fn the_limit_holds_for_all_members_together() {
+        let packed = [gzip(&[7; 600]), gzip(&[8; 400])].concat();
+        assert_eq!(gunzip_up_to(&packed, 1000).unwrap().len(), 1000);
+        assert_eq!(gunzip_up_to(&packed, 999), Err(VtError::TooLarge));
+        let bomb = [gzip(b"x"), gzip(&vec![0; LIMIT])].concat();
+        assert_eq!(gunzip(&bomb), Err(VtError::TooLarge));
+        let full = [gzip(&vec![0; LIMIT]), gzip(b"").repeat(3).into()].concat();
+        assert_eq!(gunzip(&full).unwrap().len(), LIMIT);
+    }
+
+    #[test]
+    fn many_members_take_a_time_in_proportion() {
+        let started = Instant::now();
+        let packed = [gzip(b"").repeat(500_000), gzip(b"{}").to_vec()].concat();
+        assert_eq!(gunzip(&packed).unwrap(), "{}");
+        let packed = gzip(b"12345678").repeat(100_000);
+        assert_eq!(gunzip(&packed).unwrap().len(), 800_000);
+        // In square it would be hours.
+        assert!(started.elapsed() < Duration::from_mins(1));
     }
 }

@@ -7,7 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use reqwest::header::{self, HeaderValue};
+use reqwest::{
+    Method,
+    header::{self, HeaderValue},
+};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::{sync::mpsc, time::Instant};
@@ -127,7 +130,8 @@ impl VirusTotal {
             data: String,
         }
         let call = Call::get(&["files", "upload_url"]);
-        let body = self.ask(key, &call, deadline).await?;
+        let answer = self.ask(key, &call, deadline).await;
+        let body = answer.map_err(VtError::before_writing)?;
         let named: Option<Answer> = serde_json::from_slice(&body.plain).ok();
         let url = named.and_then(|answer| own_url(&answer.data, &self.site));
         url.map(Destination::OneTime).ok_or(VtError::Misdirected)
@@ -146,9 +150,12 @@ impl VirusTotal {
         let (endpoint, request) = match to {
             Destination::Files => {
                 let url = format!("{}/files", self.base);
-                ("POST /files", self.client.post(url))
+                ("POST /files", self.transport.request(Method::POST, &url))
             }
-            Destination::OneTime(url) => ("POST {upload_url}", self.client.post(url)),
+            Destination::OneTime(url) => (
+                "POST {upload_url}",
+                self.transport.request(Method::POST, url.as_str()),
+            ),
         };
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)
@@ -182,7 +189,8 @@ fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-fn is_virustotal(url: &Url) -> bool {
+/// Whether a URL is on a host of VirusTotal's own.
+pub fn is_virustotal(url: &Url) -> bool {
     let domain = "virustotal.com";
     match url.host() {
         Some(Host::Domain(host)) => host

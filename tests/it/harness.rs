@@ -25,6 +25,8 @@ use vt4ai::{
 };
 
 pub(crate) use self::{
+    keeper::{Keeper, Turn, kept},
+    multiplexed::Multiplexed,
     nginx::{Nginx, nginx_or_skip},
     process::{Folder, Process, free_address, run, vt4ai},
     recorder::{End, Reaction, Recorder},
@@ -35,6 +37,8 @@ pub(crate) use self::{
     wire::Wire,
 };
 
+mod keeper;
+mod multiplexed;
 mod nginx;
 mod process;
 mod recorder;

@@ -4,8 +4,8 @@ use rstest::rstest;
 use vt4ai::config::{Command, Rejected};
 
 use crate::harness::{
-    Answer, Call, EICAR, Folder, Gateway, Process, Reply, Upstream, client, failure, file, http,
-    ok, run, send, vt4ai,
+    Answer, Call, EICAR, Folder, Gateway, Keeper, Process, Reply, Turn, Upstream, client, failure,
+    file, http, kept, ok, run, send, vt4ai,
 };
 
 const SERVERS: &str = "the-key-of-the-server";
@@ -41,6 +41,10 @@ async fn a_key_of_its_own_wins(#[case] headers: &[(&str, &str)]) {
 #[case::empty(&[("x-api-key", "")])]
 #[case::token(&[("x-api-key", "vt4ai_token")])]
 #[case::two(&[("x-api-key", "a"), ("x-apikey", "b")])]
+#[case::a_dot(&[("x-api-key", ".")])]
+#[case::two_dots(&[("x-api-key", "..")])]
+#[case::two_dots_under_the_other_name(&[("x-apikey", "..")])]
+#[case::no_letter_and_no_digit(&[("x-api-key", "../../~%")])]
 #[tokio::test]
 async fn a_bad_key_does_not_fall_back_on_the_servers(#[case] headers: &[(&str, &str)]) {
     let (reply, key) = ask(&["--api-key", SERVERS], headers).await;
@@ -293,4 +297,77 @@ fn a_broken_env_file_is_not_repeated() {
         log.contains(".env") && !format!("{out}{log}").contains("secret"),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn no_value_leads_up_on_virustotals_side() {
+    // Not `faulty`, which leaves the questions about a key out.
+    let upstream = Keeper::start(|_, _| Turn::Keep(kept(r#"{"data": {}}"#))).await;
+    let gateway = Gateway::at(&upstream.url, &["--rate-limit-per-minute", "1000"]).await;
+    let ids = [
+        ".",
+        "..",
+        "%2e",
+        "%2E%2e",
+        ".%2e",
+        "%252e%252e",
+        "..%2f..",
+        "..%5c..",
+    ];
+    for id in ids {
+        for path in [
+            format!("/api/v1/analyses/{id}"),
+            format!("/api/v1/files/{id}"),
+            format!("/api/v1/urls/{id}"),
+            format!("/api/v1/domains/{id}"),
+            format!("/api/v1/ips/{id}"),
+            format!("/api/v1/files/{id}/comments"),
+            format!("{}/relationships/{id}", file(EICAR)),
+            format!("{}/relationships/{id}?descriptors_only=true", file(EICAR)),
+        ] {
+            for key in ["..", ".", "%2e%2e", "a-key"] {
+                // Not by a client of any kind: it would lead up itself.
+                let request = format!(
+                    "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n"
+                );
+                let reply = gateway.raw(request.as_bytes()).await;
+                assert!(reply.starts_with("HTTP/1.1 "), "{reply}");
+            }
+        }
+    }
+    for (_, asked) in upstream.asked() {
+        let (_, target) = asked.split_once(' ').unwrap();
+        let path = target.split('?').next().unwrap();
+        let segments: Vec<_> = path.split('/').skip(1).collect();
+        let is_whole = match segments[..] {
+            ["api", "v3", "users", _, "overall_quotas"] => true,
+            ["api", "v3", "files", id, _] | ["api", "v3", "files", id, "relationships", _] => {
+                id == EICAR
+            }
+            ["api", "v3", "analyses", id] => !id.is_empty(),
+            _ => false,
+        };
+        assert!(is_whole && !segments.contains(&".."), "{target}");
+    }
+}
+
+#[test]
+fn a_key_without_a_letter_or_digit_is_no_setting() {
+    let clients = "[[client]]\nname = \"a\"\ntoken_sha256 = \"{}\"\nscopes = [\"read\"]\n";
+    let clients = clients.replace("{}", &"0".repeat(64)) + "key_file = \"dots\"\n";
+    let folder = Folder::new()
+        .with("dots", "..\n")
+        .with("clients.toml", &clients);
+    for (name, value) in [
+        ("VT4AI_API_KEY", ".."),
+        ("VT4AI_API_KEY_FILE", "dots"),
+        ("VT4AI_CLIENTS_FILE", "clients.toml"),
+    ] {
+        let (status, _, error) = run(vt4ai(&folder, &["--port", "0"]).env(name, value));
+        assert_eq!(status, 64, "{error}");
+        assert!(
+            error.contains(name) && error.contains("letter or digit"),
+            "{error}"
+        );
+    }
 }

@@ -19,6 +19,8 @@ mod closed;
 #[cfg(test)]
 mod community;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod errors;
@@ -61,8 +63,12 @@ mod service;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod submissions;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod unconfirmed;
 #[cfg(test)]
 mod uploads;

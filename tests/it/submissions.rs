@@ -137,6 +137,43 @@ async fn a_url_reaches_virustotal_as_its_own_client_sends_it() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_before_a_body_is_left_out() {
+    let (upstream, gateway) = demo().await;
+    for (path, media, body) in [
+        (URLS, JSON, r#"{"url": "http://example.com/"}"#),
+        (URLS, JSON, " \n{\"url\": \"http://example.com/\"}"),
+        (URLS, FORM, URL),
+        (
+            "/api/v1/domains/example.com/comments",
+            JSON,
+            r#"{"text": "fine"}"#,
+        ),
+        (
+            "/api/v1/domains/example.com/comments",
+            JSON,
+            r#"{"data": {"type": "comment", "attributes": {"text": "as fine"}}}"#,
+        ),
+        (
+            "/api/v1/ips/8.8.8.8/votes",
+            JSON,
+            r#"{"verdict": "malicious"}"#,
+        ),
+    ] {
+        let reply = post(&gateway, path, media, &format!("\u{feff}{body}")).await;
+        assert!(reply.status < 300, "{path} {body}: {}", reply.text());
+        let sent = upstream.calls().pop().unwrap().body;
+        assert!(!sent.starts_with("\u{feff}".as_bytes()), "{path}");
+        // One mark is one too many for what follows it.
+        let twice = format!("\u{feff}\u{feff}{body}");
+        assert_eq!(
+            post(&gateway, path, media, &twice).await.status,
+            400,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_further_analysis_is_asked_for_without_a_body() {
     let (upstream, gateway) = demo().await;
     for (object, path) in OBJECTS {

@@ -1,6 +1,6 @@
 //! Traces, as a collector gets them.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use serde_json::Value;
 use tokio::time::timeout;
@@ -14,6 +14,10 @@ const PARENT: &str = "b7ad6b7169203331";
 
 /// The built gateway, which sends its spans here at once.
 fn start(folder: &Folder, upstream: &Upstream, collector: &str) -> Process {
+    Process::start(&mut command(folder, upstream, collector))
+}
+
+fn command(folder: &Folder, upstream: &Upstream, collector: &str) -> Command {
     let flags = [
         "--upstream-url",
         &upstream.url,
@@ -28,7 +32,7 @@ fn start(folder: &Folder, upstream: &Upstream, collector: &str) -> Process {
             "authorization=Bearer%20of-ours",
         )
         .env("OTEL_BSP_SCHEDULE_DELAY", "50");
-    Process::start(&mut command)
+    command
 }
 
 async fn ask(process: &Process, headers: &[(&str, &str)]) -> u16 {
@@ -171,4 +175,26 @@ async fn without_a_collector_nothing_is_sent_along() {
     let parent = format!("00-{TRACE}-{PARENT}-01");
     assert_eq!(ask(&process, &[("traceparent", &parent)]).await, 200);
     assert_eq!(upstream.calls()[0].header("traceparent"), None);
+}
+
+#[tokio::test]
+async fn a_collector_on_this_machine_is_never_asked_by_way_of_a_proxy() {
+    let (upstream, collector) = (Upstream::demo().await, Upstream::always(ok("{}")).await);
+    let proxy = Upstream::always(ok("{}")).await;
+    let folder = Folder::new();
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        for url in [
+            collector.url.clone(),
+            collector.url.replace("127.0.0.1", "localhost"),
+            collector.url.replace("127.0.0.1", "[::ffff:127.0.0.1]"),
+        ] {
+            let heard = collector.count();
+            let mut command = command(&folder, &upstream, &url);
+            let process = Process::start(command.env(name, &proxy.url));
+            assert_eq!(ask(&process, &[]).await, 200);
+            let more = collector.until_asked(heard + 1);
+            timeout(PATIENCE, more).await.unwrap();
+            assert_eq!(proxy.count(), 0, "{name} {url}");
+        }
+    }
 }

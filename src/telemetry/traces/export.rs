@@ -40,6 +40,9 @@ pub(super) struct Exporter {
 
 impl Exporter {
     /// None where no client can be made.
+    ///
+    /// The proxy variables are honoured, but for a collector on this machine: its headers are
+    /// not for a proxy.
     pub(super) fn new(collector: &Collector, runtime: Handle) -> Option<Self> {
         let base = collector.url.as_str().trim_end_matches('/');
         let client = Client::builder()
@@ -48,6 +51,11 @@ impl Exporter {
             .redirect(redirect::Policy::none())
             .referer(false)
             .timeout(PATIENCE);
+        let client = if collector.is_local() {
+            client.no_proxy()
+        } else {
+            client
+        };
         Some(Self {
             client: client.build().ok()?,
             url: format!("{base}/v1/traces"),

@@ -151,14 +151,16 @@ async fn waits_for_an_analysis_keep_nobody_from_being_answered(#[case] is_accept
             waits.push(tasks.spawn(get(&client, &gateway, path, key).send()));
         }
     }
-    // Those beyond the caller's places are refused, to it alone.
+    // Those beyond the caller's places do not wait.
     until(async || waits.iter().filter(|wait| wait.is_finished()).count() >= 200).await;
     for path in [file(TROJAN), "/api/v1/quota".to_owned()] {
         assert_eq!(get_elsewhere(&gateway, &path).await.status, 200, "{path}");
     }
     for wait in waits {
         if wait.is_finished() {
-            assert_eq!(wait.await.unwrap().unwrap().status().as_u16(), 429);
+            // Without a place to wait in, the answer is what it would be without a wait.
+            let status = wait.await.unwrap().unwrap().status().as_u16();
+            assert!(matches!(status, 200 | 429), "{status}");
         } else {
             wait.abort();
         }

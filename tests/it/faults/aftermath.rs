@@ -143,6 +143,23 @@ fn packed(gzip: impl AsRef<[u8]>) -> Answer {
     Answer::Bytes(http(200, &lines, gzip))
 }
 
+/// A gzip file under these names of codings, a line each.
+fn coded(names: &[&str]) -> Answer {
+    let lines = names.iter().map(|name| format!("Content-Encoding: {name}"));
+    let lines: Vec<_> = lines.collect();
+    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+    Answer::Bytes(http(200, &lines, gzip(REPORT.as_bytes())))
+}
+
+/// A success with a gzip member for each of these texts.
+fn in_members(parts: &[&str]) -> Vec<u8> {
+    let members: Vec<_> = parts
+        .iter()
+        .flat_map(|part| gzip(part.as_bytes()))
+        .collect();
+    http(200, &["Content-Encoding: gzip"], members)
+}
+
 /// A gzip file in which this byte, from the front or the back, is not what it was.
 fn spoilt(at: isize) -> Vec<u8> {
     let mut bytes = gzip(REPORT.as_bytes());
@@ -210,6 +227,15 @@ const CHUNK: &[u8] = b"8\r\n        \r\n";
 #[case::gzip_of_nothing(packed(""))]
 #[case::gzip_twice(packed(gzip(&gzip(REPORT.as_bytes()))))]
 #[case::gzip_bomb(packed(gzip(&b" ".repeat(5_000_000))))]
+#[case::gzip_with_more_behind_it(packed([gzip(REPORT.as_bytes()), b"x".to_vec()].concat()))]
+#[case::gzip_with_half_a_member_behind_it(packed([gzip(REPORT.as_bytes()), gzip(b"")[..12].to_vec()].concat()))]
+#[case::gzip_of_members_and_a_bomb(packed([gzip(REPORT.as_bytes()), gzip(&b" ".repeat(5_000_000))].concat()))]
+#[case::gzip_named_twice(coded(&["gzip, gzip"]))]
+#[case::gzip_named_in_two_lines(coded(&["gzip", "gzip"]))]
+#[case::gzip_within_another(coded(&["br, gzip"]))]
+#[case::gzip_around_another(coded(&["gzip, br"]))]
+#[case::deflate(coded(&["deflate"]))]
+#[case::a_coding_there_is_not(coded(&["gzipped"]))]
 #[case::packing_nobody_asked_for(Answer::Bytes(http(200, &["Content-Encoding: br"], [7; 99])))]
 #[case::switching_protocols(Answer::Bytes(http(101, &["Upgrade: x"], REPORT)))]
 #[case::no_content(Answer::Bytes(http(204, &[], "")))]
@@ -333,11 +359,37 @@ async fn what_is_left_over_answers_nobody() {
 #[case::gzip_in_capitals(http(200, &["Content-Encoding: GZIP"], gzip(REPORT.as_bytes())))]
 #[case::gzip_of_old(http(200, &["Content-Encoding: x-gzip"], gzip(REPORT.as_bytes())))]
 #[case::not_packed(http(200, &["Content-Encoding: identity"], REPORT))]
+#[case::not_packed_in_so_many_words(http(200, &["Content-Encoding: , Identity ,"], REPORT))]
+#[case::gzip_and_no_more(http(200, &["Content-Encoding: identity", "Content-Encoding: gzip"], gzip(REPORT.as_bytes())))]
+#[case::gzip_in_two_members(in_members(&[&REPORT[..20], &REPORT[20..]]))]
+#[case::gzip_in_many_members(in_members(&["", &REPORT[..1], "", "", &REPORT[1..], " ", " ", ""]))]
+#[case::gzip_with_padding(http(200, &["Content-Encoding: gzip"], [gzip(REPORT.as_bytes()), vec![0; 512]].concat()))]
 #[tokio::test]
 async fn what_is_odd_but_sound_is_read(#[case] answer: Vec<u8>) {
     let upstream = Upstream::always(answer).await;
     let gateway = Gateway::before(&upstream, &flags(AMPLE)).await;
     assert_eq!(gateway.get(&file(EICAR)).await.data()["size"], 68);
+}
+
+#[tokio::test]
+async fn what_came_in_several_members_is_read_again_from_what_is_kept() {
+    let answer = in_members(&[&REPORT[..20], &REPORT[20..], ""]);
+    let upstream = Upstream::always(answer).await;
+    let flags = ["--cache-max-bytes", "1000000"];
+    let gateway = Gateway::before(&upstream, &flags).await;
+    for (origin, format) in [
+        ("MISS", "json"),
+        ("HIT", "json"),
+        ("HIT", "raw"),
+        ("HIT", "xml"),
+    ] {
+        let reply = gateway
+            .get(&format!("{}?format={format}", file(EICAR)))
+            .await;
+        assert_eq!((reply.status, reply.header("x-cache")), (200, Some(origin)));
+        assert!(reply.text().contains("68"), "{}", reply.text());
+    }
+    assert_eq!(upstream.count(), 1);
 }
 
 #[tokio::test]

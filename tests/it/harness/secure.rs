@@ -60,11 +60,18 @@ impl Identity {
     }
 
     fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor_of(&[])
+    }
+
+    /// A server's side of TLS that offers these protocols.
+    pub(super) fn acceptor_of(&self, protocols: &[&[u8]]) -> TlsAcceptor {
         let config = ServerConfig::builder_with_provider(ring::default_provider().into());
         let config = config.with_safe_default_protocol_versions().unwrap();
         let (chain, key) = (vec![self.chain.clone()], self.key.clone_key().into());
         let config = config.with_no_client_auth().with_single_cert(chain, key);
-        TlsAcceptor::from(Arc::new(config.unwrap()))
+        let mut config = config.unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 

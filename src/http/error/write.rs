@@ -1,0 +1,107 @@
+//! Errors of what was to be written: whether it may have been carried out.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::http::StatusCode;
+
+use super::{ApiError, NOT_WHAT_IT_SHOULD_BE};
+use crate::{
+    answer::MalformedAnswer,
+    vt::{Reason, VtError},
+};
+
+/// Follows on an error after which a second try could write twice.
+const UNCERTAIN: &str = "the request may have been carried out: check before sending it again";
+
+/// Follows on an error after which a second try is safe.
+const UNSENT: &str = "nothing was sent: try again later";
+
+impl ApiError {
+    /// Returns the error of a write, with what is known of its effect.
+    pub(super) fn of_write(error: VtError) -> Self {
+        let effect = match &error {
+            error if error.may_have_been_carried_out() => UNCERTAIN,
+            VtError::Unreachable | VtError::NotSent(_) | VtError::Misdirected => UNSENT,
+            _ => return error.into(),
+        };
+        let detail = format!("{}; {effect}", failure(&error)).into();
+        Self {
+            detail,
+            ..error.into()
+        }
+    }
+
+    /// 502: VirusTotal answered a write with something else than what it wrote.
+    pub(super) fn of_unreadable_write(error: &MalformedAnswer) -> Self {
+        let detail = format!("{NOT_WHAT_IT_SHOULD_BE}; {UNCERTAIN}");
+        Self::bad_gateway(detail, error.to_string())
+    }
+
+    /// 504: a write took longer than a request may.
+    pub fn too_slow_to_write(time: Duration) -> Self {
+        let seconds = time.as_secs();
+        let detail = format!("there was no answer within {seconds} s; {UNCERTAIN}");
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
+    }
+}
+
+/// Describes a failure without advice: another try is what a write may not be given.
+fn failure(error: &VtError) -> Cow<'static, str> {
+    match error {
+        VtError::NotSent(error) => failure(error),
+        VtError::Unreachable | VtError::Broken | VtError::Timeout => error.to_string().into(),
+        VtError::Refused(refusal) if refusal.reason == Reason::Transient => {
+            "VirusTotal can't answer at the moment".into()
+        }
+        VtError::Refused(refusal) if refusal.reason == Reason::Deadline => {
+            "VirusTotal ran out of time".into()
+        }
+        _ => NOT_WHAT_IT_SHOULD_BE.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn refused(status: u16) -> VtError {
+        VtError::of_response(status, b"{\"error\": {}}", None, "key")
+    }
+
+    #[rstest]
+    #[case::unreachable(VtError::Unreachable, "nothing was sent")]
+    #[case::misdirected(VtError::Misdirected, "nothing was sent")]
+    #[case::no_place(VtError::NotSent(Box::new(VtError::Timeout)), "nothing was sent")]
+    #[case::broken(VtError::Broken, "may have been carried out")]
+    #[case::timeout(VtError::Timeout, "may have been carried out")]
+    #[case::too_large(VtError::TooLarge, "may have been carried out")]
+    #[case::undecodable(VtError::Undecodable, "may have been carried out")]
+    #[case::redirect(VtError::Unexpected(302), "may have been carried out")]
+    #[case::fault(VtError::Unexpected(500), "may have been carried out")]
+    #[case::transient(refused(503), "may have been carried out")]
+    #[case::deadline(refused(504), "may have been carried out")]
+    fn a_failed_write_says_what_became_of_it(#[case] error: VtError, #[case] says: &str) {
+        let status = ApiError::from(error.clone()).status;
+        let error = ApiError::of_write(error);
+        assert!(error.detail.contains(says), "{}", error.detail);
+        let advises = error.detail.contains("try again");
+        assert_eq!(advises, says == "nothing was sent", "{}", error.detail);
+        assert_eq!(error.status, status);
+    }
+
+    #[rstest]
+    #[case(400)]
+    #[case(401)]
+    #[case(403)]
+    #[case(404)]
+    #[case(409)]
+    #[case(413)]
+    #[case(418)]
+    #[case(429)]
+    fn a_refused_write_was_not_carried_out(#[case] status: u16) {
+        let error = ApiError::of_write(refused(status));
+        assert!(!error.detail.contains("carried out"), "{}", error.detail);
+    }
+}

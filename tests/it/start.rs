@@ -1,0 +1,118 @@
+//! What the log says at start of the upstream, and later of one that can't be reached.
+
+use rstest::rstest;
+
+use crate::harness::{
+    EICAR, Folder, Identity, KEY, Process, Secure, Upstream, client, file, ok, refusing, send,
+    vt4ai,
+};
+
+/// Starts a gateway with these settings, and returns what it has logged once it listens.
+fn log_of(folder: &Folder, settings: &[(&str, &str)]) -> String {
+    let mut command = vt4ai(folder, &[]);
+    command.envs(settings.iter().copied());
+    Process::start(&mut command).stop()
+}
+
+#[tokio::test]
+async fn a_file_of_settings_is_named_and_so_is_the_upstream_that_it_sets() {
+    let upstream = Upstream::demo().await;
+    let setting = format!("VT4AI_UPSTREAM_URL={}\n", upstream.url);
+    let folder = Folder::new().with(".env", &setting);
+    let log = log_of(&folder, &[]);
+    assert!(log.contains(&folder.file(".env")), "{log}");
+    assert!(
+        log.contains(&format!("{}/, not VirusTotal", upstream.url)),
+        "{log}"
+    );
+    // On this machine nobody reads along.
+    assert!(!log.contains("plain HTTP"), "{log}");
+}
+
+#[rstest]
+#[case::elsewhere("http://192.0.2.1:8080", true, true)]
+#[case::elsewhere_by_name("http://mirror.example", true, true)]
+#[case::virustotal("http://www.virustotal.com", false, true)]
+#[case::with_tls("https://mirror.example", true, false)]
+#[case::much_alike("https://www.virustotal.com.evil.example", true, false)]
+#[case::this_machine("http://127.0.0.2:1", true, false)]
+#[case::this_machine_by_name("http://localhost:1", true, false)]
+#[case::this_machine_v6("http://[::1]:1", true, false)]
+#[case::mapped("http://[::ffff:127.0.0.1]:1", true, false)]
+#[test]
+fn an_upstream_that_is_not_virustotal_is_named_and_plain_http_warned_of(
+    #[case] url: &str,
+    #[case] is_named: bool,
+    #[case] is_warned_of: bool,
+) {
+    let log = log_of(&Folder::new(), &[("VT4AI_UPSTREAM_URL", url)]);
+    assert_eq!(log.contains("not VirusTotal"), is_named, "{log}");
+    let warned = log
+        .lines()
+        .any(|line| line.contains("WARN") && line.contains("plain HTTP"));
+    assert_eq!(warned, is_warned_of, "{log}");
+}
+
+#[rstest]
+#[case::nothing_set(&[])]
+#[case::virustotal(&[("VT4AI_UPSTREAM_URL", "https://www.virustotal.com/")])]
+#[case::demo(&[("VT4AI_DEMO", "true")])]
+#[test]
+fn a_usual_start_has_nothing_to_say_of_the_upstream(#[case] settings: &[(&str, &str)]) {
+    let log = log_of(&Folder::new(), settings);
+    for word in ["upstream", "VirusTotal", ".env", "WARN"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+}
+
+#[test]
+fn further_authorities_are_named() {
+    let folder = Folder::new().with("ca.pem", Identity::of("mirror.example", 2099).pem());
+    let file = folder.file("ca.pem");
+    let log = log_of(&folder, &[("VT4AI_UPSTREAM_CA_FILE", &file)]);
+    assert!(log.contains(&file), "{log}");
+}
+
+/// Asks twice, and gives the log and how often its warnings say this.
+async fn log_after_failing(upstream: &str) -> String {
+    let folder = Folder::new();
+    let flags = ["--upstream-url", upstream, "--upstream-timeout", "5s"];
+    let level = ["--log-level", "info,vt4ai=debug", "--cache-max-bytes", "0"];
+    let process = Process::start(&mut vt4ai(&folder, &[flags, level].concat()));
+    for _ in 0..2 {
+        let url = format!("http://{}{}", process.address, file(EICAR));
+        let reply = send(client().get(url).header("x-api-key", KEY)).await;
+        assert_eq!(reply.status, 502, "{}", reply.text());
+    }
+    let log = process.stop();
+    assert!(!log.contains(KEY), "{log}");
+    let warnings = log.lines().filter(|line| line.contains("WARN"));
+    let reasons = warnings.filter(|line| line.contains("VirusTotal can't be reached error.cause"));
+    assert_eq!(reasons.count(), 1, "{log}");
+    assert!(
+        log.contains("DEBUG") && log.contains("upstream request failed"),
+        "{log}"
+    );
+    log
+}
+
+#[tokio::test]
+async fn a_refused_port_is_logged_as_such() {
+    let (_socket, gone) = refusing();
+    let log = log_after_failing(&gone).await;
+    assert!(log.contains("Connection refused"), "{log}");
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_logged_as_such() {
+    let log = log_after_failing("http://no-such-host.invalid").await;
+    assert!(log.contains("dns error"), "{log}");
+}
+
+#[tokio::test]
+async fn an_untrusted_certificate_is_logged_with_the_setting_that_helps() {
+    let upstream = Secure::start(&Identity::of("127.0.0.1", 2099), ok("{}")).await;
+    let log = log_after_failing(&upstream.url).await;
+    assert!(log.contains("invalid peer certificate"), "{log}");
+    assert!(log.contains("VT4AI_UPSTREAM_CA_FILE"), "{log}");
+}
