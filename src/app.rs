@@ -123,7 +123,7 @@ impl App {
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
-        let clients = load_clients(file, key, &tasks, &stop)?;
+        let clients = load_clients(file, key, &tasks, &stop).await?;
         let (server, is_demo) = (config.server, config.demo);
         let (listener, admin) = listen::listen(&server)?;
         if is_demo {
@@ -300,7 +300,7 @@ pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
 }
 
 /// Reads who the clients are, where there is a file of them, and keeps up with it.
-fn load_clients(
+async fn load_clients(
     file: Option<PathBuf>,
     servers_key: Option<&ApiKey>,
     tasks: &TaskTracker,
@@ -314,9 +314,9 @@ fn load_clients(
         );
         return Ok(None);
     };
-    let clients = Clients::load(file, servers_key.cloned()).map_err(StartError::Clients)?;
-    let clients = Arc::new(clients);
-    let kept_up = reload::keep_up(Arc::clone(&clients), hangups, tasks.clone());
+    let clients = Clients::load(file, servers_key.cloned()).await;
+    let clients = Arc::new(clients.map_err(StartError::Clients)?);
+    let kept_up = reload::keep_up(Arc::clone(&clients), hangups);
     tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
     Ok(Some(clients))
 }
