@@ -12,10 +12,12 @@ use crate::key::{ApiKey, KeyHash};
 
 pub use self::{
     accepted::AcceptedKeys,
+    owner::{Ends, PeerOwner, PeerOwners},
     shares::{Full, Share, Shares},
 };
 
 mod accepted;
+mod owner;
 mod shares;
 
 /// The caller that a request counts for.

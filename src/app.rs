@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::{
-    access::AcceptedKeys,
+    access::{AcceptedKeys, PeerOwners},
     cache::{Cache, Stamp},
     clients::{Clients, Issued, NotIssued, file::Mistake},
     clock::Now,
@@ -223,6 +223,9 @@ impl App {
     }
 
     fn announce(&self) {
+        if self.gateway.access.key.is_none() && self.gateway.clients.is_none() {
+            info!("no VirusTotal key is set (VT4AI_API_KEY): callers send theirs in `X-API-Key`");
+        }
         let Ok(address) = self.address() else { return };
         info!("listening on http://{address}, documentation at http://{address}/docs");
         if let Some(address) = self.admin_address() {
@@ -286,6 +289,8 @@ async fn put_together(
         bounds: Bounds::new(config.server.max_in_flight.get(), config.upstream.timeout),
         stopping: CancellationToken::new(),
         templates,
+        is_exposed: !config.server.host.to_canonical().is_loopback(),
+        owners: PeerOwners::new(tasks.clone()),
         access: config.access,
         clients,
         default_format: config.default_format,

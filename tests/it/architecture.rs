@@ -9,7 +9,7 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates and modules that only some of ours may name, and which.
-const KEPT_TO: [(&str, &[&str]); 10] = [
+const KEPT_TO: [(&str, &[&str]); 11] = [
     ("axum", &["http", "app", "demo"]),
     ("reqwest", &["vt", "telemetry/traces"]),
     ("governor", &["door"]),
@@ -19,6 +19,7 @@ const KEPT_TO: [(&str, &[&str]); 10] = [
     ("::redis", &["redis"]),
     ("quick_xml", &["format/xml"]),
     ("clap", &["config"]),
+    ("procfs", &["access/owner"]),
     ("std::env", &["config"]),
 ];
 
