@@ -81,7 +81,7 @@ pub fn holds_token(text: &[u8]) -> bool {
         if windows.any(|it| it.eq_ignore_ascii_case(prefix)) {
             return true;
         }
-        // What is encoded twice is shorter after each turn.
+        // A text that is encoded more than once gets shorter at each turn.
         let decoded: Cow<'_, [u8]> = percent_decode(&text).into();
         if decoded.len() == text.len() {
             return false;

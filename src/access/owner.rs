@@ -94,7 +94,7 @@ mod system {
     /// Times to read the list: it is no snapshot, and can miss an entry while others go.
     const TRIES: usize = 3;
 
-    /// The user that stands for every user whom a user namespace does not map.
+    /// The user that stands for every user that a user namespace does not map.
     const OVERFLOW: u32 = 65_534;
 
     pub(super) fn find(ends: Ends) -> io::Result<PeerOwner> {
@@ -126,7 +126,7 @@ mod system {
         Some(socket.uid)
     }
 
-    /// A system without IPv6 has no list for it.
+    /// Takes a list that is not there for an empty one: a system without IPv6 has none for it.
     fn entries(list: Result<Vec<TcpNetEntry>, ProcError>) -> io::Result<Vec<TcpNetEntry>> {
         match list {
             Err(ProcError::NotFound(_)) => Ok(Vec::new()),

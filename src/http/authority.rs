@@ -36,7 +36,7 @@ pub fn check(request: &Request) -> Result<(), ApiError> {
 
 /// Returns host and port as the client wrote them; in HTTP/2 they stand in the URI.
 ///
-/// Where both are there they are the same: [`check`] has seen the request.
+/// If both are there they are the same: [`check`] has seen the request.
 pub fn of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let host = headers
         .get(header::HOST)

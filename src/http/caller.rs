@@ -214,7 +214,9 @@ async fn servers_key(ask: &Ask, gateway: &Gateway) -> Result<ApiKey, ApiError> {
     }
     if let Err(why) = locality::check(ask, gateway).await {
         return refused(&format!(
-            "this server's API key is for requests that its own user sends from its own machine,              and this is none: {why}; {own}, or have the operator set up client tokens              (VT4AI_CLIENTS_FILE) or set VT4AI_ALLOW_ANONYMOUS=true"
+            "this server's API key is for requests that its own user sends from its own machine, \
+             but {why}: {own}, or have the operator set up client tokens (VT4AI_CLIENTS_FILE) or \
+             set VT4AI_ALLOW_ANONYMOUS=true"
         ));
     }
     Ok(key.clone())
@@ -242,7 +244,8 @@ pub async fn admit_to_metrics(ask: &Ask, gateway: &Gateway) -> Result<(), ApiErr
         return Err(lacks_scope(client, Scope::Metrics));
     }
     Err(ApiError::unauthorized(format!(
-        "metrics need a client token with the scope `metrics`: {why}; send one in the header          `X-API-Key` or as `Authorization: Bearer`, or have the operator set VT4AI_ADMIN_PORT"
+        "metrics need a client token with the scope `metrics`: {why}; send one in the header \
+         `X-API-Key` or as `Authorization: Bearer`, or have the operator set VT4AI_ADMIN_PORT"
     )))
 }
 

@@ -44,7 +44,7 @@ pub enum NotLocal {
     #[error("it is HTTP/1.0, as proxies send it")]
     OldHttp,
     /// A DNS name of someone else's may lead here.
-    #[error("its `Host` is none of those that VT4AI_ALLOWED_HOSTS lists")]
+    #[error("its `Host` is not one that VT4AI_ALLOWED_HOSTS lists")]
     Host,
     /// The process at the other end is another user's.
     #[error("it comes from a process of another user (uid {0}), such as a proxy's")]

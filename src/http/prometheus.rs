@@ -28,7 +28,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Metrics
 ///
 /// Counts, times and states in Prometheus' text format. With `VT4AI_ADMIN_PORT` they are on
-/// that port instead, for whoever reaches it. Else they are for requests that the gateway's own
+/// that port instead, open to all who reach it. Else they are for requests that the gateway's own
 /// user sends from its own machine, as long as the gateway listens there only, and for client
 /// tokens with the scope `metrics`.
 #[utoipa::path(get, path = "/metrics", tag = "Service", responses(

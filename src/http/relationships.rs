@@ -78,7 +78,7 @@ async fn get_relationship(
     State(gateway): State<Shared>,
     ask: Ask,
 ) -> Response {
-    // There is no such path, whoever asks.
+    // There is no such path, with a key or without.
     let context = match refuse_reserved(kind, &ask) {
         Ok(()) => caller::context_for(&ask, &gateway, Scope::Read).await,
         Err(error) => Err(error),

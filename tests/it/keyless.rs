@@ -29,6 +29,7 @@ fn assert_refused(reply: &Reply, seen: &str) {
         (401, "AuthenticationRequiredError")
     );
     let detail = reply.detail();
+    assert!(!detail.contains("  "), "{detail}");
     for text in [
         seen,
         "X-API-Key",
