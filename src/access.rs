@@ -13,12 +13,14 @@ use crate::key::{ApiKey, KeyHash};
 pub use self::{
     accepted::AcceptedKeys,
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
+    owner::{Ends, PeerOwner, PeerOwners},
     places::{Hold, Place, Places},
     shares::{Full, Share, Shares},
 };
 
 mod accepted;
 mod memory;
+mod owner;
 mod places;
 mod shares;
 

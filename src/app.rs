@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::{
-    access::{AcceptedKeys, Shares},
+    access::{AcceptedKeys, PeerOwners, Shares},
     cache::{Cache, Certainty},
     clients::{Clients, Issued, NotIssued, file::Mistake},
     clock::Now,
@@ -125,7 +125,7 @@ impl App {
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
-        let clients = load_clients(file, key, &tasks, &stop)?;
+        let clients = load_clients(file, key, &tasks, &stop).await?;
         let (server, is_demo) = (config.server, config.demo);
         let (listener, admin) = listen::listen(&server)?;
         if is_demo {
@@ -225,6 +225,9 @@ impl App {
     }
 
     fn announce(&self) {
+        if self.gateway.access.key.is_none() && self.gateway.clients.is_none() {
+            info!("no VirusTotal key is set (VT4AI_API_KEY): callers send theirs in `X-API-Key`");
+        }
         let Ok(address) = self.address() else { return };
         info!("listening on http://{address}, documentation at http://{address}/docs");
         if let Some(address) = self.admin_address() {
@@ -304,6 +307,8 @@ async fn put_together(
         bounds: Bounds::new(config.server.max_in_flight.get(), config.upstream.timeout),
         stopping: CancellationToken::new(),
         templates,
+        is_exposed: !config.server.host.to_canonical().is_loopback(),
+        owners: PeerOwners::new(tasks.clone()),
         access: config.access,
         clients,
         default_format: config.default_format,
@@ -318,7 +323,7 @@ pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
 }
 
 /// Reads who the clients are, where there is a file of them, and keeps up with it.
-fn load_clients(
+async fn load_clients(
     file: Option<PathBuf>,
     servers_key: Option<&ApiKey>,
     tasks: &TaskTracker,
@@ -332,9 +337,9 @@ fn load_clients(
         );
         return Ok(None);
     };
-    let clients = Clients::load(file, servers_key.cloned()).map_err(StartError::Clients)?;
-    let clients = Arc::new(clients);
-    let kept_up = reload::keep_up(Arc::clone(&clients), hangups, tasks.clone());
+    let clients = Clients::load(file, servers_key.cloned()).await;
+    let clients = Arc::new(clients.map_err(StartError::Clients)?);
+    let kept_up = reload::keep_up(Arc::clone(&clients), hangups);
     tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
     Ok(Some(clients))
 }

@@ -4,13 +4,11 @@
 //! makes new ones), and what each may ask for is counted by its name ([`allowance`]).
 
 use std::{
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::SystemTime,
 };
 
 use thiserror::Error;
@@ -19,6 +17,7 @@ use time::OffsetDateTime;
 use self::{
     allowance::{Allowance, Spent},
     file::Mistake,
+    reading::{FileState, Hangs, Order, Reading, Readings},
 };
 pub use self::{
     allowance::{OverAllowance, Window},
@@ -32,6 +31,7 @@ use crate::{
 pub mod allowance;
 pub mod file;
 pub mod issue;
+mod reading;
 
 /// One client, as the file has it.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ pub enum Scope {
     Submit,
     /// Search, in either way.
     Search,
+    /// Read the metrics on the public port.
+    Metrics,
 }
 
 /// Why a token is not taken.
@@ -68,46 +70,43 @@ pub enum Stranger {
     Expired,
 }
 
-/// Everybody who has a token.
+/// The clients of a gateway, as their file lists them.
 #[derive(Debug)]
 pub struct Clients {
     path: PathBuf,
     /// For clients that have no key of their own.
     servers_key: Option<ApiKey>,
     all: RwLock<Arc<[Arc<Client>]>>,
-    /// How the file was just before it was last read.
-    seen: Mutex<Option<Stamp>>,
-    /// How many mistakes it had then.
+    readings: Readings,
+    /// The file's state just before it was last read.
+    seen: Mutex<Option<FileState>>,
+    /// The number of mistakes that it had then.
     mistakes: AtomicUsize,
+    /// Whether the last look at it took too long.
+    hangs: AtomicBool,
     spent: Spent,
 }
 
-/// What its system says of a file; another one means that it may have changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    bytes: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Stamp {
-    /// None where there is no file.
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = path.metadata().ok()?;
-        Some(Self {
-            file: (metadata.dev(), metadata.ino()),
-            bytes: metadata.len(),
-            modified: metadata.modified().ok(),
-        })
-    }
+/// The outcome of a look at the file.
+#[derive(Debug)]
+pub enum Refreshed {
+    /// The file is as it was.
+    Unchanged,
+    /// It was read, and so many clients are in it.
+    Reloaded(usize),
+    /// It is gone: no token holds.
+    Deleted,
+    /// It can't be used: the clients of before still hold.
+    Kept(Vec<Mistake>),
 }
 
 impl Scope {
     /// Each with its name.
-    pub const ALL: [(Self, &'static str); 3] = [
+    pub const ALL: [(Self, &'static str); 4] = [
         (Self::Read, "read"),
         (Self::Submit, "submit"),
         (Self::Search, "search"),
+        (Self::Metrics, "metrics"),
     ];
 
     /// The name that stands in the file.
@@ -130,44 +129,70 @@ impl Client {
 }
 
 impl Clients {
-    /// Reads the file; who has no key of its own there spends the server's.
+    /// Reads the file; a client without a key of its own spends the server's.
     ///
-    /// Gives every mistake in it, or why it can't be read.
-    pub fn load(path: PathBuf, servers_key: Option<ApiKey>) -> Result<Self, Vec<Mistake>> {
-        let seen = Mutex::new(Stamp::of(&path));
-        let all = file::read(&path, servers_key.as_ref())?;
+    /// # Errors
+    /// Every mistake in the file, or the reason why it can't be read.
+    pub async fn load(path: PathBuf, servers_key: Option<ApiKey>) -> Result<Self, Vec<Mistake>> {
+        let readings = Readings::default();
+        let order = Order {
+            path: path.clone(),
+            servers_key: servers_key.clone(),
+            unless: None,
+            is_first: true,
+        };
+        let hangs = || vec![Hangs::mistake(&path)];
+        let reading = readings.read(order).await.map_err(|Hangs| hangs())?;
+        let Reading { state, clients } = reading.ok_or_else(hangs)?;
         Ok(Self {
             path,
-            seen,
-            mistakes: AtomicUsize::new(0),
             servers_key,
-            all: RwLock::new(all.into()),
+            all: RwLock::new(clients?.into()),
+            readings,
+            seen: Mutex::new(Some(state)),
+            mistakes: AtomicUsize::new(0),
+            hangs: AtomicBool::new(false),
             spent: Spent::default(),
         })
     }
 
-    /// Reads the file again and says how many clients there are now.
+    /// Reads the file again if it has changed, as far as its system says, or if `asked` to.
     ///
-    /// A file with a mistake changes nothing. Who has the same name as before goes on with
-    /// what it has left.
-    pub fn reload(&self) -> Result<usize, Vec<Mistake>> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Stamp::of(&self.path);
-        let all = file::read(&self.path, self.servers_key.as_ref());
-        let mistakes = all.as_ref().err().map_or(0, Vec::len);
+    /// The files of clients' keys are not looked at for changes. A file with a mistake changes
+    /// nothing. A client with the same name as before keeps what it has spent.
+    pub async fn refresh(&self, asked: bool) -> Refreshed {
+        let seen = *lock(&self.seen);
+        let order = Order {
+            path: self.path.clone(),
+            servers_key: self.servers_key.clone(),
+            unless: seen.filter(|_| !asked),
+            is_first: false,
+        };
+        let reading = self.readings.read(order).await;
+        self.hangs.store(reading.is_err(), Ordering::Relaxed);
+        match reading {
+            Ok(Some(reading)) => self.take_up(reading),
+            Ok(None) => Refreshed::Unchanged,
+            Err(Hangs) => Refreshed::Kept(vec![Hangs::mistake(&self.path)]),
+        }
+    }
+
+    fn take_up(&self, Reading { state, clients }: Reading) -> Refreshed {
+        *lock(&self.seen) = Some(state);
+        let mistakes = clients.as_ref().err().map_or(0, Vec::len);
         self.mistakes.store(mistakes, Ordering::Relaxed);
-        let all = all?;
+        let all = match clients {
+            Ok(all) => all,
+            Err(mistakes) => return Refreshed::Kept(mistakes),
+        };
         let count = all.len();
         self.spent.keep_only(&all);
         *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
-        Ok(count)
-    }
-
-    /// Whether the file may be another one than was last read, as far as its system says.
-    ///
-    /// What keys' own files hold is not looked at.
-    pub fn has_changed(&self) -> bool {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        Stamp::of(&self.path) != seen
+        if state == FileState::Missing {
+            Refreshed::Deleted
+        } else {
+            Refreshed::Reloaded(count)
+        }
     }
 
     /// How many there are.
@@ -175,9 +200,12 @@ impl Clients {
         self.all().len()
     }
 
-    /// How many mistakes the file had when it was last read; those of before hold then.
+    /// Returns the number of mistakes in the file; with any, the clients of before hold.
+    ///
+    /// A file that can't be read in time counts as one.
     pub fn mistakes(&self) -> usize {
-        self.mistakes.load(Ordering::Relaxed)
+        let hangs = usize::from(self.hangs.load(Ordering::Relaxed));
+        self.mistakes.load(Ordering::Relaxed).max(hangs)
     }
 
     /// The keys that they spend, one for each client.
@@ -211,6 +239,11 @@ impl Clients {
     }
 }
 
+/// A panic elsewhere leaves a value behind that is still true.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -231,9 +264,9 @@ mod tests {
             file
         }
 
-        fn load(&self) -> Clients {
+        async fn load(&self) -> Clients {
             let key = ApiKey::parse(b"of-the-server").unwrap();
-            Clients::load(self.0.clone(), Some(key)).unwrap()
+            Clients::load(self.0.clone(), Some(key)).await.unwrap()
         }
     }
 
@@ -250,10 +283,10 @@ mod tests {
         )
     }
 
-    #[test]
-    fn a_token_finds_its_client_until_it_expires() {
+    #[tokio::test]
+    async fn a_token_finds_its_client_until_it_expires() {
         let text = client("alice", "") + &client("bob", "expires = 2026-02-01T12:00:00Z");
-        let clients = File::new(&text).load();
+        let clients = File::new(&text).load().await;
         let find = |token: &[u8]| clients.find(token, NOW);
         assert_eq!(&*find(b"vt4ai_alice").unwrap().name, "alice");
         assert_eq!(find(b"vt4ai_bob").unwrap_err(), Stranger::Expired);
@@ -262,10 +295,10 @@ mod tests {
         assert_eq!(&*clients.find(b"vt4ai_bob", before).unwrap().name, "bob");
     }
 
-    #[test]
-    fn a_file_replaces_the_old_one_only_if_it_is_whole() {
+    #[tokio::test]
+    async fn a_file_replaces_the_old_one_only_if_it_is_whole() {
         let file = File::new(&client("alice", "per_minute = 1"));
-        let clients = file.load();
+        let clients = file.load().await;
         let now = Now {
             utc: NOW,
             ..Now::read()
@@ -273,22 +306,81 @@ mod tests {
         let alice = clients.find(b"vt4ai_alice", NOW).unwrap();
         assert!(clients.spend(&alice, now).is_ok());
         let both = client("alice", "per_minute = 1") + &client("bob", "");
-        assert!(!clients.has_changed());
+        assert!(matches!(clients.refresh(false).await, Refreshed::Unchanged));
         fs::write(&file.0, &both).unwrap();
-        assert!(clients.has_changed());
-        assert_eq!(clients.reload().unwrap(), 2);
+        assert!(matches!(
+            clients.refresh(false).await,
+            Refreshed::Reloaded(2)
+        ));
         assert!(clients.find(b"vt4ai_bob", NOW).is_ok());
         assert!(clients.spend(&alice, now).is_err(), "its minute goes on");
         fs::write(&file.0, format!("{both}\n[[client]]\n")).unwrap();
-        assert!(clients.reload().is_err() && clients.find(b"vt4ai_bob", NOW).is_ok());
-        fs::remove_file(&file.0).unwrap();
-        assert!(clients.has_changed());
-        assert!(clients.reload().is_err() && clients.find(b"vt4ai_bob", NOW).is_ok());
+        assert!(matches!(clients.refresh(false).await, Refreshed::Kept(_)));
+        assert!(clients.find(b"vt4ai_bob", NOW).is_ok() && clients.mistakes() > 0);
         fs::write(&file.0, client("bob", "")).unwrap();
-        assert_eq!(clients.reload().unwrap(), 1);
-        assert_eq!(
-            clients.find(b"vt4ai_alice", NOW).unwrap_err(),
-            Stranger::Unknown
-        );
+        assert!(matches!(
+            clients.refresh(false).await,
+            Refreshed::Reloaded(1)
+        ));
+        let alice = clients.find(b"vt4ai_alice", NOW);
+        assert_eq!(alice.unwrap_err(), Stranger::Unknown);
+        assert!(matches!(
+            clients.refresh(true).await,
+            Refreshed::Reloaded(1)
+        ));
+    }
+
+    #[tokio::test]
+    async fn no_token_holds_once_the_file_is_emptied_or_deleted() {
+        for empty in ["client = []", "", "# nothing yet\n"] {
+            let file = File::new(&client("alice", ""));
+            let clients = file.load().await;
+            fs::write(&file.0, empty).unwrap();
+            assert!(matches!(
+                clients.refresh(false).await,
+                Refreshed::Reloaded(0)
+            ));
+            assert!(clients.find(b"vt4ai_alice", NOW).is_err());
+            assert_eq!(clients.mistakes(), 0);
+        }
+        let file = File::new(&client("alice", ""));
+        let clients = file.load().await;
+        fs::remove_file(&file.0).unwrap();
+        assert!(matches!(clients.refresh(false).await, Refreshed::Deleted));
+        assert!(clients.find(b"vt4ai_alice", NOW).is_err());
+        assert!(matches!(clients.refresh(false).await, Refreshed::Unchanged));
+        fs::write(&file.0, client("alice", "")).unwrap();
+        assert!(matches!(
+            clients.refresh(false).await,
+            Refreshed::Reloaded(1)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_empty_only_while_it_is_written_changes_nothing() {
+        let file = File::new(&client("alice", ""));
+        let clients = file.load().await;
+        fs::write(&file.0, "").unwrap();
+        let write = async {
+            tokio::task::yield_now().await;
+            fs::write(&file.0, client("bob", "")).unwrap();
+        };
+        let (refreshed, ()) = tokio::join!(clients.refresh(false), write);
+        assert!(matches!(refreshed, Refreshed::Reloaded(1)));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_regular_file_or_too_large_is_a_mistake() {
+        let file = File::new(&client("alice", ""));
+        let clients = file.load().await;
+        for bad in ["/dev/zero", "/dev", "/proc/self/mem"] {
+            fs::remove_file(&file.0).unwrap();
+            std::os::unix::fs::symlink(bad, &file.0).unwrap();
+            assert!(matches!(clients.refresh(false).await, Refreshed::Kept(_)));
+            assert!(clients.find(b"vt4ai_alice", NOW).is_ok() && clients.mistakes() == 1);
+        }
+        fs::remove_file(&file.0).unwrap();
+        fs::write(&file.0, "#".repeat(4 * 1024 * 1024 + 1)).unwrap();
+        assert!(matches!(clients.refresh(false).await, Refreshed::Kept(_)));
     }
 }

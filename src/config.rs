@@ -151,6 +151,8 @@ pub struct Access {
     pub key: Option<ApiKey>,
     /// Whether any caller without a key may spend it. `VT4AI_ALLOW_ANONYMOUS`, `false`.
     pub allow_anonymous: bool,
+    /// Which callers without a key may spend it otherwise. `VT4AI_KEYLESS`, `local`.
+    pub keyless: Keyless,
     /// Whether it may also be spent on what others can see: uploads, scans, comments, votes.
     /// `VT4AI_ALLOW_SUBMISSIONS`, `false`.
     pub allow_submissions: bool,
@@ -164,6 +166,16 @@ pub struct Access {
     pub origins: Vec<String>,
     /// Who is believed about the address of a caller. `VT4AI_TRUSTED_PROXIES`, nobody.
     pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Which callers without a key may spend the server's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keyless {
+    /// The gateway's own user, from its own machine.
+    #[default]
+    Local,
+    /// None.
+    Off,
 }
 
 /// What a VirusTotal key may spend, as the operator says.

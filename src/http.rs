@@ -9,6 +9,7 @@ use axum::{
     http::header,
     middleware,
     response::{IntoResponse, Response},
+    routing::get,
 };
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -22,12 +23,23 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{bounds::Bounds, error::ApiError};
 use crate::{
-    access::AcceptedKeys, clients::Clients, config::Access, door::Door, format::Format,
-    lookup::Lookup, meter::Meter, quota::Quota, redis::Redis, spend::Purse, submit::Submit,
-    template::Templates, vt::VirusTotal,
+    access::{AcceptedKeys, PeerOwners},
+    clients::Clients,
+    config::Access,
+    door::Door,
+    format::Format,
+    lookup::Lookup,
+    meter::Meter,
+    quota::Quota,
+    redis::Redis,
+    spend::Purse,
+    submit::Submit,
+    template::Templates,
+    vt::VirusTotal,
 };
 
 pub mod analyses;
+pub mod authority;
 pub mod behaviours;
 pub mod bounds;
 pub mod caller;
@@ -42,6 +54,7 @@ pub mod guard;
 pub mod health;
 pub mod linger;
 pub mod listing;
+pub mod locality;
 pub mod negotiate;
 pub mod observe;
 pub mod openapi;
@@ -81,6 +94,10 @@ pub struct Gateway {
     pub templates: Templates,
     /// Who may spend the server's key.
     pub access: Access,
+    /// Whether it listens beyond loopback.
+    pub is_exposed: bool,
+    /// Finds the users whose processes connect from this machine.
+    pub owners: PeerOwners,
     /// Who calls with a token, where clients are set up.
     pub clients: Option<Arc<Clients>>,
     /// The format where a request names none.
@@ -165,7 +182,8 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
 
 /// What is served on a port for whoever watches the gateway.
 pub fn admin_router(gateway: &Shared) -> Router {
-    let router = Router::from(health().merge(metrics()))
+    let router = Router::from(health())
+        .route("/metrics", get(prometheus::get_metrics_of_admin_port))
         .fallback(async || ApiError::not_found("no such path; there is `/metrics`"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed());
     watched(router, gateway)
@@ -212,7 +230,7 @@ fn after_panic(meter: &Arc<Meter>) -> impl Fn(Box<dyn Any + Send>) -> Response +
 
 #[cfg(test)]
 mod tests {
-    use axum::{body::to_bytes, http::StatusCode, routing::get};
+    use axum::{body::to_bytes, http::StatusCode};
     use tower::ServiceExt as _;
 
     use super::*;

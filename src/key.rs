@@ -1,7 +1,8 @@
 //! A VirusTotal API key, and the hash by which everything else knows it; the same for tokens.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use percent_encoding::percent_decode;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -38,22 +39,25 @@ pub enum InvalidKey {
     )]
     Malformed,
     /// A token of the gateway's own where a VirusTotal key is meant.
-    #[error("what begins with `vt4ai_` is a client token, not a VirusTotal key")]
+    #[error(
+        "what contains `vt4ai_` is a client token, not a VirusTotal key; \
+         a token is sent bare, without quotes or a prefix"
+    )]
     ClientToken,
 }
 
 impl ApiKey {
     /// Takes a key as it came from a header or a setting.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidKey> {
+        if holds_token(text) {
+            return Err(InvalidKey::ClientToken);
+        }
         let is_visible = text.iter().all(u8::is_ascii_graphic);
         // A key stands in a path, too, where one of dots alone would lead elsewhere.
         let has_substance = text.iter().any(u8::is_ascii_alphanumeric);
         let text = std::str::from_utf8(text).map_err(|_| InvalidKey::Malformed)?;
         if !is_visible || !has_substance || text.len() > 512 {
             return Err(InvalidKey::Malformed);
-        }
-        if text.starts_with(TOKEN_PREFIX) {
-            return Err(InvalidKey::ClientToken);
         }
         Ok(Self {
             secret: SecretString::from(text),
@@ -69,6 +73,24 @@ impl ApiKey {
     /// The hash that stands for this key.
     pub fn hash(&self) -> KeyHash {
         self.hash
+    }
+}
+
+/// Returns whether a client token stands anywhere in a text, in any case, percent-encoded or not.
+pub fn holds_token(text: &[u8]) -> bool {
+    let prefix = TOKEN_PREFIX.as_bytes();
+    let mut text = Cow::Borrowed(text);
+    loop {
+        let mut windows = text.windows(prefix.len());
+        if windows.any(|it| it.eq_ignore_ascii_case(prefix)) {
+            return true;
+        }
+        // A text that is encoded more than once gets shorter at each turn.
+        let decoded: Cow<'_, [u8]> = percent_decode(&text).into();
+        if decoded.len() == text.len() {
+            return false;
+        }
+        text = Cow::Owned(decoded.into_owned());
     }
 }
 
@@ -175,10 +197,26 @@ mod tests {
         ] {
             assert_eq!(ApiKey::parse(bad).err(), Some(InvalidKey::Malformed));
         }
-        assert_eq!(
-            ApiKey::parse(b"vt4ai_x").err(),
-            Some(InvalidKey::ClientToken)
-        );
+    }
+
+    #[test]
+    fn what_holds_a_token_is_no_key() {
+        for token in [
+            &b"vt4ai_x"[..],
+            b"\"vt4ai_x\"",
+            b"token=vt4ai_x",
+            b"Vt4AI_x",
+            b"Bearer vt4ai_x",
+            b"vt4ai%5Fx",
+            b"%76%74%34ai_x",
+            b"vt4ai%255fx",
+            b"x\xff vt4ai_",
+        ] {
+            assert_eq!(ApiKey::parse(token).err(), Some(InvalidKey::ClientToken));
+        }
+        for key in [&b"vt4ai"[..], b"vt4ai-x", b"100%", b"%zz", b"vt4ai%2525"] {
+            assert!(ApiKey::parse(key).is_ok());
+        }
     }
 
     #[test]

@@ -106,7 +106,12 @@ pub(super) async fn serve(
         };
         let open = meter.connected();
         let activity = Arc::clone(&place.activity);
-        let service = service(router.clone(), Peer(peer.ip()), activity, end.told.clone());
+        let service = service(
+            router.clone(),
+            Peer::new(peer, stream.local_addr().ok()),
+            activity,
+            end.told.clone(),
+        );
         let (builder, stop) = (Arc::clone(&builder), end.stop.clone());
         connections.spawn(async move {
             let connection = builder.serve_connection_with_upgrades(io(stream), service);
@@ -207,7 +212,7 @@ fn service(
 > {
     // hyper's own, since tower's would be cloned and boxed for each request.
     service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(peer.clone());
         let running = activity.begin();
         // HTTP/2 has no such header: there the end itself is announced.
         let (is_http1, told) = (request.version() < Version::HTTP_2, told.clone());

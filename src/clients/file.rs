@@ -3,7 +3,15 @@
 //! It is read by hand rather than derived: every mistake is found at once, and none
 //! repeats a value, which could be a key or a token that somebody put in the wrong place.
 
-use std::{collections::HashSet, fmt, fs, num::NonZeroU32, path::Path, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    num::NonZeroU32,
+    path::Path,
+    sync::Arc,
+};
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 use toml::{
@@ -13,7 +21,7 @@ use toml::{
 
 use super::{Allowance, Client, Scope};
 use crate::{
-    config::{key_in_file, key_in_variable},
+    config::{UnusableKey, key_in_file, key_in_variable},
     key::{ApiKey, TokenDigest},
 };
 
@@ -29,6 +37,9 @@ const FIELDS: [&str; 8] = [
     "expires",
 ];
 
+/// The bytes of a file at most.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+
 /// What can't be used, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake(String);
@@ -39,29 +50,59 @@ impl fmt::Display for Mistake {
     }
 }
 
+impl Mistake {
+    /// A mistake that is about the whole file.
+    pub(super) fn of_file(path: &Path, mistake: impl fmt::Display) -> Self {
+        Self(format!("`{}`: {mistake}", path.display()))
+    }
+}
+
 /// Whether a client can be called this: it stands in the log and in refusals.
 pub(super) fn is_name(text: &str) -> bool {
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(sound)
 }
 
+/// The clients that a file lists, or `None` where it says nothing of clients.
+type Listed = Option<Vec<Arc<Client>>>;
+
 /// Reads a file, or finds every mistake in it.
-pub(super) fn read(
-    path: &Path,
-    servers_key: Option<&ApiKey>,
-) -> Result<Vec<Arc<Client>>, Vec<Mistake>> {
-    let shown = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| vec![Mistake(format!("`{shown}` can't be read: {error}"))])?;
-    parse(&text, servers_key).map_err(|mistakes| {
-        let mistakes = mistakes.into_iter();
-        mistakes
-            .map(|mistake| Mistake(format!("`{shown}`: {mistake}")))
-            .collect()
-    })
+pub(super) fn read(path: &Path, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake>> {
+    let in_file = |mistake: &dyn fmt::Display| Mistake::of_file(path, mistake);
+    let text = read_text(path)
+        .map_err(|error| vec![in_file(&format_args!("it can't be read: {error}"))])?;
+    parse(&text, servers_key).map_err(|mistakes| mistakes.iter().map(|it| in_file(it)).collect())
 }
 
-fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Vec<Arc<Client>>, Vec<Mistake>> {
+/// Reads a regular file of bounded size: anything else could hang or never end.
+fn read_text(path: &Path) -> io::Result<String> {
+    check_regular(path)?;
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MAX_FILE + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > MAX_FILE {
+        return Err(io::Error::other(format!(
+            "it is larger than {MAX_FILE} bytes"
+        )));
+    }
+    Ok(text)
+}
+
+fn check_regular(path: &Path) -> io::Result<()> {
+    if path.metadata()?.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::other("it is no regular file"))
+}
+
+/// Reads the key of a client, which is read again at each reload: that is not done with a pipe.
+fn key_in_regular_file(path: &Path) -> Result<ApiKey, UnusableKey> {
+    check_regular(path)?;
+    key_in_file(path)
+}
+
+fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake>> {
     let one = |mistake: &str| Err(vec![Mistake(mistake.to_owned())]);
     let file: Table = match text.parse() {
         Ok(file) => file,
@@ -70,12 +111,11 @@ fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Vec<Arc<Client>>, V
     if file.keys().any(|field| field != "client") {
         return one("only tables `[[client]]` are expected");
     }
-    // Half a file looks like this while somebody writes it.
-    let Some(Value::Array(tables)) = file
-        .get("client")
-        .filter(|it| it.as_array().is_none_or(|it| !it.is_empty()))
-    else {
-        return one("expected at least one table `[[client]]`");
+    let Some(tables) = file.get("client") else {
+        return Ok(None);
+    };
+    let Some(tables) = tables.as_array() else {
+        return one("expected tables `[[client]]`, or `client = []` for no clients");
     };
     let mut mistakes = Vec::new();
     let clients: Vec<_> = tables
@@ -88,7 +128,7 @@ fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Vec<Arc<Client>>, V
         .collect();
     find_twins(&clients, &mut mistakes);
     if mistakes.is_empty() {
-        Ok(clients.into_iter().map(Arc::new).collect())
+        Ok(Some(clients.into_iter().map(Arc::new).collect()))
     } else {
         Err(mistakes)
     }
@@ -152,7 +192,8 @@ impl<'a> Reader<'a> {
         let digest = self.required("token_sha256", "64 hex digits", |it| {
             it.as_str().and_then(TokenDigest::from_hex)
         });
-        let scopes = self.required("scopes", "a list of `read`, `submit`, `search`", |it| {
+        let names = Scope::ALL.map(|(_, name)| format!("`{name}`")).join(", ");
+        let scopes = self.required("scopes", &format!("a list of some of {names}"), |it| {
             it.as_array().and_then(read_scopes)
         });
         let expected = "a date, the last day in UTC, or a time with its offset, without quotes";
@@ -210,7 +251,7 @@ impl<'a> Reader<'a> {
                 self.mistake("it has both `key_file` and `key_env`");
                 return None;
             }
-            (Some(file), None) => ("key_file", key_in_file(Path::new(&file))),
+            (Some(file), None) => ("key_file", key_in_regular_file(Path::new(&file))),
             (None, Some(variable)) => ("key_env", key_in_variable(&variable)),
         };
         key.map_err(|error| self.mistake(&format!("what `{field}` names {error}")))

@@ -1,12 +1,12 @@
 //! Who may spend whose key: the checks of those settings (CONTRACT 8).
 
-use std::{net::IpAddr, path::Path};
+use std::{net::IpAddr, path::Path, str::FromStr};
 
 use ipnet::IpNet;
 use url::Url;
 
 use super::{
-    Access, Config,
+    Access, Config, Keyless,
     check::{Check, given},
     cli::Settings,
     secret::key_in_file,
@@ -24,6 +24,9 @@ impl Check {
         Access {
             key: self.servers_key(settings),
             allow_anonymous: allow_anonymous || demo,
+            keyless: self
+                .read_given("VT4AI_KEYLESS", settings.keyless.as_deref())
+                .unwrap_or_default(),
             allow_submissions: allow_submissions || demo,
             allowed_hosts: hosts,
             allow_own_keys,
@@ -88,6 +91,18 @@ impl Check {
             self.expected(name, expected);
             Vec::new()
         })
+    }
+}
+
+impl FromStr for Keyless {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "local" => Ok(Self::Local),
+            "off" => Ok(Self::Off),
+            _ => Err("expected `local` or `off`"),
+        }
     }
 }
 

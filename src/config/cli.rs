@@ -32,6 +32,9 @@ pub(super) enum Subcommand {
 #[derive(Clone, clap::Subcommand)]
 pub(super) enum TokenCommand {
     /// Print a new token, once, and the lines to keep in the file of clients.
+    ///
+    /// In these lines `scopes` says what the token is for: some of `read`, `search`, `submit` and
+    /// `metrics` (`/metrics` on the public port).
     New {
         /// Who it is for: 1 to 64 letters, digits, `-`, `_`, `.`, `@`.
         #[arg(long)]
@@ -60,7 +63,8 @@ pub(super) struct Settings {
     /// Port to listen on; 0 takes a free one [default: 8000].
     #[arg(long, global = true, env = "VT4AI_PORT")]
     pub(super) port: Option<String>,
-    /// A port for /metrics, /livez and /readyz [default: none, they are with the rest].
+    /// A port for /metrics, /livez and /readyz [default: none, they are with the rest: /metrics
+    /// for the own user on loopback, else for tokens with the scope `metrics`].
     #[arg(long, global = true, env = "VT4AI_ADMIN_PORT", value_name = "PORT")]
     pub(super) admin_port: Option<String>,
     /// json, markdown, xml or raw, where a request names none [default: json].
@@ -244,6 +248,10 @@ pub(super) struct Settings {
     #[arg(long, global = true, env = "VT4AI_ALLOW_ANONYMOUS", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
     pub(super) allow_anonymous: Option<String>,
+    /// Without that, who may spend it without a key: `local`, the gateway's own user from its
+    /// own machine, or `off` [default: local].
+    #[arg(long, global = true, env = "VT4AI_KEYLESS", value_name = "WHO")]
+    pub(super) keyless: Option<String>,
     /// Let it be spent on uploads, scans, comments and votes too [default: false].
     #[arg(long, global = true, env = "VT4AI_ALLOW_SUBMISSIONS", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]

@@ -1,10 +1,18 @@
 //! VirusTotal keys that are kept elsewhere: in a file or a variable.
 
-use std::{env, fs, io, path::Path};
+use std::{
+    env,
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use thiserror::Error;
 
 use crate::key::ApiKey;
+
+/// The bytes of a key's file that are read: a key and white space around it.
+const MAX_FILE: u64 = 4096;
 
 /// Why there is no key where one should be; what is there is never repeated.
 #[derive(Debug, Error)]
@@ -22,7 +30,8 @@ pub enum UnusableKey {
 
 /// The key that is a file's whole content, white space around it left out.
 pub fn key_in_file(file: &Path) -> Result<ApiKey, UnusableKey> {
-    let text = fs::read(file)?;
+    let mut text = Vec::new();
+    File::open(file)?.take(MAX_FILE).read_to_end(&mut text)?;
     Ok(ApiKey::parse(text.trim_ascii())?)
 }
 

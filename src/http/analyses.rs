@@ -33,7 +33,7 @@ use crate::{clients::Scope, clock::whole_seconds};
     responses(Analysis, ReadErrors),
 )]
 pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let context = caller::context_for(&ask, &gateway, Scope::Read);
+    let context = caller::context_for(&ask, &gateway, Scope::Read).await;
     with_context(&gateway, context, "retrieving analysis", async |context| {
         let id = ask.segment(0)?.parse()?;
         let (wanted, view) = negotiate::read(&gateway, &ask, &[])?;

@@ -46,7 +46,7 @@ pub async fn get_behaviour_mitre_trees(State(gateway): State<Shared>, ask: Ask) 
 }
 
 async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Read);
+    let context = caller::context_for(ask, gateway, Scope::Read).await;
     let doing = format!("retrieving file {part}");
     with_context(gateway, context, &doing, async |context| {
         let file = Indicator::file(ask.segment(0)?)?;

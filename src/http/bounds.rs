@@ -130,16 +130,21 @@ mod tests {
         let time = patient.time_of(&request("GET", "/api/v1/files/x"));
         assert_eq!(time, Some(Duration::from_mins(2)));
     }
+
     #[tokio::test]
     async fn a_post_that_takes_too_long_may_have_been_carried_out() {
         let bounds = Bounds {
-            places: Semaphore::new(1),
+            places: Places::new(4),
             longest: Duration::from_millis(10),
         };
         let bounds = Arc::new(bounds);
         let bound = middleware::from_fn(move |request: Request, next: Next| {
             let bounds = Arc::clone(&bounds);
-            async move { bounds.run(request, next).await }
+            async move {
+                let caller = CallerId::at([192, 0, 2, 1].into());
+                let hold = bounds.admit(&request, caller).unwrap();
+                bounds.run(request, next, hold).await
+            }
         });
         let endless = Router::new().fallback(future::pending::<()>).layer(bound);
         for (method, is_uncertain) in [("POST", true), ("GET", false)] {

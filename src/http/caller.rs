@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::Authority};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::{Gateway, error::ApiError, extract::Ask};
+use super::{Gateway, authority, error::ApiError, extract::Ask, locality};
 use crate::{
     access::{CallerId, Place, RequestContext},
     clients::{Client, Scope, Stranger},
-    config::Access,
-    key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX},
+    config::Keyless,
+    key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, holds_token},
 };
 
 /// The headers that carry a key, the gateway's own first, then VirusTotal's.
@@ -85,11 +85,15 @@ impl Caller {
 
 /// Returns the key that this request, which needs the scope, spends, and who it counts for; or a
 /// 401 that says what to do.
-pub fn context_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<RequestContext, ApiError> {
+pub async fn context_for(
+    ask: &Ask,
+    gateway: &Gateway,
+    scope: Scope,
+) -> Result<RequestContext, ApiError> {
     let key = match ask.caller()? {
         Caller::Key(key) => key.clone(),
         Caller::Client(client) => clients_key(client, scope)?,
-        Caller::Nobody => servers_key(ask, gateway)?.clone(),
+        Caller::Nobody => servers_key(ask, gateway).await?,
     };
     let caller = ask.caller_id();
     let place = ask.place();
@@ -100,8 +104,8 @@ pub fn context_for(ask: &Ask, gateway: &Gateway, scope: Scope) -> Result<Request
 ///
 /// Who brings a key of its own decides for itself; with the server's, its operator does, for
 /// all or for a client.
-pub fn writing_context_for(ask: &Ask, gateway: &Gateway) -> Result<RequestContext, ApiError> {
-    let context = context_for(ask, gateway, Scope::Submit)?;
+pub async fn writing_context_for(ask: &Ask, gateway: &Gateway) -> Result<RequestContext, ApiError> {
+    let context = context_for(ask, gateway, Scope::Submit).await?;
     let is_servers = matches!(ask.caller()?, Caller::Nobody);
     if is_servers && !gateway.access.allow_submissions {
         return Err(ApiError::forbidden(format!(
@@ -134,11 +138,14 @@ pub fn identify(headers: &HeaderMap, gateway: &Gateway) -> Result<Caller, NotTak
 
 /// The key or token that a request carries, if any.
 ///
-/// A proxy in between may have its own use for `Authorization`: only a token is ours there.
+/// A proxy in between may have its own use for `Authorization`: only a token is ours there, and
+/// one that is misspelt is refused rather than passed over.
 fn credential(headers: &HeaderMap) -> Result<Option<&[u8]>, NotTaken> {
     let keys = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
     let tokens = headers.get_all(header::AUTHORIZATION).iter();
-    let tokens = tokens.filter_map(|value| bearer(value.as_bytes()));
+    let tokens = tokens
+        .map(HeaderValue::as_bytes)
+        .filter_map(|value| bearer(value).or_else(|| holds_token(value).then_some(value)));
     let mut all = keys.map(HeaderValue::as_bytes).chain(tokens);
     let Some(one) = all.next() else {
         return Ok(None);
@@ -161,11 +168,15 @@ fn clients_key(client: &Client, scope: Scope) -> Result<ApiKey, ApiError> {
     if client.may(scope) {
         return Ok(client.key.clone());
     }
-    Err(ApiError::forbidden(format!(
+    Err(lacks_scope(client, scope))
+}
+
+fn lacks_scope(client: &Client, scope: Scope) -> ApiError {
+    ApiError::forbidden(format!(
         "the client `{}` has no scope `{}`; have the operator add it",
         client.name,
         scope.name()
-    )))
+    ))
 }
 
 fn takes_own_keys(gateway: &Gateway) -> bool {
@@ -180,42 +191,65 @@ fn what_to_send(gateway: &Gateway) -> &'static str {
     }
 }
 
-fn servers_key<'a>(ask: &Ask, gateway: &'a Gateway) -> Result<&'a ApiKey, ApiError> {
+/// Returns the server's key, where a request without a credential may spend it.
+async fn servers_key(ask: &Ask, gateway: &Gateway) -> Result<ApiKey, ApiError> {
     let access = &gateway.access;
-    let refused = |why| {
-        let what = what_to_send(gateway);
-        Err(ApiError::unauthorized(format!("{why}: {what}")))
-    };
+    let refused = |why: &str| Err(ApiError::unauthorized(why.to_owned()));
+    let own = what_to_send(gateway);
     let Some(key) = &access.key else {
-        return refused("no API key");
+        return refused(&format!("no API key: {own}"));
     };
     if from_foreign_page(ask, &access.origins) {
-        return refused("a page of another site may not spend this server's API key");
+        return refused(&format!(
+            "a page of another site may not spend this server's API key: {own}"
+        ));
     }
-    if !access.allow_anonymous && !is_local(ask, access) {
-        return refused(
-            "this server's API key is for requests from its own machine, under a name that \
-             VT4AI_ALLOWED_HOSTS lists",
-        );
+    if access.allow_anonymous {
+        return Ok(key.clone());
     }
-    Ok(key)
+    if gateway.clients.is_some() {
+        return refused(&format!("this server's API key is for its clients: {own}"));
+    }
+    if access.keyless == Keyless::Off {
+        return refused(&format!(
+            "this server's API key is not for requests without a key (VT4AI_KEYLESS=off): {own}"
+        ));
+    }
+    if let Err(why) = locality::check(ask, gateway).await {
+        return refused(&format!(
+            "this server's API key is for requests that its own user sends from its own machine, \
+             but {why}: {own}, or have the operator set up client tokens (VT4AI_CLIENTS_FILE) or \
+             set VT4AI_ALLOW_ANONYMOUS=true"
+        ));
+    }
+    Ok(key.clone())
 }
 
-/// Over loopback, not by way of a proxy, and under a name that is this machine's.
-fn is_local(ask: &Ask, access: &Access) -> bool {
-    let forwarded = |name: &HeaderName| {
-        let name = name.as_str();
-        name == "forwarded" || name.starts_with("x-forwarded-")
+/// Checks that a request on the public port may read the metrics.
+///
+/// Beyond loopback it takes a client token with the scope for that; on loopback, anything that
+/// is local does.
+pub async fn admit_to_metrics(ask: &Ask, gateway: &Gateway) -> Result<(), ApiError> {
+    if let Ok(Caller::Client(client)) = ask.caller()
+        && client.may(Scope::Metrics)
+    {
+        return Ok(());
+    }
+    let why = if gateway.is_exposed {
+        "this server listens beyond its own machine".to_owned()
+    } else {
+        match locality::check(ask, gateway).await {
+            Ok(()) => return Ok(()),
+            Err(why) => format!("without one they are for the server's own user, but {why}"),
+        }
     };
-    let host = authority(&ask.headers, &ask.uri).map(without_port);
-    ask.peer.to_canonical().is_loopback()
-        && !ask.headers.keys().any(forwarded)
-        && host.is_some_and(|host| {
-            access
-                .allowed_hosts
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(host))
-        })
+    if let Caller::Client(client) = ask.caller()? {
+        return Err(lacks_scope(client, Scope::Metrics));
+    }
+    Err(ApiError::unauthorized(format!(
+        "metrics need a client token with the scope `metrics`: {why}; send one in the header \
+         `X-API-Key` or as `Authorization: Bearer`, or have the operator set VT4AI_ADMIN_PORT"
+    )))
 }
 
 /// Whether a browser says that a page of another origin sends this, and of none that may.
@@ -238,23 +272,8 @@ fn from_foreign_page(Ask { headers, uri, .. }: &Ask, may_call: &[String]) -> boo
             .ok()
             .and_then(|origin| origin.split_once("://"));
         origin.is_some_and(|(_, host)| {
-            authority(headers, uri).is_some_and(|own| own.eq_ignore_ascii_case(host))
+            authority::of(headers, uri).is_some_and(|own| own.eq_ignore_ascii_case(host))
         })
     };
     foreign_site || !origins.iter().all(own)
-}
-
-/// Host and port as the client wrote them; in HTTP/2 they stand in the URI.
-fn authority<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    host.or_else(|| uri.authority().map(Authority::as_str))
-}
-
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => authority,
-    }
 }

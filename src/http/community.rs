@@ -207,7 +207,7 @@ async fn add_vote(
 }
 
 async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Read);
+    let context = caller::context_for(ask, gateway, Scope::Read).await;
     let doing = format!("retrieving {} {name}", kind.noun());
     with_context(gateway, context, &doing, async |context| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
@@ -237,7 +237,7 @@ async fn add(
     doing: &str,
     read: impl FnOnce(&[u8]) -> Result<Contribution, ApiError>,
 ) -> Response {
-    let context = caller::writing_context_for(ask, gateway);
+    let context = caller::writing_context_for(ask, gateway).await;
     with_context(gateway, context, doing, async |context| {
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;

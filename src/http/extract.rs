@@ -3,24 +3,36 @@
 use std::{
     borrow::Cow,
     convert::Infallible,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
 use axum::{
     extract::{FromRequestParts, RawPathParams},
-    http::{HeaderMap, Uri, request::Parts},
+    http::{HeaderMap, Uri, Version, request::Parts},
 };
 use percent_encoding::percent_decode;
+use tokio::sync::OnceCell;
+use tracing::warn;
 
 use super::{
     caller::{Caller, Identified},
     error::ApiError,
 };
-use crate::access::{CallerId, Place};
+use crate::access::{CallerId, Ends, PeerOwner, PeerOwners, Place};
 
-/// The address at the other end of the connection, put there by the accept loop.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
+/// The other end of the connection, put there by the accept loop.
+#[derive(Clone, Debug)]
+pub struct Peer(Arc<Connection>);
+
+#[derive(Debug)]
+struct Connection {
+    peer: SocketAddr,
+    /// The gateway's own address, where the system still tells it.
+    local: Option<SocketAddr>,
+    /// Looked up at most once a connection, and only for requests that depend on it.
+    owner: OnceCell<PeerOwner>,
+}
 
 /// Everything that a handler reads from a request.
 ///
@@ -28,8 +40,10 @@ pub struct Peer(pub IpAddr);
 /// happens within it.
 #[derive(Debug)]
 pub struct Ask {
-    /// Where the request comes from.
-    pub peer: IpAddr,
+    /// The connection that the request came over, if any.
+    pub peer: Option<Peer>,
+    /// The version of HTTP that it is written in.
+    pub version: Version,
     /// Its headers.
     pub headers: HeaderMap,
     /// Path and query as they came.
@@ -42,19 +56,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Ask {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let peer = peer(parts.extensions.get());
+        let peer = parts.extensions.remove::<Peer>();
+        let address = self::peer(peer.as_ref());
         let segments = RawPathParams::from_request_parts(parts, state).await.ok();
         let segments =
             segments.map(|segments| segments.iter().map(|(_, value)| value.to_owned()).collect());
         Ok(Self {
             peer,
+            version: parts.version,
             // Nothing reads them after this: it comes before a body, if there is one.
             headers: std::mem::take(&mut parts.headers),
             uri: parts.uri.clone(),
             // There is no door before the port for whoever watches the gateway.
             caller: parts.extensions.remove().unwrap_or_else(|| Identified {
                 caller: Ok(Caller::Nobody),
-                id: CallerId::at(peer),
+                id: CallerId::at(address),
                 place: None,
             }),
             segments,
@@ -69,7 +85,37 @@ pub fn is_under_api(uri: &Uri) -> bool {
 
 /// The address, or one that is nobody's where the request came over no connection.
 pub fn peer(peer: Option<&Peer>) -> IpAddr {
-    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| *address)
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), Peer::address)
+}
+
+impl Peer {
+    /// Creates the extension for a connection from `peer` to the address `local`.
+    pub fn new(peer: SocketAddr, local: Option<SocketAddr>) -> Self {
+        Self(Arc::new(Connection {
+            peer,
+            local,
+            owner: OnceCell::new(),
+        }))
+    }
+
+    /// Returns the address that the connection comes from.
+    pub fn address(&self) -> IpAddr {
+        self.0.peer.ip()
+    }
+
+    /// Finds the user whose process is at the other end.
+    pub async fn owner(&self, owners: &PeerOwners) -> PeerOwner {
+        let Connection { peer, local, owner } = &*self.0;
+        let Some(local) = *local else {
+            return PeerOwner::Unknown;
+        };
+        let ends = Ends { peer: *peer, local };
+        let found = owner.get_or_try_init(|| owners.find(ends)).await;
+        found.copied().unwrap_or_else(|error| {
+            warn!(%error, "the owner of a connection could not be looked up");
+            PeerOwner::Unknown
+        })
+    }
 }
 
 impl Ask {

@@ -122,8 +122,8 @@ fn check_clients(clients: &Clients) -> Check {
     let detail = match clients.mistakes() {
         0 => format!("{count} may call with a token"),
         mistakes => format!(
-            "their file was changed and can't be used, for {mistakes} mistakes that the log \
-             names; the {count} of before may call"
+            "their file can't be used, for {mistakes} mistakes that the log names; the {count} \
+             of before may call"
         ),
     };
     Check {

@@ -6,11 +6,11 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use super::{Shared, error::Failure, extract};
+use super::{Shared, authority, error::Failure, extract, linger};
 use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
 
 /// The caller's trace (W3C Trace Context).
@@ -40,7 +40,17 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let under_api = extract::is_under_api(request.uri());
     let (started, bill) = (Instant::now(), Bill::default());
     let arrived = gateway.meter.arrived();
-    let work = next.run(request).instrument(span.clone());
+    let work = async {
+        // Before anything is decided by the host that a request names.
+        match authority::check(&request) {
+            Ok(()) => next.run(request).await,
+            Err(error) => {
+                drop(linger::linger(request, &gateway.tasks));
+                error.into_response()
+            }
+        }
+    };
+    let work = work.instrument(span.clone());
     let mut response = bill.clone().cover(work).await;
     drop(arrived);
     add_headers(response.headers_mut(), id, under_api);

@@ -71,7 +71,8 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
             templates, and answers as JSON, Markdown, XML or raw.\n\n\
             Send your VirusTotal key in `X-API-Key` (*Authorize*) or, where the operator has given you \
             one, your client token, which also goes as `Authorization: Bearer`. Without either the \
-            server's own key is used, where the server holds one and lets you.\n\n\
+            server's own key is used, where the server holds one and you are its own user on its own \
+            machine, or its operator has opened it to all (`VT4AI_ALLOW_ANONYMOUS`).\n\n\
             **Posts are seen by others**: an upload publishes a file to the world, a comment or a vote \
             stands under the key's account. With the server's own key they are refused unless its \
             operator has set `VT4AI_ALLOW_SUBMISSIONS`.",

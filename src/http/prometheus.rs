@@ -2,9 +2,18 @@
 
 use std::collections::HashSet;
 
-use axum::{extract::State, http::header, response::IntoResponse};
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
 
-use super::{Shared, openapi::answers::OpenErrors};
+use super::{
+    Gateway, Shared, caller,
+    error::{ApiError, ErrorBody},
+    extract::Ask,
+    openapi::answers::OpenErrors,
+};
 use crate::{
     clock::Now,
     key::{ApiKey, KeyHash},
@@ -19,12 +28,26 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Metrics
 ///
 /// Counts, times and states in Prometheus' text format. With `VT4AI_ADMIN_PORT` they are on
-/// that port instead.
-#[utoipa::path(get, path = "/metrics", tag = "Service", security(()), responses(
+/// that port instead, open to all who reach it. Else they are for requests that the gateway's own
+/// user sends from its own machine, as long as the gateway listens there only, and for client
+/// tokens with the scope `metrics`.
+#[utoipa::path(get, path = "/metrics", tag = "Service", responses(
     (status = 200, description = "What is counted", body = String, content_type = "text/plain"),
+    (status = 401, description = "A client token with the scope `metrics` is needed", body = ErrorBody<'static>),
+    (status = 403, description = "The client has no scope `metrics`", body = ErrorBody<'static>),
     OpenErrors,
 ))]
-pub async fn get_metrics(State(gateway): State<Shared>) -> impl IntoResponse {
+pub async fn get_metrics(State(gateway): State<Shared>, ask: Ask) -> Result<Response, ApiError> {
+    caller::admit_to_metrics(&ask, &gateway).await?;
+    Ok(render(&gateway))
+}
+
+/// Serves the metrics on a port of their own.
+pub async fn get_metrics_of_admin_port(State(gateway): State<Shared>) -> Response {
+    render(&gateway)
+}
+
+fn render(gateway: &Gateway) -> Response {
     let held = gateway.lookup.cache_stats();
     let clients = gateway.clients.iter().flat_map(|clients| clients.keys());
     // Several may spend one key.
@@ -44,7 +67,7 @@ pub async fn get_metrics(State(gateway): State<Shared>) -> impl IntoResponse {
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
         is_redis_up: health.map(|it| it == redis::Health::Up),
     });
-    ([(header::CONTENT_TYPE, PROMETHEUS)], text)
+    ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }
 
 fn standings(report: &Report) -> [Standing; 3] {

@@ -26,7 +26,7 @@ struct Quota {
     responses((status = 200, description = "Where the key stands", body = Quota), ReadErrors),
 )]
 pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let context = caller::context_for(&ask, &gateway, Scope::Read);
+    let context = caller::context_for(&ask, &gateway, Scope::Read).await;
     with_context(&gateway, context, "retrieving quota", async |context| {
         gateway.purse.look(&context.key).await?;
         let data = gateway.quota.report(context.key.hash(), Now::read());

@@ -78,7 +78,11 @@ async fn get_relationship(
     State(gateway): State<Shared>,
     ask: Ask,
 ) -> Response {
-    let context = caller::context_for(&ask, &gateway, Scope::Read);
+    // There is no such path, with a key or without.
+    let context = match refuse_reserved(kind, &ask) {
+        Ok(()) => caller::context_for(&ask, &gateway, Scope::Read).await,
+        Err(error) => Err(error),
+    };
     let doing = format!("retrieving {} relationships", kind.noun());
     with_context(&gateway, context, &doing, async |context| {
         let query = read_query(kind, &ask)?;
@@ -112,6 +116,31 @@ async fn list_relationship_types(Extension(kind): Extension<Kind>) -> Json<Relat
     Json(RelationshipTypes {
         relationships: relationships::of(kind),
     })
+}
+
+/// Refuses a name behind which VirusTotal has an action or another resource.
+///
+/// Passed on, it would spend the key on what no scope for reading allows.
+fn refuse_reserved(kind: Kind, ask: &Ask) -> Result<(), ApiError> {
+    let Ok(given) = ask.segment(1) else {
+        return Ok(());
+    };
+    let name = given.to_ascii_lowercase();
+    if !relationships::is_reserved(&name) {
+        return Ok(());
+    }
+    let collection = kind.collection();
+    let elsewhere = match name.as_str() {
+        "behaviour_mitre_trees" | "behaviour_summary" if kind == Kind::File => {
+            format!("; it is at `/api/v1/{collection}/{{id}}/{name}`")
+        }
+        "analyse" => format!("; `POST /api/v1/{collection}/{{id}}/analyse` starts one"),
+        _ => String::new(),
+    };
+    Err(ApiError::not_found(format!(
+        "`{name}` is no relationship; `/api/v1/{collection}/relationships/types` lists them\
+         {elsewhere}"
+    )))
 }
 
 fn read_query(kind: Kind, ask: &Ask) -> Result<RelatedQuery, ApiError> {

@@ -150,7 +150,7 @@ async fn get_report(
     kind: Kind,
     read: impl FnOnce(&Ask) -> Result<Indicator, ApiError>,
 ) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Read);
+    let context = caller::context_for(ask, gateway, Scope::Read).await;
     let doing = format!("retrieving {} report", kind.noun());
     with_context(gateway, context, &doing, async |context| {
         let indicator = read(ask)?;

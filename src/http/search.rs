@@ -86,7 +86,7 @@ pub async fn search_intelligence(State(gateway): State<Shared>, ask: Ask) -> Res
 }
 
 async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Search);
+    let context = caller::context_for(ask, gateway, Scope::Search).await;
     with_context(
         gateway,
         context,

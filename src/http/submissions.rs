@@ -170,7 +170,7 @@ async fn submit(
     doing: &str,
     start: impl AsyncFnOnce(&RequestContext, &View<'_>) -> Result<submit::Started, ApiError>,
 ) -> Response {
-    let context = caller::writing_context_for(ask, gateway);
+    let context = caller::writing_context_for(ask, gateway).await;
     with_context(gateway, context, doing, async |context| {
         let (wanted, view) = negotiate::read(gateway, ask, &[])?;
         let started = start(context, &view).await?;

@@ -61,6 +61,44 @@ pub fn is_known(name: &str) -> bool {
     kinds().any(|kind| named(kind, name).is_some())
 }
 
+/// Names that stand behind an id in VirusTotal's paths and are no relationships: actions, files
+/// to download, and resources of another shape.
+const RESERVED: [&str; 17] = [
+    "behaviour_mitre_trees",
+    "behaviour_summary",
+    "delete",
+    "evtx",
+    "html",
+    "memdump",
+    "metadata",
+    "overall_quotas",
+    "pcap",
+    "private",
+    "private_files",
+    "relationships",
+    "rescan",
+    "scan",
+    "search",
+    "submit",
+    "zip",
+];
+
+/// Words by which the name of an action is known, in whatever combination.
+const ACTIONS: [&str; 6] = [
+    "analyse",
+    "analyze",
+    "download",
+    "reanalyse",
+    "reanalyze",
+    "upload",
+];
+
+/// Returns whether a name is no relationship's, although it looks like one.
+pub fn is_reserved(name: &str) -> bool {
+    let is_action = |word: &str| ACTIONS.contains(&word);
+    !is_known(name) && (RESERVED.contains(&name) || name.split('_').any(is_action))
+}
+
 /// Whether VirusTotal may have a relationship of this name: 1 to 64 of `a-z 0-9 _`.
 pub fn is_name(name: &str) -> bool {
     name.len() <= 64
@@ -100,6 +138,24 @@ mod tests {
         assert!(named(Kind::Domain, "parent").is_some_and(|row| row.object == "domain"));
         let mut rows = kinds().flat_map(of);
         assert!(rows.all(|row| is_name(row.name) && !row.object.is_empty()));
+    }
+
+    #[test]
+    fn an_action_is_no_relationship() {
+        for reserved in [
+            "download_url",
+            "download",
+            "analyse",
+            "upload_url",
+            "behaviour_summary",
+            "relationships",
+            "pcap",
+        ] {
+            assert!(is_reserved(reserved), "{reserved}");
+        }
+        assert!(!is_reserved("brand_new") && !is_reserved("downloaded_files"));
+        let mut rows = kinds().flat_map(of);
+        assert!(rows.all(|row| !is_reserved(row.name)));
     }
 
     #[test]

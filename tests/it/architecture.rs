@@ -9,7 +9,7 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates and modules that only some of ours may name, and which.
-const KEPT_TO: [(&str, &[&str]); 9] = [
+const KEPT_TO: [(&str, &[&str]); 10] = [
     ("axum", &["http", "app", "demo"]),
     ("reqwest", &["vt", "telemetry/traces"]),
     ("governor", &["door"]),
@@ -18,6 +18,7 @@ const KEPT_TO: [(&str, &[&str]); 9] = [
     ("::redis", &["redis"]),
     ("quick_xml", &["format/xml"]),
     ("clap", &["config"]),
+    ("procfs", &["access/owner"]),
     ("std::env", &["config"]),
 ];
 

@@ -1,5 +1,12 @@
 //! Clients with tokens: what they may do, and that nobody sees a key or a token.
 
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
 use rstest::rstest;
 use vt4ai::key::TokenDigest;
 
@@ -124,12 +131,12 @@ async fn a_client_can_have_a_key_of_its_own() {
 
 #[tokio::test]
 async fn a_client_does_what_its_scopes_say() {
-    let all = ["read", "submit", "search"].map(|scope| {
+    let all = ["read", "submit", "search", "metrics"].map(|scope| {
         let fields = format!("scopes = [\"{scope}\"]");
         table(scope, &fields)
     });
     let (upstream, gateway) = with_clients(&all.concat(), &[]).await;
-    for scope in ["read", "submit", "search"] {
+    for scope in ["read", "submit", "search", "metrics"] {
         let token = format!("vt4ai_token-of-{scope}");
         for (needed, good, reply) in [
             ("read", 200, get(&gateway, &file(EICAR), &token).await),
@@ -260,6 +267,168 @@ async fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
     let log = process.stop();
     let why = log.lines().find(|line| line.contains("client `bob`"));
     assert!(why.is_some_and(|line| line.contains("WARN")), "{log}");
+}
+
+#[rstest]
+#[case::no_clients(Some("client = []"), "clients reloaded")]
+#[case::emptied(Some(""), "clients reloaded")]
+#[case::comments(Some("# nothing\n"), "clients reloaded")]
+#[case::deleted(None, "the file of clients is gone")]
+#[tokio::test]
+async fn without_a_table_no_token_holds_and_the_servers_key_stays_shut(
+    #[case] text: Option<&str>,
+    #[case] message: &str,
+) {
+    let folder = Folder::new().with("clients.toml", &reader("alice"));
+    let upstream = Upstream::demo().await;
+    let process = serve(&folder, &upstream, &[]);
+    assert_eq!(ask(&process, "alice").await, 200);
+    match text {
+        Some(text) => folder.put("clients.toml", text),
+        None => fs::remove_file(folder.file("clients.toml")).unwrap(),
+    }
+    process.wait_for(message, 1);
+    assert_eq!(ask(&process, "alice").await, 401);
+    let keyless = format!("http://{}{}", process.address, file(EICAR));
+    assert_eq!(send(client().get(&keyless)).await.status, 401);
+    assert_eq!(upstream.count(), 1);
+    folder.put("clients.toml", &reader("alice"));
+    process.wait_for("clients reloaded", if text.is_some() { 2 } else { 1 });
+    assert_eq!(ask(&process, "alice").await, 200);
+}
+
+async fn readiness(process: &Process) -> (bool, bool) {
+    let get =
+        async |path: &str| send(client().get(format!("http://{}{path}", process.address))).await;
+    let (health, metrics) = (get("/readyz").await.json(), get("/metrics").await);
+    let is_reloaded = "\nvt4ai_clients_last_reload_successful 1\n";
+    (
+        health["status"] == "ok",
+        metrics.text().contains(is_reloaded),
+    )
+}
+
+fn make_fifo(path: &str) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_pipe_in_the_files_place_is_reported_and_holds_nothing_up() {
+    let folder = Folder::new().with("clients.toml", &reader("alice"));
+    let upstream = Upstream::demo().await;
+    let process = serve(&folder, &upstream, &[]);
+    assert_eq!(readiness(&process).await, (true, true));
+    let replace = |by: &str| fs::rename(folder.file(by), folder.file("clients.toml")).unwrap();
+    make_fifo(&folder.file("pipe"));
+    replace("pipe");
+    process.wait_for("no regular file", 1);
+    assert_eq!(readiness(&process).await, (false, false));
+    assert_eq!(ask(&process, "alice").await, 200);
+    process.signal("-HUP");
+    process.wait_for("no regular file", 2);
+    folder.put("clients.toml", &reader("bob"));
+    process.wait_for("clients reloaded", 1);
+    assert_eq!(
+        (ask(&process, "alice").await, ask(&process, "bob").await),
+        (401, 200)
+    );
+    assert_eq!(readiness(&process).await, (true, true));
+    make_fifo(&folder.file("pipe"));
+    replace("pipe");
+    process.wait_for("no regular file", 3);
+    process.signal("-TERM");
+    assert_eq!(process.end(), Some(0));
+}
+
+#[rstest]
+#[case::of_clients("pipe", "")]
+#[case::of_a_key("clients.toml", "scopes = [\"read\"]\nkey_file = \"pipe\"")]
+fn a_pipe_stops_the_start(#[case] clients: &str, #[case] fields: &str) {
+    let folder = Folder::new().with("clients.toml", &table("alice", fields));
+    make_fifo(&folder.file("pipe"));
+    let flags = [
+        "--port",
+        "0",
+        "--api-key",
+        SERVERS,
+        "--clients-file",
+        clients,
+    ];
+    let (status, _, log) = run(&mut vt4ai(&folder, &flags));
+    assert_eq!(status, 64);
+    assert!(log.contains("no regular file"), "{log}");
+}
+
+#[test]
+fn a_start_without_clients_has_to_be_meant() {
+    let folder = Folder::new().with("clients.toml", "client = []");
+    drop(Process::start(&mut vt4ai(
+        &folder,
+        &["--clients-file", "clients.toml"],
+    )));
+}
+
+/// Holds a lease on a file: whoever opens it hangs. `None` where that can't be done.
+struct Lease(Child);
+
+impl Lease {
+    fn on(path: &str) -> Option<Self> {
+        let script = "import fcntl, os, signal, sys\n\
+                      signal.signal(signal.SIGIO, signal.SIG_IGN)\n\
+                      file = os.open(sys.argv[1], os.O_RDWR)\n\
+                      fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)\n\
+                      print('held', flush=True)\n\
+                      signal.pause()\n";
+        let python = Command::new("python3")
+            .args(["-c", script, path])
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut lease = Self(python.ok()?);
+        let mut line = String::new();
+        let output = lease.0.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        (line == "held\n").then_some(lease)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_hangs_holds_up_neither_another_one_nor_the_stop() {
+    let folder = Folder::new().with("clients.toml", &reader("alice"));
+    let upstream = Upstream::demo().await;
+    let process = serve(&folder, &upstream, &[]);
+    fs::write(folder.file("hanging"), reader("carol")).unwrap();
+    let Some(_lease) = Lease::on(&folder.file("hanging")) else {
+        return eprintln!("skipped: python3 can't take a lease on a file");
+    };
+    let hang = || {
+        fs::remove_file(folder.file("clients.toml")).unwrap();
+        fs::hard_link(folder.file("hanging"), folder.file("clients.toml")).unwrap();
+    };
+    hang();
+    process.wait_for("could not be read within", 1);
+    assert_eq!(readiness(&process).await, (false, false));
+    assert_eq!(ask(&process, "alice").await, 200);
+    folder.put("clients.toml", &reader("bob"));
+    process.wait_for("clients reloaded", 1);
+    assert_eq!(
+        (ask(&process, "alice").await, ask(&process, "bob").await),
+        (401, 200)
+    );
+    assert_eq!(readiness(&process).await, (true, true));
+    hang();
+    process.signal("-HUP");
+    process.wait_for("could not be read within", 2);
+    let started = Instant::now();
+    process.signal("-TERM");
+    assert_eq!(process.end(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]

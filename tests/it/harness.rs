@@ -27,7 +27,7 @@ use vt4ai::{
 pub(crate) use self::{
     keeper::{Keeper, Turn, kept},
     multiplexed::Multiplexed,
-    nginx::{Nginx, nginx_or_skip},
+    nginx::{BareNginx, Nginx, nginx_or_skip},
     process::{Folder, Process, free_address, run, vt4ai},
     recorder::{End, Reaction, Recorder},
     redis::{Redis, redis_or_skip, url_of},
@@ -158,6 +158,17 @@ impl Gateway {
     /// The same without a key.
     pub(crate) fn post_keyless(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("http://{}{path}", self.address))
+    }
+
+    /// A GET over HTTP/2 with just these headers.
+    pub(crate) async fn get_over_http2(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let client = Client::builder().no_proxy().http2_prior_knowledge();
+        let request = client
+            .build()
+            .unwrap()
+            .get(format!("http://{}{path}", self.address));
+        let headers = headers.iter();
+        send(headers.fold(request, |it, (name, value)| it.header(*name, *value))).await
     }
 
     /// A request with another method.

@@ -31,6 +31,10 @@ mod harness;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod keyless;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod learning;

@@ -8,6 +8,7 @@ use std::{
 
 use rstest::rstest;
 use tokio::sync::watch;
+use vt4ai::key::TokenDigest;
 
 use crate::harness::{
     EICAR, Folder, Gateway, KEY, Process, TROJAN, UNKNOWN, Upstream, client, config, failure, file,
@@ -364,6 +365,75 @@ async fn nothing_that_is_asked_for_is_in_a_label() {
     ] {
         assert!(!after.text.contains(word), "{word}: {}", after.text);
     }
+}
+
+/// A gateway with clients of each of two scopes, and the tokens of these.
+async fn exposed(flags: &[&str]) -> Gateway {
+    let table = |scope: &str| {
+        let digest = TokenDigest::of(format!("vt4ai_{scope}").as_bytes()).hex();
+        format!(
+            "[[client]]\nname = \"{scope}\"\ntoken_sha256 = \"{digest}\"\nscopes = [\"{scope}\"]\n"
+        )
+    };
+    let folder = Folder::new().with("clients.toml", &(table("read") + &table("metrics")));
+    let path = folder.file("clients.toml");
+    let settings = ["--demo", "--clients-file", &path];
+    Gateway::start(config(&[&settings, flags].concat())).await
+}
+
+#[rstest]
+#[case::beyond_loopback(&["--host", "0.0.0.0"], &[])]
+#[case::ipv6(&["--host", "::"], &[])]
+#[case::by_a_proxy(&[], &[("x-real-ip", "192.0.2.1")])]
+#[case::by_another_name(&[], &[("host", "evil.test")])]
+#[tokio::test]
+async fn from_elsewhere_they_need_a_token_with_the_scope(
+    #[case] flags: &[&str],
+    #[case] headers: &[(&str, &str)],
+) {
+    let gateway = exposed(flags).await;
+    let get = async |more: &[(&str, &str)]| {
+        let reply = gateway
+            .get_with("/metrics", &[headers, more].concat())
+            .await;
+        (reply.status, reply)
+    };
+    for (credential, status) in [
+        (&[][..], 401),
+        (&[("x-api-key", KEY)], 401),
+        (&[("x-api-key", "vt4ai_nobody")], 401),
+        (&[("authorization", "Basic dXNlcjpwYXNz")], 401),
+        (&[("x-api-key", "vt4ai_read")], 403),
+        (&[("x-api-key", "vt4ai_metrics")], 200),
+        (&[("authorization", "Bearer vt4ai_metrics")], 200),
+    ] {
+        let (got, reply) = get(credential).await;
+        assert_eq!(got, status, "{credential:?}: {}", reply.text());
+        let has_numbers = reply.text().contains("vt4ai_build_info");
+        assert_eq!(has_numbers, status == 200, "{credential:?}");
+    }
+}
+
+#[tokio::test]
+async fn on_loopback_they_are_open_to_its_own_user() {
+    let gateway = exposed(&[]).await;
+    for headers in [
+        &[][..],
+        &[("x-api-key", "vt4ai_read")],
+        &[("x-api-key", KEY)],
+    ] {
+        assert_eq!(gateway.get_with("/metrics", headers).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn beyond_loopback_the_admin_port_needs_no_token() {
+    let gateway = exposed(&["--host", "0.0.0.0", "--admin-port", "0"]).await;
+    let port = gateway.admin.unwrap().port();
+    let reply = send(client().get(format!("http://127.0.0.1:{port}/metrics"))).await;
+    assert_eq!(reply.status, 200);
+    let token = [("x-api-key", "vt4ai_metrics")];
+    assert_eq!(gateway.get_with("/metrics", &token).await.status, 404);
 }
 
 #[tokio::test]

@@ -8,9 +8,11 @@ use tokio::{
     net::TcpStream,
 };
 
+use vt4ai::key::TokenDigest;
+
 use crate::harness::{
-    Answer, EICAR, Gateway, KEY, TROJAN, Upstream, client, file, free_address, nginx_or_skip, ok,
-    refusing, send,
+    Answer, EICAR, Folder, Gateway, KEY, TROJAN, Upstream, client, file, free_address,
+    nginx_or_skip, ok, refusing, send,
 };
 
 const AS_CALLER: [(&str, &str); 1] = [("x-api-key", KEY)];
@@ -137,10 +139,23 @@ async fn plain_http_leads_to_tls_but_takes_no_keys() {
 }
 
 #[tokio::test]
-async fn figures_are_for_its_own_machine() {
-    let gateway = Gateway::before(&Upstream::demo().await, &[]).await;
+async fn figures_are_for_its_own_machine_and_with_a_token() {
+    let digest = TokenDigest::of(b"vt4ai_prometheus").hex();
+    let clients = format!(
+        "[[client]]\nname = \"prometheus\"\ntoken_sha256 = \"{digest}\"\nscopes = [\"metrics\"]\n"
+    );
+    let folder = Folder::new().with("clients.toml", &clients);
+    let flags = [
+        "--api-key",
+        "the-servers",
+        "--clients-file",
+        &folder.file("clients.toml"),
+    ];
+    let gateway = Gateway::before(&Upstream::demo().await, &flags).await;
     let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
-    assert_eq!(nginx.get("/metrics", &[]).await.status, 200);
+    assert_eq!(nginx.get("/metrics", &[]).await.status, 401);
+    let token = [("authorization", "Bearer vt4ai_prometheus")];
+    assert_eq!(nginx.get("/metrics", &token).await.status, 200);
     // Another address, though of this machine.
     let other = nginx.client().local_address(IpAddr::from([127, 0, 0, 2]));
     let reply = send(other.build().unwrap().get(nginx.url("/metrics"))).await;

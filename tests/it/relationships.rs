@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::harness::{EICAR, Gateway, TROJAN, Upstream, file};
+use crate::harness::{EICAR, Gateway, KEY, TROJAN, Upstream, file};
 
 pub(crate) fn related(hash: &str, relationship: &str) -> String {
     format!("{}/relationships/{relationship}", file(hash))
@@ -100,6 +100,50 @@ async fn a_name_that_can_be_none_gets_the_closest_ones() {
             "{}",
             reply.detail()
         );
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+#[rstest]
+#[case("download_url")]
+#[case("download")]
+#[case("analyse")]
+#[case("Download_URL")]
+#[case("%64ownload")]
+#[case("ANALYSE")]
+#[case("analyze")]
+#[case("upload_url")]
+#[case("download_zip")]
+#[case("behaviour_summary")]
+#[case("behaviour_mitre_trees")]
+#[case("relationships")]
+#[case("pcap")]
+#[case("memdump")]
+#[tokio::test]
+async fn an_action_or_another_resource_is_no_relationship(#[case] name: &str) {
+    let (upstream, gateway) = demo().await;
+    for id in [
+        "files/".to_owned() + EICAR,
+        "urls/aHR0cHM6Ly94Lw".to_owned(),
+        "domains/a.example".to_owned(),
+        "ips/8.8.8.8".to_owned(),
+    ] {
+        for query in ["", "?descriptors_only=true"] {
+            let path = format!("/api/v1/{id}/relationships/{name}{query}");
+            for headers in [&[("x-api-key", KEY)][..], &[]] {
+                let reply = gateway.get_with(&path, headers).await;
+                assert_eq!(
+                    (reply.status, reply.code().as_str()),
+                    (404, "NotFoundError"),
+                    "{path}"
+                );
+                assert!(
+                    reply.detail().contains("no relationship"),
+                    "{}",
+                    reply.detail()
+                );
+            }
+        }
     }
     assert_eq!(upstream.count(), 0);
 }

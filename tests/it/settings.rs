@@ -1,14 +1,14 @@
 //! Flags, variables, `.env` and the templates' folder (CONTRACT 7).
 
 use rstest::rstest;
-use vt4ai::config::{Allowance, Command, Limits, Rejected};
+use vt4ai::config::{Allowance, Command, Keyless, Limits, Rejected};
 
 use crate::harness::{
     EICAR, Folder, Gateway, Process, Upstream, client, config, file, refusing, run, send, vt4ai,
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 31] = [
+const WRONG: [(&str, &str); 32] = [
     ("VT4AI_MAX_CONNECTIONS", "0"),
     ("VT4AI_MAX_IN_FLIGHT", "-1"),
     ("VT4AI_SHUTDOWN_DELAY", "later"),
@@ -35,6 +35,7 @@ const WRONG: [(&str, &str); 31] = [
     ("VT4AI_MAX_WAITING", "-1"),
     ("VT4AI_CLIENT_RATE_PER_MINUTE", "x"),
     ("VT4AI_ALLOW_ANONYMOUS", "maybe"),
+    ("VT4AI_KEYLESS", "remote"),
     ("VT4AI_ALLOW_SUBMISSIONS", "perhaps"),
     ("VT4AI_ALLOW_OWN_KEYS", "some"),
     ("VT4AI_CORS_ORIGINS", "https://soc.example/path"),
@@ -108,6 +109,7 @@ fn the_defaults_are_the_contracts() {
         config.access.allowed_hosts,
         ["localhost", "127.0.0.1", "[::1]"]
     );
+    assert_eq!(config.access.keyless, Keyless::Local);
     assert!(config.access.key.is_none() && !config.access.allow_anonymous && !config.demo);
 }
 
@@ -334,6 +336,15 @@ fn a_port_that_is_taken_is_named() {
     let port = taken.local_addr().unwrap().port().to_string();
     let (status, _, log) = run(&mut vt4ai(&Folder::new(), &["--port", &port]));
     assert!(status != 0 && log.contains(&port), "{log}");
+}
+
+#[test]
+fn keyless_is_local_or_off_in_any_case() {
+    let keyless = |value| config(&["--keyless", value]).access.keyless;
+    assert_eq!(
+        (keyless("OFF"), keyless("Local")),
+        (Keyless::Off, Keyless::Local)
+    );
 }
 
 #[test]

@@ -212,7 +212,11 @@ impl IntoResponses for WriteErrors {
 
 impl IntoResponses for OpenErrors {
     fn responses() -> Responses {
-        errors(&[(429, "Too many requests"), (500, "A fault in the gateway")])
+        errors(&[
+            (400, "The request names two hosts"),
+            (429, "Too many requests"),
+            (500, "A fault in the gateway"),
+        ])
     }
 }
 

@@ -126,6 +126,63 @@ impl Drop for Nginx {
     }
 }
 
+/// nginx with Debian's defaults and a `proxy_pass`; it ends when dropped.
+pub(crate) struct BareNginx {
+    address: SocketAddr,
+    process: Child,
+    _folder: Folder,
+}
+
+impl BareNginx {
+    /// In front of a gateway, with more directives for it; `None` where no nginx is installed.
+    pub(crate) fn before(gateway: SocketAddr, more: &str) -> Option<Self> {
+        let folder = Folder::new();
+        let path = folder.path().display().to_string();
+        let (socket, address) = listen();
+        let scratch = scratch(&path);
+        let configuration = format!(
+            "user www-data; pid {path}/pid; events {{}}
+             http {{ {scratch} access_log off;
+               server {{ listen {address}; location / {{ {more} proxy_pass http://{gateway}; }} }}
+             }}"
+        );
+        folder.put("nginx.conf", &configuration);
+        let process = nginx()
+            .args(["-e", &folder.file("error.log")])
+            .args(["-c", &folder.file("nginx.conf")])
+            .args(["-g", "daemon off;"])
+            .env("NGINX", "0;")
+            .stdin(Stdio::from(socket))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        Some(Self {
+            address,
+            process,
+            _folder: folder,
+        })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for BareNginx {
+    fn drop(&mut self) {
+        signal(&self.process, "-TERM");
+        let _ = self.process.wait();
+    }
+}
+
+/// The folders that nginx writes to.
+fn scratch(path: &str) -> String {
+    ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!(" {kind}_temp_path {path}/{kind};"))
+        .concat()
+}
+
 /// Debian keeps it where only root looks.
 pub(crate) fn nginx() -> Command {
     let mut command = Command::new("nginx");
@@ -141,9 +198,7 @@ fn configuration(
     replicas: &[&str],
 ) -> String {
     let path = folder.path().display().to_string();
-    let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!(" {kind}_temp_path {path}/{kind};"))
-        .concat();
+    let scratch = scratch(&path);
     let servers = replicas.iter().map(|it| it.trim_start_matches("http://"));
     let servers = servers.map(|it| format!("server {it} max_fails=0;"));
     let servers = servers.collect::<Vec<_>>().concat();

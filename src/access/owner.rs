@@ -1,0 +1,225 @@
+//! The user whose process holds the other end of a connection from this machine.
+//!
+//! Linux lists every TCP socket of a network namespace with its owner. The peer's socket is in
+//! the same list as the gateway's, with the two addresses the other way round. A peer in
+//! another namespace is not listed, and neither is one on another machine.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+/// Readings of the list at once: with tens of thousands of sockets, one takes a while.
+const READINGS: usize = 2;
+
+/// The owner of a peer's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerOwner {
+    /// The gateway's own user, or root.
+    Trusted,
+    /// Another user, by its number.
+    Other(u32),
+    /// The system lists no such socket, or does not tell its user from others.
+    Unknown,
+    /// The system has no list of sockets and owners (anything but Linux).
+    Untold,
+}
+
+/// The two ends of a connection, as the gateway sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// The gateway's own address on this connection.
+    pub local: SocketAddr,
+}
+
+/// Finds the owners of peers' sockets.
+#[derive(Clone, Debug)]
+pub struct PeerOwners {
+    readings: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl PeerOwners {
+    /// Creates a finder that reads on blocking threads of this tracker.
+    pub fn new(tasks: TaskTracker) -> Self {
+        Self {
+            readings: Arc::new(Semaphore::new(READINGS)),
+            tasks,
+        }
+    }
+
+    /// Finds the owner of a connection's other end.
+    ///
+    /// # Errors
+    /// If the list can't be read; another attempt may succeed.
+    pub async fn find(&self, ends: Ends) -> io::Result<PeerOwner> {
+        let readings = Arc::clone(&self.readings);
+        let reading = readings.acquire_owned().await.map_err(io::Error::other)?;
+        let find = move || {
+            // Kept until the reading is over, although the caller may hang up before.
+            let _reading = reading;
+            system::find(ends)
+        };
+        self.tasks.spawn_blocking(find).await?
+    }
+}
+
+impl Ends {
+    /// Returns whether a socket with these two addresses is the peer's.
+    ///
+    /// A dual-stack socket has IPv4 addresses mapped into IPv6.
+    #[cfg(target_os = "linux")]
+    fn are_of(&self, own: SocketAddr, other: SocketAddr) -> bool {
+        let is_same = |one: SocketAddr, two: SocketAddr| {
+            one.port() == two.port() && one.ip().to_canonical() == two.ip().to_canonical()
+        };
+        is_same(own, self.peer) && is_same(other, self.local)
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::{fs, io};
+
+    use procfs::{
+        ProcError,
+        net::{TcpNetEntry, tcp, tcp6},
+        process::Process,
+    };
+
+    use super::{Ends, PeerOwner};
+
+    /// Times to read the list: it is no snapshot, and can miss an entry while others go.
+    const TRIES: usize = 3;
+
+    /// The user that stands for every user that a user namespace does not map.
+    const OVERFLOW: u32 = 65_534;
+
+    pub(super) fn find(ends: Ends) -> io::Result<PeerOwner> {
+        for _ in 0..TRIES {
+            if let Some(uid) = listed_owner(ends)? {
+                return owner(uid);
+            }
+        }
+        Ok(PeerOwner::Unknown)
+    }
+
+    fn listed_owner(ends: Ends) -> io::Result<Option<u32>> {
+        // A dual-stack client that connects over IPv4 is in the list for IPv6.
+        if ends.peer.ip().to_canonical().is_ipv4()
+            && let Some(uid) = owner_in(entries(tcp())?, ends)
+        {
+            return Ok(Some(uid));
+        }
+        Ok(owner_in(entries(tcp6())?, ends))
+    }
+
+    /// Returns the owner of the peer's socket in a list.
+    ///
+    /// A socket that its process has closed has no inode, and is listed as root's.
+    fn owner_in(entries: Vec<TcpNetEntry>, ends: Ends) -> Option<u32> {
+        let is_peer =
+            |it: &TcpNetEntry| it.inode != 0 && ends.are_of(it.local_address, it.remote_address);
+        let socket = entries.into_iter().find(is_peer)?;
+        Some(socket.uid)
+    }
+
+    /// Takes a list that is not there for an empty one: a system without IPv6 has none for it.
+    fn entries(list: Result<Vec<TcpNetEntry>, ProcError>) -> io::Result<Vec<TcpNetEntry>> {
+        match list {
+            Err(ProcError::NotFound(_)) => Ok(Vec::new()),
+            list => list.map_err(io::Error::other),
+        }
+    }
+
+    fn owner(uid: u32) -> io::Result<PeerOwner> {
+        let own = Process::myself().and_then(|it| it.status());
+        let own = own.map_err(io::Error::other)?.euid;
+        if uid == OVERFLOW && !maps_every_user()? {
+            return Ok(PeerOwner::Unknown);
+        }
+        if uid == own || uid == 0 {
+            return Ok(PeerOwner::Trusted);
+        }
+        Ok(PeerOwner::Other(uid))
+    }
+
+    /// Returns whether each user has a number of its own here.
+    fn maps_every_user() -> io::Result<bool> {
+        let map = fs::read_to_string("/proc/self/uid_map")?;
+        Ok(map.split_whitespace().eq(["0", "0", "4294967295"]))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::io;
+
+    use super::{Ends, PeerOwner};
+
+    #[expect(clippy::unnecessary_wraps, reason = "reading can fail on Linux")]
+    pub(super) fn find(_: Ends) -> io::Result<PeerOwner> {
+        Ok(PeerOwner::Untold)
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Both ends of a connection to this address.
+    fn connect(to: &str) -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind(to).unwrap();
+        let mut address = listener.local_addr().unwrap();
+        if address.ip().is_unspecified() {
+            address.set_ip([127, 0, 0, 1].into());
+        }
+        let client = TcpStream::connect(address).unwrap();
+        (client, listener.accept().unwrap().0)
+    }
+
+    fn ends(server: &TcpStream) -> Ends {
+        Ends {
+            peer: server.peer_addr().unwrap(),
+            local: server.local_addr().unwrap(),
+        }
+    }
+
+    async fn find(ends: Ends) -> PeerOwner {
+        PeerOwners::new(TaskTracker::new())
+            .find(ends)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_this_process_is_its_own_users() {
+        for address in ["127.0.0.1:0", "127.0.0.2:0", "[::]:0"] {
+            let (_client, server) = connect(address);
+            assert_eq!(find(ends(&server)).await, PeerOwner::Trusted, "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_closed_has_no_owner() {
+        let (client, server) = connect("127.0.0.1:0");
+        drop(client);
+        assert_eq!(find(ends(&server)).await, PeerOwner::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_not_listed_has_no_owner() {
+        let (_client, server) = connect("127.0.0.1:0");
+        let mut ends = ends(&server);
+        std::mem::swap(&mut ends.local, &mut ends.peer);
+        // Both ends are of this process: exchanged they are listed, too.
+        assert_eq!(find(ends).await, PeerOwner::Trusted);
+        ends.local.set_ip([192, 0, 2, 1].into());
+        assert_eq!(find(ends).await, PeerOwner::Unknown);
+    }
+}
