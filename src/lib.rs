@@ -16,10 +16,11 @@
 //! | 3 | [`lookup`], [`submit`] | access, answer, spend, cache, flight, quota, redis, vt, indicator, key, config, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 4 | [`spend`] | access, quota, closed, redis, vt, key, clock, bill |
-//! | 5 | [`cache`], [`closed`] | vt's answers, format, key; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry; not one another |
+//! | 5 | [`cache`], [`closed`] | vt's answers, format, key, clock; not one another |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry, hidden; not one another |
 //! | 7 | [`access`] | key |
-//! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
+//! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | hidden; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
+//! | 9 | [`hidden`] | nothing |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
@@ -36,6 +37,7 @@ pub mod demo;
 pub mod door;
 pub mod flight;
 pub mod format;
+pub mod hidden;
 pub mod http;
 pub mod indicator;
 pub mod key;
