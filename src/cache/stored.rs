@@ -88,7 +88,6 @@ mod tests {
                 code: "NotFoundError".into(),
                 message: Some("File \"x\"\nnot found".to_owned()),
                 retry_after: None,
-                is_from_edge: false,
             }),
             stamp: Stamp(0),
             fresh_for: Duration::ZERO,

@@ -40,7 +40,7 @@ impl Lookup {
         if self.rules.is_shared && !self.cache.is_accepted(key) {
             self.cache.accept(key, Stamp::now());
             self.redis
-                .accept(key, self.rules.ttl + self.rules.max_stale);
+                .accept(key, self.rules.ttl.saturating_add(self.rules.max_stale));
         }
     }
 
