@@ -133,7 +133,7 @@ impl Submit {
             .unit(context, &endpoint, Claim::Now, &patience)
             .await?;
         let answer = self.vt.ask(key, call, self.vt.deadline()).await;
-        self.purse.settle(key, &endpoint, &unit, &answer);
+        let answer = self.purse.settle(key, &endpoint, &unit, answer);
         // Even without an answer it may have been written.
         let now = Stamp::now();
         self.cache.note_change(call.object(), now);

@@ -151,8 +151,7 @@ impl Lookup {
         let mut pauses = PAUSES.into_iter();
         loop {
             let answer = self.vt.ask(key, call, deadline).await;
-            self.purse.settle(key, &endpoint, &unit, &answer);
-            let error = match answer {
+            let error = match self.purse.settle(key, &endpoint, &unit, answer) {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };

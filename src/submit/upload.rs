@@ -91,8 +91,7 @@ impl Submit {
             Destination::Files
         } else {
             let named = self.vt.upload_url(key, self.vt.deadline()).await;
-            self.purse.settle(key, endpoint, &unit, &named);
-            named?
+            self.purse.settle(key, endpoint, &unit, named)?
         };
         let (feed, body) = upload::pipe(length);
         let upload = Upload {
@@ -111,9 +110,11 @@ impl Submit {
                 late.unwrap_or(Err(VtError::Timeout))
             }
         };
-        if is_first_call {
-            self.purse.settle(key, endpoint, &unit, &answer);
-        }
+        let answer = if is_first_call {
+            self.purse.settle(key, endpoint, &unit, answer)
+        } else {
+            self.purse.hear(key, endpoint, answer)
+        };
         started(&answer?, view)
     }
 }
