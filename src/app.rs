@@ -1,42 +1,36 @@
 //! The one place that names every concrete part, puts them together, and runs them.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use thiserror::Error;
 use tokio::{
     join,
     net::TcpListener,
-    time::{interval, sleep, timeout},
+    time::{interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 use url::Url;
 
 use crate::{
-    access::{AcceptedKeys, PeerOwners, Shares},
-    cache::{Cache, Certainty},
-    clients::{Clients, Issued, NotIssued, file::Mistake},
+    clients::{Issued, NotIssued, file::Mistake},
     clock::Now,
     config::{Config, Server},
     demo,
-    door::Door,
-    http::{self, Gateway, bounds::Bounds},
-    key::{ApiKey, InvalidKey, KeyHash},
-    lookup::{self, Lookup},
+    http::{self},
+    key::{ApiKey, InvalidKey},
     meter::Meter,
-    quota::Quota,
-    redis::{News, Redis, UnusableAuthorities},
-    spend::Purse,
-    submit::{self, Submit},
+    redis::UnusableAuthorities,
     template::{TemplateError, Templates},
-    vt::{ClientError, VirusTotal},
+    vt::ClientError,
 };
 
 mod announce;
 mod connections;
 pub mod health;
 mod listen;
+mod parts;
 mod reload;
 mod serve;
 
@@ -45,9 +39,6 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// How often the times of late are sorted into their buckets.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
-
-/// How long the start waits for Redis: what is asked before it is there, replicas don't share.
-const FIRST_CONTACT: Duration = Duration::from_secs(1);
 
 /// A gateway that listens, and all that runs beside it.
 #[derive(Debug)]
@@ -125,13 +116,13 @@ impl App {
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
-        let clients = load_clients(file, key, &tasks, &stop).await?;
+        let clients = parts::load_clients(file, key, &tasks, &stop).await?;
         let (server, is_demo) = (config.server, config.demo);
         let (listener, admin) = listen::listen(&server)?;
         if is_demo {
             config.upstream.url = start_stand_in(&tasks, &stop).await?;
         }
-        let gateway = put_together(config, (templates, clients), (&tasks, &stop)).await?;
+        let gateway = parts::put_together(config, (templates, clients), (&tasks, &stop)).await?;
         let gateway = Arc::new(gateway);
         let document = http::document(&gateway.templates).to_json()?;
         let router = http::router(&gateway, document, admin.is_none());
@@ -251,118 +242,9 @@ pub fn openapi() -> Result<String, StartError> {
     Ok(http::document(&templates).to_pretty_json()?)
 }
 
-/// Everything that handlers work with, made and handed what it needs.
-async fn put_together(
-    config: Config,
-    (templates, clients): (Templates, Option<Arc<Clients>>),
-    (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Result<Gateway, StartError> {
-    let accepted = AcceptedKeys::new();
-    // From the start: what they spend is never forgotten because of others.
-    let clients_keys = clients.iter().flat_map(|clients| clients.keys());
-    let servers_key = config.access.key.as_ref().map(ApiKey::hash);
-    clients_keys
-        .chain(servers_key)
-        .for_each(|key| accepted.configure(key));
-    let quota = Quota::new(config.limits, config.max_waiting, accepted.clone());
-    let quota = Arc::new(quota);
-    let meter = Arc::new(Meter::new());
-    let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
-    let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
-    let cache = Cache::new(config.cache, redis.clone(), tasks.clone());
-    connect(&redis, (&cache, &accepted), (tasks, stop)).await;
-    let calls = Shares::new(config.server.max_in_flight.get());
-    let purse = Arc::new(Purse::new(
-        Arc::clone(&vt),
-        Arc::clone(&quota),
-        accepted.clone(),
-        redis.clone(),
-        tasks.clone(),
-    ));
-    Ok(Gateway {
-        lookup: Lookup::new(lookup::Parts {
-            vt: Arc::clone(&vt),
-            purse: Arc::clone(&purse),
-            cache: cache.clone(),
-            rules: config.cache,
-            accepted: accepted.clone(),
-            redis: redis.clone(),
-            calls: calls.clone(),
-            tasks: tasks.clone(),
-            stop: stop.clone(),
-        }),
-        submit: Submit::new(submit::Parts {
-            vt: Arc::clone(&vt),
-            purse: Arc::clone(&purse),
-            cache,
-            calls,
-            tasks: tasks.clone(),
-        }),
-        purse,
-        vt,
-        redis,
-        quota,
-        door: Door::new(config.client_rate, accepted.clone()),
-        accepted,
-        bounds: Bounds::new(config.server.max_in_flight.get(), config.upstream.timeout),
-        stopping: CancellationToken::new(),
-        templates,
-        is_exposed: !config.server.host.to_canonical().is_loopback(),
-        owners: PeerOwners::new(tasks.clone()),
-        access: config.access,
-        clients,
-        default_format: config.default_format,
-        meter,
-        tasks: tasks.clone(),
-    })
-}
-
 /// A token for a new client.
 pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
     Issued::new(name)
-}
-
-/// Reads who the clients are, where there is a file of them, and keeps up with it.
-async fn load_clients(
-    file: Option<PathBuf>,
-    servers_key: Option<&ApiKey>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<Option<Arc<Clients>>, StartError> {
-    let hangups = reload::hangups().map_err(StartError::Signal)?;
-    let Some(file) = file else {
-        tasks.spawn(
-            stop.clone()
-                .run_until_cancelled_owned(reload::pass_over(hangups)),
-        );
-        return Ok(None);
-    };
-    let clients = Clients::load(file, servers_key.cloned()).await;
-    let clients = Arc::new(clients.map_err(StartError::Clients)?);
-    let kept_up = reload::keep_up(Arc::clone(&clients), hangups);
-    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
-    Ok(Some(clients))
-}
-
-/// Takes up Redis, where one is set up, and hears there of what other replicas changed.
-async fn connect(
-    redis: &Redis,
-    (cache, accepted): (&Cache, &AcceptedKeys),
-    (tasks, stop): (&TaskTracker, &CancellationToken),
-) {
-    let (cache, accepted) = (cache.clone(), accepted.clone());
-    let hear = move |news: News| match news {
-        News::Changed(names) => cache.hear_change(&names, Certainty::Certain),
-        News::Doubted(names) => cache.hear_change(&names, Certainty::Possible),
-        News::Refused(key) => {
-            if let Some(key) = KeyHash::from_hex(&key) {
-                accepted.refuse(key);
-            }
-        }
-    };
-    let kept_up = redis.clone().keep_up(hear);
-    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
-    let _ = timeout(FIRST_CONTACT, redis.settled()).await;
 }
 
 /// Starts the stand-in VirusTotal on a loopback port of its own.
@@ -386,6 +268,7 @@ async fn forget_idle(gateway: http::Shared) {
     loop {
         ticks.tick().await;
         gateway.quota.forget_idle(Now::read());
+        gateway.purse.forget_idle();
         gateway.door.forget_idle();
     }
 }

@@ -14,7 +14,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio_util::task::TaskTracker;
 
 use self::{
     changes::{Changes, Standing},
@@ -168,15 +167,19 @@ impl CachedAnswer {
 }
 
 impl Cache {
-    /// Creates an empty cache; with a bound of 0 bytes it keeps nothing. Its looks into Redis run
-    /// among these tasks.
-    pub fn new(rules: config::Cache, redis: Redis, tasks: TaskTracker) -> Self {
+    /// Creates an empty cache; with a bound of 0 bytes it keeps nothing. `recalls` shares its looks
+    /// into Redis.
+    pub fn new(
+        rules: config::Cache,
+        redis: Redis,
+        recalls: SingleFlight<CacheKey, Option<Kept>>,
+    ) -> Self {
         let bound = usize::try_from(rules.max_bytes).unwrap_or(usize::MAX);
         Self(Arc::new(Inner {
             store: (bound > 0).then(|| Mutex::new(Store::new(bound))),
             changes: Changes::new(),
             redis,
-            recalls: SingleFlight::new(tasks),
+            recalls,
             rules,
             evictions: AtomicU64::new(0),
         }))

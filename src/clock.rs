@@ -1,11 +1,26 @@
-//! The time it is, on two clocks, and when days and months are over.
+//! The time it is, on two clocks, when days and months are over, and durations from outside.
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
 /// A year and a month of it, in their order.
 pub type YearMonth = (i32, u8);
+
+/// A duration that came from outside, at most `MAX_SECONDS` long.
+///
+/// A header, a stored value or another process can name any number. It becomes a duration only
+/// by this type, so that it is cut before it is added to a time: a sum that the clock can't hold
+/// would panic, and one that it can hold would last for centuries.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(from = "Duration", into = "Duration")]
+pub struct Bounded<const MAX_SECONDS: u64>(Duration);
+
+/// The time for which VirusTotal is not asked: at most 24 hours.
+pub type BackOff = Bounded<{ 24 * 60 * 60 }>;
 
 /// A point in time, on the clock that never jumps and on the one that has dates.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +29,68 @@ pub struct Now {
     pub steady: Instant,
     /// For days, months and headers.
     pub utc: OffsetDateTime,
+}
+
+impl<const MAX_SECONDS: u64> Bounded<MAX_SECONDS> {
+    /// The longest there is.
+    pub const MAX: Self = Self(Duration::from_secs(MAX_SECONDS));
+
+    /// Cuts a duration to the bound.
+    pub const fn new(duration: Duration) -> Self {
+        if duration.as_secs() < MAX_SECONDS {
+            Self(duration)
+        } else {
+            Self::MAX
+        }
+    }
+
+    /// Takes milliseconds, as Redis gives them.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self::new(Duration::from_millis(millis))
+    }
+
+    /// Parses whole seconds: digits and nothing else, however many.
+    pub fn parse_seconds(text: &str) -> Option<Self> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        // More digits than 64 bits hold are still a number.
+        let seconds = text.parse().unwrap_or(u64::MAX);
+        Some(Self::new(Duration::from_secs(seconds)))
+    }
+
+    /// Returns the duration.
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+
+    /// Whether there is nothing to wait for.
+    pub const fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// Returns twice the duration, as far as the bound lets it.
+    #[must_use]
+    pub const fn doubled(self) -> Self {
+        Self::new(self.0.saturating_mul(2))
+    }
+
+    /// Returns the instant at which it is over; a clock that can't count so far stands still.
+    pub fn after(self, start: Instant) -> Instant {
+        start.checked_add(self.0).unwrap_or(start)
+    }
+}
+
+impl<const MAX_SECONDS: u64> From<Duration> for Bounded<MAX_SECONDS> {
+    fn from(duration: Duration) -> Self {
+        Self::new(duration)
+    }
+}
+
+impl<const MAX_SECONDS: u64> From<Bounded<MAX_SECONDS>> for Duration {
+    fn from(bounded: Bounded<MAX_SECONDS>) -> Self {
+        bounded.0
+    }
 }
 
 impl Now {
@@ -47,6 +124,13 @@ impl Now {
         (self.utc.year(), self.utc.month().into())
     }
 
+    /// Returns the time until the next full minute: above zero, and a minute at most.
+    pub fn until_next_minute(self) -> Duration {
+        let seconds = Duration::from_secs(self.utc.second().into());
+        let within = seconds.saturating_add(Duration::from_nanos(self.utc.nanosecond().into()));
+        Duration::from_mins(1).saturating_sub(within)
+    }
+
     /// How long until 00:00 UTC.
     pub fn until_tomorrow(self) -> Duration {
         self.until(self.day().next_day())
@@ -75,5 +159,73 @@ impl Now {
 
 /// Seconds rounded up, so that who waits them is not early.
 pub fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+    let started = u64::from(duration.subsec_nanos() > 0);
+    duration.as_secs().saturating_add(started)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[rstest]
+    #[case("17", Some(17))]
+    #[case("0", Some(0))]
+    #[case("00030", Some(30))]
+    #[case("86400", Some(86_400))]
+    #[case("86401", Some(86_400))]
+    #[case("253402300799", Some(86_400))]
+    #[case("9999999999999", Some(86_400))]
+    #[case("18446744073709551616", Some(86_400))]
+    #[case("-1", None)]
+    #[case("+1", None)]
+    #[case("1e400", None)]
+    #[case("1.5", None)]
+    #[case("0x10", None)]
+    #[case("1 2", None)]
+    #[case("\u{663}", None)]
+    #[case("", None)]
+    fn seconds_are_digits_and_at_most_a_day(#[case] text: &str, #[case] seconds: Option<u64>) {
+        let parsed = BackOff::parse_seconds(text).map(BackOff::get);
+        assert_eq!(parsed, seconds.map(Duration::from_secs));
+    }
+
+    #[rstest]
+    #[case(datetime!(2026-01-01 12:00:20 UTC), Duration::from_secs(40))]
+    #[case(datetime!(2026-01-01 12:00:00 UTC), Duration::from_mins(1))]
+    #[case(datetime!(2026-01-01 12:00:59.999 UTC), Duration::from_millis(1))]
+    fn the_next_minute_is_after_now(#[case] utc: OffsetDateTime, #[case] wait: Duration) {
+        let steady = Instant::now();
+        assert_eq!(Now { steady, utc }.until_next_minute(), wait);
+    }
+
+    #[test]
+    fn what_was_stored_is_cut_when_it_is_read() {
+        let stored = format!(r#"{{"secs": {}, "nanos": 5}}"#, u64::MAX);
+        let read: BackOff = serde_json::from_str(&stored).unwrap();
+        assert_eq!(read, BackOff::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn no_number_of_seconds_panics_or_lasts_longer(digits in "[0-9]{1,400}") {
+            let wait = BackOff::parse_seconds(&digits).unwrap();
+            prop_assert!(wait <= BackOff::MAX);
+            let now = Instant::now();
+            prop_assert!(wait.doubled().after(now) <= BackOff::MAX.after(now));
+        }
+
+        #[test]
+        fn no_duration_panics(seconds: u64, nanos in 0_u32..1_000_000_000) {
+            let long = Duration::new(seconds, nanos);
+            prop_assert_eq!(BackOff::new(long).get(), long.min(BackOff::MAX.get()));
+            prop_assert_eq!(whole_seconds(long), seconds.saturating_add(u64::from(nanos > 0)));
+            let now = Now { steady: Instant::now(), utc: datetime!(9999-12-31 23:59:59 UTC) };
+            prop_assert!(now.after(long).steady >= now.steady);
+            prop_assert!(now.unix_after(long) >= now.utc.unix_timestamp());
+        }
+    }
 }

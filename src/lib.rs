@@ -16,10 +16,11 @@
 //! | 3 | [`lookup`], [`submit`] | access, answer, spend, cache, single_flight, quota, redis, vt, indicator, key, config, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 4 | [`spend`] | access, quota, closed, redis, vt, key, clock, bill |
-//! | 5 | [`cache`], [`closed`] | vt's answers, format, indicator, key, config, redis, single_flight; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`single_flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry; not one another |
+//! | 5 | [`cache`], [`closed`] | access, vt's answers, format, indicator, key, clock, config, redis, single_flight; not one another |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`single_flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry, hidden; not one another |
 //! | 7 | [`access`] | key |
-//! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | nothing; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
+//! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | hidden; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
+//! | 9 | [`hidden`] | nothing |
 //!
 //! [`demo`] is a VirusTotal of its own and uses nothing of ours.
 
@@ -35,6 +36,7 @@ pub mod config;
 pub mod demo;
 pub mod door;
 pub mod format;
+pub mod hidden;
 pub mod http;
 pub mod indicator;
 pub mod key;

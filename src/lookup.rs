@@ -21,6 +21,7 @@ use crate::{
     cache::{Answer, Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment, ObjectName},
     config,
     indicator::{Indicator, Kind},
+    meter::Meter,
     redis::Redis,
     single_flight::SingleFlight,
     spend::Purse,
@@ -71,6 +72,8 @@ pub struct Parts {
     pub calls: Shares,
     /// Tasks that calls run on.
     pub tasks: TaskTracker,
+    /// Counts the panics of those tasks.
+    pub meter: Arc<Meter>,
     /// Ends what waits.
     pub stop: CancellationToken,
 }
@@ -98,8 +101,8 @@ impl Lookup {
     /// Creates a pipeline of these parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
-            flights: SingleFlight::new(parts.tasks.clone()),
-            polls: SingleFlight::new(parts.tasks.clone()),
+            flights: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
+            polls: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
             parts,
         }))
     }

@@ -7,7 +7,10 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Mutex, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use metrics_process::Collector;
+use thiserror::Error;
 
 use self::{calls::Calls, requests::Requests};
 
@@ -65,6 +69,11 @@ struct Registry {
 #[derive(Debug)]
 pub struct Connection(Gauge);
 
+/// The work panicked; the panic was counted and its message printed.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the task panicked")]
+pub struct Panicked;
+
 impl Meter {
     /// Nothing counted yet.
     pub fn new() -> Self {
@@ -103,6 +112,26 @@ impl Meter {
     /// A handler broke down.
     pub fn panicked(&self) {
         self.panics.increment(1);
+    }
+
+    /// Runs the work of a task of its own to its end, or counts its panic.
+    ///
+    /// Without this a panic ends its task and is seen by nothing but whoever waits for that. What the
+    /// work holds is dropped as it would be otherwise.
+    pub async fn count_panic<T>(&self, work: impl Future<Output = T>) -> Result<T, Panicked> {
+        let mut work = pin!(work);
+        std::future::poll_fn(|context| {
+            // The work is not polled again once it has panicked.
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+            polled.map_or_else(
+                |_| {
+                    self.panicked();
+                    Poll::Ready(Err(Panicked))
+                },
+                |polled| polled.map(Ok),
+            )
+        })
+        .await
     }
 
     /// A client has connected.
@@ -184,4 +213,32 @@ fn recorder() -> PrometheusRecorder {
         .and_then(|builder| builder.set_buckets_for_metric(overhead, &OVERHEADS))
         .expect("there are buckets")
         .build_recorder()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_task_is_counted_and_drops_what_the_task_held() {
+        let meter = Meter::new();
+        let count = || meter.render(State::default());
+        assert_eq!(meter.count_panic(async { 7 }).await, Ok(7));
+        assert!(count().contains("vt4ai_http_panics_total 0"));
+        let (held, mut let_go) = tokio::sync::oneshot::channel::<()>();
+        let work = async move {
+            yield_now().await;
+            let _held = held;
+            panic!("for the test")
+        };
+        assert_eq!(meter.count_panic::<()>(work).await, Err(Panicked));
+        assert!(
+            let_go
+                .try_recv()
+                .is_err_and(|error| error.to_string().contains("closed"))
+        );
+        assert!(count().contains("vt4ai_http_panics_total 1"));
+    }
 }

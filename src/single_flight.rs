@@ -13,13 +13,14 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
-use crate::bill::Bill;
+use crate::{bill::Bill, meter::Meter};
 
 /// The calls under way, by what they ask for.
 #[derive(Debug)]
 pub struct SingleFlight<K, T> {
     calls: Arc<Mutex<Calls<K, T>>>,
     tasks: TaskTracker,
+    meter: Arc<Meter>,
 }
 
 type Calls<K, T> = HashMap<K, Arc<watch::Sender<Stage<T>>>>;
@@ -59,11 +60,12 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// Creates one without calls; they will run among these tasks.
-    pub fn new(tasks: TaskTracker) -> Self {
+    /// Creates one without calls; they will run among these tasks, and panics in them are counted.
+    pub fn new(tasks: TaskTracker, meter: Arc<Meter>) -> Self {
         Self {
             calls: Arc::default(),
             tasks,
+            meter,
         }
     }
 
@@ -91,7 +93,11 @@ where
         // On the account of the leader, and within its span.
         let call = Bill::current().cover(call(progress));
         let call = call.instrument(Span::current());
-        self.tasks.spawn(call);
+        let meter = Arc::clone(&self.meter);
+        self.tasks.spawn(async move {
+            // Its followers see that it ended without an outcome.
+            let _ = meter.count_panic(call).await;
+        });
         Follower {
             stage: follower,
             is_leader: true,
@@ -187,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn callers_at_the_same_time_share_one_call() {
-        let flights = SingleFlight::new(TaskTracker::new());
+        let flights = SingleFlight::new(TaskTracker::new(), Arc::new(Meter::new()));
         let (calls, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let call = |progress: Progress<_, _>| {
             let (calls, go) = (Arc::clone(&calls), Arc::clone(&go));
@@ -212,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_goes_on_when_all_callers_have_gone() {
         let tasks = TaskTracker::new();
-        let flights = SingleFlight::<_, ()>::new(tasks.clone());
+        let flights = SingleFlight::<_, ()>::new(tasks.clone(), Arc::new(Meter::new()));
         let (done, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let (ended, begin) = (Arc::clone(&done), Arc::clone(&go));
         drop(flights.join(&"a", async move |progress| {
@@ -228,7 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_notices_that_its_last_follower_has_gone() {
-        let flights = SingleFlight::<_, u8>::new(TaskTracker::new());
+        let flights = SingleFlight::<_, u8>::new(TaskTracker::new(), Arc::new(Meter::new()));
         let (gone, noticed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let notice = Arc::clone(&gone);
         let first = flights.join(&"a", async move |progress| {
@@ -247,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_panics_fails_its_followers_and_is_forgotten() {
-        let flights = SingleFlight::<_, u8>::new(TaskTracker::new());
+        let flights = SingleFlight::<_, u8>::new(TaskTracker::new(), Arc::new(Meter::new()));
         let mut first = flights.join(&"a", async |_progress| panic!("for the test"));
         assert_eq!(first.outcome().await, Err(LeaderFailed));
         let mut second = flights.join(&"a", async |progress| progress.finish(1));
@@ -256,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn followers_see_the_stage_of_a_call() {
-        let flights = SingleFlight::new(TaskTracker::new());
+        let flights = SingleFlight::new(TaskTracker::new(), Arc::new(Meter::new()));
         let mut follower = flights.join(&"a", async |progress| {
             progress.queue();
             progress.report(1);

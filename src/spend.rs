@@ -121,7 +121,7 @@ impl Purse {
         Self {
             vt,
             quota,
-            closed: Closed::new(),
+            closed: Closed::new(accepted.clone()),
             accepted,
             redis,
             tasks,
@@ -169,6 +169,13 @@ impl Purse {
                 self.share(hash, &taken);
                 taken.token
             });
+            // A 429 may have come while this one queued; what is dropped here is given back.
+            if let Err(closed) = self.check_open(hash, endpoint) {
+                if let Some(token) = &common {
+                    self.redis.undo(hash, token);
+                }
+                return Err(closed);
+            }
             if let Some(own) = own.keep() {
                 bill::spend();
                 return Ok(Unit { own, common });
@@ -219,20 +226,34 @@ impl Purse {
         }
     }
 
-    /// Hears what VirusTotal answered; a call that never reached it gives its unit back.
+    /// Learns from VirusTotal's answer, and gives the unit of a call that never reached it back.
+    ///
+    /// Returns the answer as callers may have it: a 429 says how long the endpoint is closed.
+    #[must_use = "only what this returns says how long an endpoint is closed"]
     pub fn settle<T>(
         &self,
         key: &ApiKey,
         endpoint: &str,
         unit: &Unit,
-        answer: &Result<T, VtError>,
-    ) {
-        let hash = key.hash();
-        self.note_acceptance(hash, Some(unit), answer);
-        self.note_closure(hash, endpoint, answer);
+        answer: Result<T, VtError>,
+    ) -> Result<T, VtError> {
+        self.note_acceptance(key.hash(), Some(unit), &answer);
         if matches!(answer, Err(VtError::Unreachable)) {
             self.give_back(key, unit);
         }
+        self.note_closure(key.hash(), endpoint, answer)
+    }
+
+    /// Learns from VirusTotal's answer to a call whose unit stays spent.
+    #[must_use = "only what this returns says how long an endpoint is closed"]
+    pub fn hear<T>(
+        &self,
+        key: &ApiKey,
+        endpoint: &str,
+        answer: Result<T, VtError>,
+    ) -> Result<T, VtError> {
+        self.note_acceptance(key.hash(), None, &answer);
+        self.note_closure(key.hash(), endpoint, answer)
     }
 
     /// Notes whether VirusTotal accepts the key: only a success says so, and a 401 takes it back.
@@ -244,6 +265,7 @@ impl Purse {
                 }
                 let unit = unit.map(|unit| &unit.own);
                 self.quota.keep(key, unit, Now::read());
+                self.closed.keep(key);
             }
             Err(VtError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
                 if self.accepted.refuse(key) {
@@ -254,29 +276,51 @@ impl Purse {
         }
     }
 
-    /// Notes what the answer closes to the key, or opens, here and for all replicas.
-    fn note_closure<T>(&self, key: KeyHash, endpoint: &str, answer: &Result<T, VtError>) {
-        match self.closed.learn(key, endpoint, answer, Now::read().utc) {
+    /// Notes what the answer closes to the key, or opens, here and for all replicas. Returns the
+    /// answer as callers may have it.
+    fn note_closure<T>(
+        &self,
+        key: KeyHash,
+        endpoint: &str,
+        mut answer: Result<T, VtError>,
+    ) -> Result<T, VtError> {
+        match self.closed.learn(key, endpoint, &mut answer, Now::read()) {
             Some(Change::Shut(endpoint, left, closure)) => {
                 self.redis.close(key, endpoint.as_deref(), left, &closure);
             }
             Some(Change::Opened) => self.redis.open(key, endpoint),
             None => {}
         }
+        answer
+    }
+
+    /// Fails, and takes the unit back, if VirusTotal has closed the endpoint since it was spent.
+    pub fn confirm(&self, key: &ApiKey, endpoint: &str, unit: &Unit) -> Result<(), NotNow> {
+        self.check_open(key.hash(), endpoint)
+            .inspect_err(|_| self.give_back(key, unit))
     }
 
     /// Takes a unit back that was not needed after all.
     pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
         bill::give_back();
-        self.quota.give_back(key.hash(), &unit.own);
+        self.undo(key.hash(), unit);
+    }
+
+    fn undo(&self, key: KeyHash, unit: &Unit) {
+        self.quota.give_back(key, &unit.own);
         if let Some(token) = &unit.common {
-            self.redis.undo(key.hash(), token);
+            self.redis.undo(key, token);
         }
     }
 
     /// Whether a unit could be had now, behind all who wait for one; spends nothing.
     pub fn forecast(&self, context: &RequestContext) -> Result<(), NotNow> {
         Ok(self.quota.forecast(context.key.hash(), Now::read())?)
+    }
+
+    /// Forgets the back-offs that are over.
+    pub fn forget_idle(&self) {
+        self.closed.forget_idle(Now::read());
     }
 
     /// Counts a unit that somebody else's call, or a kept answer, saved the key.
@@ -354,15 +398,20 @@ impl Purse {
     ) -> Result<(), Refusal> {
         let (hash, asked) = (key.hash(), Now::read());
         let answer = self.vt.overall_quotas(&key, Instant::now() + LESSON).await;
-        self.note_acceptance(hash, None, &answer);
-        if let Err(VtError::Refused(refusal)) = &answer
-            && refusal.reason == Reason::Unauthorized
-        {
-            self.note_closure(hash, QUOTAS, &answer);
-            return Err(refusal.clone());
+        // A page of something between is no success either. Where it fails, the last truth holds.
+        let truth = answer.map(|body| Truth::read(&body.plain));
+        if !matches!(truth, Ok(None)) {
+            self.note_acceptance(hash, None, &truth);
         }
-        // Where it fails, the last truth holds.
-        if let Some(truth) = answer.ok().and_then(|body| Truth::read(&body.plain)) {
+        let truth = match truth {
+            Err(VtError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
+                let refused = Err::<(), _>(VtError::Refused(refusal.clone()));
+                let _ = self.note_closure(hash, QUOTAS, refused);
+                return Err(refusal);
+            }
+            truth => truth.ok().flatten(),
+        };
+        if let Some(truth) = truth {
             self.quota.learn(hash, &truth, asked);
             let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
             let (day, month) = (used(truth.daily), used(truth.monthly));
@@ -374,12 +423,12 @@ impl Purse {
 
     /// Fails where VirusTotal has lately said that it does not know the key.
     fn check_known(&self, key: KeyHash) -> Result<(), Refusal> {
-        let refusal = self.closed.refusal(key, QUOTAS, Now::read().utc);
+        let refusal = self.closed.refusal(key, QUOTAS, Now::read().steady);
         refusal.map_or(Ok(()), Err)
     }
 
     fn check_open(&self, key: KeyHash, endpoint: &str) -> Result<(), NotNow> {
-        let refusal = self.closed.refusal(key, endpoint, Now::read().utc);
+        let refusal = self.closed.refusal(key, endpoint, Now::read().steady);
         refusal.map_or(Ok(()), |refusal| Err(NotNow::Closed(refusal)))
     }
 
@@ -404,7 +453,104 @@ impl Purse {
         let now = Now::read();
         self.quota.share(key, &spent, now);
         for (left, closure) in &taken.closures {
-            self.closed.adopt(key, closure, *left, now.utc);
+            self.closed.adopt(key, closure, *left, now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::{
+        access::{CallerId, Place},
+        config::{self, Allowance},
+        meter::Meter,
+    };
+
+    const FILES: &str = "GET /files/{}";
+
+    /// One lookup a minute, and an upstream that takes no connections.
+    fn purse() -> (Arc<Purse>, Arc<Quota>) {
+        let upstream = config::Upstream {
+            url: "http://127.0.0.1:1".parse().unwrap(),
+            timeout: Duration::from_secs(1),
+            max_body: 1,
+            ca_file: None,
+        };
+        let limits = config::Limits {
+            per_minute: Allowance::AtMost(1.try_into().unwrap()),
+            per_day: Allowance::Off,
+            per_month: Allowance::Off,
+        };
+        let vt = Arc::new(VirusTotal::new(&upstream, Arc::new(Meter::new())).unwrap());
+        let (quota, tasks) = (
+            Arc::new(Quota::new(limits, 9, AcceptedKeys::new())),
+            TaskTracker::new(),
+        );
+        let redis = Redis::new(None, tasks.clone()).unwrap();
+        let accepted = AcceptedKeys::new();
+        let purse = Purse::new(vt, Arc::clone(&quota), accepted, redis, tasks);
+        (Arc::new(purse), quota)
+    }
+
+    fn refusal(reason: Reason, code: &'static str) -> Result<(), VtError> {
+        Err(VtError::Refused(Refusal {
+            reason,
+            code: code.into(),
+            message: None,
+            retry_after: None,
+        }))
+    }
+
+    #[tokio::test]
+    async fn what_queued_before_a_429_is_not_sent_after_it() {
+        let (purse, quota) = purse();
+        let context = RequestContext {
+            key: ApiKey::parse(b"k").unwrap(),
+            caller: CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            place: Place::unbounded(CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+        };
+        let hash = context.key.hash();
+        // A unit that is back in half a second.
+        let mut spent = Now::read();
+        spent.steady -= Duration::from_millis(60_500);
+        quota.take(hash, spent).unwrap();
+        let (wait, patience) = (Duration::from_secs(9), Patience::default());
+        let claim = Claim::Within(wait);
+        let queued = purse.unit(&context, FILES, claim, &patience);
+        let refused = async {
+            while quota.waiting() == 0 {
+                tokio::task::yield_now().await;
+            }
+            let answer = refusal(Reason::TooManyRequests, "QuotaExceededError");
+            purse.hear(&context.key, FILES, answer)
+        };
+        let (queued, refused) = tokio::join!(queued, refused);
+        let Err(VtError::Refused(refused)) = refused else {
+            panic!("{refused:?}")
+        };
+        let Err(NotNow::Closed(closed)) = queued else {
+            panic!("{queued:?}")
+        };
+        assert!(closed.retry_after.is_some() && closed.retry_after <= refused.retry_after);
+        // It spent nothing.
+        assert!(quota.take(hash, Now::read()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_status_without_virustotals_own_error_takes_no_acceptance_back() {
+        let (purse, _) = purse();
+        let key = ApiKey::parse(b"k").unwrap();
+        let is_accepted = || purse.accepted.contains(key.hash());
+        purse.hear(&key, FILES, Ok(())).unwrap();
+        purse
+            .hear::<()>(&key, FILES, Err(VtError::Unexpected(401)))
+            .unwrap_err();
+        assert!(is_accepted());
+        let refused = refusal(Reason::Unauthorized, "WrongCredentialsError");
+        purse.hear(&key, FILES, refused).unwrap_err();
+        assert!(!is_accepted());
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     bill::Bill,
     cache::{Cache, ObjectName},
     indicator::{Indicator, WebUrl},
+    meter::Meter,
     quota::Exhausted,
     redis::Patience,
     spend::{Claim, NotNow, Purse},
@@ -52,6 +53,8 @@ pub struct Parts {
     pub calls: Shares,
     /// Tasks that calls run on.
     pub tasks: TaskTracker,
+    /// Counts the panics of those tasks.
+    pub meter: Arc<Meter>,
 }
 
 /// What VirusTotal has begun.
@@ -152,9 +155,16 @@ impl Submit {
         let (submit, context) = (self.clone(), context.clone());
         let write = async move { submit.write(&context, &call, names).await };
         let write = Bill::current().cover(write).instrument(Span::current());
+        let meter = Arc::clone(&self.parts().meter);
+        let written = self
+            .parts()
+            .tasks
+            .spawn(async move { meter.count_panic(write).await });
         // Only a panic ends it without an answer.
-        let written = self.0.tasks.spawn(write).await;
-        written.unwrap_or(Err(SubmitError::Lost))
+        let Ok(Ok(written)) = written.await else {
+            return Err(SubmitError::Lost);
+        };
+        written
     }
 
     async fn write(
@@ -171,9 +181,11 @@ impl Submit {
             .unit(context, &endpoint, Claim::Now, &patience)
             .await?;
         let _place = calls.take(context.caller).await;
+        // A 429 may have come while this one waited for its place.
+        purse.confirm(&context.key, &endpoint, &unit)?;
         let write = Write::new(&self.0.cache, names);
         let answer = vt.ask(&context.key, call, vt.deadline()).await;
-        purse.settle(&context.key, &endpoint, &unit, &answer);
+        let answer = purse.settle(&context.key, &endpoint, &unit, answer);
         write.settle(answer.as_ref().map(|body| &body.plain[..]));
         Ok(answer?.plain)
     }

@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use reqwest::{
@@ -35,8 +35,10 @@ use crate::{bill, config, key::ApiKey, meter::Meter, telemetry::traces};
 mod body;
 mod call;
 pub mod error;
+mod message;
 pub mod packed;
 pub mod relationships;
+mod retry_after;
 mod tls;
 mod transport;
 pub mod upload;
@@ -197,7 +199,7 @@ impl VirusTotal {
             return Ok(response);
         }
         let status = response.status().as_u16();
-        let retry_after = body::retry_after(&response);
+        let retry_after = retry_after::read(response.headers(), SystemTime::now());
         let said = timeout_at(deadline, body::read(response, MAX_ERROR_BODY)).await;
         let said = said.ok().and_then(Result::ok);
         let said = said.map(|body| body.plain).unwrap_or_default();

@@ -129,7 +129,6 @@ mod tests {
             code: "NotFoundError".into(),
             message: Some("File \"x\"\nnot found".to_owned()),
             retry_after: None,
-            is_from_edge: false,
         }));
     }
 

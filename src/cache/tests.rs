@@ -1,7 +1,8 @@
 use proptest::prelude::*;
+use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::key::ApiKey;
+use crate::{key::ApiKey, meter::Meter};
 
 fn cache(max_bytes: u64) -> Cache {
     let rules = config::Cache {
@@ -12,7 +13,8 @@ fn cache(max_bytes: u64) -> Cache {
         is_shared: false,
     };
     let redis = Redis::new(None, TaskTracker::new()).unwrap();
-    Cache::new(rules, redis, TaskTracker::new())
+    let recalls = SingleFlight::new(TaskTracker::new(), Arc::new(Meter::new()));
+    Cache::new(rules, redis, recalls)
 }
 
 fn owner(name: &str) -> Option<KeyHash> {

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::format::Format;
 
+/// The longest duration that can be set: some are added to one another and to the time.
+const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
+
 /// The mistakes found so far; a value that can't be read counts as its default meanwhile.
 #[derive(Default)]
 pub(super) struct Check {
@@ -205,11 +208,15 @@ impl Check {
     }
 
     fn duration(&mut self, name: &str, text: Option<&str>, default: &str) -> Option<Duration> {
-        let duration = humantime::parse_duration(given(text).unwrap_or(default)).ok();
-        if duration.is_none() {
+        let Ok(duration) = humantime::parse_duration(given(text).unwrap_or(default)) else {
             self.expected(name, "a duration such as `30s` or `500ms`");
+            return None;
+        };
+        if duration > LONGEST {
+            self.expected(name, "a duration of 100 years at most");
+            return None;
         }
-        duration
+        Some(duration)
     }
 
     fn limits(&mut self, settings: &Settings, demo: bool) -> Limits {

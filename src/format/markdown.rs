@@ -8,6 +8,8 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
+use crate::hidden::is_hidden;
+
 /// Words of headings that are abbreviations; only whole words are replaced.
 const ABBREVIATIONS: [(&str, &str); 14] = [
     ("Id", "ID"),
@@ -286,23 +288,6 @@ fn clean(text: &str, keep_breaks: bool) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-/// Control characters, and those that Unicode calls default-ignorable: zero-width, bidi,
-/// tags, variation selectors. Text can be hidden in all of them.
-fn is_hidden(letter: char) -> bool {
-    // The commonest letters are told apart by one comparison.
-    let is_special = |letter: char| {
-        matches!(
-            letter,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-        )
-    };
-    !matches!(letter, ' '..='~') && (letter.is_control() || is_special(letter))
 }
 
 /// Any text on one line, made visible and inert.

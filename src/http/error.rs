@@ -304,6 +304,13 @@ impl From<VtError> for ApiError {
             VtError::Unreachable | VtError::Broken => {
                 Self::bad_gateway(format!("{error}; try again later"), error.to_string())
             }
+            VtError::Unexpected(status) => {
+                let detail = format!(
+                    "{NOT_WHAT_IT_SHOULD_BE}: status {status} without VirusTotal's own error; \
+                     something between may have answered"
+                );
+                Self::bad_gateway(detail, error.to_string())
+            }
             error => Self::bad_gateway(NOT_WHAT_IT_SHOULD_BE, error.to_string()),
         }
     }

@@ -15,13 +15,19 @@ use super::{
     listing,
     negotiate::Wanted,
 };
-use crate::lookup::{Origin, Reply, Seen, Wish};
+use crate::{
+    clock::Bounded,
+    lookup::{Origin, Reply, Seen, Wish},
+};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
 
 /// How long a caller may wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// An age that a caller names; more counts as 2^31 seconds (RFC 9111, 1.2.2).
+type Age = Bounded<{ 1 << 31 }>;
 
 /// How long a caller waits; read by [`read_wish`].
 #[derive(IntoParams)]
@@ -57,8 +63,8 @@ pub fn wait_of(query: &str) -> Duration {
 }
 
 fn read_wait(text: &str) -> Option<Duration> {
-    let wait = humantime::parse_duration(text).ok();
-    wait.filter(|wait| *wait <= LONGEST_WAIT)
+    let wait = humantime::parse_duration(text).ok()?;
+    (wait <= LONGEST_WAIT).then_some(wait)
 }
 
 /// Reads `Cache-Control`; what is not understood is passed over (RFC 9111, 5.2.3).
@@ -69,10 +75,7 @@ fn read_control(headers: &HeaderMap) -> Wish {
         .flat_map(|value| value.split(','));
     directives.fold(Wish::default(), |wish, directive| {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-        let seconds = || {
-            let seconds = value.trim().trim_matches('"').parse().ok();
-            seconds.map(Duration::from_secs)
-        };
+        let seconds = || Age::parse_seconds(value.trim().trim_matches('"')).map(Age::get);
         match name.trim().to_ascii_lowercase().as_str() {
             "no-cache" | "no-store" => Wish { anew: true, ..wish },
             "max-age" => Wish {
@@ -80,7 +83,7 @@ fn read_control(headers: &HeaderMap) -> Wish {
                 ..wish
             },
             "max-stale" if value.is_empty() => Wish {
-                max_stale: Some(Duration::MAX),
+                max_stale: Some(Age::MAX.get()),
                 ..wish
             },
             "max-stale" => Wish {
@@ -146,6 +149,7 @@ fn has(headers: &HeaderMap, etag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -160,8 +164,10 @@ mod tests {
     #[case("No-Cache, x=y", true, None, None)]
     #[case("max-age=60", false, Some(60), None)]
     #[case("max-age=\"60\" , max-stale=5", false, Some(60), Some(5))]
-    #[case("max-stale", false, None, Some(u64::MAX))]
+    #[case("max-stale", false, None, Some(1 << 31))]
     #[case("max-age=x, max-stale=-1", false, None, None)]
+    #[case("max-age=+1, max-stale=1e400", false, None, None)]
+    #[case("max-age=9999999999999, max-stale=99999999999999999999", false, Some(1 << 31), Some(1 << 31))]
     fn cache_control_is_read(
         #[case] value: &'static str,
         #[case] anew: bool,
@@ -173,6 +179,36 @@ mod tests {
         assert_eq!(wish.anew, anew);
         assert_eq!(seconds(wish.max_age), max_age);
         assert_eq!(seconds(wish.max_stale), max_stale);
+    }
+
+    #[rstest]
+    #[case("wait=0s", Some(0))]
+    #[case("wait=5m", Some(300))]
+    #[case("wait=301s", None)]
+    #[case("wait=-1s", None)]
+    #[case("wait=1e400s", None)]
+    #[case("wait=18446744073709551615s", None)]
+    #[case("wait=18446744073709551616s", None)]
+    #[case("wait=9999999999999y", None)]
+    #[case("wait=18446744073709551615s1s", None)]
+    fn a_wait_is_five_minutes_at_most(#[case] query: &str, #[case] seconds: Option<u64>) {
+        let wait = Query::parse(query).read("wait", "", read_wait);
+        let wait = wait.ok().flatten().map(|wait| wait.as_secs());
+        assert_eq!(wait, seconds);
+        assert_eq!(wait_of(query).as_secs(), seconds.unwrap_or_default());
+    }
+
+    proptest! {
+        #[test]
+        fn no_control_or_wait_panics(text in "[ -~]{0,40}", digits in "[0-9]{1,40}") {
+            let value = format!("max-age={digits}, max-stale={digits}, {text}");
+            let value = HeaderValue::from_str(&value).unwrap();
+            let wish = read_control(&HeaderMap::from_iter([(header::CACHE_CONTROL, value)]));
+            prop_assert!(wish.max_age.is_some() && wish.max_stale.is_some());
+            prop_assert!(read_wait(&text).is_none_or(|wait| wait <= LONGEST_WAIT));
+            let ages = format!("{digits}y {digits}s");
+            prop_assert!(read_wait(&ages).is_none_or(|wait| wait.is_zero()));
+        }
     }
 
     #[rstest]

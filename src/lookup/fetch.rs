@@ -198,13 +198,14 @@ impl Lookup {
                 return Err(LookupError::Lost);
             }
         };
+        // A 429 may have come while this one waited for its place.
+        parts.purse.confirm(&context.key, &endpoint, &unit)?;
         let deadline = parts.vt.deadline();
         let (mut unit, mut pauses) = (unit, PAUSES.into_iter());
         loop {
             let asked = Moment::now();
             let answer = parts.vt.ask(&context.key, call, deadline).await;
-            parts.purse.settle(&context.key, &endpoint, &unit, &answer);
-            let error = match answer {
+            let error = match parts.purse.settle(&context.key, &endpoint, &unit, answer) {
                 Ok(body) => return Ok((asked, Ok(body))),
                 Err(VtError::Refused(refusal)) if refusal.reason == Reason::NotFound => {
                     return Ok((asked, Err(refusal)));

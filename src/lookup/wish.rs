@@ -50,7 +50,7 @@ impl Wish {
             return Some(Origin::Hit);
         }
         let late = self.max_stale?.min(rules.max_stale);
-        (!late.is_zero() && age < entry.fresh_for + late).then_some(Origin::Stale)
+        (!late.is_zero() && age < entry.fresh_for.saturating_add(late)).then_some(Origin::Stale)
     }
 
     /// Whether this serves where nothing better can be had.
@@ -62,7 +62,9 @@ impl Wish {
             .unwrap_or(rules.max_stale)
             .min(rules.max_stale);
         let too_old = self.max_age.is_some_and(|most| age > most);
-        !self.anew && !too_old && (age < entry.fresh_for || age < entry.fresh_for + late)
+        !self.anew
+            && !too_old
+            && (age < entry.fresh_for || age < entry.fresh_for.saturating_add(late))
     }
 }
 
@@ -110,7 +112,6 @@ mod tests {
             code: "x".into(),
             message: None,
             retry_after: None,
-            is_from_edge: false,
         };
         let now = Moment::now();
         let asked = now.before(Duration::from_secs(age));

@@ -2,32 +2,42 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use ::redis::{Cmd, Script};
+use ::redis::Script;
 
 use super::{Order, PREFIX, Redis, digest, millis};
-use crate::key::KeyHash;
+use crate::{clock::BackOff, key::KeyHash};
 
 /// How long a closure is remembered beyond its time: the next one may be longer for it.
 const MEMORY: Duration = Duration::from_hours(1);
 
-static CLOSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("close.lua")));
+static CLOSE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("closure.lua"),
+        include_str!("close.lua")
+    ))
+});
+static OPEN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("closure.lua"),
+        include_str!("open.lua")
+    ))
+});
 
 impl Redis {
     /// Tells every replica that an endpoint is closed to a key for so long; with none, all are.
     ///
     /// They hear of it when they next want a unit for it ([`Taken`](super::Taken)). What
-    /// `closure` says is for those who put it there to know.
-    pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: Duration, closure: &str) {
+    /// `closure` says is for those who put it there to know. A closure that lasts longer stands.
+    pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: BackOff, closure: &str) {
         let mut script = CLOSE.key(place(key, endpoint));
-        script.arg(millis(left)).arg(millis(MEMORY)).arg(closure);
+        let left = millis(left.get());
+        script.arg(left).arg(millis(MEMORY)).arg(closure);
         self.tell(Order::Script(script));
     }
 
-    /// Tells every replica that an endpoint is open to a key again.
+    /// Tells every replica that an endpoint is open to a key again, if no closure still lasts.
     pub fn open(&self, key: KeyHash, endpoint: &str) {
-        let mut cmd = Cmd::new();
-        cmd.arg("DEL").arg(place(key, Some(endpoint)));
-        self.tell(Order::Cmd(cmd));
+        self.tell(Order::Script(OPEN.key(place(key, Some(endpoint)))));
     }
 }
 

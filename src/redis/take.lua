@@ -15,9 +15,8 @@ local of_day, of_month = day_own + day_others, month_own + month_others
 
 local closures, closed = {}, 0
 for index = 3, 4 do
-    local opens, rest = string.match(redis.call('GET', KEYS[index]) or '', '^(%d+) (.*)$')
-    if opens then
-        local left = math.max(0, opens - now)
+    local left, rest = closure(KEYS[index])
+    if left then
         closed = math.max(closed, left)
         closures[#closures + 1] = { left, rest }
     end

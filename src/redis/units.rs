@@ -6,10 +6,11 @@ use ::redis::Script;
 use time::OffsetDateTime;
 
 use super::{Order, Patience, Redis, closures::place, millis, of_key};
-use crate::key::KeyHash;
+use crate::{clock::BackOff, key::KeyHash};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("closure.lua"),
         include_str!("windows.lua"),
         include_str!("take.lua")
     ))
@@ -62,10 +63,10 @@ pub struct Taken {
     /// What is spent of the month.
     pub month: u64,
     /// What is known of closures of this endpoint or of all, and how long they last still.
-    pub closures: Vec<(Duration, String)>,
+    pub closures: Vec<(BackOff, String)>,
 }
 
-type Said = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, String)>);
+type Said = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
 
 impl Redis {
     /// Spends a unit for a call to this endpoint within these limits, if all replicas
@@ -124,19 +125,22 @@ impl Redis {
             .await?;
         let (verdict, wait, used, others, day, month, closures) = said;
         let is_taken = verdict == "taken" && endpoint.is_some();
-        let closures = closures.into_iter();
         Some(Taken {
             token: is_taken.then_some(Token(token)),
-            wait: Duration::from_millis(wait),
+            wait: BackOff::from_millis(wait).get(),
             used,
             others: others.into_iter().map(Duration::from_millis).collect(),
             day,
             month,
-            closures: closures
-                .map(|(left, closure)| (Duration::from_millis(left), closure))
-                .collect(),
+            closures: closures.into_iter().map(read_closure).collect(),
         })
     }
+}
+
+/// Bytes that are no text are no closure to anybody, but no reason to do without the rest.
+fn read_closure((left, closure): (u64, Vec<u8>)) -> (BackOff, String) {
+    let closure = String::from_utf8_lossy(&closure).into_owned();
+    (BackOff::from_millis(left), closure)
 }
 
 /// Lua counts in floats: what is beyond them is no limit to anybody.

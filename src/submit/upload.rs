@@ -92,12 +92,12 @@ impl Submit {
         let (endpoint, patience) = ("POST /files", Patience::default());
         let unit = purse.unit(context, endpoint, Claim::Now, &patience).await?;
         let _place = calls.take(context.caller).await;
+        purse.confirm(key, endpoint, &unit)?;
         let to = if length.is_some_and(|length| length <= MAX_SMALL) {
             Destination::Files
         } else {
             let named = vt.upload_url(key, vt.deadline()).await;
-            purse.settle(key, endpoint, &unit, &named);
-            named?
+            purse.settle(key, endpoint, &unit, named)?
         };
         let (feed, body) = upload::pipe(length);
         let upload = Upload {
@@ -119,9 +119,11 @@ impl Submit {
                 late.unwrap_or(Err(VtError::Timeout))
             }
         };
-        if is_first_call {
-            purse.settle(key, endpoint, &unit, &answer);
-        }
+        let answer = if is_first_call {
+            purse.settle(key, endpoint, &unit, answer)
+        } else {
+            purse.hear(key, endpoint, answer)
+        };
         write.add(arriving.form.names());
         write.settle(answer.as_deref());
         started(&answer?, view)

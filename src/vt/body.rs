@@ -1,7 +1,5 @@
 //! VirusTotal's bodies: bounded, unpacked at once.
 
-use std::time::{Duration, SystemTime};
-
 use bytes::BytesMut;
 use reqwest::{
     Response,
@@ -56,19 +54,4 @@ fn coding(headers: &HeaderMap) -> Result<Coding, VtError> {
         }
     }
     Ok(found)
-}
-
-/// `Retry-After` in either form, seconds or a date.
-pub(super) fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response
-        .headers()
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let then = httpdate::parse_http_date(value).ok()?;
-    Some(then.duration_since(SystemTime::now()).unwrap_or_default())
 }

@@ -1,18 +1,23 @@
 //! What can go wrong at VirusTotal, read from its answers as they really are.
+//!
+//! A front end, a proxy or a captive portal may answer in VirusTotal's place. An answer counts as
+//! VirusTotal's if it carries VirusTotal's JSON error; without one only 429 and 503 are believed,
+//! since to wait is right whoever asks for it.
 
 use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
-/// How long to wait after a 429 that does not say; as VirusTotal's own client does.
+use super::message;
+use crate::clock::BackOff;
+
+/// The time to wait after a 429 for which no back-off was decided; it was not about an endpoint.
 const AFTER_TOO_MANY: Duration = Duration::from_mins(1);
 
 /// How long to wait where VirusTotal is overloaded and does not say how long.
 const AFTER_TRANSIENT: Duration = Duration::from_secs(5);
-
-/// How many characters of VirusTotal's message are passed on.
-const MAX_MESSAGE: usize = 300;
 
 /// Why a call gave no answer. None of these holds a URL or a key.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -32,8 +37,8 @@ pub enum VtError {
     /// The body is larger than `VT4AI_UPSTREAM_MAX_BODY`.
     #[error("VirusTotal's answer is too large")]
     TooLarge,
-    /// A redirect, or a status that its API does not have.
-    #[error("VirusTotal answered with an unexpected status: `{0}`")]
+    /// A redirect, a status that its API does not have, or one without VirusTotal's own error.
+    #[error("VirusTotal answered with status {0} and no error of its own")]
     Unexpected(u16),
     /// A place for an upload that is not VirusTotal's own; nothing was sent there.
     #[error("VirusTotal named a place for uploads that is not its own")]
@@ -55,10 +60,9 @@ pub struct Refusal {
     pub code: Cow<'static, str>,
     /// Its message, where one can be passed on.
     pub message: Option<String>,
-    /// How long VirusTotal asks to wait.
-    pub retry_after: Option<Duration>,
-    /// Whether something before its API said it, a front end: then the body is no JSON.
-    pub is_from_edge: bool,
+    /// The time to wait: VirusTotal's `Retry-After`, or once a back-off has begun what is left of
+    /// it.
+    pub retry_after: Option<BackOff>,
 }
 
 impl Refusal {
@@ -69,7 +73,7 @@ impl Refusal {
             Reason::Transient => AFTER_TRANSIENT,
             _ => return None,
         };
-        Some(self.retry_after.unwrap_or(usual))
+        Some(self.retry_after.map_or(usual, BackOff::get))
     }
 }
 
@@ -122,31 +126,35 @@ const CODES: [(&str, Reason); 17] = [
 impl VtError {
     /// Reads an error out of an answer; its body can be JSON, HTML or nothing at all.
     ///
-    /// What of it is passed on never holds `key`, which the request carried.
-    pub fn of_response(status: u16, body: &[u8], retry_after: Option<Duration>, key: &str) -> Self {
-        let said = serde_json::from_slice::<Body<'_>>(body).ok();
-        let is_from_edge = said.is_none();
-        let said = said.map(|body| body.error).unwrap_or_default();
-        let code = said
-            .code
-            .filter(|code| is_code(code) && !code.contains(key));
-        let known = code.as_deref().and_then(reason_of_code);
-        let Some(reason) = known.or_else(|| reason_of_status(status)) else {
+    /// What of it is passed on never holds `key`, which the request carried, or a part of it.
+    pub fn of_response(status: u16, body: &[u8], retry_after: Option<BackOff>, key: &str) -> Self {
+        let said = Said::read(body);
+        let known = said.as_ref().and_then(|said| reason_of_code(&said.code));
+        let reason = match (status, &said) {
+            // Whatever else it says: to go on asking can get an account suspended.
+            (429, _) => Some(Reason::TooManyRequests),
+            (503, None) => Some(Reason::Transient),
+            (_, None) => None,
+            (_, Some(_)) => known.or_else(|| reason_of_status(status)),
+        };
+        let Some(reason) = reason else {
             return Self::Unexpected(status);
         };
-        let code = code.map_or(Cow::Borrowed(usual_code(reason)), |code| {
-            code.into_owned().into()
-        });
-        let message = said
-            .message
-            .filter(|message| speaks(reason) && is_fit(message, key));
-        let message = message.map(Cow::into_owned);
+        let Said { code, message } = said.unwrap_or_default();
+        // A documented code is no secret, and one of another meaning would contradict the status.
+        let is_told = match known {
+            Some(known) => known == reason,
+            None => is_code(&code) && !message::resembles(&code, key),
+        };
         Self::Refused(Refusal {
             reason,
-            code,
-            message,
+            code: if is_told {
+                code.into()
+            } else {
+                usual_code(reason).into()
+            },
+            message: message.filter(|text| speaks(reason) && message::is_fit(text, key)),
             retry_after,
-            is_from_edge,
         })
     }
 
@@ -228,18 +236,29 @@ impl VtError {
     }
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    error: Said<'a>,
+/// VirusTotal's own error.
+#[derive(Default)]
+struct Said {
+    code: String,
+    message: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-struct Said<'a> {
-    #[serde(borrow)]
-    code: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    message: Option<Cow<'a, str>>,
+impl Said {
+    /// Reads `{"error": {"code": "…", "message": "…"}}`; the message may be missing.
+    ///
+    /// The code is a text: Google's front ends put a number there.
+    fn read(body: &[u8]) -> Option<Self> {
+        let mut body: Value = serde_json::from_slice(body).ok()?;
+        let error = body.get_mut("error")?;
+        let Value::String(code) = error.get_mut("code")?.take() else {
+            return None;
+        };
+        let message = match error.get_mut("message").map(Value::take) {
+            Some(Value::String(message)) => Some(message),
+            _ => None,
+        };
+        Some(Self { code, message })
+    }
 }
 
 /// Case does not matter, nor does the `Error` at the end.
@@ -300,16 +319,9 @@ fn is_code(code: &str) -> bool {
     (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// One short line without markup, in which the key does not occur.
-fn is_fit(message: &str, key: &str) -> bool {
-    !message.trim().is_empty()
-        && message.chars().count() <= MAX_MESSAGE
-        && !message.contains(|letter: char| letter.is_control() || letter == '<')
-        && !message.contains(key)
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -347,7 +359,26 @@ mod tests {
         Reason::TooManyRequests,
         "TooManyRequestsError"
     )]
-    #[case(403, "", Reason::Forbidden, "ForbiddenError")]
+    #[case(429, "", Reason::TooManyRequests, "TooManyRequestsError")]
+    #[case(
+        429,
+        r#"{"error":{"code":"NotFoundError"}}"#,
+        Reason::TooManyRequests,
+        "TooManyRequestsError"
+    )]
+    #[case(
+        429,
+        r#"{"error":{"code":"QuotaExceededError"}}"#,
+        Reason::TooManyRequests,
+        "QuotaExceededError"
+    )]
+    #[case(503, "<html>", Reason::Transient, "TransientError")]
+    #[case(
+        403,
+        r#"{"error":{"code":"ForbiddenError","message":7}}"#,
+        Reason::Forbidden,
+        "ForbiddenError"
+    )]
     #[case(404, r#"{"error":{"code":"<b>"}}"#, Reason::NotFound, "NotFoundError")]
     #[case(
         404,
@@ -355,7 +386,6 @@ mod tests {
         Reason::NotFound,
         "NotFoundError"
     )]
-    #[case(404, r#"{"error":"text"}"#, Reason::NotFound, "NotFoundError")]
     #[case(
         503,
         r#"{"error":{"code":"TransientError","message":null}}"#,
@@ -390,12 +420,56 @@ mod tests {
     }
 
     #[rstest]
-    #[case(302)]
-    #[case(500)]
-    #[case(502)]
-    #[case(418)]
-    fn other_statuses_are_unexpected(#[case] status: u16) {
-        let error = VtError::of_response(status, b"<html>", None, "k");
+    fn without_virustotals_own_error_a_status_is_unexpected(
+        #[values(302, 400, 401, 403, 404, 409, 413, 418, 424, 500, 502, 504)] status: u16,
+        #[values(
+            "",
+            "<html>",
+            "null",
+            "[]",
+            r#""NotFoundError""#,
+            r#"{"error":"NotFoundError"}"#,
+            r#"{"error":null}"#,
+            r#"{"error":[]}"#,
+            r#"{"error":{}}"#,
+            r#"{"error":{"code":404,"message":"not found","status":"NOT_FOUND"}}"#,
+            r#"{"code":"NotFoundError"}"#,
+            r#"{"error":{"code":"NotFoundError"}} x"#
+        )]
+        body: &str,
+    ) {
+        let error = VtError::of_response(status, body.as_bytes(), None, "k");
         assert_eq!(error, VtError::Unexpected(status));
+    }
+
+    #[test]
+    fn a_status_that_virustotal_does_not_have_needs_a_known_code() {
+        let body = |code| format!(r#"{{"error":{{"code":"{code}"}}}}"#).into_bytes();
+        let error = VtError::of_response(418, &body("BrandNewError"), None, "k");
+        assert_eq!(error, VtError::Unexpected(418));
+        let error = VtError::of_response(418, &body("QuotaExceededError"), None, "k");
+        assert!(matches!(error, VtError::Refused(_)));
+    }
+
+    #[test]
+    fn a_code_that_resembles_the_key_is_not_passed_on() {
+        let key = "abcdefghijklmnop";
+        for code in ["ABCDEFGHIJKL", "x_efghijklmnop", "abcdefghijklmnop"] {
+            let body = format!(r#"{{"error":{{"code":"{code}"}}}}"#);
+            let VtError::Refused(refusal) = VtError::of_response(404, body.as_bytes(), None, key)
+            else {
+                panic!("{code}")
+            };
+            assert_eq!(refusal.code, "NotFoundError");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(status in 300_u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let error = VtError::of_response(status, &body, None, "the-key");
+            let is_believed = matches!(error, VtError::Refused(_));
+            prop_assert_eq!(is_believed, matches!(status, 429 | 503));
+        }
     }
 }

@@ -154,12 +154,12 @@ fn known() -> Vec<(Course, Outcome)> {
             (200, Some("queued"), Some(50..=61), 1),
         ),
         ((vec![queued(), none_left("30")], "5s", "0"), until(30..=30)),
-        ((vec![queued(), html()], "5s", "0"), until(60..=60)),
+        ((vec![queued(), html()], "1s", "0"), until(1..=60)),
         // It is back before the wait is over.
         ((vec![queued(), none_left("1"), done()], "9s", "0"), over(3)),
         ((vec![none_left("1"), done()], "9s", "0"), over(2)),
-        // Leave to come back at once is not taken up.
-        ((vec![none_left("0"), done()], "9s", "0"), over(2)),
+        // Leave to come back at once is none.
+        ((vec![queued(), none_left("0")], "1s", "0"), until(1..=60)),
         // What passes is tried again, as for any lookup.
         ((vec![queued(), passing(), done()], "5s", "0"), over(3)),
         // VirusTotal's own failures spoil nothing.
@@ -237,7 +237,8 @@ async fn without_quota_at_the_start_there_is_nothing_to_tell() {
         // It would not be back in time.
         assert!(start.elapsed() < Duration::from_secs(1), "{query}");
     }
-    let upstream = answering(vec![failure(429, "TooManyRequestsError", "x")]).await;
+    let refusal = http(429, &["Retry-After: 60"], "<html>");
+    let upstream = answering(vec![refusal]).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get(&format!("{}?wait=10s", analysis(ID))).await;
     assert_eq!((reply.status, reply.number("retry-after")), (429, Some(60)));

@@ -2,7 +2,12 @@
 //!
 //! Everything ends with the value that started it: nothing outlives its test.
 
-use std::{future::poll_fn, net::SocketAddr, task::Poll};
+use std::{
+    future::poll_fn,
+    net::SocketAddr,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Router,
@@ -218,6 +223,16 @@ pub(crate) async fn send(request: RequestBuilder) -> Reply {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
         body: response.bytes().await.unwrap().to_vec(),
+    }
+}
+
+/// Waits, if it must, until the minute has so much time left: a back-off to the next full one then
+/// does not end within a test.
+pub(crate) async fn minute_with(left: Duration) {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let within = Duration::from_secs(since.unwrap().as_secs() % 60);
+    if within + left > Duration::from_mins(1) {
+        tokio::time::sleep(Duration::from_mins(1).saturating_sub(within)).await;
     }
 }
 

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::harness::{
-    Answer, EICAR, Folder, Gateway, Identity, KEY, Process, Redis, Reply, TROJAN, UNKNOWN,
-    Upstream, failure, file, free_address, http, in_parallel, ok, redis_or_skip, send, url_of,
-    vt4ai,
+    Answer, EICAR, EICAR_MD5, Folder, Gateway, Identity, KEY, Process, Redis, Reply, TROJAN,
+    UNKNOWN, Upstream, failure, file, free_address, http, in_parallel, ok, redis_or_skip, send,
+    url_of, vt4ai,
 };
 
 /// How long a test waits for what has to come; only a broken gateway takes long.
@@ -304,6 +304,103 @@ async fn what_virustotal_closed_to_one_replica_is_closed_to_all() {
     let wait = reply.number("retry-after").unwrap();
     assert!(reply.status == 429 && (25..=30).contains(&wait), "{wait}");
     assert_eq!(upstream.count(), 1);
+}
+
+/// Puts digits before the time at which an endpoint opens.
+fn prolong(redis: &Redis, name: &str, digits: &str) {
+    let script = format!("return(redis.call('SET',KEYS[1],'{digits}'..redis.call('GET',KEYS[1])))");
+    redis.order::<String>(&format!("EVAL {script} 1 {name}"));
+}
+
+#[rstest]
+#[case::centuries("9")]
+#[case::beyond_64_bits("99999999")]
+#[case::beyond_floats(&"9".repeat(400))]
+#[tokio::test]
+async fn a_back_off_in_redis_lasts_a_day_at_most(#[case] digits: &str) {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
+    let first = replica(&upstream, &redis, &[]).await;
+    assert_eq!(first.get(&file(EICAR)).await.status, 429);
+    let name = &until_there_are(&redis, 1, "*:closed:*").await[0];
+    prolong(&redis, name, digits);
+    for _ in 0..2 {
+        let other = replica(&upstream, &redis, &[]).await;
+        for _ in 0..2 {
+            let reply = other.get(&file(TROJAN)).await;
+            let wait = reply.number("retry-after").unwrap();
+            assert!(
+                reply.status == 429 && (86_000..=86_400).contains(&wait),
+                "{wait}"
+            );
+        }
+        // It does not begin anew with each replica that reads it.
+        let life: u64 = redis.order(&format!("PTTL {name}"));
+        assert!(life <= 25 * 60 * 60 * 1000, "{life}");
+    }
+    assert_eq!(upstream.count(), 1);
+    // The first goes by its own count, which Redis does not cut short or prolong.
+    let own = first.get(&file(EICAR)).await.number("retry-after").unwrap();
+    assert!(own <= 30, "{own}");
+}
+
+#[rstest]
+#[case::word("SET", "nonsense")]
+#[case::negative("SET", "-1")]
+#[case::other_type("RPUSH", "x")]
+#[tokio::test]
+async fn what_is_no_back_off_in_redis_closes_nothing(#[case] order: &str, #[case] value: &str) {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
+    let first = replica(&upstream, &redis, &[]).await;
+    assert_eq!(first.get(&file(EICAR)).await.status, 429);
+    let name = &until_there_are(&redis, 1, "*:closed:*").await[0];
+    redis.order::<u64>(&format!("DEL {name}"));
+    redis.order::<redis::Value>(&format!("{order} {name} {value}"));
+    let second = replica(&upstream, &redis, &[]).await;
+    assert_eq!(second.get(&file(TROJAN)).await.status, 429);
+    assert_eq!(upstream.count(), 2);
+    let units: Vec<String> = redis.order("KEYS *:minute:*");
+    assert_eq!(units.len(), 1);
+}
+
+#[tokio::test]
+async fn the_longer_of_two_back_offs_stands_for_all() {
+    let redis = redis_or_skip!();
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::faulty(move |call| {
+        if call.target.contains(EICAR) {
+            Answer::Bytes(http(429, &["Retry-After: 3000"], "<html>"))
+        } else if call.target.contains(TROJAN) {
+            Answer::Held(going.clone(), http(429, &["Retry-After: 3"], "<html>"))
+        } else {
+            Answer::Held(
+                going.clone(),
+                ok(r#"{"data": {"attributes": {"size": 68}}}"#),
+            )
+        }
+    })
+    .await;
+    let first = replica(&upstream, &redis, &[]).await;
+    let second = replica(&upstream, &redis, &[]).await;
+    let (shorter, success) = (file(TROJAN), file(UNKNOWN));
+    let early = async {
+        upstream.until_asked(2).await;
+        assert_eq!(first.get(&file(EICAR)).await.status, 429);
+        until_there_are(&redis, 1, "*:closed:*").await;
+        go.send_replace(true);
+    };
+    let (shorter, success, ()) = tokio::join!(second.get(&shorter), second.get(&success), early);
+    assert_eq!((shorter.status, success.status), (429, 200));
+    // What the second replica told of it has arrived when its next order has.
+    assert_eq!(second.get("/api/v1/domains/example.com").await.status, 200);
+    let third = replica(&upstream, &redis, &[]).await;
+    for replica in [&first, &third] {
+        let reply = replica.get(&file(EICAR_MD5)).await;
+        let wait = reply.number("retry-after").unwrap();
+        assert!(reply.status == 429 && wait > 2900, "{wait}");
+    }
+    assert_eq!(upstream.count(), 4);
 }
 
 #[tokio::test]

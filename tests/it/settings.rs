@@ -8,7 +8,7 @@ use crate::harness::{
 };
 
 /// Every setting that can be wrong, with a value that is.
-const WRONG: [(&str, &str); 32] = [
+const WRONG: [(&str, &str); 34] = [
     ("VT4AI_MAX_CONNECTIONS", "0"),
     ("VT4AI_MAX_IN_FLIGHT", "-1"),
     ("VT4AI_SHUTDOWN_DELAY", "later"),
@@ -29,6 +29,8 @@ const WRONG: [(&str, &str); 32] = [
     ("VT4AI_UPSTREAM_URL", "ftp://x"),
     ("VT4AI_UPSTREAM_TIMEOUT", "soon"),
     ("VT4AI_UPSTREAM_MAX_BODY", "0"),
+    ("VT4AI_CACHE_TTL", "101y"),
+    ("VT4AI_CACHE_MAX_STALE", "18446744073709551615s"),
     ("VT4AI_RATE_LIMIT_PER_MINUTE", "-1"),
     ("VT4AI_RATE_LIMIT_PER_DAY", "many"),
     ("VT4AI_RATE_LIMIT_PER_MONTH", "1.5"),

@@ -110,7 +110,7 @@ fn refusals() -> [(Vec<u8>, u16, &'static str); 5] {
     let wrong_key = failure(401, "WrongCredentialsError", "Wrong API key");
     [
         (
-            http(413, &HTML, "<html>insides"),
+            failure(413, "PayloadTooLargeError", "x"),
             413,
             "PayloadTooLargeError",
         ),
@@ -163,7 +163,7 @@ async fn nor_even_keep_the_connection(
     #[values(0, 300_000)] heard: usize,
     #[values(true, false)] says_length: bool,
 ) {
-    let reaction = Reaction::Leave(heard, http(413, &HTML, "<html>insides"));
+    let reaction = Reaction::Leave(heard, failure(413, "PayloadTooLargeError", "x"));
     for reply in refused(reaction, says_length).await {
         is_well_formed(&reply);
         assert!(matches!(reply.status, 413 | 502), "{}", reply.text());
@@ -172,7 +172,7 @@ async fn nor_even_keep_the_connection(
 
 #[tokio::test]
 async fn what_was_refused_early_is_not_sent_on() {
-    let refusal = http(413, &HTML, "");
+    let refusal = failure(413, "PayloadTooLargeError", "x");
     let upstream = dealing(move || Reaction::Early(refusal.clone())).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let reply = upload(&gateway, Form::of(64 * MIB).body(false)).await;

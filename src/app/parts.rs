@@ -1,0 +1,147 @@
+//! The concrete parts of a gateway, each named and handed what it works with.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{StartError, reload};
+use crate::{
+    access::{AcceptedKeys, PeerOwners, Shares},
+    cache::{Cache, Certainty},
+    clients::Clients,
+    config::Config,
+    door::Door,
+    http::{Gateway, bounds::Bounds},
+    key::{ApiKey, KeyHash},
+    lookup::{self, Lookup},
+    meter::Meter,
+    quota::Quota,
+    redis::{News, Redis},
+    single_flight::SingleFlight,
+    spend::Purse,
+    submit::{self, Submit},
+    template::Templates,
+    vt::VirusTotal,
+};
+
+/// How long the start waits for Redis: what is asked before it is there, replicas don't share.
+const FIRST_CONTACT: Duration = Duration::from_secs(1);
+
+/// Everything that handlers work with, made and handed what it needs.
+pub(super) async fn put_together(
+    config: Config,
+    (templates, clients): (Templates, Option<Arc<Clients>>),
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Gateway, StartError> {
+    let accepted = configured_keys(&config, clients.as_deref());
+    let quota = Quota::new(config.limits, config.max_waiting, accepted.clone());
+    let quota = Arc::new(quota);
+    let meter = Arc::new(Meter::new());
+    let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
+    let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
+    let recalls = SingleFlight::new(tasks.clone(), Arc::clone(&meter));
+    let cache = Cache::new(config.cache, redis.clone(), recalls);
+    connect(&redis, (&cache, &accepted), (tasks, stop)).await;
+    let calls = Shares::new(config.server.max_in_flight.get());
+    let purse = Arc::new(Purse::new(
+        Arc::clone(&vt),
+        Arc::clone(&quota),
+        accepted.clone(),
+        redis.clone(),
+        tasks.clone(),
+    ));
+    Ok(Gateway {
+        lookup: Lookup::new(lookup::Parts {
+            vt: Arc::clone(&vt),
+            purse: Arc::clone(&purse),
+            cache: cache.clone(),
+            rules: config.cache,
+            accepted: accepted.clone(),
+            redis: redis.clone(),
+            calls: calls.clone(),
+            tasks: tasks.clone(),
+            meter: Arc::clone(&meter),
+            stop: stop.clone(),
+        }),
+        submit: Submit::new(submit::Parts {
+            vt: Arc::clone(&vt),
+            purse: Arc::clone(&purse),
+            cache,
+            calls,
+            tasks: tasks.clone(),
+            meter: Arc::clone(&meter),
+        }),
+        purse,
+        vt,
+        redis,
+        quota,
+        door: Door::new(config.client_rate, accepted.clone()),
+        accepted,
+        bounds: Bounds::new(config.server.max_in_flight.get(), config.upstream.timeout),
+        stopping: CancellationToken::new(),
+        templates,
+        is_exposed: !config.server.host.to_canonical().is_loopback(),
+        owners: PeerOwners::new(tasks.clone()),
+        access: config.access,
+        clients,
+        default_format: config.default_format,
+        meter,
+        tasks: tasks.clone(),
+    })
+}
+
+/// Returns the keys that count as accepted from the start: what they spend is never forgotten
+/// because of others.
+fn configured_keys(config: &Config, clients: Option<&Clients>) -> AcceptedKeys {
+    let accepted = AcceptedKeys::new();
+    let clients_keys = clients.into_iter().flat_map(|clients| clients.keys());
+    let servers_key = config.access.key.as_ref().map(ApiKey::hash);
+    clients_keys
+        .chain(servers_key)
+        .for_each(|key| accepted.configure(key));
+    accepted
+}
+
+/// Reads who the clients are, where there is a file of them, and keeps up with it.
+pub(super) async fn load_clients(
+    file: Option<PathBuf>,
+    servers_key: Option<&ApiKey>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Option<Arc<Clients>>, StartError> {
+    let hangups = reload::hangups().map_err(StartError::Signal)?;
+    let Some(file) = file else {
+        tasks.spawn(
+            stop.clone()
+                .run_until_cancelled_owned(reload::pass_over(hangups)),
+        );
+        return Ok(None);
+    };
+    let clients = Clients::load(file, servers_key.cloned()).await;
+    let clients = Arc::new(clients.map_err(StartError::Clients)?);
+    let kept_up = reload::keep_up(Arc::clone(&clients), hangups);
+    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
+    Ok(Some(clients))
+}
+
+/// Takes up Redis, where one is set up, and hears there of what other replicas changed.
+async fn connect(
+    redis: &Redis,
+    (cache, accepted): (&Cache, &AcceptedKeys),
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) {
+    let (cache, accepted) = (cache.clone(), accepted.clone());
+    let hear = move |news: News| match news {
+        News::Changed(names) => cache.hear_change(&names, Certainty::Certain),
+        News::Doubted(names) => cache.hear_change(&names, Certainty::Possible),
+        News::Refused(key) => {
+            if let Some(key) = KeyHash::from_hex(&key) {
+                accepted.refuse(key);
+            }
+        }
+    };
+    let kept_up = redis.clone().keep_up(hear);
+    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
+    let _ = timeout(FIRST_CONTACT, redis.settled()).await;
+}

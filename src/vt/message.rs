@@ -1,0 +1,226 @@
+//! The words of VirusTotal's errors that are passed on: none that hide something, act, or hold
+//! the key.
+
+use base64::{
+    Engine as _,
+    alphabet::{STANDARD, URL_SAFE},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use percent_encoding::percent_decode_str;
+
+use crate::hidden::is_hidden;
+
+/// The longest message that is passed on, in characters.
+const MAX_MESSAGE: usize = 300;
+
+/// The number of consecutive characters of a key that give too much of it away.
+const SHARED: usize = 12;
+
+/// The number of times that percent-encoding is undone, one within another.
+const MAX_LAYERS: usize = 4;
+
+/// What makes a link, an image, HTML or a character out of text where an error is shown.
+const MARKUP: [&str; 6] = ["<", "](", "][", "&#", "\\u", "\\x"];
+
+/// Whether a message can be passed on: one short line in plain sight, without markup, in which
+/// nothing resembles the key.
+///
+/// An error's `detail` is shown by programs and read by models, so a message that could act there
+/// is withheld whole rather than mended. Backticks and bare URLs do no harm.
+pub(super) fn is_fit(message: &str, key: &str) -> bool {
+    !message.trim().is_empty()
+        && message.chars().count() <= MAX_MESSAGE
+        && !message.contains(is_hidden)
+        && !MARKUP.iter().any(|mark| message.contains(mark))
+        && !resembles(message, key)
+}
+
+/// Whether a text holds the key, or 12 consecutive characters of it, in any case, parted by
+/// blanks or other signs, or encoded: percent, base64, hexadecimal.
+pub(super) fn resembles(text: &str, key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let letters = letters_of(&key);
+    let is_shown = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+        shares(&text, &key)
+            // A key without its signs is told by enough of its letters only.
+            || (letters.len() >= SHARED && shares(&letters_of(&text), &letters))
+    };
+    let mut layer = text.to_owned();
+    for _ in 0..MAX_LAYERS {
+        if is_shown(layer.as_bytes()) || decoded(&layer).iter().any(|bytes| is_shown(bytes)) {
+            return true;
+        }
+        let plain = percent_decode_str(&layer).decode_utf8_lossy().into_owned();
+        if plain == layer {
+            return false;
+        }
+        layer = plain;
+    }
+    // So many layers have no other purpose than to hide something.
+    true
+}
+
+/// Whether a text holds a part of the key that gives it away; a short key only as a whole.
+fn shares(text: &str, key: &str) -> bool {
+    if key.len() <= SHARED {
+        return text.contains(key);
+    }
+    let mut parts = key.as_bytes().windows(SHARED);
+    parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
+}
+
+fn letters_of(text: &str) -> String {
+    let letters = text.chars().filter(char::is_ascii_alphanumeric);
+    letters.collect()
+}
+
+/// Returns what the words of a text mean as base64 and as hexadecimal, where they are long
+/// enough for a part of a key.
+fn decoded(text: &str) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || "+/-_".contains(letter);
+    for word in text.split(|letter| !is_of_word(letter)) {
+        // Signs in front of it shift the groups of four that base64 has, or of two in hexadecimal.
+        for start in 0..4.min(word.len()) {
+            let word = &word[start..];
+            if word.len() >= SHARED {
+                all.extend(read_base64(word));
+                all.extend(read_hex(word));
+            }
+        }
+    }
+    all
+}
+
+fn read_base64(word: &str) -> Option<Vec<u8>> {
+    // What stands behind it makes no whole group either.
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true);
+    let alphabet = if word.contains(['-', '_']) {
+        &URL_SAFE
+    } else {
+        &STANDARD
+    };
+    let rest = usize::from(word.len() % 4 == 1);
+    let engine = GeneralPurpose::new(alphabet, config);
+    engine.decode(&word[..word.len() - rest]).ok()
+}
+
+fn read_hex(word: &str) -> Option<Vec<u8>> {
+    let digits = word.bytes().take_while(u8::is_ascii_hexdigit).count();
+    hex::decode(&word[..digits - digits % 2]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    const KEY: &str = "0123456789abcdeF-fedcba98765~43210";
+
+    #[rstest]
+    #[case::plain(KEY)]
+    #[case::capitals("0123456789ABCDEF-FEDCBA98765~43210")]
+    #[case::beginning("0123456789ab")]
+    #[case::end("a98765~43210")]
+    #[case::middle("6789ABCDEF-fedcba9")]
+    #[case::parted("0123 4567 89ab cdeF")]
+    #[case::without_signs("cdeffedcba98765")]
+    #[case::one_encoded("%30123456789abcdeF")]
+    #[case::encoded("%30%31%32%33%34%35%36%37%38%39%61%62")]
+    #[case::encoded_twice("%2530%2531%2532%2533%2534%2535%2536%2537%2538%2539%2561%2562")]
+    #[case::hexadecimal("303132333435363738396162636465462d")]
+    #[case::too_many_layers("%25252525252525253")]
+    fn what_resembles_the_key_is_withheld(#[case] part: &str) {
+        for message in [part.to_owned(), format!("File \"{part}\" not found")] {
+            assert!(!is_fit(&message, KEY), "{message}");
+        }
+    }
+
+    #[rstest]
+    #[case("File \"275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f\" not found")]
+    #[case("Resource 0123456789a not found")]
+    #[case("`x` costs 100% of https://www.virustotal.com/gui/x?y=%2F, \"so\" [sic] (see there)")]
+    #[case("Übergröße: 漢字")]
+    fn what_is_harmless_is_passed_on(#[case] message: &str) {
+        assert!(is_fit(message, KEY));
+    }
+
+    #[rstest]
+    #[case::blank(" ")]
+    #[case::line_break("a\nb")]
+    #[case::tab("a\tb")]
+    #[case::zero_width("a\u{200b}b")]
+    #[case::bidi("a\u{202e}b")]
+    #[case::isolate("a\u{2066}b")]
+    #[case::tag("a\u{e0041}b")]
+    #[case::selector("a\u{fe0f}b")]
+    #[case::mark("\u{feff}a")]
+    #[case::c1("a\u{9b}31m")]
+    #[case::html("<img src=x>")]
+    #[case::link("[x](http://evil.example)")]
+    #[case::image("![x](http://evil.example/?y)")]
+    #[case::reference("[x][y]")]
+    #[case::entity("&#x30;")]
+    #[case::escape("\\u0030")]
+    fn what_hides_or_acts_is_withheld(#[case] message: &str) {
+        assert!(!is_fit(message, KEY));
+    }
+
+    #[test]
+    fn a_short_key_is_withheld_as_a_whole() {
+        assert!(!is_fit("see ThE-kEy there", "the-key"));
+        assert!(!is_fit("see the%2Dkey there", "the-key"));
+        assert!(is_fit("see the-ke there", "the-key"));
+        assert!(!is_fit("12 letters: abcdefghijkl", "abcdefghijkl"));
+        assert!(is_fit("11 letters: abcdefghijk", "abcdefghijkl"));
+    }
+
+    /// Any case of letters, chosen by the bits of a number.
+    fn recased(text: &str, bits: u64) -> String {
+        let recased = text.chars().enumerate().map(|(at, letter)| {
+            if bits >> (at % 64) & 1 == 1 {
+                letter.to_ascii_uppercase()
+            } else {
+                letter.to_ascii_lowercase()
+            }
+        });
+        recased.collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_part_of_a_key_gets_through(
+            key in "[!-~]{12,64}", before in "[ -~]{0,20}", after in "[ -~]{0,20}",
+            start: prop::sample::Index, length: prop::sample::Index, bits: u64,
+        ) {
+            let length = SHARED + length.index(key.len() - SHARED + 1);
+            let start = start.index(key.len() - length + 1);
+            let part = &key[start..start + length];
+            let cased = recased(part, bits);
+            let percent = utf8_percent_encode(&cased, NON_ALPHANUMERIC).to_string();
+            for part in [
+                cased.clone(),
+                percent,
+                recased(&hex::encode(part), bits),
+                BASE64_STANDARD.encode(part),
+                BASE64_URL_SAFE_NO_PAD.encode(part),
+            ] {
+                let message = format!("{before} {part} {after}");
+                prop_assert!(resembles(&message, &key), "{}", message);
+            }
+        }
+
+        #[test]
+        fn nothing_panics(message in any::<String>(), key in "[!-~]{1,64}") {
+            let fit = is_fit(&message, &key);
+            prop_assert!(!fit || !message.contains(&key));
+        }
+    }
+}
