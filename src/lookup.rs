@@ -13,7 +13,7 @@ use self::{
 };
 use crate::{
     access::RequestContext,
-    answer::{self, Answer, MalformedAnswer, Subject, View},
+    answer::{self, Answer, AnswerError, Subject, View},
     bill,
     cache::{self, Cache, Entry, Name, Said, Stamp},
     config,
@@ -173,7 +173,11 @@ impl Lookup {
         } = self.gather(context, query, view, wish).await?;
         let answer = answer::list(&pages, &subject, truncated, view);
         // Which of them is at fault does not show.
-        let answer = answer.inspect_err(|_| names.iter().for_each(|name| self.forget(name)))?;
+        let answer = answer.inspect_err(|error| {
+            if *error != AnswerError::TooLarge {
+                names.iter().for_each(|name| self.forget(name));
+            }
+        })?;
         Ok(Reply::new(answer, seen))
     }
 
@@ -274,7 +278,7 @@ impl Lookup {
         got: Got,
         view: &View<'_>,
         wish: &Wish,
-        make: impl Fn(&Bytes) -> Result<Answer, MalformedAnswer>,
+        make: impl Fn(&Bytes) -> Result<Answer, AnswerError>,
     ) -> Result<Reply, LookupError> {
         let (look, is_new) = (reply::look(view), got.seen.origin == Origin::Miss);
         let known = || self.cache.view(&got.name, &look, got.entry.stamp);
@@ -286,6 +290,7 @@ impl Lookup {
         }
         let answer = match make(&got.plain()?) {
             Ok(answer) => answer,
+            Err(AnswerError::TooLarge) => return Err(LookupError::TooLarge),
             Err(malformed) => {
                 let old = self.fall_back(got, wish).ok_or(malformed)?;
                 return Ok(Reply::new(make(&old.plain()?)?, old.seen));

@@ -10,7 +10,7 @@ use thiserror::Error;
 use self::form::FormError;
 use crate::{
     access::RequestContext,
-    answer::{self, Answer, MalformedAnswer, Subject, View},
+    answer::{self, Answer, AnswerError, MalformedAnswer, Subject, View},
     cache::{Cache, Stamp},
     indicator::{Indicator, WebUrl},
     quota::Exhausted,
@@ -65,6 +65,9 @@ pub enum SubmitError {
     /// VirusTotal answered with something else.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
+    /// It was written, but what VirusTotal says of it would make too large a document.
+    #[error("{}", AnswerError::TooLarge)]
+    TooLarge,
 }
 
 impl Submit {
@@ -139,6 +142,15 @@ impl Submit {
         self.cache.note_change(call.object(), now);
         self.redis.tell_change(call.object(), now.0, self.longest);
         Ok(answer?.plain)
+    }
+}
+
+impl From<AnswerError> for SubmitError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Malformed(error) => error.into(),
+            AnswerError::TooLarge => Self::TooLarge,
+        }
     }
 }
 

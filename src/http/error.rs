@@ -278,6 +278,7 @@ impl From<LookupError> for ApiError {
             },
             LookupError::Upstream(error) => error.into(),
             LookupError::Malformed(error) => error.into(),
+            LookupError::TooLarge => Self::document_too_large(),
             LookupError::Lost => Self::internal(error.to_string()),
         }
     }
@@ -290,6 +291,7 @@ impl From<SubmitError> for ApiError {
             SubmitError::Exhausted(error) => error.into(),
             SubmitError::Upstream(error) => error.into(),
             SubmitError::Malformed(error) => error.into(),
+            SubmitError::TooLarge => Self::document_too_large(),
         }
     }
 }
@@ -341,6 +343,14 @@ impl ApiError {
     fn used_up(which: &impl fmt::Display, wait: Duration) -> Self {
         let detail = format!("{which}; wait as `Retry-After` says");
         Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceededError", detail).after(wait)
+    }
+
+    /// 502: of VirusTotal's answer no document can be made.
+    fn document_too_large() -> Self {
+        let detail = "VirusTotal's answer is too large for a Markdown or XML document \
+                      (more than 64 MB and four times the answer); \
+                      ask with `format=json`, or for a list with a smaller `limit`";
+        Self::new(StatusCode::BAD_GATEWAY, "DocumentTooLargeError", detail)
     }
 
     fn bad_gateway(detail: impl Into<Cow<'static, str>>, cause: String) -> Self {

@@ -5,7 +5,19 @@ use roxmltree::{Document, Node};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing;
+use crate::{template::filter::Filtered, testing};
+
+/// A document of a value's JSON text.
+fn document_of(root: &str, json: &str) -> String {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), root).unwrap();
+    Filtered::at(&[], json, None).feed(&mut writer).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn document(root: &str, data: &Value) -> String {
+    document_of(root, &data.to_string())
+}
 
 /// What a reader of the XML finds must be what was written.
 fn assert_read_back(node: Node<'_, '_>, value: &Value) {
