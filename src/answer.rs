@@ -87,6 +87,11 @@ pub enum AnswerError {
 /// leaves room for a document of it. Both are counted before JSON's escapes.
 const MAX_DOCUMENT: usize = 64_000_000;
 
+/// Returns the size that a document of an answer of so many bytes may have.
+fn most(size: usize) -> usize {
+    MAX_DOCUMENT.max(size.saturating_mul(4))
+}
+
 impl From<Utf8Error> for MalformedAnswer {
     fn from(_: Utf8Error) -> Self {
         Self::NotUtf8
@@ -131,7 +136,7 @@ impl<'a> View<'a> {
         meta: Option<&Meta<'_>>,
         write: impl FnOnce(Text<'_>) -> Result<(), WriteError>,
     ) -> Result<Vec<u8>, AnswerError> {
-        let limit = MAX_DOCUMENT.max(size.saturating_mul(4));
+        let limit = most(size);
         if self.bare {
             let mut out = Vec::with_capacity(size / 2);
             write(Text::bare(&mut out, limit))?;
@@ -145,3 +150,6 @@ impl<'a> View<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,9 @@ impl Sink for Writer<'_> {
         self.name = name.len();
         if name != key {
             self.next.push_str(" key=\"");
-            self.next.push_str(&attribute(&key));
+            for piece in pieces(&key) {
+                self.next.push_str(&attribute(piece));
+            }
             self.next.push('"');
         }
         Ok(())

@@ -160,10 +160,23 @@ fn names_address_with_more(text: &str) -> bool {
     })
 }
 
-/// `:smile:`, of which many pages make a picture. Times have no more than two digits there.
+/// `:smile:`, of which many pages make a picture.
 fn names_emoji(text: &str) -> bool {
+    text.split(' ')
+        .any(|word| word.contains(':') && !is_of_hex_groups(word) && holds_emoji(word))
+}
+
+/// `2001:db8::1`, `12:30:45`.
+fn is_of_hex_groups(word: &str) -> bool {
+    word.starts_with(|letter: char| letter.is_ascii_hexdigit())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b':')
+}
+
+fn holds_emoji(word: &str) -> bool {
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-    let mut parts = text.split(':').skip(1).peekable();
+    let mut parts = word.split(':').skip(1).peekable();
     while let Some(name) = parts.next() {
         let is_of_time = name.len() <= 2 && name.bytes().all(|byte| byte.is_ascii_digit());
         // What stands behind the last colon has none behind it.
