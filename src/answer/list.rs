@@ -22,8 +22,9 @@ use crate::format::{
 /// A list of objects, or what stands at the other end of a relationship to one.
 ///
 /// `pages` are a list's, in their order, at least one; `truncated` says why there are no
-/// more of them, where that is not the list's end or the caller's limit. In documents one
-/// object takes the shape of a list of one, and none that of an empty list.
+/// more of them, where that is not the list's end or the caller's limit. Documents keep the shape
+/// of a list for one object, too: Markdown has a section for it, and the root of XML is named
+/// after the relationship.
 pub fn list(
     pages: &[Bytes],
     subject: &Subject<'_>,

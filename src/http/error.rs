@@ -347,9 +347,7 @@ impl ApiError {
 
     /// 502: of VirusTotal's answer no document can be made.
     fn document_too_large() -> Self {
-        let detail = "VirusTotal's answer is too large for a Markdown or XML document \
-                      (more than 64 MB and four times the answer); \
-                      ask with `format=json`, or for a list with a smaller `limit`";
+        let detail = "the document would be too large; ask with `format=json` or a smaller `limit`";
         Self::new(StatusCode::BAD_GATEWAY, "DocumentTooLargeError", detail)
     }
 

@@ -125,22 +125,23 @@ fn names_www(text: &str) -> bool {
         .any(|part| part.eq_ignore_ascii_case(b"www."))
 }
 
-/// A host's name without a scheme, of which markdown-it makes a link; which last labels it
-/// takes is a setting of the page, so any label counts that could be one.
+/// A host name without a scheme, of which markdown-it makes a link; which last labels it
+/// takes is a setting of the page, so any word counts as one.
 ///
 /// An address counts where a port or a path stands behind it: without, it could be a version.
 fn names_host(text: &str) -> bool {
-    let dots = text.match_indices('.');
-    let is_named = dots.into_iter().any(|(dot, _)| {
-        let before = text[..dot].chars().next_back();
-        let mut after = text[dot + 1..].chars();
-        let (first, second) = (after.next(), after.next());
-        before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
-            && first.is_some_and(char::is_alphabetic)
-            && (first.is_some_and(|letter| !letter.is_ascii())
-                || second.is_some_and(|letter| letter.is_alphanumeric() || letter == '-'))
-    });
-    is_named || names_address_with_more(text)
+    let is_of_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
+    let mut names = text.split(|letter: char| !is_of_name(letter));
+    names.any(is_host) || names_address_with_more(text)
+}
+
+fn is_host(name: &str) -> bool {
+    let Some((before, last)) = name.trim_end_matches('.').rsplit_once('.') else {
+        return false;
+    };
+    let is_word = last.chars().all(char::is_alphabetic) && last.len() > 1;
+    let is_encoded = last.len() > 4 && last.as_bytes()[..4].eq_ignore_ascii_case(b"xn--");
+    before.ends_with(|letter: char| letter != '.') && (is_word || is_encoded)
 }
 
 /// `192.0.2.1:80`, `192.0.2.1/x`; a network's `/24` is no path.

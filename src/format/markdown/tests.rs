@@ -302,6 +302,8 @@ fn values_are_written_as_ported(#[case] value: Value, #[case] expected: &str) {
 #[case("evil.com/path")]
 #[case("evil.com:8080")]
 #[case("evil.com.")]
+#[case("evil.com, evil.net")]
+#[case("a_b.evil.com")]
 #[case("пример.рф")]
 #[case("a.网")]
 #[case("xn--e1afmkfd.xn--p1ai")]
@@ -361,6 +363,8 @@ fn what_a_page_could_act_on_is_a_code_span(#[case] text: &str) {
 #[case("Gen:Variant")]
 #[case("Microsoft .NET")]
 #[case("x 1. y")]
+#[case("d-example.com-1")]
+#[case("Microsoft.Win32")]
 fn plain_words_are_bare(#[case] text: &str) {
     assert_eq!(
         of(&json!(text)),
