@@ -175,7 +175,9 @@ impl Lookup {
         // Which of them is at fault does not show.
         let answer = answer.inspect_err(|error| {
             if *error != AnswerError::TooLarge {
-                names.iter().for_each(|name| self.forget(name));
+                for name in &names {
+                    self.forget(name);
+                }
             }
         })?;
         Ok(Reply::new(answer, seen))

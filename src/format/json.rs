@@ -50,26 +50,23 @@ impl<'o> Compact<'o> {
     }
 
     #[inline]
-    fn value(&mut self, text: &str) -> Result<(), Unreadable> {
+    fn value(&mut self, text: &str) {
         self.separate();
         self.out.extend_from_slice(text.as_bytes());
         self.follows = true;
-        Ok(())
     }
 
     #[inline]
-    fn begin(&mut self, bracket: u8) -> Result<(), Unreadable> {
+    fn begin(&mut self, bracket: u8) {
         self.separate();
         self.out.push(bracket);
         self.follows = false;
-        Ok(())
     }
 
     #[inline]
-    fn end(&mut self, bracket: u8) -> Result<(), Unreadable> {
+    fn end(&mut self, bracket: u8) {
         self.out.push(bracket);
         self.follows = true;
-        Ok(())
     }
 }
 
@@ -78,7 +75,8 @@ impl Sink for Compact<'_> {
 
     #[inline]
     fn begin_object(&mut self) -> Result<(), Unreadable> {
-        self.begin(b'{')
+        self.begin(b'{');
+        Ok(())
     }
 
     #[inline]
@@ -92,27 +90,32 @@ impl Sink for Compact<'_> {
 
     #[inline]
     fn end_object(&mut self) -> Result<(), Unreadable> {
-        self.end(b'}')
+        self.end(b'}');
+        Ok(())
     }
 
     #[inline]
     fn begin_array(&mut self, _: impl FnOnce() -> bool) -> Result<(), Unreadable> {
-        self.begin(b'[')
+        self.begin(b'[');
+        Ok(())
     }
 
     #[inline]
     fn end_array(&mut self) -> Result<(), Unreadable> {
-        self.end(b']')
+        self.end(b']');
+        Ok(())
     }
 
     #[inline]
     fn string(&mut self, text: Quoted<'_>) -> Result<(), Unreadable> {
-        self.value(&text.written())
+        self.value(&text.written());
+        Ok(())
     }
 
     #[inline]
     fn word(&mut self, word: &str) -> Result<(), Unreadable> {
-        self.value(word)
+        self.value(word);
+        Ok(())
     }
 }
 

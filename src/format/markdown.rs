@@ -223,6 +223,7 @@ impl<'o> Writer<'o> {
 }
 
 /// A value in which nothing is nested.
+#[derive(Clone, Copy)]
 enum Plain<'a> {
     Word(&'a str),
     Text(&'a str),

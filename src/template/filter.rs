@@ -123,7 +123,7 @@ impl<S: Sink> Reader<'_, '_, S> {
         let mut more = self.lexer.open(b'[', b']')?;
         let lexer = &self.lexer;
         self.sink
-            .begin_array(|| !more || lexer.clone().is_plain_to_the_end())?;
+            .begin_array(|| !more || lexer.is_plain_to_the_end())?;
         while more {
             match verdict {
                 Verdict::Exclude => self.lexer.skip()?,

@@ -152,15 +152,16 @@ impl<'a> Lexer<'a> {
     ///
     /// It stops at the first that is: however deep arrays are nested, each element is looked
     /// at once in this way, by the array that it stands in.
-    pub(crate) fn is_plain_to_the_end(mut self) -> bool {
+    pub(crate) fn is_plain_to_the_end(&self) -> bool {
+        let mut ahead = self.clone();
         loop {
-            let taken = match self.peek() {
+            let taken = match ahead.peek() {
                 b'{' | b'[' => return false,
-                b'"' => self.string().map(drop),
-                _ => self.word().map(drop),
+                b'"' => ahead.string().map(drop),
+                _ => ahead.word().map(drop),
             };
             // What is malformed is reported by who reads on.
-            if taken.is_err() || !self.take(b',') {
+            if taken.is_err() || !ahead.take(b',') {
                 return true;
             }
         }
