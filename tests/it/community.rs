@@ -154,7 +154,7 @@ async fn a_list_comes_in_every_format() {
                     .all(|it| it["links"].is_object())
             );
             let markdown = ask("markdown").await.document();
-            let id = if id.ends_with(".example") {
+            let id = if object.starts_with("/domains/") {
                 format!("`{id}`")
             } else {
                 id.clone()

@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use crate::{
+    cache::keeping,
     harness::{EICAR, Gateway, KEY, Upstream, file, ok},
     relationships::related,
 };
@@ -79,7 +80,8 @@ async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask(
     let report = format!(
         r#"{{"data": {{"id": "{EICAR}", "type": "file", "attributes": {{"n": {numbers}}}}}}}"#
     );
-    let (upstream, gateway) = answering(report).await;
+    let upstream = Upstream::always(ok(report)).await;
+    let gateway = keeping(&upstream, &[]).await;
     for (format, media) in [("markdown", "text/markdown"), ("xml", "application/xml")] {
         let path = format!("{}?format={format}", file(EICAR));
         let enveloped = gateway.get(&path).await;
