@@ -8,7 +8,7 @@ use crate::{
         json::{
             Quoted, Unreadable,
             lexer::Lexer,
-            read::{members, text},
+            read::{find, members, text},
         },
         markdown,
         sink::{Sink, WriteError},
@@ -27,7 +27,7 @@ pub(super) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// Takes what belongs to an object, and no more.
+    /// Takes an object, and keeps of it the members that belong to one.
     pub(super) fn read(lexer: &mut Lexer<'a>) -> Result<Self, Unreadable> {
         let names = ["id", "type", "attributes", "context_attributes", "error"];
         let found = members(lexer, names)?;
@@ -110,7 +110,7 @@ pub(super) fn read_id(json: &str) -> Option<Cow<'_, str>> {
     (json != "null").then(|| text(json).unwrap_or(Cow::Borrowed(json)))
 }
 
-/// A text, or any other value as JSON has it.
+/// Returns the text of a string, or any other value as JSON has it.
 fn title_text(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
     if let Some(text) = text(raw) {
         return Ok(text);
@@ -126,8 +126,8 @@ pub(super) fn whole(raw: &str) -> Filtered<'_> {
     Filtered::at(&[], raw, None)
 }
 
-/// Returns the value of this key of an answer, which has to be an object that has it.
+/// Returns the `data` of an answer, which has to be an object that has it.
 pub(super) fn data(bytes: &[u8]) -> Result<&str, MalformedAnswer> {
-    let found = crate::format::json::read::find(str::from_utf8(bytes)?, &["data"])?;
+    let found = find(str::from_utf8(bytes)?, &["data"])?;
     Ok(found.ok_or(Unreadable::Missing)?)
 }

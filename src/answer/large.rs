@@ -8,10 +8,10 @@ use tokio::{
     task::block_in_place,
 };
 
-/// More bytes than these take milliseconds to unpack and render.
+/// The size beyond which it takes milliseconds to unpack and render an answer.
 const LARGE: usize = 1_000_000;
 
-/// Permits for large renderings: as many run at once as there are cores, whoever asks.
+/// Permits for large renderings: as many run at once as there are cores.
 ///
 /// More would not end sooner, and each takes several times the memory of its answer.
 #[derive(Debug)]
@@ -31,15 +31,15 @@ impl Default for RenderPermits {
 impl RenderPermits {
     /// Runs `work`, which reads `size` bytes: unpacks, checks or renders them.
     ///
-    /// If they are many, it waits for a permit, and tells the runtime to move what else waits
-    /// for this thread to another one. Who gives up waiting gives its place up, too.
+    /// Above 1 MB, waits for a permit first, and has the runtime move the other tasks of this
+    /// thread to another one. A caller that is dropped while it waits gives up its place.
     pub async fn run<T>(&self, size: usize, work: impl FnOnce() -> T) -> T {
         if size <= LARGE {
             return work();
         }
-        // It is never closed; if it were, the work would be done all the same.
+        // The semaphore is never closed; without a permit the work would still be sound.
         let _permit = self.permits.acquire().await;
-        // Where there is but one thread, there is no other to move to.
+        // A runtime of one thread has no other one to move tasks to, and panics if asked to.
         match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
             Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
             _ => work(),

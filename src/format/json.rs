@@ -26,7 +26,7 @@ pub struct Meta<'a> {
     pub truncated: Option<&'static str>,
 }
 
-/// Writes what it is fed as compact JSON: numbers and texts as they stand.
+/// A writer of compact JSON: numbers and texts as they stand.
 pub struct Compact<'o> {
     out: &'o mut Vec<u8>,
     /// Whether a member or element was written before, in the same brackets.

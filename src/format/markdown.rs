@@ -30,7 +30,7 @@ const ABBREVIATIONS: [(&str, &str); 14] = [
     ("Av", "AV"),
 ];
 
-/// Writes what it is fed as a document.
+/// A writer of one Markdown document.
 #[derive(Debug)]
 pub struct Writer<'o> {
     text: Text<'o>,
@@ -197,6 +197,8 @@ impl<'o> Writer<'o> {
         code(&mut self.text, text)
     }
 
+    /// Writes a text of several lines as a block.
+    ///
     /// Every line is indented as far as the fence: one that is not would end the list
     /// item and the block with it, and what follows would be live.
     fn fenced(&mut self, marker: &str, text: &str) -> Result<(), WriteError> {

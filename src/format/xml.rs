@@ -12,10 +12,10 @@ use super::{
     sink::{Sink, Text, WriteError},
 };
 
-/// How much of a text is escaped at once: no copy of the whole is made.
+/// The length of the pieces in which a text is escaped: no copy of the whole is made.
 const PIECE: usize = 4096;
 
-/// Writes what it is fed as a document.
+/// A writer of one XML document.
 pub struct Writer<'o> {
     text: Text<'o>,
     /// The elements that are open.
@@ -28,7 +28,7 @@ pub struct Writer<'o> {
     is_unfinished: bool,
 }
 
-/// An element that objects or arrays become.
+/// The element of an object or array.
 struct Element {
     name: String,
     /// The number of the next element of an array.
@@ -186,12 +186,12 @@ fn element_name(key: &str) -> Cow<'_, str> {
     })
 }
 
-/// Text in which no character is markup, and none that XML 1.0 forbids.
+/// Returns a text in which no character is markup, and none that XML 1.0 forbids.
 fn escaped(text: &str) -> Cow<'_, str> {
     partial_escape(allowed(text))
 }
 
-/// The same for an attribute, where a reader would make spaces of tabs and line breaks.
+/// Does the same for an attribute, where a reader would make spaces of tabs and line breaks.
 fn attribute(text: &str) -> String {
     let escaped = escape(allowed(text));
     escaped.replace('\t', "&#9;").replace('\n', "&#10;")

@@ -22,7 +22,7 @@ pub enum Unreadable {
     Missing,
 }
 
-/// How deep objects and arrays may be nested.
+/// The depth to which objects and arrays may be nested.
 const MAX_DEPTH: usize = 120;
 
 /// Where a reader stands in JSON text.
@@ -148,10 +148,10 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// Whether none of the elements up to the end of this array is an object or array.
+    /// Tells whether none of the elements up to the end of this array is an object or array.
     ///
-    /// It stops at the first that is: however deep arrays are nested, each element is looked
-    /// at once in this way, by the array that it stands in.
+    /// The look ahead stops at the first that is. However deep arrays are nested, each element
+    /// is passed once in this way, for the array that it stands in.
     pub(crate) fn is_plain_to_the_end(&self) -> bool {
         let mut ahead = self.clone();
         loop {
@@ -294,7 +294,7 @@ impl<'a> Lexer<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// A string of ours, quotes included, in which nothing is escaped.
+    /// Creates one from a text of ours, quotes included, in which nothing is escaped.
     pub(crate) fn literal(raw: &'a str) -> Self {
         Self {
             raw,

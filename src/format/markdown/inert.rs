@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use crate::format::sink::{Text, WriteError};
 
-/// How many backticks may stand together.
+/// The most backticks that may stand together.
 ///
 /// GitHub's parser takes none of more than 80 for a code span, and of a fence it keeps 255 in
 /// mind: what is put around more of them would not hold.
 pub(super) const MAX_RUN: usize = 32;
 
-/// Writes a text as a code span, line breaks in it as `\\u{a}`.
+/// Writes a text as a code span, line breaks in it as `\u{a}`.
 pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
     let (fence, keeps_ticks) = fence_for(text, 1);
     let tick = keeps_ticks && (text.starts_with('`') || text.ends_with('`'));
@@ -80,7 +80,7 @@ pub(super) fn is_hidden(letter: char) -> bool {
     !matches!(letter, ' '..='~') && (letter.is_control() || is_special(letter))
 }
 
-/// Whether a text is nothing but space that a reader would not see.
+/// Tells whether a text is nothing but space, of which a reader would see nothing.
 pub(super) fn is_blank(text: &str) -> bool {
     let is_space = |letter: char| {
         matches!(letter, '\t' | '\n' | '\r') || (letter.is_whitespace() && !is_hidden(letter))
@@ -89,7 +89,7 @@ pub(super) fn is_blank(text: &str) -> bool {
     text.chars().all(is_space) && text.matches('\r').count() == text.matches("\r\n").count()
 }
 
-/// Whether nothing in a text could act or hide; most texts are so, and are told apart fast.
+/// Tells whether nothing in a text could act or hide; most texts are so, and are told apart fast.
 pub(super) fn is_bare(text: &str) -> bool {
     let marks = |letter| {
         matches!(
@@ -110,7 +110,7 @@ pub(super) fn is_bare(text: &str) -> bool {
         && !begins_list(text)
 }
 
-/// A scheme, or what stands behind one: markdown-it makes links of `//localhost`, too.
+/// Finds a scheme, or a host without one: markdown-it makes links of `//localhost`, too.
 fn names_authority(text: &str) -> bool {
     text.contains("://")
         || text
@@ -118,15 +118,15 @@ fn names_authority(text: &str) -> bool {
             .any(|(at, found)| text[at + found.len()..].starts_with(char::is_alphanumeric))
 }
 
-/// GitHub makes a link of what begins so, in any case.
+/// Finds `www.` in any case of letters, of which GitHub makes a link.
 fn names_www(text: &str) -> bool {
     text.as_bytes()
         .windows(4)
         .any(|part| part.eq_ignore_ascii_case(b"www."))
 }
 
-/// A host name without a scheme, of which markdown-it makes a link; which last labels it
-/// takes is a setting of the page, so any word counts as one.
+/// Finds a host name without a scheme, of which markdown-it makes a link. The last labels that
+/// it takes are a setting of the page, so any word counts as one.
 ///
 /// An address counts where a port or a path stands behind it: without, it could be a version.
 fn names_host(text: &str) -> bool {
@@ -144,7 +144,7 @@ fn is_host(name: &str) -> bool {
     before.ends_with(|letter: char| letter != '.') && (is_word || is_encoded)
 }
 
-/// `192.0.2.1:80`, `192.0.2.1/x`; a network's `/24` is no path.
+/// Finds `192.0.2.1:80` and `192.0.2.1/x`; a network's `/24` is no path.
 fn names_address_with_more(text: &str) -> bool {
     let is_of_address = |letter: char| letter.is_ascii_digit() || letter == '.';
     text.match_indices([':', '/']).any(|(at, mark)| {
@@ -161,13 +161,13 @@ fn names_address_with_more(text: &str) -> bool {
     })
 }
 
-/// `:smile:`, of which many pages make a picture.
+/// Finds `:smile:`, of which many pages make a picture.
 fn names_emoji(text: &str) -> bool {
     text.split(' ')
         .any(|word| word.contains(':') && !is_of_hex_groups(word) && holds_emoji(word))
 }
 
-/// `2001:db8::1`, `12:30:45`.
+/// Tells whether a word is like `2001:db8::1` or `12:30:45`.
 fn is_of_hex_groups(word: &str) -> bool {
     word.starts_with(|letter: char| letter.is_ascii_hexdigit())
         && word
@@ -188,7 +188,7 @@ fn holds_emoji(word: &str) -> bool {
     false
 }
 
-/// Digits of any script, a `.` or `)`, and a space or the end: Markdown's numbered list.
+/// Finds digits of any script, a `.` or `)`, and a space or the end: Markdown's numbered list.
 fn begins_list(text: &str) -> bool {
     let rest = text.trim_start_matches(char::is_numeric);
     rest.len() < text.len()
@@ -197,7 +197,7 @@ fn begins_list(text: &str) -> bool {
             .is_some_and(|after| after.is_empty() || after.starts_with(' '))
 }
 
-/// The longest run of backticks; a fence must be longer.
+/// Returns the length of the longest run of backticks; a fence must be longer.
 pub(super) fn longest_run(text: &str) -> usize {
     text.split(|letter| letter != '`')
         .map(str::len)
