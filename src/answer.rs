@@ -11,18 +11,21 @@ use crate::{
     format::{
         Format,
         json::{self, Meta},
+        sink::{Text, WriteError},
     },
     indicator::Kind,
     template::{Template, Templates, filter::Unreadable, pattern::Filter},
 };
 
 pub use self::{
+    large::RenderPermits,
     list::{Extent, extent, list},
     object::{id, is_completed, object, report},
     subject::Subject,
 };
 
 mod item;
+mod large;
 mod list;
 mod object;
 mod subject;
@@ -62,30 +65,59 @@ pub enum MalformedAnswer {
     #[error("VirusTotal's answer can't be read: {0}")]
     Unreadable(#[from] Unreadable),
     /// It is JSON of another shape.
-    #[error("VirusTotal's answer has another shape at line {line}, column {column}")]
-    Shape {
-        /// From 1; 0 where the fault has no place.
-        line: usize,
-        /// In bytes.
-        column: usize,
-    },
+    #[error("VirusTotal's answer has another shape")]
+    Shape,
     /// It is not even text.
     #[error("VirusTotal's answer is not UTF-8")]
     NotUtf8,
 }
 
-impl From<serde_json::Error> for MalformedAnswer {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Shape {
-            line: error.line(),
-            column: error.column(),
-        }
-    }
+/// The reasons why an answer can't be shown.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum AnswerError {
+    /// VirusTotal's answer is at fault, in every format.
+    #[error(transparent)]
+    Malformed(#[from] MalformedAnswer),
+    /// The answer is sound, but a document of it would be too large; as JSON it can be had.
+    #[error("the document would be larger than {} MB", MAX_DOCUMENT / 1_000_000)]
+    TooLarge,
+}
+
+/// The size of a document that any answer may come to.
+///
+/// Four times the answer is allowed, too: that bounds what the largest answer takes, and
+/// leaves room for a document of it. Both are counted before JSON's escapes.
+const MAX_DOCUMENT: usize = 64_000_000;
+
+/// Returns the size that a document of an answer of so many bytes may have.
+fn most(size: usize) -> usize {
+    MAX_DOCUMENT.max(size.saturating_mul(4))
 }
 
 impl From<Utf8Error> for MalformedAnswer {
     fn from(_: Utf8Error) -> Self {
         Self::NotUtf8
+    }
+}
+
+impl From<Unreadable> for AnswerError {
+    fn from(error: Unreadable) -> Self {
+        Self::Malformed(error.into())
+    }
+}
+
+impl From<Utf8Error> for AnswerError {
+    fn from(error: Utf8Error) -> Self {
+        Self::Malformed(error.into())
+    }
+}
+
+impl From<WriteError> for AnswerError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Unreadable(error) => error.into(),
+            WriteError::TooLarge => Self::TooLarge,
+        }
     }
 }
 
@@ -99,13 +131,27 @@ impl<'a> View<'a> {
             .or_else(|| self.templates.default_filter(kind))
     }
 
-    fn text(&self, text: String, meta: Option<&Meta>) -> Result<Vec<u8>, MalformedAnswer> {
+    /// Writes a document made of an answer of `size` bytes, with an envelope where one is wanted.
+    fn document(
+        &self,
+        size: usize,
+        meta: Option<&Meta<'_>>,
+        write: impl FnOnce(Text<'_>) -> Result<(), WriteError>,
+    ) -> Result<Vec<u8>, AnswerError> {
+        let limit = most(size);
         if self.bare {
-            return Ok(text.into_bytes());
+            let mut out = Vec::with_capacity(size / 2);
+            write(Text::bare(&mut out, limit))?;
+            return Ok(out);
         }
-        json::envelope(self.format, meta, text.len() + text.len() / 8, |out| {
-            json::write(out, &text);
+        json::envelope(self.format, meta, size / 2, |out| {
+            out.push(b'"');
+            write(Text::quoted(out, limit))?;
+            out.push(b'"');
             Ok(())
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The four forms an answer can take, and their writers.
 //!
-//! The writers are pure: values in, text out. Which value, and through which template,
+//! The writers are pure: pieces of JSON in, text out. Which value, and through which template,
 //! is decided in [`crate::answer`].
 
 use std::str::FromStr;
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 pub mod json;
 pub mod markdown;
+pub mod sink;
 pub mod xml;
 
 /// The form of an answer's `data`; section 4 of the contract says what each holds.

@@ -17,7 +17,7 @@
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 4 | [`spend`] | access, quota, closed, redis, vt, key, clock, bill |
 //! | 5 | [`cache`], [`closed`] | access, vt's answers, format, indicator, key, clock, config, redis, single_flight; not one another |
-//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`single_flight`], [`template`] | access, indicator, key, clock, tls, config, meter, bill, telemetry, hidden; not one another |
+//! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`single_flight`], [`template`] | access, format, indicator, key, clock, tls, config, meter, bill, telemetry, hidden; not one another |
 //! | 7 | [`access`] | key |
 //! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | hidden; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
 //! | 9 | [`hidden`] | nothing |

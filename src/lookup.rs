@@ -17,7 +17,7 @@ use self::{
 };
 use crate::{
     access::{AcceptedKeys, RequestContext, Shares},
-    answer::{self, MalformedAnswer, Subject, View},
+    answer::{self, AnswerError, RenderPermits, Subject, View},
     cache::{Answer, Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment, ObjectName},
     config,
     indicator::{Indicator, Kind},
@@ -83,6 +83,7 @@ struct Inner {
     parts: Parts,
     flights: SingleFlight<FlightKey, Landed>,
     polls: SingleFlight<FlightKey, Polled>,
+    renderings: RenderPermits,
 }
 
 /// An answer of VirusTotal's that serves a caller.
@@ -103,6 +104,7 @@ impl Lookup {
         Self(Arc::new(Inner {
             flights: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
             polls: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
+            renderings: RenderPermits::default(),
             parts,
         }))
     }
@@ -135,10 +137,7 @@ impl Lookup {
             self.learn_names(indicator, &answer);
             Ok(answer)
         };
-        self.see(context, &question, wish, |got| {
-            self.show(got, view, wish, render)
-        })
-        .await
+        self.see(context, &question, wish, view, render).await
     }
 
     /// Looks up what sandboxes saw a file do, put together by VirusTotal; at most one unit.
@@ -159,10 +158,7 @@ impl Lookup {
         };
         let subject = Subject::part(file, part);
         let render = |bytes: &Bytes| answer::object(bytes, &subject, view);
-        self.see(context, &question, wish, |got| {
-            self.show(got, view, wish, render)
-        })
-        .await
+        self.see(context, &question, wish, view, render).await
     }
 
     /// Lists what is related to an indicator; at most a unit of quota a page.
@@ -178,8 +174,7 @@ impl Lookup {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
             let render =
                 |bytes: &Bytes| answer::list(std::slice::from_ref(bytes), &subject, None, view);
-            let show = |got| self.show(got, view, wish, render);
-            return self.see(context, &question, wish, show).await;
+            return self.see(context, &question, wish, view, render).await;
         }
         let Gathered {
             pages,
@@ -187,10 +182,14 @@ impl Lookup {
             truncated,
             seen,
         } = self.gather(context, query, view, wish).await?;
-        let answer = answer::list(&pages, &subject, truncated, view);
+        let size = pages.iter().map(Bytes::len).sum();
+        let render = || answer::list(&pages, &subject, truncated, view);
+        let answer = self.0.renderings.run(size, render).await;
         // Which of them is at fault does not show.
-        let answer = answer.inspect_err(|_| {
-            keys.iter().for_each(|key| self.parts().cache.remove(key));
+        let answer = answer.inspect_err(|error| {
+            if *error != AnswerError::TooLarge {
+                keys.iter().for_each(|key| self.parts().cache.remove(key));
+            }
         })?;
         Ok(Reply::new(answer, seen))
     }
@@ -199,20 +198,22 @@ impl Lookup {
     ///
     /// A kept answer can turn out to be malformed if its first caller left before that showed.
     /// It is evicted then.
-    async fn see<T>(
+    async fn see(
         &self,
         context: &RequestContext,
         question: &Question,
         wish: &Wish,
-        look: impl Fn(Got) -> Result<T, LookupError>,
-    ) -> Result<T, LookupError> {
+        view: &View<'_>,
+        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError> + Sync,
+    ) -> Result<Reply, LookupError> {
         let got = self.read(context, question, wish).await?;
         let was_kept = got.seen.origin != Origin::Miss;
-        match look(got) {
+        match self.show(got, view, wish, &render).await {
             Err(LookupError::Malformed(_)) if was_kept => {
-                look(self.read(context, question, wish).await?)
+                let got = self.read(context, question, wish).await?;
+                self.show(got, view, wish, &render).await
             }
-            seen => seen,
+            shown => shown,
         }
     }
 
@@ -320,16 +321,29 @@ impl Lookup {
         self.parts().cache.join_names(&names);
     }
 
-    /// Returns the view of an answer: the finished one, if it was asked for before.
-    ///
-    /// This is where it shows whether an answer is well-formed. One that is not is evicted, and
-    /// the answer that it replaced is restored.
-    fn show(
+    /// Returns the view of an answer, rendered apart from the threads that serve if it is large.
+    async fn show(
         &self,
         got: Got,
         view: &View<'_>,
         wish: &Wish,
-        render: impl Fn(&Bytes) -> Result<answer::Answer, MalformedAnswer>,
+        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError>,
+    ) -> Result<Reply, LookupError> {
+        let size = got.size();
+        let show = || self.show_now(got, view, wish, render);
+        self.0.renderings.run(size, show).await
+    }
+
+    /// Returns the view of an answer: the finished one, if it was asked for before.
+    ///
+    /// This is where it shows whether an answer is well-formed. One that is not is evicted, and
+    /// the answer that it replaced is restored.
+    fn show_now(
+        &self,
+        got: Got,
+        view: &View<'_>,
+        wish: &Wish,
+        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError>,
     ) -> Result<Reply, LookupError> {
         let cache = &self.parts().cache;
         let (view_key, is_new) = (reply::view_key(view), got.seen.origin == Origin::Miss);
@@ -341,6 +355,7 @@ impl Lookup {
         }
         let answer = match render(&got.plain()?) {
             Ok(answer) => answer,
+            Err(AnswerError::TooLarge) => return Err(LookupError::TooLarge),
             Err(malformed) => {
                 let old = self.fall_back(got, wish).ok_or(malformed)?;
                 return Ok(Reply::new(render(&old.plain()?)?, old.seen));
@@ -381,6 +396,14 @@ impl Got {
             plain: None,
             before: None,
         })
+    }
+
+    /// Returns the size of the answer in bytes, unpacked.
+    fn size(&self) -> usize {
+        match &self.answer.answer {
+            Answer::Found(packed) => packed.length(),
+            Answer::NotFound(_) => 0,
+        }
     }
 
     fn plain(&self) -> Result<Bytes, LookupError> {

@@ -12,7 +12,7 @@ use tracing::{Instrument as _, Span};
 use self::{form::FormError, write::Write};
 use crate::{
     access::{RequestContext, Shares},
-    answer::{self, Answer, MalformedAnswer, Subject, View},
+    answer::{self, Answer, AnswerError, MalformedAnswer, Subject, View},
     bill::Bill,
     cache::{Cache, ObjectName},
     indicator::{Indicator, WebUrl},
@@ -84,6 +84,9 @@ pub enum SubmitError {
     /// The task that asked panicked.
     #[error("the task that asked VirusTotal broke down")]
     Lost,
+    /// It was written, but what VirusTotal says of it would make too large a document.
+    #[error("{}", AnswerError::TooLarge)]
+    TooLarge,
 }
 
 impl Submit {
@@ -188,6 +191,15 @@ impl Submit {
         let answer = purse.settle(&context.key, &endpoint, &unit, answer);
         write.settle(answer.as_ref().map(|body| &body.plain[..]));
         Ok(answer?.plain)
+    }
+}
+
+impl From<AnswerError> for SubmitError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Malformed(error) => error.into(),
+            AnswerError::TooLarge => Self::TooLarge,
+        }
     }
 }
 

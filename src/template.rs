@@ -16,7 +16,6 @@ use self::pattern::{Filter, MalformedPattern};
 use crate::indicator::Kind;
 
 pub mod filter;
-mod lexer;
 pub mod pattern;
 
 const SHIPPED: [(&str, &str); 4] = [

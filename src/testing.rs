@@ -20,6 +20,12 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
         Just("1. one\r\n2) two\r\n\r\n> q".to_owned()),
         Just("|a|b|\n|-|-|\n|[x](y)|b|".to_owned()),
         Just("\\`&lt;&#91;\t".to_owned()),
+        Just("evil.example a.b.рф x(EVIL.com) //localhost ftp://e 192.0.2.1:80".to_owned()),
+        Just("\u{661}. x".to_owned()),
+        Just("\u{966}) :smile: a:b:c [^1] $x$ @x #1 ^s^ ==m==".to_owned()),
+        Just("- [ ] task\n\nterm\n: definition\n***\n".to_owned()),
+        "[0-9\u{660}-\u{669}]{1,3}[.)] ?[a-z]?",
+        "[a-z]{1,3}[.:/]{1,2}[a-z0-9]{1,3}",
         Just("*a* _b_ **c** ~~d~~ ^e^".to_owned()),
         Just("\u{0}\u{7}\u{1b}\u{200b}\u{202e}\u{e0041}\u{fffe}\u{feff}]]>".to_owned()),
     ];

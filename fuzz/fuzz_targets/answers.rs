@@ -8,26 +8,24 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use vt4ai::{
-    answer::{
-        Answer, MalformedAnswer, Subject, View, extent, id, is_completed, list, object, report,
-    },
+    answer::{Answer, AnswerError, Subject, View, extent, id, is_completed, list, object, report},
     format::Format,
     indicator::Indicator,
     template::Templates,
 };
-use vt4ai_fuzz::{is_inert, is_inert_list, is_inert_of_any, is_json, is_xml_of};
+use vt4ai_fuzz::{is_inert, is_inert_list, is_inert_of_any, is_json, is_xml_of, tree};
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::load(None).unwrap());
 
 static FILE: LazyLock<Indicator> =
     LazyLock::new(|| Indicator::file("44d88612fea8a8f36de82e1278abb02f").unwrap());
 
-type Read = Result<Answer, MalformedAnswer>;
+type Read = Result<Answer, AnswerError>;
 
-/// The data in an envelope; none where a number in it is more than a tree can hold.
+/// The data in an envelope; none where it is more than a tree holds.
 fn data(Answer { body, cursor }: &Answer, format: Format) -> Option<Value> {
     is_json(body);
-    let mut envelope: Value = serde_json::from_slice(body).ok()?;
+    let mut envelope = tree(body)?;
     assert_eq!(envelope["format"], format.name());
     assert_eq!(envelope["meta"]["cursor"].as_str(), cursor.as_deref());
     Some(envelope["data"].take())
@@ -51,9 +49,9 @@ fn shows(
         .and_then(|answer| data(answer, Format::Json));
     let answer = match (read(&view), &json) {
         (Ok(answer), _) => answer,
-        // Only what makes no tree is good as JSON alone.
+        // What is good as JSON is good in every format.
         (Err(error), json) => {
-            assert!(json.is_none(), "{error:?}: {json:?}");
+            assert!(plain.is_err(), "{error:?}: {json:?}");
             return None;
         }
     };
@@ -81,8 +79,7 @@ fn one(bytes: &[u8], subject: &Subject<'_>, view: View<'_>) {
         ..view
     };
     let shown = shows(view, |view| object(bytes, subject, view), inert);
-    let tree = serde_json::from_slice::<Value>(bytes).ok();
-    if let (Some(shown), Some(tree)) = (shown, tree) {
+    if let (Some(shown), Some(tree)) = (shown, tree(bytes)) {
         let data = &tree["data"];
         assert!(
             data.get("attributes").is_some() || shown == *data,
@@ -104,7 +101,7 @@ fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>)
     for page in pages {
         let Ok(extent) = extent(page) else { continue };
         objects += extent.objects;
-        if let Ok(tree) = serde_json::from_slice::<Value>(page) {
+        if let Some(tree) = tree(page) {
             let cursor = tree.pointer("/meta/cursor").and_then(Value::as_str);
             assert_eq!(extent.cursor.as_deref(), cursor.filter(|it| !it.is_empty()));
             assert_eq!(extent.objects, tree["data"].as_array().map_or(0, Vec::len));

@@ -5,26 +5,25 @@
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use vt4ai::{
-    format::{markdown, xml},
-    template::filter::{Filtered, Unreadable},
-};
-use vt4ai_fuzz::{is_inert, is_inert_list, is_json, is_xml_of};
+use vt4ai::template::filter::{Filtered, Unreadable};
+use vt4ai_fuzz::{is_inert, is_json, is_xml_of, markdown_of, tree, xml_of};
 
-fn documents(id: &str, data: &Value) {
-    is_xml_of(&xml::document("file_report", data), data);
-    is_inert(&markdown::document("File Report", id, data), data);
-    if let Value::Array(items) = data {
-        is_inert_list(&markdown::list("File votes", id, items), items.len());
-    }
+fn documents(id: &str, json: &str, data: &Value) {
+    is_xml_of(&xml_of(json).unwrap(), data);
+    is_inert(&markdown_of(id, json).unwrap(), data);
 }
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
-    documents(text, &Value::from(text));
-    documents("x", &json!({ text: [text, { text: text }, [text]] }));
+    for data in [
+        Value::from(text),
+        json!({ text: [text, { text: text }, [text]] }),
+        json!([[[]], text, [[{ text: [text] }]]]),
+    ] {
+        documents(text, &data.to_string(), &data);
+    }
     let mut compact = Vec::new();
     let whole = Filtered::at(&[], text, None);
     // It takes all that is JSON, but what is nested deeper than it goes.
@@ -33,11 +32,19 @@ fuzz_target!(|bytes: &[u8]| {
         serde_json::from_str::<IgnoredAny>(text),
     ) {
         (Ok(()), Ok(_)) => is_json(&compact),
-        (Err(Unreadable::TooDeep(_)), _) | (Err(Unreadable::Syntax(_)), Err(_)) => return,
+        (Err(Unreadable::TooDeep(_)), _) | (Err(Unreadable::Syntax(_)), Err(_)) => {
+            assert!(xml_of(text).is_err() && markdown_of("x", text).is_err());
+            return;
+        }
         differ => panic!("{differ:?} of {text}"),
     }
-    if let Ok(tree) = serde_json::from_str::<Value>(text) {
-        assert_eq!(whole.tree().as_ref(), Ok(&tree));
-        documents("x", &tree);
+    // What is good as JSON is good as a document, whatever its numbers, texts and keys.
+    assert!(xml_of(text).is_ok() && markdown_of("x", text).is_ok());
+    if let Some(tree) = tree(text.as_bytes()) {
+        assert_eq!(
+            serde_json::from_slice::<Value>(&compact).ok().as_ref(),
+            Some(&tree)
+        );
+        documents("x", text, &tree);
     }
 });

@@ -1,9 +1,109 @@
 //! What the targets have in common: the properties that documents have, seen by parsers not ours.
 
+use std::{collections::HashSet, fmt};
+
 use comrak::{Arena, Options, nodes::NodeValue, parse_document};
 use roxmltree::{Document, Node};
-use serde::de::IgnoredAny;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::Value;
+use vt4ai::{
+    format::{
+        markdown,
+        sink::{Text, WriteError},
+        xml,
+    },
+    template::filter::{Filtered, Unreadable},
+};
+
+/// The tree that these bytes are; none where a tree holds less than the text says: of equal keys
+/// one, and neither any number nor half a pair of surrogates.
+pub fn tree(bytes: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<Faithful>(bytes).ok()?;
+    serde_json::from_slice(bytes).ok()
+}
+
+/// What a filter leaves, as a tree; none where it is more than a tree holds.
+pub fn tree_of(filtered: Filtered<'_>) -> Result<Option<Value>, Unreadable> {
+    let mut text = Vec::new();
+    filtered.write(&mut text)?;
+    Ok(tree(&text))
+}
+
+/// JSON text as a Markdown document.
+pub fn markdown_of(id: &str, json: &str) -> Result<String, WriteError> {
+    let mut out = Vec::new();
+    let text = Text::bare(&mut out, usize::MAX);
+    let mut writer = markdown::Writer::new(text, "File Report", id)?;
+    Filtered::at(&[], json, None).feed(&mut writer)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+/// JSON text as an XML document.
+pub fn xml_of(json: &str) -> Result<String, WriteError> {
+    let mut out = Vec::new();
+    let mut writer = xml::Writer::new(Text::bare(&mut out, usize::MAX), "file_report")?;
+    Filtered::at(&[], json, None).feed(&mut writer)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+/// Any value in whose objects no key stands twice.
+struct Faithful;
+
+impl<'de> Deserialize<'de> for Faithful {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Faithful {
+    type Value = Self;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut keys = HashSet::new();
+        while let Some((key, _)) = members.next_entry::<String, Self>()? {
+            if !keys.insert(key) {
+                return Err(A::Error::custom("a key stands twice"));
+            }
+        }
+        Ok(self)
+    }
+}
 
 /// That these bytes are JSON, whatever its numbers.
 pub fn is_json(bytes: &[u8]) {
@@ -48,7 +148,14 @@ fn holds(element: Node<'_, '_>, value: &Value) {
         }
         Value::Null => assert_eq!(element.text(), None),
         Value::String(text) => assert_eq!(element.text().unwrap_or_default(), allowed(text)),
-        plain => assert_eq!(element.text(), Some(plain.to_string().as_str())),
+        // Its text stands as it came: `1E5` is the number that a tree has as `100000.0`.
+        plain => {
+            let text = element.text().unwrap_or_default();
+            assert_eq!(
+                serde_json::from_str::<Value>(text).ok().as_ref(),
+                Some(plain)
+            );
+        }
     }
 }
 

@@ -2,95 +2,132 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
-
 use super::{MalformedAnswer, View};
-use crate::{format::json, template::filter::Filtered};
+use crate::{
+    format::{
+        json::{
+            Quoted, Unreadable,
+            lexer::Lexer,
+            read::{find, members, text},
+        },
+        markdown,
+        sink::{Sink, WriteError},
+    },
+    template::filter::Filtered,
+};
 
-/// An object, in full or as a descriptor.
-#[derive(Deserialize)]
+/// An object, in full or as a descriptor: the text of each of its members.
 pub(super) struct Item<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, rename = "type")]
-    object_type: Option<&'a RawValue>,
+    id: Option<&'a str>,
+    object_type: Option<&'a str>,
     /// What VirusTotal knows of it; a descriptor has none.
-    #[serde(borrow)]
-    pub(super) attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    context_attributes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    pub(super) attributes: Option<&'a str>,
+    context_attributes: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
 impl<'a> Item<'a> {
-    /// Takes what belongs to an object, and no more.
-    pub(super) fn read(raw: &'a RawValue) -> Result<Self, MalformedAnswer> {
-        read_object(raw.get())
+    /// Takes an object, and keeps of it the members that belong to one.
+    pub(super) fn read(lexer: &mut Lexer<'a>) -> Result<Self, Unreadable> {
+        let names = ["id", "type", "attributes", "context_attributes", "error"];
+        let found = members(lexer, names)?;
+        let [id, object_type, attributes, context_attributes, error] =
+            found.map(|value| value.filter(|raw| *raw != "null"));
+        Ok(Self {
+            id,
+            object_type,
+            attributes,
+            context_attributes,
+            error,
+        })
     }
 
     /// Its id.
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
-        self.id.and_then(|id| read_id(id.get()))
+        self.id.and_then(read_id)
     }
 
     /// Its attributes, less what the template of its type leaves out.
     pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
-        let object_type = self.object_type.map(RawValue::get);
-        let object_type = object_type.and_then(|json| serde_json::from_str::<String>(json).ok());
+        let object_type = self.object_type.and_then(text);
         let filter = view.filter(object_type.as_deref().unwrap_or_default());
-        self.attributes
-            .map(|raw| Filtered::at(&[], raw.get(), filter))
+        self.attributes.map(|raw| Filtered::at(&[], raw, filter))
     }
 
-    /// Writes it as JSON, its attributes filtered by the template of its type.
-    pub(super) fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), MalformedAnswer> {
+    /// Feeds it to a writer, its attributes filtered by the template of its type.
+    pub(super) fn feed<S: Sink>(&self, view: &View<'a>, sink: &mut S) -> Result<(), S::Error> {
         let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
         let members = [
-            ("id", self.id.map(whole)),
-            ("type", self.object_type.map(whole)),
-            ("attributes", attributes),
-            ("context_attributes", self.context_attributes.map(whole)),
-            ("error", self.error.map(whole)),
+            ("\"id\"", self.id.map(whole)),
+            ("\"type\"", self.object_type.map(whole)),
+            ("\"attributes\"", attributes),
+            ("\"context_attributes\"", self.context_attributes.map(whole)),
+            ("\"error\"", self.error.map(whole)),
         ];
-        let mut mark = b'{';
-        for (name, value) in members
-            .iter()
-            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
-        {
-            out.push(std::mem::replace(&mut mark, b','));
-            json::write(out, name);
-            out.push(b':');
-            value.write(out)?;
+        sink.begin_object()?;
+        for (name, value) in members {
+            if let Some(value) = value {
+                sink.key(Quoted::literal(name))?;
+                value.feed(sink)?;
+            }
         }
-        out.extend_from_slice(if mark == b'{' { b"{}" } else { b"}" });
-        Ok(())
+        sink.end_object()
     }
 
-    /// What [`write`](Self::write) writes, as a tree.
-    pub(super) fn tree(&self, view: &View<'_>) -> Result<Value, MalformedAnswer> {
-        let mut text = Vec::new();
-        self.write(view, &mut text)?;
-        Ok(serde_json::from_slice(&text)?)
+    /// Writes it as a section of a Markdown document.
+    pub(super) fn write_section(
+        &self,
+        view: &View<'a>,
+        out: &mut markdown::Writer<'_>,
+    ) -> Result<(), WriteError> {
+        let object_type = self.object_type.map(title_text).transpose()?;
+        let id = self.id.map(title_text).transpose()?;
+        out.section(
+            object_type.as_deref().unwrap_or_default(),
+            id.as_deref().unwrap_or_default(),
+        )?;
+        let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
+        match (attributes, self.attributes) {
+            (Some(attributes), Some(raw)) if raw.starts_with('{') => attributes.feed(out)?,
+            (Some(attributes), _) => out.member("attributes", |out| attributes.feed(out))?,
+            (None, _) => {}
+        }
+        let others = [
+            ("context_attributes", self.context_attributes),
+            ("error", self.error),
+        ];
+        for (name, value) in others {
+            if let Some(value) = value {
+                out.member(name, |out| whole(value).feed(out))?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// An id in JSON; seen once as a number, whose text serves as well.
 pub(super) fn read_id(json: &str) -> Option<Cow<'_, str>> {
-    let id = || serde_json::from_str(json).map_or(Cow::Borrowed(json), Cow::Owned);
-    (json != "null").then(id)
+    (json != "null").then(|| text(json).unwrap_or(Cow::Borrowed(json)))
 }
 
-/// Reads what has to be an object: `serde` would take an array's elements for its members.
-pub(super) fn read_object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, MalformedAnswer> {
-    if json.trim_start().starts_with('[') {
-        return Err(MalformedAnswer::Shape { line: 1, column: 1 });
+/// Returns the text of a string, or any other value as JSON has it.
+fn title_text(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
+    if let Some(text) = text(raw) {
+        return Ok(text);
     }
-    Ok(serde_json::from_str(json)?)
+    let mut json = Vec::new();
+    whole(raw).write(&mut json)?;
+    // What is copied of a text is one.
+    Ok(Cow::Owned(String::from_utf8(json).unwrap_or_default()))
 }
 
 /// A value as VirusTotal gave it, less its indentation.
-pub(super) fn whole(raw: &RawValue) -> Filtered<'_> {
-    Filtered::at(&[], raw.get(), None)
+pub(super) fn whole(raw: &str) -> Filtered<'_> {
+    Filtered::at(&[], raw, None)
+}
+
+/// Returns the `data` of an answer, which has to be an object that has it.
+pub(super) fn data(bytes: &[u8]) -> Result<&str, MalformedAnswer> {
+    let found = find(str::from_utf8(bytes)?, &["data"])?;
+    Ok(found.ok_or(Unreadable::Missing)?)
 }

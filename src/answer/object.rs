@@ -2,24 +2,25 @@
 
 use std::{borrow::Cow, cell::RefCell};
 
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
-
 use super::{
-    Answer, MalformedAnswer, Subject, View,
-    item::{Item, read_id, read_object, whole},
+    Answer, AnswerError, MalformedAnswer, Subject, View,
+    item::{Item, data, read_id, whole},
 };
 use crate::{
-    format::{Format, json, markdown, xml},
-    template::filter::{Filtered, Unreadable, Watch},
+    format::{
+        Format,
+        json::{
+            self, Compact, Unreadable,
+            lexer::Lexer,
+            read::{find, text},
+        },
+        markdown, xml,
+    },
+    template::filter::{Filtered, Watch},
 };
 
 /// A report or an analysis: its attributes, filtered by the template of its type.
-pub fn report(
-    bytes: &[u8],
-    subject: &Subject<'_>,
-    view: &View<'_>,
-) -> Result<Answer, MalformedAnswer> {
+pub fn report(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<Answer, AnswerError> {
     let json = str::from_utf8(bytes)?;
     let attributes = Filtered::at(
         &["data", "attributes"],
@@ -32,16 +33,20 @@ pub fn report(
         found: RefCell::default(),
     };
     let attributes = attributes.watching(&watch);
+    let size = bytes.len();
     let body = match view.format {
         Format::Json | Format::Raw => {
-            json::envelope(view.format, None, bytes.len(), |out| attributes.write(out))?
+            json::envelope(view.format, None, size, |out| attributes.write(out))?
         }
         Format::Markdown => {
-            let id = own_id(json)?.unwrap_or_else(|| subject.id.to_owned());
-            let attributes = attributes.tree()?;
-            view.text(markdown::document(&subject.title, &id, &attributes), None)?
+            let id = own_id(json)?.unwrap_or(Cow::Borrowed(subject.id));
+            view.document(size, None, |out| {
+                attributes.feed(&mut markdown::Writer::new(out, &subject.title, &id)?)
+            })?
         }
-        Format::Xml => view.text(xml::document(&subject.root, &attributes.tree()?), None)?,
+        Format::Xml => view.document(size, None, |out| {
+            attributes.feed(&mut xml::Writer::new(out, &subject.root)?)
+        })?,
     };
     Ok(Answer {
         body,
@@ -51,40 +56,35 @@ pub fn report(
 }
 
 /// Any other object, with its id and type; one without attributes as it is.
-pub fn object(
-    bytes: &[u8],
-    subject: &Subject<'_>,
-    view: &View<'_>,
-) -> Result<Answer, MalformedAnswer> {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        data: &'a RawValue,
-    }
-    let Envelope { data } = read_object(str::from_utf8(bytes)?)?;
-    let item = Item::read(data).ok();
+pub fn object(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<Answer, AnswerError> {
+    let data = data(bytes)?;
+    let item = Item::read(&mut Lexer::new(data)).ok();
     let item = item.filter(|item| item.attributes.is_some());
     // Without the object around them: the attributes or, where there are none, the whole.
     let attributes = item.as_ref().and_then(|item| item.filtered(view));
     let shown = attributes.unwrap_or(whole(data));
-    let size = data.get().len();
+    let size = bytes.len();
     let body = match (view.format, &item) {
-        (Format::Json, Some(item)) => {
-            json::envelope(view.format, None, size, |out| item.write(view, out))?
-        }
+        (Format::Json, Some(item)) => json::envelope(view.format, None, size, |out| {
+            item.feed(view, &mut Compact::new(out))
+        })?,
         (Format::Json | Format::Raw, _) => {
             json::envelope(view.format, None, size, |out| shown.write(out))?
         }
         (Format::Markdown, item) => {
             let id = item.as_ref().and_then(Item::id);
             let id = id.unwrap_or(Cow::Borrowed(subject.id));
-            let tree = shown.tree()?;
-            view.text(markdown::document(&subject.title, &id, &tree), None)?
+            view.document(size, None, |out| {
+                shown.feed(&mut markdown::Writer::new(out, &subject.title, &id)?)
+            })?
         }
-        (Format::Xml, Some(item)) => {
-            view.text(xml::document(&subject.root, &item.tree(view)?), None)?
-        }
-        (Format::Xml, None) => view.text(xml::document(&subject.root, &shown.tree()?), None)?,
+        (Format::Xml, item) => view.document(size, None, |out| {
+            let mut out = xml::Writer::new(out, &subject.root)?;
+            match item {
+                Some(item) => item.feed(view, &mut out),
+                None => shown.feed(&mut out),
+            }
+        })?,
     };
     Ok(Answer {
         body,
@@ -97,28 +97,22 @@ pub fn object(
 pub fn id(bytes: &[u8]) -> Result<String, MalformedAnswer> {
     let id = own_id(str::from_utf8(bytes)?)?;
     let id = id.filter(|id| !id.is_empty());
-    id.ok_or(MalformedAnswer::Shape { line: 0, column: 0 })
+    id.map(Cow::into_owned).ok_or(MalformedAnswer::Shape)
 }
 
 /// Whether an analysis is over.
 pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
     let path = ["data", "attributes", "status"];
-    match Filtered::at(&path, str::from_utf8(bytes)?, None).tree()? {
-        Value::String(status) => Ok(status == "completed"),
-        _ => Err(MalformedAnswer::Shape { line: 0, column: 0 }),
-    }
+    let status = find(str::from_utf8(bytes)?, &path)?.ok_or(Unreadable::Missing)?;
+    let status = text(status).ok_or(MalformedAnswer::Shape)?;
+    Ok(status == "completed")
 }
 
 /// The `id` of the object that an answer holds; all else is passed over.
 ///
 /// Found as its attributes are, so that an answer can be read in every format or in none.
-fn own_id(json: &str) -> Result<Option<String>, MalformedAnswer> {
-    let mut text = Vec::new();
-    match Filtered::at(&["data", "id"], json, None).write(&mut text) {
-        Err(Unreadable::Missing) => return Ok(None),
-        found => found?,
-    }
-    Ok(read_id(str::from_utf8(&text)?).map(Cow::into_owned))
+fn own_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
+    Ok(find(json, &["data", "id"])?.and_then(read_id))
 }
 
 #[cfg(test)]

@@ -1,22 +1,122 @@
-//! The JSON envelope around every answer.
+//! JSON: the envelope around every answer, and the pieces that JSON text is read by.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::Format;
+use super::{Format, sink::Sink};
+
+pub use self::lexer::{Quoted, Unreadable};
+
+pub(crate) mod lexer;
+pub(crate) mod read;
 
 /// What an answer says beside its data; only lists have it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Meta {
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Meta<'a> {
     /// Opaque, to be handed back for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// How many there are in all, where VirusTotal says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub count: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    pub count: Option<&'a RawValue>,
     /// `quota` where the list stops short since the key's quota has run out; the cursor goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<&'static str>,
+}
+
+/// A writer of compact JSON: numbers and texts as they stand.
+pub struct Compact<'o> {
+    out: &'o mut Vec<u8>,
+    /// Whether a member or element was written before, in the same brackets.
+    follows: bool,
+}
+
+impl<'o> Compact<'o> {
+    /// Creates a writer of one value, behind what the buffer holds.
+    pub fn new(out: &'o mut Vec<u8>) -> Self {
+        Self {
+            out,
+            follows: false,
+        }
+    }
+
+    #[inline]
+    fn separate(&mut self) {
+        if self.follows {
+            self.out.push(b',');
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, text: &str) {
+        self.separate();
+        self.out.extend_from_slice(text.as_bytes());
+        self.follows = true;
+    }
+
+    #[inline]
+    fn begin(&mut self, bracket: u8) {
+        self.separate();
+        self.out.push(bracket);
+        self.follows = false;
+    }
+
+    #[inline]
+    fn end(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.follows = true;
+    }
+}
+
+impl Sink for Compact<'_> {
+    type Error = Unreadable;
+
+    #[inline]
+    fn begin_object(&mut self) -> Result<(), Unreadable> {
+        self.begin(b'{');
+        Ok(())
+    }
+
+    #[inline]
+    fn key(&mut self, key: Quoted<'_>) -> Result<(), Unreadable> {
+        self.separate();
+        self.out.extend_from_slice(key.written().as_bytes());
+        self.out.push(b':');
+        self.follows = false;
+        Ok(())
+    }
+
+    #[inline]
+    fn end_object(&mut self) -> Result<(), Unreadable> {
+        self.end(b'}');
+        Ok(())
+    }
+
+    #[inline]
+    fn begin_array(&mut self, _: impl FnOnce() -> bool) -> Result<(), Unreadable> {
+        self.begin(b'[');
+        Ok(())
+    }
+
+    #[inline]
+    fn end_array(&mut self) -> Result<(), Unreadable> {
+        self.end(b']');
+        Ok(())
+    }
+
+    #[inline]
+    fn string(&mut self, text: Quoted<'_>) -> Result<(), Unreadable> {
+        self.value(&text.written());
+        Ok(())
+    }
+
+    #[inline]
+    fn word(&mut self, word: &str) -> Result<(), Unreadable> {
+        self.value(word);
+        Ok(())
+    }
 }
 
 /// Writes `{"data": …, "format": …, "meta"?: …}` into a buffer of about `size` bytes.
@@ -24,7 +124,7 @@ pub struct Meta {
 /// `data` writes the JSON text of the data; it is all that can fail.
 pub fn envelope<E>(
     format: Format,
-    meta: Option<&Meta>,
+    meta: Option<&Meta<'_>>,
     size: usize,
     data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {
@@ -42,7 +142,53 @@ pub fn envelope<E>(
 }
 
 /// Writes a value whose serialization can't fail, such as a text.
-pub fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     // Neither does writing to a `Vec`.
     let _ = serde_json::to_writer(out, value);
+}
+
+/// Writes a part of a string, with what JSON does not let stand in one escaped.
+pub(super) fn escape(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(lexer::plain_length(rest));
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = special.split_first() else {
+            return;
+        };
+        let letter = match byte {
+            b'"' | b'\\' => *byte,
+            b'\n' => b'n',
+            b'\t' => b't',
+            b'\r' => b'r',
+            0x8 => b'b',
+            0xc => b'f',
+            _ => b'u',
+        };
+        out.extend_from_slice(&[b'\\', letter]);
+        if letter == b'u' {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            let low = DIGITS[usize::from(byte & 0xf)];
+            out.extend_from_slice(&[b'0', b'0', DIGITS[usize::from(byte >> 4 & 1)], low]);
+        }
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_escaped_text_is_what_serde_makes_of_it(text in any::<String>(), low in "[\\x00-\\x30\\\\]*") {
+            for text in [text, low] {
+                let mut escaped = Vec::new();
+                escape(&mut escaped, &text);
+                prop_assert_eq!(format!("\"{}\"", String::from_utf8(escaped).unwrap()), serde_json::to_string(&text).unwrap());
+            }
+        }
+    }
 }

@@ -4,11 +4,13 @@
 //! objects. Texts are written by attackers and read by models and browsers, so nothing
 //! in them may act: a plain text is bare, any other is a code span or a fenced block.
 
-use std::{borrow::Cow, fmt::Write as _};
+use self::inert::{code, fence_for, is_bare, is_blank, write_clean};
+use super::{
+    json::Quoted,
+    sink::{Sink, Text, WriteError},
+};
 
-use serde_json::{Map, Value};
-
-use crate::hidden::is_hidden;
+mod inert;
 
 /// Words of headings that are abbreviations; only whole words are replaced.
 const ABBREVIATIONS: [(&str, &str); 14] = [
@@ -28,195 +30,298 @@ const ABBREVIATIONS: [(&str, &str); 14] = [
     ("Av", "AV"),
 ];
 
-/// How many backticks may stand together.
-///
-/// GitHub's parser takes none of more than 80 for a code span, and of a fence it keeps 255 in
-/// mind: what is put around more of them would not hold.
-const MAX_RUN: usize = 32;
-
-/// A document on one object: a title of ours, the object's id, what it holds.
-pub fn document(title: &str, id: &str, data: &Value) -> String {
-    let mut writer = Writer::default();
-    writer.title(1, title, id);
-    match data {
-        Value::Object(map) => writer.object(map, 1),
-        Value::Array(items) => writer.list(items, 1),
-        plain => writer.plain("", plain),
-    }
-    writer.finish()
-}
-
-/// A document on a list of objects, a section for each.
-///
-/// An item is `{"id", "type", "attributes"?, …}`: its attributes stand at level 3, and
-/// so does whatever else it carries, under a heading of its own.
-pub fn list(title: &str, id: &str, items: &[Value]) -> String {
-    let mut writer = Writer::default();
-    writer.title(1, title, id);
-    for item in items {
-        writer.item(item);
-    }
-    writer.finish()
-}
-
-#[derive(Default)]
-struct Writer {
-    out: String,
-    /// Spaces before every line, for what stands within a list.
+/// A writer of one Markdown document.
+#[derive(Debug)]
+pub struct Writer<'o> {
+    text: Text<'o>,
+    /// Whether a line was written.
+    has_lines: bool,
+    /// Spaces before every line, for what stands within a list in a list.
     indent: usize,
-    /// Whether the last line was text that a following line could be read as part of.
-    in_paragraph: bool,
+    /// The level of a value's headings where no frame says it.
+    level: usize,
+    frames: Vec<Frame>,
 }
 
-impl Writer {
-    fn finish(mut self) -> String {
-        self.out.pop();
-        self.out
-    }
+/// An object or a list that is being written.
+#[derive(Debug)]
+enum Frame {
+    Members {
+        level: usize,
+        is_empty: bool,
+        /// Whether a note says so where it is empty.
+        has_note: bool,
+    },
+    List {
+        level: usize,
+        /// Whether nothing is nested in it.
+        is_plain: bool,
+        /// Items so far.
+        count: usize,
+        is_in: Within,
+    },
+}
 
-    fn line(&mut self, parts: &[&str]) {
-        let start = self.out.len();
-        if self.indent > 0 {
-            self.out.extend(std::iter::repeat_n(' ', self.indent));
-        }
-        for part in parts {
-            self.out.push_str(part);
-        }
-        if self.out.len() == start + self.indent {
-            self.out.truncate(start);
-        }
-        self.out.push('\n');
-        self.in_paragraph = parts.iter().any(|part| !part.is_empty());
-    }
+/// The place of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    Document,
+    Member,
+    List,
+}
 
-    fn blank(&mut self) {
-        self.line(&[]);
-    }
-
-    fn title(&mut self, level: usize, title: &str, id: &str) {
-        self.line(&[hashes(level), " ", title, ": ", &one_line(id)]);
-        self.blank();
-    }
-
-    fn heading(&mut self, level: usize, key: &str) {
-        self.line(&[hashes(level), " ", &one_line(&heading_words(key))]);
-        self.blank();
-    }
-
-    fn item(&mut self, item: &Value) {
-        let text = |key: &str| match item.get(key) {
-            Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
-            Some(other) => Cow::Owned(other.to_string()),
-            None => Cow::Borrowed(""),
+impl<'o> Writer<'o> {
+    /// Begins a document with its title: words of ours, and the id of what it is about.
+    pub fn new(text: Text<'o>, title: &str, id: &str) -> Result<Self, WriteError> {
+        let mut writer = Self {
+            text,
+            has_lines: false,
+            indent: 0,
+            level: 1,
+            frames: Vec::new(),
         };
-        let object_type = one_line(&text("type")).into_owned();
-        self.title(2, &object_type, &text("id"));
-        let Some(item) = item.as_object() else {
-            return self.plain("", item);
+        writer.open_line(&["# ", title, ": "])?;
+        writer.one_line(id)?;
+        writer.blank()?;
+        Ok(writer)
+    }
+
+    /// Begins the section of an object in a list; the headings in it begin at level 3.
+    pub fn section(&mut self, object_type: &str, id: &str) -> Result<(), WriteError> {
+        self.level = 3;
+        self.open_line(&["## "])?;
+        self.one_line(object_type)?;
+        self.text.push(": ")?;
+        self.one_line(id)?;
+        self.blank()
+    }
+
+    /// Writes a heading and the value below it, which `value` feeds to this writer.
+    pub fn member(
+        &mut self,
+        key: &str,
+        value: impl FnOnce(&mut Self) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        self.frames.push(Frame::Members {
+            level: self.level,
+            is_empty: false,
+            has_note: false,
+        });
+        self.heading(self.level, key)?;
+        value(self)?;
+        self.frames.pop();
+        Ok(())
+    }
+
+    /// Begins a line; its end is written with the next one.
+    fn open_line(&mut self, parts: &[&str]) -> Result<(), WriteError> {
+        self.blank()?;
+        self.text.spaces(self.indent)?;
+        parts.iter().try_for_each(|part| self.text.push(part))
+    }
+
+    /// Begins a line that is left empty, where nothing more is written.
+    fn blank(&mut self) -> Result<(), WriteError> {
+        if !std::mem::replace(&mut self.has_lines, true) {
+            return Ok(());
+        }
+        self.text.push("\n")
+    }
+
+    fn note(&mut self, note: &str) -> Result<(), WriteError> {
+        self.open_line(&[note])?;
+        self.blank()
+    }
+
+    fn heading(&mut self, level: usize, key: &str) -> Result<(), WriteError> {
+        self.open_line(&[hashes(level), " "])?;
+        self.one_line(&heading_words(key))?;
+        self.blank()
+    }
+
+    /// Writes any text within a line, made visible and inert.
+    fn one_line(&mut self, text: &str) -> Result<(), WriteError> {
+        if text.is_empty() || is_bare(text) {
+            return self.text.push(text);
+        }
+        code(&mut self.text, text)
+    }
+
+    /// Writes a plain value on a line of its own, behind the marker of the list it stands in.
+    fn plain(&mut self, value: Plain<'_>) -> Result<(), WriteError> {
+        let number;
+        let (marker, is_member) = match self.frames.last_mut() {
+            None => ("", false),
+            Some(Frame::Members { .. }) => ("", true),
+            Some(Frame::List {
+                is_plain: true,
+                count,
+                ..
+            }) => {
+                *count += 1;
+                ("- ", false)
+            }
+            Some(Frame::List { count, .. }) => {
+                *count += 1;
+                number = format!("{count}. ");
+                (number.as_str(), false)
+            }
         };
-        for (key, value) in item {
-            match (key.as_str(), value) {
-                ("id" | "type", _) => {}
-                ("attributes", Value::Object(attributes)) => self.object(attributes, 3),
-                _ => self.member(key, value, 3),
-            }
-        }
-    }
-
-    fn object(&mut self, map: &Map<String, Value>, level: usize) {
-        for (key, value) in map {
-            self.member(key, value, level);
-        }
-    }
-
-    fn member(&mut self, key: &str, value: &Value, level: usize) {
-        self.heading(level, key);
         match value {
-            Value::Object(map) if map.is_empty() => self.note("*No data available*"),
-            Value::Object(map) => self.object(map, level + 1),
-            Value::Array(items) if items.is_empty() => self.note("*No items*"),
-            Value::Array(items) => self.list(items, level + 1),
-            plain => {
-                self.plain("", plain);
-                self.blank();
-            }
+            Plain::Word("null") => self.open_line(&[marker, "*None*"])?,
+            Plain::Word("true") => self.open_line(&[marker, "**True**"])?,
+            Plain::Word("false") => self.open_line(&[marker, "**False**"])?,
+            Plain::Word(number) => self.open_line(&[marker, "`", number, "`"])?,
+            Plain::Text(text) => self.text(marker, text)?,
         }
+        if is_member {
+            self.blank()?;
+        }
+        Ok(())
     }
 
-    fn note(&mut self, note: &str) {
-        self.line(&[note]);
-        self.blank();
-    }
-
-    fn list(&mut self, items: &[Value], level: usize) {
-        if items.is_empty() {
-            return self.line(&["*Empty list*"]);
-        }
-        let all_plain = items
-            .iter()
-            .all(|item| !item.is_object() && !item.is_array());
-        for (item, number) in items.iter().zip(1..) {
-            match item {
-                _ if all_plain => self.plain("- ", item),
-                Value::Object(map) => {
-                    self.line(&["**", &usize::to_string(&number), ".** "]);
-                    self.blank();
-                    self.object(map, level + 1);
-                }
-                Value::Array(nested) => {
-                    self.line(&["**", &number.to_string(), ".** Nested list:"]);
-                    self.blank();
-                    self.indent += 2;
-                    self.list(nested, level + 1);
-                    self.indent -= 2;
-                }
-                plain => self.plain(&format!("{number}. "), plain),
-            }
-        }
-        self.blank();
-    }
-
-    /// A plain value behind a list's marker, or behind none.
-    fn plain(&mut self, marker: &str, value: &Value) {
-        match value {
-            Value::String(text) => self.text(marker, text),
-            Value::Null => self.line(&[marker, "*None*"]),
-            Value::Bool(true) => self.line(&[marker, "**True**"]),
-            Value::Bool(false) => self.line(&[marker, "**False**"]),
-            Value::Number(number) => self.line(&[marker, "`", &number.to_string(), "`"]),
-            nested => self.line(&[marker, &one_line(&nested.to_string())]),
-        }
-    }
-
-    fn text(&mut self, marker: &str, text: &str) {
+    fn text(&mut self, marker: &str, text: &str) -> Result<(), WriteError> {
         if is_bare(text) {
-            return self.line(&[marker, text]);
+            return self.open_line(&[marker, text]);
         }
-        let text = clean(text, true);
-        if text.trim().is_empty() {
-            self.line(&[marker, "*Empty string*"]);
-        } else if text.contains('\n') {
-            self.fenced(marker, &text);
-        } else {
-            self.line(&[marker, &inline(&text)]);
+        if is_blank(text) {
+            return self.open_line(&[marker, "*Empty string*"]);
         }
+        // Only here is it certain in every parser that a fence begins a block, and that the
+        // lines below it belong to it: not behind a number, nor within lists in lists.
+        let may_be_fenced = self.indent == 0 && matches!(marker, "" | "- ");
+        if may_be_fenced && text.contains('\n') {
+            return self.fenced(marker, text);
+        }
+        self.open_line(&[marker])?;
+        code(&mut self.text, text)
     }
 
+    /// Writes a text of several lines as a block.
+    ///
     /// Every line is indented as far as the fence: one that is not would end the list
     /// item and the block with it, and what follows would be live.
-    fn fenced(&mut self, marker: &str, text: &str) {
-        if self.in_paragraph && marker != "- " {
-            // A numbered marker does not interrupt a paragraph, unless it says 1.
-            self.blank();
+    fn fenced(&mut self, marker: &str, text: &str) -> Result<(), WriteError> {
+        let (fence, keeps_ticks) = fence_for(text, 3);
+        self.open_line(&[marker, &fence])?;
+        let mut lines = text.split('\n').peekable();
+        while let Some(line) = lines.next() {
+            let is_last = lines.peek().is_none();
+            let line = if is_last {
+                line
+            } else {
+                line.strip_suffix('\r').unwrap_or(line)
+            };
+            self.blank()?;
+            if !line.is_empty() {
+                self.text.spaces(marker.len())?;
+                write_clean(&mut self.text, line, keeps_ticks)?;
+            }
         }
-        let fence = "`".repeat(longest_run(text).max(2) + 1);
-        self.line(&[marker, &fence]);
-        self.indent += marker.len();
-        for line in text.split('\n') {
-            self.line(&[line]);
+        self.blank()?;
+        self.text.spaces(marker.len())?;
+        self.text.push(&fence)
+    }
+}
+
+/// A value in which nothing is nested.
+#[derive(Clone, Copy)]
+enum Plain<'a> {
+    Word(&'a str),
+    Text(&'a str),
+}
+
+impl Sink for Writer<'_> {
+    type Error = WriteError;
+
+    fn begin_object(&mut self) -> Result<(), WriteError> {
+        let (level, has_note) = match self.frames.last_mut() {
+            None => (self.level, false),
+            Some(Frame::Members { level, .. }) => (*level + 1, true),
+            Some(Frame::List { level, count, .. }) => {
+                *count += 1;
+                let (level, number) = (*level, count.to_string());
+                self.open_line(&["**", &number, ".** "])?;
+                self.blank()?;
+                (level + 1, false)
+            }
+        };
+        self.frames.push(Frame::Members {
+            level,
+            is_empty: true,
+            has_note,
+        });
+        Ok(())
+    }
+
+    fn key(&mut self, key: Quoted<'_>) -> Result<(), WriteError> {
+        let mut at = self.level;
+        if let Some(Frame::Members {
+            level, is_empty, ..
+        }) = self.frames.last_mut()
+        {
+            *is_empty = false;
+            at = *level;
         }
-        self.line(&[&fence]);
-        self.indent -= marker.len();
+        self.heading(at, &key.meant())
+    }
+
+    fn end_object(&mut self) -> Result<(), WriteError> {
+        let frame = self.frames.pop();
+        let Some(Frame::Members {
+            is_empty: true,
+            has_note: true,
+            ..
+        }) = frame
+        else {
+            return Ok(());
+        };
+        self.note("*No data available*")
+    }
+
+    fn begin_array(&mut self, is_plain: impl FnOnce() -> bool) -> Result<(), WriteError> {
+        let (level, is_in) = match self.frames.last_mut() {
+            None => (self.level, Within::Document),
+            Some(Frame::Members { level, .. }) => (*level + 1, Within::Member),
+            Some(Frame::List { level, count, .. }) => {
+                *count += 1;
+                let (level, number) = (*level, count.to_string());
+                self.open_line(&["**", &number, ".** Nested list:"])?;
+                self.blank()?;
+                self.indent += 2;
+                (level + 1, Within::List)
+            }
+        };
+        self.frames.push(Frame::List {
+            level,
+            is_plain: is_plain(),
+            count: 0,
+            is_in,
+        });
+        Ok(())
+    }
+
+    fn end_array(&mut self) -> Result<(), WriteError> {
+        let Some(Frame::List { count, is_in, .. }) = self.frames.pop() else {
+            return Ok(());
+        };
+        match (count, is_in) {
+            (0, Within::Member) => self.note("*No items*")?,
+            (0, _) => self.open_line(&["*Empty list*"])?,
+            _ => self.blank()?,
+        }
+        if is_in == Within::List {
+            self.indent -= 2;
+        }
+        Ok(())
+    }
+
+    fn string(&mut self, text: Quoted<'_>) -> Result<(), WriteError> {
+        self.plain(Plain::Text(&text.meant()))
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), WriteError> {
+        self.plain(Plain::Word(word))
     }
 }
 
@@ -258,100 +363,6 @@ fn abbreviated(word: &str) -> &str {
         .iter()
         .find(|(plain, _)| *plain == word)
         .map_or(word, |(_, short)| short)
-}
-
-/// Makes visible what a reader would not see, and keeps line breaks only where asked.
-///
-/// So are backticks written, too, where more of them stand together than a fence can be long.
-fn clean(text: &str, keep_breaks: bool) -> Cow<'_, str> {
-    let is_fence = longest_run(text) > MAX_RUN;
-    let plain = |letter: char| match letter {
-        '\t' => true,
-        '\n' => keep_breaks,
-        '`' => !is_fence,
-        _ => !is_hidden(letter),
-    };
-    if text.chars().all(plain) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        if letter == '\r' && keep_breaks && letters.peek() == Some(&'\n') {
-            continue;
-        }
-        if plain(letter) {
-            out.push(letter);
-        } else {
-            // Writing to a `String` does not fail.
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Any text on one line, made visible and inert.
-fn one_line(text: &str) -> Cow<'_, str> {
-    if is_bare(text) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(inline(&clean(text, false)).into_owned())
-}
-
-/// One line of text: bare if nothing in it could act, else a code span.
-fn inline(text: &str) -> Cow<'_, str> {
-    if text.is_empty() || is_bare(text) {
-        return Cow::Borrowed(text);
-    }
-    let fence = "`".repeat(longest_run(text) + 1);
-    let tick = text.starts_with('`') || text.ends_with('`');
-    let spaces = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
-    let pad = if tick || spaces { " " } else { "" };
-    Cow::Owned(format!("{fence}{pad}{text}{pad}{fence}"))
-}
-
-/// Whether nothing in a text could act or hide; most texts are so, and are told apart fast.
-fn is_bare(text: &str) -> bool {
-    let marks = |letter| {
-        matches!(
-            letter,
-            ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
-        )
-    };
-    let sound = |letter: char| {
-        letter.is_ascii_alphanumeric()
-            || marks(letter)
-            || (!letter.is_ascii() && letter.is_alphanumeric() && !is_hidden(letter))
-    };
-    text.starts_with(char::is_alphanumeric)
-        && text.chars().all(sound)
-        && !(text.contains(':') && text.contains("://"))
-        && !(text.contains('.') && names_www(text))
-        && !begins_list(text)
-}
-
-/// GitHub makes a link of what begins so, in any case.
-fn names_www(text: &str) -> bool {
-    text.as_bytes()
-        .windows(4)
-        .any(|part| part.eq_ignore_ascii_case(b"www."))
-}
-
-/// Digits, a `.` or `)`, and a space or the end: Markdown's numbered list.
-fn begins_list(text: &str) -> bool {
-    let rest = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
-    rest.len() < text.len()
-        && rest
-            .strip_prefix(['.', ')'])
-            .is_some_and(|after| after.is_empty() || after.starts_with(' '))
-}
-
-/// The longest run of backticks; a fence must be longer.
-fn longest_run(text: &str) -> usize {
-    text.split(|letter| letter != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

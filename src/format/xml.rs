@@ -3,74 +3,166 @@
 //! Elements are named after keys; `<item index="0">` stands for an element of a list. A
 //! key that no element can be named after is kept in a `key` attribute.
 
-use std::{borrow::Cow, io};
+use std::borrow::Cow;
 
-use quick_xml::{
-    Writer,
-    escape::partial_escape,
-    events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event},
+use quick_xml::escape::{escape, partial_escape};
+
+use super::{
+    json::Quoted,
+    sink::{Sink, Text, WriteError},
 };
-use serde_json::Value;
 
-/// A document whose root element is `root`, which must be a valid name.
-pub fn document(root: &str, data: &Value) -> String {
-    let mut writer = Writer::new_with_indent(Vec::with_capacity(4096), b' ', 2);
-    // Writing to a `Vec` does not fail.
-    let _ = writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
-    let _ = write_value(&mut writer, &BytesStart::new(root), data);
-    // What is written is text and ASCII: the conversion copies nothing and loses nothing.
-    String::from_utf8(writer.into_inner())
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+/// The length of the pieces in which a text is escaped: no copy of the whole is made.
+const PIECE: usize = 4096;
+
+/// A writer of one XML document.
+pub struct Writer<'o> {
+    text: Text<'o>,
+    /// The elements that are open.
+    open: Vec<Element>,
+    /// The start tag of the next element, but for its bracket.
+    next: String,
+    /// The length of its name, with which the tag begins.
+    name: usize,
+    /// Whether the bracket that ends the last start tag is still to be written.
+    is_unfinished: bool,
 }
 
-type Out = Writer<Vec<u8>>;
+/// The element of an object or array.
+struct Element {
+    name: String,
+    /// The number of the next element of an array.
+    index: Option<usize>,
+}
 
-fn write_value(out: &mut Out, start: &BytesStart<'_>, value: &Value) -> io::Result<()> {
-    match value {
-        Value::Object(map) if map.is_empty() => out.write_event(Event::Empty(start.borrow())),
-        Value::Array(items) if items.is_empty() => out.write_event(Event::Empty(start.borrow())),
-        Value::Object(map) => nest(out, start, |out| {
-            map.iter()
-                .try_for_each(|(key, value)| write_value(out, &element(key), value))
-        }),
-        Value::Array(items) => nest(out, start, |out| {
-            items
-                .iter()
-                .zip(0..)
-                .try_for_each(|(item, index)| write_item(out, index, item))
-        }),
-        plain => nest(out, start, |out| {
-            let text = BytesText::from_escaped(plain_text(plain));
-            out.write_event(Event::Text(text))
-        }),
+impl<'o> Writer<'o> {
+    /// Begins a document whose root element is `root`, which must be a valid name.
+    pub fn new(mut text: Text<'o>, root: &str) -> Result<Self, WriteError> {
+        text.push("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+        Ok(Self {
+            text,
+            open: Vec::new(),
+            next: root.to_owned(),
+            name: root.len(),
+            is_unfinished: false,
+        })
+    }
+
+    /// Writes the start tag of the next value, but for its bracket.
+    fn start(&mut self, is_array: bool) -> Result<(), WriteError> {
+        if std::mem::take(&mut self.is_unfinished) {
+            self.text.push(">")?;
+        }
+        self.text.push("\n")?;
+        self.text.spaces(2 * self.open.len())?;
+        self.text.push("<")?;
+        let index = self.open.last_mut().and_then(|open| open.index.as_mut());
+        let Some(index) = index else {
+            return self.text.push(&self.next);
+        };
+        let name = if is_array { "item_list" } else { "item" };
+        self.next.clear();
+        self.next.push_str(name);
+        self.name = name.len();
+        self.text.push(name)?;
+        self.text.push(" index=\"")?;
+        self.text.push(&index.to_string())?;
+        *index += 1;
+        self.text.push("\"")
+    }
+
+    fn begin(&mut self, is_array: bool) -> Result<(), WriteError> {
+        self.start(is_array)?;
+        self.is_unfinished = true;
+        self.open.push(Element {
+            name: self.next[..self.name].to_owned(),
+            index: is_array.then_some(0),
+        });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), WriteError> {
+        let Some(element) = self.open.pop() else {
+            return Ok(());
+        };
+        if std::mem::take(&mut self.is_unfinished) {
+            return self.text.push("/>");
+        }
+        self.text.push("\n")?;
+        self.text.spaces(2 * self.open.len())?;
+        self.text.push("</")?;
+        self.text.push(&element.name)?;
+        self.text.push(">")
+    }
+
+    /// Writes an element that holds text and nothing else.
+    fn leaf(&mut self, text: &str) -> Result<(), WriteError> {
+        self.start(false)?;
+        self.text.push(">")?;
+        for piece in pieces(text) {
+            self.text.push(&escaped(piece))?;
+        }
+        self.text.push("</")?;
+        self.text.push(&self.next[..self.name])?;
+        self.text.push(">")
     }
 }
 
-fn nest(
-    out: &mut Out,
-    start: &BytesStart<'_>,
-    within: impl FnOnce(&mut Out) -> io::Result<()>,
-) -> io::Result<()> {
-    out.write_event(Event::Start(start.borrow()))?;
-    within(out)?;
-    out.write_event(Event::End(BytesEnd::from(start.name())))
-}
+impl Sink for Writer<'_> {
+    type Error = WriteError;
 
-fn write_item(out: &mut Out, index: usize, item: &Value) -> io::Result<()> {
-    let name = if item.is_array() { "item_list" } else { "item" };
-    let start = BytesStart::from_content(format!("{name} index=\"{index}\""), name.len());
-    write_value(out, &start, item)
-}
-
-/// The start of the element for a key, with the key itself where the name differs.
-fn element(key: &str) -> BytesStart<'_> {
-    let name = element_name(key);
-    if name == key {
-        return BytesStart::new(name);
+    fn begin_object(&mut self) -> Result<(), WriteError> {
+        self.begin(false)
     }
-    let mut start = BytesStart::new(name.into_owned());
-    start.push_attribute(("key", allowed(key)));
-    start
+
+    fn key(&mut self, key: Quoted<'_>) -> Result<(), WriteError> {
+        let key = key.meant();
+        let name = element_name(&key);
+        self.next.clear();
+        self.next.push_str(&name);
+        self.name = name.len();
+        if name != key {
+            self.next.push_str(" key=\"");
+            for piece in pieces(&key) {
+                self.next.push_str(&attribute(piece));
+            }
+            self.next.push('"');
+        }
+        Ok(())
+    }
+
+    fn end_object(&mut self) -> Result<(), WriteError> {
+        self.end()
+    }
+
+    fn begin_array(&mut self, _: impl FnOnce() -> bool) -> Result<(), WriteError> {
+        self.begin(true)
+    }
+
+    fn end_array(&mut self) -> Result<(), WriteError> {
+        self.end()
+    }
+
+    fn string(&mut self, text: Quoted<'_>) -> Result<(), WriteError> {
+        self.leaf(&text.meant())
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), WriteError> {
+        self.leaf(if word == "null" { "" } else { word })
+    }
+}
+
+/// Cuts a text into pieces of bounded length.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
+        rest = after;
+        Some(piece)
+    })
 }
 
 /// As ported, but never cut: what a name can't hold becomes `_`.
@@ -94,17 +186,15 @@ fn element_name(key: &str) -> Cow<'_, str> {
     })
 }
 
-fn plain_text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => escaped(text),
-        Value::Null => Cow::Borrowed(""),
-        other => Cow::Owned(other.to_string()),
-    }
-}
-
-/// Text in which no character is markup, and none that XML 1.0 forbids.
+/// Returns a text in which no character is markup, and none that XML 1.0 forbids.
 fn escaped(text: &str) -> Cow<'_, str> {
     partial_escape(allowed(text))
+}
+
+/// Does the same for an attribute, where a reader would make spaces of tabs and line breaks.
+fn attribute(text: &str) -> String {
+    let escaped = escape(allowed(text));
+    escaped.replace('\t', "&#9;").replace('\n', "&#10;")
 }
 
 fn allowed(text: &str) -> Cow<'_, str> {

@@ -275,6 +275,7 @@ impl From<LookupError> for ApiError {
             },
             LookupError::Upstream(error) => error.into(),
             LookupError::Malformed(error) => error.into(),
+            LookupError::TooLarge => Self::document_too_large(),
             LookupError::Lost => Self::internal(error.to_string()),
         }
     }
@@ -288,6 +289,7 @@ impl From<SubmitError> for ApiError {
             SubmitError::Upstream(error) => Self::of_write(error),
             SubmitError::Malformed(error) => Self::of_unreadable_write(&error),
             SubmitError::Lost => Self::internal(error.to_string()),
+            SubmitError::TooLarge => Self::document_too_large(),
         }
     }
 }
@@ -347,6 +349,12 @@ impl ApiError {
     fn used_up(which: &impl fmt::Display, wait: Duration) -> Self {
         let detail = format!("{which}; wait as `Retry-After` says");
         Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceededError", detail).after(wait)
+    }
+
+    /// 502: of VirusTotal's answer no document can be made.
+    fn document_too_large() -> Self {
+        let detail = "the document would be too large; ask with `format=json` or a smaller `limit`";
+        Self::new(StatusCode::BAD_GATEWAY, "DocumentTooLargeError", detail)
     }
 
     fn bad_gateway(detail: impl Into<Cow<'static, str>>, cause: String) -> Self {

@@ -107,7 +107,7 @@ impl Lookup {
         let (got, retry_after) = self.state(context, &question, wish).await?;
         let subject = Subject::other("analysis", &id.0);
         let render = |bytes: &Bytes| answer::report(bytes, &subject, view);
-        let reply = self.show(got, view, wish, render)?;
+        let reply = self.show(got, view, wish, render).await?;
         Ok(Analysis { reply, retry_after })
     }
 

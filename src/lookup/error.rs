@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Origin, Seen};
 use crate::{
-    answer::MalformedAnswer,
+    answer::{AnswerError, MalformedAnswer},
     quota::Exhausted,
     spend::NotNow,
     vt::{Reason, Refusal, VtError},
@@ -27,6 +27,9 @@ pub enum LookupError {
     /// VirusTotal gave something else.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
+    /// VirusTotal's answer is sound, but a document of it would be too large.
+    #[error("{}", AnswerError::TooLarge)]
+    TooLarge,
     /// The task that asked broke down.
     #[error("the task that asked VirusTotal broke down")]
     Lost,
@@ -50,7 +53,7 @@ impl LookupError {
         match self {
             Self::Upstream(error) => error.is_trouble(),
             Self::Malformed(_) => true,
-            Self::Exhausted(_) | Self::Unknown(..) | Self::Lost => false,
+            Self::Exhausted(_) | Self::Unknown(..) | Self::TooLarge | Self::Lost => false,
         }
     }
 
@@ -60,6 +63,15 @@ impl LookupError {
             return Some(Origin::StaleForQuota);
         }
         self.is_trouble().then_some(Origin::StaleForUpstream)
+    }
+}
+
+impl From<AnswerError> for LookupError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Malformed(error) => error.into(),
+            AnswerError::TooLarge => Self::TooLarge,
+        }
     }
 }
 

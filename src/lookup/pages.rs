@@ -106,8 +106,7 @@ impl Lookup {
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         loop {
             let question = query.question(missing.min(PAGE), cursor.as_deref(), view);
-            let look = |got| self.turn(got);
-            let page = match self.see(context, &question, wish, look).await {
+            let page = match self.page(context, &question, wish).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);
@@ -131,10 +130,33 @@ impl Lookup {
         }
     }
 
-    /// Looks at how much a page holds.
-    fn turn(&self, got: Got) -> Result<Page, LookupError> {
-        let bytes = got.plain()?;
-        let extent = answer::extent(&bytes).inspect_err(|_| self.parts().cache.remove(&got.key))?;
-        Ok(Page { got, bytes, extent })
+    /// Fetches a page; asks once more if the kept bytes are malformed.
+    async fn page(
+        &self,
+        context: &RequestContext,
+        question: &Question,
+        wish: &Wish,
+    ) -> Result<Page, LookupError> {
+        let got = self.read(context, question, wish).await?;
+        let was_kept = got.seen.origin != Origin::Miss;
+        match self.measure(got).await {
+            Err(LookupError::Malformed(_)) if was_kept => {
+                self.measure(self.read(context, question, wish).await?)
+                    .await
+            }
+            page => page,
+        }
+    }
+
+    /// Looks at how much a page holds, apart from the threads that serve if it is large.
+    async fn measure(&self, got: Got) -> Result<Page, LookupError> {
+        let size = got.size();
+        let measure = || {
+            let bytes = got.plain()?;
+            let extent =
+                answer::extent(&bytes).inspect_err(|_| self.parts().cache.remove(&got.key))?;
+            Ok(Page { got, bytes, extent })
+        };
+        self.0.renderings.run(size, measure).await
     }
 }

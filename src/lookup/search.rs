@@ -98,7 +98,6 @@ impl Lookup {
         };
         let subject = query.corpus.subject(&query.query);
         let render = |page: &Bytes| answer::list(std::slice::from_ref(page), &subject, None, view);
-        let show = |got| self.show(got, view, wish, render);
-        self.see(context, &question, wish, show).await
+        self.see(context, &question, wish, view, render).await
     }
 }

@@ -1,22 +1,18 @@
 //! The streaming filter: JSON text in, the same text out, less space and excluded paths.
 //!
-//! No tree is built and nothing is decoded: what is kept is copied, so numbers keep every
-//! digit and strings their escapes. Against a transcode through `serde` it takes half the
-//! time. Who needs a tree reads it from what is left.
+//! No tree is built and nothing is decoded: what is kept goes piece by piece to a writer.
+//! That of JSON copies it, so numbers keep every digit and strings their escapes. Against a
+//! transcode through `serde` it takes half the time.
 
 use std::cell::RefCell;
 
-use serde_json::Value;
-
-use super::{
-    lexer::Lexer,
-    pattern::{Filter, Node, Verdict},
+use super::pattern::{Filter, Node, Verdict};
+use crate::format::{
+    json::{Compact, lexer::Lexer},
+    sink::Sink,
 };
 
-pub use super::lexer::Unreadable;
-
-/// How deep objects and arrays may be nested; `serde_json` reads a tree to 127.
-const MAX_DEPTH: usize = 120;
+pub use crate::format::json::Unreadable;
 
 /// JSON text to be read through a [`Filter`].
 #[derive(Clone, Copy, Debug)]
@@ -66,168 +62,100 @@ impl<'a> Filtered<'a> {
     ///
     /// It fails where the text is no JSON, is nested too deep, or has nothing there.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        self.feed(&mut Compact::new(out))
+    }
+
+    /// Feeds what is left to a writer; it fails in the same cases, and where the writer does.
+    pub fn feed<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         let mut reader = Reader {
             lexer: Lexer::new(self.json),
-            depth: 0,
-            out,
-            muted: false,
+            sink,
             watch: self.watch,
             watched_depth: self.path.len() + 1,
         };
         let found = reader.descend(self.path, self.node)?;
-        if reader.lexer.peek() != 0 || reader.lexer.at() < self.json.len() {
-            return reader.lexer.fault();
+        reader.lexer.finish()?;
+        if !found {
+            return Err(Unreadable::Missing.into());
         }
-        if found {
-            Ok(())
-        } else {
-            Err(Unreadable::Missing)
-        }
-    }
-
-    /// What is left, as a tree.
-    pub fn tree(&self) -> Result<Value, Unreadable> {
-        let mut text = Vec::with_capacity(self.json.len() / 2);
-        self.write(&mut text)?;
-        // Only a number beyond what a tree can hold is left to fail.
-        serde_json::from_slice(&text).map_err(|error| Unreadable::Syntax(error.column()))
+        Ok(())
     }
 }
 
-/// Copies JSON text piece by piece, along a node of the trie.
-struct Reader<'a, 'o> {
+/// Reads JSON text piece by piece, along a node of the trie.
+struct Reader<'a, 's, S> {
     lexer: Lexer<'a>,
-    depth: usize,
-    out: &'o mut Vec<u8>,
-    /// Whether what is read now is left out.
-    muted: bool,
+    sink: &'s mut S,
     watch: Option<&'a Watch>,
     /// How deep the value's own members are nested.
     watched_depth: usize,
 }
 
-impl Reader<'_, '_> {
-    /// Goes down `path`, all else muted, and copies what it leads to; whether there is such.
-    fn descend(&mut self, path: &[&str], node: Option<&Node>) -> Result<bool, Unreadable> {
+impl<S: Sink> Reader<'_, '_, S> {
+    /// Goes down `path`, skipping all else, and feeds what it leads to; whether there is such.
+    fn descend(&mut self, path: &[&str], node: Option<&Node>) -> Result<bool, S::Error> {
         let Some((step, below)) = path.split_first() else {
             return self.value(node).map(|()| true);
         };
-        let mut found = false;
         if self.lexer.peek() != b'{' {
-            return self.skip().map(|()| false);
+            self.lexer.skip()?;
+            return Ok(false);
         }
-        self.members(|reader, _, key| {
-            if !found && key == *step {
-                found = reader.descend(below, node)?;
-                return Ok(());
+        let mut found = false;
+        let mut more = self.lexer.open(b'{', b'}')?;
+        while more {
+            let key = self.lexer.string()?;
+            self.lexer.expect(b':')?;
+            if !found && key.meant() == *step {
+                found = self.descend(below, node)?;
+            } else {
+                let start = self.lexer.at();
+                self.lexer.skip()?;
+                if below.is_empty() {
+                    self.note(start, |watch| key.meant() == watch.beside);
+                }
             }
-            let start = reader.lexer.at();
-            reader.skip()?;
-            if below.is_empty() {
-                reader.note(start, |watch| watch.beside == key);
-            }
-            Ok(())
-        })?;
+            more = self.lexer.more(b'}')?;
+        }
         Ok(found)
     }
 
-    fn value(&mut self, node: Option<&Node>) -> Result<(), Unreadable> {
+    fn value(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
         match self.lexer.peek() {
             b'{' => self.object(node),
             b'[' => self.array(node),
             b'"' => {
                 let text = self.lexer.string()?;
-                self.emit(&text.written());
-                Ok(())
+                self.sink.string(text)
             }
-            first => {
-                let plain = match first {
-                    b'n' => self.lexer.word("null"),
-                    b't' => self.lexer.word("true"),
-                    b'f' => self.lexer.word("false"),
-                    _ => self.lexer.number(),
-                };
-                self.emit(plain?);
-                Ok(())
+            _ => {
+                let word = self.lexer.word()?;
+                self.sink.word(word)
             }
         }
     }
 
-    /// Reads a value and leaves it out.
-    fn skip(&mut self) -> Result<(), Unreadable> {
-        let before = std::mem::replace(&mut self.muted, true);
-        self.value(None)?;
-        self.muted = before;
-        Ok(())
-    }
-
-    fn object(&mut self, node: Option<&Node>) -> Result<(), Unreadable> {
-        self.emit("{");
-        let mut comma = "";
-        self.members(|reader, written, key| {
-            let start = reader.lexer.at();
-            match Verdict::of(node.and_then(|node| node.at_key(key))) {
-                Verdict::Exclude => reader.skip()?,
+    fn object(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
+        let mut more = self.lexer.open(b'{', b'}')?;
+        self.sink.begin_object()?;
+        let is_watched = self.lexer.depth() == self.watched_depth;
+        while more {
+            let key = self.lexer.string()?;
+            self.lexer.expect(b':')?;
+            let start = self.lexer.at();
+            match Verdict::of(node.and_then(|node| node.at_key(&key.meant()))) {
+                Verdict::Exclude => self.lexer.skip()?,
                 Verdict::Keep(next) => {
-                    reader.emit(std::mem::replace(&mut comma, ","));
-                    reader.emit(written);
-                    reader.emit(":");
-                    reader.value(next)?;
+                    self.sink.key(key)?;
+                    self.value(next)?;
                 }
             }
-            if reader.depth == reader.watched_depth {
-                reader.note(start, |watch| watch.within.contains(&key));
+            if is_watched {
+                self.note(start, |watch| watch.within.contains(&&*key.meant()));
             }
-            Ok(())
-        })?;
-        self.emit("}");
-        Ok(())
-    }
-
-    /// Reads an object; `member` is called at each value, with its key as written and as meant.
-    fn members(
-        &mut self,
-        mut member: impl FnMut(&mut Self, &str, &str) -> Result<(), Unreadable>,
-    ) -> Result<(), Unreadable> {
-        self.enter(b'{')?;
-        if !self.lexer.take(b'}') {
-            loop {
-                let key = self.lexer.string()?;
-                self.lexer.expect(b':')?;
-                member(self, &key.written(), &key.meant())?;
-                if !self.lexer.take(b',') {
-                    break;
-                }
-            }
-            self.lexer.expect(b'}')?;
+            more = self.lexer.more(b'}')?;
         }
-        self.depth -= 1;
-        Ok(())
-    }
-
-    fn array(&mut self, node: Option<&Node>) -> Result<(), Unreadable> {
-        let verdict = Verdict::of(node.and_then(Node::at_element));
-        self.enter(b'[')?;
-        self.emit("[");
-        let mut comma = "";
-        if !self.lexer.take(b']') {
-            loop {
-                match verdict {
-                    Verdict::Exclude => self.skip()?,
-                    Verdict::Keep(next) => {
-                        self.emit(std::mem::replace(&mut comma, ","));
-                        self.value(next)?;
-                    }
-                }
-                if !self.lexer.take(b',') {
-                    break;
-                }
-            }
-            self.lexer.expect(b']')?;
-        }
-        self.emit("]");
-        self.depth -= 1;
-        Ok(())
+        self.sink.end_object()
     }
 
     /// Notes the text that was read since `start`, if it is one that is watched for.
@@ -240,19 +168,20 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn enter(&mut self, bracket: u8) -> Result<(), Unreadable> {
-        if self.depth == MAX_DEPTH {
-            return Err(Unreadable::TooDeep(self.lexer.at()));
+    fn array(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
+        let verdict = Verdict::of(node.and_then(Node::at_element));
+        let mut more = self.lexer.open(b'[', b']')?;
+        let lexer = &self.lexer;
+        self.sink
+            .begin_array(|| !more || lexer.is_plain_to_the_end())?;
+        while more {
+            match verdict {
+                Verdict::Exclude => self.lexer.skip()?,
+                Verdict::Keep(next) => self.value(next)?,
+            }
+            more = self.lexer.more(b']')?;
         }
-        self.depth += 1;
-        self.lexer.expect(bracket)
-    }
-
-    #[inline]
-    fn emit(&mut self, text: &str) {
-        if !self.muted {
-            self.out.extend_from_slice(text.as_bytes());
-        }
+        self.sink.end_array()
     }
 }
 

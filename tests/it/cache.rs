@@ -13,7 +13,7 @@ use crate::harness::{
 
 const KEPT: [&str; 2] = ["--cache-max-bytes", "100000000"];
 
-async fn keeping(upstream: &Upstream, flags: &[&str]) -> Gateway {
+pub(crate) async fn keeping(upstream: &Upstream, flags: &[&str]) -> Gateway {
     Gateway::before(upstream, &[&KEPT, flags].concat()).await
 }
 

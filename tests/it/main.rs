@@ -23,6 +23,8 @@ mod connections;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod faults;

@@ -53,7 +53,7 @@ async fn upstreams_own(upstream: &Upstream, target: &str) -> Value {
 )]
 #[case::domain(
     "/api/v1/domains/example.com",
-    "# Domain Report: example.com\n",
+    "# Domain Report: `example.com`\n",
     "domain_report"
 )]
 #[case::ip("/api/v1/ips/8.8.8.8", "# IP Address Report: 8.8.8.8\n", "ip_report")]

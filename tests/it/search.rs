@@ -405,7 +405,7 @@ async fn a_free_key_may_search_but_not_in_all_of_virustotal() {
 async fn documents_say_what_was_looked_for() {
     let (_upstream, gateway) = answering(&mixed()).await;
     for (text, shown) in [
-        ("example.com", "example.com"),
+        ("example.com", "`example.com`"),
         ("type:exe p:5", "type:exe p:5"),
         ("#phishing", "`#phishing`"),
         (
@@ -451,7 +451,7 @@ async fn nothing_found_is_an_empty_list() {
         let markdown = find(&gateway, which, text, "&format=markdown")
             .await
             .document();
-        assert_eq!(markdown.trim_end(), format!("# {title}: {text}"));
+        assert_eq!(markdown.trim_end(), format!("# {title}: `{text}`"));
         let xml = find(&gateway, which, text, "&format=xml").await.document();
         let parsed = roxmltree::Document::parse(&xml).unwrap();
         assert_eq!(parsed.root_element().tag_name().name(), root);

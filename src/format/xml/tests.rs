@@ -5,7 +5,19 @@ use roxmltree::{Document, Node};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing;
+use crate::{template::filter::Filtered, testing};
+
+/// A document of a value's JSON text.
+fn document_of(root: &str, json: &str) -> String {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), root).unwrap();
+    Filtered::at(&[], json, None).feed(&mut writer).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn document(root: &str, data: &Value) -> String {
+    document_of(root, &data.to_string())
+}
 
 /// What a reader of the XML finds must be what was written.
 fn assert_read_back(node: Node<'_, '_>, value: &Value) {
@@ -91,4 +103,67 @@ fn a_name_is_never_cut() {
     let key = "k".repeat(300);
     let xml = document("root", &json!({ &key: {} }));
     assert!(xml.contains(&format!("<{key}/>")), "{xml}");
+}
+
+#[test]
+fn numbers_and_half_pairs_are_written_as_in_markdown() {
+    let digits = "9".repeat(100_000);
+    for number in [
+        "1e400",
+        "18446744073709551616",
+        "-0",
+        "1E5",
+        "0.1e-7",
+        &digits,
+    ] {
+        let xml = document_of("root", &format!(r#"{{"a": [{number}]}}"#));
+        assert!(
+            xml.contains(&format!("<item index=\"0\">{number}</item>")),
+            "{xml}"
+        );
+    }
+    let xml = document_of("root", r#"{"k\ud800": "x\udc00\ud83d\ude00"}"#);
+    let expected = "<k_ key=\"k\u{fffd}\">x\u{fffd}\u{1f600}</k_>";
+    assert!(xml.contains(expected), "{xml}");
+}
+
+#[test]
+fn a_value_that_is_no_object_is_the_root() {
+    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+    for (json, root) in [
+        ("null", "<root></root>"),
+        ("[]", "<root/>"),
+        ("{}", "<root/>"),
+        ("\"a\"", "<root>a</root>"),
+    ] {
+        assert_eq!(document_of("root", json), format!("{head}{root}"));
+    }
+}
+
+#[test]
+fn a_long_text_is_escaped_without_a_seam() {
+    let text = "é<&\u{1}\r".repeat(5000);
+    let xml = document("root", &json!({ &text: &text }));
+    let read = Document::parse(&xml).unwrap();
+    let element = read.root_element().first_element_child().unwrap();
+    let text = text.replace('\u{1}', "\u{fffd}");
+    assert_eq!(
+        (element.text(), element.attribute("key")),
+        (Some(&*text), Some(&*text))
+    );
+}
+
+#[test]
+fn writing_stops_at_the_bound() {
+    for json in [
+        format!("[{}0]", "0,".repeat(100_000)),
+        format!("\"{}\"", "&".repeat(500_000)),
+        format!("{{\"{}\":0}}", "&".repeat(500_000)),
+    ] {
+        let mut out = Vec::new();
+        let written = Writer::new(Text::bare(&mut out, 1_000_000), "root")
+            .and_then(|mut writer| Filtered::at(&[], &json, None).feed(&mut writer));
+        assert_eq!(written, Err(WriteError::TooLarge));
+        assert!(out.len() <= 1_000_000);
+    }
 }

@@ -43,7 +43,7 @@ pub(super) struct ListBody {
     data: (),
     format: Format,
     /// Where the next page begins; only lists have it.
-    meta: Option<Meta>,
+    meta: Option<Meta<'static>>,
 }
 
 /// One object that is no report.

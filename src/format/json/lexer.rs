@@ -14,7 +14,7 @@ pub enum Unreadable {
     /// No JSON.
     #[error("no valid JSON at byte {0}")]
     Syntax(usize),
-    /// Nested deeper than the filter goes.
+    /// Nested deeper than a reader goes.
     #[error("nested too deep at byte {0}")]
     TooDeep(usize),
     /// JSON, but nothing under the keys that were to lead to it.
@@ -22,42 +22,56 @@ pub enum Unreadable {
     Missing,
 }
 
+/// The depth to which objects and arrays may be nested.
+const MAX_DEPTH: usize = 120;
+
 /// Where a reader stands in JSON text.
-#[derive(Debug)]
-pub(super) struct Lexer<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
+    depth: usize,
 }
 
 /// A string of the text, quotes included.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Quoted<'a> {
+pub struct Quoted<'a> {
     raw: &'a str,
     has_escapes: bool,
     has_broken_pairs: bool,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+        }
     }
 
-    pub(super) fn at(&self) -> usize {
+    /// Returns the place in the text, in bytes.
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
+    /// Returns the number of objects and arrays around the place.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
     /// Returns the text that was read since this place.
-    pub(super) fn since(&self, start: usize) -> &'a str {
+    pub(crate) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    pub(super) fn fault<T>(&self) -> Result<T, Unreadable> {
+    fn fault<T>(&self) -> Result<T, Unreadable> {
         Err(Unreadable::Syntax(self.at))
     }
 
     /// The next byte that is not space; it is not taken. At the end it is 0.
     #[inline]
-    pub(super) fn peek(&mut self) -> u8 {
+    pub(crate) fn peek(&mut self) -> u8 {
         loop {
             match self.byte() {
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
@@ -72,7 +86,7 @@ impl<'a> Lexer<'a> {
 
     /// Takes the next byte that is not space, if it is this one.
     #[inline]
-    pub(super) fn take(&mut self, byte: u8) -> bool {
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
         // Spelled out: rustc 1.95 miscompiles `self.at += usize::from(…)` here with
         // optimisation, which the tests in release mode would show.
         if self.peek() != byte {
@@ -83,7 +97,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes the next byte that is not space, which must be this one.
-    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Unreadable> {
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Unreadable> {
         if self.take(byte) {
             Ok(())
         } else {
@@ -91,8 +105,102 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Takes a word such as `null`.
-    pub(super) fn word(&mut self, word: &'static str) -> Result<&'a str, Unreadable> {
+    /// Takes the bracket that opens an object or array; tells whether anything stands in it.
+    ///
+    /// After each member or element, [`more`](Self::more) tells whether another one follows.
+    pub(crate) fn open(&mut self, bracket: u8, closing: u8) -> Result<bool, Unreadable> {
+        if self.depth == MAX_DEPTH {
+            return Err(Unreadable::TooDeep(self.at));
+        }
+        self.expect(bracket)?;
+        if self.take(closing) {
+            return Ok(false);
+        }
+        self.depth += 1;
+        Ok(true)
+    }
+
+    /// Takes a comma, and tells that more follows, or the closing bracket.
+    pub(crate) fn more(&mut self, closing: u8) -> Result<bool, Unreadable> {
+        if self.take(b',') {
+            return Ok(true);
+        }
+        self.expect(closing)?;
+        self.depth -= 1;
+        Ok(false)
+    }
+
+    /// Takes a value, and returns its text.
+    pub(crate) fn raw(&mut self) -> Result<&'a str, Unreadable> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Takes a value, checking it as if it were to be written.
+    pub(crate) fn skip(&mut self) -> Result<(), Unreadable> {
+        match self.peek() {
+            b'{' => {
+                let mut more = self.open(b'{', b'}')?;
+                while more {
+                    self.string()?;
+                    self.expect(b':')?;
+                    self.skip()?;
+                    more = self.more(b'}')?;
+                }
+            }
+            b'[' => {
+                let mut more = self.open(b'[', b']')?;
+                while more {
+                    self.skip()?;
+                    more = self.more(b']')?;
+                }
+            }
+            b'"' => drop(self.string()?),
+            _ => drop(self.word()?),
+        }
+        Ok(())
+    }
+
+    /// Tells whether none of the elements up to the end of this array is an object or array.
+    ///
+    /// The look ahead stops at the first that is. However deep arrays are nested, each element
+    /// is passed once in this way, for the array that it stands in.
+    pub(crate) fn is_plain_to_the_end(&self) -> bool {
+        let mut ahead = self.clone();
+        loop {
+            let taken = match ahead.peek() {
+                b'{' | b'[' => return false,
+                b'"' => ahead.string().map(drop),
+                _ => ahead.word().map(drop),
+            };
+            // What is malformed is reported by who reads on.
+            if taken.is_err() || !ahead.take(b',') {
+                return true;
+            }
+        }
+    }
+
+    /// Fails unless nothing but space is left.
+    pub(crate) fn finish(&mut self) -> Result<(), Unreadable> {
+        if self.peek() != 0 || self.at < self.text.len() {
+            return self.fault();
+        }
+        Ok(())
+    }
+
+    /// Takes `null`, `true`, `false` or a number.
+    pub(crate) fn word(&mut self) -> Result<&'a str, Unreadable> {
+        match self.peek() {
+            b'n' => self.literal("null"),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            _ => self.number(),
+        }
+    }
+
+    fn literal(&mut self, word: &'static str) -> Result<&'a str, Unreadable> {
         if !self.rest().starts_with(word.as_bytes()) {
             return self.fault();
         }
@@ -101,7 +209,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes a number; its text is its value, to the last digit.
-    pub(super) fn number(&mut self) -> Result<&'a str, Unreadable> {
+    fn number(&mut self) -> Result<&'a str, Unreadable> {
         let start = self.at;
         self.skip_if(|byte| byte == b'-');
         if self.byte() == b'0' {
@@ -138,7 +246,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes a string.
-    pub(super) fn string(&mut self) -> Result<Quoted<'a>, Unreadable> {
+    pub(crate) fn string(&mut self) -> Result<Quoted<'a>, Unreadable> {
         self.peek();
         let start = self.at;
         self.expect(b'"')?;
@@ -201,9 +309,18 @@ impl<'a> Lexer<'a> {
 }
 
 impl<'a> Quoted<'a> {
+    /// Creates one from a text of ours, quotes included, in which nothing is escaped.
+    pub(crate) fn literal(raw: &'a str) -> Self {
+        Self {
+            raw,
+            has_escapes: false,
+            has_broken_pairs: false,
+        }
+    }
+
     /// The string as it is to be written, quotes included.
     #[inline]
-    pub(super) fn written(self) -> Cow<'a, str> {
+    pub(crate) fn written(self) -> Cow<'a, str> {
         if self.has_broken_pairs {
             Cow::Owned(self.mended())
         } else {
@@ -228,7 +345,7 @@ impl<'a> Quoted<'a> {
     }
 
     /// What the string says.
-    pub(super) fn meant(self) -> Cow<'a, str> {
+    pub(crate) fn meant(self) -> Cow<'a, str> {
         if self.has_escapes {
             // The text is valid, and mended, so it is read.
             return serde_json::from_str(&self.written()).map_or(Cow::Borrowed(""), Cow::Owned);
@@ -241,7 +358,7 @@ impl<'a> Quoted<'a> {
 ///
 /// Eight bytes at a time: a byte is found by what its subtraction borrows, and the lowest
 /// one found is exact.
-fn plain_length(bytes: &[u8]) -> usize {
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
     let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;

@@ -1,0 +1,66 @@
+//! Finds values in JSON text, which it checks to its end and copies nothing of.
+
+use super::lexer::{Lexer, Unreadable};
+
+/// Returns the value under `path` as it stands.
+///
+/// Other keys on the way are skipped. Of equal ones the first counts that leads to something.
+pub(crate) fn find<'a>(json: &'a str, path: &[&str]) -> Result<Option<&'a str>, Unreadable> {
+    let mut lexer = Lexer::new(json);
+    let found = descend(&mut lexer, path)?;
+    lexer.finish()?;
+    Ok(found)
+}
+
+fn descend<'a>(lexer: &mut Lexer<'a>, path: &[&str]) -> Result<Option<&'a str>, Unreadable> {
+    let Some((step, below)) = path.split_first() else {
+        return lexer.raw().map(Some);
+    };
+    if lexer.peek() != b'{' {
+        return lexer.skip().map(|()| None);
+    }
+    let mut found = None;
+    let mut more = lexer.open(b'{', b'}')?;
+    while more {
+        let key = lexer.string()?;
+        lexer.expect(b':')?;
+        if found.is_none() && key.meant() == *step {
+            found = descend(lexer, below)?;
+        } else {
+            lexer.skip()?;
+        }
+        more = lexer.more(b'}')?;
+    }
+    Ok(found)
+}
+
+/// Takes an object, and returns the values of these keys as they stand.
+///
+/// Other keys are skipped; of equal ones the first counts. Anything but an object is an error.
+pub(crate) fn members<'a, const N: usize>(
+    lexer: &mut Lexer<'a>,
+    keys: [&str; N],
+) -> Result<[Option<&'a str>; N], Unreadable> {
+    if lexer.peek() != b'{' {
+        return Err(Unreadable::Missing);
+    }
+    let mut found = [None; N];
+    let mut more = lexer.open(b'{', b'}')?;
+    while more {
+        let key = lexer.string()?.meant();
+        lexer.expect(b':')?;
+        let value = lexer.raw()?;
+        let slot = keys.iter().zip(&mut found).find(|(name, _)| **name == key);
+        if let Some((_, slot @ None)) = slot {
+            *slot = Some(value);
+        }
+        more = lexer.more(b'}')?;
+    }
+    Ok(found)
+}
+
+/// Returns the text that a value is, if it is a string.
+pub(crate) fn text(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
+    let text = Lexer::new(raw).string().ok()?;
+    Some(text.meant())
+}

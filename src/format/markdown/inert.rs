@@ -1,0 +1,192 @@
+//! The rules that keep texts from acting in Markdown, under whichever parser reads it.
+
+use std::fmt::Write as _;
+
+use crate::{
+    format::sink::{Text, WriteError},
+    hidden::is_hidden,
+};
+
+/// The most backticks that may stand together.
+///
+/// GitHub's parser takes none of more than 80 for a code span, and of a fence it keeps 255 in
+/// mind: what is put around more of them would not hold.
+pub(super) const MAX_RUN: usize = 32;
+
+/// Writes a text as a code span, line breaks in it as `\u{a}`.
+pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
+    let (fence, keeps_ticks) = fence_for(text, 1);
+    let tick = keeps_ticks && (text.starts_with('`') || text.ends_with('`'));
+    let spaces = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
+    let pad = if tick || spaces { " " } else { "" };
+    out.push(&fence)?;
+    out.push(pad)?;
+    write_clean(out, text, keeps_ticks)?;
+    out.push(pad)?;
+    out.push(&fence)
+}
+
+/// Returns a fence of at least `least` backticks that this text can't end, and whether the
+/// backticks in it can stand as they are: not where more of them stand together than a fence
+/// can be long.
+pub(super) fn fence_for(text: &str, least: usize) -> (String, bool) {
+    let longest = longest_run(text);
+    let keeps_ticks = longest <= MAX_RUN;
+    let length = if keeps_ticks { longest + 1 } else { 1 };
+    ("`".repeat(length.max(least)), keeps_ticks)
+}
+
+/// Writes a text with all made visible that a reader would not see, line breaks among it.
+pub(super) fn write_clean(
+    out: &mut Text<'_>,
+    text: &str,
+    keeps_ticks: bool,
+) -> Result<(), WriteError> {
+    let (mut start, mut written) = (0, String::new());
+    for (at, letter) in text.char_indices() {
+        let is_plain = match letter {
+            '`' => keeps_ticks,
+            '\t' => true,
+            _ => !is_hidden(letter),
+        };
+        if is_plain {
+            continue;
+        }
+        out.push(&text[start..at])?;
+        start = at + letter.len_utf8();
+        // Together they are one line break.
+        if letter == '\r' && text[start..].starts_with('\n') {
+            continue;
+        }
+        written.clear();
+        // Writing to a `String` does not fail.
+        let _ = write!(written, "\\u{{{:x}}}", u32::from(letter));
+        out.push(&written)?;
+    }
+    out.push(&text[start..])
+}
+
+/// Tells whether a text is nothing but space, of which a reader would see nothing.
+pub(super) fn is_blank(text: &str) -> bool {
+    let is_space = |letter: char| {
+        matches!(letter, '\t' | '\n' | '\r') || (letter.is_whitespace() && !is_hidden(letter))
+    };
+    // A carriage return alone is made visible.
+    text.chars().all(is_space) && text.matches('\r').count() == text.matches("\r\n").count()
+}
+
+/// Tells whether nothing in a text could act or hide; most texts are so, and are told apart fast.
+pub(super) fn is_bare(text: &str) -> bool {
+    let marks = |letter| {
+        matches!(
+            letter,
+            ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
+        )
+    };
+    let sound = |letter: char| {
+        letter.is_ascii_alphanumeric()
+            || marks(letter)
+            || (!letter.is_ascii() && letter.is_alphanumeric() && !is_hidden(letter))
+    };
+    text.starts_with(char::is_alphanumeric)
+        && text.chars().all(sound)
+        && !(text.contains('/') && names_authority(text))
+        && !(text.contains('.') && (names_www(text) || names_host(text)))
+        && !(text.contains(':') && names_emoji(text))
+        && !begins_list(text)
+}
+
+/// Finds a scheme, or a host without one: markdown-it makes links of `//localhost`, too.
+fn names_authority(text: &str) -> bool {
+    text.contains("://")
+        || text
+            .match_indices("//")
+            .any(|(at, found)| text[at + found.len()..].starts_with(char::is_alphanumeric))
+}
+
+/// Finds `www.` in any case of letters, of which GitHub makes a link.
+fn names_www(text: &str) -> bool {
+    text.as_bytes()
+        .windows(4)
+        .any(|part| part.eq_ignore_ascii_case(b"www."))
+}
+
+/// Finds a host name without a scheme, of which markdown-it makes a link. The last labels that
+/// it takes are a setting of the page, so any word counts as one.
+///
+/// An address counts where a port or a path stands behind it: without, it could be a version.
+fn names_host(text: &str) -> bool {
+    let is_of_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
+    let mut names = text.split(|letter: char| !is_of_name(letter));
+    names.any(is_host) || names_address_with_more(text)
+}
+
+fn is_host(name: &str) -> bool {
+    let Some((before, last)) = name.trim_end_matches('.').rsplit_once('.') else {
+        return false;
+    };
+    let is_word = last.chars().all(char::is_alphabetic) && last.len() > 1;
+    let is_encoded = last.len() > 4 && last.as_bytes()[..4].eq_ignore_ascii_case(b"xn--");
+    before.ends_with(|letter: char| letter != '.') && (is_word || is_encoded)
+}
+
+/// Finds `192.0.2.1:80` and `192.0.2.1/x`; a network's `/24` is no path.
+fn names_address_with_more(text: &str) -> bool {
+    let is_of_address = |letter: char| letter.is_ascii_digit() || letter == '.';
+    text.match_indices([':', '/']).any(|(at, mark)| {
+        let before = &text[..at];
+        let address = before.trim_end_matches(is_of_address);
+        let parts = before[address.len()..].split('.');
+        let is_address = parts.clone().count() == 4 && parts.into_iter().all(|it| !it.is_empty());
+        let more = text[at + 1..].chars().next();
+        is_address
+            && match mark {
+                ":" => more.is_some_and(|letter| letter.is_ascii_digit()),
+                _ => more.is_some_and(char::is_alphabetic),
+            }
+    })
+}
+
+/// Finds `:smile:`, of which many pages make a picture.
+fn names_emoji(text: &str) -> bool {
+    text.split(' ')
+        .any(|word| word.contains(':') && !is_of_hex_groups(word) && holds_emoji(word))
+}
+
+/// Tells whether a word is like `2001:db8::1` or `12:30:45`.
+fn is_of_hex_groups(word: &str) -> bool {
+    word.starts_with(|letter: char| letter.is_ascii_hexdigit())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b':')
+}
+
+fn holds_emoji(word: &str) -> bool {
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    let mut parts = word.split(':').skip(1).peekable();
+    while let Some(name) = parts.next() {
+        let is_of_time = name.len() <= 2 && name.bytes().all(|byte| byte.is_ascii_digit());
+        // What stands behind the last colon has none behind it.
+        if parts.peek().is_some() && !is_of_time && name.chars().all(is_name) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Finds digits of any script, a `.` or `)`, and a space or the end: Markdown's numbered list.
+fn begins_list(text: &str) -> bool {
+    let rest = text.trim_start_matches(char::is_numeric);
+    rest.len() < text.len()
+        && rest
+            .strip_prefix(['.', ')'])
+            .is_some_and(|after| after.is_empty() || after.starts_with(' '))
+}
+
+/// Returns the length of the longest run of backticks; a fence must be longer.
+pub(super) fn longest_run(text: &str) -> usize {
+    text.split(|letter| letter != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default()
+}

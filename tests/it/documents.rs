@@ -1,0 +1,107 @@
+//! Hostile answers as documents: what they hold, how large they get (CONTRACT 9).
+
+use rstest::rstest;
+
+use crate::{
+    cache::keeping,
+    harness::{EICAR, Gateway, KEY, Upstream, file, ok},
+    relationships::related,
+};
+
+const FORMATS: [&str; 4] = ["json", "raw", "markdown", "xml"];
+
+async fn answering(body: String) -> (Upstream, Gateway) {
+    let upstream = Upstream::always(ok(body)).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    (upstream, gateway)
+}
+
+#[rstest]
+#[case("1e400")]
+#[case("18446744073709551616")]
+#[case("-0")]
+#[case("1E5")]
+#[case("0.1e-7")]
+#[case(&"3".repeat(100_000))]
+#[tokio::test]
+async fn numbers_of_any_size_are_copied_in_every_format(#[case] number: &str) {
+    let report = format!(
+        r#"{{"data": {{"id": "{EICAR}", "type": "file", "links": {{"self": {number}}}, "attributes": {{"n": [{number}]}}}}}}"#
+    );
+    let list = format!(
+        r#"{{"data": [{{"id": {number}, "type": "graph", "attributes": {{"n": {number}}}}}], "meta": {{"count": {number}, "x": {number}}}}}"#
+    );
+    let (_report, reports) = answering(report).await;
+    let (_list, lists) = answering(list).await;
+    for format in FORMATS {
+        let reply = reports
+            .get(&format!("{}?format={format}", file(EICAR)))
+            .await;
+        assert_eq!(reply.status, 200, "{format}: {}", reply.text());
+        assert!(reply.text().contains(number), "{format}: {}", reply.text());
+        let path = format!("{}?format={format}", related(EICAR, "graphs"));
+        let reply = lists.get(&path).await;
+        assert_eq!(reply.status, 200, "{format}: {}", reply.text());
+        let count = format!(r#""meta":{{"count":{number}}}}}"#);
+        assert!(reply.text().ends_with(&count), "{format}: {}", reply.text());
+        assert_eq!(reply.text().matches(number).count(), 3, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_pair_of_surrogates_spoils_no_format() {
+    let item =
+        r#"{"id": "i\ud800", "type": "x", "\udfff": 1, "attributes": {"k\ud800": "v\udc00"}}"#;
+    let list =
+        format!(r#"{{"data": [{item}], "meta": {{"cursor": "c\ud800", "\ud800": "\ud800"}}}}"#);
+    let (_report, reports) = answering(format!(r#"{{"data": {item}}}"#)).await;
+    let (_list, lists) = answering(list).await;
+    for format in FORMATS {
+        let of_report = reports
+            .get(&format!("{}?format={format}", file(EICAR)))
+            .await;
+        let path = format!("{}?format={format}", related(EICAR, "graphs"));
+        let of_list = lists.get(&path).await;
+        for reply in [of_report, of_list] {
+            let data = reply.data();
+            let text = data
+                .as_str()
+                .map_or_else(|| data.to_string(), str::to_owned);
+            assert!(text.contains("v\u{fffd}"), "{format}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask() {
+    // Each number is a line of two hundred bytes, within a hundred lists.
+    let (open, close) = ("[".repeat(100), "]".repeat(100));
+    let numbers = format!("{open}{}0{close}", "0,".repeat(400_000));
+    let report = format!(
+        r#"{{"data": {{"id": "{EICAR}", "type": "file", "attributes": {{"n": {numbers}}}}}}}"#
+    );
+    let upstream = Upstream::always(ok(report)).await;
+    let gateway = keeping(&upstream, &[]).await;
+    for (format, media) in [("markdown", "text/markdown"), ("xml", "application/xml")] {
+        let path = format!("{}?format={format}", file(EICAR));
+        let enveloped = gateway.get(&path).await;
+        let bare = gateway
+            .get_with(&file(EICAR), &[("x-api-key", KEY), ("accept", media)])
+            .await;
+        for reply in [enveloped, bare] {
+            assert_eq!(reply.status, 502, "{}", reply.text());
+            assert_eq!(reply.code(), "DocumentTooLargeError");
+            let detail = reply.detail();
+            assert!(
+                detail.starts_with("Error retrieving file report: ")
+                    && detail.contains("`format=json`")
+                    && detail.contains("`limit`"),
+                "{detail}"
+            );
+        }
+    }
+    // The answer itself is sound: it is kept, and another format costs nothing more.
+    let reply = gateway.get(&file(EICAR)).await;
+    assert_eq!((reply.status, reply.header("x-cache")), (200, Some("HIT")));
+    assert_eq!(upstream.count(), 1);
+}
