@@ -6,13 +6,13 @@ use std::{any::Any, iter, sync::Arc};
 
 use axum::{
     Router,
-    http::header,
+    http::{Method, Uri, header},
     middleware,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -20,7 +20,7 @@ use tower_http::{
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{bounds::Bounds, error::ApiError};
+use self::{bounds::Bounds, error::ApiError, fallback::KnownRoutes};
 use crate::{
     access::AcceptedKeys, clients::Clients, config::Access, door::Door, format::Format,
     lookup::Lookup, meter::Meter, quota::Quota, redis::Redis, spend::Purse, submit::Submit,
@@ -36,6 +36,7 @@ pub mod community;
 pub mod cors;
 pub mod error;
 pub mod extract;
+pub mod fallback;
 pub mod forwarded;
 pub mod freshness;
 pub mod guard;
@@ -145,10 +146,11 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
     } else {
         routes()
     };
+    let known = KnownRoutes::of(all.get_openapi());
     let router = Router::from(all)
         .merge(openapi::ui(document.into()))
-        .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .fallback(async move |method: Method, uri: Uri| known.not_found(&method, &uri))
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed(&[]))
         // Within what every port has: who may not even knock is not heard out either.
         .layer(
             ServiceBuilder::new()
@@ -166,8 +168,10 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
 /// What is served on a port for whoever watches the gateway.
 pub fn admin_router(gateway: &Shared) -> Router {
     let router = Router::from(health().merge(metrics()))
-        .fallback(async || ApiError::not_found("no such path; there is `/metrics`"))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed());
+        .fallback(async || {
+            ApiError::not_found("no such path; there are `/metrics`, `/livez` and `/readyz`")
+        })
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed(&[]));
     watched(router, gateway)
 }
 
@@ -192,7 +196,8 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
                 // Around all that could panic, within what writes the log line.
                 .layer(CatchPanicLayer::custom(after_panic(&gateway.meter)))
                 // Level 1: the default level costs more than all the rest of a request.
-                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest)),
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+                .layer(MapResponseLayer::new(fallback::name_methods)),
         )
         .with_state(Arc::clone(gateway))
 }

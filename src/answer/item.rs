@@ -35,10 +35,15 @@ impl<'a> Item<'a> {
         self.id.and_then(|id| read_id(id.get()))
     }
 
+    /// Its type.
+    pub(super) fn object_type(&self) -> Option<String> {
+        let json = self.object_type?.get();
+        serde_json::from_str(json).ok()
+    }
+
     /// Its attributes, less what the template of its type leaves out.
     pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
-        let object_type = self.object_type.map(RawValue::get);
-        let object_type = object_type.and_then(|json| serde_json::from_str::<String>(json).ok());
+        let object_type = self.object_type();
         let filter = view.filter(object_type.as_deref().unwrap_or_default());
         self.attributes
             .map(|raw| Filtered::at(&[], raw.get(), filter))

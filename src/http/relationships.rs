@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Shared, caller, collections,
     error::ApiError,
-    extract::Ask,
+    extract::{Ask, Query},
     freshness::{self, WaitQuery},
     guard::with_context,
     listing::{self, ListQuery, Listing},
@@ -21,7 +21,7 @@ use crate::{
     indicator::{Indicator, Kind},
     lookup::{LookupError, RelatedQuery},
     vt::{
-        Reason, Refusal, VtError,
+        Reason, VtError,
         relationships::{self, Relationship},
     },
 };
@@ -40,6 +40,19 @@ pub struct RelationshipQuery {
     #[param(default = false)]
     descriptors_only: Option<bool>,
 }
+
+impl RelationshipQuery {
+    /// The names of these parameters.
+    pub const NAMES: &[&str] = &["template_name", "descriptors_only"];
+}
+
+/// What the query of a relationship may hold.
+const QUERY: &[&[&str]] = &[
+    FormatQuery::NAMES,
+    ListQuery::NAMES,
+    RelationshipQuery::NAMES,
+    WaitQuery::NAMES,
+];
 
 /// The relationships of a collection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,16 +94,17 @@ async fn get_relationship(
     let context = caller::context_for(&ask, &gateway, Scope::Read);
     let doing = format!("retrieving {} relationships", kind.noun());
     with_context(&gateway, context, &doing, async |context| {
-        let query = read_query(kind, &ask)?;
-        let descriptors_only = listing::descriptors_only(&ask.query())?;
-        let (wanted, view) = negotiate::read(&gateway, &ask, &Kind::ALL)?;
+        let query = ask.query(QUERY)?;
+        let asked = read_query(kind, &ask, &query)?;
+        let (wanted, view) = negotiate::read(&gateway, &ask.headers, &query, &Kind::ALL)?;
         let view = View {
-            descriptors_only,
+            descriptors_only: listing::descriptors_only(&query)?,
+            cursor: asked.cursor.as_deref(),
             ..view
         };
-        let wish = freshness::read_wish(&ask)?;
-        let reply = gateway.lookup.related(context, &query, &view, &wish).await;
-        let reply = reply.map_err(|error| say_tier(error, &query))?;
+        let wish = freshness::read_wish(&ask, &query)?;
+        let reply = gateway.lookup.related(context, &asked, &view, &wish).await;
+        let reply = reply.map_err(|error| say_tier(error, &asked))?;
         Ok(freshness::respond(&ask, wanted, reply))
     })
     .await
@@ -108,19 +122,23 @@ async fn get_relationship(
     ),
     security(()),
 )]
-async fn list_relationship_types(Extension(kind): Extension<Kind>) -> Json<RelationshipTypes> {
-    Json(RelationshipTypes {
+async fn list_relationship_types(
+    Extension(kind): Extension<Kind>,
+    ask: Ask,
+) -> Result<Json<RelationshipTypes>, ApiError> {
+    ask.query(&[])?;
+    Ok(Json(RelationshipTypes {
         relationships: relationships::of(kind),
-    })
+    }))
 }
 
-fn read_query(kind: Kind, ask: &Ask) -> Result<RelatedQuery, ApiError> {
+fn read_query(kind: Kind, ask: &Ask, query: &Query<'_>) -> Result<RelatedQuery, ApiError> {
     let indicator = Indicator::parse(kind, ask.segment(0)?)?;
     let relationship = ask.segment(1)?;
     if !relationships::is_name(relationship) {
         return Err(unknown_relationship(kind, relationship));
     }
-    let Listing { limit, cursor } = Listing::read(&ask.query(), listing::MOST)?;
+    let Listing { limit, cursor } = Listing::read(query, listing::MOST)?;
     Ok(RelatedQuery {
         indicator,
         relationship: relationship.to_owned(),
@@ -136,15 +154,28 @@ fn say_tier(error: LookupError, query: &RelatedQuery) -> ApiError {
         (LookupError::Upstream(VtError::Refused(refusal)), Some(known))
             if refusal.reason == Reason::Forbidden =>
         {
-            let Relationship { name, tier, .. } = known;
-            let message = format!("the relationship `{name}` is for keys of the tier `{tier}`");
-            Refusal {
-                message: Some(message),
-                ..refusal
-            }
-            .into()
+            ApiError::from(refusal).saying(tier_of(known))
         }
         (error, _) => error.into(),
+    }
+}
+
+/// Says whose key may read a relationship, and what to do without such a key.
+fn tier_of(Relationship { name, tier, .. }: &Relationship) -> String {
+    match *tier {
+        "everyone" | "signed-in" => format!(
+            "VirusTotal keeps the relationship `{name}` from this key, although every key may read \
+             it: the object may be another account's, or the account restricted; ask for another \
+             object or with another key in `X-API-Key`"
+        ),
+        "undocumented" => format!(
+            "VirusTotal keeps the relationship `{name}` from this key and documents no tier that \
+             may read it; it may take a premium key in `X-API-Key`"
+        ),
+        tier => format!(
+            "send a key with more privileges in `X-API-Key`, or do without: the relationship \
+             `{name}` is for keys of the tier `{tier}`"
+        ),
     }
 }
 
