@@ -6,13 +6,14 @@ use std::{any::Any, iter, sync::Arc};
 
 use axum::{
     Router,
+    extract::MatchedPath,
     http::{Method, Uri, header},
     middleware,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::{ServiceBuilder, util::MapResponseLayer};
+use tower::ServiceBuilder;
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -147,10 +148,7 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
         routes()
     };
     let known = KnownRoutes::of(all.get_openapi());
-    let router = Router::from(all)
-        .merge(openapi::ui(document.into()))
-        .fallback(async move |method: Method, uri: Uri| known.not_found(&method, &uri))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed(&[]))
+    let router = with_fallbacks(Router::from(all).merge(openapi::ui(document.into())), known)
         // Within what every port has: who may not even knock is not heard out either.
         .layer(
             ServiceBuilder::new()
@@ -167,12 +165,19 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
 
 /// What is served on a port for whoever watches the gateway.
 pub fn admin_router(gateway: &Shared) -> Router {
-    let router = Router::from(health().merge(metrics()))
-        .fallback(async || {
-            ApiError::not_found("no such path; there are `/metrics`, `/livez` and `/readyz`")
+    let all = health().merge(metrics());
+    let known = KnownRoutes::of(all.get_openapi());
+    watched(with_fallbacks(Router::from(all), known), gateway)
+}
+
+/// Adds what answers where no route fits.
+fn with_fallbacks(router: Router<Shared>, known: Arc<KnownRoutes>) -> Router<Shared> {
+    let paths = Arc::clone(&known);
+    router
+        .fallback(async move |method: Method, uri: Uri| paths.not_found(&method, &uri))
+        .method_not_allowed_fallback(async move |route: Option<MatchedPath>| {
+            known.method_not_allowed(route.as_ref().map(MatchedPath::as_str))
         })
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed(&[]));
-    watched(router, gateway)
 }
 
 /// The layers that every port has.
@@ -196,8 +201,7 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
                 // Around all that could panic, within what writes the log line.
                 .layer(CatchPanicLayer::custom(after_panic(&gateway.meter)))
                 // Level 1: the default level costs more than all the rest of a request.
-                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-                .layer(MapResponseLayer::new(fallback::name_methods)),
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest)),
         )
         .with_state(Arc::clone(gateway))
 }

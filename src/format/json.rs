@@ -14,7 +14,8 @@ pub struct Meta {
     /// How many there are in all, where VirusTotal says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// `quota` where the list stops short since the key's quota has run out; the cursor goes on.
+    /// `quota` where the list stops short since the key's quota has run out, `pages` where it does
+    /// after ten pages; the cursor goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<&'static str>,
 }

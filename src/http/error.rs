@@ -26,11 +26,9 @@ use crate::{
     vt::{Reason, Refusal, VtError},
 };
 
-const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
+mod advice;
 
-/// What to do where a key may not do something at VirusTotal.
-const FORBIDDEN_ADVICE: &str = "send a key whose account has this privilege in `X-API-Key` (for \
-    some things a premium key), or ask for something else";
+const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
 
 /// An error on its way to the client.
 #[derive(Debug)]
@@ -127,22 +125,6 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "NotFoundError", detail)
     }
 
-    /// 405: another method is meant; these are known.
-    pub fn method_not_allowed(methods: &[&str]) -> Self {
-        let detail = if methods.is_empty() {
-            "this path does not take this method; the header `Allow` names those it takes"
-                .to_owned()
-        } else {
-            let methods = methods.join("`, `");
-            format!("this path does not take this method; it takes `{methods}`")
-        };
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "MethodNotAllowedError",
-            detail,
-        )
-    }
-
     /// 429 at the door.
     pub fn too_many_requests(wait: Duration) -> Self {
         let detail = "too many requests from this key or address; wait as `Retry-After` says";
@@ -193,22 +175,6 @@ impl ApiError {
             cause: Some(cause),
             ..self
         }
-    }
-
-    /// Says this instead.
-    #[must_use]
-    pub fn saying(self, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            detail: detail.into(),
-            ..self
-        }
-    }
-
-    /// Says last what the caller can do about it.
-    #[must_use]
-    pub fn with_advice(self, advice: &str) -> Self {
-        let detail = format!("{}; {advice}", self.detail).into();
-        Self { detail, ..self }
     }
 
     /// Says first what was being done: `retrieving file report`.
@@ -351,19 +317,19 @@ impl From<Exhausted> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, usual) = of_reason(refusal.reason);
-        let is_forbidden = refusal.reason == Reason::Forbidden;
-        let error = Self {
+        let retry_after = refusal.wait();
+        let message = match refusal.reason {
+            Reason::Forbidden => refusal.message.map(advice::on_forbidden),
+            _ => refusal.message,
+        };
+        Self {
             status,
-            retry_after: refusal.wait(),
+            retry_after,
             code: refusal.code,
-            detail: refusal.message.map_or(Cow::Borrowed(usual), Cow::Owned),
+            detail: message.map_or(Cow::Borrowed(usual), Cow::Owned),
             cause: Some("VirusTotal refused".to_owned()),
             seen: None,
-        };
-        if is_forbidden {
-            return error.with_advice(FORBIDDEN_ADVICE);
         }
-        error
     }
 }
 
@@ -392,7 +358,8 @@ fn of_reason(reason: Reason) -> (StatusCode, &'static str) {
         ),
         Reason::Forbidden => (
             StatusCode::FORBIDDEN,
-            "VirusTotal does not let this API key do this",
+            "VirusTotal does not let this API key do this; send a key whose account has this \
+             privilege in `X-API-Key` (for some things a premium key), or ask for something else",
         ),
         Reason::NotFound => (
             StatusCode::NOT_FOUND,

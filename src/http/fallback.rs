@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{
-    http::{Method, StatusCode, Uri, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
 
-use super::error::{ApiError, Failure};
+use super::error::ApiError;
 use crate::vt::relationships;
 
 /// What stands before the paths of this API, of VirusTotal's and of its forerunner.
@@ -53,7 +50,11 @@ const MOST_SHOWN: usize = 200;
 
 /// The routes of a port, known by their documentation.
 #[derive(Debug)]
-pub struct KnownRoutes(Vec<KnownRoute>);
+pub struct KnownRoutes {
+    routes: Vec<KnownRoute>,
+    /// Where all paths are found, or the few there are.
+    there_are: String,
+}
 
 #[derive(Debug)]
 struct KnownRoute {
@@ -75,20 +76,44 @@ struct Candidate<'a> {
 impl KnownRoutes {
     /// Takes the routes out of the document that describes them.
     pub fn of(document: &OpenApi) -> Arc<Self> {
-        let routes = document.paths.paths.iter().map(|(path, item)| KnownRoute {
+        let paths = &document.paths.paths;
+        let routes = paths.iter().map(|(path, item)| KnownRoute {
             path: path.clone(),
             methods: methods(item),
         });
-        Arc::new(Self(routes.collect()))
+        let there_are = if paths.contains_key("/") {
+            "`/docs` lists those there are".to_owned()
+        } else {
+            // A port for whoever watches the gateway: no documentation is there.
+            let paths: Vec<_> = paths.keys().map(String::as_str).collect();
+            format!("there are `{}`", paths.join("`, `"))
+        };
+        Arc::new(Self {
+            routes: routes.collect(),
+            there_are,
+        })
     }
 
     /// The 404 of a path that is no route's, with the nearest one that is.
     pub fn not_found(&self, method: &Method, uri: &Uri) -> ApiError {
         let path = uri.path();
+        let there_are = &self.there_are;
         ApiError::not_found(match self.suggest(method, path) {
-            Some(near) => format!("no such path; did you mean {near}? `/docs` lists all there are"),
-            None => "no such path; `/docs` lists those there are".to_owned(),
+            Some(near) => format!("no such path; did you mean {near}? {there_are}"),
+            None => format!("no such path; {there_are}"),
         })
+    }
+
+    /// The 405 of a route that takes other methods.
+    pub fn method_not_allowed(&self, path: Option<&str>) -> ApiError {
+        let route = self.routes.iter().find(|it| Some(&*it.path) == path);
+        let methods = route.map_or(&[][..], |route| &route.methods);
+        let mut methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+        // Whatever can be read can be asked for its head alone.
+        if let Some(get) = methods.iter().position(|it| *it == "GET") {
+            methods.insert(get + 1, "HEAD");
+        }
+        ApiError::method_not_allowed(&methods)
     }
 
     fn suggest(&self, method: &Method, path: &str) -> Option<String> {
@@ -102,7 +127,7 @@ impl KnownRoutes {
         let prefixed = given.iter().take_while(|it| PREFIXES.contains(it)).count();
         let below = &given[prefixed..];
         let mut near: Option<Candidate<'_>> = None;
-        for route in &self.0 {
+        for route in &self.routes {
             let candidate = Candidate::of(route, below, method);
             let is_nearer = |it: &Candidate<'_>| {
                 let best = near.as_ref().map_or(usize::MAX, |near| near.distance);
@@ -181,27 +206,6 @@ fn methods(item: &PathItem) -> Vec<Method> {
     get.into_iter().chain(post).collect()
 }
 
-/// Names the methods in a 405's detail; they are known once the router has put them in `Allow`.
-pub fn name_methods(response: Response) -> Response {
-    if response.status() != StatusCode::METHOD_NOT_ALLOWED
-        || response.extensions().get::<Failure>().is_none()
-    {
-        return response;
-    }
-    let Some(allow) = response.headers().get(header::ALLOW).cloned() else {
-        return response;
-    };
-    let methods: Vec<_> = allow
-        .to_str()
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .collect();
-    let mut named = ApiError::method_not_allowed(&methods).into_response();
-    named.headers_mut().insert(header::ALLOW, allow);
-    named
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -211,9 +215,9 @@ mod tests {
 
     const ID: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
 
-    fn suggest(method: Method, path: &str) -> Option<String> {
+    fn suggest(method: &Method, path: &str) -> Option<String> {
         let document = document(&Templates::load(None).unwrap());
-        KnownRoutes::of(&document).suggest(&method, path)
+        KnownRoutes::of(&document).suggest(method, path)
     }
 
     #[rstest]
@@ -228,7 +232,7 @@ mod tests {
     #[case("/api/v1/files/{}/vote", "POST /api/v1/files/{}/votes")]
     fn posts_lead_to_the_nearest_route(#[case] path: &str, #[case] near: &str) {
         let near = format!("`{}`", near.replace("{}", ID));
-        assert_eq!(suggest(Method::POST, &path.replace("{}", ID)), Some(near));
+        assert_eq!(suggest(&Method::POST, &path.replace("{}", ID)), Some(near));
     }
 
     #[rstest]
@@ -275,7 +279,7 @@ mod tests {
     #[case("/swagger", "`GET /docs`")]
     fn gets_lead_to_the_nearest_route(#[case] path: &str, #[case] near: &str) {
         let near = near.replace("{}", ID);
-        assert_eq!(suggest(Method::GET, &path.replace("{}", ID)), Some(near));
+        assert_eq!(suggest(&Method::GET, &path.replace("{}", ID)), Some(near));
     }
 
     #[rstest]
@@ -286,14 +290,14 @@ mod tests {
     #[case("/api/v1/files/x/y/z/w/v")]
     #[case("/wp-login.php")]
     fn what_is_near_to_nothing_leads_nowhere(#[case] path: &str) {
-        assert_eq!(suggest(Method::GET, path), None);
+        assert_eq!(suggest(&Method::GET, path), None);
     }
 
     #[test]
     fn what_is_long_or_strange_is_not_repeated() {
         let hole = Some("`GET /api/v1/files/{file_hash}`".to_owned());
         let long = format!("/files/{}", "x".repeat(300));
-        assert_eq!(suggest(Method::GET, &long), hole);
-        assert_eq!(suggest(Method::GET, "/files/`<b>`"), hole);
+        assert_eq!(suggest(&Method::GET, &long), hole);
+        assert_eq!(suggest(&Method::GET, "/files/`<b>`"), hole);
     }
 }

@@ -72,7 +72,8 @@ pub fn routes() -> OpenApiRouter<Shared> {
 ///
 /// The objects that a relationship leads to, or one object, or none. Each is filtered by the
 /// template of its own type. Costs one lookup for every 40 objects asked for; where the key's
-/// quota runs out on the way, the list ends there with `meta.truncated` and a cursor to go on.
+/// quota runs out on the way, or after ten pages, the list ends there with `meta.truncated` and a
+/// cursor to go on.
 #[utoipa::path(
     get, path = "/api/v1/{collection}/{id}/relationships/{relationship}",
     params(

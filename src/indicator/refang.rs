@@ -190,7 +190,7 @@ mod tests {
     #[case("hxxp://u(.)v:w@a[.]b/", "http://u(.)v:w@a.b/")]
     #[case("hxxp://[2001[:]db8[:][:]1]:80/", "http://[2001:db8::1]:80/")]
     #[case("hxxp://[::1]/", "http://[::1]/")]
-    #[case("hxxp:/a[.]b", "hxxp:/a.b")]
+    #[case("hxxp:/a[.]b", "hxxp:/a[.]b")]
     #[case("hxxp", "hxxp")]
     #[case("hxxp[:", "hxxp[:")]
     #[case("httpx[:]//a", "httpx://a")]

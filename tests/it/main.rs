@@ -27,6 +27,8 @@ mod harness;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod identifiers;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod learning;
@@ -42,6 +44,8 @@ mod nginx;
 mod pages;
 #[cfg(test)]
 mod proxies;
+#[cfg(test)]
+mod queries;
 #[cfg(test)]
 mod quota;
 #[cfg(test)]

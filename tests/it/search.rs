@@ -105,7 +105,7 @@ async fn parameters_reach_virustotal() {
             "query=a&limit=7&cursor=x&order=size-&descriptors_only=true",
         ),
         (
-            "query=a&format=raw&x=y&template_name=vt4ai_file_basics",
+            "query=a&format=raw&wait=5&template_name=vt4ai_file_basics",
             "query=a&limit=10",
         ),
     ] {
@@ -163,7 +163,7 @@ async fn a_bad_parameter_spends_nothing() {
         ("query=+%20%09%0A", "query"),
         ("query=a&query=a", "query"),
         ("query=%ff", "query"),
-        ("Query=a", "query"),
+        ("query=a&Cursor=x", "Cursor"),
         ("query=a&limit=0", "limit"),
         ("query=a&limit=301", "limit"),
         ("query=a&limit=-1", "limit"),

@@ -188,7 +188,7 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let distance = |known: &str| strsim::osa_distance(known, &name);
     let near = known.iter().copied().min_by_key(|known| distance(known))?;
-    if distance(near) <= near.len() / 3 + 1 {
+    if distance(near) <= (near.len() / 3).max(1) {
         return Some(near);
     }
     let is_part = |known: &&str| name.len() > 2 && (known.contains(&name) || name.contains(known));
