@@ -4,7 +4,7 @@
 //! valid and normalised, so nothing below this line checks again. Defanged text means what it
 //! stood for before (`hxxp://evil[.]com`).
 
-use std::{fmt, net::IpAddr};
+use std::{borrow::Cow, fmt, net::IpAddr};
 
 pub use self::{invalid::InvalidIndicator, kind::Kind, web_url::WebUrl};
 
@@ -18,6 +18,20 @@ mod web_url;
 
 #[cfg(test)]
 mod tests;
+
+/// Returns the URL, domain or IP address that a defanged text stands for, and any other text as it
+/// is.
+pub fn refang(text: &str) -> Cow<'_, str> {
+    let refanged = refang::url(text);
+    let is_indicator = host::after_scheme(&refanged).is_some_and(host::names_host)
+        || Indicator::domain(&refanged).is_ok()
+        || Indicator::ip(&refanged).is_ok();
+    if is_indicator {
+        refanged
+    } else {
+        Cow::Borrowed(text)
+    }
+}
 
 /// A valid, normalised indicator.
 #[derive(Clone, PartialEq, Eq, Hash)]

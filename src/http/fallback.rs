@@ -8,7 +8,7 @@ use utoipa::openapi::{OpenApi, path::PathItem};
 use super::error::ApiError;
 use crate::vt::relationships;
 
-/// What stands before the paths of this API, of VirusTotal's and of its forerunner.
+/// The segments before the paths of this API, of VirusTotal's and of its forerunner.
 const PREFIXES: [&str; 5] = ["api", "vtapi", "v1", "v2", "v3"];
 
 /// Segments as VirusTotal, its forerunner or common usage name them, and the gateway's own.
@@ -45,14 +45,17 @@ const PATHS: [(&str, &str); 13] = [
     ("version", "`GET /`"),
 ];
 
-/// How long a suggested path is at most; a longer one has holes in place of what was asked for.
+/// The longest path that is suggested with the caller's values; a longer one has placeholders.
 const MOST_SHOWN: usize = 200;
+
+/// The length of the longest segment that a route has, about.
+const LONGEST_SEGMENT: usize = 32;
 
 /// The routes of a port, known by their documentation.
 #[derive(Debug)]
 pub struct KnownRoutes {
     routes: Vec<KnownRoute>,
-    /// Where all paths are found, or the few there are.
+    /// A sentence that leads to all paths, or lists the few there are.
     there_are: String,
 }
 
@@ -69,7 +72,7 @@ struct Candidate<'a> {
     method: &'a Method,
     /// The segments of the path, with what was asked for in the place of parameters.
     segments: Vec<&'a str>,
-    /// How far it is from what was asked for.
+    /// The distance from the requested path.
     distance: usize,
 }
 
@@ -84,7 +87,7 @@ impl KnownRoutes {
         let there_are = if paths.contains_key("/") {
             "`/docs` lists those there are".to_owned()
         } else {
-            // A port for whoever watches the gateway: no documentation is there.
+            // The admin port has no documentation.
             let paths: Vec<_> = paths.keys().map(String::as_str).collect();
             format!("there are `{}`", paths.join("`, `"))
         };
@@ -192,6 +195,10 @@ fn with_relationships<'a>(given: &[&'a str], pattern: &[&str]) -> Vec<&'a str> {
 
 /// Returns how far a segment is from the one that is wanted, if it is near.
 fn far(wanted: &str, given: &str) -> Option<usize> {
+    // Comparing costs the product of both lengths, and nothing long is near.
+    if given.len() > 2 * LONGEST_SEGMENT {
+        return None;
+    }
     let given = given.to_ascii_lowercase();
     if SEGMENTS.contains(&(&given, wanted)) {
         return Some(1);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use axum::http::HeaderValue;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use utoipa::IntoParams;
 
 use super::{
@@ -106,7 +106,8 @@ pub fn next_page(ask: &Ask, cursor: &str) -> Option<HeaderValue> {
 }
 
 fn is_cursor(pair: &str) -> bool {
-    pair.split('=').next() == Some("cursor")
+    let name = pair.split('=').next().unwrap_or_default();
+    percent_decode_str(name).eq(*b"cursor")
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl RelationshipQuery {
     pub const NAMES: &[&str] = &["template_name", "descriptors_only"];
 }
 
-/// What the query of a relationship may hold.
+/// The parameters that the query of a relationship may hold.
 const QUERY: &[&[&str]] = &[
     FormatQuery::NAMES,
     ListQuery::NAMES,
@@ -181,7 +181,12 @@ fn tier_of(Relationship { name, tier, .. }: &Relationship) -> String {
 }
 
 fn unknown_relationship(kind: Kind, given: &str) -> ApiError {
-    let given = given.to_lowercase();
+    // Comparing costs the product of both lengths.
+    let given: String = given
+        .chars()
+        .take(64)
+        .flat_map(char::to_lowercase)
+        .collect();
     let mut names: Vec<_> = relationships::of(kind).iter().map(|row| row.name).collect();
     names.sort_by_cached_key(|name| strsim::osa_distance(name, &given));
     names.truncate(3);

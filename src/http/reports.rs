@@ -44,7 +44,7 @@ impl ReportQuery {
     pub const NAMES: &[&str] = &["format", "template_name"];
 }
 
-/// What the query of a report may hold.
+/// The parameters that the query of a report may hold.
 const QUERY: &[&[&str]] = &[ReportQuery::NAMES, WaitQuery::NAMES];
 
 /// File report
@@ -144,7 +144,7 @@ pub async fn get_ip_report(State(gateway): State<Shared>, ask: Ask) -> Response 
     get_report(&gateway, &ask, Kind::Ip).await
 }
 
-/// What is asked for, with how it is wanted.
+/// An indicator that is asked for, and the request that asks.
 struct Asked<'a> {
     ask: &'a Ask,
     query: &'a Query<'a>,

@@ -1,5 +1,7 @@
 //! Searches: one for every key, one in VirusTotal's query language for premium ones.
 
+use std::borrow::Cow;
+
 use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
@@ -16,7 +18,7 @@ use super::{
 use crate::{
     answer::View,
     clients::Scope,
-    indicator::Kind,
+    indicator::{self, Kind},
     lookup::{Corpus, SearchQuery},
 };
 
@@ -44,7 +46,7 @@ pub struct SearchParameters {
     descriptors_only: Option<bool>,
 }
 
-/// What the query of a search may hold.
+/// The parameters that the query of a search may hold.
 const QUERY: &[&[&str]] = &[
     &["query"],
     ListQuery::NAMES,
@@ -60,7 +62,8 @@ impl SearchParameters {
 
 /// Search
 ///
-/// For every key: a hash, URL, domain or IP address finds that object, `#tag` finds comments.
+/// For every key: a hash, URL, domain or IP address finds that object (a defanged one is
+/// refanged), `#tag` finds comments.
 /// One page, up to 40 objects of it; costs one lookup.
 #[utoipa::path(
     get,
@@ -127,10 +130,15 @@ fn read_query(query: &Query<'_>, corpus: Corpus) -> Result<SearchQuery, ApiError
     let text = query.one("query")?.filter(|text| !text.trim().is_empty());
     let text = text
         .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))?;
+    // In VirusTotal's query language brackets mean something.
+    let text = match corpus {
+        Corpus::Everything => indicator::refang(text),
+        Corpus::Intelligence => Cow::Borrowed(text),
+    };
     let expected = "expected the name of an attribute with `+` or `-` behind it, such as `size-`";
     Ok(SearchQuery {
         corpus,
-        query: text.to_owned(),
+        query: text.into_owned(),
         limit,
         cursor,
         order: query.read("order", expected, read_order)?,

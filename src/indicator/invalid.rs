@@ -1,10 +1,10 @@
-//! Why a text is no indicator.
+//! The refusal of a text that is no indicator.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// How much of what was understood is repeated.
+/// The number of characters that are repeated of an understood text.
 const MOST_SHOWN: usize = 100;
 
 /// A text that is no indicator; the message says what is expected instead and, where the text
@@ -15,7 +15,7 @@ pub struct InvalidIndicator {
     understood: Option<String>,
 }
 
-/// What should have been there.
+/// The form that was expected.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum Expected {
     /// A hash.

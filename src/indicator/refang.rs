@@ -1,4 +1,4 @@
-//! Refanging: reads indicators that were written so that nobody clicks on them.
+//! Refanging: reads indicators that were written so that they can't be clicked on.
 //!
 //! Only the scheme, the host and the separators before the path change. Userinfo, path and query
 //! keep their bytes, since brackets can be part of them.
@@ -120,7 +120,7 @@ fn scheme_end(text: &str) -> Option<usize> {
     let (mut wanted, mut open) = (b"://".iter().peekable(), None);
     for (at, byte) in text.bytes().enumerate() {
         match (open, wanted.peek()) {
-            // What follows may begin with a bracket of its own: that of an IPv6 address.
+            // The host may begin with a bracket of its own: that of an IPv6 address.
             (None, None) => return Some(at),
             (Some(close), _) if byte == close => open = None,
             (_, Some(&&next)) if byte == next => {

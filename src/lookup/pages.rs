@@ -16,7 +16,7 @@ use crate::{
 /// How many objects VirusTotal gives on one page at most.
 const PAGE: usize = 40;
 
-/// How many pages one request reads at most, however few objects they hold.
+/// The most pages that one request reads, however few objects they hold.
 const MOST_PAGES: usize = 10;
 
 /// What is asked of a relationship.

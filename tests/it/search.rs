@@ -514,3 +514,27 @@ async fn virustotals_faults_are_told(
         );
     }
 }
+
+#[rstest]
+#[case("evil[.]com", "evil.com")]
+#[case("hxxp://evil[.]com/a[.]b", "http://evil.com/a[.]b")]
+#[case("1.2.3[.]4", "1.2.3.4")]
+#[case("2001[:]db8[:][:]1", "2001:db8::1")]
+#[case("name(.)x y", "name(.)x y")]
+#[case("a[.]b/c", "a[.]b/c")]
+#[tokio::test]
+async fn a_defanged_indicator_is_searched_as_what_it_stands_for(
+    #[case] given: &str,
+    #[case] meant: &str,
+) {
+    let (upstream, gateway) = answering(&json!({"data": []})).await;
+    for (which, text) in [("search", meant), ("intelligence/search", given)] {
+        find(&gateway, which, given, "").await;
+        let call = upstream.calls().pop().unwrap();
+        let query = call.target.split(['=', '&']).nth(1).unwrap();
+        let query = percent_encoding::percent_decode_str(query)
+            .decode_utf8()
+            .unwrap();
+        assert_eq!(query, text);
+    }
+}

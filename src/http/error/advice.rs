@@ -1,4 +1,4 @@
-//! What an error's detail says beyond what went wrong: what to do about it.
+//! Advice in the details of errors: the way on from there.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use super::ApiError;
 
-/// What to do where a key may not do something at VirusTotal.
+/// The way on where a key may not do something at VirusTotal.
 const SEND_ANOTHER_KEY: &str = "send a key whose account has this privilege in `X-API-Key` (for \
     some things a premium key), or ask for something else";
 

@@ -22,7 +22,7 @@ const CREDENTIALS: [&str; 9] = [
     "xapitoken",
 ];
 
-/// What a name that is repeated in an error has at most; it could be half of a key.
+/// The longest name that is repeated whole in an error; a longer one could be a key.
 const MOST_SHOWN: usize = 32;
 
 /// The parameters of a query, or of a form that is written like one.
@@ -59,7 +59,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Refuses a parameter that is none of these, stands twice or can't be read.
+    /// Rejects a parameter that is not among these, stands twice or can't be read.
     pub fn check(&self, known: &[&str]) -> Result<(), ApiError> {
         for pair in &self.pairs {
             let name = pair.name.as_deref();
@@ -71,7 +71,7 @@ impl<'a> Query<'a> {
         Ok(())
     }
 
-    /// Refuses a parameter that is most likely a key or a token.
+    /// Rejects a parameter that is most likely a key or a token.
     pub fn refuse_credentials(&self) -> Result<(), ApiError> {
         let names = self.pairs.iter().filter_map(|pair| pair.name.as_deref());
         match names.into_iter().find(|name| is_credential(name)) {
@@ -185,6 +185,10 @@ fn unknown(name: &str, known: &[&str]) -> ApiError {
 
 /// Returns the known name that was most likely meant.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    // Comparing costs the product of both lengths, and nothing long is near.
+    if name.len() > MOST_SHOWN {
+        return None;
+    }
     let name = name.to_lowercase();
     let distance = |known: &str| strsim::osa_distance(known, &name);
     let near = known.iter().copied().min_by_key(|known| distance(known))?;

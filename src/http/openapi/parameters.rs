@@ -45,8 +45,8 @@ macro_rules! group {
     };
 }
 
-/// What a URL's id looks like, as far as a pattern can say it: hex, or URL-safe base64 of `https://`,
-/// a name of letters and, within bounds, a path of letters. The gateway reads more than this.
+/// The form of a URL's id, as far as a pattern can say it: hex, or URL-safe base64 of `https://`, a
+/// name of letters and, within bounds, a path of letters. The gateway reads more than this.
 const URL_ID: &str = concat!(
     "^([0-9a-fA-F]{64}|aHR0cHM6Ly9[h-z0-6]((",
     group!("ll."),
