@@ -238,6 +238,7 @@ async fn no_key_is_in_any_error_header_or_log() {
         {
             for path in [
                 file(&hash),
+                format!("{}/relationships/votes", file(&hash)),
                 format!("{}/relationships/votes?apikey={OWN}", file(&hash)),
             ] {
                 let url = format!("http://{}{path}", process.address);
