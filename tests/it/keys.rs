@@ -224,6 +224,7 @@ async fn no_key_is_in_any_error_header_or_log() {
     let command = command
         .env("VT4AI_API_KEY", SERVERS)
         .env("VT4AI_LOG_LEVEL", "trace")
+        .env("VT4AI_CLIENT_RATE_PER_MINUTE", "0")
         .env("VT4AI_RATE_LIMIT_PER_MINUTE", "0");
     let process = Process::start(command);
     let (client, token) = (client(), format!("vt4ai_{OWN}"));

@@ -173,10 +173,11 @@ async fn a_token_in_the_query_is_never_repeated() {
 }
 
 #[rstest]
-#[case("urls/analyze?url=http://x.test/?a=1&b=2", "`url`")]
-#[case("urls/analyze?url=http://x.test/?a=1&apikey=2", "`url`")]
-#[case("search?query=http://x.test/?a=1&b=2", "`query`")]
-#[case("ips/8.8.8.8/votes?cursor=votes+1/%20&more=%2B==", "`cursor`")]
+#[case("urls/analyze?url=http://x.test/?a=1&b=2", "percent-encode the URL")]
+#[case("urls/analyze?uri=http://x.test/", "did you mean `url`")]
+#[case("urls/analyze?url=http://x.test/?a=1&apikey=2", "the URL")]
+#[case("search?query=http://x.test/?a=1&b=2", "'query=…'")]
+#[case("ips/8.8.8.8/votes?cursor=votes+1/%20&more=%2B==", "the cursor")]
 #[tokio::test]
 async fn a_value_that_was_cut_short_is_to_be_encoded(#[case] target: &str, #[case] which: &str) {
     let (upstream, gateway) = demo().await;

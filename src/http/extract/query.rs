@@ -6,8 +6,13 @@ use percent_encoding::percent_decode;
 
 use crate::{http::error::ApiError, key::TOKEN_PREFIX};
 
-/// Parameters whose values are often pasted as they are, so that a `&` in them cuts them short.
-const PASTED: [&str; 3] = ["url", "cursor", "query"];
+/// Parameters whose values are often pasted as they are, so that a `&` in them cuts them short, and
+/// the words for such a value.
+const PASTED: [(&str, &str); 3] = [
+    ("url", "the URL"),
+    ("cursor", "the cursor"),
+    ("query", "the text to search for"),
+];
 
 /// Names under which clients of other services send their keys, without `-` and `_`.
 const CREDENTIALS: [&str; 9] = [
@@ -153,14 +158,15 @@ impl<'a> Query<'a> {
                 ApiError::bad_request("a parameter's name is not valid UTF-8 once percent-decoded")
             }
         };
-        let is_given = |pasted: &&&str| {
+        let is_given = |pasted: &str| {
             let mut names = self.pairs.iter().map(|pair| pair.name.as_deref());
-            known.contains(pasted) && names.any(|name| name == Some(**pasted))
+            names.any(|name| name == Some(pasted))
         };
-        match PASTED.iter().find(is_given) {
-            Some(pasted) => error.with_advice(&format!(
-                "if it is part of the value of `{pasted}`, percent-encode that (with curl: `-G \
-                 --data-urlencode '{pasted}=…'`)"
+        let mut cut = PASTED.iter().filter(|(pasted, _)| known.contains(pasted));
+        match cut.find(|(pasted, _)| *pasted == "url" || is_given(pasted)) {
+            Some((pasted, whole)) => error.with_advice(&format!(
+                "if it is part of {whole}, percent-encode {whole} (with curl: `-G --data-urlencode \
+                 '{pasted}=…'`)"
             )),
             None => error,
         }
