@@ -101,6 +101,7 @@ fn pipeline(criterion: &mut Criterion) {
         template: None,
         templates: &templates,
         descriptors_only: false,
+        cursor: None,
     };
     let subject = Subject::report(&indicator);
     let stream = answer::report(&bytes, &subject, &view(Format::Json)).expect("a report");

@@ -43,6 +43,8 @@ pub struct View<'a> {
     pub templates: &'a Templates,
     /// Whether only types and ids are wanted of the objects in a list.
     pub descriptors_only: bool,
+    /// The cursor at which the caller's list begins; an answer that leads back there is the last.
+    pub cursor: Option<&'a str>,
 }
 
 /// An answer as the caller gets it.

@@ -6,7 +6,8 @@ use std::{any::Any, iter, sync::Arc};
 
 use axum::{
     Router,
-    http::header,
+    extract::MatchedPath,
+    http::{Method, Uri, header},
     middleware,
     response::{IntoResponse, Response},
     routing::get,
@@ -21,7 +22,7 @@ use tower_http::{
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{bounds::Bounds, error::ApiError};
+use self::{bounds::Bounds, error::ApiError, fallback::KnownRoutes};
 use crate::{
     access::{AcceptedKeys, PeerOwners},
     clients::Clients,
@@ -48,6 +49,7 @@ pub mod community;
 pub mod cors;
 pub mod error;
 pub mod extract;
+pub mod fallback;
 pub mod forwarded;
 pub mod freshness;
 pub mod guard;
@@ -162,10 +164,8 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
     } else {
         routes()
     };
-    let router = Router::from(all)
-        .merge(openapi::ui(document.into()))
-        .fallback(async || ApiError::not_found("no such path; `/docs` lists those there are"))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+    let known = KnownRoutes::of(all.get_openapi());
+    let router = with_fallbacks(Router::from(all).merge(openapi::ui(document.into())), known)
         // Within what every port has: who may not even knock is not heard out either.
         .layer(
             ServiceBuilder::new()
@@ -182,11 +182,20 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
 
 /// What is served on a port for whoever watches the gateway.
 pub fn admin_router(gateway: &Shared) -> Router {
-    let router = Router::from(health())
-        .route("/metrics", get(prometheus::get_metrics_of_admin_port))
-        .fallback(async || ApiError::not_found("no such path; there is `/metrics`"))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed());
-    watched(router, gateway)
+    let known = KnownRoutes::of(health().merge(metrics()).get_openapi());
+    let router =
+        Router::from(health()).route("/metrics", get(prometheus::get_metrics_of_admin_port));
+    watched(with_fallbacks(router, known), gateway)
+}
+
+/// Adds what answers where no route fits.
+fn with_fallbacks(router: Router<Shared>, known: Arc<KnownRoutes>) -> Router<Shared> {
+    let paths = Arc::clone(&known);
+    router
+        .fallback(async move |method: Method, uri: Uri| paths.not_found(&method, &uri))
+        .method_not_allowed_fallback(async move |route: Option<MatchedPath>| {
+            known.method_not_allowed(route.as_ref().map(MatchedPath::as_str))
+        })
 }
 
 /// The layers that every port has.

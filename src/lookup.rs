@@ -18,7 +18,7 @@ use self::{
 use crate::{
     access::{AcceptedKeys, RequestContext, Shares},
     answer::{self, AnswerError, RenderPermits, Subject, View},
-    cache::{Answer, Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment, ObjectName},
+    cache::{Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment, ObjectName},
     config,
     indicator::{Indicator, Kind},
     meter::Meter,
@@ -45,6 +45,7 @@ mod question;
 mod reply;
 mod search;
 mod shared;
+mod show;
 mod wish;
 
 /// Reads from VirusTotal, as seldom as it can and within what the key may spend.
@@ -319,100 +320,5 @@ impl Lookup {
         let told = answer.names.iter();
         names.extend(told.map(|id| ObjectName::new(collection, &id.to_ascii_lowercase())));
         self.parts().cache.join_names(&names);
-    }
-
-    /// Returns the view of an answer, rendered apart from the threads that serve if it is large.
-    async fn show(
-        &self,
-        got: Got,
-        view: &View<'_>,
-        wish: &Wish,
-        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError>,
-    ) -> Result<Reply, LookupError> {
-        let size = got.size();
-        let show = || self.show_now(got, view, wish, render);
-        self.0.renderings.run(size, show).await
-    }
-
-    /// Returns the view of an answer: the finished one, if it was asked for before.
-    ///
-    /// This is where it shows whether an answer is well-formed. One that is not is evicted, and
-    /// the answer that it replaced is restored.
-    fn show_now(
-        &self,
-        got: Got,
-        view: &View<'_>,
-        wish: &Wish,
-        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError>,
-    ) -> Result<Reply, LookupError> {
-        let cache = &self.parts().cache;
-        let (view_key, is_new) = (reply::view_key(view), got.seen.origin == Origin::Miss);
-        if !is_new && let Some(finished) = cache.view(&got.key, &view_key, &got.answer) {
-            return Ok(Reply {
-                finished,
-                seen: got.seen,
-            });
-        }
-        let answer = match render(&got.plain()?) {
-            Ok(answer) => answer,
-            Err(AnswerError::TooLarge) => return Err(LookupError::TooLarge),
-            Err(malformed) => {
-                let old = self.fall_back(got, wish).ok_or(malformed)?;
-                return Ok(Reply::new(render(&old.plain()?)?, old.seen));
-            }
-        };
-        let reply = Reply::new(answer, got.seen);
-        // Most things are asked for once. Who asks again has the view kept.
-        if !is_new {
-            cache.put_view(&got.key, view_key, &got.answer, &reply.finished);
-        }
-        Ok(reply)
-    }
-
-    /// Evicts a malformed answer and restores the one that it replaced, if that still serves.
-    fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
-        let parts = self.parts();
-        parts.cache.remove(&got.key);
-        let kept = got.before?;
-        if !wish.puts_up_with(&kept, Moment::now(), &parts.rules) {
-            return None;
-        }
-        parts.cache.put(&got.key, &kept.answer);
-        Got::new(got.key, kept.answer, Origin::StaleForUpstream).ok()
-    }
-}
-
-impl Got {
-    fn new(key: CacheKey, answer: Arc<CachedAnswer>, origin: Origin) -> Result<Self, LookupError> {
-        let age = answer.age(Moment::now());
-        let seen = Seen { origin, age };
-        if let Answer::NotFound(refusal) = &answer.answer {
-            return Err(LookupError::Unknown(refusal.clone(), seen));
-        }
-        Ok(Self {
-            key,
-            answer,
-            seen,
-            plain: None,
-            before: None,
-        })
-    }
-
-    /// Returns the size of the answer in bytes, unpacked.
-    fn size(&self) -> usize {
-        match &self.answer.answer {
-            Answer::Found(packed) => packed.length(),
-            Answer::NotFound(_) => 0,
-        }
-    }
-
-    fn plain(&self) -> Result<Bytes, LookupError> {
-        if let Some(plain) = &self.plain {
-            return Ok(plain.clone());
-        }
-        match &self.answer.answer {
-            Answer::Found(packed) => Ok(packed.unpack()?),
-            Answer::NotFound(refusal) => Err(LookupError::Unknown(refusal.clone(), self.seen)),
-        }
     }
 }

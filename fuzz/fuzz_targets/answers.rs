@@ -108,7 +108,8 @@ fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>)
         }
     }
     if let Some(items) = shown.as_ref().and_then(Value::as_array) {
-        assert_eq!(items.len(), objects);
+        // What comes twice is shown once.
+        assert!(items.len() <= objects);
     }
 }
 
@@ -156,6 +157,7 @@ fuzz_target!(|bytes: &[u8]| {
         template: None,
         templates: &TEMPLATES,
         descriptors_only: how & 8 != 0,
+        cursor: None,
     };
     let pages: Vec<_> = bytes
         .split(|byte| *byte == 0)

@@ -45,7 +45,11 @@ async fn read(ask: Ask) {
             ),
         }
     }
-    query(&ask.query());
+    let text = ask.uri.query().unwrap_or_default();
+    query(&Query::parse(text));
+    if let Ok(known) = ask.query(&[&["format", "limit", "cursor", ""]]) {
+        query(&known);
+    }
 }
 
 fn query(query: &Query<'_>) {
@@ -53,6 +57,10 @@ fn query(query: &Query<'_>) {
         let value = query.one(name).ok().flatten().map(str::to_owned);
         let read = query.read(name, "expected text", |text| Some(text.to_owned()));
         assert_eq!(read.ok().flatten(), value);
+    }
+    for name in ["cursor", "url"] {
+        let is_readable = query.one(name).is_ok();
+        assert_eq!(query.pasted(name).is_ok(), is_readable);
     }
     query.has_other_than(&["url", "format"]);
 }

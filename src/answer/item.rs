@@ -47,6 +47,13 @@ impl<'a> Item<'a> {
         self.id.and_then(read_id)
     }
 
+    /// Returns its type and id, by which an object that comes twice is known; none where one of
+    /// them is missing.
+    pub(super) fn name(&self) -> Option<(String, String)> {
+        let object_type = self.object_type.and_then(text)?;
+        Some((object_type.into_owned(), self.id()?.into_owned()))
+    }
+
     /// Its attributes, less what the template of its type leaves out.
     pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
         let object_type = self.object_type.and_then(text);

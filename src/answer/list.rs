@@ -1,5 +1,7 @@
 //! A list in pages; where a relationship leads to one object or none, that.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -22,7 +24,8 @@ use crate::format::{
 /// A list of objects, or what stands at the other end of a relationship to one.
 ///
 /// `pages` are a list's, in their order, at least one; `truncated` says why there are no
-/// more of them, where that is not the list's end or the caller's limit. Documents keep the shape
+/// more of them, where that is not the list's end or the caller's limit. An object that comes
+/// again is left out, and so is a cursor that leads back to a page that the caller has. Documents keep the shape
 /// of a list for one object, too: Markdown has a section for it, and the root of XML is named
 /// after the relationship.
 pub fn list(
@@ -38,10 +41,15 @@ pub fn list(
         .collect::<Result<Vec<_>, _>>()?;
     let related = Related::of(&pages);
     let last = pages.last().filter(|_| matches!(related, Related::Many(_)));
-    let meta = last.map(|page| Meta {
+    let mut meta = last.map(|page| Meta {
         truncated,
         ..page.meta()
     });
+    if let Some(meta) = &mut meta
+        && leads_back(meta.cursor.as_deref(), &pages, view)
+    {
+        meta.cursor = None;
+    }
     let body = match view.format {
         Format::Json => json::envelope(view.format, meta.as_ref(), size, |out| {
             related.feed(view, &mut Compact::new(out))
@@ -51,7 +59,7 @@ pub fn list(
         })?,
         Format::Markdown => view.document(size, meta.as_ref(), |out| {
             let mut out = markdown::Writer::new(out, &subject.title, subject.id)?;
-            related.each(|lexer| Item::read(lexer)?.write_section(view, &mut out))
+            related.each(|item| item.write_section(view, &mut out))
         })?,
         Format::Xml => view.document(size, meta.as_ref(), |out| {
             related.feed(view, &mut xml::Writer::new(out, &subject.root)?)
@@ -103,6 +111,16 @@ impl<'a> Page<'a> {
         let cursor = self.cursor.and_then(text)?;
         (!cursor.is_empty()).then(|| cursor.into_owned())
     }
+}
+
+/// Whether the last page's cursor is one that led to a page of this answer.
+fn leads_back(cursor: Option<&str>, pages: &[Page<'_>], view: &View<'_>) -> bool {
+    let Some(cursor) = cursor else {
+        return false;
+    };
+    let earlier = pages.iter().rev().skip(1);
+    let mut followed = earlier.filter_map(Page::cursor);
+    view.cursor == Some(cursor) || followed.any(|followed| followed == cursor)
 }
 
 /// How many objects a page of a list holds, and where the next one begins.
@@ -158,7 +176,7 @@ impl<'p, 'a> Related<'p, 'a> {
         if is_list {
             sink.begin_array(|| false)?;
         }
-        self.each(|lexer| Item::read(lexer)?.feed(view, sink))?;
+        self.each(|item| item.feed(view, sink))?;
         if is_list {
             sink.end_array()?;
         }
@@ -173,27 +191,65 @@ impl<'p, 'a> Related<'p, 'a> {
                 let item = Item::read(&mut Lexer::new(raw))?;
                 whole(item.attributes.unwrap_or(raw)).feed(sink)
             }
-            Self::Many(_) => {
+            Self::Many(pages) => {
                 sink.begin_array(|| false)?;
-                self.each(|lexer| whole(lexer.raw()?).feed(sink))?;
+                let mut seen = Seen::default();
+                each_element_of(pages, |lexer| {
+                    let raw = lexer.raw()?;
+                    // What is no object is shown as it is, and known by nothing.
+                    let item = Item::read(&mut Lexer::new(raw)).ok();
+                    if item.is_some_and(|item| !seen.is_new(&item)) {
+                        return Ok(());
+                    }
+                    whole(raw).feed(sink)
+                })?;
                 sink.end_array()
             }
         }
     }
 
-    /// Calls `visit` at each object, which it must take.
+    /// Calls `visit` with each object, once.
     fn each<E: From<Unreadable>>(
         &self,
-        mut visit: impl FnMut(&mut Lexer<'a>) -> Result<(), E>,
+        mut visit: impl FnMut(&Item<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
             Self::Nothing => Ok(()),
-            Self::One(raw) => visit(&mut Lexer::new(raw)),
-            Self::Many(pages) => pages
-                .iter()
-                .try_for_each(|page| each_element(page.data, &mut visit)),
+            Self::One(raw) => visit(&Item::read(&mut Lexer::new(raw))?),
+            Self::Many(pages) => {
+                let mut seen = Seen::default();
+                each_element_of(pages, |lexer| {
+                    let item = Item::read(lexer)?;
+                    if seen.is_new(&item) {
+                        visit(&item)
+                    } else {
+                        Ok(())
+                    }
+                })
+            }
         }
     }
+}
+
+/// The objects of a list so far.
+#[derive(Default)]
+struct Seen(HashSet<(String, String)>);
+
+impl Seen {
+    /// Whether an object did not come before, as far as it can be told from others.
+    fn is_new(&mut self, item: &Item<'_>) -> bool {
+        item.name().is_none_or(|name| self.0.insert(name))
+    }
+}
+
+/// Calls `visit` at each element of each page, which it must take.
+fn each_element_of<'a, E: From<Unreadable>>(
+    pages: &[Page<'a>],
+    mut visit: impl FnMut(&mut Lexer<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    pages
+        .iter()
+        .try_for_each(|page| each_element(page.data, &mut visit))
 }
 
 /// Calls `visit` at each element of an array, which it must take.

@@ -128,6 +128,7 @@ mod tests {
             template: None,
             templates: &templates,
             descriptors_only: false,
+            cursor: None,
         };
         let answer = object(json.as_bytes(), &Subject::other("analysis", "x"), &view);
         String::from_utf8(answer.unwrap().body).unwrap()

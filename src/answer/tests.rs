@@ -16,6 +16,7 @@ fn shown(body: &str, format: Format, bare: bool) -> [Result<String, AnswerError>
         template: None,
         templates: &templates,
         descriptors_only: false,
+        cursor: None,
     };
     let subject = Subject::report(&file);
     let bytes = Bytes::copy_from_slice(body.as_bytes());

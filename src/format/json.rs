@@ -21,7 +21,8 @@ pub struct Meta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub count: Option<&'a RawValue>,
-    /// `quota` where the list stops short since the key's quota has run out; the cursor goes on.
+    /// `quota` where the list stops short since the key's quota has run out, `pages` where it does
+    /// after ten pages; the cursor goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<&'static str>,
 }

@@ -25,8 +25,8 @@ use crate::{clients::Scope, clock::whole_seconds};
     tag = "Analyses",
     params(
         ("analysis_id" = String, Path, description = "As whatever started the analysis gave it; \
-          percent-encode its `=`",
-         pattern = "^[A-Za-z0-9_=-]{1,256}$", example = "NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MTc2MDAwMDAwMA=="),
+          percent-encode its `=`, `+` and `/`",
+         pattern = r#"^([!-"$&-,0->@-~-][!-"$&-.0->@-~]{0,255}|[A-Za-z0-9+/]{1,254}={0,2})$"#, example = "NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MTc2MDAwMDAwMA=="),
         FormatQuery,
         WaitQuery,
     ),
@@ -35,9 +35,10 @@ use crate::{clients::Scope, clock::whole_seconds};
 pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
     let context = caller::context_for(&ask, &gateway, Scope::Read).await;
     with_context(&gateway, context, "retrieving analysis", async |context| {
+        let query = ask.query(&[FormatQuery::NAMES, WaitQuery::NAMES])?;
         let id = ask.segment(0)?.parse()?;
-        let (wanted, view) = negotiate::read(&gateway, &ask, &[])?;
-        let wish = freshness::read_wish(&ask)?;
+        let (wanted, view) = negotiate::read(&gateway, &ask.headers, &query, &[])?;
+        let wish = freshness::read_wish(&ask, &query)?;
         let lookup = &gateway.lookup;
         let analysis = lookup.analysis(context, &id, &view, &wish).await?;
         let mut response = freshness::respond(&ask, wanted, analysis.reply);

@@ -49,9 +49,10 @@ async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
     let context = caller::context_for(ask, gateway, Scope::Read).await;
     let doing = format!("retrieving file {part}");
     with_context(gateway, context, &doing, async |context| {
+        let query = ask.query(&[FormatQuery::NAMES, WaitQuery::NAMES])?;
         let file = Indicator::file(ask.segment(0)?)?;
-        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
-        let wish = freshness::read_wish(ask)?;
+        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
+        let wish = freshness::read_wish(ask, &query)?;
         let lookup = &gateway.lookup;
         let reply = lookup.behaviour(context, &file, part, &view, &wish).await?;
         Ok(freshness::respond(ask, wanted, reply))

@@ -17,6 +17,7 @@ use super::{
     payload,
 };
 use crate::{
+    answer::View,
     clients::Scope,
     indicator::{Indicator, Kind},
     lookup::RelatedQuery,
@@ -210,16 +211,21 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
     let context = caller::context_for(ask, gateway, Scope::Read).await;
     let doing = format!("retrieving {} {name}", kind.noun());
     with_context(gateway, context, &doing, async |context| {
+        let query = ask.query(&[FormatQuery::NAMES, ListQuery::NAMES, WaitQuery::NAMES])?;
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let Listing { limit, cursor } = Listing::read(&ask.query(), listing::MOST)?;
+        let Listing { limit, cursor } = Listing::read(&query, listing::MOST)?;
         let asked = RelatedQuery {
             indicator,
             relationship: name.to_owned(),
             limit,
             cursor,
         };
-        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
-        let wish = freshness::read_wish(ask)?;
+        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
+        let view = View {
+            cursor: asked.cursor.as_deref(),
+            ..view
+        };
+        let wish = freshness::read_wish(ask, &query)?;
         let reply = gateway
             .lookup
             .related(context, &asked, &view, &wish)
@@ -239,8 +245,9 @@ async fn add(
 ) -> Response {
     let context = caller::writing_context_for(ask, gateway).await;
     with_context(gateway, context, doing, async |context| {
+        let query = ask.query(&[FormatQuery::NAMES])?;
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
+        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
         let body = payload::read(body).await?;
         payload::require(&ask.headers, &[payload::JSON])?;
         let contribution = read(&body)?;

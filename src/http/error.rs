@@ -21,11 +21,12 @@ use crate::{
     indicator::InvalidIndicator,
     lookup::{InvalidAnalysisId, LookupError, Seen},
     quota::Exhausted,
-    submit::{SubmitError, form::FormError},
+    submit::form::FormError,
     template::UnknownTemplate,
     vt::{Reason, Refusal, VtError},
 };
 
+mod advice;
 mod places;
 mod write;
 
@@ -124,16 +125,6 @@ impl ApiError {
     /// 404: no such thing here.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFoundError", detail)
-    }
-
-    /// 405: another method is meant.
-    pub fn method_not_allowed() -> Self {
-        let detail = "this path does not take this method; the header `Allow` names those it takes";
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "MethodNotAllowedError",
-            detail,
-        )
     }
 
     /// 429 at the door.
@@ -281,19 +272,6 @@ impl From<LookupError> for ApiError {
     }
 }
 
-impl From<SubmitError> for ApiError {
-    fn from(error: SubmitError) -> Self {
-        match error {
-            SubmitError::Form(error) => error.into(),
-            SubmitError::Exhausted(error) => error.into(),
-            SubmitError::Upstream(error) => Self::of_write(error),
-            SubmitError::Malformed(error) => Self::of_unreadable_write(&error),
-            SubmitError::Lost => Self::internal(error.to_string()),
-            SubmitError::TooLarge => Self::document_too_large(),
-        }
-    }
-}
-
 impl From<VtError> for ApiError {
     fn from(error: VtError) -> Self {
         match error {
@@ -333,11 +311,16 @@ impl From<Exhausted> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, usual) = of_reason(refusal.reason);
+        let retry_after = refusal.wait();
+        let message = match refusal.reason {
+            Reason::Forbidden => refusal.message.map(advice::on_forbidden),
+            _ => refusal.message,
+        };
         Self {
             status,
-            retry_after: refusal.wait(),
+            retry_after,
             code: refusal.code,
-            detail: refusal.message.map_or(Cow::Borrowed(usual), Cow::Owned),
+            detail: message.map_or(Cow::Borrowed(usual), Cow::Owned),
             cause: Some("VirusTotal refused".to_owned()),
             seen: None,
         }
@@ -375,7 +358,8 @@ fn of_reason(reason: Reason) -> (StatusCode, &'static str) {
         ),
         Reason::Forbidden => (
             StatusCode::FORBIDDEN,
-            "this API key may not do this at VirusTotal; it may need a premium key",
+            "VirusTotal does not let this API key do this; send a key whose account has this \
+             privilege in `X-API-Key` (for some things a premium key), or ask for something else",
         ),
         Reason::NotFound => (
             StatusCode::NOT_FOUND,

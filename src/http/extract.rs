@@ -1,7 +1,6 @@
 //! What a request says, read strictly: path, query, key, and where it comes from.
 
 use std::{
-    borrow::Cow,
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -11,15 +10,18 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{HeaderMap, Uri, Version, request::Parts},
 };
-use percent_encoding::percent_decode;
 use tokio::sync::OnceCell;
 use tracing::warn;
+
+pub use self::query::Query;
 
 use super::{
     caller::{Caller, Identified},
     error::ApiError,
 };
 use crate::access::{CallerId, Ends, PeerOwner, PeerOwners, Place};
+
+mod query;
 
 /// The other end of the connection, put there by the accept loop.
 #[derive(Clone, Debug)]
@@ -120,8 +122,15 @@ impl Peer {
 
 impl Ask {
     /// Who sends it, or a 401 that says why what it carries is not taken.
+    ///
+    /// A key in the query is a 400 here already: with no other one the answer would be that there
+    /// is no key at all.
     pub fn caller(&self) -> Result<&Caller, ApiError> {
-        self.caller.caller.as_ref().map_err(ApiError::from)
+        let caller = self.caller.caller.as_ref().map_err(ApiError::from)?;
+        if matches!(caller, Caller::Nobody) {
+            self.parse_query().refuse_credentials()?;
+        }
+        Ok(caller)
     }
 
     /// Returns the caller that it counts for.
@@ -143,82 +152,14 @@ impl Ask {
         Ok(segments.get(at).map_or("", String::as_str))
     }
 
-    /// The query, cut into parameters.
-    pub fn query(&self) -> Query<'_> {
+    /// Reads the query of a route that takes the parameters of these lists, and no others.
+    pub fn query(&self, known: &[&[&str]]) -> Result<Query<'_>, ApiError> {
+        let query = self.parse_query();
+        query.check(&known.concat())?;
+        Ok(query)
+    }
+
+    fn parse_query(&self) -> Query<'_> {
         Query::parse(self.uri.query().unwrap_or_default())
     }
-}
-
-/// The parameters of a query; those nobody asks for are ignored.
-#[derive(Debug)]
-pub struct Query<'a> {
-    pairs: Vec<(Decoded<'a>, Decoded<'a>)>,
-}
-
-/// Percent-decoded text; `None` where it is not valid UTF-8.
-type Decoded<'a> = Option<Cow<'a, str>>;
-
-impl<'a> Query<'a> {
-    /// Cuts a query, or a form that is written like one, into parameters.
-    pub fn parse(text: &'a str) -> Self {
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        });
-        Self {
-            pairs: pairs.collect(),
-        }
-    }
-
-    /// The value of a parameter; one that stands twice or can't be read is a 400.
-    pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
-        let mut values = self
-            .pairs
-            .iter()
-            .filter(|(given, _)| given.as_deref() == Some(name));
-        let Some((_, value)) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err(unusable(name, "it may be given only once"));
-        }
-        let value = value.as_deref();
-        value
-            .map(Some)
-            .ok_or_else(|| unusable(name, "its value is not valid UTF-8 once percent-decoded"))
-    }
-
-    /// The value of a parameter, read; `expected` says what it should have been.
-    pub fn read<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, ApiError> {
-        let value = self.one(name)?;
-        value
-            .map(|value| read(value).ok_or_else(|| unusable(name, expected)))
-            .transpose()
-    }
-
-    /// The first parameter that has none of these names.
-    pub fn has_other_than(&self, names: &[&str]) -> bool {
-        self.pairs
-            .iter()
-            .any(|(given, _)| !given.as_deref().is_some_and(|given| names.contains(&given)))
-    }
-}
-
-fn unusable(name: &str, why: &str) -> ApiError {
-    ApiError::bad_request(format!("parameter `{name}`: {why}"))
-}
-
-fn decode(text: &str) -> Decoded<'_> {
-    if text.contains('+') {
-        let spaced = text.replace('+', " ");
-        let decoded = percent_decode(spaced.as_bytes()).decode_utf8().ok()?;
-        return Some(Cow::Owned(decoded.into_owned()));
-    }
-    percent_decode(text.as_bytes()).decode_utf8().ok()
 }

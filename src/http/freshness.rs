@@ -38,15 +38,20 @@ type Age = Bounded<{ 1 << 31 }>;
 )]
 pub struct WaitQuery {
     /// How long to wait for a unit of quota and, for an analysis, until it is completed, such as
-    /// `60s`; at most `5m`. Without it nothing waits.
-    #[param(pattern = "^(0|[1-9][0-9]?s|[1-4]m)$")]
+    /// `60s`, or `60`, which is seconds, too; at most `5m`. Without it nothing waits.
+    #[param(pattern = "^(0|[1-9][0-9]?s?|[1-4]m)$")]
     wait: Option<String>,
 }
 
+impl WaitQuery {
+    /// The names of these parameters.
+    pub const NAMES: &[&str] = &["wait"];
+}
+
 /// Reads how fresh an answer must be, and how long its caller waits for it.
-pub fn read_wish(ask: &Ask) -> Result<Wish, ApiError> {
-    let expected = "expected a duration such as `30s`, at most `5m`";
-    let wait = ask.query().read("wait", expected, read_wait)?;
+pub fn read_wish(ask: &Ask, query: &Query<'_>) -> Result<Wish, ApiError> {
+    let expected = "expected a duration such as `30s` (a bare number is seconds), at most `5m`";
+    let wait = query.read("wait", expected, read_wait)?;
     Ok(Wish {
         wait: wait.unwrap_or_default(),
         ..read_control(&ask.headers)
@@ -63,7 +68,12 @@ pub fn wait_of(query: &str) -> Duration {
 }
 
 fn read_wait(text: &str) -> Option<Duration> {
-    let wait = humantime::parse_duration(text).ok()?;
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if is_number {
+        Duration::from_secs(text.parse().ok()?)
+    } else {
+        humantime::parse_duration(text).ok()?
+    };
     (wait <= LONGEST_WAIT).then_some(wait)
 }
 
@@ -209,6 +219,27 @@ mod tests {
             let ages = format!("{digits}y {digits}s");
             prop_assert!(read_wait(&ages).is_none_or(|wait| wait.is_zero()));
         }
+    }
+
+    #[rstest]
+    #[case("0", Some(0))]
+    #[case("30", Some(30))]
+    #[case("030", Some(30))]
+    #[case("300", Some(300))]
+    #[case("30s", Some(30))]
+    #[case("5m", Some(300))]
+    #[case("", None)]
+    #[case("301", None)]
+    #[case("301s", None)]
+    #[case("1.5", None)]
+    #[case("-1", None)]
+    #[case("+1", None)]
+    #[case(" 1", None)]
+    #[case("1e1", None)]
+    #[case("18446744073709551616", None)]
+    #[case("99999999999999999999s", None)]
+    fn a_wait_is_a_duration_or_seconds(#[case] text: &str, #[case] seconds: Option<u64>) {
+        assert_eq!(read_wait(text), seconds.map(Duration::from_secs));
     }
 
     #[rstest]

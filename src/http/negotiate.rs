@@ -7,11 +7,7 @@ use axum::{
 };
 use utoipa::IntoParams;
 
-use super::{
-    Gateway,
-    error::ApiError,
-    extract::{Ask, Query},
-};
+use super::{Gateway, error::ApiError, extract::Query};
 use crate::{answer::View, format::Format, indicator::Kind};
 
 /// The query of whatever takes no template; read by [`read`].
@@ -23,10 +19,15 @@ use crate::{answer::View, format::Format, indicator::Kind};
 )]
 pub struct FormatQuery {
     /// The form of `data`: JSON, a Markdown or XML document in a string, or VirusTotal's own
-    /// JSON. Without it `Accept: text/markdown` and `Accept: application/xml` give the document
-    /// itself.
+    /// JSON. In any case, and `md` is `markdown`. Without it `Accept: text/markdown` and
+    /// `Accept: application/xml` give the document itself.
     #[param(inline, example = "json")]
     format: Option<Format>,
+}
+
+impl FormatQuery {
+    /// The names of these parameters.
+    pub const NAMES: &[&str] = &["format"];
 }
 
 /// How an answer is wanted.
@@ -57,7 +58,7 @@ impl Wanted {
     /// Reads `format` and `Accept`; with neither it is the default, enveloped.
     fn read(query: &Query<'_>, headers: &HeaderMap, default: Format) -> Result<Self, ApiError> {
         let expected = "expected one of `json`, `markdown`, `xml`, `raw`";
-        let format = query.read("format", expected, |name| name.parse().ok())?;
+        let format = query.read("format", expected, read_format)?;
         Ok(match (format, accepted(headers)) {
             (Some(format), _) => Self {
                 format,
@@ -84,11 +85,11 @@ impl Wanted {
 /// Reads how an answer is wanted, and the view of objects of these kinds that comes of it.
 pub fn read<'a>(
     gateway: &'a Gateway,
-    ask: &Ask,
+    headers: &HeaderMap,
+    query: &Query<'_>,
     kinds: &[Kind],
 ) -> Result<(Wanted, View<'a>), ApiError> {
-    let query = ask.query();
-    let wanted = Wanted::read(&query, &ask.headers, gateway.default_format)?;
+    let wanted = Wanted::read(query, headers, gateway.default_format)?;
     let templates = &gateway.templates;
     let name = query.one("template_name")?.filter(|_| !kinds.is_empty());
     let template = name.map(|name| templates.choose(kinds, name)).transpose()?;
@@ -98,8 +99,17 @@ pub fn read<'a>(
         template,
         templates,
         descriptors_only: false,
+        cursor: None,
     };
     Ok((wanted, view))
+}
+
+/// Reads a format in any case, and by the ending of Markdown's files.
+fn read_format(name: &str) -> Option<Format> {
+    match name.to_ascii_lowercase().as_str() {
+        "md" => Some(Format::Markdown),
+        name => name.parse().ok(),
+    }
 }
 
 /// The document that the client likes best, if it likes one better than JSON.

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Shared, caller, collections,
     error::ApiError,
-    extract::Ask,
+    extract::{Ask, Query},
     freshness::{self, WaitQuery},
     guard::with_context,
     listing::{self, ListQuery, Listing},
@@ -21,7 +21,7 @@ use crate::{
     indicator::{Indicator, Kind},
     lookup::{LookupError, RelatedQuery},
     vt::{
-        Reason, Refusal, VtError,
+        Reason, VtError,
         relationships::{self, Relationship},
     },
 };
@@ -41,6 +41,19 @@ pub struct RelationshipQuery {
     descriptors_only: Option<bool>,
 }
 
+impl RelationshipQuery {
+    /// The names of these parameters.
+    pub const NAMES: &[&str] = &["template_name", "descriptors_only"];
+}
+
+/// The parameters that the query of a relationship may hold.
+const QUERY: &[&[&str]] = &[
+    FormatQuery::NAMES,
+    ListQuery::NAMES,
+    RelationshipQuery::NAMES,
+    WaitQuery::NAMES,
+];
+
 /// The relationships of a collection.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RelationshipTypes {
@@ -59,7 +72,8 @@ pub fn routes() -> OpenApiRouter<Shared> {
 ///
 /// The objects that a relationship leads to, or one object, or none. Each is filtered by the
 /// template of its own type. Costs one lookup for every 40 objects asked for; where the key's
-/// quota runs out on the way, the list ends there with `meta.truncated` and a cursor to go on.
+/// quota runs out on the way, or after ten pages, the list ends there with `meta.truncated` and a
+/// cursor to go on.
 #[utoipa::path(
     get, path = "/api/v1/{collection}/{id}/relationships/{relationship}",
     params(
@@ -85,16 +99,17 @@ async fn get_relationship(
     };
     let doing = format!("retrieving {} relationships", kind.noun());
     with_context(&gateway, context, &doing, async |context| {
-        let query = read_query(kind, &ask)?;
-        let descriptors_only = listing::descriptors_only(&ask.query())?;
-        let (wanted, view) = negotiate::read(&gateway, &ask, &Kind::ALL)?;
+        let query = ask.query(QUERY)?;
+        let asked = read_query(kind, &ask, &query)?;
+        let (wanted, view) = negotiate::read(&gateway, &ask.headers, &query, &Kind::ALL)?;
         let view = View {
-            descriptors_only,
+            descriptors_only: listing::descriptors_only(&query)?,
+            cursor: asked.cursor.as_deref(),
             ..view
         };
-        let wish = freshness::read_wish(&ask)?;
-        let reply = gateway.lookup.related(context, &query, &view, &wish).await;
-        let reply = reply.map_err(|error| say_tier(error, &query))?;
+        let wish = freshness::read_wish(&ask, &query)?;
+        let reply = gateway.lookup.related(context, &asked, &view, &wish).await;
+        let reply = reply.map_err(|error| say_tier(error, &asked))?;
         Ok(freshness::respond(&ask, wanted, reply))
     })
     .await
@@ -112,10 +127,14 @@ async fn get_relationship(
     ),
     security(()),
 )]
-async fn list_relationship_types(Extension(kind): Extension<Kind>) -> Json<RelationshipTypes> {
-    Json(RelationshipTypes {
+async fn list_relationship_types(
+    Extension(kind): Extension<Kind>,
+    ask: Ask,
+) -> Result<Json<RelationshipTypes>, ApiError> {
+    ask.query(&[])?;
+    Ok(Json(RelationshipTypes {
         relationships: relationships::of(kind),
-    })
+    }))
 }
 
 /// Refuses a name behind which VirusTotal has an action or another resource.
@@ -143,13 +162,13 @@ fn refuse_reserved(kind: Kind, ask: &Ask) -> Result<(), ApiError> {
     )))
 }
 
-fn read_query(kind: Kind, ask: &Ask) -> Result<RelatedQuery, ApiError> {
+fn read_query(kind: Kind, ask: &Ask, query: &Query<'_>) -> Result<RelatedQuery, ApiError> {
     let indicator = Indicator::parse(kind, ask.segment(0)?)?;
     let relationship = ask.segment(1)?;
     if !relationships::is_name(relationship) {
         return Err(unknown_relationship(kind, relationship));
     }
-    let Listing { limit, cursor } = Listing::read(&ask.query(), listing::MOST)?;
+    let Listing { limit, cursor } = Listing::read(query, listing::MOST)?;
     Ok(RelatedQuery {
         indicator,
         relationship: relationship.to_owned(),
@@ -165,20 +184,38 @@ fn say_tier(error: LookupError, query: &RelatedQuery) -> ApiError {
         (LookupError::Upstream(VtError::Refused(refusal)), Some(known))
             if refusal.reason == Reason::Forbidden =>
         {
-            let Relationship { name, tier, .. } = known;
-            let message = format!("the relationship `{name}` is for keys of the tier `{tier}`");
-            Refusal {
-                message: Some(message),
-                ..refusal
-            }
-            .into()
+            ApiError::from(refusal).saying(tier_of(known))
         }
         (error, _) => error.into(),
     }
 }
 
+/// Says whose key may read a relationship, and what to do without such a key.
+fn tier_of(Relationship { name, tier, .. }: &Relationship) -> String {
+    match *tier {
+        "everyone" | "signed-in" => format!(
+            "VirusTotal keeps the relationship `{name}` from this key, although every key may read \
+             it: the object may be another account's, or the account restricted; ask for another \
+             object or with another key in `X-API-Key`"
+        ),
+        "undocumented" => format!(
+            "VirusTotal keeps the relationship `{name}` from this key and documents no tier that \
+             may read it; it may take a premium key in `X-API-Key`"
+        ),
+        tier => format!(
+            "send a key with more privileges in `X-API-Key`, or do without: the relationship \
+             `{name}` is for keys of the tier `{tier}`"
+        ),
+    }
+}
+
 fn unknown_relationship(kind: Kind, given: &str) -> ApiError {
-    let given = given.to_lowercase();
+    // Comparing costs the product of both lengths.
+    let given: String = given
+        .chars()
+        .take(64)
+        .flat_map(char::to_lowercase)
+        .collect();
     let mut names: Vec<_> = relationships::of(kind).iter().map(|row| row.name).collect();
     names.sort_by_cached_key(|name| strsim::osa_distance(name, &given));
     names.truncate(3);

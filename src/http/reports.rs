@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 use super::{
     Gateway, Shared, caller,
     error::ApiError,
-    extract::Ask,
+    extract::{Ask, Query},
     freshness::{self, WaitQuery},
     guard::with_context,
     negotiate,
@@ -16,6 +16,7 @@ use super::{
     },
 };
 use crate::{
+    access::RequestContext,
     clients::Scope,
     format::Format,
     indicator::{Indicator, Kind},
@@ -30,13 +31,21 @@ use crate::{
 )]
 pub struct ReportQuery {
     /// The form of `data`: filtered attributes as JSON, a Markdown or XML document in a string,
-    /// or VirusTotal's attributes as they are. Without it `Accept: text/markdown` and
+    /// or VirusTotal's attributes as they are. In any case, and `md` is `markdown`. Without it `Accept: text/markdown` and
     /// `Accept: application/xml` give the document itself.
     #[param(inline, example = "json")]
     format: Option<Format>,
     /// A template for this type of object; without it the type's default applies.
     template_name: Option<String>,
 }
+
+impl ReportQuery {
+    /// The names of these parameters.
+    pub const NAMES: &[&str] = &["format", "template_name"];
+}
+
+/// The parameters that the query of a report may hold.
+const QUERY: &[&[&str]] = &[ReportQuery::NAMES, WaitQuery::NAMES];
 
 /// File report
 ///
@@ -49,10 +58,7 @@ pub struct ReportQuery {
     responses(Report, ReadErrors)
 )]
 pub async fn get_file_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::File, |ask| {
-        Ok(Indicator::file(ask.segment(0)?)?)
-    })
-    .await
+    get_report(&gateway, &ask, Kind::File).await
 }
 
 /// URL report, by the URL
@@ -64,30 +70,33 @@ pub async fn get_file_report(State(gateway): State<Shared>, ask: Ask) -> Respons
     get, path = "/api/v1/urls/analyze", tag = "URLs",
     params(
         ("url" = String, Query, description = "The URL, percent-encoded; its bytes are kept. \
-          Without a scheme, `http://` is put before it",
-         pattern = "^https?://[A-Za-z0-9][!-~]*$", example = "https://example.com/"),
+          Without a scheme, `http://` is put before it; a defanged one is refanged",
+         pattern = "^https?://([A-Za-z0-9_-]{1,63}[.]){0,3}[A-Za-z][A-Za-z0-9_-]{0,50}([/?#][!-~]*)?$", example = "https://example.com/"),
         ReportQuery,
         WaitQuery,
     ),
     responses(Report, ReadErrors),
 )]
 pub async fn analyze_url(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::Url, |ask| {
-        let query = ask.query();
-        let url = query
-            .one("url")?
-            .filter(|url| !url.is_empty())
-            .ok_or_else(|| {
+    let context = caller::context_for(&ask, &gateway, Scope::Read).await;
+    with_context(
+        &gateway,
+        context,
+        "retrieving URL report",
+        async |context| {
+            let query = ask.query(&[&["url"], ReportQuery::NAMES, WaitQuery::NAMES])?;
+            let url = query.pasted("url")?.filter(|url| !url.is_empty());
+            let url = url.ok_or_else(|| {
                 ApiError::bad_request("parameter `url`: the URL to look up is missing")
             })?;
-        if query.has_other_than(&["url", "format", "template_name", "wait"]) {
-            return Err(ApiError::bad_request(
-                "there is a parameter beside `url`, `format`, `template_name` and `wait`: if it is part of \
-                 the URL, percent-encode the URL (with curl: `-G --data-urlencode 'url=…'`)",
-            ));
-        }
-        Ok(Indicator::url(url)?)
-    })
+            let asked = Asked {
+                ask: &ask,
+                query: &query,
+                indicator: Indicator::url(&url)?,
+            };
+            answer(&gateway, context, asked).await
+        },
+    )
     .await
 }
 
@@ -103,10 +112,7 @@ pub async fn analyze_url(State(gateway): State<Shared>, ask: Ask) -> Response {
     responses(Report, ReadErrors)
 )]
 pub async fn get_url_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::Url, |ask| {
-        Ok(Indicator::url_id(ask.segment(0)?)?)
-    })
-    .await
+    get_report(&gateway, &ask, Kind::Url).await
 }
 
 /// Domain report
@@ -121,10 +127,7 @@ pub async fn get_url_report(State(gateway): State<Shared>, ask: Ask) -> Response
     responses(Report, ReadErrors)
 )]
 pub async fn get_domain_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::Domain, |ask| {
-        Ok(Indicator::domain(ask.segment(0)?)?)
-    })
-    .await
+    get_report(&gateway, &ask, Kind::Domain).await
 }
 
 /// IP address report
@@ -138,27 +141,45 @@ pub async fn get_domain_report(State(gateway): State<Shared>, ask: Ask) -> Respo
     responses(Report, ReadErrors)
 )]
 pub async fn get_ip_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::Ip, |ask| {
-        Ok(Indicator::ip(ask.segment(0)?)?)
+    get_report(&gateway, &ask, Kind::Ip).await
+}
+
+/// An indicator that is asked for, and the request that asks.
+struct Asked<'a> {
+    ask: &'a Ask,
+    query: &'a Query<'a>,
+    indicator: Indicator,
+}
+
+async fn get_report(gateway: &Gateway, ask: &Ask, kind: Kind) -> Response {
+    let context = caller::context_for(ask, gateway, Scope::Read).await;
+    let doing = format!("retrieving {} report", kind.noun());
+    with_context(gateway, context, &doing, async |context| {
+        let query = ask.query(QUERY)?;
+        let asked = Asked {
+            ask,
+            query: &query,
+            indicator: Indicator::parse(kind, ask.segment(0)?)?,
+        };
+        answer(gateway, context, asked).await
     })
     .await
 }
 
-async fn get_report(
+async fn answer(
     gateway: &Gateway,
-    ask: &Ask,
-    kind: Kind,
-    read: impl FnOnce(&Ask) -> Result<Indicator, ApiError>,
-) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Read).await;
-    let doing = format!("retrieving {} report", kind.noun());
-    with_context(gateway, context, &doing, async |context| {
-        let indicator = read(ask)?;
-        let (wanted, view) = negotiate::read(gateway, ask, &[kind])?;
-        let wish = freshness::read_wish(ask)?;
-        let lookup = &gateway.lookup;
-        let reply = lookup.report(context, &indicator, &view, &wish).await?;
-        Ok(freshness::respond(ask, wanted, reply))
-    })
-    .await
+    context: &RequestContext,
+    asked: Asked<'_>,
+) -> Result<Response, ApiError> {
+    let Asked {
+        ask,
+        query,
+        indicator,
+    } = asked;
+    let kinds = [indicator.kind()];
+    let (wanted, view) = negotiate::read(gateway, &ask.headers, query, &kinds)?;
+    let wish = freshness::read_wish(ask, query)?;
+    let lookup = &gateway.lookup;
+    let reply = lookup.report(context, &indicator, &view, &wish).await?;
+    Ok(freshness::respond(ask, wanted, reply))
 }

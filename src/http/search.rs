@@ -1,22 +1,24 @@
 //! Searches: one for every key, one in VirusTotal's query language for premium ones.
 
+use std::borrow::Cow;
+
 use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
 use super::{
     Gateway, Shared, caller,
     error::ApiError,
-    extract::Ask,
+    extract::{Ask, Query},
     freshness::{self, WaitQuery},
     guard::with_context,
-    listing::{self, Listing},
+    listing::{self, ListQuery, Listing},
     negotiate::{self, FormatQuery},
     openapi::answers::{List, ReadErrors},
 };
 use crate::{
     answer::View,
     clients::Scope,
-    indicator::Kind,
+    indicator::{self, Kind},
     lookup::{Corpus, SearchQuery},
 };
 
@@ -30,7 +32,7 @@ use crate::{
 pub struct SearchParameters {
     /// A template for objects of its own type; the others keep their type's default.
     template_name: Option<String>,
-    /// `meta.cursor` of the page before, unchanged.
+    /// `meta.cursor` of the page before, percent-encoded.
     cursor: Option<String>,
     /// An attribute to sort by, with `+` (percent-encoded) or `-` behind it; VirusTotal knows
     /// more of them than the pattern names.
@@ -44,9 +46,24 @@ pub struct SearchParameters {
     descriptors_only: Option<bool>,
 }
 
+/// The parameters that the query of a search may hold.
+const QUERY: &[&[&str]] = &[
+    &["query"],
+    ListQuery::NAMES,
+    FormatQuery::NAMES,
+    SearchParameters::NAMES,
+    WaitQuery::NAMES,
+];
+
+impl SearchParameters {
+    /// The names of these parameters but for the cursor, which every list has.
+    pub const NAMES: &[&str] = &["template_name", "order", "descriptors_only"];
+}
+
 /// Search
 ///
-/// For every key: a hash, URL, domain or IP address finds that object, `#tag` finds comments.
+/// For every key: a hash, URL, domain or IP address finds that object (a defanged one is
+/// refanged), `#tag` finds comments.
 /// One page, up to 40 objects of it; costs one lookup.
 #[utoipa::path(
     get,
@@ -92,31 +109,36 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus) -> Response {
         context,
         "retrieving search results",
         async |context| {
-            let query = read_query(ask, corpus)?;
-            let descriptors_only = listing::descriptors_only(&ask.query())?;
-            let (wanted, view) = negotiate::read(gateway, ask, &Kind::ALL)?;
+            let query = ask.query(QUERY)?;
+            let asked = read_query(&query, corpus)?;
+            let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &Kind::ALL)?;
             let view = View {
-                descriptors_only,
+                descriptors_only: listing::descriptors_only(&query)?,
+                cursor: asked.cursor.as_deref(),
                 ..view
             };
-            let wish = freshness::read_wish(ask)?;
-            let reply = gateway.lookup.search(context, &query, &view, &wish).await?;
+            let wish = freshness::read_wish(ask, &query)?;
+            let reply = gateway.lookup.search(context, &asked, &view, &wish).await?;
             Ok(freshness::respond(ask, wanted, reply))
         },
     )
     .await
 }
 
-fn read_query(ask: &Ask, corpus: Corpus) -> Result<SearchQuery, ApiError> {
-    let query = ask.query();
-    let Listing { limit, cursor } = Listing::read(&query, corpus.most())?;
+fn read_query(query: &Query<'_>, corpus: Corpus) -> Result<SearchQuery, ApiError> {
+    let Listing { limit, cursor } = Listing::read(query, corpus.most())?;
     let text = query.one("query")?.filter(|text| !text.trim().is_empty());
     let text = text
         .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))?;
+    // In VirusTotal's query language brackets mean something.
+    let text = match corpus {
+        Corpus::Everything => indicator::refang(text),
+        Corpus::Intelligence => Cow::Borrowed(text),
+    };
     let expected = "expected the name of an attribute with `+` or `-` behind it, such as `size-`";
     Ok(SearchQuery {
         corpus,
-        query: text.to_owned(),
+        query: text.into_owned(),
         limit,
         cursor,
         order: query.read("order", expected, read_order)?,

@@ -1,5 +1,7 @@
 //! What starts an analysis: a file, a URL, a further look at what is known.
 
+use std::borrow::Cow;
+
 use axum::{
     Extension,
     body::Body,
@@ -69,9 +71,9 @@ fn one_field() -> Schema {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UrlToScan {
-    /// Its bytes are kept. Without a scheme, `http://` is put before it.
+    /// Its bytes are kept. Without a scheme, `http://` is put before it; a defanged one is refanged.
     #[schema(
-        pattern = r"^([hH][tT][tT][pP][sS]?:\/\/[^\x00-\x1f\x7f-\x9f\s\/?#]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s])?|[^\x00-\x1f\x7f-\x9f\s\/?#:\[]([^\x00-\x1f\x7f-\x9f\/?#:]*[\/?#]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s])?|([^\x00-\x1f\x7f-\x9f\/?#:]*[^\x00-\x1f\x7f-\x9f\s\/?#:])?))$",
+        pattern = r"^([hH][tT][tT][pP][sS]?:\/\/)?([a-zA-Z0-9_-]{1,63}\.){0,3}[a-zA-Z][a-zA-Z0-9_-]{0,50}([\/?#]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s])?)?$",
         example = "https://example.com/"
     )]
     url: String,
@@ -172,7 +174,8 @@ async fn submit(
 ) -> Response {
     let context = caller::writing_context_for(ask, gateway).await;
     with_context(gateway, context, doing, async |context| {
-        let (wanted, view) = negotiate::read(gateway, ask, &[])?;
+        let query = ask.query(&[FormatQuery::NAMES])?;
+        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
         let started = start(context, &view).await?;
         Ok(accepted(wanted, started))
     })
@@ -197,12 +200,13 @@ fn read_url(media: &str, body: &[u8]) -> Result<String, ApiError> {
     let form = str::from_utf8(body)
         .map_err(|_| ApiError::bad_request("the form is not percent-encoded"))?;
     let form = Query::parse(form);
-    let url = form.one("url")?.map(str::to_owned);
+    form.refuse_credentials()?;
     if form.has_other_than(&["url"]) {
         return Err(ApiError::bad_request(
             "the form has a field beside `url`: if it is part of the URL, percent-encode the URL \
              (with curl: `--data-urlencode 'url=…'`)",
         ));
     }
+    let url = form.pasted("url")?.map(Cow::into_owned);
     url.ok_or_else(|| ApiError::bad_request("the form has no field `url`: the URL to scan"))
 }

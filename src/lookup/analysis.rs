@@ -38,15 +38,15 @@ const LAST_PAUSE: Duration = Duration::from_secs(30);
 /// When a caller who does not wait longer may come back, at the earliest.
 const LATER: Duration = Duration::from_secs(15);
 
-/// The id of an analysis: base64 with its padding, or `u-<sha256>-<timestamp>`.
+/// The id of an analysis, such as base64 with its padding, or `u-<sha256>-<timestamp>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalysisId(String);
 
 /// A text that is no id of an analysis.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "an analysis is given by the id that VirusTotal gave it: letters, digits and `-_=+/`, \
-     256 at most"
+    "an analysis is given by the id that VirusTotal gave it: 1 to 256 visible ASCII characters, \
+     none of them `?`, `#` or `%`, and `/` only in base64"
 )]
 pub struct InvalidAnalysisId;
 
@@ -63,13 +63,28 @@ impl FromStr for AnalysisId {
     type Err = InvalidAnalysisId;
 
     fn from_str(text: &str) -> Result<Self, InvalidAnalysisId> {
-        // The two letters beyond are those of the other alphabet of base64.
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=+/".contains(&byte);
-        let sound = (1..=256).contains(&text.len()) && text.bytes().all(allowed);
-        sound
-            .then(|| Self(text.to_owned()))
-            .ok_or(InvalidAnalysisId)
+        let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        // Two dots would be the folder above, one the folder itself.
+        let is_relative = matches!(text, "." | "..");
+        let may_have_slash = is_base64(text);
+        let is_kept_out =
+            |letter| matches!(letter, '?' | '#' | '%') || letter == '/' && !may_have_slash;
+        if !is_visible
+            || is_relative
+            || !(1..=256).contains(&text.len())
+            || text.contains(is_kept_out)
+        {
+            return Err(InvalidAnalysisId);
+        }
+        Ok(Self(text.to_owned()))
     }
+}
+
+/// Whether this is base64 in the standard alphabet, padded or not.
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    text.len() - digits.len() <= 2 && digits.bytes().all(is_digit)
 }
 
 /// The state of an analysis when it was last asked about.
@@ -294,5 +309,52 @@ impl Pauses {
     fn next(&mut self) -> Duration {
         let next = (self.0 * 2).min(LAST_PAUSE);
         std::mem::replace(&mut self.0, next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MTc2MDAwMDAwMA==", true)]
+    #[case(
+        "u-1db0ad7dbcec0676710ea0eaacd35d5e471d3e11944d53bcbd31f0cbd11bce31-1760000000",
+        true
+    )]
+    #[case("a+b/c==", true)]
+    #[case("//", true)]
+    #[case("a.b:c@d~!$&'()*,;|", true)]
+    #[case("...", true)]
+    #[case("", false)]
+    #[case(".", false)]
+    #[case("..", false)]
+    #[case("a/../b", false)]
+    #[case("a-b/c", false)]
+    #[case("a=/b", false)]
+    #[case("a/===", false)]
+    #[case("a?b", false)]
+    #[case("a#b", false)]
+    #[case("a%b", false)]
+    #[case("a b", false)]
+    #[case("a\u{7f}", false)]
+    #[case("é", false)]
+    fn ids_are_visible_ascii(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(text.parse::<AnalysisId>().is_ok(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_id_changes_the_path(text in prop_oneof![any::<String>(), "[!-~]{0,9}", "[./]{0,4}"]) {
+            if let Ok(id) = text.parse::<AnalysisId>() {
+                let call = Call::get(&["analyses", &id.0]);
+                let url = url::Url::parse("https://v.test/").unwrap().join(call.path()).unwrap();
+                prop_assert_eq!(url.path(), call.path());
+                prop_assert_eq!(url.path_segments().unwrap().count(), 2);
+            }
+        }
     }
 }

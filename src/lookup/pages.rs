@@ -19,6 +19,9 @@ use crate::{
 /// How many objects VirusTotal gives on one page at most.
 const PAGE: usize = 40;
 
+/// The most pages that one request reads, however few objects they hold.
+const MOST_PAGES: usize = 10;
+
 /// What is asked of a relationship.
 #[derive(Debug)]
 pub struct RelatedQuery {
@@ -85,7 +88,8 @@ impl Lookup {
     /// Fetches pages until there are as many objects as asked for, or no more.
     ///
     /// Once there is a page, quota that runs out ends the list instead of spoiling it: the
-    /// last page's cursor goes on from there.
+    /// last page's cursor goes on from there. So it does after ten pages. A cursor that was
+    /// followed before ends the list for good: the same pages would come again, each for a unit.
     pub(super) async fn gather(
         &self,
         context: &RequestContext,
@@ -104,6 +108,7 @@ impl Lookup {
             seen,
         };
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
+        let mut followed: Vec<String> = Vec::new();
         loop {
             let question = query.question(missing.min(PAGE), cursor.as_deref(), view);
             let page = match self.page(context, &question, wish).await {
@@ -124,6 +129,14 @@ impl Lookup {
             missing = missing.saturating_sub(objects);
             // A page without objects ends the list, whatever cursor it carries.
             if missing == 0 || objects == 0 || next.is_none() {
+                return Ok(gathered);
+            }
+            followed.extend(cursor);
+            if next.as_ref().is_some_and(|next| followed.contains(next)) {
+                return Ok(gathered);
+            }
+            if gathered.pages.len() == MOST_PAGES {
+                gathered.truncated = Some("pages");
                 return Ok(gathered);
             }
             cursor = next;

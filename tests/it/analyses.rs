@@ -257,6 +257,7 @@ async fn an_id_arrives_percent_encoded() {
         ("%4e%44RkOA%3d=", "NDRkOA%3D%3D"),
         (URL_ID, URL_ID),
         ("a+b%2Fc", "a%2Bb%2Fc"),
+        ("a.b:c@d~e", "a.b%3Ac%40d~e"),
     ] {
         let reply = gateway.get(&analysis(id)).await;
         let target = format!("/api/v3/analyses/{target}");
@@ -281,7 +282,7 @@ async fn what_is_no_id_spends_nothing() {
         "%2E.",
         "..%2Ffiles%2Fx",
         "x%3Fy",
-        "a.b",
+        "a-b%2Fc",
         "a%20b",
         "%20",
         "a%00",
@@ -325,7 +326,8 @@ async fn a_wait_is_a_duration_up_to_five_minutes() {
     for query in [
         "wait=x",
         "wait=",
-        "wait=30",
+        "wait=301",
+        "wait=1.5",
         "wait=6m",
         "wait=5m1s",
         "wait=300001ms",

@@ -210,6 +210,8 @@ async fn a_behaviour_is_one_lookup_with_a_key_and_no_template() {
         let path = behaviour(EICAR, part);
         assert_eq!(gateway.get_with(&path, &[]).await.status, 401);
         let reply = gateway.get(&format!("{path}?template_name=nonsense")).await;
+        assert_eq!(reply.status, 400, "{}", reply.text());
+        let reply = gateway.get(&path).await;
         assert_eq!(
             (reply.status, reply.number("x-ratelimit-remaining")),
             (200, Some(left))

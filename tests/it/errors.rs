@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::harness::{EICAR, Gateway, Reply, Upstream, file};
+use crate::harness::{EICAR, Gateway, Reply, Upstream, client, file, send};
 
 /// What every error has, and what those of its status have.
 pub(crate) fn is_well_formed(reply: &Reply) {
@@ -203,8 +203,48 @@ async fn a_wrong_method_is_told_the_right_ones() {
         let reply = gateway.ask("DELETE", &path).await;
         is_well_formed(&reply);
         assert_eq!(reply.status, 405);
-        assert!(reply.header("allow").unwrap().contains("GET"), "{reply:?}");
+        let methods = reply.header("allow").unwrap();
+        assert!(methods.contains("GET"), "{reply:?}");
+        for method in methods.split(',') {
+            let method = format!("`{}`", method.trim());
+            assert!(reply.detail().contains(&method), "{}", reply.detail());
+        }
     }
+    let reply = gateway.ask("GET", "/api/v1/urls").await;
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
+    assert!(reply.detail().contains("`POST`"), "{}", reply.detail());
+}
+
+#[rstest]
+#[case::british("POST", "/api/v1/files/{}/analyze", "`POST /api/v1/files/{}/analyse`")]
+#[case::virustotals_name("GET", "/api/v1/ip_addresses/8.8.8.8", "`GET /api/v1/ips/8.8.8.8`")]
+#[case::virustotals_api("GET", "/api/v3/files/{}", "`GET /api/v1/files/{}`")]
+#[case::trailing_slash("GET", "/api/v1/files/{}/", "`GET /api/v1/files/{}`")]
+#[case::health("GET", "/health", "`GET /livez` or `GET /readyz`")]
+#[case::relationship(
+    "GET",
+    "/api/v1/domains/a.example/resolutions",
+    "`GET /api/v1/domains/a.example/relationships/resolutions`"
+)]
+#[case::american(
+    "GET",
+    "/api/v1/files/{}/behavior_summary",
+    "`GET /api/v1/files/{}/behaviour_summary`"
+)]
+#[tokio::test]
+async fn a_path_that_is_not_there_leads_to_the_nearest(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] near: &str,
+) {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let reply = gateway.ask(method, &path.replace("{}", EICAR)).await;
+    is_well_formed(&reply);
+    assert_eq!((reply.status, upstream.count()), (404, 0));
+    let detail = reply.detail();
+    assert!(detail.starts_with("no such path"), "{detail}");
+    assert!(detail.contains(&near.replace("{}", EICAR)), "{detail}");
 }
 
 #[tokio::test]
@@ -231,4 +271,19 @@ async fn what_is_no_request_has_no_body() {
         );
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_port_of_its_own_names_what_is_there() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--admin-port", "0"]).await;
+    let url = format!("http://{}/metric/", gateway.admin.unwrap());
+    let reply = send(client().get(url)).await;
+    is_well_formed(&reply);
+    let detail = reply.detail();
+    assert!(detail.contains("`GET /metrics`"), "{detail}");
+    assert!(
+        detail.contains("`/livez`") && !detail.contains("/docs"),
+        "{detail}"
+    );
 }

@@ -35,6 +35,8 @@ mod headers;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod identifiers;
+#[cfg(test)]
 mod keyless;
 #[cfg(test)]
 mod keys;
@@ -52,6 +54,8 @@ mod nginx;
 mod pages;
 #[cfg(test)]
 mod proxies;
+#[cfg(test)]
+mod queries;
 #[cfg(test)]
 mod quota;
 #[cfg(test)]

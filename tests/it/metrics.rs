@@ -564,9 +564,11 @@ async fn indicators_are_in_the_log_at_debug_only_and_keys_never() {
     let folder = Folder::new();
     let flags = ["--demo", "--log-level", "debug"];
     let process = Process::start(&mut vt4ai(&folder, &flags));
-    let url = format!("http://{}{}?x=in-the-query", process.address, file(EICAR));
-    let request = client().get(url).header("x-api-key", KEY);
-    assert_eq!(send(request).await.status, 200);
+    for (query, status) in [("?format=md&wait=17s", 200), ("?x=in-the-query", 400)] {
+        let url = format!("http://{}{}{query}", process.address, file(EICAR));
+        let request = client().get(url).header("x-api-key", KEY);
+        assert_eq!(send(request).await.status, status);
+    }
     let log = process.stop();
     let with: Vec<_> = log.lines().filter(|line| line.contains(EICAR)).collect();
     assert!(
@@ -574,6 +576,7 @@ async fn indicators_are_in_the_log_at_debug_only_and_keys_never() {
         "{log}"
     );
     assert!(!log.contains(KEY) && !log.contains("in-the-query"), "{log}");
+    assert!(!log.contains("wait=17s"), "{log}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Answer, Gateway, TROJAN, Upstream, failure, ok},
+    harness::{Answer, Gateway, TROJAN, Upstream, failure, file, ok},
     relationships::{demo, related},
 };
 
@@ -223,6 +223,205 @@ async fn one_object_or_none_is_no_list() {
     );
     let body = gateway.get(&parent("bank-secure.example")).await.json();
     assert_eq!(body, json!({"data": null, "format": "json"}));
+}
+
+/// What VirusTotal says to each cursor: the ids on that page, and the next cursor.
+type Script = &'static [[&'static str; 3]];
+
+/// An upstream with pages of its own making.
+async fn scripted(script: Script) -> Upstream {
+    Upstream::faulty(move |call| {
+        let cursor = call.target.split("cursor=").nth(1).unwrap_or_default();
+        let cursor = cursor.split('&').next().unwrap();
+        let [_, ids, next] = script.iter().find(|[at, ..]| *at == cursor).unwrap();
+        let object = |id: &str| {
+            let (kind, id) = id.split_once('/').unwrap_or(("file", id));
+            json!({"id": id, "type": kind, "attributes": {"size": 1}})
+        };
+        let data: Vec<_> = ids.split(' ').map(object).collect();
+        let page = json!({"data": data, "meta": {"count": 9, "cursor": next}});
+        Answer::Bytes(ok(page.to_string()))
+    })
+    .await
+}
+
+/// A cursor that was followed before ends the list, wherever it comes back.
+#[rstest]
+#[case::to_itself("limit=10&cursor=a", &[["a", "1 2", "a"]], &["1", "2"])]
+#[case::to_itself_of_many("limit=100&cursor=a", &[["a", "1 2", "a"]], &["1", "2"])]
+#[case::within_one_answer("limit=100", &[["", "1 2", "a"], ["a", "3", "a"]], &["1", "2", "3"])]
+#[case::in_a_circle(
+    "limit=100",
+    &[["", "1", "a"], ["a", "2", "b"], ["b", "3", "a"]],
+    &["1", "2", "3"]
+)]
+#[case::back_to_the_beginning(
+    "limit=100&cursor=a",
+    &[["a", "1", "b"], ["b", "2", "c"], ["c", "1", "a"]],
+    &["1", "2"]
+)]
+#[tokio::test]
+async fn a_cursor_that_is_repeated_ends_the_list(
+    #[case] query: &str,
+    #[case] script: Script,
+    #[case] expected: &[&str],
+    #[values("relationships/x", "comments", "votes")] list: &str,
+) {
+    let upstream = scripted(script).await;
+    let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "1000000"]).await;
+    // From VirusTotal, and as it is kept.
+    for _ in 0..2 {
+        let reply = gateway
+            .get(&format!("{}/{list}?{query}", file(TROJAN)))
+            .await;
+        let body = reply.json();
+        let ids: Vec<_> = body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| &it["id"])
+            .collect();
+        assert_eq!(ids, expected, "{body}");
+        assert_eq!(
+            (&body["meta"], reply.header("link")),
+            (&json!({"count": 9}), None)
+        );
+    }
+    assert_eq!(upstream.count(), script.len());
+}
+
+#[tokio::test]
+async fn a_search_that_leads_to_itself_ends() {
+    let upstream = scripted(&[["", "1", "a"], ["a", "2 2", "a"]]).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    for search in ["search", "intelligence/search"] {
+        let path = format!("/api/v1/{search}?query=x");
+        let first = gateway.get(&path).await;
+        assert_eq!(first.json()["meta"]["cursor"], "a");
+        let last = gateway.get(&format!("{path}&cursor=a")).await;
+        assert_eq!(last.data().as_array().unwrap().len(), 1);
+        assert_eq!(
+            (last.json()["meta"].get("cursor"), last.header("link")),
+            (None, None)
+        );
+    }
+    assert_eq!(upstream.count(), 4);
+}
+
+#[rstest]
+#[case("json")]
+#[case("raw")]
+#[case("markdown")]
+#[case("xml")]
+#[tokio::test]
+async fn an_object_is_listed_once_in_every_format(
+    #[case] format: &str,
+    #[values("limit=100", "limit=100&descriptors_only=true")] query: &str,
+) {
+    let upstream = scripted(&[["", "a b a url/a", "n"], ["n", "b c url/a d", ""]]).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let path = format!("{}?{query}&format={format}", related(TROJAN, "x"));
+    let data = gateway.get(&path).await.data();
+    let ids = match format {
+        "markdown" => {
+            let headings = data
+                .as_str()
+                .unwrap()
+                .lines()
+                .filter(|it| it.starts_with("## "));
+            headings
+                .map(|it| it.trim_start_matches("## ").replace(": ", "/"))
+                .collect()
+        }
+        "xml" => {
+            let document = data.as_str().unwrap();
+            let xml = roxmltree::Document::parse(document).unwrap();
+            let items = xml
+                .root_element()
+                .children()
+                .filter(roxmltree::Node::is_element);
+            let text = |item: roxmltree::Node<'_, '_>, name| {
+                let mut children = item.children();
+                children
+                    .find(|it| it.has_tag_name(name))
+                    .unwrap()
+                    .text()
+                    .unwrap()
+                    .to_owned()
+            };
+            items
+                .map(|item| format!("{}/{}", text(item, "type"), text(item, "id")))
+                .collect::<Vec<_>>()
+        }
+        _ => {
+            let items = data.as_array().unwrap().iter();
+            let text = |it: &Value, name| it[name].as_str().unwrap().to_owned();
+            items
+                .map(|it| format!("{}/{}", text(it, "type"), text(it, "id")))
+                .collect()
+        }
+    };
+    assert_eq!(ids, ["file/a", "file/b", "url/a", "file/c", "file/d"]);
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn objects_without_a_name_are_all_listed() {
+    let page = json!({"data": [{"type": "x"}, {"type": "x"}, {"id": "1"}, {"id": "1"}]});
+    let upstream = Upstream::always(ok(page.to_string())).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let data = gateway.get(&related(TROJAN, "x")).await.data();
+    assert_eq!(data, page["data"]);
+}
+
+#[tokio::test]
+async fn one_request_reads_ten_pages_at_most() {
+    let upstream = Upstream::faulty(|call| {
+        let cursor = call.target.split("cursor=").nth(1);
+        let at: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let data = [json!({"id": at.to_string(), "type": "file"})];
+        let page = json!({"data": data, "meta": {"cursor": (at + 1).to_string()}});
+        Answer::Bytes(ok(page.to_string()))
+    })
+    .await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let path = format!("{}?limit=100", related(TROJAN, "x"));
+    let reply = gateway.get(&path).await;
+    let body = reply.json();
+    assert_eq!(ids(&body["data"]), (0..10).collect::<Vec<_>>());
+    assert_eq!(body["meta"], json!({"cursor": "10", "truncated": "pages"}));
+    assert!(reply.header("link").unwrap().contains("cursor=10"));
+    assert_eq!(upstream.count(), 10);
+    let next = gateway.get(&format!("{path}&cursor=10")).await.json();
+    assert_eq!(ids(&next["data"]), (10..20).collect::<Vec<_>>());
+}
+
+#[rstest]
+#[case("domains/a.example", "subdomains", "although every key may read it")]
+#[case("domains/a.example", "urls", "for keys of the tier")]
+#[case("domains/a.example", "brand_new", "send a key")]
+#[tokio::test]
+async fn a_relationship_that_is_forbidden_says_what_to_do(
+    #[case] object: &str,
+    #[case] relationship: &str,
+    #[case] says: &str,
+) {
+    let upstream = Upstream::always(failure(
+        403,
+        "ForbiddenError",
+        "You are not authorized to do this",
+    ))
+    .await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let path = format!("/api/v1/{object}/relationships/{relationship}");
+    let reply = gateway.get(&path).await;
+    assert_eq!(reply.status, 403);
+    let detail = reply.detail();
+    assert!(
+        detail.contains(says) && detail.contains("`X-API-Key`"),
+        "{detail}"
+    );
+    assert!(!detail.contains("`everyone`"), "{detail}");
 }
 
 #[tokio::test]

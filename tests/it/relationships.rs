@@ -34,10 +34,14 @@ fn ids(items: &Value) -> Vec<String> {
     "?cursor=a%26limit%3D9%2B%2F%20%3D",
     "votes?limit=10&cursor=a%26limit%3D9%2B%2F%20%3D"
 )]
-#[case::plus_is_a_space("votes", "?cursor=a+b", "votes?limit=10&cursor=a%20b")]
+#[case::plus_of_base64("votes", "?cursor=a+b/c=", "votes?limit=10&cursor=a%2Bb%2Fc%3D")]
+#[case::lost_plus("votes", "?cursor=a%20b%3D", "votes?limit=10&cursor=a%2Bb%3D")]
+#[case::blank("votes", "?cursor=a+%26b", "votes?limit=10&cursor=a%20%26b")]
 #[case::no_cursor("votes", "?cursor=", "votes?limit=10")]
 #[case::unknown_name("brand_new_2", "", "brand_new_2?limit=10")]
-#[case::other_parameters("votes", "?format=raw&x=y", "votes?limit=10")]
+#[case::descriptors_in_short("votes", "?descriptors_only=1", "relationships/votes?limit=10")]
+#[case::objects_in_any_case("votes", "?descriptors_only=FALSE", "votes?limit=10")]
+#[case::other_parameters("votes", "?format=Raw&&wait=1", "votes?limit=10")]
 #[tokio::test]
 async fn parameters_reach_virustotal(
     #[case] relationship: &str,
@@ -202,7 +206,7 @@ async fn cursors_lead_through_the_whole_list(
 #[tokio::test]
 async fn links_lead_through_the_whole_list() {
     let (_upstream, gateway) = demo().await;
-    let query = "?limit=10&format=raw&template_name=vt4ai_file_basics";
+    let query = "?limit=10&format=raw&template_name=vt4ai_file_basics&curs%6Fr=";
     let mut path = format!("{}{query}", related(TROJAN, "dropped_files"));
     let mut seen = Vec::new();
     loop {
@@ -221,7 +225,7 @@ async fn links_lead_through_the_whole_list() {
             target.starts_with(&related(TROJAN, "dropped_files")),
             "{target}"
         );
-        assert!(target.contains("format=raw") && target.matches("cursor=").count() == 1);
+        assert!(target.contains("format=raw") && target.matches("r=").count() == 1);
         target.clone_into(&mut path);
     }
     assert_eq!(seen.len(), 48);

@@ -105,7 +105,7 @@ async fn parameters_reach_virustotal() {
             "query=a&limit=7&cursor=x&order=size-&descriptors_only=true",
         ),
         (
-            "query=a&format=raw&x=y&template_name=vt4ai_file_basics",
+            "query=a&format=raw&wait=5&template_name=vt4ai_file_basics",
             "query=a&limit=10",
         ),
     ] {
@@ -163,7 +163,7 @@ async fn a_bad_parameter_spends_nothing() {
         ("query=+%20%09%0A", "query"),
         ("query=a&query=a", "query"),
         ("query=%ff", "query"),
-        ("Query=a", "query"),
+        ("query=a&Cursor=x", "Cursor"),
         ("query=a&limit=0", "limit"),
         ("query=a&limit=301", "limit"),
         ("query=a&limit=-1", "limit"),
@@ -512,5 +512,29 @@ async fn virustotals_faults_are_told(
                 .detail()
                 .starts_with("Error retrieving search results: ")
         );
+    }
+}
+
+#[rstest]
+#[case("evil[.]com", "evil.com")]
+#[case("hxxp://evil[.]com/a[.]b", "http://evil.com/a[.]b")]
+#[case("1.2.3[.]4", "1.2.3.4")]
+#[case("2001[:]db8[:][:]1", "2001:db8::1")]
+#[case("name(.)x y", "name(.)x y")]
+#[case("a[.]b/c", "a[.]b/c")]
+#[tokio::test]
+async fn a_defanged_indicator_is_searched_as_what_it_stands_for(
+    #[case] given: &str,
+    #[case] meant: &str,
+) {
+    let (upstream, gateway) = answering(&json!({"data": []})).await;
+    for (which, text) in [("search", meant), ("intelligence/search", given)] {
+        find(&gateway, which, given, "").await;
+        let call = upstream.calls().pop().unwrap();
+        let query = call.target.split(['=', '&']).nth(1).unwrap();
+        let query = percent_encoding::percent_decode_str(query)
+            .decode_utf8()
+            .unwrap();
+        assert_eq!(query, text);
     }
 }

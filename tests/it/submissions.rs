@@ -114,6 +114,13 @@ async fn a_url_reaches_virustotal_as_its_own_client_sends_it() {
             "url=http%3A%2F%2Fexample.com%2F%3Fa%3D1%26b%3D%2525%2B",
             "url=http%3A%2F%2Fexample.com%2F%3Fa%3D1%26b%3D%2525%2B",
         ),
+        (FORM, "url=hxxp%3A%2F%2Fexample%5B.%5Dcom%2F", URL),
+        (JSON, r#"{"url": "hxxp[:]//example[.]com/"}"#, URL),
+        (
+            FORM,
+            "url=http://example.com/a+b",
+            "url=http%3A%2F%2Fexample.com%2Fa%2Bb",
+        ),
         (
             FORM,
             "url=http%3A%2F%2Fexample.com%2Fa+b",
@@ -177,7 +184,7 @@ async fn a_byte_order_mark_before_a_body_is_left_out() {
 async fn a_further_analysis_is_asked_for_without_a_body() {
     let (upstream, gateway) = demo().await;
     for (object, path) in OBJECTS {
-        let request = gateway.post(&format!("/api/v1{object}/analyse?x=y"));
+        let request = gateway.post(&format!("/api/v1{object}/analyse?format=md"));
         let reply = send(request.body("{\"ignored\": 1}")).await;
         assert_eq!(reply.status, 202, "{}", reply.text());
         let call = upstream.calls().pop().unwrap();
@@ -270,7 +277,7 @@ async fn what_was_started_comes_in_every_format(#[case] path: &str) {
 }
 
 /// What is not sent: path, content type, body, status, and what the detail speaks of.
-const UNFIT: [(&str, &str, &str, u16, &str); 32] = [
+const UNFIT: [(&str, &str, &str, u16, &str); 38] = [
     (URLS, "", URL, 415, FORM),
     (URLS, "text/plain", URL, 415, JSON),
     (URLS, MULTIPART, FILE, 415, FORM),
@@ -332,6 +339,18 @@ const UNFIT: [(&str, &str, &str, u16, &str); 32] = [
         r#"{"url""#,
     ),
     (URLS, JSON, r#"{"url": "http://"}"#, 400, "http://"),
+    (URLS, JSON, r#"{"url": "http://@"}"#, 400, "host"),
+    (URLS, JSON, r#"{"url": "http://:80/"}"#, 400, "host"),
+    (URLS, FORM, "url=http://a$b.example/", 400, "host"),
+    (URLS, FORM, "url=hxxp://[.]/", 400, "`http://./`"),
+    (
+        URLS,
+        FORM,
+        "url=http://a.example/&apikey=k",
+        400,
+        "X-API-Key",
+    ),
+    ("/api/v1/urls?fomat=raw", FORM, URL, 400, "`format`"),
     ("/api/v1/urls?format=pdf", FORM, URL, 400, "format"),
     ("/api/v1/files/xyz/analyse", JSON, "", 400, "MD5"),
     ("/api/v1/urls/_/analyse", JSON, "", 400, "base64"),
@@ -370,7 +389,7 @@ async fn what_cannot_be_sent_spends_nothing() {
 }
 
 #[rstest]
-#[case::json(JSON, r#"{"url": ""#, r#""}"#, "")]
+#[case::json(JSON, r#"{"url": ""#, r#""}"#, "example.com/")]
 #[case::form(FORM, "url=", "", "http://example.com/")]
 #[tokio::test]
 async fn a_body_of_64_kib_is_read_and_no_more(

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use super::{ApiError, NOT_WHAT_IT_SHOULD_BE};
 use crate::{
     answer::MalformedAnswer,
+    submit::SubmitError,
     vt::{Reason, VtError},
 };
 
@@ -42,6 +43,19 @@ impl ApiError {
         let seconds = time.as_secs();
         let detail = format!("there was no answer within {seconds} s; {UNCERTAIN}");
         Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Form(error) => error.into(),
+            SubmitError::Exhausted(error) => error.into(),
+            SubmitError::Upstream(error) => Self::of_write(error),
+            SubmitError::Malformed(error) => Self::of_unreadable_write(&error),
+            SubmitError::Lost => Self::internal(error.to_string()),
+            SubmitError::TooLarge => Self::document_too_large(),
+        }
     }
 }
 

@@ -1,0 +1,73 @@
+//! Advice in the details of errors: the way on from there.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+
+use super::ApiError;
+
+/// The way on where a key may not do something at VirusTotal.
+const SEND_ANOTHER_KEY: &str = "send a key whose account has this privilege in `X-API-Key` (for \
+    some things a premium key), or ask for something else";
+
+impl ApiError {
+    /// 405: another method is meant; the known ones are named.
+    pub fn method_not_allowed(methods: &[&str]) -> Self {
+        let named = if methods.is_empty() {
+            "the header `Allow` names those it takes".to_owned()
+        } else {
+            format!("it takes `{}`", methods.join("`, `"))
+        };
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowedError",
+            format!("this path does not take this method; {named}"),
+        )
+    }
+
+    /// Replaces the detail.
+    #[must_use]
+    pub fn saying(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..self
+        }
+    }
+
+    /// Adds to the detail what the caller can do.
+    #[must_use]
+    pub fn with_advice(self, advice: &str) -> Self {
+        let detail = format!("{}; {advice}", self.detail);
+        self.saying(detail)
+    }
+}
+
+/// Adds to VirusTotal's message of a 403 what to do, where it only says that this is forbidden.
+pub(super) fn on_forbidden(message: String) -> String {
+    let words = message.to_lowercase();
+    let is_stock = ["not authorized", "not allowed", "forbidden", "permission"]
+        .into_iter()
+        .any(|stock| words.contains(stock));
+    if is_stock {
+        format!("{message}; {SEND_ANOTHER_KEY}")
+    } else {
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("You are not authorized to perform the requested operation", true)]
+    #[case("Forbidden", true)]
+    #[case("Only for members of the group; ask its administrator", false)]
+    fn a_message_that_only_forbids_gets_advice(#[case] message: &str, #[case] advised: bool) {
+        let text = on_forbidden(message.to_owned());
+        assert!(text.starts_with(message));
+        assert_eq!(text.contains("`X-API-Key`"), advised, "{text}");
+    }
+}

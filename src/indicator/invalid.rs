@@ -1,0 +1,104 @@
+//! The refusal of a text that is no indicator.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// The number of characters that are repeated of an understood text.
+const MOST_SHOWN: usize = 100;
+
+/// A text that is no indicator; the message says what is expected instead and, where the text
+/// stands for another, which one that is.
+#[derive(Clone, Error, PartialEq, Eq)]
+pub struct InvalidIndicator {
+    expected: Expected,
+    understood: Option<String>,
+}
+
+/// The form that was expected.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// A hash.
+    #[error("a file is given by its MD5, SHA-1 or SHA-256: 32, 40 or 64 hex digits")]
+    File,
+    /// A URL.
+    #[error(
+        "a URL begins with `http://` or `https://` (left out, `http://` is put before it), names a \
+         host (letters, digits, `-` and `_` between single dots, or an IP address) and holds no \
+         control characters"
+    )]
+    Url,
+    /// The id of a URL.
+    #[error(
+        "a URL's id is 64 hex digits (VirusTotal's SHA-256) or the base64 of the URL, \
+         URL-safe or standard, padded or not; the URL names a host and holds no control characters"
+    )]
+    UrlId,
+    /// A domain.
+    #[error(
+        "a domain is a name such as `example.com`: labels of 1 to 63 letters, digits, `-` or `_`, \
+         the last one no number, 253 characters in all; IP addresses are under `/api/v1/ips/`"
+    )]
+    Domain,
+    /// A domain, where an IP address was given.
+    #[error("this is an IP address and no domain: ask for it under `/api/v1/ips/`")]
+    DomainNotIp,
+    /// An IP address.
+    #[error(
+        "an IP address is IPv4 such as `8.8.8.8` or IPv6 such as `2001:4860:4860::8888`; \
+         names are under `/api/v1/domains/`"
+    )]
+    Ip,
+}
+
+impl InvalidIndicator {
+    /// A text that does not stand for another.
+    pub(super) fn of(expected: Expected) -> Self {
+        Self {
+            expected,
+            understood: None,
+        }
+    }
+
+    /// A text that was understood as another, if the two differ.
+    pub(super) fn new(expected: Expected, given: &str, understood: &str) -> Self {
+        let understood = (given != understood).then(|| shown(understood));
+        Self {
+            expected,
+            understood,
+        }
+    }
+}
+
+impl fmt::Display for InvalidIndicator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.expected)?;
+        match &self.understood {
+            Some(understood) => write!(f, "; what was given was understood as `{understood}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An indicator can be confidential, so what was given stays out of a `Debug` print.
+impl fmt::Debug for InvalidIndicator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InvalidIndicator")
+            .field(&self.expected)
+            .finish()
+    }
+}
+
+/// Returns the beginning of a text on one line, with nothing hidden in it.
+fn shown(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(MOST_SHOWN)
+        .filter(|letter| *letter != '`')
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(MOST_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}

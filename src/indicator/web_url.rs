@@ -1,0 +1,93 @@
+//! URLs as they are written, and VirusTotal's ids of them.
+
+use std::{borrow::Cow, fmt};
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose},
+};
+
+use super::{InvalidIndicator, host, invalid::Expected, refang};
+
+/// A URL as it stands; its bytes are kept, since VirusTotal canonicalises them.
+///
+/// The check is loose behind the host on purpose: what attackers write is often no valid URL to a
+/// browser's parser and known to VirusTotal all the same.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebUrl<'a>(Cow<'a, str>);
+
+impl<'a> WebUrl<'a> {
+    /// Takes a URL as it is, or as it was before it was defanged; `http://` is put before one
+    /// without a scheme.
+    pub fn parse(text: &'a str) -> Result<Self, InvalidIndicator> {
+        let url = refang::url(text);
+        if !is_clean(&url) {
+            return Err(InvalidIndicator::new(Expected::Url, text, &url));
+        }
+        if host::after_scheme(&url).is_some_and(host::names_host) {
+            return Ok(Self(url));
+        }
+        if host::is_bare_url(&url) {
+            return Ok(Self(Cow::Owned(format!("http://{url}"))));
+        }
+        Err(InvalidIndicator::new(Expected::Url, text, &url))
+    }
+
+    /// The URL with its scheme.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Not printed, as an indicator is not.
+impl fmt::Debug for WebUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebUrl(…)")
+    }
+}
+
+/// Returns the id by which VirusTotal finds a URL: its unpadded, URL-safe base64.
+pub(super) fn encode(url: &[u8]) -> String {
+    general_purpose::URL_SAFE_NO_PAD.encode(url)
+}
+
+/// Returns the normalised form of a base64 id, if it is that of a URL.
+pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
+    let bytes = decode(text).ok_or_else(|| InvalidIndicator::of(Expected::UrlId))?;
+    let url = String::from_utf8_lossy(&bytes);
+    let refanged = refang::url(&url);
+    let names_host = match host::after_scheme(&refanged) {
+        Some(rest) => host::names_host(rest),
+        None => host::is_bare_url(&refanged),
+    };
+    if !names_host || !is_clean(&refanged) {
+        // Bytes that are no text say nothing to the one who sent them.
+        let is_text = matches!(url, Cow::Borrowed(_)) && host::after_scheme(&refanged).is_some();
+        return Err(if is_text {
+            InvalidIndicator::new(Expected::UrlId, text, &refanged)
+        } else {
+            InvalidIndicator::of(Expected::UrlId)
+        });
+    }
+    let is_as_given = matches!(refanged, Cow::Borrowed(_));
+    Ok(if is_as_given {
+        encode(&bytes)
+    } else {
+        encode(refanged.as_bytes())
+    })
+}
+
+/// Whether there is no control character, and no white space around it.
+fn is_clean(url: &str) -> bool {
+    !url.contains(char::is_control) && url.trim() == url
+}
+
+/// Reads base64 in either alphabet, padded or not.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+    let url_safe = text.replace('+', "-").replace('/', "_");
+    ENGINE.decode(url_safe).ok().filter(|url| !url.is_empty())
+}
