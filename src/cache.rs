@@ -23,7 +23,7 @@ use crate::{
     config,
     format::Format,
     key::KeyHash,
-    redis::Redis,
+    redis::{Redis, SharedTime},
     single_flight::SingleFlight,
     vt::{Packed, Refusal},
 };
@@ -76,6 +76,9 @@ pub struct CachedAnswer {
     pub as_of: Moment,
     /// The names of the object that it is about; none where it is about no object.
     pub names: Box<[ObjectName]>,
+    /// When VirusTotal was asked, on the clock that all replicas share; none where the answer is
+    /// not shared. It tells whether two answers are the same.
+    pub shared_at: Option<SharedTime>,
     /// Whether its object may have been written to before `as_of`.
     pub is_doubtful: bool,
     /// How long it counts as fresh.

@@ -34,7 +34,7 @@ pub use self::{
 macro_rules! clocked {
     ($($part:literal),+) => {
         concat!(
-            "local PREFIX = 'vt4ai:2:'\n",
+            "local PREFIX = 'vt4ai:1:'\n",
             include_str!("clock.lua"),
             $("\n", include_str!($part)),+
         )
@@ -51,8 +51,8 @@ mod units;
 /// The beginning of every key, with the version of what is kept under it.
 const PREFIX: &str = "vt4ai:1";
 
-/// The beginning of the keys of answers and of what orders them; `clocked!` has it, too.
-const SHARED: &str = "vt4ai:2:";
+/// The same with what parts it from the rest; `clocked!` has it, too.
+const SHARED: &str = "vt4ai:1:";
 
 /// Redis, where it is set up (`VT4AI_REDIS_URL`).
 #[derive(Clone, Debug)]

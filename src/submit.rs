@@ -19,7 +19,7 @@ use crate::{
     meter::Meter,
     quota::Exhausted,
     redis::Patience,
-    spend::{Claim, NotNow, Purse},
+    spend::{Claim, NotNow, Purse, Unit},
     vt::{Call, VirusTotal, VtError},
 };
 
@@ -55,6 +55,13 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// Counts the panics of those tasks.
     pub meter: Arc<Meter>,
+}
+
+/// A call that writes to the object with these names, and the unit that it spends.
+struct Post {
+    call: Call,
+    unit: Unit,
+    names: Vec<ObjectName>,
 }
 
 /// What VirusTotal has begun.
@@ -147,16 +154,21 @@ impl Submit {
 
     /// Asks VirusTotal once to write to the object with these names.
     ///
-    /// It runs on a task of its own: whoever hangs up, VirusTotal may have carried it out, and
-    /// what is kept of the object must not outlive that.
+    /// Once there is a unit it runs on a task of its own: whoever hangs up, VirusTotal may have
+    /// carried it out, and what is kept of the object must not outlive that.
     async fn ask(
         &self,
         context: &RequestContext,
         call: Call,
         names: Vec<ObjectName>,
     ) -> Result<Bytes, SubmitError> {
+        let (purse, patience) = (&self.parts().purse, Patience::default());
+        let unit = purse
+            .unit(context, &call.endpoint(), Claim::Now, &patience)
+            .await?;
         let (submit, context) = (self.clone(), context.clone());
-        let write = async move { submit.write(&context, &call, names).await };
+        let post = Post { call, unit, names };
+        let write = async move { submit.write(&context, post).await };
         let write = Bill::current().cover(write).instrument(Span::current());
         let meter = Arc::clone(&self.parts().meter);
         let written = self
@@ -170,24 +182,17 @@ impl Submit {
         written
     }
 
-    async fn write(
-        &self,
-        context: &RequestContext,
-        call: &Call,
-        names: Vec<ObjectName>,
-    ) -> Result<Bytes, SubmitError> {
+    async fn write(&self, context: &RequestContext, post: Post) -> Result<Bytes, SubmitError> {
+        let Post { call, unit, names } = post;
         let Parts {
             vt, purse, calls, ..
         } = self.parts();
-        let (endpoint, patience) = (call.endpoint(), Patience::default());
-        let unit = purse
-            .unit(context, &endpoint, Claim::Now, &patience)
-            .await?;
+        let endpoint = call.endpoint();
         let _place = calls.take(context.caller).await;
         // A 429 may have come while this one waited for its place.
         purse.confirm(&context.key, &endpoint, &unit)?;
         let write = Write::new(&self.0.cache, names);
-        let answer = vt.ask(&context.key, call, vt.deadline()).await;
+        let answer = vt.ask(&context.key, &call, vt.deadline()).await;
         let answer = purse.settle(&context.key, &endpoint, &unit, answer);
         write.settle(answer.as_ref().map(|body| &body.plain[..]));
         Ok(answer?.plain)

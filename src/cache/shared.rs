@@ -26,6 +26,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Returns when it was given, on the clock that all replicas share; none where Redis does not
+    /// help.
+    pub fn at(&self) -> Option<SharedTime> {
+        self.at
+    }
+
     /// Does the work, and keeps the right alive until it is done.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         match &self.lease {
@@ -97,7 +103,7 @@ impl Cache {
         };
         let at = Some(recalled.now);
         if let Some(kept) = self.take_over(key, recalled)
-            && known.is_none_or(|known| known.asked < kept.answer.asked)
+            && known.is_none_or(|known| is_newer(&kept.answer, known))
         {
             self.0.redis.end(Some(lease));
             return Claim::Answered(kept);
@@ -193,11 +199,19 @@ impl Cache {
             return None;
         }
         let here = self.answer(key);
-        if here.is_none_or(|here| here.answer.asked < answer.asked) {
+        if here.is_none_or(|here| is_newer(&answer, &here.answer)) {
             self.put(key, &Arc::new(answer));
         }
         self.answer(key)
     }
+}
+
+/// Whether an answer was asked for later than another one that is not the same.
+///
+/// Moments of other replicas are known to within the time that Redis takes.
+fn is_newer(answer: &CachedAnswer, than: &CachedAnswer) -> bool {
+    let is_same = answer.shared_at.is_some() && answer.shared_at == than.shared_at;
+    !is_same && answer.asked > than.asked
 }
 
 /// Whether an answer unpacks; one that does not counts as not kept.

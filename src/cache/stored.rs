@@ -88,6 +88,7 @@ impl StoredAnswer {
             asked: as_of.before(age),
             as_of,
             names: self.names,
+            shared_at: Some(self.asked),
             is_doubtful: false,
             fresh_for: self.fresh_for,
         }
@@ -108,6 +109,7 @@ mod tests {
             asked: as_of.before(Duration::from_secs(5)),
             as_of,
             names: [ObjectName::new("files", "a")].into(),
+            shared_at: Some(1_700_000_000_123_456),
             is_doubtful: false,
             fresh_for: Duration::from_hours(1),
         };

@@ -16,6 +16,7 @@ use crate::{
     access::RequestContext,
     bill,
     cache::{Answer, CacheKey, CachedAnswer, Certainty, Claim, Moment, ObjectName, Ticket},
+    redis::SharedTime,
     single_flight::Progress,
     spend::{self, NotNow, Unit},
     vt::{Body, Reason, Refusal, VtError},
@@ -48,6 +49,13 @@ struct Turn {
     ticket: Ticket,
 }
 
+/// When VirusTotal was asked, on this replica's clock and on that of all.
+#[derive(Clone, Copy)]
+struct Asked {
+    here: Moment,
+    shared: Option<SharedTime>,
+}
+
 /// The way in which a call is made ready.
 enum Ready {
     Call(Turn),
@@ -71,7 +79,12 @@ impl Lookup {
         is_alone: bool,
         flight: &Flight,
     ) -> Result<Fetched, LookupError> {
-        let turn = match self.make_ready(job, is_alone, flight).await? {
+        let ready = tokio::select! {
+            ready = self.make_ready(job, is_alone, flight) => ready?,
+            // Nothing is asked or spent for nobody.
+            () = flight.abandoned() => return Err(LookupError::Lost),
+        };
+        let turn = match ready {
             Ready::Call(turn) => turn,
             Ready::Answered(answer) => {
                 return Ok(Fetched {
@@ -88,6 +101,10 @@ impl Lookup {
                 self.parts().cache.give_back(ticket);
                 return Err(error);
             }
+        };
+        let asked = Asked {
+            here: asked,
+            shared: ticket.at(),
         };
         let (answer, plain, is_kept) = self.take_in(job, asked, body);
         if is_kept {
@@ -131,10 +148,11 @@ impl Lookup {
         }
         flight.queue();
         let in_queue = spend::Claim::Within(LONGEST_QUEUE);
-        let unit = tokio::select! {
-            unit = parts.purse.unit(&job.context, &endpoint, in_queue, &job.wish.patience) => unit?,
-            () = flight.abandoned() => return Err(LookupError::Lost),
-        };
+        let patience = &job.wish.patience;
+        let unit = parts
+            .purse
+            .unit(&job.context, &endpoint, in_queue, patience)
+            .await?;
         flight.run();
         // Others may have asked for it while this waited.
         if let Some(kept) = self.kept_meanwhile(job).await {
@@ -234,7 +252,7 @@ impl Lookup {
     fn take_in(
         &self,
         job: &FetchJob,
-        asked: Moment,
+        asked: Asked,
         body: Result<Body, Refusal>,
     ) -> (Arc<CachedAnswer>, Bytes, bool) {
         let (parts, question) = (self.parts(), &job.question);
@@ -254,9 +272,10 @@ impl Lookup {
         };
         let answer = Arc::new(CachedAnswer {
             answer,
-            asked,
-            as_of: asked,
+            asked: asked.here,
+            as_of: asked.here,
             names: job.names.as_ref().into(),
+            shared_at: asked.shared,
             is_doubtful: false,
             fresh_for: fresh_for.unwrap_or_default(),
         });

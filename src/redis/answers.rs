@@ -130,11 +130,13 @@ impl Redis {
 
     /// Ends a lease under which nothing was fetched that is kept.
     pub fn end(&self, lease: Option<Lease>) {
-        let Some((leased, token)) = lease.map(Lease::into_parts) else {
-            return;
-        };
+        // To drop it does that.
+        drop(lease);
+    }
+
+    pub(super) fn end_by(&self, name: String, token: &str) {
         let mut script = LAND.key(clock());
-        script.key("").key(leased).arg(token);
+        script.key("").key(name).arg(token);
         script.arg(0).arg("").arg(0);
         self.tell(Order::Script(script));
     }

@@ -3,7 +3,7 @@
 -- replica that tells it; the names of the object, or of the key.
 local what, life, replica = table.remove(ARGV, 1), table.remove(ARGV, 1), table.remove(ARGV, 1)
 local at = math.max(now, last + 1)
-redis.call('SET', KEYS[1], text(at))
+redis.call('SET', KEYS[1], text(at), 'PX', 86400000)
 local all = ARGV
 if what ~= 'refused' then
     all = all_names(ARGV)

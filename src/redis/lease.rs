@@ -1,6 +1,7 @@
 //! Leases: of all replicas that would ask VirusTotal the same, one does.
 
 use std::{
+    mem,
     sync::LazyLock,
     time::{Duration, Instant},
 };
@@ -112,7 +113,17 @@ impl Lease {
     }
 
     /// Returns its name and token, by which Redis ends it.
-    pub(super) fn into_parts(self) -> (String, String) {
-        (self.name, self.token)
+    pub(super) fn into_parts(mut self) -> (String, String) {
+        (mem::take(&mut self.name), mem::take(&mut self.token))
+    }
+}
+
+/// Ends the lease of a caller that went away with it.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.name.is_empty() {
+            let (name, token) = (mem::take(&mut self.name), mem::take(&mut self.token));
+            self.redis.end_by(name, &token);
+        }
     }
 }

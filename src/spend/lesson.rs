@@ -1,0 +1,123 @@
+//! What a key may spend, learned from VirusTotal itself at no cost.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument as _, Span};
+
+use super::Purse;
+use crate::{
+    bill,
+    clock::Now,
+    key::{ApiKey, KeyHash},
+    quota::{Attempt, Due, Truth, Usage},
+    redis::Patience,
+    vt::{Reason, Refusal, VtError},
+};
+
+/// The endpoint that tells what a key may spend.
+const QUOTAS: &str = "GET /users/{}/overall_quotas";
+
+/// How long a key's first call waits until it is known what the key may spend.
+const LESSON: Duration = Duration::from_secs(2);
+
+impl Purse {
+    /// Finds out where a key stands, as well as can be known without spending anything; or the
+    /// refusal, where VirusTotal does not take the key.
+    pub async fn look(self: &Arc<Self>, key: &ApiKey) -> Result<(), Refusal> {
+        let hash = key.hash();
+        self.check_known(hash)?;
+        if self.accepted.contains(hash) {
+            self.learn(key).await;
+            self.check_known(hash)?;
+        } else {
+            self.verify(key).await?;
+        }
+        let (limits, patience) = (self.limits(hash), Patience::default());
+        if let Some(taken) = self.redis.look(hash, &limits, &patience).await {
+            self.share(hash, &taken);
+        }
+        Ok(())
+    }
+
+    /// Learns what the key may spend, where that is due.
+    ///
+    /// Its first call waits for that, two seconds at most; later ones don't. Returns whether
+    /// it has waited.
+    pub(super) async fn learn(self: &Arc<Self>, key: &ApiKey) -> bool {
+        match self.quota.due(key.hash(), Now::read()) {
+            Due::First(attempt) => {
+                // On its own task: it goes on when who asked first has hung up.
+                let lesson = Arc::clone(self).take_lesson(key.clone(), Some(attempt));
+                let lesson = lesson.instrument(Span::current());
+                let _ = bill::waiting(timeout(LESSON, self.tasks.spawn(lesson))).await;
+                true
+            }
+            Due::Underway(first) => {
+                let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                true
+            }
+            Due::Again(attempt) => {
+                let lesson = Arc::clone(self).take_lesson(key.clone(), Some(attempt));
+                self.tasks.spawn(lesson);
+                false
+            }
+            Due::No => false,
+        }
+    }
+
+    /// Asks VirusTotal whether it takes a key that is not accepted, and what that may spend.
+    ///
+    /// The key counts as good if VirusTotal does not say.
+    async fn verify(self: &Arc<Self>, key: &ApiKey) -> Result<(), Refusal> {
+        let attempt = match self.quota.due(key.hash(), Now::read()) {
+            Due::First(attempt) | Due::Again(attempt) => Some(attempt),
+            Due::Underway(first) => {
+                let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                if self.accepted.contains(key.hash()) {
+                    return Ok(());
+                }
+                None
+            }
+            Due::No => None,
+        };
+        bill::waiting(Arc::clone(self).take_lesson(key.clone(), attempt)).await
+    }
+
+    /// Asks VirusTotal what a key may spend; fails where it does not take the key.
+    async fn take_lesson(
+        self: Arc<Self>,
+        key: ApiKey,
+        attempt: Option<Attempt>,
+    ) -> Result<(), Refusal> {
+        let (hash, asked) = (key.hash(), Now::read());
+        let answer = self.vt.overall_quotas(&key, Instant::now() + LESSON).await;
+        // A page of something between is no success either. Where it fails, the last truth holds.
+        let truth = answer.map(|body| Truth::read(&body.plain));
+        if !matches!(truth, Ok(None)) {
+            self.note_acceptance(hash, None, &truth);
+        }
+        let truth = match truth {
+            Err(VtError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
+                let refused = Err::<(), _>(VtError::Refused(refusal.clone()));
+                let _ = self.note_closure(hash, QUOTAS, refused);
+                return Err(refusal);
+            }
+            truth => truth.ok().flatten(),
+        };
+        if let Some(truth) = truth {
+            self.quota.learn(hash, &truth, asked);
+            let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
+            let (day, month) = (used(truth.daily), used(truth.monthly));
+            self.redis.learn(hash, asked.utc, day, month);
+        }
+        drop(attempt);
+        Ok(())
+    }
+
+    /// Fails where VirusTotal has lately said that it does not know the key.
+    fn check_known(&self, key: KeyHash) -> Result<(), Refusal> {
+        let refusal = self.closed.refusal(key, QUOTAS, Now::read().steady);
+        refusal.map_or(Ok(()), Err)
+    }
+}
