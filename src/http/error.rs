@@ -150,6 +150,11 @@ impl ApiError {
         Self::new(StatusCode::URI_TOO_LONG, "UriTooLongError", detail)
     }
 
+    /// 501: a request that is framed in a way that is not read here.
+    pub fn not_implemented(detail: &'static str) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedError", detail)
+    }
+
     /// 503: as many requests are under way as may be.
     pub fn overloaded(wait: Duration) -> Self {
         let detail = "as many requests are being answered as may be; wait as `Retry-After` says";
