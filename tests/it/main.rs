@@ -5,6 +5,8 @@ mod analyses;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod behaviours;
 #[cfg(test)]
 mod bounds;

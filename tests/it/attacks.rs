@@ -1,0 +1,6 @@
+//! Attacks of one caller on the others, and their bounds (CONTRACT 9).
+
+mod connections;
+mod framing;
+mod memory;
+mod streams;
