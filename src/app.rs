@@ -13,6 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 use url::Url;
 
+use self::connections::Connections;
 use crate::{
     clients::{Issued, NotIssued, file::Mistake},
     clock::Now,
@@ -28,11 +29,14 @@ use crate::{
 
 mod announce;
 mod connections;
+pub mod descriptors;
 pub mod health;
 mod listen;
 mod parts;
 mod reload;
 mod serve;
+
+pub use self::serve::Pace;
 
 /// How often keys and callers of whom nothing counts any more are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -50,6 +54,7 @@ pub struct App {
     admin: Option<(TcpListener, Router)>,
     tasks: TaskTracker,
     server: Server,
+    pace: Pace,
     /// Ends what runs; cancelled a while after it was told to stop.
     stop: CancellationToken,
     is_demo: bool,
@@ -134,9 +139,17 @@ impl App {
             admin,
             tasks,
             server,
+            pace: Pace::default(),
             stop,
             is_demo,
         })
+    }
+
+    /// Gives clients another pace to keep to: tests have no 30 s.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Where it listens: the port is a real one where the settings said 0.
@@ -172,8 +185,9 @@ impl App {
             admin,
             tasks,
             server,
+            pace,
             stop,
-            ..
+            is_demo,
         } = self;
         let (told, stops) = (gateway.stopping.clone(), stop.clone());
         let end = serve::End {
@@ -187,19 +201,26 @@ impl App {
             stops.cancel();
         });
         let meter = Arc::clone(&gateway.meter);
+        let trusted = gateway.access.trusted_proxies.clone();
         let forget = forget_idle(gateway);
+        let port = |router, most| serve::Port {
+            router,
+            connections: Connections::new(most, trusted.clone()),
+            meter: Arc::clone(&meter),
+            pace,
+            end: end.clone(),
+        };
         let tidy = tidy(Arc::clone(&meter));
         tasks.spawn(stop.clone().run_until_cancelled_owned(forget));
         tasks.spawn(stop.clone().run_until_cancelled_owned(tidy));
-        let most = server.max_connections.get();
-        let serve = |listener, router| serve::serve(listener, (router, &meter), most, &end);
+        let public = port(router, descriptors::bounds(&server, is_demo));
         let watched = async {
             if let Some((listener, router)) = admin {
-                serve(listener, router).await;
+                serve::serve(listener, port(router, descriptors::admin_bounds())).await;
             }
         };
         let all = async {
-            join!(serve(listener, router), watched);
+            join!(serve::serve(listener, public), watched);
             tasks.close();
             // What goes on without a connection.
             tasks.wait().await;

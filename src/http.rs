@@ -14,7 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -63,6 +63,7 @@ pub mod openapi;
 pub mod payload;
 pub mod prometheus;
 pub mod quota;
+pub mod refusal;
 pub mod relationships;
 pub mod reports;
 pub mod search;
@@ -219,7 +220,9 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
                 // Around all that could panic, within what writes the log line.
                 .layer(CatchPanicLayer::custom(after_panic(&gateway.meter)))
                 // Level 1: the default level costs more than all the rest of a request.
-                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest)),
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+                // Within compression, which hides the size of what it holds.
+                .layer(MapResponseLayer::new(refusal::weigh)),
         )
         .with_state(Arc::clone(gateway))
 }

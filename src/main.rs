@@ -47,6 +47,7 @@ fn run() -> anyhow::Result<ExitCode> {
 }
 
 fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    app::descriptors::raise_limit();
     let workers = config.server.workers.get();
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(workers)

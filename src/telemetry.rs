@@ -11,6 +11,9 @@ use tracing_subscriber::{
 
 use crate::config::{Collector, Log};
 
+pub use self::repeated::Repeated;
+
+mod repeated;
 pub mod traces;
 
 /// Starts logging and, where there is a collector, tracing; a second start changes nothing.

@@ -1,27 +1,76 @@
-//! The connections that are open, how many there may be, and which of them make room.
+//! The connections that are open, how many one caller may have, and which of them make room.
 
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use axum::body::Body;
-use http_body_util::BodyExt as _;
-use tokio::sync::Notify;
+use ipnet::IpNet;
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-/// All that are open.
+use super::serve::{Account, Activity, Charge, Standing};
+use crate::access::{CallerId, Full, Share, Shares};
+
+/// The part of all connections that one address may have: a quarter.
+///
+/// Below four connections there is no share.
+const PART: usize = 4;
+
+/// The time without progress after which a connection makes room before those that are idle.
+const LONG: Duration = Duration::from_secs(5);
+
+/// The time without progress after which a connection makes room at all.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// The time between two looks for room while none is reported: what stands still ages.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The number of connections that may be on their way out while others are accepted.
+const MAX_CLOSING: usize = 16;
+
+/// Bounds on the connections of one port.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    /// The number of connections that are open at once.
+    pub(super) open: usize,
+    /// The number of those, accepted but not read, that wait for a place.
+    pub(super) waiting: usize,
+    /// The bytes of memory that answers take while they are not taken.
+    pub(super) held: usize,
+}
+
+/// All connections of a port.
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
-    /// By the order in which they came.
-    open: Mutex<BTreeMap<u64, Connection>>,
-    next: AtomicU64,
+    /// The number that one address may have.
+    each: usize,
+    trusted: Vec<IpNet>,
+    held: Arc<Account>,
+    open: Mutex<Open>,
     /// Woken when one has ended.
     room: Notify,
+    waiting: Shares,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    count: usize,
+    /// Those that were closed to make room and are not gone yet.
+    closing: usize,
+    next: u64,
+    callers: HashMap<CallerId, Caller>,
+}
+
+/// The connections of one address.
+#[derive(Debug)]
+struct Caller {
+    /// By the order in which they came.
+    open: BTreeMap<u64, Connection>,
+    held: Arc<Account>,
 }
 
 #[derive(Debug)]
@@ -30,126 +79,294 @@ struct Connection {
     close: CancellationToken,
 }
 
-/// What goes on over a connection.
-#[derive(Debug, Default)]
-pub(super) struct Activity {
-    /// Whole heads so far.
-    heads: AtomicU64,
-    /// Requests that are not yet answered to the end.
-    running: AtomicUsize,
+/// A connection that may have to go, and the reasons to take it first: the greater, the sooner.
+#[derive(Clone, Copy, Debug)]
+struct Victim {
+    class: u8,
+    still: Duration,
+    caller: CallerId,
+    number: u64,
 }
 
-/// A connection's place; whoever drops it gives it up.
+/// A connection's place, given up when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     all: Arc<Connections>,
+    caller: CallerId,
     number: u64,
+    pub(super) address: IpAddr,
     pub(super) activity: Arc<Activity>,
-    /// Cancelled when it has to make room.
+    pub(super) memory: Memory,
+    /// Cancelled when it has to end.
     pub(super) close: CancellationToken,
 }
 
-/// A request that is being answered.
+/// The memory that the answers of one address take, with the means to make room in it.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    all: Arc<Connections>,
+    caller: CallerId,
+    held: Arc<Account>,
+}
+
+/// The decision on a connection that was accepted.
 #[derive(Debug)]
-pub(super) struct Running(Arc<Activity>);
+pub(super) enum Admission {
+    /// It has a place.
+    Place(Place),
+    /// It has to wait for one.
+    Wait(Share),
+    /// Too many wait already.
+    Full(Full),
+}
 
 impl Connections {
-    /// Up to so many.
-    pub(super) fn new(most: usize) -> Arc<Self> {
+    /// Creates a port without connections. These networks may have as many as there are.
+    pub(super) fn new(most: Most, trusted: Vec<IpNet>) -> Arc<Self> {
+        let Most {
+            open,
+            waiting,
+            held,
+        } = most;
         Arc::new(Self {
-            most,
+            most: open,
+            each: if open < PART { open } else { open / PART },
+            trusted,
+            held: Account::of_all(held),
             open: Mutex::default(),
-            next: AtomicU64::new(0),
             room: Notify::new(),
+            waiting: Shares::new(waiting),
         })
     }
 
-    /// A place for one more, as soon as there is one.
-    ///
-    /// At the cap the oldest that has not sent a whole head makes room, be it its first or
-    /// one after an answer. Where all are busy, it waits.
-    pub(super) async fn enter(self: &Arc<Self>) -> Place {
+    /// Decides on a new connection from this address, without waiting for anything.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Admission {
+        if let Some(place) = self.try_enter(address) {
+            return Admission::Place(place);
+        }
+        match self.waiting.try_take(CallerId::at(address)) {
+            Ok(waiting) => Admission::Wait(waiting),
+            // A proxy's callers are many, so it is told to wait rather than refused.
+            Err(Full::Caller) if self.is_trusted(address) => Admission::Full(Full::All),
+            Err(full) => Admission::Full(full),
+        }
+    }
+
+    /// Waits for a place for a connection from this address.
+    pub(super) async fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
         loop {
             let room = self.room.notified();
-            if let Some(place) = self.try_enter() {
+            if let Some(place) = self.try_enter(address) {
                 return place;
+            }
+            let _ = timeout(LOOK_EVERY, room).await;
+        }
+    }
+
+    /// Waits while many that had to make room are still there: each has its descriptor.
+    pub(super) async fn until_closed(&self) {
+        loop {
+            let room = self.room.notified();
+            if self.lock().closing < MAX_CLOSING {
+                return;
             }
             room.await;
         }
     }
 
-    fn try_enter(self: &Arc<Self>) -> Option<Place> {
-        let mut open = self.lock();
-        if open.len() >= self.most {
-            let heads = |it: &Connection| it.activity.heads.load(Ordering::Relaxed) > 0;
-            let idle = open.iter().filter(|(_, it)| it.activity.is_idle());
-            // Who has never said anything goes before who may go on.
-            let number = idle.min_by_key(|(number, it)| (heads(it), **number));
-            let number = number.map(|(number, _)| *number)?;
-            if let Some(connection) = open.remove(&number) {
-                connection.close.cancel();
-            }
+    /// Waits until one of those that wait for a place has left.
+    pub(super) async fn until_fewer_wait(&self) {
+        let room = self.room.notified();
+        let _ = timeout(LOOK_EVERY, room).await;
+    }
+
+    /// Takes a place for a connection from this address.
+    ///
+    /// An address that has its share makes room among its own connections. At the cap all are
+    /// candidates, in the order of [`rank`].
+    fn try_enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let caller = CallerId::at(address);
+        let is_trusted = self.is_trusted(address);
+        let (mut open, now) = (self.lock(), Instant::now());
+        let own = open.callers.get(&caller).map_or(0, |it| it.open.len());
+        if own >= self.each && !is_trusted {
+            let victim = open.victim_of(caller, now)?;
+            open.close(victim);
+        } else if open.count >= self.most {
+            let victim = open.victim(now)?;
+            open.close(victim);
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (activity, close) = (Arc::<Activity>::default(), CancellationToken::new());
-        let connection = Connection {
-            activity: Arc::clone(&activity),
-            close: close.clone(),
-        };
-        open.insert(number, connection);
-        Some(Place {
+        Some(self.enter_now(&mut open, address, is_trusted))
+    }
+
+    fn enter_now(self: &Arc<Self>, open: &mut Open, address: IpAddr, is_trusted: bool) -> Place {
+        let caller = CallerId::at(address);
+        let number = open.next;
+        open.next += 1;
+        open.count += 1;
+        let own = open.callers.entry(caller).or_insert_with(|| Caller {
+            open: BTreeMap::new(),
+            held: Account::below(&self.held, is_trusted),
+        });
+        let place = Place {
             all: Arc::clone(self),
+            caller,
             number,
-            activity,
-            close,
-        })
+            address,
+            activity: Arc::default(),
+            memory: Memory {
+                all: Arc::clone(self),
+                caller,
+                held: Arc::clone(&own.held),
+            },
+            close: CancellationToken::new(),
+        };
+        let connection = Connection {
+            activity: Arc::clone(&place.activity),
+            close: place.close.clone(),
+        };
+        own.open.insert(number, connection);
+        place
+    }
+
+    /// Closes the connection that makes room first. Returns whether there was one.
+    pub(super) fn make_room(&self) -> bool {
+        let (mut open, now) = (self.lock(), Instant::now());
+        let victim = open.victim(now);
+        victim.is_some_and(|victim| open.close(victim))
+    }
+
+    /// Closes the connection, of this caller or of all, that has stood still longest with
+    /// answers that it does not take.
+    fn close_stalled(&self, caller: Option<CallerId>) {
+        let (mut open, now) = (self.lock(), Instant::now());
+        let victim = match caller {
+            Some(caller) => open.victim_of(caller, now),
+            None => open.victim(now),
+        };
+        if let Some(victim) = victim.filter(|victim| victim.class != IDLE && victim.class != SILENT)
+        {
+            open.close(victim);
+        }
+    }
+
+    fn is_trusted(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted
+            .iter()
+            .any(|network| network.contains(&address))
     }
 
     /// A panic elsewhere leaves a list behind that is still true.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Connection>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const SILENT: u8 = 4;
+const LONG_STALLED: u8 = 3;
+const IDLE: u8 = 2;
+const STALLED: u8 = 1;
+
+/// Returns the class of a connection and how long it has stood still; none where it is busy.
+///
+/// A connection that never sent a whole head goes first, then one that takes nothing of what it
+/// is sent, then one that is idle.
+fn rank(standing: Standing) -> Option<(u8, Duration)> {
+    match standing {
+        // All alike: the oldest of them goes.
+        Standing::Silent => Some((SILENT, Duration::ZERO)),
+        Standing::Stalled(still) if still >= LONG => Some((LONG_STALLED, still)),
+        Standing::Idle(still) => Some((IDLE, still)),
+        Standing::Stalled(still) if still >= SHORT => Some((STALLED, still)),
+        Standing::Stalled(_) | Standing::Busy => None,
+    }
+}
+
+impl Open {
+    /// Returns the connection of a caller that makes room first.
+    fn victim_of(&self, caller: CallerId, now: Instant) -> Option<Victim> {
+        let mut first: Option<Victim> = None;
+        for (&number, connection) in &self.callers.get(&caller)?.open {
+            let Some((class, still)) = rank(connection.activity.standing(now)) else {
+                continue;
+            };
+            let is_sooner = first.is_none_or(|it| (class, still) > (it.class, it.still));
+            if is_sooner {
+                first = Some(Victim {
+                    class,
+                    still,
+                    caller,
+                    number,
+                });
+            }
+            if class == SILENT {
+                // They stand in the order in which they came.
+                break;
+            }
+        }
+        first
+    }
+
+    /// Returns the connection of all that makes room first.
+    fn victim(&self, now: Instant) -> Option<Victim> {
+        let each = self.callers.keys();
+        let victims = each.filter_map(|caller| self.victim_of(*caller, now));
+        victims.max_by_key(|it| (it.class, it.still, std::cmp::Reverse(it.number)))
+    }
+
+    fn close(&mut self, victim: Victim) -> bool {
+        let closed = self.remove(victim.caller, victim.number);
+        if let Some(connection) = &closed {
+            self.closing += 1;
+            connection.close.cancel();
+        }
+        closed.is_some()
+    }
+
+    fn remove(&mut self, caller: CallerId, number: u64) -> Option<Connection> {
+        let own = self.callers.get_mut(&caller)?;
+        let removed = own.open.remove(&number)?;
+        self.count -= 1;
+        if own.open.is_empty() {
+            self.callers.remove(&caller);
+        }
+        Some(removed)
+    }
+}
+
+impl Memory {
+    /// Counts what a request takes by itself.
+    pub(super) fn charge_request(&self, bytes: usize) -> Charge {
+        self.held.charge_alone(bytes)
+    }
+
+    /// Counts so many bytes of an answer.
+    pub(super) fn charge(&self, bytes: usize) -> Charge {
+        self.held.charge(bytes)
+    }
+
+    /// Whether there is room for so many bytes.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.held.has_room(bytes)
+    }
+
+    /// Closes the connection that has stood still longest: of this address if it is over its own
+    /// bound, else of all.
+    pub(super) fn relieve(&self) {
+        let caller = self.held.is_full().then_some(self.caller);
+        self.all.close_stalled(caller);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.all.lock().remove(&self.number);
-        self.all.room.notify_one();
-    }
-}
-
-impl Activity {
-    /// A request's head has come.
-    pub(super) fn begin(self: &Arc<Self>) -> Running {
-        self.heads.fetch_add(1, Ordering::Relaxed);
-        self.running.fetch_add(1, Ordering::Relaxed);
-        Running(Arc::clone(self))
-    }
-
-    /// Whether a head has ever come.
-    pub(super) fn has_begun(&self) -> bool {
-        self.heads.load(Ordering::Relaxed) > 0
-    }
-
-    fn is_idle(&self) -> bool {
-        self.running.load(Ordering::Relaxed) == 0
-    }
-}
-
-impl Running {
-    /// This body, which counts until it is sent.
-    pub(super) fn until_sent(self, body: Body) -> Body {
-        Body::new(body.map_err(move |error| {
-            // Named here so that the body owns it.
-            let _ = &self;
-            error
-        }))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        let mut open = self.all.lock();
+        if open.remove(self.caller, self.number).is_none() {
+            open.closing -= 1;
+        }
+        drop(open);
+        self.all.room.notify_waiters();
     }
 }
 
@@ -157,30 +374,105 @@ impl Drop for Running {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_oldest_that_has_said_nothing_makes_room_first() {
-        let all = Connections::new(3);
-        let (busy, was_busy, silent) = (all.enter().await, all.enter().await, all.enter().await);
-        let running = busy.activity.begin();
-        drop(was_busy.activity.begin());
-        let fourth = all.enter().await;
+    fn connections(open: usize, trusted: &[&str]) -> Arc<Connections> {
+        let most = Most {
+            open,
+            waiting: 4,
+            held: 4096,
+        };
+        let trusted = trusted.iter().map(|it| it.parse().unwrap()).collect();
+        Connections::new(most, trusted)
+    }
+
+    fn enter(all: &Arc<Connections>, address: &str) -> Option<Place> {
+        all.try_enter(address.parse().unwrap())
+    }
+
+    fn begin(place: &Place) -> impl Sized + use<> {
+        place.activity.begin(place.memory.charge(1))
+    }
+
+    #[test]
+    fn the_oldest_that_has_said_nothing_makes_room_first() {
+        let all = connections(3, &[]);
+        let enter = || enter(&all, "192.0.2.1").unwrap();
+        let (busy, was_busy, silent) = (enter(), enter(), enter());
+        let running = begin(&busy);
+        drop(begin(&was_busy));
+        let fourth = enter();
         assert!(silent.close.is_cancelled() && !was_busy.close.is_cancelled());
-        let _kept = fourth.activity.begin();
-        let _fifth = all.enter().await;
+        let _kept = begin(&fourth);
+        let _fifth = enter();
         assert!(was_busy.close.is_cancelled() && !busy.close.is_cancelled());
         drop(running);
-        let _sixth = all.enter().await;
-        assert_eq!(all.lock().len(), 3);
+        let _sixth = enter();
+        assert_eq!(all.lock().count, 3);
     }
 
     #[tokio::test]
     async fn where_all_are_busy_the_next_waits_for_an_end() {
-        let all = Connections::new(1);
-        let first = all.enter().await;
-        let running = first.activity.begin();
-        assert!(all.try_enter().is_none());
-        let (second, ()) = tokio::join!(all.enter(), async { drop((running, first)) });
+        let all = connections(1, &[]);
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let first = all.try_enter(address).unwrap();
+        let running = begin(&first);
+        assert!(matches!(all.admit(address), Admission::Wait(_)));
+        let (second, ()) = tokio::join!(all.enter(address), async { drop((running, first)) });
         assert!(!second.close.is_cancelled());
-        assert_eq!(all.lock().len(), 1);
+        assert_eq!(all.lock().count, 1);
+    }
+
+    #[test]
+    fn no_address_has_more_than_a_quarter_and_it_makes_room_among_its_own() {
+        let all = connections(8, &["198.51.100.0/24"]);
+        let other = enter(&all, "192.0.2.2").unwrap();
+        let own = [1, 1].map(|_| enter(&all, "2001:db8::1").unwrap());
+        // The same network is the same caller.
+        let _third = enter(&all, "2001:db8::ffff").unwrap();
+        assert!(own[0].close.is_cancelled() && !own[1].close.is_cancelled());
+        assert!(!other.close.is_cancelled());
+        let proxy: Vec<_> = (0..5)
+            .map(|_| enter(&all, "198.51.100.7").unwrap())
+            .collect();
+        assert!(proxy.iter().all(|it| !it.close.is_cancelled()));
+        assert_eq!(all.lock().count, 8);
+    }
+
+    #[test]
+    fn a_caller_whose_connections_are_all_busy_waits_and_others_do_not() {
+        let all = connections(8, &[]);
+        let own = [1, 1].map(|_| enter(&all, "192.0.2.1").unwrap());
+        let _running = [begin(&own[0]), begin(&own[1])];
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let Admission::Wait(_waiting) = all.admit(address) else {
+            panic!("it has its share");
+        };
+        assert!(matches!(all.admit(address), Admission::Full(Full::Caller)));
+        assert!(matches!(
+            all.admit([192, 0, 2, 2].into()),
+            Admission::Place(_)
+        ));
+    }
+
+    #[test]
+    fn who_takes_nothing_goes_before_who_has_everything() {
+        let ranked = [
+            Standing::Silent,
+            Standing::Stalled(Duration::from_secs(9)),
+            Standing::Stalled(Duration::from_secs(6)),
+            Standing::Idle(Duration::from_secs(100)),
+            Standing::Idle(Duration::ZERO),
+            Standing::Stalled(Duration::from_secs(2)),
+        ];
+        let ranks: Vec<_> = ranked.into_iter().map(|it| rank(it).unwrap()).collect();
+        assert!(ranks.is_sorted_by(|one, next| one > next), "{ranks:?}");
+        assert_eq!(rank(Standing::Stalled(Duration::ZERO)), None);
+        assert_eq!(rank(Standing::Busy), None);
+    }
+
+    #[test]
+    fn an_address_without_connections_is_forgotten() {
+        let all = connections(8, &[]);
+        drop(enter(&all, "192.0.2.1").unwrap());
+        assert!(all.lock().callers.is_empty());
     }
 }

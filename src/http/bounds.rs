@@ -22,7 +22,7 @@ const MAX_URI: usize = 8 * 1024;
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// When to come back who came while all places were taken.
-const LATER: Duration = Duration::from_secs(1);
+pub(super) const LATER: Duration = Duration::from_secs(1);
 
 /// The bounds of requests under `/api/v1`: others cost next to nothing, and tell how it is.
 #[derive(Debug)]

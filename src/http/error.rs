@@ -144,6 +144,11 @@ impl ApiError {
         Self::new(StatusCode::URI_TOO_LONG, "UriTooLongError", detail)
     }
 
+    /// 501: a request that is framed in a way that is not read here.
+    pub fn not_implemented(detail: &'static str) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedError", detail)
+    }
+
     /// 504: it took longer than a request may.
     pub fn too_slow(time: Duration) -> Self {
         let seconds = time.as_secs();

@@ -147,7 +147,7 @@ pub fn say_seen(response: &mut Response, seen: Seen) {
 }
 
 /// Whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).
-fn has(headers: &HeaderMap, etag: &str) -> bool {
+pub(super) fn has(headers: &HeaderMap, etag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let wanted = opaque(etag);
     let values = headers.get_all(header::IF_NONE_MATCH).iter();

@@ -4,19 +4,19 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use super::{Shared, authority, error::Failure, extract, linger};
+use super::{Shared, authority, error::Failure, extract, linger, refusal};
 use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
 
 /// The caller's trace (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// No proxy may hand one key's answer to another (CONTRACT 6).
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
@@ -35,20 +35,23 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
     debug!(parent: &span, http.path = request.uri().path(), "asked");
-    let method = request.method().clone();
+    let method = name_of(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let under_api = extract::is_under_api(request.uri());
     let (started, bill) = (Instant::now(), Bill::default());
     let arrived = gateway.meter.arrived();
     let work = async {
-        // Before anything is decided by the host that a request names.
-        match authority::check(&request) {
-            Ok(()) => next.run(request).await,
-            Err(error) => {
-                drop(linger::linger(request, &gateway.tasks));
-                error.into_response()
-            }
-        }
+        let refused = refusal::refuse(&request).or_else(|| {
+            // Before anything is decided by the host that a request names.
+            let error = authority::check(&request).err()?;
+            Some(error.into_response())
+        });
+        let Some(refused) = refused else {
+            return next.run(request).await;
+        };
+        // Dropped, it is still heard out.
+        drop(linger::linger(request, &gateway.tasks));
+        refused
     };
     let work = work.instrument(span.clone());
     let mut response = bill.clone().cover(work).await;
@@ -57,7 +60,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let origin = response.extensions().get::<Origin>();
     let answered = Answered {
         route: route.as_ref().map_or("-", MatchedPath::as_str),
-        method: method.as_str(),
+        method,
         status: response.status().as_u16(),
         took: started.elapsed(),
         waited: bill.waited(),
@@ -68,6 +71,22 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     end_trace(&span, &answered);
     write_line(&span, &answered, response.extensions());
     response
+}
+
+/// Returns the name of a method as it is logged and counted: callers can make up any.
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "OTHER",
+    }
 }
 
 fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {

@@ -3,10 +3,13 @@
 //! What is the same for many operations stands here once: their answers and errors in
 //! [`answers`], the parameter that names an indicator of each kind in [`mod@parameters`].
 
+use std::sync::Arc;
+
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, header},
-    response::Response,
+    extract::Path,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse as _, Redirect, Response},
     routing::get,
 };
 use bytes::Bytes;
@@ -22,13 +25,20 @@ use utoipa::{
         },
     },
 };
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::Config;
 
-use self::answers::{ListBody, ObjectBody, ReportBody};
-use super::{Shared, error::ErrorBody};
+use self::{
+    answers::{ListBody, ObjectBody, ReportBody},
+    files::File,
+};
+use super::{
+    Shared,
+    error::{ApiError, ErrorBody},
+};
 use crate::{format::Format, indicator::Kind, template::Templates};
 
 pub mod answers;
+mod files;
 pub mod parameters;
 
 /// Where the document is.
@@ -183,10 +193,35 @@ pub fn ui(document: Bytes) -> Router<Shared> {
         .persist_authorization(false)
         .display_request_duration(true)
         .validator_url("none");
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    Router::from(SwaggerUi::new("/docs").config(config))
+    let config = Arc::new(config);
+    let of_root = Arc::clone(&config);
+    let document = Arc::new(File::plain("application/json", document));
+    Router::new()
+        .route("/docs", get(async || Redirect::to("/docs/")))
+        .route(
+            "/docs/",
+            get(async move |headers: HeaderMap| page("", &of_root, &headers)),
+        )
+        .route(
+            "/docs/{*path}",
+            get(async move |Path(path): Path<String>, headers: HeaderMap| {
+                page(&path, &config, &headers)
+            }),
+        )
         .layer(MapResponseLayer::new(protect))
-        .route(DOCUMENT, get(async move || (json, document)))
+        .route(
+            DOCUMENT,
+            get(async move |headers: HeaderMap| document.respond(&headers)),
+        )
+}
+
+fn page(path: &str, config: &Arc<Config<'static>>, headers: &HeaderMap) -> Response {
+    match files::swagger(path, config) {
+        Some(file) => file.respond(headers),
+        None => {
+            ApiError::not_found("no such file; the documentation is at `/docs`").into_response()
+        }
+    }
 }
 
 fn protect(mut response: Response) -> Response {

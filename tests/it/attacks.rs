@@ -1,3 +1,7 @@
-//! What one caller does to take something from all others, and that it gains nothing.
+//! Attacks of one caller on the others, and their bounds (CONTRACT 9).
 
 mod callers;
+mod connections;
+mod framing;
+mod memory;
+mod streams;

@@ -17,7 +17,7 @@ use axum::{
 use reqwest::{Client, RequestBuilder, redirect};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -25,11 +25,12 @@ use tokio_util::{
 };
 use tower::ServiceExt as _;
 use vt4ai::{
-    app::App,
+    app::{App, Pace},
     config::{Command, Config},
 };
 
 pub(crate) use self::{
+    http2::{Event, Http2},
     keeper::{Keeper, Turn, kept},
     multiplexed::Multiplexed,
     nginx::{BareNginx, Nginx, nginx_or_skip},
@@ -42,6 +43,7 @@ pub(crate) use self::{
     wire::Wire,
 };
 
+mod http2;
 mod keeper;
 mod multiplexed;
 mod nginx;
@@ -105,7 +107,12 @@ impl Gateway {
 
     /// With exactly these settings.
     pub(crate) async fn start(config: Config) -> Self {
-        let app = App::build(config).await.unwrap();
+        Self::at_pace(config, Pace::default()).await
+    }
+
+    /// The same, with another pace that clients have to keep to.
+    pub(crate) async fn at_pace(config: Config, pace: Pace) -> Self {
+        let app = App::build(config).await.unwrap().with_pace(pace);
         let (address, router, stop) = (app.address().unwrap(), app.router(), app.stop());
         let admin = app.admin_address();
         TaskTracker::new().spawn(app.serve());
@@ -202,6 +209,13 @@ pub(crate) fn config(flags: &[&str]) -> Config {
         Ok(Command::Serve(config)) => *config,
         other => panic!("{other:?}"),
     }
+}
+
+/// A connection from this address of loopback.
+pub(crate) async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
 }
 
 /// A client that does nothing on its own: no proxy, no redirects, no decompression.

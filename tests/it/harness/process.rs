@@ -122,6 +122,11 @@ impl Process {
         }
     }
 
+    /// The number by which the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal: `-TERM`.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.child, name);

@@ -1,0 +1,243 @@
+//! The bodies of requests and answers, watched while they move.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::{Body, HttpBody};
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
+
+use super::{activity::Exchange, held::Charge};
+
+/// The largest piece of an answer that is handed over at once.
+const HTTP1_PIECE: usize = 64 * 1024;
+const HTTP2_PIECE: usize = 16 * 1024;
+
+/// The same where the client is slow, so that it is seen in time that anything moves.
+const SLOW_PIECE: usize = 1024;
+
+/// The time within which a client that is not slow takes a piece.
+const QUICK: Duration = Duration::from_millis(100);
+
+/// The body of a request, which notes when the client is waited for.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub(super) body: Incoming,
+    pub(super) exchange: Arc<Exchange>,
+}
+
+impl HttpBody for Inbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            Poll::Pending => self.exchange.wait_for_request(),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.exchange
+                    .received(frame.data_ref().map_or(0, Bytes::len));
+            }
+            Poll::Ready(_) => self.exchange.received(0),
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        self.exchange.received(0);
+    }
+}
+
+/// The body of an answer, handed over in pieces so that it shows how fast they are taken.
+///
+/// Over HTTP/2, hyper takes a piece and holds it until the client's window opens by a byte; h2
+/// then has all of it, however little goes out, and takes nothing more before that is gone. Once
+/// it has the last piece the stream is out of reach. So the last byte is a piece of its own:
+/// when that is handed over everything before it went out, and it goes out, too. Until then the
+/// source is kept, with whatever it keeps itself.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    /// The body that the handler made.
+    source: Body,
+    /// Whether the source has ended.
+    is_ended: bool,
+    /// The bytes that the source gave and that are not handed over yet.
+    current: Bytes,
+    /// The frame after them.
+    next: Option<Frame<Bytes>>,
+    /// The number of bytes of the piece that was handed over last.
+    handed: usize,
+    /// Whether the client took its time for the one before.
+    is_slow: bool,
+    is_http2: bool,
+    exchange: Arc<Exchange>,
+    /// The memory that the answer takes, where that is worth counting.
+    charge: Option<Arc<Charge>>,
+}
+
+/// A piece of an answer. It counts as long as anything keeps it, because it keeps all of the
+/// buffer that it was cut from.
+struct Charged {
+    bytes: Bytes,
+    /// Over HTTP/2 each stream has its own memory, however little it sends.
+    _exchange: Option<Arc<Exchange>>,
+    _charge: Option<Arc<Charge>>,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Outbound {
+    pub(super) fn new(
+        body: Body,
+        is_http2: bool,
+        exchange: Arc<Exchange>,
+        charge: Option<Charge>,
+    ) -> Self {
+        exchange.answer();
+        Self {
+            is_ended: body.is_end_stream(),
+            source: body,
+            current: Bytes::new(),
+            next: None,
+            handed: 0,
+            is_slow: false,
+            is_http2,
+            exchange,
+            charge: charge.map(Arc::new),
+        }
+    }
+
+    /// Reads until something is known that comes next, and whether more comes after it.
+    fn fill(&mut self, context: &mut Context<'_>) -> Result<(), axum::Error> {
+        while self.next.is_none() && !self.is_ended {
+            match Pin::new(&mut self.source).poll_frame(context) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(None) => self.is_ended = true,
+                Poll::Ready(Some(frame)) => {
+                    match frame?.into_data() {
+                        Ok(data) if self.current.is_empty() => self.current = data,
+                        Ok(data) if data.is_empty() => {}
+                        Ok(data) => self.next = Some(Frame::data(data)),
+                        Err(trailers) => self.next = Some(trailers),
+                    }
+                    self.is_ended = self.source.is_end_stream();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next piece of what has come.
+    fn cut(&mut self) -> Bytes {
+        let (most, length) = (self.most(), self.current.len());
+        let is_followed = self.next.as_ref().is_some_and(Frame::is_data);
+        let end = if self.is_http2 && !is_followed && length > 1 {
+            length - 1
+        } else {
+            length
+        };
+        let bytes = self.current.split_to(end.min(most));
+        if !self.is_http2 && self.charge.is_none() {
+            return bytes;
+        }
+        Bytes::from_owner(Charged {
+            bytes,
+            _exchange: self.is_http2.then(|| Arc::clone(&self.exchange)),
+            _charge: self.charge.clone(),
+        })
+    }
+
+    /// Returns the number of bytes that have come and are not handed over yet.
+    fn known(&self) -> usize {
+        let next = self.next.as_ref().and_then(Frame::data_ref);
+        self.current.len() + next.map_or(0, Bytes::len)
+    }
+
+    fn most(&self) -> usize {
+        match (self.is_http2, self.is_slow) {
+            (true, true) => SLOW_PIECE,
+            (true, false) => HTTP2_PIECE,
+            (false, _) => HTTP1_PIECE,
+        }
+    }
+}
+
+impl HttpBody for Outbound {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        // hyper polls again only when it has handed over the piece before.
+        let handed = std::mem::take(&mut self.handed);
+        if handed > 0 {
+            self.is_slow = self.exchange.moved(handed) > QUICK;
+        }
+        if self.current.is_empty()
+            && let Some(next) = self.next.take()
+        {
+            match next.into_data() {
+                Ok(data) => self.current = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        if self.current.len() <= self.most()
+            && let Err(error) = self.fill(context)
+        {
+            return Poll::Ready(Some(Err(error)));
+        }
+        if !self.current.is_empty() {
+            let piece = self.cut();
+            self.handed = piece.len();
+            self.exchange.wait();
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        match self.next.take() {
+            Some(trailers) => Poll::Ready(Some(Ok(trailers))),
+            None if self.is_ended => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.current.is_empty() && self.next.is_none() && self.is_ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = if self.is_ended {
+            SizeHint::with_exact(0)
+        } else {
+            self.source.size_hint()
+        };
+        let here = self.known() as u64;
+        let upper = hint.upper();
+        hint.set_lower(hint.lower() + here);
+        if let Some(upper) = upper {
+            hint.set_upper(upper + here);
+        }
+        hint
+    }
+}

@@ -1,0 +1,108 @@
+//! Heads whose `Transfer-Encoding` hyper would refuse without a word.
+//!
+//! It answers a request whose last coding is not `chunked` with an empty 400. So that the
+//! gateway can say why, such a line is made unreadable on its way to hyper, and the request is
+//! marked: it is refused, and its connection closed, so where the body ends does not matter.
+
+use memchr::memchr;
+
+const NAME: &[u8] = b"transfer-encoding:";
+
+/// Looks through the lines of heads as they arrive.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    /// The beginning of a line of which the rest is still to come.
+    begun: Vec<u8>,
+}
+
+impl Screen {
+    /// Looks through what was read while a head was expected. Returns whether a line of it was
+    /// made unreadable.
+    pub(super) fn look(&mut self, mut bytes: &mut [u8]) -> bool {
+        let mut is_odd = false;
+        while let Some(end) = memchr(b'\n', bytes) {
+            let (line, rest) = bytes.split_at_mut(end);
+            let begun = std::mem::take(&mut self.begun);
+            // What follows the empty line is a body.
+            if begun.is_empty() && line.trim_ascii().is_empty() {
+                return is_odd;
+            }
+            is_odd |= spoil(&begun, line);
+            bytes = &mut rest[1..];
+        }
+        let room = NAME.len() - self.begun.len();
+        self.begun.extend(&bytes[..room.min(bytes.len())]);
+        is_odd
+    }
+}
+
+/// Makes a line unreadable if it is a `Transfer-Encoding` that does not end in `chunked`.
+/// Returns whether it is.
+fn spoil(begun: &[u8], line: &mut [u8]) -> bool {
+    let (before, after) = NAME.split_at(begun.len());
+    let Some((name, value)) = line.split_at_mut_checked(after.len()) else {
+        return false;
+    };
+    if !begun.eq_ignore_ascii_case(before) || !name.eq_ignore_ascii_case(after) {
+        return false;
+    }
+    let last = value.rsplit(|byte| *byte == b',').next();
+    let is_chunked = last.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+    // The colon is left, so that it stays a header.
+    match name {
+        [.., letter, _] if !is_chunked => {
+            *letter = b'_';
+            true
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left of this after all of it was read, in pieces of this size.
+    fn screened(text: &str, at_once: usize) -> (String, bool) {
+        let (mut bytes, mut screen) = (text.as_bytes().to_vec(), Screen::default());
+        let odd = bytes.chunks_mut(at_once).map(|it| screen.look(it));
+        let is_odd = odd.fold(false, |any, it| any | it);
+        (String::from_utf8(bytes).unwrap(), is_odd)
+    }
+
+    #[test]
+    fn a_coding_that_is_not_chunked_is_found_however_it_arrives() {
+        for coding in [
+            "gzip",
+            "chunked, gzip",
+            "identity",
+            "",
+            "xchunked",
+            "chunked;q=1",
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nTransfer-Encoding: {coding}\r\nHost: x\r\n\r\n");
+            for at_once in [24, head.len()] {
+                // The first bytes are read apart, and the rest at once.
+                let (first, rest) = head.split_at(at_once);
+                let mut screen = Screen::default();
+                let mut bytes = [first.as_bytes().to_vec(), rest.as_bytes().to_vec()];
+                let odd: Vec<_> = bytes.iter_mut().map(|it| screen.look(it)).collect();
+                assert!(odd.contains(&true), "{coding} {at_once}");
+                let left = String::from_utf8(bytes.concat()).unwrap();
+                assert_eq!(left, head.replace("Encoding:", "Encodin_:"));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_touched() {
+        for text in [
+            "GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\ntransfer-encoding:Chunked \r\n\r\n",
+            "GET / HTTP/1.1\r\nX-Transfer-Encoding: gzip\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n\nTransfer-Encoding: gzip\r\n",
+        ] {
+            assert_eq!(screened(text, text.len()), (text.to_owned(), false));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The memory that answers take while their clients have not taken them, by address.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// The part of all that one address may hold: a quarter, as of connections.
+const PART: usize = 4;
+
+/// A count of bytes that are held, with a bound.
+///
+/// The bytes of an address count for all addresses, too.
+#[derive(Debug)]
+pub(in crate::app) struct Account {
+    held: AtomicUsize,
+    most: usize,
+    above: Option<Arc<Self>>,
+}
+
+/// Bytes that are held until this is dropped.
+#[derive(Debug)]
+pub(in crate::app) struct Charge {
+    account: Option<Arc<Account>>,
+    bytes: usize,
+    /// Whether it does not count for all addresses.
+    is_alone: bool,
+}
+
+impl Account {
+    /// Creates the account of all addresses.
+    pub(in crate::app) fn of_all(most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            held: AtomicUsize::new(0),
+            most,
+            above: None,
+        })
+    }
+
+    /// Creates an account of one address below that of all; a trusted proxy may fill that.
+    pub(in crate::app) fn below(all: &Arc<Self>, is_trusted: bool) -> Arc<Self> {
+        let most = if is_trusted {
+            all.most
+        } else {
+            all.most / PART
+        };
+        Arc::new(Self {
+            held: AtomicUsize::new(0),
+            most,
+            above: Some(Arc::clone(all)),
+        })
+    }
+
+    /// Counts these bytes here, and not for all addresses.
+    ///
+    /// A request counts before it can be refused, so it must not take room from other addresses.
+    pub(in crate::app) fn charge_alone(self: &Arc<Self>, bytes: usize) -> Charge {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        Charge {
+            account: Some(Arc::clone(self)),
+            bytes,
+            is_alone: true,
+        }
+    }
+
+    /// Counts these bytes.
+    pub(in crate::app) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(all) = &self.above {
+            all.held.fetch_add(bytes, Ordering::Relaxed);
+        }
+        Charge {
+            account: Some(Arc::clone(self)),
+            bytes,
+            is_alone: false,
+        }
+    }
+
+    /// Whether so many bytes more are within the bounds, or next to nothing else is held.
+    pub(in crate::app) fn has_room(&self, bytes: usize) -> bool {
+        let held = self.held.load(Ordering::Relaxed);
+        let fits = held.saturating_add(bytes) <= self.most || held < self.most / PART;
+        fits && self.above.as_ref().is_none_or(|all| all.has_room(bytes))
+    }
+
+    /// Whether this account is over its own bound, and not only that of all.
+    pub(in crate::app) fn is_full(&self) -> bool {
+        self.held.load(Ordering::Relaxed) >= self.most
+    }
+}
+
+impl Charge {
+    /// Creates a charge to no account.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self {
+            account: None,
+            bytes: 0,
+            is_alone: true,
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let Some(account) = &self.account else {
+            return;
+        };
+        account.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        if let (Some(all), false) = (&account.above, self.is_alone) {
+            all.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_holds_a_quarter_and_one_answer_fits_whatever_its_size() {
+        let all = Account::of_all(400);
+        let (one, other) = (Account::below(&all, false), Account::below(&all, false));
+        let proxy = Account::below(&all, true);
+        assert!(one.has_room(1000));
+        let held = one.charge(90);
+        assert!(one.has_room(10) && !one.has_room(11) && !one.is_full());
+        assert!(other.has_room(100) && proxy.has_room(310));
+        let alone = other.charge_alone(100);
+        assert!(other.is_full() && proxy.has_room(310));
+        drop(alone);
+        let others = proxy.charge(300);
+        assert!(other.has_room(10) && !other.has_room(20));
+        drop((held, others));
+        assert!(one.has_room(1000) && all.held.load(Ordering::Relaxed) == 0);
+    }
+}

@@ -1,0 +1,212 @@
+//! The least pace at which a client takes what it is sent.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The pace below which a client has its answer, or its connection, ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The time within which something has to move; after it the rate counts.
+    pub stall: Duration,
+    /// The least rate, in bytes a second.
+    pub rate: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            stall: Duration::from_secs(30),
+            rate: 1024,
+        }
+    }
+}
+
+impl Pace {
+    /// Returns the number of bytes that have to move while the client is waited for this long,
+    /// where they move in lumps of this size.
+    fn least(self, lump: u64) -> u64 {
+        let millis = u64::try_from(self.stall.as_millis()).unwrap_or(u64::MAX);
+        let bytes = self.rate.saturating_mul(millis) / 1000;
+        bytes.saturating_sub(lump).max(1)
+    }
+}
+
+/// The bytes that a client has taken while it was waited for.
+///
+/// Only time for which the client is to blame counts: while the gateway has nothing to send, the
+/// clock stands still.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// The number of bytes that are seen to move at once.
+    ///
+    /// A client that takes bytes at an even rate is seen to take them in such lumps, so a window
+    /// of time can hold one less than it should.
+    lump: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The time since which the client is waited for without anything moving.
+    since: Option<Instant>,
+    /// The time from which this wait counts in the window; later than `since` if a window ended
+    /// in between.
+    counted_from: Option<Instant>,
+    /// The time that the client was waited for before, in this window.
+    waited: Duration,
+    /// The bytes that moved in this window.
+    moved: u64,
+}
+
+/// The state of a client against a pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is not waited for.
+    Idle,
+    /// It is fast enough so far; to be looked at again at this time.
+    Until(Instant),
+    /// It is slower than the pace.
+    TooSlow,
+}
+
+impl Progress {
+    /// Creates the progress of a client that has nothing to take yet.
+    pub(super) fn new(lump: u64) -> Self {
+        Self {
+            lump,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Notes that the client has to take something now, unless that is known.
+    pub(super) fn wait(&self, now: Instant) {
+        let mut state = self.lock();
+        if state.since.is_none() {
+            state.since = Some(now);
+            state.counted_from = Some(now);
+        }
+    }
+
+    /// Notes that bytes moved, and that the client is not waited for any more.
+    ///
+    /// Returns how long it was waited for.
+    pub(super) fn moved(&self, bytes: u64, now: Instant) -> Duration {
+        let mut state = self.lock();
+        state.moved = state.moved.saturating_add(bytes);
+        let since = state.since.take();
+        if let Some(from) = state.counted_from.take() {
+            state.waited += now.saturating_duration_since(from);
+        }
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Whether the client is waited for.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.lock().since.is_some()
+    }
+
+    /// Compares what moved with the pace.
+    pub(super) fn verdict(&self, pace: Pace, now: Instant) -> Verdict {
+        let mut state = self.lock();
+        let (Some(since), Some(from)) = (state.since, state.counted_from) else {
+            return Verdict::Idle;
+        };
+        if now.saturating_duration_since(since) >= pace.stall {
+            return Verdict::TooSlow;
+        }
+        let waited = state.waited + now.saturating_duration_since(from);
+        let left = pace.stall.saturating_sub(waited);
+        if !left.is_zero() {
+            return Verdict::Until((since + pace.stall).min(now + left));
+        }
+        if state.moved < pace.least(self.lump) {
+            return Verdict::TooSlow;
+        }
+        // The next window begins.
+        (state.waited, state.moved) = (Duration::ZERO, 0);
+        state.counted_from = Some(now);
+        Verdict::Until(since + pace.stall)
+    }
+
+    /// A panic elsewhere leaves a state behind that is still true.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LUMP: u64 = 2048;
+
+    const PACE: Pace = Pace {
+        stall: Duration::from_secs(30),
+        rate: 1024,
+    };
+
+    /// Takes `bytes` every `every` seconds; returns the second at which that is too slow.
+    fn ended_at(bytes: u64, every: u64) -> Option<u64> {
+        let (progress, start) = (Progress::new(LUMP), Instant::now());
+        progress.wait(start);
+        for second in 0..600 {
+            let now = start + Duration::from_secs(second);
+            if second > 0 && second % every == 0 {
+                progress.moved(bytes, now);
+                progress.wait(now);
+            }
+            if progress.verdict(PACE, now) == Verdict::TooSlow {
+                return Some(second);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn nothing_for_30_seconds_is_too_slow() {
+        assert_eq!(ended_at(1 << 20, 10_000), Some(30));
+        assert_eq!(ended_at(1 << 20, 31), Some(30));
+        assert_eq!(ended_at(1 << 20, 29), None);
+    }
+
+    #[test]
+    fn less_than_the_rate_after_30_seconds_is_too_slow() {
+        assert_eq!(ended_at(1, 1), Some(30));
+        assert_eq!(ended_at(500, 1), Some(30));
+        assert_eq!(ended_at(2048, 9), Some(30));
+        assert_eq!(ended_at(1024, 1), None);
+        assert_eq!(ended_at(900, 1), Some(30));
+        assert_eq!(ended_at(LUMP, 2), None);
+    }
+
+    #[test]
+    fn time_in_which_there_was_nothing_to_take_does_not_count() {
+        let (progress, start) = (Progress::new(LUMP), Instant::now());
+        let at = |second| start + Duration::from_secs(second);
+        for second in (0..600).step_by(15) {
+            progress.wait(at(second));
+            assert!(matches!(
+                progress.verdict(PACE, at(second)),
+                Verdict::Until(_)
+            ));
+            progress.moved(100, at(second));
+            assert_eq!(progress.verdict(PACE, at(second + 14)), Verdict::Idle);
+        }
+    }
+
+    #[test]
+    fn a_fast_beginning_does_not_excuse_what_follows() {
+        let (progress, start) = (Progress::new(LUMP), Instant::now());
+        progress.wait(start);
+        progress.moved(10 << 20, start);
+        let mut verdicts = (1..200).map(|second| {
+            let now = start + Duration::from_secs(second);
+            progress.moved(1, now);
+            progress.wait(now);
+            progress.verdict(PACE, now)
+        });
+        assert!(verdicts.any(|verdict| verdict == Verdict::TooSlow));
+    }
+}

@@ -1,0 +1,127 @@
+//! A client's socket, which ends when the client takes too little of what it is sent.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep_until},
+};
+
+use super::{
+    activity::Activity,
+    framing::Screen,
+    pace::{Pace, Verdict},
+};
+
+/// The number of bytes, not sent yet, above which the system takes no more.
+///
+/// By itself it takes megabytes, which are memory, too, and hide for minutes that a client
+/// stands still.
+const UNSENT: u32 = 16 * 1024;
+
+/// A socket whose client has to keep to a pace.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    activity: Arc<Activity>,
+    pace: Pace,
+    timer: Option<Pin<Box<Sleep>>>,
+    screen: Screen,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, pace: Pace) -> Self {
+        // Answers are written whole: waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        // Where the system has no such option, it is only less precise.
+        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+        Self {
+            stream,
+            activity,
+            pace,
+            timer: None,
+            screen: Screen::default(),
+        }
+    }
+
+    /// Notes how a write went. Fails where the client has been too slow by now.
+    fn note(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let now = Instant::now();
+        if let Poll::Ready(written) = written {
+            self.activity.wrote(*written.as_ref().unwrap_or(&0), now);
+            return Poll::Ready(written);
+        }
+        self.activity.socket.wait(now);
+        loop {
+            let until = match self.activity.socket.verdict(self.pace, Instant::now()) {
+                Verdict::Idle => return Poll::Pending,
+                Verdict::TooSlow => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Verdict::Until(until) => until.into(),
+            };
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(until)));
+            ready!(timer.as_mut().poll(context));
+            timer.as_mut().reset(until);
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if self.activity.expects_head() && self.screen.look(&mut buffer.filled_mut()[before..]) {
+            self.activity.set_odd();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(written, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.note(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
