@@ -94,7 +94,6 @@ pub(super) struct Place {
     all: Arc<Connections>,
     caller: CallerId,
     number: u64,
-    pub(super) address: IpAddr,
     pub(super) activity: Arc<Activity>,
     pub(super) memory: Memory,
     /// Cancelled when it has to end.
@@ -212,7 +211,6 @@ impl Connections {
             all: Arc::clone(self),
             caller,
             number,
-            address,
             activity: Arc::default(),
             memory: Memory {
                 all: Arc::clone(self),

@@ -115,8 +115,11 @@ impl Readings {
         let place = self.enter().ok_or(Hangs)?;
         let (sender, result) = oneshot::channel();
         let run = move || {
+            let reading = order.run(&place);
+            // First, so that the next reading does not take this one for one that hangs.
+            drop(place);
             // It may have been given up meanwhile.
-            let _ = sender.send(order.run(&place));
+            let _ = sender.send(reading);
         };
         let thread = thread::Builder::new().name("clients-file".to_owned());
         thread.spawn(run).map_err(|_| Hangs)?;
