@@ -64,7 +64,7 @@ impl World {
                 return refusal;
             }
             self.0.version.fetch_add(1, Ordering::SeqCst);
-            return ok(self.begun(&call.target));
+            return ok(Self::begun(&call.target));
         }
         if let Some(outage) = self.0.outage.lock().unwrap().clone() {
             return outage;
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// The descriptor of what a post has begun or made.
-    fn begun(&self, target: &str) -> String {
+    fn begun(target: &str) -> String {
         let id = match target {
             url if url.contains("/urls") => format!("u-{URL_ID}-1"),
             // The base64 of the MD5 and a time.

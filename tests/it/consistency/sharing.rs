@@ -191,7 +191,7 @@ async fn until_waiting(gateway: &Gateway, count: u64) {
     loop {
         let metrics = gateway.get_with("/metrics", &[]).await;
         let waiting = metrics.text().lines().find_map(|line| {
-            let number = line.strip_prefix("vt4ai_quota_waiting ")?;
+            let number = line.strip_prefix("vt4ai_quota_waiting_requests ")?;
             number.parse::<f64>().ok()
         });
         if waiting == Some(f64::from(u32::try_from(count).unwrap())) {
@@ -258,7 +258,8 @@ async fn calls_count_against_the_bound_until_they_are_over() {
 async fn one_keys_views_and_answers_do_not_push_out_anothers() {
     let upstream = Upstream::faulty(|call| {
         // Too varied to be compressed well.
-        let text: String = (0..200).map(|it| format!("{it}{}", call.target)).collect();
+        let text = (0..200).map(|it| it.to_string() + &call.target);
+        let text = text.collect::<String>();
         let body = serde_json::json!({"data": {"attributes": {"text": text}}});
         Answer::Bytes(ok(body.to_string()))
     })
