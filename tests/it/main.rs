@@ -82,3 +82,5 @@ mod traces;
 mod unconfirmed;
 #[cfg(test)]
 mod uploads;
+#[cfg(test)]
+mod writes;
