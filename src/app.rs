@@ -19,7 +19,7 @@ use crate::{
     clock::Now,
     config::{Config, Server},
     demo,
-    http::{self},
+    http,
     key::{ApiKey, InvalidKey},
     meter::Meter,
     redis::UnusableAuthorities,

@@ -166,9 +166,7 @@ impl Changes {
         for name in all.iter() {
             joined.put(*name, Arc::clone(&all));
         }
-        while joined.len() > MAX_JOINED.get() {
-            joined.pop_lru();
-        }
+        shrink(&mut joined, MAX_JOINED);
         drop(joined);
         for table in [&self.certain, &self.possible] {
             table.raise(&all, table.latest(&all));
@@ -185,9 +183,7 @@ impl Changes {
     pub(super) fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
         let mut begun = lock(&self.begun);
         begun.put(analysis_name(analysis), names.into());
-        if begun.len() > MAX_ANALYSES.get() {
-            begun.pop_lru();
-        }
+        shrink(&mut begun, MAX_ANALYSES);
     }
 
     /// Returns the object of an analysis that was begun here, as far as is remembered.
@@ -201,9 +197,7 @@ impl Changes {
     pub(super) fn note_completed(&self, analysis: &str) -> bool {
         let mut completed = lock(&self.completed);
         let is_new = completed.put(analysis_name(analysis), ()).is_none();
-        if completed.len() > MAX_ANALYSES.get() {
-            completed.pop_lru();
-        }
+        shrink(&mut completed, MAX_ANALYSES);
         is_new
     }
 }
@@ -230,6 +224,15 @@ fn union(
         }
     }
     all
+}
+
+/// Evicts what was used least recently, down to so many entries.
+///
+/// A bound of the map's own would allocate all of its room at once.
+fn shrink<V>(map: &mut LruCache<ObjectName, V>, most: NonZeroUsize) {
+    while map.len() > most.get() {
+        map.pop_lru();
+    }
 }
 
 /// A panic elsewhere leaves a map behind that is still true.

@@ -10,7 +10,7 @@ use super::{Order, SHARED, answers, millis};
 const MAX_WAITING: usize = 100_000;
 
 /// The number of news that are read at once.
-pub(super) const MAX_NEWS: usize = 1000;
+const MAX_NEWS: usize = 1000;
 
 static CHANGE: LazyLock<Script> =
     LazyLock::new(|| Script::new(clocked!("names.lua", "change.lua")));

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
 };
 
@@ -46,7 +46,7 @@ impl Streams {
     }
 
     /// A panic elsewhere leaves a value behind that is still true.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Exchange>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Exchange>>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
