@@ -13,10 +13,10 @@
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`http`] | access, lookup, submit, spend, answer, quota, redis, door, clients, template, format, indicator, key, clock, config, meter, bill, telemetry, vt's names |
-//! | 3 | [`lookup`], [`submit`] | access, answer, spend, cache, single_flight, quota, redis, vt, indicator, key, config, meter, bill; not one another |
+//! | 3 | [`lookup`], [`submit`] | access, answer, spend, cache, `single_flight`, quota, redis, vt, indicator, key, config, meter, bill; not one another |
 //! | 4 | [`answer`] | template, format, indicator |
 //! | 4 | [`spend`] | access, quota, closed, redis, vt, key, clock, bill |
-//! | 5 | [`cache`], [`closed`] | access, vt's answers, format, indicator, key, clock, config, redis, single_flight; not one another |
+//! | 5 | [`cache`], [`closed`] | access, vt's answers, format, indicator, key, clock, config, redis, `single_flight`; not one another |
 //! | 6 | [`vt`], [`quota`], [`mod@redis`], [`door`], [`clients`], [`single_flight`], [`template`] | access, format, indicator, key, clock, tls, config, meter, bill, telemetry, hidden; not one another |
 //! | 7 | [`access`] | key |
 //! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | hidden; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |

@@ -189,7 +189,9 @@ impl Lookup {
         // Which of them is at fault does not show.
         let answer = answer.inspect_err(|error| {
             if *error != AnswerError::TooLarge {
-                keys.iter().for_each(|key| self.parts().cache.remove(key));
+                for key in &keys {
+                    self.parts().cache.remove(key);
+                }
             }
         })?;
         Ok(Reply::new(answer, seen))

@@ -117,7 +117,8 @@ impl VirusTotal {
                 with_payload(request, payload)
             }
         };
-        let answer = self.exchange(key, request, deadline);
+        // In a box: the future of a request is large, and others hold this one.
+        let answer = Box::pin(self.exchange(key, request, deadline));
         self.watch(call.pattern(), answer).await
     }
 
@@ -135,7 +136,7 @@ impl VirusTotal {
         let sent = timeout_at(deadline, self.send(key, request)).await;
         let response = sent.unwrap_or(Err(VtError::Timeout))?;
         let success = Self::accept(key, response, deadline).await?;
-        timeout_at(deadline, body::read(success, self.max_body))
+        timeout_at(deadline, body::read_success(success, self.max_body))
             .await
             .unwrap_or(Err(VtError::Timeout))
     }

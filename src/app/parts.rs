@@ -95,7 +95,7 @@ pub(super) async fn put_together(
 /// because of others.
 fn configured_keys(config: &Config, clients: Option<&Clients>) -> AcceptedKeys {
     let accepted = AcceptedKeys::new();
-    let clients_keys = clients.into_iter().flat_map(|clients| clients.keys());
+    let clients_keys = clients.into_iter().flat_map(Clients::keys);
     let servers_key = config.access.key.as_ref().map(ApiKey::hash);
     clients_keys
         .chain(servers_key)

@@ -138,7 +138,7 @@ impl Cache {
             life: answer.fresh_for.saturating_add(self.0.rules.max_stale),
             names: &hex(&answer.names),
         };
-        self.0.redis.land(shared, lease);
+        self.0.redis.land(&shared, lease);
     }
 
     /// Gives the right to ask back, without an answer to keep.

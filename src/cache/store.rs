@@ -105,18 +105,18 @@ impl Store {
             value: answer,
             bytes,
         };
-        let shelf = self.shelves.entry(owner).or_insert_with(Shelf::new);
-        let before = shelf.answers.put(path, kept);
+        let held = self.shelves.entry(owner).or_insert_with(Shelf::new);
+        let before = held.answers.put(path, kept);
         self.account(owner, bytes, before.map(|kept| kept.bytes));
         self.shrink(&mut evicted);
         evicted
     }
 
     pub(super) fn remove_answer(&mut self, owner: Option<KeyHash>, path: &str) {
-        let Some(shelf) = self.shelves.get_mut(&owner) else {
+        let Some(held) = self.shelves.get_mut(&owner) else {
             return;
         };
-        if let Some(kept) = shelf.answers.pop(path) {
+        if let Some(kept) = held.answers.pop(path) {
             self.give_up(owner, kept.bytes);
         }
     }
@@ -127,8 +127,8 @@ impl Store {
         path: &Arc<str>,
         key: &ViewKey,
     ) -> Option<View> {
-        let shelf = self.shelves.get_mut(&owner)?;
-        let kept = shelf.views.get(&ViewName(Arc::clone(path), key.clone()))?;
+        let held = self.shelves.get_mut(&owner)?;
+        let kept = held.views.get(&ViewName(Arc::clone(path), key.clone()))?;
         Some(kept.value.clone())
     }
 
@@ -146,8 +146,8 @@ impl Store {
             return evicted;
         }
         let kept = Kept { value: view, bytes };
-        let shelf = self.shelves.entry(owner).or_insert_with(Shelf::new);
-        let before = shelf.views.put(ViewName(path, key), kept);
+        let held = self.shelves.entry(owner).or_insert_with(Shelf::new);
+        let before = held.views.put(ViewName(path, key), kept);
         self.account(owner, bytes, before.map(|kept| kept.bytes));
         self.shrink(&mut evicted);
         evicted
@@ -157,8 +157,8 @@ impl Store {
     fn account(&mut self, owner: Option<KeyHash>, bytes: usize, before: Option<usize>) {
         self.bytes += bytes;
         self.entries += 1;
-        if let Some(shelf) = self.shelves.get_mut(&owner) {
-            shelf.bytes += bytes;
+        if let Some(held) = self.shelves.get_mut(&owner) {
+            held.bytes += bytes;
         }
         if let Some(before) = before {
             self.give_up(owner, before);
@@ -169,9 +169,9 @@ impl Store {
     fn give_up(&mut self, owner: Option<KeyHash>, bytes: usize) {
         self.bytes -= bytes;
         self.entries -= 1;
-        if let Some(shelf) = self.shelves.get_mut(&owner) {
-            shelf.bytes -= bytes;
-            if shelf.answers.is_empty() && shelf.views.is_empty() {
+        if let Some(held) = self.shelves.get_mut(&owner) {
+            held.bytes -= bytes;
+            if held.answers.is_empty() && held.views.is_empty() {
                 self.shelves.remove(&owner);
             }
         }
@@ -181,15 +181,15 @@ impl Store {
     fn shrink(&mut self, evicted: &mut Evicted) {
         while self.bytes > self.max_bytes {
             // Few keys fetch, so the largest is found by looking at all.
-            let largest = self.shelves.iter_mut().max_by_key(|(_, shelf)| shelf.bytes);
-            let Some((owner, shelf)) = largest else {
+            let largest = self.shelves.iter_mut().max_by_key(|(_, held)| held.bytes);
+            let Some((owner, held)) = largest else {
                 return;
             };
             let owner = *owner;
-            if let Some((_, kept)) = shelf.views.pop_lru() {
+            if let Some((_, kept)) = held.views.pop_lru() {
                 evicted.views.push(kept.value);
                 self.give_up(owner, kept.bytes);
-            } else if let Some((_, kept)) = shelf.answers.pop_lru() {
+            } else if let Some((_, kept)) = held.answers.pop_lru() {
                 evicted.answers.push(kept.value);
                 self.give_up(owner, kept.bytes);
             } else {

@@ -70,14 +70,14 @@ impl Lookup {
         let mut alone = (!job.may_share).then_some(own);
         loop {
             let flight = self.flight_key(job, alone);
-            let mut follower = self.0.flights.join(&flight, |progress| {
+            let mut call = self.0.flights.join(&flight, |progress| {
                 let (lookup, job) = (self.clone(), job.clone());
                 async move { lookup.fly(job, alone.is_some(), progress).await }
             });
             let began = Instant::now();
-            let followed = self.follow(&mut follower, job, end, alone).await;
+            let followed = self.follow(&mut call, job, end, alone).await;
             // The leader has on its account what the call itself waited.
-            if !follower.is_leader {
+            if !call.is_leader {
                 bill::waited(began.elapsed());
             }
             match followed {
@@ -86,20 +86,20 @@ impl Lookup {
                 Followed::OwnWay => alone = Some(own),
                 Followed::Landed(Landed { by, result }) => match result {
                     Ok(fetched) => {
-                        if !follower.is_leader || fetched.plain.is_none() {
+                        if !call.is_leader || fetched.plain.is_none() {
                             self.parts().purse.save(&job.context.key);
                         }
                         return Ok(fetched);
                     }
                     // The lack of a place to wait in is the leader's own.
                     Err(LookupError::Exhausted(Exhausted { full: Some(_), .. }))
-                        if !follower.is_leader =>
+                        if !call.is_leader =>
                     {
                         alone = Some(own);
                     }
                     // With the time that this caller has, it can wait for a unit itself.
                     Err(LookupError::Exhausted(refused))
-                        if !follower.is_leader && Instant::now() + refused.retry_after <= end => {}
+                        if !call.is_leader && Instant::now() + refused.retry_after <= end => {}
                     Err(error) if by == own => return Err(error),
                     Err(_) => alone = Some(own),
                 },

@@ -88,9 +88,9 @@ impl Redis {
         }
         let mut script = RECALL.key(clock());
         script.key(answer(name));
-        names.iter().for_each(|name| {
+        for name in names {
             script.arg(name);
-        });
+        }
         let order = Order::Script(script);
         let said = self.ask(patience, order, Duration::ZERO).await?;
         Some(Recalled::of(said, looked))
@@ -112,7 +112,7 @@ impl Redis {
 
     /// Keeps an answer unless its object was written to since, and ends the lease under which
     /// it was fetched. Nobody waits for that.
-    pub fn land(&self, shared: Shared<'_>, lease: Option<Lease>) {
+    pub fn land(&self, shared: &Shared<'_>, lease: Option<Lease>) {
         let is_kept = shared.bytes.len() <= LARGEST && !shared.life.is_zero();
         if !is_kept {
             return self.end(lease);
@@ -122,9 +122,9 @@ impl Redis {
         script.key(answer(shared.name)).key(leased).arg(token);
         script.arg(shared.asked);
         script.arg(&shared.bytes[..]).arg(millis(shared.life));
-        shared.names.iter().for_each(|name| {
+        for name in shared.names {
             script.arg(name);
-        });
+        }
         self.tell(Order::Script(script));
     }
 
@@ -145,9 +145,9 @@ impl Redis {
     pub fn join_names(&self, names: &[String], life: Duration) {
         let mut script = JOIN.key(clock());
         script.arg(millis(life).max(1));
-        names.iter().for_each(|name| {
+        for name in names {
             script.arg(name);
-        });
+        }
         self.tell(Order::Script(script));
     }
 

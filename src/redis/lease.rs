@@ -70,9 +70,9 @@ impl Redis {
             let mut script = CLAIM.key(answers::clock());
             script.key(answers::answer(name)).key(answers::lease(name));
             script.arg(&token).arg(millis(LASTS));
-            names.iter().for_each(|name| {
+            for name in names {
                 script.arg(name);
-            });
+            }
             let order = Order::Script(script);
             let said: Option<Said> = self.ask(patience, order, overlapped).await;
             match said {

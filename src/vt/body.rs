@@ -16,6 +16,19 @@ enum Coding {
     Gzip,
 }
 
+/// Reads the body of a success, which VirusTotal always gives as a JSON object.
+///
+/// Anything else comes from something between, and is no more than its status.
+pub(super) async fn read_success(response: Response, limit: usize) -> Result<Body, VtError> {
+    let status = response.status().as_u16();
+    let body = read(response, limit).await?;
+    if body.plain.trim_ascii_start().starts_with(b"{") {
+        Ok(body)
+    } else {
+        Err(VtError::Unexpected(status))
+    }
+}
+
 /// Reads a body of up to `limit` bytes, before and after decompression.
 ///
 /// It is unpacked at once when it is all there: to unpack it chunk by chunk as it comes

@@ -163,7 +163,7 @@ impl VirusTotal {
         let answer = async {
             let response = self.send(key, request).await?;
             let success = Self::accept(key, response, self.deadline()).await?;
-            body::read(success, self.max_body).await
+            body::read_success(success, self.max_body).await
         };
         Ok(self.watch(endpoint.to_owned(), answer).await?.plain)
     }
