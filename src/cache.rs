@@ -42,7 +42,7 @@ mod shared;
 mod store;
 mod stored;
 
-/// The identity of a kept answer: who may see it, and what VirusTotal was asked.
+/// The identity of a kept answer: the key that may see it, and the question to VirusTotal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey {
     /// The key that fetched it; none where all keys share what they fetch.

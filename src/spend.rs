@@ -24,7 +24,7 @@ use crate::{
 mod common;
 mod lesson;
 
-/// How long other replicas remember that VirusTotal has accepted a key.
+/// The time for which other replicas remember that VirusTotal has accepted a key.
 const ACCEPTED_LASTS: Duration = Duration::from_hours(7 * 24);
 
 /// How often a unit is tried for that other replicas keep taking.
@@ -63,7 +63,7 @@ pub enum NotNow {
 }
 
 impl NotNow {
-    /// Returns the same, said of a caller for whom there is no place to wait in.
+    /// Returns the same, said of a caller that found no place to wait in.
     #[must_use]
     pub fn for_lack_of_place(self, full: Full) -> Self {
         match self {
@@ -187,8 +187,8 @@ impl Purse {
 
     /// Takes a unit of this replica's own count.
     ///
-    /// A request that queues for it holds a waiting place meanwhile. If there is none for its
-    /// caller, it gets what it would have got without waiting.
+    /// A request that queues for it holds a waiting place meanwhile. If its caller finds no such
+    /// place, it gets what it would have got without waiting.
     async fn take_own(
         &self,
         context: &RequestContext,
@@ -317,7 +317,7 @@ impl Purse {
         self.closed.forget_idle(Now::read());
     }
 
-    /// Counts a unit that somebody else's call, or a kept answer, saved the key.
+    /// Counts a unit that another caller's call, or a kept answer, saved the key.
     pub fn save(&self, key: &ApiKey) {
         self.quota.saved(key.hash(), Now::read());
     }

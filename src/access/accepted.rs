@@ -25,7 +25,7 @@ pub struct AcceptedKeys(Arc<Mutex<Known>>);
 #[derive(Debug)]
 struct Known {
     accepted: LruCache<KeyHash, ()>,
-    /// The keys of the server and of its clients, whatever VirusTotal says of them.
+    /// The keys of the server and of its clients, accepted or not.
     configured: HashSet<KeyHash>,
 }
 
@@ -53,7 +53,7 @@ impl AcceptedKeys {
 
     /// Notes that the operator has set up this key, for the server or for a client.
     ///
-    /// It is not accepted by that: a caller who brings it counts for its address until then.
+    /// That does not make it accepted: a caller that brings it counts for its address until it is.
     pub fn configure(&self, key: KeyHash) {
         self.lock().configured.insert(key);
     }

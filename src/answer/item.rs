@@ -124,7 +124,7 @@ fn title_text(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
     }
     let mut json = Vec::new();
     whole(raw).write(&mut json)?;
-    // What is copied of a text is one.
+    // Copied from a text, so it is one.
     Ok(Cow::Owned(String::from_utf8(json).unwrap_or_default()))
 }
 

@@ -1,11 +1,11 @@
-//! Which objects were written to, and when: an answer that was asked for before is untrue.
+//! The last writes to objects: an answer that was asked for before one of them is untrue.
 //!
 //! The rules, of which the rest of the cache knows only [`Standing`]:
 //!
 //! - An answer's time is the moment at which VirusTotal was *asked*, not the one at which the
 //!   answer came: what happens in between may or may not be in it.
 //! - A write moves its object's *last change* to the moment at which VirusTotal confirmed it.
-//!   So does the completion of an analysis, whoever sees it. A refused write moves nothing.
+//!   So does the completion of an analysis that any caller sees. A refused write moves nothing.
 //! - A write without a confirmation (no answer, 5xx) moves the object's *last doubt*. Answers
 //!   from before it are asked for anew, and served only where VirusTotal gives nothing better.
 //! - The names of an object are joined as soon as a request or an answer tells that they belong
@@ -43,7 +43,7 @@ const MAX_ANALYSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// The time after a write in which "not found" is likely to become untrue.
 const SETTLING: Duration = Duration::from_hours(1);
 
-/// What is known of a write.
+/// The certainty with which an object was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
     /// VirusTotal accepted it, or an analysis was completed.
@@ -52,7 +52,7 @@ pub enum Certainty {
     Possible,
 }
 
-/// How an answer stands to the changes of its object.
+/// The standing of an answer against the changes of its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Nothing is known to have changed since it was asked for.

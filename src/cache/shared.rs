@@ -1,4 +1,4 @@
-//! What all replicas share through Redis: answers, leases, and the news of writes.
+//! The part of the cache that replicas share through Redis: answers, leases, news of writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -112,7 +112,7 @@ impl Cache {
         Claim::Ask(Ticket { lease, at })
     }
 
-    /// Returns the right to ask for a caller whose call nobody else shares.
+    /// Returns the right to ask for a caller that shares its call with no other.
     pub async fn begin_alone(&self, patience: &Patience) -> Ticket {
         let at = if self.is_shared_out() {
             self.0.redis.begin(patience).await

@@ -113,7 +113,7 @@ impl Submit {
             early = &mut answer => early,
             passed = arriving.pass_on(beginning, feed) => {
                 passed?;
-                // From here on VirusTotal may have all of it, whoever hangs up.
+                // From here on VirusTotal may have all of it, even if the caller hangs up.
                 write.add(arriving.form.names());
                 let late = timeout(vt.patience() * LAST_PATIENCE, answer).await;
                 late.unwrap_or(Err(VtError::Timeout))
@@ -134,7 +134,7 @@ impl Submit {
 struct Arriving<'a, B> {
     body: &'a mut B,
     form: Form,
-    /// How long to wait for room to pass a piece on.
+    /// The time to wait for room to pass a piece on.
     patience: Duration,
     pace: Pace,
 }

@@ -12,7 +12,7 @@ const USUAL_RATIO: usize = 8;
 /// The bytes of a gzip member's trailer: checksum and length of what it unpacks to.
 const TRAILER: usize = 8;
 
-/// How many places in one member may look like its trailer before it counts as broken.
+/// The number of places in one member that may look like its trailer before it counts as broken.
 ///
 /// A second one is a matter of chance, but for a member without content; a sender that makes
 /// up more of them would have each looked at.

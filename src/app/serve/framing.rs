@@ -62,7 +62,8 @@ fn spoil(begun: &[u8], line: &mut [u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// What is left of this after all of it was read, in pieces of this size.
+    /// Looks through a text in pieces of this size. Returns what is left of it, and whether a
+    /// line was made unreadable.
     fn screened(text: &str, at_once: usize) -> (String, bool) {
         let (mut bytes, mut screen) = (text.as_bytes().to_vec(), Screen::default());
         let odd = bytes.chunks_mut(at_once).map(|it| screen.look(it));
