@@ -21,6 +21,8 @@ mod community;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod consistency;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod documents;

@@ -1,0 +1,171 @@
+//! The same for replicas that share one Redis: within two seconds.
+
+use std::time::{Duration, Instant};
+
+use super::{World, Write, hit, missed, origin_of, post, readings, write};
+use crate::harness::{
+    EICAR, EICAR_MD5, Gateway, Redis, Upstream, file, in_parallel, redis_or_skip,
+};
+
+/// How long the other replicas may take to hear of a write.
+const SOON: Duration = Duration::from_secs(2);
+
+async fn replica(upstream: &Upstream, redis: &Redis) -> Gateway {
+    let url = redis.url();
+    let flags = [
+        "--redis-url",
+        &url,
+        "--redis-timeout",
+        "20s",
+        "--cache-max-bytes",
+        "100000000",
+        "--client-rate-per-minute",
+        "0",
+    ];
+    Gateway::before(upstream, &flags).await
+}
+
+/// Waits until the answer is another one than what was kept.
+async fn until_missed(gateway: &Gateway, path: &str) {
+    let began = Instant::now();
+    while origin_of(gateway, path).await != missed() {
+        // A busy machine gets some more.
+        assert!(began.elapsed() < 5 * SOON, "{path}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_through_one_replica_outdates_what_the_others_keep() {
+    let redis = redis_or_skip!();
+    let world = World::default();
+    let upstream = world.upstream().await;
+    let (first, second) = (
+        replica(&upstream, &redis).await,
+        replica(&upstream, &redis).await,
+    );
+    for kind in [
+        Write::Rescan(EICAR_MD5),
+        Write::Upload,
+        Write::Comment(EICAR),
+    ] {
+        for path in readings() {
+            second.get(&path).await;
+            assert_eq!(origin_of(&second, &path).await, hit(), "{path}");
+        }
+        assert!(write(&first, kind).await.status < 300);
+        let version = world.version();
+        for path in readings() {
+            until_missed(&second, &path).await;
+        }
+        assert_eq!(second.get(&file(EICAR)).await.data()["version"], version);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
+    let redis = redis_or_skip!();
+    let world = World::default();
+    let upstream = world.upstream().await;
+    let first = replica(&upstream, &redis).await;
+    for path in readings() {
+        first.get(&path).await;
+    }
+    assert!(write(&first, Write::Rescan(EICAR_MD5)).await.status < 300);
+    let version = world.version();
+    // It knows nothing but what Redis tells, and of the names what others learned.
+    let second = replica(&upstream, &redis).await;
+    for path in [file(EICAR_MD5), file(EICAR)] {
+        let report = second.get(&path).await;
+        assert_eq!(report.data()["version"], version, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn replicas_hear_every_change_however_many_come_at_once() {
+    const OBJECTS: usize = 1100;
+    let redis = redis_or_skip!();
+    let world = World::default();
+    let upstream = world.upstream().await;
+    let (first, second) = (
+        replica(&upstream, &redis).await,
+        replica(&upstream, &redis).await,
+    );
+    let path = |number: usize| format!("/api/v1/domains/d{number}.example");
+    // The second replica keeps the last ones.
+    let last = OBJECTS - 5..OBJECTS;
+    for number in last.clone() {
+        second.get(&path(number)).await;
+    }
+    let numbers: Vec<_> = (0..OBJECTS).collect();
+    // As many at once as one caller may have.
+    for some in numbers.chunks(50) {
+        let writes = some.iter().map(|number| {
+            let path = format!("{}/analyse", path(*number));
+            let first = &first;
+            async move { post(first, &path, "").await.status }
+        });
+        assert!(
+            in_parallel(writes)
+                .await
+                .iter()
+                .all(|status| *status == 202)
+        );
+    }
+    for number in last {
+        until_missed(&second, &path(number)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_redis_could_not_be_told_is_told_when_it_is_back() {
+    let mut redis = redis_or_skip!();
+    let world = World::default();
+    let upstream = world.upstream().await;
+    let (first, second) = (
+        replica(&upstream, &redis).await,
+        replica(&upstream, &redis).await,
+    );
+    second.get(&file(EICAR)).await;
+    redis.kill();
+    assert!(write(&first, Write::Rescan(EICAR)).await.status < 300);
+    redis.start_again();
+    until_missed(&second, &file(EICAR)).await;
+}
+
+#[tokio::test]
+async fn redis_holds_no_indicator_in_the_clear() {
+    let redis = redis_or_skip!();
+    let world = World::default();
+    let upstream = world.upstream().await;
+    let gateway = replica(&upstream, &redis).await;
+    for path in readings() {
+        gateway.get(&path).await;
+    }
+    for kind in [
+        Write::Rescan(EICAR_MD5),
+        Write::Comment(EICAR),
+        Write::Upload,
+    ] {
+        assert!(write(&gateway, kind).await.status < 300);
+    }
+    assert_eq!(
+        post(&gateway, "/api/v1/domains/secret.example/analyse", "")
+            .await
+            .status,
+        202
+    );
+    let began = Instant::now();
+    while redis.order::<i64>("ZCARD vt4ai:1:news") < 4 {
+        assert!(began.elapsed() < 5 * SOON);
+        tokio::task::yield_now().await;
+    }
+    for name in redis.order::<Vec<String>>("KEYS *") {
+        let dump: Vec<u8> = redis.order(&format!("DUMP {name}"));
+        // Answers hold what VirusTotal says, compressed.
+        let text = format!("{name} {}", String::from_utf8_lossy(&dump)).to_lowercase();
+        for secret in [EICAR, EICAR_MD5, "secret.example"] {
+            assert!(!text.contains(secret), "{name}");
+        }
+    }
+}
