@@ -158,6 +158,14 @@ impl CachedAnswer {
         self.asked.until(now)
     }
 
+    /// Whether it was asked for later than another one that is not the same.
+    ///
+    /// Moments of other replicas are known to within the time that Redis takes.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let is_same = self.shared_at.is_some() && self.shared_at == other.shared_at;
+        !is_same && self.asked > other.asked
+    }
+
     /// Returns the number of bytes that it takes to keep.
     fn size(&self) -> usize {
         let names = size_of_val::<[ObjectName]>(&self.names);
