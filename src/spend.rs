@@ -9,6 +9,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+pub use self::common::HeldUnit;
+
 use self::common::Provisional;
 use crate::{
     access::{AcceptedKeys, Full, RequestContext},
@@ -294,6 +296,11 @@ impl Purse {
             .inspect_err(|_| self.give_back(key, unit))
     }
 
+    /// Holds a unit until its call begins: if the request goes away before, it is given back.
+    pub fn hold<'a>(&'a self, key: &'a ApiKey, unit: &'a Unit) -> HeldUnit<'a> {
+        HeldUnit::new(self, key, unit)
+    }
+
     /// Takes a unit back that was not needed after all.
     pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
         bill::give_back();
@@ -397,6 +404,19 @@ mod tests {
             message: None,
             retry_after: None,
         }))
+    }
+
+    #[tokio::test]
+    async fn a_unit_comes_back_if_its_request_goes_away_before_its_call() {
+        let (purse, quota) = purse();
+        let key = ApiKey::parse(b"k").unwrap();
+        let take = || quota.take(key.hash(), Now::read());
+        let spent = |own| Unit { own, common: None };
+        let unit = spent(take().unwrap());
+        drop(purse.hold(&key, &unit));
+        let unit = spent(take().unwrap());
+        purse.hold(&key, &unit).release();
+        take().unwrap_err();
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use self::{form::FormError, write::Write};
 use crate::{
     access::{RequestContext, Shares},
     answer::{self, Answer, AnswerError, MalformedAnswer, Subject, View},
-    bill::Bill,
+    bill::{self, Bill},
     cache::{Cache, ObjectName},
     indicator::{Indicator, WebUrl},
     meter::Meter,
@@ -47,7 +47,7 @@ pub struct Parts {
     pub vt: Arc<VirusTotal>,
     /// Units of quota.
     pub purse: Arc<Purse>,
-    /// Where it is noted what was written to, so that nothing older is served.
+    /// The cache, which is told of writes so that nothing older is served.
     pub cache: Cache,
     /// Places for calls to VirusTotal.
     pub calls: Shares,
@@ -154,8 +154,8 @@ impl Submit {
 
     /// Asks VirusTotal once to write to the object with these names.
     ///
-    /// Once there is a unit it runs on a task of its own: whoever hangs up, VirusTotal may have
-    /// carried it out, and what is kept of the object must not outlive that.
+    /// Once there is a unit it runs on a task of its own: even if the caller hangs up, VirusTotal may
+    /// have carried it out, and what is kept of the object must not outlive that.
     async fn ask(
         &self,
         context: &RequestContext,
@@ -188,7 +188,7 @@ impl Submit {
             vt, purse, calls, ..
         } = self.parts();
         let endpoint = call.endpoint();
-        let _place = calls.take(context.caller).await;
+        let _place = bill::waiting(calls.take(context.caller)).await;
         // A 429 may have come while this one waited for its place.
         purse.confirm(&context.key, &endpoint, &unit)?;
         let write = Write::new(&self.0.cache, names);

@@ -144,18 +144,18 @@ impl Lookup {
             .purse
             .unit(&job.context, &endpoint, in_queue, patience)
             .await?;
+        let held = parts.purse.hold(&job.context.key, &unit);
         flight.run();
         // Others may have asked for it while this waited.
         if let Some(kept) = self.kept_meanwhile(job).await {
-            parts.purse.give_back(&job.context.key, &unit);
             return Ok(Ready::Answered(kept));
         }
         match self.claim(job, is_alone).await {
-            Claim::Ask(ticket) => Ok(Ready::Call(Turn { unit, ticket })),
-            Claim::Answered(kept) => {
-                parts.purse.give_back(&job.context.key, &unit);
-                Ok(Ready::Answered(kept.answer))
+            Claim::Ask(ticket) => {
+                held.release();
+                Ok(Ready::Call(Turn { unit, ticket }))
             }
+            Claim::Answered(kept) => Ok(Ready::Answered(kept.answer)),
         }
     }
 

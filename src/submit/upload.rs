@@ -91,7 +91,9 @@ impl Submit {
         } = self.parts();
         let (endpoint, patience) = ("POST /files", Patience::default());
         let unit = purse.unit(context, endpoint, Claim::Now, &patience).await?;
-        let _place = calls.take(context.caller).await;
+        let held = purse.hold(key, &unit);
+        let _place = bill::waiting(calls.take(context.caller)).await;
+        held.release();
         purse.confirm(key, endpoint, &unit)?;
         let to = if length.is_some_and(|length| length <= MAX_SMALL) {
             Destination::Files
