@@ -70,6 +70,11 @@ def main():
         worker = compare.start_nginx(stack, directory, "static", [server_core], static(front, directory), front)
         servers = {"nginx, from a file": (worker, front, "/answer.json"), "this gateway, a hit": (pid, port, path),
                    "this gateway, /livez": (pid, port, "/livez")}
+        if options.against:
+            earlier, at = compare.start_gateway(stack, options, directory, [server_core], upstream, options.against,
+                                                MAX_WORKERS=1)
+            compare.get(at, path, {"X-API-Key": compare.KEY})
+            servers |= {"an earlier build, a hit": (earlier, at, path), "an earlier build, /livez": (earlier, at, "/livez")}
         rounds = {name: [] for name in servers}
         for number in range(options.rounds):
             for name, (process, at, what) in servers.items():
@@ -79,13 +84,19 @@ def main():
                 rounds[name].append(1e6 * (compare.cpu_seconds(process) - spent) / requests)
                 print(f"round {number + 1}: {name}: {rounds[name][-1]:.1f} µs", file=sys.stderr)
         asked = compare.upstream_requests(upstream)
-    nginx, hit, livez = (statistics.median(rounds[name]) for name in servers)
-    print(f"An answer of {len(body)} bytes; VirusTotal was asked {asked - 2} time(s).\n")
+    nginx, hit, livez, *_ = (statistics.median(rounds[name]) for name in servers)
+    # The look at the count is one, and an earlier build asks once more.
+    asked -= 2 + bool(options.against)
+    print(f"An answer of {len(body)} bytes; VirusTotal was asked {asked} time(s).\n")
     print("| server | CPU µs/request | times nginx | times /livez |")
     print("|---|---:|---:|---:|")
     for name in servers:
         cost = statistics.median(rounds[name])
         print(f"| {name} | {cost:.1f} | {cost / nginx:.2f} | {cost / livez:.2f} |")
+    if options.against:
+        for what in ("a hit", "/livez"):
+            told = compare.ratio(rounds[f"this gateway, {what}"], rounds[f"an earlier build, {what}"])
+            print(f"{what} costs {told}.")
     good = hit <= MOST_TIMES_NGINX * nginx and hit <= MOST_TIMES_LIVEZ * livez
     print("PASS" if good else "FAIL")
     return 0 if good else 1

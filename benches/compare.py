@@ -2,7 +2,7 @@
 """CPU for one request: nginx as a bare proxy, this gateway, the Python original.
 
     cargo build --release
-    python3 benches/compare.py [--python VENV/bin/python]
+    python3 benches/compare.py [--python VENV/bin/python] [--against OTHER/vt4ai]
 
 Needs Linux with two cores, nginx, wrk and taskset. Everything listens on 127.0.0.1 and is stopped at the end.
 
@@ -18,7 +18,8 @@ Every request asks for another hash, each answered with the same report: were it
 cache and its coalescing would answer. That each did reach the upstream is checked.
 
 Exit status: 0; 1 if the gateway costs more than 5 times nginx or more than 1/20 of the original, or if a server failed
-requests; 2 if it can't be measured.
+requests; 2 if it can't be measured. With `--against` an earlier build takes its turn in every round, and the median of
+the rounds' ratios is told.
 """
 
 import argparse
@@ -45,6 +46,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MOST_TIMES_NGINX = 5
 LEAST_GAIN_ON_PYTHON = 20
 KEY = "bench-key"
+EARLIER = "an earlier build"
 # What is measured is the gateway, not its limits.
 NO_LIMITS = {f"VT4AI_{name}": "0" for name in
              ("CLIENT_RATE_PER_MINUTE", "RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_DAY", "RATE_LIMIT_PER_MONTH")}
@@ -229,14 +231,14 @@ def proxy(port, upstream):
         }}"""
 
 
-def start_gateway(stack, options, directory, cores, upstream, **settings):
-    """Starts the gateway with no key of its own, no limits, and these settings; its process id and port."""
+def start_gateway(stack, options, directory, cores, upstream, binary=None, **settings):
+    """Starts the gateway, or another build of it, with no key of its own, no limits, and these settings; its process id and port."""
     port = free_port()
     env = {
         "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{upstream}", "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "INFO",
         **NO_LIMITS, **{f"VT4AI_{name}": str(value) for name, value in settings.items()},
     }
-    return start(stack, [options.binary.resolve()], cores, directory, port, "/livez", env), port
+    return start(stack, [(binary or options.binary).resolve()], cores, directory, port, "/livez", env), port
 
 
 def start_python(stack, python, directory, core, upstream):
@@ -346,6 +348,9 @@ def start_all(stack, options, directory, server_core, load_core):
                  options.seconds, 5000)
     pid, port = start_gateway(stack, options, directory, [server_core], shared, MAX_WORKERS=1)
     yield Server("this gateway", pid, port, shared, "/api/v1/files/", {"X-API-Key": KEY}, options.seconds, 5000)
+    if options.against:
+        pid, port = start_gateway(stack, options, directory, [server_core], shared, options.against, MAX_WORKERS=1)
+        yield Server(EARLIER, pid, port, shared, "/api/v1/files/", {"X-API-Key": KEY}, options.seconds, 5000)
     if options.python:
         pid, port = start_python(stack, options.python.absolute(), directory, server_core, shared)
         yield Server("Python original", pid, port, shared, "/api/v1/files/", {"x-apikey": KEY}, options.seconds, 1000)
@@ -353,7 +358,7 @@ def start_all(stack, options, directory, server_core, load_core):
 
 def verdict(servers):
     """What is out of bounds, a line each."""
-    nginx, gateway, *python = servers
+    nginx, gateway, *python = (server for server in servers if server.name != EARLIER)
     for server in servers:
         if server.failures:
             yield f"{server.name}: {server.failures} of {server.requests} requests failed"
@@ -367,7 +372,7 @@ def verdict(servers):
 
 def print_table(servers):
     """The results as Markdown."""
-    nginx, _, *python = servers
+    nginx, _, *python = (server for server in servers if server.name != EARLIER)
     print("| server | requests | CPU µs/request | times nginx | share of the Python original |")
     print("|---|---:|---:|---:|---:|")
     for server in servers:
@@ -388,7 +393,15 @@ def command_line(doc):
     """What every benchmark takes: the gateway's binary."""
     parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/vt4ai", help="the gateway")
+    parser.add_argument("--against", type=pathlib.Path, help="an earlier build to compare it with")
     return parser
+
+
+def ratio(rounds, earlier):
+    """The median of the ratios of each round, as text."""
+    ratios = [new / old for new, old in zip(rounds, earlier, strict=True)]
+    return f"{statistics.median(ratios):.3f} times the earlier build (each round: " + \
+        ", ".join(f"{it:.2f}" for it in ratios) + ")"
 
 
 def run(main):
@@ -428,6 +441,8 @@ def main():
                 server.measure(directory, load_core)
                 print(f"round {number + 1}: {server.name}: {server.rounds[-1]:.1f} µs", file=sys.stderr)
     print_table(servers)
+    for earlier in (server for server in servers if server.name == EARLIER):
+        print(f"This gateway costs {ratio(servers[1].rounds, earlier.rounds)}.")
     faults = list(verdict(servers))
     for fault in faults:
         print(f"FAIL: {fault}")

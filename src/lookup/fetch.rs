@@ -99,7 +99,10 @@ impl Lookup {
             here: asked,
             shared: ticket.at(),
         };
-        let (answer, plain, is_kept) = self.take_in(job, asked, body);
+        let size = body.as_ref().map_or(0, |body| body.plain.len());
+        // To compress a large answer takes longer than others should wait for this thread.
+        let take_in = || self.take_in(job, asked, body);
+        let (answer, plain, is_kept) = self.0.renderings.run(size, take_in).await;
         if is_kept {
             self.parts().cache.land(&job.key, &answer, ticket);
         }

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use crate::{
     cache::keeping,
-    harness::{EICAR, Gateway, KEY, Upstream, file, ok},
+    harness::{EICAR, Gateway, KEY, Upstream, file, in_parallel, ok},
     relationships::related,
 };
 
@@ -104,4 +104,37 @@ async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask(
     let reply = gateway.get(&file(EICAR)).await;
     assert_eq!((reply.status, reply.header("x-cache")), (200, Some("HIT")));
     assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_large_documents_are_rendered_others_are_answered() {
+    // Four million numbers: seconds of work for a debug build.
+    let body = format!(
+        r#"{{"data": {{"attributes": {{"a": [0{}]}}}}}}"#,
+        ",0".repeat(4_000_000)
+    );
+    let upstream = Upstream::always(ok(&body)).await;
+    let gateway = keeping(&upstream, &[]).await;
+    let path = format!("{}?format=markdown", file(EICAR));
+    let large = async {
+        let replies = in_parallel((0..4).map(|_| gateway.get(&path))).await;
+        assert!(
+            replies
+                .iter()
+                .all(|reply| matches!(reply.status, 200 | 502))
+        );
+    };
+    let mut answered = 0;
+    let others = async {
+        loop {
+            assert_eq!(gateway.get("/livez").await.status, 200);
+            answered += 1;
+        }
+    };
+    tokio::select! {
+        () = large => {}
+        () = others => {}
+    }
+    // If the work held both threads, there would be next to none meanwhile.
+    assert!(answered > 20, "{answered}");
 }
