@@ -247,7 +247,7 @@ mod tests {
         drop((first, second));
         gone.notified().await;
         let mut next = flights.join(&"a", async |progress| progress.finish(2));
-        assert!(next.is_leader, "nobody joins a call that gave up");
+        assert!(next.is_leader, "no caller joins a call that gave up");
         assert_eq!(next.outcome().await, Ok(2));
     }
 

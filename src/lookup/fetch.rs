@@ -291,7 +291,7 @@ impl Lookup {
     }
 }
 
-/// Half to one and a half of the pause, so that callers that failed together part.
+/// Returns half to one and a half of the pause, so that callers that failed together part.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + fastrand::f64())
 }

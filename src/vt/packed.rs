@@ -36,7 +36,7 @@ pub struct Packed {
 }
 
 impl Body {
-    /// A body that came as it is.
+    /// Creates a body that came as it is.
     pub(super) fn plain(plain: Bytes) -> Self {
         Self {
             plain,

@@ -1,4 +1,4 @@
-//! Files that are the same for all: compressed once, shared by all answers.
+//! Files that are the same for all callers: compressed once, shared by all answers.
 
 use std::{
     collections::HashMap,
