@@ -1,4 +1,4 @@
-//! Who a request counts for, and how much of what is scarce one caller may hold.
+//! The callers that requests count for, and the bounds on what one of them may hold.
 //!
 //! A *caller* is a client token, a VirusTotal key that VirusTotal has accepted before, or else
 //! an address ([`CallerId`]). It is decided once, where a request comes in, and every share is

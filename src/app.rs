@@ -9,17 +9,16 @@ use tokio::{
     net::TcpListener,
     time::{interval, sleep},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
-use self::connections::Connections;
+use self::{background::Background, connections::Connections};
 use crate::{
     clients::{Issued, NotIssued, file::Mistake},
     clock::Now,
     config::{Config, Server},
-    demo,
-    http::{self},
+    demo, http,
     key::{ApiKey, InvalidKey},
     meter::Meter,
     redis::UnusableAuthorities,
@@ -28,6 +27,7 @@ use crate::{
 };
 
 mod announce;
+mod background;
 mod connections;
 pub mod descriptors;
 pub mod health;
@@ -36,6 +36,7 @@ mod parts;
 mod reload;
 mod serve;
 
+use self::serve::End;
 pub use self::serve::Pace;
 
 /// How often keys and callers of whom nothing counts any more are forgotten.
@@ -52,11 +53,9 @@ pub struct App {
     gateway: http::Shared,
     /// The port for whoever watches, and what is served there.
     admin: Option<(TcpListener, Router)>,
-    tasks: TaskTracker,
+    background: Background,
     server: Server,
     pace: Pace,
-    /// Ends what runs; cancelled a while after it was told to stop.
-    stop: CancellationToken,
     is_demo: bool,
 }
 
@@ -114,20 +113,20 @@ impl App {
     /// Puts the parts together and takes the ports; nothing is served yet.
     pub async fn build(mut config: Config) -> Result<Self, StartError> {
         announce::settings(&config);
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let background = Background::default();
         let templates =
             Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
         if config.demo {
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
-        let clients = parts::load_clients(file, key, &tasks, &stop).await?;
+        let clients = parts::load_clients(file, key, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
         let (listener, admin) = listen::listen(&server)?;
         if is_demo {
-            config.upstream.url = start_stand_in(&tasks, &stop).await?;
+            config.upstream.url = start_stand_in(&background).await?;
         }
-        let gateway = parts::put_together(config, (templates, clients), (&tasks, &stop)).await?;
+        let gateway = parts::put_together(config, templates, clients, &background).await?;
         let gateway = Arc::new(gateway);
         let document = http::document(&gateway.templates).to_json()?;
         let router = http::router(&gateway, document, admin.is_none());
@@ -137,10 +136,9 @@ impl App {
             router,
             gateway,
             admin,
-            tasks,
+            background,
             server,
             pace: Pace::default(),
-            stop,
             is_demo,
         })
     }
@@ -183,26 +181,26 @@ impl App {
             router,
             gateway,
             admin,
-            tasks,
+            background,
             server,
             pace,
-            stop,
             is_demo,
         } = self;
-        let (told, stops) = (gateway.stopping.clone(), stop.clone());
-        let end = serve::End {
-            told: told.clone(),
-            stop: stop.clone(),
+        let end = End {
+            told: gateway.stopping.clone(),
+            stop: background.stop.clone(),
         };
-        tasks.spawn(async move {
+        let End { told, stop } = end.clone();
+        background.tasks.spawn(async move {
             told.cancelled().await;
             info!("told to stop");
             sleep(server.shutdown_delay).await;
-            stops.cancel();
+            stop.cancel();
         });
         let meter = Arc::clone(&gateway.meter);
         let trusted = gateway.access.trusted_proxies.clone();
-        let forget = forget_idle(gateway);
+        background.run(forget_idle(gateway));
+        background.run(tidy(Arc::clone(&meter)));
         let port = |router, most| serve::Port {
             router,
             connections: Connections::new(most, trusted.clone()),
@@ -210,9 +208,6 @@ impl App {
             pace,
             end: end.clone(),
         };
-        let tidy = tidy(Arc::clone(&meter));
-        tasks.spawn(stop.clone().run_until_cancelled_owned(forget));
-        tasks.spawn(stop.clone().run_until_cancelled_owned(tidy));
         let public = port(router, descriptors::bounds(&server, is_demo));
         let watched = async {
             if let Some((listener, router)) = admin {
@@ -221,12 +216,12 @@ impl App {
         };
         let all = async {
             join!(serve::serve(listener, public), watched);
-            tasks.close();
+            background.tasks.close();
             // What goes on without a connection.
-            tasks.wait().await;
+            background.tasks.wait().await;
         };
         let late = async {
-            stop.cancelled().await;
+            background.stop.cancelled().await;
             sleep(server.shutdown_timeout).await;
         };
         tokio::select! {
@@ -269,14 +264,14 @@ pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
 }
 
 /// Starts the stand-in VirusTotal on a loopback port of its own.
-async fn start_stand_in(tasks: &TaskTracker, stop: &CancellationToken) -> Result<Url, StartError> {
+async fn start_stand_in(background: &Background) -> Result<Url, StartError> {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let failed = |error| StartError::Listen { address, error };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let url = format!("http://{}", listener.local_addr().map_err(failed)?);
     let url = Url::parse(&url).map_err(|error| failed(io::Error::other(error)))?;
-    let stopped = stop.clone().cancelled_owned();
-    tasks.spawn(async move {
+    let stopped = background.stop.clone().cancelled_owned();
+    background.tasks.spawn(async move {
         let _ = axum::serve(listener, demo::router())
             .with_graceful_shutdown(stopped)
             .await;

@@ -42,7 +42,7 @@ mod shared;
 mod store;
 mod stored;
 
-/// The identity of a kept answer: who may see it, and what VirusTotal was asked.
+/// The identity of a kept answer: the key that may see it, and the question to VirusTotal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey {
     /// The key that fetched it; none where all keys share what they fetch.
@@ -158,6 +158,14 @@ impl CachedAnswer {
     /// Returns how long ago VirusTotal was asked.
     pub fn age(&self, now: Moment) -> Duration {
         self.asked.until(now)
+    }
+
+    /// Whether it was asked for later than another one that is not the same.
+    ///
+    /// Moments of other replicas are known to within the time that Redis takes.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let is_same = self.shared_at.is_some() && self.shared_at == other.shared_at;
+        !is_same && self.asked > other.asked
     }
 
     /// Returns the number of bytes that it takes to keep.

@@ -129,18 +129,16 @@ impl Closed {
             }
             Err(VtError::Refused(refusal)) if is_wrong_key(refusal) => {
                 refusal.retry_after = Some(AFTER_WRONG_KEY);
-                let endpoint = None;
+                let place = Place {
+                    key,
+                    endpoint: None,
+                };
                 let closure = Closure {
                     refusal: refusal.clone(),
                     until: AFTER_WRONG_KEY.after(now.steady),
                     next: None,
                 };
-                Some(shut(
-                    &mut self.lock(),
-                    Place { key, endpoint },
-                    closure,
-                    now,
-                ))
+                Some(shut(&mut self.lock(), place, closure, now))
             }
             Ok(_) => self.open(&Place { key, endpoint }, now),
             Err(_) => None,

@@ -1,12 +1,13 @@
 //! A gateway in front of VirusTotal API v3 for language models and SOC tools.
 //!
 //! A request goes one way. [`http`] reads it and finds out whose key it spends, that of one of
-//! its [`clients`] for instance; [`door`] says how often its sender may knock; [`lookup`] finds
-//! the answer in the [`cache`], or takes a unit from [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all who want
-//! to know ([`single_flight`]); it hands the bytes to [`answer`], which reads them through a
-//! [`template`] into a [`mod@format`]. [`submit`] does the same for what is written. Where
-//! there are replicas, they share what is kept and spent by [`mod@redis`]. What it costs is
-//! written on a [`bill`], and [`meter`] counts it. Nothing calls up:
+//! its [`clients`] for instance, and which caller it counts for ([`access`]); [`door`] limits how
+//! often that caller may ask. [`lookup`] finds the answer in the [`cache`], or takes a unit from
+//! [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all callers that ask for the
+//! same at that time ([`single_flight`]). It hands the bytes to [`answer`], which reads them
+//! through a [`template`] into a [`mod@format`]. [`submit`] does the same for what is written.
+//! Replicas share what is kept and spent through [`mod@redis`]. What a request costs is written on
+//! a [`bill`], and [`meter`] counts it. Nothing calls up:
 //!
 //! | line | modules | may use |
 //! |---|---|---|

@@ -116,8 +116,8 @@ impl Meter {
 
     /// Runs the work of a task of its own to its end, or counts its panic.
     ///
-    /// Without this a panic ends its task and is seen by nothing but whoever waits for that. What the
-    /// work holds is dropped as it would be otherwise.
+    /// Without this a panic ends its task and is seen only where the task is awaited. What the work
+    /// holds is dropped as it would be otherwise.
     pub async fn count_panic<T>(&self, work: impl Future<Output = T>) -> Result<T, Panicked> {
         let mut work = pin!(work);
         std::future::poll_fn(|context| {

@@ -48,11 +48,8 @@ mod link;
 mod news;
 mod units;
 
-/// The beginning of every key, with the version of what is kept under it.
-const PREFIX: &str = "vt4ai:1";
-
-/// The same with what parts it from the rest; `clocked!` has it, too.
-const SHARED: &str = "vt4ai:1:";
+/// The beginning of every key, with the version of what is kept under it; `clocked!` has it, too.
+const PREFIX: &str = "vt4ai:1:";
 
 /// Redis, where it is set up (`VT4AI_REDIS_URL`).
 #[derive(Clone, Debug)]
@@ -177,7 +174,7 @@ impl Order {
 
 /// The name of something that belongs to a VirusTotal key.
 fn of_key(what: &str, key: KeyHash) -> String {
-    format!("{PREFIX}:{what}:{}", key.hex())
+    format!("{PREFIX}{what}:{}", key.hex())
 }
 
 /// A name for a text that is short and tells nothing of it.

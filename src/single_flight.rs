@@ -1,7 +1,7 @@
-//! Single flight: many who ask for the same at once share one call and its outcome.
+//! Single flight: callers that ask for the same at once share one call and its outcome.
 //!
-//! The call runs on a task of its own, so that it goes on whoever hangs up, the first
-//! included. It can notice that nobody waits any more and give up in time.
+//! The call runs on a task of its own, so that it goes on when a caller hangs up, even the first.
+//! It can notice that no caller waits any more, and give up in time.
 
 use std::{
     collections::HashMap,
@@ -150,8 +150,8 @@ impl<K: Eq + Hash, T> Progress<K, T> {
         stage.send_replace(Stage::Done(outcome));
     }
 
-    /// Waits until nobody follows the call any more and takes it out of the list: whoever asks
-    /// from then on starts another one.
+    /// Waits until no caller follows the call any more and takes it out of the list: the next one
+    /// starts another call.
     pub async fn abandoned(&self) {
         loop {
             self.stage.closed().await;
@@ -247,7 +247,7 @@ mod tests {
         drop((first, second));
         gone.notified().await;
         let mut next = flights.join(&"a", async |progress| progress.finish(2));
-        assert!(next.is_leader, "nobody joins a call that gave up");
+        assert!(next.is_leader, "no caller joins a call that gave up");
         assert_eq!(next.outcome().await, Ok(2));
     }
 

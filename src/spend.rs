@@ -9,6 +9,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+pub use self::common::HeldUnit;
+
 use self::common::Provisional;
 use crate::{
     access::{AcceptedKeys, Full, RequestContext},
@@ -24,7 +26,7 @@ use crate::{
 mod common;
 mod lesson;
 
-/// How long other replicas remember that VirusTotal has accepted a key.
+/// The time for which other replicas remember that VirusTotal has accepted a key.
 const ACCEPTED_LASTS: Duration = Duration::from_hours(7 * 24);
 
 /// How often a unit is tried for that other replicas keep taking.
@@ -63,7 +65,7 @@ pub enum NotNow {
 }
 
 impl NotNow {
-    /// Returns the same, said of a caller for whom there is no place to wait in.
+    /// Returns the same, said of a caller that found no place to wait in.
     #[must_use]
     pub fn for_lack_of_place(self, full: Full) -> Self {
         match self {
@@ -187,8 +189,8 @@ impl Purse {
 
     /// Takes a unit of this replica's own count.
     ///
-    /// A request that queues for it holds a waiting place meanwhile. If there is none for its
-    /// caller, it gets what it would have got without waiting.
+    /// A request that queues for it holds a waiting place meanwhile. If its caller finds no such
+    /// place, it gets what it would have got without waiting.
     async fn take_own(
         &self,
         context: &RequestContext,
@@ -294,6 +296,11 @@ impl Purse {
             .inspect_err(|_| self.give_back(key, unit))
     }
 
+    /// Holds a unit until its call begins: if the request goes away before, it is given back.
+    pub fn hold<'a>(&'a self, key: &'a ApiKey, unit: &'a Unit) -> HeldUnit<'a> {
+        HeldUnit::new(self, key, unit)
+    }
+
     /// Takes a unit back that was not needed after all.
     pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
         bill::give_back();
@@ -317,7 +324,7 @@ impl Purse {
         self.closed.forget_idle(Now::read());
     }
 
-    /// Counts a unit that somebody else's call, or a kept answer, saved the key.
+    /// Counts a unit that another caller's call, or a kept answer, saved the key.
     pub fn save(&self, key: &ApiKey) {
         self.quota.saved(key.hash(), Now::read());
     }
@@ -397,6 +404,19 @@ mod tests {
             message: None,
             retry_after: None,
         }))
+    }
+
+    #[tokio::test]
+    async fn a_unit_comes_back_if_its_request_goes_away_before_its_call() {
+        let (purse, quota) = purse();
+        let key = ApiKey::parse(b"k").unwrap();
+        let take = || quota.take(key.hash(), Now::read());
+        let spent = |own| Unit { own, common: None };
+        let unit = spent(take().unwrap());
+        drop(purse.hold(&key, &unit));
+        let unit = spent(take().unwrap());
+        purse.hold(&key, &unit).release();
+        take().unwrap_err();
     }
 
     #[tokio::test]

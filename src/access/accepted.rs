@@ -56,7 +56,7 @@ impl AcceptedKeys {
 
     /// Notes that the operator has set up this key, for the server or for a client.
     ///
-    /// It is not accepted by that: a caller who brings it counts for its address until then.
+    /// That does not make it accepted: a caller that brings it counts for its address until it is.
     pub fn configure(&self, key: KeyHash) {
         self.lock().configured.insert(key);
     }

@@ -49,7 +49,7 @@ where
         }
     }
 
-    /// Returns an entry; to look at it is no use of it.
+    /// Returns an entry without counting that as a use of it.
     pub fn get(&self, name: &K) -> Option<&V> {
         let lasting = self.lasting.get(name);
         lasting.or_else(|| self.unverified.peek(name))

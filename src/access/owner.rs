@@ -126,7 +126,7 @@ mod system {
         Some(socket.uid)
     }
 
-    /// Takes a list that is not there for an empty one: a system without IPv6 has none for it.
+    /// Treats a missing list as an empty one: a system without IPv6 has none for it.
     fn entries(list: Result<Vec<TcpNetEntry>, ProcError>) -> io::Result<Vec<TcpNetEntry>> {
         match list {
             Err(ProcError::NotFound(_)) => Ok(Vec::new()),

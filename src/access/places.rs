@@ -80,12 +80,12 @@ impl Drop for Hold {
 }
 
 impl Place {
-    /// Creates a place for what no bound applies to: waiting costs nothing there.
+    /// Creates a place that no bound applies to: waiting costs nothing there.
     pub fn unbounded(caller: CallerId) -> Self {
         Self::standing(Places::new(1), caller, None)
     }
 
-    /// Waits for something without keeping a request from being answered that could work.
+    /// Waits for something without taking a place from a request that could work.
     ///
     /// Meanwhile the request holds a waiting place instead of its own. Where its caller has a
     /// quarter of those, or all are taken, `work` is dropped. What is there at once takes no

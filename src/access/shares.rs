@@ -99,7 +99,7 @@ impl Shares {
         }
     }
 
-    /// Takes a place for a caller even where there is none, so that there are more for a while.
+    /// Takes a place for a caller even if all are taken, so that there are more for a while.
     ///
     /// For a caller that had one and gave it up for a time.
     pub fn take_anyway(&self, caller: CallerId) -> Share {

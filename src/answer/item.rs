@@ -42,7 +42,7 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// Its id.
+    /// Returns its id.
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
         self.id.and_then(read_id)
     }
@@ -54,7 +54,7 @@ impl<'a> Item<'a> {
         Some((object_type.into_owned(), self.id()?.into_owned()))
     }
 
-    /// Its attributes, less what the template of its type leaves out.
+    /// Returns its attributes, less what the template of its type leaves out.
     pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
         let object_type = self.object_type.and_then(text);
         let filter = view.filter(object_type.as_deref().unwrap_or_default());
@@ -112,7 +112,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// An id in JSON; seen once as a number, whose text serves as well.
+/// Reads an id; one was seen as a number, whose text serves as well.
 pub(super) fn read_id(json: &str) -> Option<Cow<'_, str>> {
     (json != "null").then(|| text(json).unwrap_or(Cow::Borrowed(json)))
 }
@@ -124,11 +124,11 @@ fn title_text(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
     }
     let mut json = Vec::new();
     whole(raw).write(&mut json)?;
-    // What is copied of a text is one.
+    // Copied from a text, so it is one.
     Ok(Cow::Owned(String::from_utf8(json).unwrap_or_default()))
 }
 
-/// A value as VirusTotal gave it, less its indentation.
+/// Returns a value as VirusTotal gave it, less its indentation.
 pub(super) fn whole(raw: &str) -> Filtered<'_> {
     Filtered::at(&[], raw, None)
 }

@@ -25,9 +25,9 @@ use crate::format::{
 ///
 /// `pages` are a list's, in their order, at least one; `truncated` says why there are no
 /// more of them, where that is not the list's end or the caller's limit. An object that comes
-/// again is left out, and so is a cursor that leads back to a page that the caller has. Documents keep the shape
-/// of a list for one object, too: Markdown has a section for it, and the root of XML is named
-/// after the relationship.
+/// again is left out, and so is a cursor that leads back to a page that the caller has.
+/// Documents keep the shape of a list for one object, too: Markdown has a section for it, and the
+/// root of XML is named after the relationship.
 pub fn list(
     pages: &[Bytes],
     subject: &Subject<'_>,

@@ -93,7 +93,7 @@ pub fn object(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<An
     })
 }
 
-/// The `id` of the object that an answer holds; without one it is malformed.
+/// Returns the `id` of the object that an answer holds; without one it is malformed.
 pub fn id(bytes: &[u8]) -> Result<String, MalformedAnswer> {
     let id = own_id(str::from_utf8(bytes)?)?;
     let id = id.filter(|id| !id.is_empty());
@@ -108,7 +108,7 @@ pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
     Ok(status == "completed")
 }
 
-/// The `id` of the object that an answer holds; all else is passed over.
+/// Returns the `id` of the object that an answer holds; all else is passed over.
 ///
 /// Found as its attributes are, so that an answer can be read in every format or in none.
 fn own_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {

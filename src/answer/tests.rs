@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::indicator::Indicator;
 
-/// What a form makes of an answer: as a report, an object and a list.
+/// Renders an answer in a form: as a report, an object and a list.
 fn shown(body: &str, format: Format, bare: bool) -> [Result<String, AnswerError>; 3] {
     let templates = Templates::load(None).unwrap();
     let file = Indicator::file(&"a".repeat(64)).unwrap();

@@ -3,9 +3,9 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-use super::{StartError, reload};
+use super::{StartError, background::Background, reload};
 use crate::{
     access::{AcceptedKeys, PeerOwners, Shares},
     cache::{Cache, Certainty},
@@ -25,15 +25,17 @@ use crate::{
     vt::VirusTotal,
 };
 
-/// How long the start waits for Redis: what is asked before it is there, replicas don't share.
+/// The time for which the start waits for Redis: replicas don't share what is asked before.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
 
-/// Everything that handlers work with, made and handed what it needs.
+/// Makes everything that handlers work with, and hands it what it needs.
 pub(super) async fn put_together(
     config: Config,
-    (templates, clients): (Templates, Option<Arc<Clients>>),
-    (tasks, stop): (&TaskTracker, &CancellationToken),
+    templates: Templates,
+    clients: Option<Arc<Clients>>,
+    background: &Background,
 ) -> Result<Gateway, StartError> {
+    let Background { tasks, stop } = background;
     let accepted = configured_keys(&config, clients.as_deref());
     let quota = Quota::new(config.limits, config.max_waiting, accepted.clone());
     let quota = Arc::new(quota);
@@ -42,7 +44,7 @@ pub(super) async fn put_together(
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
     let recalls = SingleFlight::new(tasks.clone(), Arc::clone(&meter));
     let cache = Cache::new(config.cache, redis.clone(), recalls);
-    connect(&redis, (&cache, &accepted), (tasks, stop)).await;
+    connect(&redis, &cache, &accepted, background).await;
     let calls = Shares::new(config.server.max_in_flight.get());
     let purse = Arc::new(Purse::new(
         Arc::clone(&vt),
@@ -103,34 +105,25 @@ fn configured_keys(config: &Config, clients: Option<&Clients>) -> AcceptedKeys {
     accepted
 }
 
-/// Reads who the clients are, where there is a file of them, and keeps up with it.
+/// Reads the file of clients, where there is one, and keeps up with its changes.
 pub(super) async fn load_clients(
     file: Option<PathBuf>,
     servers_key: Option<&ApiKey>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
+    background: &Background,
 ) -> Result<Option<Arc<Clients>>, StartError> {
     let hangups = reload::hangups().map_err(StartError::Signal)?;
     let Some(file) = file else {
-        tasks.spawn(
-            stop.clone()
-                .run_until_cancelled_owned(reload::pass_over(hangups)),
-        );
+        background.run(reload::pass_over(hangups));
         return Ok(None);
     };
     let clients = Clients::load(file, servers_key.cloned()).await;
     let clients = Arc::new(clients.map_err(StartError::Clients)?);
-    let kept_up = reload::keep_up(Arc::clone(&clients), hangups);
-    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
+    background.run(reload::keep_up(Arc::clone(&clients), hangups));
     Ok(Some(clients))
 }
 
 /// Takes up Redis, where one is set up, and hears there of what other replicas changed.
-async fn connect(
-    redis: &Redis,
-    (cache, accepted): (&Cache, &AcceptedKeys),
-    (tasks, stop): (&TaskTracker, &CancellationToken),
-) {
+async fn connect(redis: &Redis, cache: &Cache, accepted: &AcceptedKeys, background: &Background) {
     let (cache, accepted) = (cache.clone(), accepted.clone());
     let hear = move |news: News| match news {
         News::Changed(names) => cache.hear_change(&names, Certainty::Certain),
@@ -143,7 +136,6 @@ async fn connect(
             }
         }
     };
-    let kept_up = redis.clone().keep_up(hear);
-    tasks.spawn(stop.clone().run_until_cancelled_owned(kept_up));
+    background.run(redis.clone().keep_up(hear));
     let _ = timeout(FIRST_CONTACT, redis.settled()).await;
 }

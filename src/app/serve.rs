@@ -138,12 +138,8 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
             Admission::Wait(waiting) => break waiting,
             Admission::Full(Full::Caller) => return debug!("an address has too many connections"),
             Admission::Full(Full::All) => {
-                if port
-                    .end
-                    .or(port.connections.until_fewer_wait())
-                    .await
-                    .is_none()
-                {
+                let fewer_wait = port.end.or(port.connections.until_fewer_wait());
+                if fewer_wait.await.is_none() {
                     return;
                 }
             }
@@ -164,7 +160,7 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
 
 /// Serves a connection to its end.
 async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTracker) {
-    let open = port.meter.connected();
+    let _open = port.meter.connected();
     let stop = port.end.stop.clone();
     // A client that has gone already has no address any more.
     let Ok(peer) = stream.peer_addr() else {
@@ -194,7 +190,6 @@ async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTra
     if let Err(error) = ended {
         debug!(%error, "a connection ended early");
     }
-    drop(open);
 }
 
 impl End {

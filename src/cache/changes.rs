@@ -1,11 +1,11 @@
-//! Which objects were written to, and when: an answer that was asked for before is untrue.
+//! The last writes to objects: an answer that was asked for before one of them is untrue.
 //!
 //! The rules, of which the rest of the cache knows only [`Standing`]:
 //!
 //! - An answer's time is the moment at which VirusTotal was *asked*, not the one at which the
 //!   answer came: what happens in between may or may not be in it.
 //! - A write moves its object's *last change* to the moment at which VirusTotal confirmed it.
-//!   So does the completion of an analysis, whoever sees it. A refused write moves nothing.
+//!   So does the completion of an analysis that any caller sees. A refused write moves nothing.
 //! - A write without a confirmation (no answer, 5xx) moves the object's *last doubt*. Answers
 //!   from before it are asked for anew, and served only where VirusTotal gives nothing better.
 //! - The names of an object are joined as soon as a request or an answer tells that they belong
@@ -43,7 +43,7 @@ const MAX_ANALYSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// The time after a write in which "not found" is likely to become untrue.
 const SETTLING: Duration = Duration::from_hours(1);
 
-/// What is known of a write.
+/// The certainty with which an object was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
     /// VirusTotal accepted it, or an analysis was completed.
@@ -52,7 +52,7 @@ pub enum Certainty {
     Possible,
 }
 
-/// How an answer stands to the changes of its object.
+/// The standing of an answer against the changes of its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     /// Nothing is known to have changed since it was asked for.
@@ -178,9 +178,7 @@ impl Changes {
         for name in all.iter() {
             joined.put(*name, Arc::clone(&all));
         }
-        while joined.len() > MAX_JOINED.get() {
-            joined.pop_lru();
-        }
+        shrink(&mut joined, MAX_JOINED);
         drop(joined);
         for table in [&self.certain, &self.possible] {
             table.raise(&all, table.latest(&all));
@@ -199,9 +197,7 @@ impl Changes {
         self.certain.raise(&[analysis], Moment::now());
         let mut begun = lock(&self.begun);
         begun.put(analysis, names.into());
-        if begun.len() > MAX_ANALYSES.get() {
-            begun.pop_lru();
-        }
+        shrink(&mut begun, MAX_ANALYSES);
     }
 
     /// Returns the object of an analysis that was begun here, as far as is remembered.
@@ -215,9 +211,7 @@ impl Changes {
     pub(super) fn note_pending(&self, analysis: &str) {
         let mut pending = lock(&self.pending);
         pending.put(ObjectName::analysis(analysis), ());
-        if pending.len() > MAX_ANALYSES.get() {
-            pending.pop_lru();
-        }
+        shrink(&mut pending, MAX_ANALYSES);
     }
 
     /// Whether an analysis was seen before it was completed, as far as is remembered.
@@ -231,9 +225,7 @@ impl Changes {
         let begun = self.certain.last(analysis);
         let mut completed = lock(&self.completed);
         let before = completed.put(analysis, Moment::now());
-        if completed.len() > MAX_ANALYSES.get() {
-            completed.pop_lru();
-        }
+        shrink(&mut completed, MAX_ANALYSES);
         // A further analysis may have the name of the one before.
         before.is_none_or(|at| at <= begun)
     }
@@ -257,6 +249,15 @@ fn union(
         }
     }
     all
+}
+
+/// Evicts what was used least recently, down to so many entries.
+///
+/// A bound of the map's own would allocate all of its room at once.
+fn shrink<V>(map: &mut LruCache<ObjectName, V>, most: NonZeroUsize) {
+    while map.len() > most.get() {
+        map.pop_lru();
+    }
 }
 
 /// A panic elsewhere leaves a map behind that is still true.

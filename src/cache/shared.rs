@@ -1,4 +1,4 @@
-//! What all replicas share through Redis: answers, leases, and the news of writes.
+//! The part of the cache that replicas share through Redis: answers, leases, news of writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ pub enum Claim {
     Answered(Kept),
 }
 
-/// A caller's right to ask VirusTotal, to be given back with what it said.
+/// A caller's right to ask VirusTotal; to drop it gives it back without an answer.
 #[derive(Debug)]
 pub struct Ticket {
     lease: Option<Lease>,
@@ -119,16 +119,15 @@ impl Cache {
         self.learn_changes(names, &recalled);
         let at = Some(recalled.now);
         if let Some(kept) = self.take_over(key, recalled)
-            && known.is_none_or(|known| is_newer(&kept.answer, known))
+            && known.is_none_or(|known| kept.answer.is_newer_than(known))
         {
-            self.0.redis.end(Some(lease));
             return Claim::Answered(kept);
         }
         let lease = Some(lease);
         Claim::Ask(Ticket { lease, at })
     }
 
-    /// Returns the right to ask for a caller whose call nobody else shares.
+    /// Returns the right to ask for a caller that shares its call with no other.
     pub async fn begin_alone(&self, patience: &Patience) -> Ticket {
         let at = if self.is_shared_out() {
             self.0.redis.begin(patience).await
@@ -145,7 +144,7 @@ impl Cache {
         let Ticket { lease, at } = ticket;
         let bytes = at.and_then(|at| answer.to_bytes(at));
         let (Some(asked), Some(bytes)) = (at, bytes) else {
-            return self.0.redis.end(lease);
+            return;
         };
         let shared = Shared {
             name: key.pair(),
@@ -155,11 +154,6 @@ impl Cache {
             names: &hex(&answer.names),
         };
         self.0.redis.land(&shared, lease);
-    }
-
-    /// Gives the right to ask back, without an answer to keep.
-    pub fn give_back(&self, ticket: Ticket) {
-        self.0.redis.end(ticket.lease);
     }
 
     /// Notes that the object with these names was written to, and tells all replicas.
@@ -237,19 +231,11 @@ impl Cache {
             return None;
         }
         let here = self.answer(key);
-        if here.is_none_or(|here| is_newer(&answer, &here.answer)) {
+        if here.is_none_or(|here| answer.is_newer_than(&here.answer)) {
             self.put(key, &Arc::new(answer));
         }
         self.answer(key)
     }
-}
-
-/// Whether an answer was asked for later than another one that is not the same.
-///
-/// Moments of other replicas are known to within the time that Redis takes.
-fn is_newer(answer: &CachedAnswer, than: &CachedAnswer) -> bool {
-    let is_same = answer.shared_at.is_some() && answer.shared_at == than.shared_at;
-    !is_same && answer.asked > than.asked
 }
 
 /// Whether an answer unpacks; one that does not counts as not kept.

@@ -1,4 +1,4 @@
-//! What is kept in memory, within one bound in bytes and fairly among those who own it.
+//! Answers and views in memory, within one bound in bytes and fairly among their owners.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,7 +13,7 @@ const OVERHEAD: usize = 512;
 /// Answers and views by owner: a key or, where all keys share what they fetch, none.
 ///
 /// Beyond the bound the owner that holds the most gives something up: its least recently used
-/// view, else its least recently used answer. So nobody loses what is within its share to
+/// view, else its least recently used answer. So no owner loses what is within its share to
 /// another, and views, which cost no lookup, go before answers.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -23,7 +23,7 @@ pub(super) struct Store {
     shelves: HashMap<Option<KeyHash>, Shelf>,
 }
 
-/// What one owner holds.
+/// The answers and views of one owner.
 #[derive(Debug)]
 struct Shelf {
     bytes: usize,
@@ -48,7 +48,7 @@ pub(super) struct View {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct ViewName(Arc<str>, ViewKey);
 
-/// What was given up to stay within the bound; dropped outside the lock.
+/// Answers and views that were evicted to stay within the bound; dropped outside the lock.
 #[derive(Debug, Default)]
 pub(super) struct Evicted {
     answers: Vec<Arc<CachedAnswer>>,

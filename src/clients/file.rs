@@ -51,7 +51,7 @@ impl fmt::Display for Mistake {
 }
 
 impl Mistake {
-    /// A mistake that is about the whole file.
+    /// Creates a mistake that is about the whole file.
     pub(super) fn of_file(path: &Path, mistake: impl fmt::Display) -> Self {
         Self(format!("`{}`: {mistake}", path.display()))
     }

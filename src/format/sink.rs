@@ -38,7 +38,7 @@ pub trait Sink {
 /// The reasons why a document can't be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum WriteError {
-    /// What it is made of is not the JSON that belongs there.
+    /// Its source is not the JSON that belongs there.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     /// It would be larger than a document may be.

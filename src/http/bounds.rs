@@ -32,8 +32,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// So many at once, a quarter of them of one caller, and as many again that only wait; each
-    /// a minute, or as long as one call to VirusTotal may take.
+    /// Creates bounds of `at_once` requests, a quarter of them of one caller, and as many again
+    /// that only wait. Each may take a minute, or as long as one `call` to VirusTotal.
     pub fn new(at_once: usize, call: Duration) -> Self {
         Self {
             places: Places::new(at_once),

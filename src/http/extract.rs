@@ -121,7 +121,7 @@ impl Peer {
 }
 
 impl Ask {
-    /// Who sends it, or a 401 that says why what it carries is not taken.
+    /// Returns who sends it, or a 401 that says why its credential is not taken.
     ///
     /// A key in the query is a 400 here already: with no other one the answer would be that there
     /// is no key at all.
@@ -144,7 +144,7 @@ impl Ask {
         place.unwrap_or_else(|| Place::unbounded(self.caller_id()))
     }
 
-    /// The route's parameter at this place, percent-decoded.
+    /// Returns the route's parameter at this place, percent-decoded.
     pub fn segment(&self, at: usize) -> Result<&str, ApiError> {
         let segments = self.segments.as_ref().ok_or_else(|| {
             ApiError::bad_request("the path is not valid UTF-8 once percent-decoded")

@@ -97,7 +97,7 @@ impl KnownRoutes {
         })
     }
 
-    /// The 404 of a path that is no route's, with the nearest one that is.
+    /// Returns the 404 of a path that is no route's, with the nearest one that is.
     pub fn not_found(&self, method: &Method, uri: &Uri) -> ApiError {
         let path = uri.path();
         let there_are = &self.there_are;
@@ -107,12 +107,12 @@ impl KnownRoutes {
         })
     }
 
-    /// The 405 of a route that takes other methods.
+    /// Returns the 405 of a route that takes other methods.
     pub fn method_not_allowed(&self, path: Option<&str>) -> ApiError {
         let route = self.routes.iter().find(|it| Some(&*it.path) == path);
         let methods = route.map_or(&[][..], |route| &route.methods);
         let mut methods: Vec<_> = methods.iter().map(Method::as_str).collect();
-        // Whatever can be read can be asked for its head alone.
+        // A path that takes GET takes HEAD, too.
         if let Some(get) = methods.iter().position(|it| *it == "GET") {
             methods.insert(get + 1, "HEAD");
         }
@@ -143,7 +143,7 @@ impl KnownRoutes {
 }
 
 impl<'a> Candidate<'a> {
-    /// The route with what was asked for in it, if that comes close.
+    /// Returns the route with what was asked for in it, if that comes close.
     fn of(route: &'a KnownRoute, given: &[&'a str], method: &Method) -> Option<Self> {
         let segments = route.path.split('/').filter(|it| !it.is_empty());
         let pattern: Vec<_> = segments.skip_while(|it| PREFIXES.contains(it)).collect();

@@ -63,7 +63,7 @@ pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Ne
     response
 }
 
-/// Decides who a request counts for, in every share and limit.
+/// Decides which caller a request counts for, in every share and limit.
 ///
 /// A key that VirusTotal has not accepted yet counts for its address: made-up keys are free.
 fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId {
@@ -80,7 +80,8 @@ fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId 
 
 /// Lets a request in, with its place if it needs one.
 ///
-/// A client's allowance is spent last: who finds no place because of others has asked nothing.
+/// A client's allowance is spent last: a request that finds no place because of others costs none
+/// of it.
 fn let_in(
     gateway: &Gateway,
     caller: &Caller,

@@ -20,7 +20,7 @@ pub struct OddlyFramed;
 
 /// The memory that an answer takes by itself, in bytes, left in its extensions.
 ///
-/// Zero for what is shared by all who ask. A compressor hides the size from the outside.
+/// Zero for an answer whose bytes all callers share. A compressor hides the size from the outside.
 #[derive(Clone, Copy, Debug)]
 pub struct Weight(pub usize);
 

@@ -52,7 +52,7 @@ pub(super) enum Expected {
 }
 
 impl InvalidIndicator {
-    /// A text that does not stand for another.
+    /// Creates the refusal of a text that does not stand for another.
     pub(super) fn of(expected: Expected) -> Self {
         Self {
             expected,
@@ -60,7 +60,7 @@ impl InvalidIndicator {
         }
     }
 
-    /// A text that was understood as another, if the two differ.
+    /// Creates the refusal of a text that was understood as another, if the two differ.
     pub(super) fn new(expected: Expected, given: &str, understood: &str) -> Self {
         let understood = (given != understood).then(|| shown(understood));
         Self {

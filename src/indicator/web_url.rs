@@ -33,7 +33,7 @@ impl<'a> WebUrl<'a> {
         Err(InvalidIndicator::new(Expected::Url, text, &url))
     }
 
-    /// The URL with its scheme.
+    /// Returns the URL with its scheme.
     pub fn as_str(&self) -> &str {
         &self.0
     }

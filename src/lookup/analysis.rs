@@ -129,7 +129,7 @@ impl Lookup {
 
     /// Returns the state of an analysis, and when to ask again if it is not over.
     ///
-    /// A caller for whom there is no place to wait in gets what it would have got without waiting.
+    /// A caller that finds no place to wait in gets what it would have got without waiting.
     async fn state(
         &self,
         context: &RequestContext,
@@ -166,7 +166,7 @@ impl Lookup {
             let mut polls = self.0.polls.join(&flight, |progress| {
                 let (lookup, wish) = (self.clone(), wish.clone());
                 let (context, question) = (context.clone(), question.clone());
-                // How long that takes, those who wait for it write down.
+                // The callers that wait for it count the time that it takes.
                 let account = Bill::current().timed_elsewhere();
                 let poll = async move { lookup.poll(context, question, wish, progress).await };
                 account.cover(poll)
@@ -238,7 +238,7 @@ impl Lookup {
     }
 }
 
-/// What a caller has of waiting for an analysis.
+/// The outcome of a caller's wait for an analysis.
 enum Waited {
     Over(Result<(Got, Option<Duration>), LookupError>),
     /// It was asked with another key, whose errors and whose units are that key's own.

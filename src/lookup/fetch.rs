@@ -28,7 +28,7 @@ use crate::{
 /// How long to wait before the second and the third try, give or take a half.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
 
-/// How long a call waits in the queue for a unit while anybody waits for it.
+/// The time for which a call waits in the queue for a unit while any caller waits for it.
 const LONGEST_QUEUE: Duration = Duration::from_mins(5);
 
 /// A question, on whose behalf it is asked, and what is known of the answer.
@@ -62,7 +62,7 @@ struct Asked {
 /// The way in which a call is made ready.
 enum Ready {
     Call(Turn),
-    /// Somebody else has asked meanwhile.
+    /// Another call has asked meanwhile.
     Answered(Arc<CachedAnswer>),
 }
 
@@ -84,7 +84,7 @@ impl Lookup {
     ) -> Result<Fetched, LookupError> {
         let ready = tokio::select! {
             ready = self.make_ready(job, is_alone, flight) => ready?,
-            // Nothing is asked or spent for nobody.
+            // Without a caller nothing is asked or spent.
             () = flight.abandoned() => return Err(LookupError::Lost),
         };
         let turn = match ready {
@@ -97,14 +97,7 @@ impl Lookup {
             }
         };
         let Turn { unit, ticket } = turn;
-        let call = ticket.during(self.call(job, unit, flight));
-        let (asked, body) = match call.await {
-            Ok(answered) => answered,
-            Err(error) => {
-                self.parts().cache.give_back(ticket);
-                return Err(error);
-            }
-        };
+        let (asked, body) = ticket.during(self.call(job, unit, flight)).await?;
         let asked = Asked {
             here: asked,
             shared: ticket.at(),
@@ -115,8 +108,6 @@ impl Lookup {
         let (answer, plain, is_kept) = self.0.renderings.run(size, take_in).await;
         if is_kept {
             self.parts().cache.land(&job.key, &answer, ticket);
-        } else {
-            self.parts().cache.give_back(ticket);
         }
         let plain = Some(plain);
         Ok(Fetched { answer, plain })
@@ -145,7 +136,7 @@ impl Lookup {
             Ok(unit) => return Ok(Ready::Call(Turn { unit, ticket })),
             Err(refused) => refused,
         };
-        parts.cache.give_back(ticket);
+        drop(ticket);
         let NotNow::Exhausted(exhausted) = &refused else {
             return Err(refused.into());
         };
@@ -159,23 +150,23 @@ impl Lookup {
             .purse
             .unit(&job.context, &endpoint, in_queue, patience)
             .await?;
+        let held = parts.purse.hold(&job.context.key, &unit);
         flight.run();
         // Others may have asked for it while this waited.
         if let Some(kept) = self.kept_meanwhile(job).await {
-            parts.purse.give_back(&job.context.key, &unit);
             return Ok(Ready::Answered(kept));
         }
         match self.claim(job, is_alone).await {
-            Claim::Ask(ticket) => Ok(Ready::Call(Turn { unit, ticket })),
-            Claim::Answered(kept) => {
-                parts.purse.give_back(&job.context.key, &unit);
-                Ok(Ready::Answered(kept.answer))
+            Claim::Ask(ticket) => {
+                held.release();
+                Ok(Ready::Call(Turn { unit, ticket }))
             }
+            Claim::Answered(kept) => Ok(Ready::Answered(kept.answer)),
         }
     }
 
-    /// Claims the right to ask, for all replicas; a caller whose call nobody shares only learns
-    /// the time.
+    /// Claims the right to ask, for all replicas; a caller that shares its call with no other only
+    /// learns the time.
     async fn claim(&self, job: &FetchJob, is_alone: bool) -> Claim {
         let (cache, patience) = (&self.parts().cache, &job.wish.patience);
         if is_alone {
@@ -193,10 +184,8 @@ impl Lookup {
         let parts = self.parts();
         let recalled = parts.cache.recall(&job.key, &job.names, &job.wish.patience);
         let kept = recalled.await?;
-        let is_newer = job
-            .known
-            .as_ref()
-            .is_none_or(|known| known.asked < kept.answer.asked);
+        let known = job.known.as_deref();
+        let is_newer = known.is_none_or(|known| kept.answer.is_newer_than(known));
         let serves = job.wish.takes(&kept, Moment::now(), &parts.rules);
         serves.filter(|_| is_newer).map(|_| kept.answer)
     }
@@ -214,7 +203,7 @@ impl Lookup {
     ) -> Result<(Moment, Result<Body, Refusal>), LookupError> {
         let (parts, context, call) = (self.parts(), &job.context, &job.question.call);
         let endpoint = call.endpoint();
-        // Held until the call is over, whoever hangs up: so many there are at once at most.
+        // Held until the call is over, even if its callers hang up: that bounds the calls at once.
         let _place = tokio::select! {
             place = bill::waiting(parts.calls.take(context.caller)) => place,
             () = flight.abandoned() => {
@@ -254,7 +243,7 @@ impl Lookup {
         }
     }
 
-    /// Makes an entry of an answer. Returns it, its bytes, and whether it is kept.
+    /// Makes an answer to be kept. Returns it, its bytes, and whether it is kept.
     fn take_in(
         &self,
         job: &FetchJob,
@@ -309,7 +298,7 @@ impl Lookup {
     }
 }
 
-/// Half to one and a half of the pause, so that callers that failed together part.
+/// Returns half to one and a half of the pause, so that callers that failed together part.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + fastrand::f64())
 }

@@ -1,4 +1,4 @@
-//! What is asked of VirusTotal, and how long its answer stays true.
+//! Questions to VirusTotal, and how long their answers count as fresh.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,11 +12,12 @@ use crate::{
     vt::{Body, Call},
 };
 
-/// How long a file that was analysed within the last day counts as fresh: verdicts still
-/// come in.
+/// The time for which a file that was analysed within the last day counts as fresh: verdicts
+/// still come in.
 const TTL_RECENT: Duration = Duration::from_mins(10);
 
-/// How long "not found" counts as fresh for an object that was written to within the last hour.
+/// The time for which "not found" counts as fresh where the object was written to within the
+/// last hour.
 const TTL_SETTLING: Duration = Duration::from_secs(10);
 
 const DAY: Duration = Duration::from_hours(24);

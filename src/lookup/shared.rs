@@ -4,7 +4,7 @@
 //! - A caller whose call waits in a queue for quota leaves at its own deadline, with the 429
 //!   that it would have got alone.
 //! - Where keys share what they fetch, a success or a "not found" is for all who joined; any
-//!   other outcome is the asker's own, and whoever joined asks with its own key.
+//!   other outcome is the asker's own, and the others ask with their own keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     spend::NotNow,
 };
 
-/// How long to wait before looking again whether a queued call could have its unit by now.
+/// The time before another look whether a queued call could have its unit by now.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The identity of a call under way.
@@ -51,7 +51,7 @@ pub(super) struct Landed {
     pub(super) result: Result<Fetched, LookupError>,
 }
 
-/// What a caller has of a call that it follows.
+/// The outcome of following a call.
 enum Followed {
     Landed(Landed),
     /// The call waits for quota, and no unit comes in the caller's time.

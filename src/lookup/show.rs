@@ -54,7 +54,7 @@ impl Lookup {
         // Where it was read before, it told the same.
         let _ = got.answer.told.set(told.into());
         let reply = Reply::new(answer, got.seen);
-        // Most things are asked for once. Who asks again has the view kept.
+        // Most answers are asked for once, so a view is kept from the second time on.
         if !is_new {
             cache.put_view(&got.key, view_key, &got.answer, &reply.finished);
         }

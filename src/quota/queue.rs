@@ -24,7 +24,7 @@ const PART: usize = 4;
 
 /// Those who wait, the first in front.
 ///
-/// A round serves each caller once. Who comes joins the round after the last one that its
+/// A round serves each caller once. A new request joins the round after the last one that its
 /// caller waits in, else the one that is being served, behind all others of that round; so
 /// rounds never decrease along the queue, and the order of those who wait never changes.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use std::{
 use ::redis::{Cmd, Script};
 use bytes::Bytes;
 
-use super::{Change, Lease, News, Order, Patience, Redis, SHARED, digest, millis, of_key};
+use super::{Change, Lease, News, Order, PREFIX, Patience, Redis, digest, millis, of_key};
 use crate::key::KeyHash;
 
 /// The largest entry, in bytes, that is shared; a larger one stays with its replica.
@@ -48,9 +48,9 @@ pub struct Shared<'a> {
     pub name: (Option<KeyHash>, &'a str),
     /// When VirusTotal was asked.
     pub asked: SharedTime,
-    /// The answer, and how long it is kept; nothing is kept with a life of zero.
+    /// The answer.
     pub bytes: Bytes,
-    /// How long it is kept.
+    /// The time for which it is kept; with none of it the answer is not kept.
     pub life: Duration,
     /// The names of its object, in hexadecimal.
     pub names: &'a [String],
@@ -111,11 +111,11 @@ impl Redis {
     }
 
     /// Keeps an answer unless its object was written to since, and ends the lease under which
-    /// it was fetched. Nobody waits for that.
+    /// it was fetched. Does not wait for either.
     pub fn land(&self, shared: &Shared<'_>, lease: Option<Lease>) {
         let is_kept = shared.bytes.len() <= LARGEST && !shared.life.is_zero();
         if !is_kept {
-            return self.end(lease);
+            return;
         }
         let (leased, token) = lease.map(Lease::into_parts).unwrap_or_default();
         let mut script = LAND.key(clock());
@@ -128,13 +128,8 @@ impl Redis {
         self.tell(Order::Script(script));
     }
 
-    /// Ends a lease under which nothing was fetched that is kept.
-    pub fn end(&self, lease: Option<Lease>) {
-        // To drop it does that.
-        drop(lease);
-    }
-
-    pub(super) fn end_by(&self, name: String, token: &str) {
+    /// Ends the lease of this name if it has this token, with nothing to keep.
+    pub(super) fn end(&self, name: String, token: &str) {
         let mut script = LAND.key(clock());
         script.key("").key(name).arg(token);
         script.arg(0).arg("").arg(0);
@@ -182,7 +177,7 @@ impl Redis {
 /// Returns the name of something about an answer: hashed, so that it is short and tells nothing.
 fn name(what: &str, (owner, path): (Option<KeyHash>, &str)) -> String {
     let owner = owner.map_or_else(|| "shared".to_owned(), KeyHash::hex);
-    format!("{SHARED}{what}:{owner}:{}", digest(path))
+    format!("{PREFIX}{what}:{owner}:{}", digest(path))
 }
 
 pub(super) fn answer(of: (Option<KeyHash>, &str)) -> String {
@@ -195,5 +190,5 @@ pub(super) fn lease(of: (Option<KeyHash>, &str)) -> String {
 
 /// Returns the key of the clock.
 pub(super) fn clock() -> String {
-    format!("{SHARED}clock")
+    format!("{PREFIX}clock")
 }

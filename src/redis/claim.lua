@@ -1,6 +1,6 @@
 -- Claims the right to ask for something, for all replicas.
 -- KEYS: the clock; the answer; the lease. ARGV: a token; how many ms the lease lasts; the names of the object.
--- A lease holds for one state of its object: whoever comes after a write does not wait for an answer from before it.
+-- A lease holds for one state of its object: a claim after a write does not wait for an answer from before it.
 -- Gives whether it is ours now, and the lease's name; then what `recall.lua` gives.
 local names = {}
 for index = 3, #ARGV do

@@ -43,5 +43,5 @@ impl Redis {
 
 pub(super) fn place(key: KeyHash, endpoint: Option<&str>) -> String {
     let endpoint = endpoint.map_or_else(|| "all".to_owned(), digest);
-    format!("{PREFIX}:closed:{}:{endpoint}", key.hex())
+    format!("{PREFIX}closed:{}:{endpoint}", key.hex())
 }

@@ -19,11 +19,11 @@ const LASTS: Duration = Duration::from_secs(2);
 /// How often its holder renews it.
 const RENEW_EVERY: Duration = Duration::from_millis(600);
 
-/// How often those look again who wait for what another replica fetches: most have not long
-/// to wait, and others as long as VirusTotal may take.
+/// The time between two looks for what another replica fetches: most waits are short, and others
+/// as long as VirusTotal may take.
 const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
-/// How many times they look the more often.
+/// The number of looks after the shorter time.
 const OFTEN: usize = 100;
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("claim.lua")));
@@ -123,7 +123,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if !self.name.is_empty() {
             let (name, token) = (mem::take(&mut self.name), mem::take(&mut self.token));
-            self.redis.end_by(name, &token);
+            self.redis.end(name, &token);
         }
     }
 }

@@ -62,7 +62,7 @@ pub(super) struct Link {
     trouble: Notify,
     /// Whether the first try to connect is over.
     settled: watch::Sender<bool>,
-    /// What other replicas have still to be told.
+    /// The changes that other replicas have still to be told of.
     outbox: Mutex<Outbox>,
     /// Held while that is told, so that it arrives in its order.
     delivery: tokio::sync::Mutex<()>,

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, sync::LazyLock, time::Duration};
 
 use ::redis::Script;
 
-use super::{Order, SHARED, answers, millis};
+use super::{Order, PREFIX, answers, millis};
 
 /// The number of changes that wait to be told while Redis is away; the oldest is dropped beyond.
 const MAX_WAITING: usize = 100_000;
 
 /// The number of news that are read at once.
-pub(super) const MAX_NEWS: usize = 1000;
+const MAX_NEWS: usize = 1000;
 
 static CHANGE: LazyLock<Script> =
     LazyLock::new(|| Script::new(clocked!("names.lua", "change.lua")));
@@ -126,13 +126,13 @@ impl News {
 /// microseconds ago where that is negative.
 pub(super) fn read_since(since: i64) -> Order {
     let mut script = NEWS.key(answers::clock());
-    script.key(format!("{SHARED}alive")).key(news_key());
+    script.key(format!("{PREFIX}alive")).key(news_key());
     script.arg(since).arg(MAX_NEWS);
     Order::Script(script)
 }
 
 fn news_key() -> String {
-    format!("{SHARED}news")
+    format!("{PREFIX}news")
 }
 
 #[cfg(test)]

@@ -137,7 +137,8 @@ impl Redis {
     }
 }
 
-/// Bytes that are no text are no closure to anybody, but no reason to do without the rest.
+/// Reads a closure. Bytes that are no text are none that can be used, but no reason to do without
+/// the other closures.
 fn read_closure((left, closure): (u64, Vec<u8>)) -> (BackOff, String) {
     let closure = String::from_utf8_lossy(&closure).into_owned();
     (BackOff::from_millis(left), closure)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
-use super::Purse;
+use super::{Purse, Unit};
 use crate::{
-    key::KeyHash,
+    key::{ApiKey, KeyHash},
     quota::{self, Quota},
     redis::{Patience, Redis, Taken},
 };
@@ -18,6 +18,15 @@ pub(super) struct Provisional<'a> {
     quota: &'a Quota,
     key: KeyHash,
     unit: Option<quota::Unit>,
+}
+
+/// A unit whose call has not begun, which is given back on drop unless it is released.
+#[derive(Debug)]
+pub struct HeldUnit<'a> {
+    purse: &'a Purse,
+    key: &'a ApiKey,
+    unit: &'a Unit,
+    is_released: bool,
 }
 
 /// The answer of Redis; a unit in it is given back on drop unless it is claimed.
@@ -44,6 +53,30 @@ impl Drop for Provisional<'_> {
     fn drop(&mut self) {
         if let Some(unit) = &self.unit {
             self.quota.give_back(self.key, unit);
+        }
+    }
+}
+
+impl<'a> HeldUnit<'a> {
+    pub(super) fn new(purse: &'a Purse, key: &'a ApiKey, unit: &'a Unit) -> Self {
+        Self {
+            purse,
+            key,
+            unit,
+            is_released: false,
+        }
+    }
+
+    /// Leaves the unit spent: its call begins.
+    pub fn release(mut self) {
+        self.is_released = true;
+    }
+}
+
+impl Drop for HeldUnit<'_> {
+    fn drop(&mut self) {
+        if !self.is_released {
+            self.purse.give_back(self.key, self.unit);
         }
     }
 }

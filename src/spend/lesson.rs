@@ -1,4 +1,4 @@
-//! What a key may spend, learned from VirusTotal itself at no cost.
+//! Allowances of keys, learned from VirusTotal itself at no cost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 /// The endpoint that tells what a key may spend.
 const QUOTAS: &str = "GET /users/{}/overall_quotas";
 
-/// How long a key's first call waits until it is known what the key may spend.
+/// The time for which a key's first call waits until it is known what the key may spend.
 const LESSON: Duration = Duration::from_secs(2);
 
 impl Purse {
@@ -47,7 +47,7 @@ impl Purse {
     pub(super) async fn learn(self: &Arc<Self>, key: &ApiKey) -> bool {
         match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) => {
-                // On its own task: it goes on when who asked first has hung up.
+                // On its own task: it goes on when the first caller has hung up.
                 let lesson = Arc::clone(self).take_lesson(key.clone(), Some(attempt));
                 let lesson = lesson.instrument(Span::current());
                 let _ = bill::waiting(timeout(LESSON, self.tasks.spawn(lesson))).await;

@@ -1,4 +1,4 @@
-//! What a write changes: the object that it is about, once VirusTotal has taken it.
+//! Writes and the objects that they change, once VirusTotal has taken them.
 
 use crate::{
     answer,

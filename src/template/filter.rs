@@ -49,7 +49,7 @@ impl<'a> Filtered<'a> {
         }
     }
 
-    /// The same, with texts to note in passing.
+    /// Returns the same, with texts to note in passing.
     #[must_use]
     pub fn watching(self, watch: &'a Watch) -> Self {
         Self {
@@ -87,12 +87,12 @@ struct Reader<'a, 's, S> {
     lexer: Lexer<'a>,
     sink: &'s mut S,
     watch: Option<&'a Watch>,
-    /// How deep the value's own members are nested.
+    /// The depth at which the value's own members stand.
     watched_depth: usize,
 }
 
 impl<S: Sink> Reader<'_, '_, S> {
-    /// Goes down `path`, skipping all else, and feeds what it leads to; whether there is such.
+    /// Goes down `path`, skipping all else, and feeds the value there. Returns whether there is one.
     fn descend(&mut self, path: &[&str], node: Option<&Node>) -> Result<bool, S::Error> {
         let Some((step, below)) = path.split_first() else {
             return self.value(node).map(|()| true);

@@ -136,18 +136,6 @@ impl Call {
         segments.collect::<Vec<_>>().join("/")
     }
 
-    /// The object that this is about: collection and id, the first two segments.
-    pub fn object(&self) -> &str {
-        let mut slashes = self
-            .path
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| matches!(byte, b'/' | b'?'));
-        slashes
-            .nth(2)
-            .map_or(&self.path, |(end, _)| &self.path[..end])
-    }
-
     /// The same with one more query parameter.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -256,21 +244,6 @@ mod tests {
         ] {
             assert_eq!(Call::get(segments).with("x", "a/b").pattern(), pattern);
         }
-    }
-
-    #[test]
-    fn an_object_is_a_collection_and_an_id() {
-        for call in [
-            Call::get(&["files", "a"]),
-            Call::get(&["files", "a", "comments"]).with("limit", "10"),
-            Call::get(&["files", "a"]).with("x", "1"),
-        ] {
-            assert_eq!(call.object(), "/files/a");
-        }
-        assert_eq!(
-            Call::get(&["search"]).with("query", "x/y").object(),
-            "/search?query=x%2Fy"
-        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A front end, a proxy or a captive portal may answer in VirusTotal's place. An answer counts as
 //! VirusTotal's if it carries VirusTotal's JSON error; without one only 429 and 503 are believed,
-//! since to wait is right whoever asks for it.
+//! since to wait is right even if something else asks for it.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -126,12 +126,12 @@ const CODES: [(&str, Reason); 17] = [
 impl VtError {
     /// Reads an error out of an answer; its body can be JSON, HTML or nothing at all.
     ///
-    /// What of it is passed on never holds `key`, which the request carried, or a part of it.
+    /// The error never holds `key`, which the request carried, or a part of it.
     pub fn of_response(status: u16, body: &[u8], retry_after: Option<BackOff>, key: &str) -> Self {
         let said = Said::read(body);
         let known = said.as_ref().and_then(|said| reason_of_code(&said.code));
         let reason = match (status, &said) {
-            // Whatever else it says: to go on asking can get an account suspended.
+            // Even with another code: to go on asking can get an account suspended.
             (429, _) => Some(Reason::TooManyRequests),
             (503, None) => Some(Reason::Transient),
             (_, None) => None,

@@ -19,7 +19,7 @@ const SHARED: usize = 12;
 /// The number of times that percent-encoding is undone, one within another.
 const MAX_LAYERS: usize = 4;
 
-/// What makes a link, an image, HTML or a character out of text where an error is shown.
+/// Markup that makes a link, an image, HTML or a character out of text where an error is shown.
 const MARKUP: [&str; 6] = ["<", "](", "][", "&#", "\\u", "\\x"];
 
 /// Whether a message can be passed on: one short line in plain sight, without markup, in which

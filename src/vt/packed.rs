@@ -12,7 +12,7 @@ const USUAL_RATIO: usize = 8;
 /// The bytes of a gzip member's trailer: checksum and length of what it unpacks to.
 const TRAILER: usize = 8;
 
-/// How many places in one member may look like its trailer before it counts as broken.
+/// The number of places in one member that may look like its trailer before it counts as broken.
 ///
 /// A second one is a matter of chance, but for a member without content; a sender that makes
 /// up more of them would have each looked at.
@@ -36,7 +36,7 @@ pub struct Packed {
 }
 
 impl Body {
-    /// A body that came as it is.
+    /// Creates a body that came as it is.
     pub(super) fn plain(plain: Bytes) -> Self {
         Self {
             plain,

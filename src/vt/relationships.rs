@@ -83,7 +83,7 @@ const RESERVED: [&str; 17] = [
     "zip",
 ];
 
-/// Words by which the name of an action is known, in whatever combination.
+/// Words that make a name that of an action, in any combination.
 const ACTIONS: [&str; 6] = [
     "analyse",
     "analyze",

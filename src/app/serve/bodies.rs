@@ -71,7 +71,7 @@ impl Drop for Inbound {
 /// then has all of it, however little goes out, and takes nothing more before that is gone. Once
 /// it has the last piece the stream is out of reach. So the last byte is a piece of its own:
 /// when that is handed over everything before it went out, and it goes out, too. Until then the
-/// source is kept, with whatever it keeps itself.
+/// source is kept, with all that it keeps itself.
 #[derive(Debug)]
 pub(super) struct Outbound {
     /// The body that the handler made.

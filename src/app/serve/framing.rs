@@ -23,8 +23,8 @@ impl Screen {
         while let Some(end) = memchr(b'\n', bytes) {
             let (line, rest) = bytes.split_at_mut(end);
             let begun = std::mem::take(&mut self.begun);
-            // What follows the empty line is a body.
-            if begun.is_empty() && line.trim_ascii().is_empty() {
+            // What follows the empty line is a body. Its `\r` may have come before.
+            if begun.trim_ascii().is_empty() && line.trim_ascii().is_empty() {
                 return is_odd;
             }
             is_odd |= spoil(&begun, line);
@@ -62,7 +62,8 @@ fn spoil(begun: &[u8], line: &mut [u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// What is left of this after all of it was read, in pieces of this size.
+    /// Looks through a text in pieces of this size. Returns what is left of it, and whether a
+    /// line was made unreadable.
     fn screened(text: &str, at_once: usize) -> (String, bool) {
         let (mut bytes, mut screen) = (text.as_bytes().to_vec(), Screen::default());
         let odd = bytes.chunks_mut(at_once).map(|it| screen.look(it));
@@ -91,6 +92,20 @@ mod tests {
                 let left = String::from_utf8(bytes.concat()).unwrap();
                 assert_eq!(left, head.replace("Encoding:", "Encodin_:"));
             }
+        }
+    }
+
+    #[test]
+    fn a_body_is_not_looked_at_however_its_head_was_divided() {
+        let text = "POST / HTTP/1.1\r\nContent-Length: 25\r\n\r\nTransfer-Encoding: gzip\r\n";
+        let end = text.find("\r\n\r\n").unwrap() + 3;
+        for first in [end, end - 1] {
+            let mut screen = Screen::default();
+            let (head, rest) = text.split_at(first);
+            assert!(!screen.look(&mut head.as_bytes().to_vec()));
+            let mut rest = rest.as_bytes().to_vec();
+            assert!(!screen.look(&mut rest), "{first}");
+            assert!(text.as_bytes().ends_with(&rest), "{first}");
         }
     }
 

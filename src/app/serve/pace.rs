@@ -1,9 +1,13 @@
 //! The least pace at which a client takes what it is sent.
 
 use std::{
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
+
+use tokio::time::{Sleep, sleep_until};
 
 /// The pace below which a client has its answer, or its connection, ended.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +73,35 @@ pub(super) enum Verdict {
     Until(Instant),
     /// It is slower than the pace.
     TooSlow,
+}
+
+/// Waits until a client turns out to be too slow.
+#[derive(Debug, Default)]
+pub(super) struct Watchdog {
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watchdog {
+    /// Is ready once the client is too slow. Asks for a verdict now, and again when one is due.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        mut verdict: impl FnMut() -> Verdict,
+    ) -> Poll<()> {
+        loop {
+            let until = match verdict() {
+                Verdict::Idle => return Poll::Pending,
+                Verdict::TooSlow => return Poll::Ready(()),
+                Verdict::Until(until) => until.into(),
+            };
+            // A timer that goes off too early costs less than one that is set for each piece.
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(until)));
+            ready!(timer.as_mut().poll(context));
+            timer.as_mut().reset(until);
+        }
+    }
 }
 
 impl Progress {

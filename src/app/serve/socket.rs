@@ -12,13 +12,12 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep_until},
 };
 
 use super::{
     activity::Activity,
     framing::Screen,
-    pace::{Pace, Verdict},
+    pace::{Pace, Watchdog},
 };
 
 /// The number of bytes, not sent yet, above which the system takes no more.
@@ -33,7 +32,7 @@ pub(super) struct Socket {
     stream: TcpStream,
     activity: Arc<Activity>,
     pace: Pace,
-    timer: Option<Pin<Box<Sleep>>>,
+    watchdog: Watchdog,
     screen: Screen,
 }
 
@@ -47,7 +46,7 @@ impl Socket {
             stream,
             activity,
             pace,
-            timer: None,
+            watchdog: Watchdog::default(),
             screen: Screen::default(),
         }
     }
@@ -63,19 +62,11 @@ impl Socket {
             self.activity.wrote(*written.as_ref().unwrap_or(&0), now);
             return Poll::Ready(written);
         }
-        self.activity.socket.wait(now);
-        loop {
-            let until = match self.activity.socket.verdict(self.pace, Instant::now()) {
-                Verdict::Idle => return Poll::Pending,
-                Verdict::TooSlow => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                Verdict::Until(until) => until.into(),
-            };
-            let timer = self
-                .timer
-                .get_or_insert_with(|| Box::pin(sleep_until(until)));
-            ready!(timer.as_mut().poll(context));
-            timer.as_mut().reset(until);
-        }
+        let (progress, pace) = (&self.activity.socket, self.pace);
+        progress.wait(now);
+        let verdict = || progress.verdict(pace, Instant::now());
+        ready!(self.watchdog.poll(context, verdict));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

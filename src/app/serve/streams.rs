@@ -2,19 +2,18 @@
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
 };
 
 use hyper::rt::Executor;
-use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
 use super::{
     activity::Exchange,
-    pace::{Pace, Verdict},
+    pace::{Pace, Watchdog},
 };
 
 /// Runs the streams of one connection.
@@ -46,7 +45,7 @@ impl Streams {
     }
 
     /// A panic elsewhere leaves a value behind that is still true.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Exchange>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Exchange>>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,25 +71,14 @@ async fn run(
     close: CancellationToken,
 ) {
     let mut stream = pin!(stream);
-    let mut timer: Option<Pin<Box<Sleep>>> = None;
+    let mut watchdog = Watchdog::default();
     let is_too_slow = poll_fn(|context| {
         // First, since it is what changes the exchange.
         if stream.as_mut().poll(context).is_ready() {
             return Poll::Ready(false);
         }
-        loop {
-            let until = match exchange.verdict(pace) {
-                Verdict::Idle => return Poll::Pending,
-                Verdict::TooSlow => return Poll::Ready(true),
-                Verdict::Until(until) => Instant::from_std(until),
-            };
-            // A timer that goes off too early costs less than one that is set for each piece.
-            let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
-            if timer.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            timer.as_mut().reset(until);
-        }
+        let too_slow = watchdog.poll(context, || exchange.verdict(pace));
+        too_slow.map(|()| true)
     })
     .await;
     if is_too_slow {

@@ -9,8 +9,8 @@ use crate::{
 
 /// The most backticks that may stand together.
 ///
-/// GitHub's parser takes none of more than 80 for a code span, and of a fence it keeps 255 in
-/// mind: what is put around more of them would not hold.
+/// GitHub's parser takes no run of more than 80 for a code span, and counts 255 of a fence at
+/// most: a longer fence would not hold.
 pub(super) const MAX_RUN: usize = 32;
 
 /// Writes a text as a code span, line breaks in it as `\u{a}`.

@@ -85,7 +85,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The value of a parameter; one that stands twice or can't be read is a 400.
+    /// Returns the value of a parameter; one that stands twice or can't be read is a 400.
     pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let Some(pair) = self.single(name)? else {
             return Ok(None);
@@ -96,10 +96,10 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The same for a value that is likely pasted without being encoded: a `+` that can't stand
-    /// for a blank is a `+`.
+    /// Returns the same for a value that is likely pasted without being encoded: a `+` that can't
+    /// stand for a blank is a `+`.
     ///
-    /// Whatever writes blanks as `+` encodes these other characters, and no blank as `%20`.
+    /// A program that writes blanks as `+` encodes these other characters, and writes no `%20`.
     pub fn pasted(&self, name: &str) -> Result<Option<Cow<'_, str>>, ApiError> {
         let Some(pair) = self.single(name)? else {
             return Ok(None);
@@ -117,7 +117,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The value of a parameter, read; `expected` says what it should have been.
+    /// Reads the value of a parameter; `expected` says what it should have been.
     pub fn read<T>(
         &self,
         name: &str,
@@ -214,7 +214,8 @@ fn is_token(text: &str) -> bool {
     text.to_lowercase().contains(TOKEN_PREFIX)
 }
 
-/// The value is not repeated, nor a name that may be a token itself.
+/// Returns the error of a key in the query. It repeats neither the value nor a name that may be a
+/// token itself.
 fn misplaced_credential(name: &str) -> ApiError {
     let name = if is_token(name) { TOKEN_PREFIX } else { name };
     ApiError::bad_request(format!(

@@ -1,8 +1,7 @@
-//! Files that are the same for all: compressed once, shared by all answers.
+//! Files that are the same for all callers: compressed once, shared by all answers.
 
 use std::{
     collections::HashMap,
-    io,
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
@@ -146,12 +145,12 @@ fn pack(plain: &[u8]) -> Option<Bytes> {
     Some(packed.into())
 }
 
-/// gzip ends with the number of bytes that went in.
+/// Unpacks gzip, which ends with the number of bytes that went in.
 fn unpack(packed: &[u8]) -> Option<Bytes> {
     let length = u32::from_le_bytes(*packed.last_chunk()?);
     let mut plain = vec![0; usize::try_from(length).ok()?];
-    let unpacked = Decompressor::new().gzip_decompress(packed, &mut plain);
-    unpacked.map_err(io::Error::other).ok()?;
+    let mut unpacker = Decompressor::new();
+    unpacker.gzip_decompress(packed, &mut plain).ok()?;
     Some(plain.into())
 }
 
