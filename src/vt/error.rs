@@ -144,13 +144,8 @@ impl VtError {
         };
         let Said { code, message } = said.unwrap_or_default();
         // A documented code is no secret, and one of another meaning would contradict the status.
-        let is_told = match known {
-            Some(known) => known == reason,
-            None => {
-                let is_new = is_code(&code) && reason_of_code(&code).is_none();
-                is_new && !message::resembles(&code, key)
-            }
-        };
+        let is_new = reason_of_code(&code).is_none() && is_code(&code);
+        let is_told = known == Some(reason) || (is_new && !message::resembles(&code, key));
         Self::Refused(Refusal {
             reason,
             code: if is_told {
