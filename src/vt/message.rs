@@ -35,18 +35,22 @@ pub(super) fn is_fit(message: &str, key: &str) -> bool {
         && !resembles(message, key)
 }
 
-/// Whether a text holds the key, or 12 consecutive characters of it, in any case, parted by
-/// blanks or other signs, or encoded: percent, base64, hexadecimal.
+/// Whether a text holds the key, or 12 consecutive characters of it, in any case or width, parted
+/// by blanks or other signs, or encoded: percent, base64, hexadecimal (its digits parted or not).
 pub(super) fn resembles(text: &str, key: &str) -> bool {
+    let exact = hex::encode(key);
     let key = key.to_ascii_lowercase();
-    let letters = letters_of(&key);
+    let (letters, digits) = (letters_of(&key), hex::encode(&key));
     let is_shown = |text: &[u8]| {
         let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+        let text_letters = letters_of(&text);
+        let text_digits = text_letters.replace("0x", "");
         shares(&text, &key)
             // A key without its signs is told by enough of its letters only.
-            || (letters.len() >= SHARED && shares(&letters_of(&text), &letters))
+            || (letters.len() >= SHARED && shares(&text_letters, &letters))
+            || [&exact, &digits].iter().any(|digits| shares_digits(&text_digits, digits))
     };
-    let mut layer = text.to_owned();
+    let mut layer: String = text.chars().map(narrow).collect();
     for _ in 0..MAX_LAYERS {
         if is_shown(layer.as_bytes()) || decoded(&layer).iter().any(|bytes| is_shown(bytes)) {
             return true;
@@ -68,6 +72,21 @@ fn shares(text: &str, key: &str) -> bool {
     }
     let mut parts = key.as_bytes().windows(SHARED);
     parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
+}
+
+/// Whether a text holds 12 consecutive characters of the key, as two hexadecimal digits each.
+fn shares_digits(text: &str, digits: &str) -> bool {
+    let mut parts = digits.as_bytes().windows(2 * SHARED).step_by(2);
+    parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
+}
+
+/// Returns the ASCII character of which this is the wide form, or the character itself.
+fn narrow(letter: char) -> char {
+    const WIDE: std::ops::RangeInclusive<char> = '\u{ff01}'..='\u{ff5e}';
+    if !WIDE.contains(&letter) {
+        return letter;
+    }
+    char::from_u32(u32::from(letter) - 0xfee0).unwrap_or(letter)
 }
 
 fn letters_of(text: &str) -> String {
@@ -136,6 +155,16 @@ mod tests {
     #[case::encoded("%30%31%32%33%34%35%36%37%38%39%61%62")]
     #[case::encoded_twice("%2530%2531%2532%2533%2534%2535%2536%2537%2538%2539%2561%2562")]
     #[case::hexadecimal("303132333435363738396162636465462d")]
+    #[case::hexadecimal_parted("30 31 32 33 34 35 36 37 38 39 61 62")]
+    #[case::hexadecimal_by_colons("30:31:32:33:34:35:36:37:38:39:61:62")]
+    #[case::hexadecimal_of_c(
+        "0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x61, 0x62"
+    )]
+    #[case::quoted_printable("=30=31=32=33=34=35=36=37=38=39=61=62")]
+    #[case::hexadecimal_of_capitals("63 64 65 46 2d 66 65 64 63 62 61 39")]
+    #[case::wide(
+        "\u{ff10}\u{ff11}\u{ff12}\u{ff13}\u{ff14}\u{ff15}\u{ff16}\u{ff17}\u{ff18}\u{ff19}\u{ff41}\u{ff22}"
+    )]
     #[case::too_many_layers("%25252525252525253")]
     fn what_resembles_the_key_is_withheld(#[case] part: &str) {
         for message in [part.to_owned(), format!("File \"{part}\" not found")] {
