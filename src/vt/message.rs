@@ -3,7 +3,7 @@
 
 use base64::{
     Engine as _,
-    alphabet::{STANDARD, URL_SAFE},
+    alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use percent_encoding::percent_decode_str;
@@ -94,22 +94,25 @@ fn letters_of(text: &str) -> String {
     letters.collect()
 }
 
-/// Returns what the words of a text mean as base64 and as hexadecimal, where they are long
-/// enough for a part of a key.
+/// Returns what the words of a text mean as base64 and its digits as hexadecimal, where they are
+/// long enough for a part of a key.
 fn decoded(text: &str) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || "+/-_".contains(letter);
-    for word in text.split(|letter| !is_of_word(letter)) {
-        // Signs in front of it shift the groups of four that base64 has, or of two in hexadecimal.
-        for start in 0..4.min(word.len()) {
-            let word = &word[start..];
-            if word.len() >= SHARED {
-                all.extend(read_base64(word));
-                all.extend(read_hex(word));
-            }
-        }
-    }
-    all
+    // One alphabet for both: signs of the other one may stand in front of a part.
+    let text = text.replace('-', "+").replace('_', "/");
+    let is_base64 = |letter: char| letter.is_ascii_alphanumeric() || "+/".contains(letter);
+    let words = text.split(|letter| !is_base64(letter));
+    let digits = text.split(|letter: char| !letter.is_ascii_hexdigit());
+    // Signs in front of a part shift the groups: of four in base64, of two in hexadecimal.
+    let base64 = words.flat_map(|word| shifted(word, 4).filter_map(read_base64));
+    let hex = digits.flat_map(|digits| shifted(digits, 2).filter_map(read_hex));
+    base64.chain(hex).collect()
+}
+
+/// Returns what is left of a word without its first letters, fewer than `group` of them.
+fn shifted(word: &str, group: usize) -> impl Iterator<Item = &str> {
+    let starts = 0..group.min(word.len());
+    let rests = starts.map(|start| &word[start..]);
+    rests.filter(|rest| rest.len() >= SHARED)
 }
 
 fn read_base64(word: &str) -> Option<Vec<u8>> {
@@ -117,19 +120,13 @@ fn read_base64(word: &str) -> Option<Vec<u8>> {
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true);
-    let alphabet = if word.contains(['-', '_']) {
-        &URL_SAFE
-    } else {
-        &STANDARD
-    };
     let rest = usize::from(word.len() % 4 == 1);
-    let engine = GeneralPurpose::new(alphabet, config);
+    let engine = GeneralPurpose::new(&STANDARD, config);
     engine.decode(&word[..word.len() - rest]).ok()
 }
 
-fn read_hex(word: &str) -> Option<Vec<u8>> {
-    let digits = word.bytes().take_while(u8::is_ascii_hexdigit).count();
-    hex::decode(&word[..digits - digits % 2]).ok()
+fn read_hex(digits: &str) -> Option<Vec<u8>> {
+    hex::decode(&digits[..digits.len() - digits.len() % 2]).ok()
 }
 
 #[cfg(test)]
@@ -165,6 +162,10 @@ mod tests {
     #[case::wide(
         "\u{ff10}\u{ff11}\u{ff12}\u{ff13}\u{ff14}\u{ff15}\u{ff16}\u{ff17}\u{ff18}\u{ff19}\u{ff41}\u{ff22}"
     )]
+    #[case::hexadecimal_in_a_path("users/303132333435363738396162636465462d")]
+    #[case::hexadecimal_behind_letters("key_id=xyzzy303132333435363738396162636465462d")]
+    #[case::base64("MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5ODc2NX40MzIxMA")]
+    #[case::base64_behind_the_other_alphabets_sign("key-id/MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5")]
     #[case::too_many_layers("%25252525252525253")]
     fn what_resembles_the_key_is_withheld(#[case] part: &str) {
         for message in [part.to_owned(), format!("File \"{part}\" not found")] {
