@@ -62,7 +62,7 @@ def is_unknown(subject):
 
 
 def type_of(collection):
-    """The type of a collection's objects."""
+    """Returns the type of a collection's objects."""
     return {"ip_addresses": "ip_address"}.get(collection, collection[:-1])
 
 
@@ -144,7 +144,7 @@ class VirusTotal:
                 self.world.stir_upload(sent)
 
     async def do(self, key, subject, kinds, reader, writer):
-        """Does something about a call; whether there can be another on this connection."""
+        """Answers a call, well or not. Returns whether there can be another on this connection."""
         deed = self.decide(key, subject, kinds)
         self.counts[deed.kind] += 1
         if deed.kind == "slow":
@@ -178,7 +178,7 @@ class VirusTotal:
 
 
 async def fail(reader, writer, kind, whole):
-    """Fails in this way at an answer; whether there can be another on this connection."""
+    """Answers with a fault of this kind. Returns whether there can be another on this connection."""
     if kind == "overloaded":
         return await send(writer, 503, {"error": {"code": "TransientError", "message": "later"}})
     if kind == "half":

@@ -77,7 +77,7 @@ class Floor:
     why: str
 
     def holds_from(self, replica):
-        """The moment from which it holds at this replica."""
+        """Returns the moment from which it holds at this replica."""
         return self.at if replica == self.replica else self.at + NEWS_SECONDS
 
 
@@ -87,7 +87,7 @@ class Analysis:
 
     name: str
     object: "Object"
-    # What tells the object: the `id`, `links` or `meta`.
+    # The part of its answers that tells the object: `id`, `links` or `meta`.
     style: str
     begun: int
     polls: int
@@ -120,9 +120,10 @@ class Object:
         self.version, self.is_known = 1, True
         self.posts = collections.deque(maxlen=64)
         self.floors = []
-        # By replica: when it was first told that all names are of one object; and the only one that is asked for reports,
-        # if there is such a one.
-        self.told, self.reporter = {}, dice.choice([None, 0, 1]) if kind == "file" else None
+        # By replica: when it was first told that all names are of one object.
+        self.told = {}
+        # The only replica that is asked for reports; none where both are.
+        self.reporter = dice.choice([None, 0, 1]) if kind == "file" else None
         # By entry of a replica's cache: its last answer.
         self.given = {}
         # By replica: when a write to it was last refused.
@@ -139,16 +140,16 @@ class Object:
 
     @property
     def subjects(self):
-        """What can be read of it."""
+        """The parts of it that can be read."""
         parts = ["report", "comments", "votes", RELATED[self.kind], "relationships/comments", "search"]
         return parts + (["behaviour_summary"] if self.kind == "file" else [])
 
     def note(self, what):
-        """Keeps what happened, for those who read what went wrong."""
+        """Adds an event to the story that is printed with a wrong answer."""
         self.story.append((time.monotonic(), what))
 
     def move(self, why):
-        """Moves the version on."""
+        """Moves the version on and returns it."""
         self.version += 1
         self.note(f"version {self.version}: {why}")
         return self.version
@@ -161,7 +162,7 @@ class Call:
     method: str
     object: Object
     name: str
-    # What is read, or how it is written to.
+    # The part that is read, or the kind of the write.
     what: str
     query: dict
     key: str
@@ -169,18 +170,18 @@ class Call:
 
 
 def place(collection, name):
-    """The entry of the gateway's table for a name."""
+    """Returns the entry of the gateway's table for a name."""
     digest = hashlib.sha256(f"{collection}/{name}".encode()).digest()
     return int.from_bytes(digest[:4], "little") % PLACES
 
 
 def digest_of(number, subject, key):
-    """What a mark says that it is about, and for whom."""
+    """Returns the digest in a mark: of the object, the part that was read, and the key."""
     return f"{zlib.crc32(f'{number}/{subject}/{key}'.encode()):08x}"
 
 
 def content_of(form):
-    """The file in a form of one part."""
+    """Returns the file in a form of one part."""
     return form.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0]
 
 
@@ -199,7 +200,7 @@ class World:
         self.alive = [self.create(temper) for temper in tempers]
 
     def create(self, temper):
-        """A new object."""
+        """Creates an object."""
         kind = self.dice.choice(["file", "file", "file", "url", "url", "domain", "ip"])
         new = Object(next(self.numbers), kind, temper, self.dice)
         for name in new.names:
@@ -208,7 +209,7 @@ class World:
         return new
 
     def renew(self):
-        """Puts new objects in the place of those whose time is over."""
+        """Replaces the objects whose time is over."""
         now = time.monotonic()
         for at, old in enumerate(self.alive):
             if old.ends < now:
@@ -216,20 +217,20 @@ class World:
                 old.given.clear()
 
     def stir(self, places):
-        """Notes that objects are written to."""
+        """Notes that the objects at these places are written to."""
         now = time.monotonic()
         for at in places:
             self.stirred[at] = now
 
     def stir_upload(self, form):
-        """Notes an upload of somebody else's file, which may share places with the objects."""
+        """Notes an upload of another file, which may share places with the objects."""
         content = content_of(form)
         self.stir(place("files", hashlib.new(how, content).hexdigest()) for how in ("md5", "sha1", "sha256"))
 
     # Calls
 
     def call(self, method, target, fields, body):
-        """What is asked for, if it is about one of the objects."""
+        """Parses a call; returns none if it is about none of the objects."""
         path, _, query = target.removeprefix("/api/v3/").partition("?")
         query = dict(urllib.parse.parse_qsl(query))
         first, *rest = [urllib.parse.unquote(part) for part in path.split("/")]
@@ -248,7 +249,7 @@ class World:
 
     @staticmethod
     def submitted(collection, fields, body):
-        """The name of the file or URL in a POST, and how it is written to."""
+        """Returns the name of the file or URL in a POST, and the kind of the write."""
         if collection == "urls":
             text = dict(urllib.parse.parse_qsl(body.decode())).get("url", "")
             return base64.urlsafe_b64encode(text.encode()).decode().rstrip("="), "scan"
@@ -256,7 +257,7 @@ class World:
         return hashlib.sha256(content_of(body)).hexdigest() if is_ours else "", "upload"
 
     async def answer(self, call, reader, writer):
-        """Answers a call; whether there can be another on this connection."""
+        """Answers a call. Returns whether there can be another on this connection."""
         self.counts[f"{call.method} {'analyses' if call.analysis else call.what}"] += 1
         if call.method == "POST":
             return await self.post(call, reader, writer)
@@ -265,15 +266,15 @@ class World:
         return await self.get(call, reader, writer)
 
     def mark(self, call, version):
-        """The mark of an answer."""
+        """Returns the mark of a new answer."""
         return f"w{digest_of(call.object.number, call.what, call.key)}v{version}n{next(self.serials)}y"
 
     def pause(self):
-        """How long an answer takes."""
+        """Returns the seconds that an answer takes."""
         return self.dice.random() * (SLOWEST_SECONDS if self.dice.random() < SLOW else 0.01)
 
     async def fail(self, call, reader, writer, whole):
-        """Fails at a GET."""
+        """Answers a GET with a fault."""
         kind = self.dice.choice(READ_FAULTS if self.dice.random() < 0.3 else READ_FAULTS[:-1])
         self.counts[f"GET {kind}"] += 1
         about = call.key, call.object.number, call.what
@@ -297,7 +298,7 @@ class World:
         return await fickle.send(writer, status, body, "gzip" if self.dice.random() < 0.5 else None)
 
     def content(self, call, mark):
-        """What there is to say."""
+        """Returns the body of an answer."""
         it = call.object
         if call.what == "behaviour_summary":
             return {"data": {"mark": mark, "processes_created": ["x" * 40] * 5}}
@@ -319,11 +320,11 @@ class World:
         return {"data": rows, "meta": meta}
 
     async def poll(self, call, reader, writer):
-        """Tells how far an analysis is."""
+        """Answers with the state of an analysis, and moves it on."""
         it, analysis = call.object, call.analysis
         await asyncio.sleep(self.pause())
         is_faulty = self.dice.random() < FAULTY
-        # What is done may be lost on its way.
+        # A completion may be lost on its way.
         if not is_faulty or self.dice.random() < 0.5:
             analysis.polls -= 1
             if analysis.polls < 0 and analysis.completed is None:
@@ -348,11 +349,11 @@ class World:
 
     @staticmethod
     def link(it):
-        """VirusTotal's address of an object."""
+        """Returns VirusTotal's address of an object."""
         return f"https://www.virustotal.com/api/v3/{it.collection}/{it.canonical}"
 
     async def post(self, call, reader, writer):
-        """Takes a write, or does not."""
+        """Accepts a write, refuses it, or breaks off."""
         it = call.object
         post = Post(call.what, call.name, call.key, time.monotonic())
         it.posts.append(post)
@@ -369,20 +370,20 @@ class World:
         self.stir(it.places)
         now = time.monotonic()
         if now - post.began < SURELY_HEARD_SECONDS:
-            # Even if nobody is there any more to be told. An upload ends with its caller.
+            # Also where the caller has hung up. Only an upload ends with its caller.
             is_certain = call.what != "upload"
             it.floors.append(Floor(post.version, names, now, None, is_certain, f"accepted {call.what}"))
         return can_go_on
 
     def accept(self, call, post):
-        """Takes a write; the names that it tells, and the answer."""
+        """Accepts a write. Returns the names that it tells, and the answer."""
         it, names = call.object, {call.name}
         post.outcome, post.version = "accepted", it.move(f"{call.what} by {call.name[:8]} for {call.key[-5:]}")
         self.counts[f"accepted {call.what}"] += 1
         if call.what in ("comments", "votes"):
             mark = f"w{digest_of(it.number, call.what, call.key)}v{post.version}n{next(self.serials)}y"
             return frozenset(names), {"data": {"type": call.what[:-1], "id": mark, "attributes": {"date": 1}}}
-        style = self.dice.choice({"file": ["id", "links", "meta"], "url": ["id", "links", "meta"]}.get(it.kind, ["links"]))
+        style = self.dice.choice(["id", "links", "meta"] if it.kind in ("file", "url") else ["links"])
         serial = next(self.serials)
         identifier = f"living-{serial}-{self.dice.getrandbits(64):016x}"
         if style == "id":
@@ -390,7 +391,7 @@ class World:
                           base64.b64encode(f"{it.names[0]}:{serial}".encode()).decode())
         analysis = Analysis(identifier, it, style, post.version, self.dice.randrange(4))
         self.analyses[identifier] = analysis
-        # What was not known may be known at once, or once it has been analysed.
+        # A new object may be known at once, or only once it has been analysed.
         if call.what in ("upload", "scan"):
             it.is_known = it.is_known or self.dice.random() < 0.5
             names.update(it.names)
@@ -415,7 +416,7 @@ class World:
         return await fickle.send(writer, status, {"error": error}, fields=fields)
 
     async def break_off(self, call, post, reader, writer):
-        """Ends a write without an answer, done or not."""
+        """Ends a write without an answer, carried out or not."""
         it = call.object
         kind = self.dice.choice(WRITE_FAULTS if call.what != "upload" else WRITE_FAULTS[:-1])
         self.counts[f"POST {kind}"] += 1
@@ -431,7 +432,7 @@ class World:
             error = {"code": "DeadlineExceededError", "message": "late"}
             can_go_on = await fickle.send(writer, 504, {"error": error})
         else:
-            can_go_on = await fickle.fail(reader, writer, kind, b'{"data": {"type": "analysis", "id": "half-an-answer"}}')
+            can_go_on = await fickle.fail(reader, writer, kind, b'{"data": {"type": "analysis", "id": "half"}}')
         it.note(f"{call.what} by {call.name[:8]} ended: {kind}")
         self.stir(it.places)
         if post.version:
@@ -441,7 +442,7 @@ class World:
 
 
 def told_by(analysis):
-    """The names of the object that answers about an analysis tell."""
+    """Returns the names of the object that answers about an analysis tell."""
     it = analysis.object
     told = {"id": it.names[:1], "links": it.names[-1:], "meta": it.names}
     return frozenset(told[analysis.style])

@@ -111,7 +111,8 @@ class Gateway:
         for name in names:
             digest = hashlib.sha256(token_of(name).encode()).hexdigest()
             own_key = f'key_env = "KEY_OF_{name.upper()}"\n' if name == "bob" or name in KEYS else ""
-            text += f'[[client]]\nname = "{name}"\ntoken_sha256 = "{digest}"\nscopes = ["read", "search", "submit"]\n{own_key}\n'
+            text += f'[[client]]\nname = "{name}"\ntoken_sha256 = "{digest}"\n{own_key}'
+            text += 'scopes = ["read", "search", "submit"]\n\n'
         (self.directory / "clients.new").write_text(text)
         os.replace(self.directory / "clients.new", self.directory / "clients.toml")
 
@@ -197,7 +198,7 @@ async def watch(gateways, seconds, seen):
 
 
 def first_minute(seconds):
-    """The second at which the gateway counts as warm."""
+    """Returns the second at which the gateway counts as warm."""
     return min(60, seconds // 3)
 
 
@@ -211,7 +212,7 @@ async def soak(options, directory, stack):
                 for at in range(2)]
     if not await until(lambda: all(gateway.is_ready() for gateway in gateways), 20):
         raise compare.CannotMeasure("".join(gateway.log.read_text() for gateway in gateways))
-    crowd = callers.Crowd(virustotal, everybody(), gateways[0].port, options.seed)
+    crowd = callers.Crowd(virustotal, readers(), gateways[0].port, options.seed)
     ports = [gateway.port for gateway in gateways]
     writing = writers.Writers(world, [callers.Caller(name, token_of(name), KEYS[name]) for name in KEYS], ports,
                               options.seed)
@@ -242,15 +243,15 @@ async def soak(options, directory, stack):
     return gateways, crowd, writing.judge, seen
 
 
-def everybody():
-    """Those who only read and upload."""
+def readers():
+    """Returns the callers who only read and upload."""
     named = [("alice", "key-of-the-server"), ("bob", "key-of-bob"), ("guest", "key-of-the-server")]
     known = [callers.Caller(name, token_of(name), key) for name, key in named]
     return [*known, callers.Caller("somebody", compare.KEY, compare.KEY)]
 
 
 def start_redis(stack, directory):
-    """A Redis that keeps nothing; its port."""
+    """Starts a Redis that keeps nothing on disk; returns its port."""
     if not shutil.which("redis-server"):
         raise compare.CannotMeasure("redis-server is not installed")
     port = compare.free_port()
@@ -268,8 +269,7 @@ def faults(gateways, crowd, judge, seen):
     for wrong in (crowd.wrong, judge.wrong):
         yield from wrong[:MOST_SHOWN]
         if len(wrong) > MOST_SHOWN:
-            # Without objects and numbers they are few.
-            kinds = collections.Counter(re.sub(r"'[0-9a-zA-Z.]{1,8}'|[+-]?\d[\d.]*", "N", kind_of(it)) for it in wrong)
+            kinds = collections.Counter(kind_of(it) for it in wrong)
             yield from (f"{number} in all like this: {kind}" for kind, number in kinds.most_common())
     if max(seen["late"]) > MOST_LATE_SECONDS:
         yield f"this script itself was late by {max(seen['late']):.1f} s: the machine is too busy to judge"
@@ -290,8 +290,9 @@ def faults(gateways, crowd, judge, seen):
 
 
 def kind_of(wrong):
-    """What is wrong about an answer, without the answer."""
-    return wrong.partition("\n")[0].partition("Wrong(")[2][:160] or wrong[:160]
+    """Returns the kind of a wrong answer: its description without names and numbers."""
+    what = wrong.partition("\n")[0].partition("Wrong(")[2] or wrong
+    return re.sub(r"\[[^\]]*\]|[+-]?\d[\d.]*", "N", what[:160])
 
 
 def held(seen, at):
@@ -302,13 +303,14 @@ def held(seen, at):
 
 
 def verdicts(judge):
-    """What was judged of writes, and how often."""
+    """Yields what was judged of writes, and how often."""
     counts = judge.counts
     for why, name in [("write:", "an accepted write"), ("completion", "a completed analysis"),
                       ("possible", "a write that may have happened")]:
         for where, through in [("here", "the same gateway"), ("elsewhere", "the other one, after two seconds")]:
             yield f"no answer older than {name} through {through}", counts["judged", why, where]
-    yield "of these, an older answer had been given before", counts["older kept", "here"] + counts["older kept", "elsewhere"]
+    older = counts["older kept", "here"] + counts["older kept", "elsewhere"]
+    yield "of these, an older answer had been given before", older
     yield "of these, only the other gateway had been told the name", counts["told elsewhere"]
     yield "a hit after a write that was refused", counts["after a refusal", "HIT"]
     yield "a hit where nothing was written", counts["kept", "HIT"]
@@ -325,8 +327,9 @@ def report(crowd, judge, virustotal, seen):
               f"{counts['hung up']} callers hung up")
     print("by format: " + ", ".join(f"{form}: {crowd.counts[form]}" for form in callers.FORMS))
     counts = judge.counts
-    print("writes: " + ", ".join(f"{what[1]}: {number}" for what, number in sorted(counts.items(), key=str)
-                                 if isinstance(what, tuple) and what[0] == "written") + f"; {counts['completed']} times completed")
+    written = {what[1]: number for what, number in counts.items() if isinstance(what, tuple) and what[0] == "written"}
+    print("writes: " + ", ".join(f"{outcome}: {number}" for outcome, number in sorted(written.items(), key=str))
+          + f"; {counts['completed']} times an analysis was seen completed")
     for what, number in verdicts(judge):
         print(f"  {what}: {number}")
     print("VirusTotal: " + ", ".join(f"{kind}: {number}" for kind, number in virustotal.counts.most_common()))
@@ -335,10 +338,11 @@ def report(crowd, judge, virustotal, seen):
           f"{max(seen['late']):.2f} s at most")
     for at in range(2):
         first, last = held(seen, at)
+        evictions = seen["metrics", at]["vt4ai_cache_evictions_total"]
         print(f"gateway {at}: {first:.1f} MB after the first minute, {last:.1f} MB at the end "
               f"({100 * (last / first - 1):+.1f} %), at most {max(seen['memory', at]):.1f} MB; "
               f"file descriptors: {seen['at the start'][at]} at the start, at most {max(seen['descriptors', at])}, "
-              f"{seen['at the end'][at]} at the end; {seen['metrics', at]['vt4ai_cache_evictions_total']:.0f} evictions")
+              f"{seen['at the end'][at]} at the end; {evictions:.0f} evictions")
 
 
 def main():

@@ -24,9 +24,10 @@ import living
 # Of all requests.
 RUDE = 0.03
 IMPATIENT = 0.03
-# Of what a client does with an object.
+# The parts of what a client does with an object.
 DEEDS = {"read": 0.45, "write": 0.3, "analysis": 0.13, "refusal": 0.12}
-SHUT = {"busy": 1.0, "calm": 0.25, "strict": 0.6}
+# Of the writes to an object of this temper, so many take place.
+WRITTEN = {"busy": 1.0, "calm": 0.25}
 SLACK_SECONDS = 0.5
 # A connection that was not used for so long may be closed by the gateway at any moment.
 IDLE_SECONDS = 3
@@ -54,7 +55,7 @@ class Read:
 
     @property
     def entry(self):
-        """What the gateway keeps the answer by."""
+        """The entry of the gateway's cache that holds the answer."""
         return self.replica, self.who.key, self.name, self.subject, self.limit
 
     @property
@@ -97,7 +98,7 @@ class Write:
 # Requests
 
 def spelled(dice, it, name):
-    """A name of an object as a caller may write it in a path."""
+    """Returns a name of an object as a caller may write it in a path."""
     if it.kind == "domain":
         return dice.choice([name, name.upper(), f"{name}."])
     if it.kind == "file" and dice.random() < 0.2:
@@ -106,7 +107,7 @@ def spelled(dice, it, name):
 
 
 def path_of(dice, read):
-    """Path and query of a read, without its format."""
+    """Returns path and query of a read, without its format."""
     it, name, query = read.it, read.name, {}
     path = f"/api/v1/{API[it.kind]}/{spelled(dice, it, name)}"
     if read.limit:
@@ -126,12 +127,12 @@ def path_of(dice, read):
 
 
 def head(method, path, who, more=""):
-    """The head of a request, but for its last line."""
+    """Returns the head of a request, but for its last line."""
     return f"{method} {path} HTTP/1.1\r\nHost: soak\r\nX-API-Key: {who.credential}\r\n{more}"
 
 
 def data_of(dice, read):
-    """A read as it is sent."""
+    """Returns the bytes of a read."""
     path, query = path_of(dice, read)
     form, accept, _ = callers.FORMS[read.form]
     query |= dict(urllib.parse.parse_qsl(form.removeprefix("?")))
@@ -142,7 +143,7 @@ def data_of(dice, read):
 
 
 def write_of(dice, it, who, replica, what):
-    """A write of this kind; by any of the object's names."""
+    """Creates a write of this kind, by any of the object's names."""
     name, media, body = dice.choice(it.names), "application/json", b""
     path = f"/api/v1/{API[it.kind]}/{spelled(dice, it, name)}/{what}"
     if what == "comments":
@@ -163,7 +164,7 @@ def write_of(dice, it, who, replica, what):
 # Judging
 
 class Judge:
-    """What is known of writes and answers, and what is wrong about them."""
+    """Holds answers against writes, and keeps those that are wrong."""
 
     def __init__(self, world, fresh_seconds):
         self.world, self.fresh_seconds = world, fresh_seconds
@@ -171,7 +172,7 @@ class Judge:
         self.wrong = []
 
     def note(self, what, it=None):
-        """Keeps what is wrong; the first ones with all that happened to the object."""
+        """Keeps a wrong answer, the first ones with the story of their object."""
         now = time.monotonic()
         if it and len(self.wrong) < STORIES:
             what += "".join(f"\n    {at - now:+.3f} {text}" for at, text in it.story)
@@ -200,7 +201,7 @@ class Judge:
             read.it.told.setdefault(read.replica, now)
 
     def check_read(self, read, answer, cache):
-        """The oldest version that an answer shows, if it is about what was asked for; none for an error."""
+        """Returns the oldest version that an answer shows, none for an error; raises if it is about something else."""
         failed = self.world.faults.get((read.who.key, read.it.number, read.subject), 0)
         has_failed = failed >= read.began - SLACK_SECONDS
         if (answer.status in WITHOUT_ANSWER or cache == "STALE") and not has_failed:
@@ -223,7 +224,7 @@ class Judge:
         return min(int(version) for _, version, _ in marks)
 
     def check_floor(self, read, cache, version):
-        """An answer is not older than the last write that it may not be older than."""
+        """Raises if an answer is older than a write that it has to show."""
         floors = [floor for floor in read.it.floors if self.binds(floor, read, cache)]
         if not floors:
             return
@@ -242,7 +243,7 @@ class Judge:
 
     @staticmethod
     def binds(floor, read, cache):
-        """Whether a read may show nothing older than this."""
+        """Returns whether a read may show nothing older than this."""
         if not floor.is_certain and cache == "STALE":
             return False
         if floor.holds_from(read.replica) > read.began:
@@ -253,7 +254,7 @@ class Judge:
         return any(at + (0 if replica == read.replica else living.NEWS_SECONDS) <= read.began for replica, at in told)
 
     def check_kept(self, read, answer, seen):
-        """What was given once is given again, unless something was written or it is too old."""
+        """Raises if a fresh answer was not kept, although nothing was written."""
         cache, version, now = seen
         before = read.it.given.get(read.entry)
         if before and before.ended <= read.began and not read.is_anew and not read.is_paged:
@@ -273,7 +274,7 @@ class Judge:
     # Writes
 
     def write(self, write, answer):
-        """Judges the answer to a write; the id of the analysis that it started, if it did."""
+        """Judges the answer to a write. Returns the id of the analysis that it started, if any."""
         now = time.monotonic()
         try:
             analysis, shown = self.check_write(write, answer, now)
@@ -284,7 +285,7 @@ class Judge:
         return analysis
 
     def check_write(self, write, answer, now):
-        """Notes what a write changed, and whether it may have been answered like this."""
+        """Notes what a write changed; raises if it may not have been answered like this."""
         posts = [post for post in write.it.posts
                  if (post.what, post.name, post.key) == (write.what, write.name, write.who.key)
                  and post.began >= write.began]
@@ -310,14 +311,15 @@ class Judge:
             # Which of several it was does not show.
             if all(versions):
                 names = write.it.names if write.what in ("upload", "scan") else [write.name]
-                floor = living.Floor(min(versions), frozenset(names), now, write.replica, False, f"possible {write.what}")
+                why = f"possible {write.what}"
+                floor = living.Floor(min(versions), frozenset(names), now, write.replica, False, why)
                 write.it.floors.append(floor)
             return None, f"possibly version {versions}"
         write.it.refused[write.replica] = now
         return None, "refused"
 
     def confirm(self, write, answer, now):
-        """Notes an accepted write; the id of its analysis, if it has one."""
+        """Notes an accepted write. Returns the id of its analysis, if any."""
         data = json.loads(answer.body)["data"]
         it, names = write.it, {write.name}
         analysis = self.world.analyses.get(data["id"])
@@ -341,7 +343,7 @@ class Judge:
     # Analyses
 
     def poll(self, analysis, who, replica, began, answer):
-        """Judges the answer to a poll; whether the analysis is over."""
+        """Judges the answer to a poll. Returns whether the analysis is over."""
         now, it = time.monotonic(), analysis.object
         try:
             is_over = self.check_poll(analysis, who, began, answer)
@@ -356,7 +358,7 @@ class Judge:
         return is_over
 
     def check_poll(self, analysis, who, began, answer):
-        """Whether an analysis is over, as far as the answer says."""
+        """Returns whether an analysis is over, as far as the answer says."""
         what = f"analyses/{analysis.name}"
         self.counts["polls", answer.status] += 1
         if answer.status in WITHOUT_ANSWER:
@@ -390,7 +392,7 @@ class Client:
         self.asked = 0
 
     async def stream(self, replica):
-        """An open connection to a replica."""
+        """Returns an open connection to a replica."""
         now = time.monotonic()
         if self.used.get(replica, now) < now - IDLE_SECONDS:
             self.close(replica)
@@ -406,7 +408,7 @@ class Client:
             writer.close()
 
     async def send(self, replica, data):
-        """One request and its answer, unless the caller hangs up."""
+        """Sends a request and returns its answer, unless the caller hangs up."""
         reader, writer = await self.stream(replica)
         self.asked += 1
         if self.dice.random() < RUDE:
@@ -437,7 +439,7 @@ class Client:
             writer.close()
 
     def read_of(self, it, who, replica):
-        """A read of anything about an object."""
+        """Creates a read of any part of an object."""
         subject = self.dice.choice(it.subjects + ["report"] * 3)
         if subject == "report" and it.reporter not in (None, replica):
             subject = "comments"
@@ -450,9 +452,10 @@ class Client:
         return Read(it, who, replica, self.dice.choice(names), subject, form, limit, self.dice.random() < IMPATIENT)
 
     def through(self, like, replica):
-        """The same through a replica; of an object about which that one is not asked for reports, a list."""
+        """Creates the same read through a replica, of a list where that one is not asked for reports."""
         is_refused = like.subject == "report" and like.it.reporter not in (None, replica)
-        return dataclasses.replace(like, replica=replica, is_anew=False, subject="comments" if is_refused else like.subject)
+        subject = "comments" if is_refused else like.subject
+        return dataclasses.replace(like, replica=replica, is_anew=False, subject=subject)
 
     async def read(self, read):
         """Reads, and has it judged."""
@@ -462,7 +465,7 @@ class Client:
         self.judge.read(read, await self.send(read.replica, data))
 
     async def write(self, write):
-        """Writes, and has it judged; the analysis that this starts, if it does."""
+        """Writes, and has it judged. Returns the analysis that this starts, if any."""
         await self.stream(write.replica)
         write.began = time.monotonic()
         return self.judge.write(write, await self.send(write.replica, write.data))
@@ -493,14 +496,14 @@ class Client:
             await self.read(self.through(like, 1 - replica))
 
     async def race(self, like, write):
-        """Writes while somebody else asks for what is about to change."""
+        """Writes while another client asks for what is about to change."""
         other = Client(self.writers)
         reading = asyncio.create_task(other.read(dataclasses.replace(like, is_anew=True)))
         await asyncio.sleep(self.dice.random() * 0.02)
         try:
             await self.write(write)
         finally:
-            # What was asked for before is not waited for by those who ask now.
+            # It runs on: a read that begins after the write must not join it.
             self.writers.reading.add(reading)
             reading.add_done_callback(self.writers.reading.discard)
             reading.add_done_callback(other.leave)
@@ -546,7 +549,7 @@ class Client:
         await self.read(like)
 
     def replica(self):
-        """Any replica."""
+        """Returns any replica."""
         return self.dice.randrange(2)
 
     async def live(self, pause):
@@ -556,7 +559,7 @@ class Client:
             deed = self.dice.choices(list(DEEDS), DEEDS.values())[0]
             if it.temper == "strict":
                 deed = "refusal" if deed != "read" else deed
-            elif deed == "refusal" or deed != "read" and self.dice.random() > SHUT[it.temper]:
+            elif deed == "refusal" or deed != "read" and self.dice.random() > WRITTEN[it.temper]:
                 deed = "read"
             who = self.dice.choice(self.writers.callers)
             try:
@@ -572,18 +575,18 @@ class Client:
 
 
 class Writers:
-    """All who write, and their judge."""
+    """All writing clients, and their judge."""
 
-    def __init__(self, world, everybody, ports, seed):
-        self.callers, self.ports = everybody, ports
+    def __init__(self, world, known, ports, seed):
+        self.callers, self.ports = known, ports
         self.dice = random.Random(seed)
         self.judge = Judge(world, callers.FRESH_SECONDS)
         self.is_over = asyncio.Event()
-        # Reads that nobody waits for.
+        # Reads that run beside a write.
         self.reading = set()
 
     async def live(self, number, pause):
-        """So many clients, until it is over."""
+        """Runs so many clients until it is over."""
         clients = [asyncio.create_task(Client(self).live(pause)) for _ in range(number)]
         while not self.is_over.is_set():
             await asyncio.sleep(0.5)
