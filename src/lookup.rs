@@ -197,8 +197,8 @@ impl Lookup {
 
     /// Fetches an answer and renders it; asks once more if the kept bytes are malformed.
     ///
-    /// A kept answer can turn out to be malformed if its first caller left before that showed.
-    /// It is evicted then.
+    /// A kept answer can turn out to be malformed if its first caller left before that showed, or
+    /// while it is still being evicted from Redis. So nothing that is kept will do then.
     async fn see(
         &self,
         context: &RequestContext,
@@ -208,11 +208,12 @@ impl Lookup {
         render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError> + Sync,
     ) -> Result<Reply, LookupError> {
         let got = self.read(context, question, wish).await?;
-        let was_kept = got.seen.origin != Origin::Miss;
+        let was_kept = got.was_kept();
         match self.show(got, view, wish, &render).await {
             Err(LookupError::Malformed(_)) if was_kept => {
-                let got = self.read(context, question, wish).await?;
-                self.show(got, view, wish, &render).await
+                let wish = wish.anew();
+                let got = self.read(context, question, &wish).await?;
+                self.show(got, view, &wish, &render).await
             }
             shown => shown,
         }

@@ -151,11 +151,11 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Page, LookupError> {
         let got = self.read(context, question, wish).await?;
-        let was_kept = got.seen.origin != Origin::Miss;
+        let was_kept = got.was_kept();
         match self.measure(got).await {
             Err(LookupError::Malformed(_)) if was_kept => {
-                self.measure(self.read(context, question, wish).await?)
-                    .await
+                let got = self.read(context, question, &wish.anew()).await?;
+                self.measure(got).await
             }
             page => page,
         }
