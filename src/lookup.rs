@@ -207,8 +207,8 @@ impl Lookup {
     /// Fetches an answer and renders it; asks once more if the kept bytes are malformed, or
     /// turn out to be about an object that was written to since.
     ///
-    /// A kept answer can turn out to be malformed if its first caller left before that showed.
-    /// It is evicted then.
+    /// A kept answer can turn out to be malformed if its first caller left before that showed, or
+    /// while it is still being evicted from Redis. So nothing that is kept will do then.
     async fn see(
         &self,
         context: &RequestContext,
@@ -218,12 +218,19 @@ impl Lookup {
         render: impl Fn(&Bytes) -> Result<Rendered, AnswerError> + Sync,
     ) -> Result<Reply, LookupError> {
         let got = self.read(context, question, wish).await?;
-        let was_kept = got.seen.origin != Origin::Miss;
-        match self.show(got.clone(), view, wish, &render).await {
-            Err(LookupError::Malformed(_)) if was_kept => {}
-            Ok(_) if self.is_overtaken(&got) => self.parts().cache.remove(&got.key),
+        let was_kept = got.was_kept();
+        let anew;
+        let wish = match self.show(got.clone(), view, wish, &render).await {
+            Err(LookupError::Malformed(_)) if was_kept => {
+                anew = wish.anew();
+                &anew
+            }
+            Ok(_) if self.is_overtaken(&got) => {
+                self.parts().cache.remove(&got.key);
+                wish
+            }
             shown => return shown,
-        }
+        };
         let got = self.read(context, question, wish).await?;
         self.show(got, view, wish, &render).await
     }

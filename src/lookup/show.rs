@@ -96,6 +96,11 @@ impl Got {
         })
     }
 
+    /// Whether it was kept, here or by another replica, rather than fetched for this caller.
+    pub(super) fn was_kept(&self) -> bool {
+        self.plain.is_none()
+    }
+
     /// Returns the size of the answer in bytes, unpacked.
     pub(super) fn size(&self) -> usize {
         match &self.answer.answer {

@@ -28,6 +28,14 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Returns the same wish, but nothing that is kept will do.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            anew: true,
+            ..self.clone()
+        }
+    }
+
     /// Returns the claim by which a unit is asked for at first, before any wait.
     pub(super) fn claim(&self) -> Claim {
         if self.is_sparing {

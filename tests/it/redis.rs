@@ -1,9 +1,13 @@
 //! Replicas that share one Redis, and what they do without it.
 
 use std::{
+    collections::HashSet,
     io::{Read as _, Write as _},
     net::TcpListener,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -570,5 +574,34 @@ async fn what_is_kept_in_redis_and_is_no_answer_is_passed_over() {
         let other = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
         let reply = other.get(&file(EICAR)).await;
         assert_eq!(origin(&reply), (200, Some("MISS")), "{value}");
+    }
+}
+
+#[rstest]
+#[case::report(
+    "",
+    r#"{"data": {"attributes": {"#,
+    r#"{"data": {"attributes": {"size": 1}}}"#
+)]
+#[case::list("/votes", r#"{"data": [{"#, r#"{"data": []}"#)]
+#[tokio::test]
+async fn a_malformed_answer_is_nothing_to_any_later_caller(
+    #[case] what: &str,
+    #[case] malformed: &'static str,
+    #[case] sound: &'static str,
+) {
+    let redis = redis_or_skip!();
+    let asked = Mutex::new(HashSet::new());
+    let upstream = Upstream::faulty(move |call| {
+        let is_first = asked.lock().unwrap().insert(call.target.clone());
+        Answer::Bytes(ok(if is_first { malformed } else { sound }))
+    })
+    .await;
+    let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "0"]).await;
+    // It is evicted from Redis behind the answer's back, so each of many may be found there.
+    for number in 0..40 {
+        let path = format!("{}{what}", file(&format!("{number:064x}")));
+        let statuses = [gateway.get(&path).await, gateway.get(&path).await];
+        assert_eq!(statuses.map(|reply| reply.status), [502, 200], "{path}");
     }
 }
