@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use vt4ai::{
     cache::{Moment, ObjectName},
@@ -73,7 +74,7 @@ fn kept(bytes: &Bytes) {
 fn names(bytes: &[u8]) {
     let names = ObjectName::in_analysis(bytes);
     assert!(names.len() <= 7);
-    if serde_json::from_slice::<Value>(bytes).is_err() {
+    if serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
         assert!(names.is_empty());
     }
 }

@@ -38,6 +38,14 @@ pub(super) fn is_fit(message: &str, key: &str) -> bool {
 /// Whether a text holds the key, or 12 consecutive characters of it, in any case or width, parted
 /// by blanks or other signs, or encoded: percent, base64, hexadecimal (its digits parted or not).
 pub(super) fn resembles(text: &str, key: &str) -> bool {
+    // A `%` right before a part of the key makes another character of its first two letters.
+    let behind_signs = text.match_indices('%').map(|(at, _)| &text[at + 1..]);
+    let mut readings = std::iter::once(text).chain(behind_signs);
+    readings.any(|text| resembles_in_layers(text, key))
+}
+
+/// Whether a text holds a part of the key, however often it is encoded.
+fn resembles_in_layers(text: &str, key: &str) -> bool {
     let exact = hex::encode(key);
     let key = key.to_ascii_lowercase();
     let (letters, digits) = (letters_of(&key), hex::encode(&key));
@@ -166,6 +174,7 @@ mod tests {
     #[case::hexadecimal_behind_letters("key_id=xyzzy303132333435363738396162636465462d")]
     #[case::base64("MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5ODc2NX40MzIxMA")]
     #[case::base64_behind_the_other_alphabets_sign("key-id/MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5")]
+    #[case::behind_a_sign("%6789abcdeF%252D%66")]
     #[case::too_many_layers("%25252525252525253")]
     fn what_resembles_the_key_is_withheld(#[case] part: &str) {
         for message in [part.to_owned(), format!("File \"{part}\" not found")] {
