@@ -210,6 +210,14 @@ impl Quota {
         self.with(key, now, |account, _| Lesson::due(&mut account.lesson, now))
     }
 
+    /// Gives an attempt to learn of a key back that was not made: it is due again.
+    pub fn put_off(&self, key: KeyHash, attempt: Attempt) {
+        if let Some(account) = self.lock().get_mut(&key) {
+            account.lesson = None;
+        }
+        drop(attempt);
+    }
+
     /// Takes over what VirusTotal says of a key: its allowances, and what others spent.
     ///
     /// `asked` is when it was asked, since an answer from before midnight says nothing of the

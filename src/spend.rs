@@ -13,7 +13,7 @@ pub use self::common::HeldUnit;
 
 use self::common::Provisional;
 use crate::{
-    access::{AcceptedKeys, Full, RequestContext},
+    access::{AcceptedKeys, Full, RequestContext, Shares},
     bill,
     clock::Now,
     closed::{Change, Closed},
@@ -102,24 +102,45 @@ pub struct Purse {
     closed: Closed,
     accepted: AcceptedKeys,
     redis: Redis,
+    calls: Shares,
     tasks: TaskTracker,
 }
 
+/// The parts that units are handed out with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The upstream.
+    pub vt: Arc<VirusTotal>,
+    /// What is spent, and what may be.
+    pub quota: Arc<Quota>,
+    /// Keys that VirusTotal has accepted.
+    pub accepted: AcceptedKeys,
+    /// The same for all replicas.
+    pub redis: Redis,
+    /// Places for calls to VirusTotal.
+    pub calls: Shares,
+    /// Tasks that learn what a key may spend.
+    pub tasks: TaskTracker,
+}
+
 impl Purse {
-    /// Spends from this quota; what is learned of it is learned among these tasks.
-    pub fn new(
-        vt: Arc<VirusTotal>,
-        quota: Arc<Quota>,
-        accepted: AcceptedKeys,
-        redis: Redis,
-        tasks: TaskTracker,
-    ) -> Self {
+    /// Spends from the quota among these parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            vt,
+            quota,
+            accepted,
+            redis,
+            calls,
+            tasks,
+        } = parts;
         Self {
             vt,
             quota,
             closed: Closed::new(accepted.clone()),
             accepted,
             redis,
+            calls,
             tasks,
         }
     }
@@ -137,7 +158,7 @@ impl Purse {
     ) -> Result<Unit, NotNow> {
         let hash = context.key.hash();
         self.check_open(hash, endpoint)?;
-        if self.learn(&context.key).await {
+        if self.learn(context).await {
             // It may have turned out that VirusTotal does not know the key.
             self.check_open(hash, endpoint)?;
         }
@@ -393,7 +414,14 @@ mod tests {
         );
         let redis = Redis::new(None, tasks.clone()).unwrap();
         let accepted = AcceptedKeys::new();
-        let purse = Purse::new(vt, Arc::clone(&quota), accepted, redis, tasks);
+        let purse = Purse::new(Parts {
+            vt,
+            quota: Arc::clone(&quota),
+            accepted,
+            redis,
+            calls: Shares::new(9),
+            tasks,
+        });
         (Arc::new(purse), quota)
     }
 

@@ -19,7 +19,7 @@ use crate::{
     quota::Quota,
     redis::{News, Redis},
     single_flight::SingleFlight,
-    spend::Purse,
+    spend::{self, Purse},
     submit::{self, Submit},
     template::Templates,
     vt::VirusTotal,
@@ -46,13 +46,14 @@ pub(super) async fn put_together(
     let cache = Cache::new(config.cache, redis.clone(), recalls);
     connect(&redis, &cache, &accepted, background).await;
     let calls = Shares::new(config.server.max_in_flight.get());
-    let purse = Arc::new(Purse::new(
-        Arc::clone(&vt),
-        Arc::clone(&quota),
-        accepted.clone(),
-        redis.clone(),
-        tasks.clone(),
-    ));
+    let purse = Arc::new(Purse::new(spend::Parts {
+        vt: Arc::clone(&vt),
+        quota: Arc::clone(&quota),
+        accepted: accepted.clone(),
+        redis: redis.clone(),
+        calls: calls.clone(),
+        tasks: tasks.clone(),
+    }));
     Ok(Gateway {
         lookup: Lookup::new(lookup::Parts {
             vt: Arc::clone(&vt),

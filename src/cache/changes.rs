@@ -35,7 +35,7 @@ const PLACES: usize = 65_536;
 const MAX_JOINED: NonZeroUsize = NonZeroUsize::new(60_000).unwrap();
 
 /// The number of names that one object may have; a URL can be spelled in any number of ways.
-const MAX_NAMES: usize = 16;
+pub(super) const MAX_NAMES: usize = 16;
 
 /// The number of analyses that are remembered: those begun here, and those seen completed.
 const MAX_ANALYSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Answer, Cache, CacheKey, CachedAnswer, Certainty, Kept, Moment, ObjectName, stored};
+use super::{
+    Answer, Cache, CacheKey, CachedAnswer, Certainty, Kept, Moment, ObjectName, changes::MAX_NAMES,
+    stored,
+};
 use crate::{
     redis::{Change, Claimed, Lease, News, Patience, Recalled, Shared, SharedTime},
     single_flight::Progress,
@@ -161,7 +164,12 @@ impl Cache {
         if names.is_empty() {
             return;
         }
-        let names = hex(&self.0.changes.note(names, certainty));
+        let all = self.0.changes.note(names, certainty);
+        self.tell_write(&all, certainty);
+    }
+
+    fn tell_write(&self, names: &[ObjectName], certainty: Certainty) {
+        let names = hex(names);
         let news = match certainty {
             Certainty::Certain => News::Changed(names),
             Certainty::Possible => News::Doubted(names),
@@ -186,10 +194,18 @@ impl Cache {
     }
 
     /// Takes in a change that another replica told.
+    ///
+    /// If this one knows more names of the object, as Redis does not any more or never did, it
+    /// tells the change under all of them.
     pub fn hear_change(&self, names: &[String], certainty: Certainty) {
         let names = read_names(names);
         self.0.changes.join(&names);
-        self.0.changes.note(&names, certainty);
+        let all = self.0.changes.note(&names, certainty);
+        // Each telling has more names than the one before, so that it ends.
+        if all.len() > names.len() && names.len() < MAX_NAMES {
+            self.0.redis.join_names(&hex(&all), self.0.rules.longest());
+            self.tell_write(&all, certainty);
+        }
     }
 
     /// Takes in all names of an object that this replica wrote to: others may have been told

@@ -29,7 +29,7 @@ pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
     let context = caller::context_for(&ask, &gateway, Scope::Read).await;
     with_context(&gateway, context, "retrieving quota", async |context| {
         ask.query(&[])?;
-        gateway.purse.look(&context.key).await?;
+        gateway.purse.look(context).await?;
         let data = gateway.quota.report(context.key.hash(), Now::read());
         let format = Format::Json;
         Ok(Json(Quota { data, format }).into_response())

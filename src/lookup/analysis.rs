@@ -161,6 +161,7 @@ impl Lookup {
     ) -> Result<(Got, Option<Duration>), LookupError> {
         let (own, end) = (context.key.hash(), Instant::now() + wish.wait);
         let mut alone = (!self.may_share(context, wish).await).then_some(own);
+        let mut known = None;
         loop {
             let flight = self.poll_key(context, question, alone);
             let mut polls = self.0.polls.join(&flight, |progress| {
@@ -171,15 +172,15 @@ impl Lookup {
                 let poll = async move { lookup.poll(context, question, wish, progress).await };
                 account.cover(poll)
             });
-            let (is_leader, waited) = (polls.is_leader, until(end, own, &mut polls).await);
-            match waited {
+            let is_leader = polls.is_leader;
+            match until(end, own, &mut polls, known.take()).await {
                 Waited::Over(over) => {
                     if over.is_ok() && !is_leader {
                         self.parts().purse.save(&context.key);
                     }
                     return over;
                 }
-                Waited::OwnWay => alone = Some(own),
+                Waited::OwnWay(state) => (alone, known) = (Some(own), state),
             }
         }
     }
@@ -242,12 +243,22 @@ impl Lookup {
 enum Waited {
     Over(Result<(Got, Option<Duration>), LookupError>),
     /// It was asked with another key, whose errors and whose units are that key's own.
-    OwnWay,
+    /// Holds the last state that is known.
+    OwnWay(Option<Known>),
 }
 
+/// A state of an analysis that is not over, and when to ask again.
+type Known = (Got, Duration);
+
 /// Returns the last state that is known when the wait is over, and when to ask again.
-async fn until(end: Instant, own: KeyHash, polls: &mut Follower<Polled>) -> Waited {
-    let mut known = None;
+///
+/// `known` is the state that is known before.
+async fn until(
+    end: Instant,
+    own: KeyHash,
+    polls: &mut Follower<Polled>,
+    mut known: Option<Known>,
+) -> Waited {
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let polled = match polls.stage() {
@@ -259,7 +270,7 @@ async fn until(end: Instant, own: KeyHash, polls: &mut Follower<Polled>) -> Wait
                 Ok((got, true)) => return Waited::Over(Ok((got.clone(), None))),
                 Ok((got, false)) => known = Some((got.clone(), polled.pause.max(LATER))),
                 Err(error) if polled.by != own && !matches!(error, LookupError::Unknown(..)) => {
-                    return Waited::OwnWay;
+                    return Waited::OwnWay(known);
                 }
                 Err(error) => match (error.until_quota(), known.take()) {
                     (Some(_), state) if polled.pause < left => known = state,
@@ -283,7 +294,7 @@ async fn until(end: Instant, own: KeyHash, polls: &mut Follower<Polled>) -> Wait
                 let Some(polled) = polled else { break };
                 // A further call would be on the account of the other key.
                 if polled.by != own {
-                    return Waited::OwnWay;
+                    return Waited::OwnWay(known);
                 }
                 polled.nudge.notify_waiters();
                 if polls.changed().await.is_err() {

@@ -2,11 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
 use tracing::{Instrument as _, Span};
 
 use super::Purse;
 use crate::{
+    access::RequestContext,
     bill,
     clock::Now,
     key::{ApiKey, KeyHash},
@@ -24,14 +28,14 @@ const LESSON: Duration = Duration::from_secs(2);
 impl Purse {
     /// Finds out where a key stands, as well as can be known without spending anything; or the
     /// refusal, where VirusTotal does not take the key.
-    pub async fn look(self: &Arc<Self>, key: &ApiKey) -> Result<(), Refusal> {
-        let hash = key.hash();
+    pub async fn look(self: &Arc<Self>, context: &RequestContext) -> Result<(), Refusal> {
+        let hash = context.key.hash();
         self.check_known(hash)?;
         if self.accepted.contains(hash) {
-            self.learn(key).await;
+            self.learn(context).await;
             self.check_known(hash)?;
         } else {
-            self.verify(key).await?;
+            self.verify(context).await?;
         }
         let (limits, patience) = (self.limits(hash), Patience::default());
         if let Some(taken) = self.redis.look(hash, &limits, &patience).await {
@@ -44,13 +48,16 @@ impl Purse {
     ///
     /// Its first call waits for that, two seconds at most; later ones don't. Returns whether
     /// it has waited.
-    pub(super) async fn learn(self: &Arc<Self>, key: &ApiKey) -> bool {
+    pub(super) async fn learn(self: &Arc<Self>, context: &RequestContext) -> bool {
+        let (key, caller) = (&context.key, context.caller);
         match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) => {
-                // On its own task: it goes on when the first caller has hung up.
-                let lesson = Arc::clone(self).take_lesson(key.clone(), Some(attempt));
-                let lesson = lesson.instrument(Span::current());
-                let _ = bill::waiting(timeout(LESSON, self.tasks.spawn(lesson))).await;
+                // On its own task: once it has begun it goes on when the first caller has hung up.
+                let (waited_for, over) = oneshot::channel();
+                let lesson =
+                    Arc::clone(self).take_first_lesson(context.clone(), attempt, waited_for);
+                self.tasks.spawn(lesson.instrument(Span::current()));
+                let _ = bill::waiting(timeout(LESSON, over)).await;
                 true
             }
             Due::Underway(first) => {
@@ -58,18 +65,40 @@ impl Purse {
                 true
             }
             Due::Again(attempt) => {
-                let lesson = Arc::clone(self).take_lesson(key.clone(), Some(attempt));
-                self.tasks.spawn(lesson);
+                let (purse, key) = (Arc::clone(self), key.clone());
+                self.tasks.spawn(async move {
+                    let _place = purse.calls.take(caller).await;
+                    let _ = Arc::clone(&purse).take_lesson(key, Some(attempt)).await;
+                });
                 false
             }
             Due::No => false,
         }
     }
 
+    /// Learns of a key as soon as there is a place for the call, unless nobody waits for that any
+    /// more.
+    async fn take_first_lesson(
+        self: Arc<Self>,
+        context: RequestContext,
+        attempt: Attempt,
+        mut waited_for: oneshot::Sender<()>,
+    ) {
+        let _place = tokio::select! {
+            place = self.calls.take(context.caller) => place,
+            () = waited_for.closed() => return self.quota.put_off(context.key.hash(), attempt),
+        };
+        let _ = Arc::clone(&self)
+            .take_lesson(context.key, Some(attempt))
+            .await;
+        drop(waited_for);
+    }
+
     /// Asks VirusTotal whether it takes a key that is not accepted, and what that may spend.
     ///
     /// The key counts as good if VirusTotal does not say.
-    async fn verify(self: &Arc<Self>, key: &ApiKey) -> Result<(), Refusal> {
+    async fn verify(self: &Arc<Self>, context: &RequestContext) -> Result<(), Refusal> {
+        let key = &context.key;
         let attempt = match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) | Due::Again(attempt) => Some(attempt),
             Due::Underway(first) => {
@@ -81,6 +110,7 @@ impl Purse {
             }
             Due::No => None,
         };
+        let _place = bill::waiting(self.calls.take(context.caller)).await;
         bill::waiting(Arc::clone(self).take_lesson(key.clone(), attempt)).await
     }
 

@@ -13,8 +13,8 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     cache::keeping,
     harness::{
-        Answer, Call, EICAR, EICAR_MD5, Gateway, KEY, Redis, Reply, Upstream, failure, file, http,
-        ok, redis_or_skip, send,
+        Answer, Call, EICAR, EICAR_MD5, Gateway, KEY, Keeper, Redis, Reply, Turn, Upstream,
+        failure, file, http, ok, redis_or_skip, send,
     },
     submissions::{JSON, post},
 };
@@ -533,4 +533,83 @@ async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
     assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("HIT")));
     assert_eq!(second.get("/api/v1/analyses/one").await.status, 200);
     assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("MISS")));
+}
+
+#[tokio::test]
+async fn a_wait_whose_last_look_has_no_unit_ends_in_what_is_known() {
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(match call.target.contains("/analyses/") {
+            true => analysis("one", "queued", 1_760_000_000),
+            false => ok(report().to_string()),
+        })
+    })
+    .await;
+    let flags = ["--cache-scope", "shared", "--rate-limit-per-minute", "2"];
+    let gateway = keeping(&upstream, &flags).await;
+    let ask = async |key: &str, path: &str| gateway.get_with(path, &[("x-api-key", key)]).await;
+    for (key, path) in [
+        ("one", file(EICAR)),
+        ("other", file(EICAR)),
+        ("other", file(EICAR_MD5)),
+    ] {
+        assert_eq!(ask(key, &path).await.status, 200);
+    }
+    let short = async {
+        upstream.until_asked(4).await;
+        ask("other", "/api/v1/analyses/one?wait=900ms").await
+    };
+    tokio::select! {
+        _ = ask("one", "/api/v1/analyses/one?wait=1m") => panic!("it is never completed"),
+        reply = short => assert_eq!(reply.data()["status"], "queued"),
+    }
+}
+
+#[tokio::test]
+async fn names_that_redis_has_forgotten_are_told_again() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(match call.target.contains("/comments") {
+            true if is_write(call) => comment(),
+            true => ok(r#"{"data": []}"#),
+            false => ok(report().to_string()),
+        })
+    })
+    .await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    let comments = format!("{}/comments", file(EICAR_MD5));
+    first.get(&file(EICAR_MD5)).await;
+    let names = async || redis.order::<Vec<String>>("KEYS *:names:*");
+    until(async || names().await.len() >= 2).await;
+    for name in names().await {
+        redis.order::<usize>(&format!("DEL {name}"));
+    }
+    second.get(&comments).await;
+    assert_eq!(origin(&second.get(&comments).await), (200, Some("HIT")));
+    add_comment(&second, EICAR).await;
+    until(async || origin(&second.get(&comments).await) == (200, Some("MISS"))).await;
+}
+
+/// Asking what a key may spend is a call like any other.
+#[tokio::test]
+async fn calls_that_learn_of_keys_count_among_those_in_flight() {
+    let upstream = Keeper::start(|_, _| Turn::End(Answer::Silence(Vec::new()))).await;
+    let flags = [
+        "--max-in-flight",
+        "4",
+        "--client-rate-per-minute",
+        "0",
+        "--rate-limit-per-minute",
+        "4",
+    ];
+    let gateway = Gateway::at(&upstream.url, &flags).await;
+    for number in 0..30 {
+        let request = Request::get(file(EICAR)).header("x-api-key", format!("made-up-{number}"));
+        let asked = gateway.ask_directly(request.body(Body::empty()).unwrap());
+        assert!(timeout(Duration::from_millis(10), asked).await.is_err());
+    }
+    // Keys that are not accepted count for their address, which has a quarter of the places.
+    assert_eq!(upstream.asked().len(), 1);
 }
