@@ -20,6 +20,7 @@ use crate::{
 pub use self::{
     large::RenderPermits,
     list::{Extent, extent, list},
+    listed::{Listed, listed},
     object::{id, is_completed, object, report},
     subject::Subject,
 };
@@ -27,6 +28,7 @@ pub use self::{
 mod item;
 mod large;
 mod list;
+mod listed;
 mod object;
 mod subject;
 
@@ -54,7 +56,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Where the next page of a list begins; none for one object and on the last page.
     pub cursor: Option<String>,
-    /// The ids that a report tells of its object: `data.id`, and a file's digests.
+    /// The ids that a report tells of its object: `data.id`, a file's digests, and
+    /// a URL's text.
     pub names: Vec<String>,
 }
 

@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -76,6 +76,8 @@ pub struct CachedAnswer {
     pub as_of: Moment,
     /// The names of the object that it is about; none where it is about no object.
     pub names: Box<[ObjectName]>,
+    /// Further names that the answer itself tells, once it was read.
+    pub told: OnceLock<Box<[ObjectName]>>,
     /// When VirusTotal was asked, on the clock that all replicas share; none where the answer is
     /// not shared. It tells whether two answers are the same.
     pub shared_at: Option<SharedTime>,
@@ -262,7 +264,7 @@ impl Cache {
 
     /// Returns whether an answer serves, and how; none where its object was written to since.
     fn judge(&self, answer: Arc<CachedAnswer>) -> Option<Kept> {
-        let is_doubtful = match self.0.changes.standing(&answer.names, answer.as_of) {
+        let is_doubtful = match self.standing(&answer) {
             Standing::Current => answer.is_doubtful,
             Standing::Doubtful => true,
             Standing::Outdated => return None,
@@ -271,6 +273,23 @@ impl Cache {
             answer,
             is_doubtful,
         })
+    }
+
+    fn standing(&self, answer: &CachedAnswer) -> Standing {
+        let told = answer.told.get().map(|told| &**told).unwrap_or_default();
+        let changes = &self.0.changes;
+        let by_question = changes.standing(&answer.names, answer.as_of);
+        by_question.max(changes.standing(told, answer.as_of))
+    }
+
+    /// Returns an answer that was found some time ago, unless its object was written to since.
+    pub fn recheck(&self, kept: Kept) -> Option<Kept> {
+        self.judge(kept.answer)
+    }
+
+    /// Whether the object of an answer was written to since it was asked for.
+    pub fn is_outdated(&self, answer: &CachedAnswer) -> bool {
+        self.standing(answer) == Standing::Outdated
     }
 
     /// Returns when the object was last written to, or may have been: requests from before and
@@ -285,9 +304,14 @@ impl Cache {
         self.0.changes.is_settling(names)
     }
 
-    /// Remembers which object an analysis is about that was begun through this gateway.
-    pub fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
-        self.0.changes.note_begun(analysis, names);
+    /// Notes that an analysis is not completed yet.
+    pub fn note_pending(&self, analysis: &str) {
+        self.0.changes.note_pending(analysis);
+    }
+
+    /// Whether an analysis was seen before it was completed, as far as is remembered.
+    pub fn was_pending(&self, analysis: &str) -> bool {
+        self.0.changes.was_pending(analysis)
     }
 
     /// Returns the object of an analysis that was begun through this gateway, as far as it is

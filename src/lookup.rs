@@ -14,13 +14,14 @@ use self::{
     pages::Gathered,
     question::{About, Question, TtlRule},
     shared::{Fetched, FlightKey, Landed},
+    told::Rendered,
 };
 use crate::{
     access::{AcceptedKeys, RequestContext, Shares},
     answer::{self, AnswerError, RenderPermits, Subject, View},
-    cache::{Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment, ObjectName},
+    cache::{Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment},
     config,
-    indicator::{Indicator, Kind},
+    indicator::Indicator,
     meter::Meter,
     redis::Redis,
     single_flight::SingleFlight,
@@ -46,6 +47,7 @@ mod reply;
 mod search;
 mod shared;
 mod show;
+mod told;
 mod wish;
 
 /// Reads from VirusTotal, as seldom as it can and within what the key may spend.
@@ -97,6 +99,8 @@ struct Got {
     plain: Option<Bytes>,
     /// The answer that was kept before this one took its place.
     before: Option<Kept>,
+    /// The moment at which the caller asked for it.
+    came: Moment,
 }
 
 impl Lookup {
@@ -135,8 +139,8 @@ impl Lookup {
         let subject = Subject::report(indicator);
         let render = |bytes: &Bytes| {
             let answer = answer::report(bytes, &subject, view)?;
-            self.learn_names(indicator, &answer);
-            Ok(answer)
+            let told = self.told_by_report(indicator, &answer);
+            Ok(Rendered { answer, told })
         };
         self.see(context, &question, wish, view, render).await
     }
@@ -158,7 +162,7 @@ impl Lookup {
             ttl: TtlRule::Usual,
         };
         let subject = Subject::part(file, part);
-        let render = |bytes: &Bytes| answer::object(bytes, &subject, view);
+        let render = |bytes: &Bytes| Rendered::plain(answer::object(bytes, &subject, view));
         self.see(context, &question, wish, view, render).await
     }
 
@@ -173,8 +177,11 @@ impl Lookup {
         let subject = Subject::part(&query.indicator, &query.relationship);
         if query.is_one_page() {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
-            let render =
-                |bytes: &Bytes| answer::list(std::slice::from_ref(bytes), &subject, None, view);
+            let render = |bytes: &Bytes| {
+                let answer = answer::list(std::slice::from_ref(bytes), &subject, None, view)?;
+                let told = self.told_by_page(query, bytes);
+                Ok(Rendered { answer, told })
+            };
             return self.see(context, &question, wish, view, render).await;
         }
         let Gathered {
@@ -197,7 +204,8 @@ impl Lookup {
         Ok(Reply::new(answer, seen))
     }
 
-    /// Fetches an answer and renders it; asks once more if the kept bytes are malformed.
+    /// Fetches an answer and renders it; asks once more if the kept bytes are malformed, or
+    /// turn out to be about an object that was written to since.
     ///
     /// A kept answer can turn out to be malformed if its first caller left before that showed.
     /// It is evicted then.
@@ -207,17 +215,23 @@ impl Lookup {
         question: &Question,
         wish: &Wish,
         view: &View<'_>,
-        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError> + Sync,
+        render: impl Fn(&Bytes) -> Result<Rendered, AnswerError> + Sync,
     ) -> Result<Reply, LookupError> {
         let got = self.read(context, question, wish).await?;
         let was_kept = got.seen.origin != Origin::Miss;
-        match self.show(got, view, wish, &render).await {
-            Err(LookupError::Malformed(_)) if was_kept => {
-                let got = self.read(context, question, wish).await?;
-                self.show(got, view, wish, &render).await
-            }
-            shown => shown,
+        match self.show(got.clone(), view, wish, &render).await {
+            Err(LookupError::Malformed(_)) if was_kept => {}
+            Ok(_) if self.is_overtaken(&got) => self.parts().cache.remove(&got.key),
+            shown => return shown,
         }
+        let got = self.read(context, question, wish).await?;
+        self.show(got, view, wish, &render).await
+    }
+
+    /// Whether an answer that is older than the caller's request is about an object that was
+    /// written to since, as only the names in it have told.
+    fn is_overtaken(&self, got: &Got) -> bool {
+        got.answer.asked < got.came && self.parts().cache.is_outdated(&got.answer)
     }
 
     /// Returns VirusTotal's answer: a kept one that is fresh enough for the caller, else a new
@@ -228,7 +242,7 @@ impl Lookup {
         question: &Question,
         wish: &Wish,
     ) -> Result<Got, LookupError> {
-        let parts = self.parts();
+        let (parts, came) = (self.parts(), Moment::now());
         let key = self.cache_key(context, question);
         let may_share = self.may_share(context, wish).await;
         let here = if may_share {
@@ -263,12 +277,15 @@ impl Lookup {
                 Ok(Got {
                     plain,
                     before: kept,
+                    came,
                     ..got
                 })
             }
             Err(error) => {
-                let stale =
-                    kept.filter(|kept| wish.puts_up_with(kept, Moment::now(), &parts.rules));
+                // Its object may have been written to meanwhile.
+                let stale = kept
+                    .and_then(|kept| parts.cache.recheck(kept))
+                    .filter(|kept| wish.puts_up_with(kept, Moment::now(), &parts.rules));
                 match (stale, error.excuse()) {
                     (Some(kept), Some(origin)) => Got::new(key, kept.answer, origin),
                     _ => Err(error),
@@ -298,11 +315,14 @@ impl Lookup {
         }
     }
 
-    /// Whether the key may see what is kept: its own answers or, with a shared scope, those of all
-    /// keys once VirusTotal has accepted it.
+    /// Whether the key may see what is kept: its own answers unless VirusTotal has revoked it or,
+    /// with a shared scope, those of all keys once VirusTotal has accepted it.
     async fn may_share(&self, context: &RequestContext, wish: &Wish) -> bool {
         let (parts, hash) = (self.parts(), context.key.hash());
-        if !parts.rules.is_shared || parts.accepted.contains(hash) {
+        if !parts.rules.is_shared {
+            return !parts.accepted.is_revoked(hash);
+        }
+        if parts.accepted.contains(hash) {
             return true;
         }
         if !parts.redis.is_accepted(hash, &wish.patience).await {
@@ -310,17 +330,5 @@ impl Lookup {
         }
         parts.accepted.accept(hash);
         true
-    }
-
-    /// Notes all names of a file or URL that its report tells.
-    fn learn_names(&self, indicator: &Indicator, answer: &answer::Answer) {
-        let collection = indicator.kind().upstream_collection();
-        if !matches!(indicator.kind(), Kind::File | Kind::Url) || answer.names.is_empty() {
-            return;
-        }
-        let mut names = ObjectName::of(indicator);
-        let told = answer.names.iter();
-        names.extend(told.map(|id| ObjectName::new(collection, &id.to_ascii_lowercase())));
-        self.parts().cache.join_names(&names);
     }
 }

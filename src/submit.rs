@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
@@ -47,7 +48,7 @@ pub struct Parts {
     pub vt: Arc<VirusTotal>,
     /// Units of quota.
     pub purse: Arc<Purse>,
-    /// The cache, which is told of writes so that nothing older is served.
+    /// Where it is noted what was written to, so that nothing older is served.
     pub cache: Cache,
     /// Places for calls to VirusTotal.
     pub calls: Shares,
@@ -154,8 +155,9 @@ impl Submit {
 
     /// Asks VirusTotal once to write to the object with these names.
     ///
-    /// Once there is a unit it runs on a task of its own: even if the caller hangs up, VirusTotal may
-    /// have carried it out, and what is kept of the object must not outlive that.
+    /// Once there is a unit it runs on a task of its own: if the caller hangs up, VirusTotal may have
+    /// carried it out, and what is kept of the object must not outlive that. A caller that hangs
+    /// up before the call has a place spends nothing.
     async fn ask(
         &self,
         context: &RequestContext,
@@ -168,27 +170,38 @@ impl Submit {
             .await?;
         let (submit, context) = (self.clone(), context.clone());
         let post = Post { call, unit, names };
-        let write = async move { submit.write(&context, post).await };
+        let (tell, told) = oneshot::channel();
+        let write = async move { submit.write(&context, post, tell).await };
         let write = Bill::current().cover(write).instrument(Span::current());
         let meter = Arc::clone(&self.parts().meter);
-        let written = self
-            .parts()
-            .tasks
-            .spawn(async move { meter.count_panic(write).await });
+        self.parts().tasks.spawn(async move {
+            let _ = meter.count_panic(write).await;
+        });
         // Only a panic ends it without an answer.
-        let Ok(Ok(written)) = written.await else {
-            return Err(SubmitError::Lost);
-        };
-        written
+        told.await.unwrap_or(Err(SubmitError::Lost))
     }
 
-    async fn write(&self, context: &RequestContext, post: Post) -> Result<Bytes, SubmitError> {
+    /// Writes, and tells what came of it unless the caller has hung up.
+    async fn write(
+        &self,
+        context: &RequestContext,
+        post: Post,
+        mut tell: oneshot::Sender<Result<Bytes, SubmitError>>,
+    ) {
+        let Parts { purse, calls, .. } = self.parts();
+        let place = tokio::select! {
+            place = bill::waiting(calls.take(context.caller)) => place,
+            () = tell.closed() => return purse.give_back(&context.key, &post.unit),
+        };
+        let written = self.write_now(context, post).await;
+        drop(place);
+        let _ = tell.send(written);
+    }
+
+    async fn write_now(&self, context: &RequestContext, post: Post) -> Result<Bytes, SubmitError> {
         let Post { call, unit, names } = post;
-        let Parts {
-            vt, purse, calls, ..
-        } = self.parts();
+        let Parts { vt, purse, .. } = self.parts();
         let endpoint = call.endpoint();
-        let _place = bill::waiting(calls.take(context.caller)).await;
         // A 429 may have come while this one waited for its place.
         purse.confirm(&context.key, &endpoint, &unit)?;
         let write = Write::new(&self.0.cache, names);

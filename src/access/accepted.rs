@@ -25,6 +25,8 @@ pub struct AcceptedKeys(Arc<Mutex<Known>>);
 #[derive(Debug)]
 struct Known {
     accepted: LruCache<KeyHash, ()>,
+    /// Those that were accepted once, and refused since.
+    revoked: LruCache<KeyHash, ()>,
     /// The keys of the server and of its clients, accepted or not.
     configured: HashSet<KeyHash>,
 }
@@ -35,6 +37,7 @@ impl AcceptedKeys {
         Self(Arc::new(Mutex::new(Known {
             // Unbounded here, since the bound would allocate all of its room at once.
             accepted: LruCache::unbounded(),
+            revoked: LruCache::unbounded(),
             configured: HashSet::new(),
         })))
     }
@@ -68,12 +71,32 @@ impl AcceptedKeys {
             known.accepted.pop_lru();
         }
         known.accepted.put(key, ());
+        known.revoked.pop(&key);
         true
     }
 
     /// Notes that VirusTotal refused this key (401). Returns whether it was accepted before.
     pub fn refuse(&self, key: KeyHash) -> bool {
-        self.lock().accepted.pop(&key).is_some()
+        let was_accepted = self.lock().accepted.pop(&key).is_some();
+        if was_accepted {
+            self.revoke(key);
+        }
+        was_accepted
+    }
+
+    /// Notes that VirusTotal refused a key that it had accepted, here or at another replica.
+    pub fn revoke(&self, key: KeyHash) {
+        let mut known = self.lock();
+        known.accepted.pop(&key);
+        if known.revoked.len() >= MAX_KEYS.get() {
+            known.revoked.pop_lru();
+        }
+        known.revoked.put(key, ());
+    }
+
+    /// Whether VirusTotal accepted this key once, and has refused it since.
+    pub fn is_revoked(&self, key: KeyHash) -> bool {
+        self.lock().revoked.contains(&key)
     }
 
     /// A panic elsewhere leaves a set behind that is still true.
@@ -101,7 +124,8 @@ mod tests {
         assert!(keys.accept(key) && !keys.accept(key));
         assert!(keys.clone().contains(key) && keys.is_lasting(key));
         assert!(keys.refuse(key) && !keys.refuse(key));
-        assert!(!keys.contains(key) && !keys.is_lasting(key));
+        assert!(!keys.contains(key) && !keys.is_lasting(key) && keys.is_revoked(key));
+        assert!(keys.accept(key) && !keys.is_revoked(key));
     }
 
     #[test]

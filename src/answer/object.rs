@@ -29,7 +29,7 @@ pub fn report(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<An
     );
     let watch = Watch {
         beside: "id",
-        within: &["md5", "sha1", "sha256"],
+        within: &["md5", "sha1", "sha256", "url"],
         found: RefCell::default(),
     };
     let attributes = attributes.watching(&watch);

@@ -53,7 +53,7 @@ pub enum Certainty {
 }
 
 /// The standing of an answer against the changes of its object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     /// Nothing is known to have changed since it was asked for.
     Current,
@@ -71,7 +71,10 @@ pub(super) struct Changes {
     joined: Mutex<LruCache<ObjectName, Arc<[ObjectName]>>>,
     /// The objects of analyses that were begun through this gateway, by a hash of their ids.
     begun: Mutex<LruCache<ObjectName, Arc<[ObjectName]>>>,
-    completed: Mutex<LruCache<ObjectName, ()>>,
+    /// Analyses that were seen before they were completed.
+    pending: Mutex<LruCache<ObjectName, ()>>,
+    /// Analyses that were seen completed, and when.
+    completed: Mutex<LruCache<ObjectName, Moment>>,
 }
 
 #[derive(Debug)]
@@ -112,6 +115,7 @@ impl Changes {
             possible: Table::new(),
             joined: Mutex::new(LruCache::unbounded()),
             begun: Mutex::new(LruCache::unbounded()),
+            pending: Mutex::new(LruCache::unbounded()),
             completed: Mutex::new(LruCache::unbounded()),
         }
     }
@@ -142,12 +146,20 @@ impl Changes {
     /// Notes that the object with these names was written to just now. Returns all of its names.
     pub(super) fn note(&self, names: &[ObjectName], certainty: Certainty) -> Vec<ObjectName> {
         let all = self.all_names(names);
-        let table = match certainty {
+        self.table(certainty).raise(&all, Moment::now());
+        all
+    }
+
+    /// Notes that the object with these names was written to at this moment, under no others.
+    pub(super) fn learn(&self, names: &[ObjectName], at: Moment, certainty: Certainty) {
+        self.table(certainty).raise(names, at);
+    }
+
+    fn table(&self, certainty: Certainty) -> &Table {
+        match certainty {
             Certainty::Certain => &self.certain,
             Certainty::Possible => &self.possible,
-        };
-        table.raise(&all, Moment::now());
-        all
+        }
     }
 
     /// Notes that these names belong to one object. Returns whether that is new.
@@ -179,31 +191,44 @@ impl Changes {
         union(&mut lock(&self.joined), names)
     }
 
-    /// Remembers which object an analysis is about that was begun here.
-    pub(super) fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
+    /// Remembers which object an analysis is about that was begun here, or at another replica.
+    /// All that was known of an analysis of this name is about an earlier one.
+    pub(super) fn note_begun(&self, analysis: ObjectName, names: &[ObjectName]) {
+        self.certain.raise(&[analysis], Moment::now());
         let mut begun = lock(&self.begun);
-        begun.put(analysis_name(analysis), names.into());
+        begun.put(analysis, names.into());
         shrink(&mut begun, MAX_ANALYSES);
     }
 
     /// Returns the object of an analysis that was begun here, as far as is remembered.
     pub(super) fn begun(&self, analysis: &str) -> Vec<ObjectName> {
         let mut begun = lock(&self.begun);
-        let names = begun.get(&analysis_name(analysis));
+        let names = begun.get(&ObjectName::analysis(analysis));
         names.map(|names| names.to_vec()).unwrap_or_default()
+    }
+
+    /// Remembers that an analysis is not completed yet.
+    pub(super) fn note_pending(&self, analysis: &str) {
+        let mut pending = lock(&self.pending);
+        pending.put(ObjectName::analysis(analysis), ());
+        shrink(&mut pending, MAX_ANALYSES);
+    }
+
+    /// Whether an analysis was seen before it was completed, as far as is remembered.
+    pub(super) fn was_pending(&self, analysis: &str) -> bool {
+        lock(&self.pending).contains(&ObjectName::analysis(analysis))
     }
 
     /// Notes that an analysis is completed. Returns whether that is new.
     pub(super) fn note_completed(&self, analysis: &str) -> bool {
+        let analysis = ObjectName::analysis(analysis);
+        let begun = self.certain.last(analysis);
         let mut completed = lock(&self.completed);
-        let is_new = completed.put(analysis_name(analysis), ()).is_none();
+        let before = completed.put(analysis, Moment::now());
         shrink(&mut completed, MAX_ANALYSES);
-        is_new
+        // A further analysis may have the name of the one before.
+        before.is_none_or(|at| at <= begun)
     }
-}
-
-fn analysis_name(id: &str) -> ObjectName {
-    ObjectName::new("analyses", id)
 }
 
 /// Returns these names, then those that were joined with one of them, each once.
@@ -313,7 +338,7 @@ mod tests {
     #[test]
     fn an_analysis_is_completed_once() {
         let changes = Changes::new();
-        changes.note_begun("u-1", &[name("a")]);
+        changes.note_begun(ObjectName::analysis("u-1"), &[name("a")]);
         assert_eq!(changes.begun("u-1"), [name("a")]);
         assert!(changes.begun("u-2").is_empty());
         assert!(changes.note_completed("u-1") && !changes.note_completed("u-1"));

@@ -30,6 +30,11 @@ impl ObjectName {
         Self(std::array::from_fn(|at| digest[at]))
     }
 
+    /// Returns the name of an analysis.
+    pub fn analysis(id: &str) -> Self {
+        Self::new("analyses", id)
+    }
+
     /// Returns the names that an indicator has as far as its text tells.
     pub fn of(indicator: &Indicator) -> Vec<Self> {
         let collection = indicator.kind().upstream_collection();
@@ -98,23 +103,25 @@ impl ObjectName {
         {
             names.extend(Self::of(&indicator));
         }
-        names.extend(data.links["item"].as_str().and_then(Self::of_link));
+        let item = data.links["item"].as_str();
+        names.extend(item.map(Self::of_link).unwrap_or_default());
         names
     }
 
-    /// Returns the name of the object that a link of VirusTotal's leads to.
-    fn of_link(link: &str) -> Option<Self> {
-        let url = Url::parse(link).ok()?;
-        let segments: Vec<_> = url.path_segments()?.collect();
-        let [.., collection, id] = segments.as_slice() else {
-            return None;
+    /// Returns the names of the object that a link of VirusTotal's leads to.
+    fn of_link(link: &str) -> Vec<Self> {
+        let Ok(url) = Url::parse(link) else {
+            return Vec::new();
         };
+        let segments: Vec<_> = url.path_segments().into_iter().flatten().collect();
+        let [.., collection, id] = segments.as_slice() else {
+            return Vec::new();
+        };
+        let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
         let mut kinds = Kind::ALL.into_iter();
-        let kind = kinds.find(|kind| kind.upstream_collection() == *collection)?;
-        Some(Self::new(
-            kind.upstream_collection(),
-            &id.to_ascii_lowercase(),
-        ))
+        let kind = kinds.find(|kind| kind.upstream_collection() == *collection);
+        let indicator = kind.and_then(|kind| Indicator::parse(kind, &id).ok());
+        indicator.as_ref().map(Self::of).unwrap_or_default()
     }
 
     /// Returns a number below `count` that is the same for the same name.

@@ -69,15 +69,30 @@ impl Cache {
     async fn look(
         &self,
         key: &CacheKey,
-        names: &[ObjectName],
+        object: &[ObjectName],
         patience: &Patience,
     ) -> Option<Kept> {
-        let names = hex(names);
+        let names = hex(object);
         let recalled = self.0.redis.recall(key.pair(), &names, patience).await;
         if let Some(recalled) = recalled {
+            self.learn_changes(object, &recalled);
             self.take_over(key, recalled);
         }
         self.answer(key)
+    }
+
+    /// Takes over when an object was last written to, as Redis knows it: this replica may not
+    /// have run then.
+    fn learn_changes(&self, names: &[ObjectName], recalled: &Recalled) {
+        let looked = Moment::now().before(recalled.looked.elapsed());
+        let known = [
+            (recalled.changed, Certainty::Certain),
+            (recalled.doubted, Certainty::Possible),
+        ];
+        for (at, certainty) in known.into_iter().filter(|(at, _)| *at > 0) {
+            let ago = Duration::from_micros(recalled.now.saturating_sub(at));
+            self.0.changes.learn(names, looked.before(ago), certainty);
+        }
     }
 
     /// Claims the right to ask VirusTotal for an answer, and waits while another replica has it.
@@ -101,6 +116,7 @@ impl Cache {
         let Claimed::Ours(lease, recalled) = claimed else {
             return Claim::Ask(nothing);
         };
+        self.learn_changes(names, &recalled);
         let at = Some(recalled.now);
         if let Some(kept) = self.take_over(key, recalled)
             && known.is_none_or(|known| kept.answer.is_newer_than(known))
@@ -161,10 +177,32 @@ impl Cache {
         }
     }
 
+    /// Remembers which object an analysis is about that was begun through this gateway, and
+    /// tells all replicas.
+    pub fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
+        let analysis = ObjectName::analysis(analysis);
+        self.0.changes.note_begun(analysis, names);
+        self.tell(News::Begun(hex(&[&[analysis], names].concat())));
+    }
+
     /// Takes in a change that another replica told.
     pub fn hear_change(&self, names: &[String], certainty: Certainty) {
-        let names = names.iter().filter_map(|name| ObjectName::from_hex(name));
-        self.0.changes.note(&names.collect::<Vec<_>>(), certainty);
+        let names = read_names(names);
+        self.0.changes.join(&names);
+        self.0.changes.note(&names, certainty);
+    }
+
+    /// Takes in all names of an object that this replica wrote to: others may have been told
+    /// more of them.
+    pub fn hear_names(&self, names: &[String]) {
+        self.0.changes.join(&read_names(names));
+    }
+
+    /// Takes in that another replica began an analysis of an object.
+    pub fn hear_begun(&self, names: &[String]) {
+        if let [analysis, names @ ..] = read_names(names).as_slice() {
+            self.0.changes.note_begun(*analysis, names);
+        }
     }
 
     fn tell(&self, news: News) {
@@ -206,6 +244,14 @@ fn is_readable(answer: &CachedAnswer) -> bool {
         Answer::Found(packed) => packed.unpack().is_ok(),
         Answer::NotFound(_) => true,
     }
+}
+
+/// Reads what [`hex`] wrote.
+fn read_names(names: &[String]) -> Vec<ObjectName> {
+    let names = names.iter();
+    names
+        .filter_map(|name| ObjectName::from_hex(name))
+        .collect()
 }
 
 fn hex(names: &[ObjectName]) -> Vec<String> {

@@ -3,7 +3,7 @@
 //! A line of JSON that says what it is, then VirusTotal's answer, compressed. What can't be read
 //! counts as not kept: another version of the gateway may have written it.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,7 @@ impl StoredAnswer {
             asked: as_of.before(age),
             as_of,
             names: self.names,
+            told: OnceLock::new(),
             shared_at: Some(self.asked),
             is_doubtful: false,
             fresh_for: self.fresh_for,
@@ -109,6 +110,7 @@ mod tests {
             asked: as_of.before(Duration::from_secs(5)),
             as_of,
             names: [ObjectName::new("files", "a")].into(),
+            told: OnceLock::new(),
             shared_at: Some(1_700_000_000_123_456),
             is_doubtful: false,
             fresh_for: Duration::from_hours(1),

@@ -33,6 +33,7 @@ fn answer(bytes: usize) -> Arc<CachedAnswer> {
         asked: now,
         as_of: now,
         names: [ObjectName::new("files", "a")].into(),
+        told: std::sync::OnceLock::new(),
         shared_at: None,
         is_doubtful: false,
         fresh_for: Duration::from_hours(1),

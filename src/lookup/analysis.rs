@@ -13,6 +13,7 @@ use super::{
     Got, Lookup, LookupError, Reply, Wish,
     question::{About, Question, TtlRule},
     shared::FlightKey,
+    told::Rendered,
 };
 use crate::{
     access::RequestContext,
@@ -121,7 +122,7 @@ impl Lookup {
         };
         let (got, retry_after) = self.state(context, &question, wish).await?;
         let subject = Subject::other("analysis", &id.0);
-        let render = |bytes: &Bytes| answer::report(bytes, &subject, view);
+        let render = |bytes: &Bytes| Rendered::plain(answer::report(bytes, &subject, view));
         let reply = self.show(got, view, wish, render).await?;
         Ok(Analysis { reply, retry_after })
     }
@@ -240,7 +241,7 @@ impl Lookup {
 /// The outcome of a caller's wait for an analysis.
 enum Waited {
     Over(Result<(Got, Option<Duration>), LookupError>),
-    /// It was asked with another key, whose errors are that key's own.
+    /// It was asked with another key, whose errors and whose units are that key's own.
     OwnWay,
 }
 
@@ -280,6 +281,10 @@ async fn until(end: Instant, own: KeyHash, polls: &mut Follower<Polled>) -> Wait
             () = sleep(left), if polled.is_some() => {
                 let polled = polled.filter(|it| it.at.elapsed() >= OLD);
                 let Some(polled) = polled else { break };
+                // A further call would be on the account of the other key.
+                if polled.by != own {
+                    return Waited::OwnWay;
+                }
                 polled.nudge.notify_waiters();
                 if polls.changed().await.is_err() {
                     break;

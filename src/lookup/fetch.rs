@@ -1,7 +1,10 @@
 //! The call itself: a lease, a unit of quota for each try, VirusTotal, and what is kept of its
 //! answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
@@ -248,16 +251,18 @@ impl Lookup {
         body: Result<Body, Refusal>,
     ) -> (Arc<CachedAnswer>, Bytes, bool) {
         let (parts, question) = (self.parts(), &job.question);
+        let is_settling = parts.cache.is_settling(&job.names);
         let (answer, plain, fresh_for) = match body {
             Ok(body) => {
-                let fresh_for = question.fresh_for(&body, &parts.rules);
-                if let (About::Analysis(id), Some(_)) = (&question.about, fresh_for) {
-                    self.note_completed(id, &body.plain);
+                let fresh_for = question.fresh_for(&body, is_settling, &parts.rules);
+                match (&question.about, fresh_for) {
+                    (About::Analysis(id), Some(_)) => self.note_completed(id, &body.plain),
+                    (About::Analysis(id), None) => parts.cache.note_pending(id),
+                    _ => {}
                 }
                 (Answer::Found(body.pack()), body.plain, fresh_for)
             }
             Err(refusal) => {
-                let is_settling = parts.cache.is_settling(&job.names);
                 let fresh_for = question.absent_for(is_settling, &parts.rules);
                 (Answer::NotFound(refusal), Bytes::new(), fresh_for)
             }
@@ -267,6 +272,7 @@ impl Lookup {
             asked: asked.here,
             as_of: asked.here,
             names: job.names.as_ref().into(),
+            told: OnceLock::new(),
             shared_at: asked.shared,
             is_doubtful: false,
             fresh_for: fresh_for.unwrap_or_default(),
@@ -276,12 +282,13 @@ impl Lookup {
 
     /// Notes that the object of a completed analysis counts as written to from now on.
     ///
-    /// Each analysis does so once, and only while it is of the last day or was begun here: to
-    /// read an old one again changes nothing.
+    /// Each analysis does so once, and only while it is of the last day, was begun here or was
+    /// seen before it was completed: to read an old one again changes nothing.
     fn note_completed(&self, id: &str, analysis: &[u8]) {
         let cache = &self.parts().cache;
         let begun = cache.begun(id);
-        if !cache.note_completed(id) || begun.is_empty() && !is_recent_analysis(analysis) {
+        let is_own = !begun.is_empty() || cache.was_pending(id);
+        if !cache.note_completed(id) || !is_own && !is_recent_analysis(analysis) {
             return;
         }
         let mut names = ObjectName::of_analysis(id);

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     access::RequestContext,
     answer::{self, Extent, View},
-    cache::CacheKey,
+    cache::{CacheKey, ObjectName},
     indicator::Indicator,
     vt::Call,
 };
@@ -111,7 +111,7 @@ impl Lookup {
         let mut followed: Vec<String> = Vec::new();
         loop {
             let question = query.question(missing.min(PAGE), cursor.as_deref(), view);
-            let page = match self.page(context, &question, wish).await {
+            let page = match self.page(context, query, &question, wish).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);
@@ -143,31 +143,42 @@ impl Lookup {
         }
     }
 
-    /// Fetches a page; asks once more if the kept bytes are malformed.
+    /// Fetches a page; asks once more if the kept bytes are malformed or turn out to be outdated.
     async fn page(
         &self,
         context: &RequestContext,
+        query: &RelatedQuery,
         question: &Question,
         wish: &Wish,
     ) -> Result<Page, LookupError> {
         let got = self.read(context, question, wish).await?;
         let was_kept = got.seen.origin != Origin::Miss;
-        match self.measure(got).await {
-            Err(LookupError::Malformed(_)) if was_kept => {
-                self.measure(self.read(context, question, wish).await?)
-                    .await
-            }
-            page => page,
+        match self.measure(query, got.clone()).await {
+            Err(LookupError::Malformed(_)) if was_kept => {}
+            Ok(_) if self.is_overtaken(&got) => self.parts().cache.remove(&got.key),
+            page => return page,
+        }
+        let got = self.read(context, question, wish).await?;
+        self.measure(query, got).await
+    }
+
+    /// Returns the names that a page tells of the object whose relationship it is.
+    pub(super) fn told_by_page(&self, query: &RelatedQuery, page: &[u8]) -> Vec<ObjectName> {
+        match query.relationship.as_str() {
+            "comments" | "votes" => self.told_by_contributions(&query.indicator, page),
+            _ => Vec::new(),
         }
     }
 
     /// Looks at how much a page holds, apart from the threads that serve if it is large.
-    async fn measure(&self, got: Got) -> Result<Page, LookupError> {
+    async fn measure(&self, query: &RelatedQuery, got: Got) -> Result<Page, LookupError> {
         let size = got.size();
         let measure = || {
             let bytes = got.plain()?;
             let extent =
                 answer::extent(&bytes).inspect_err(|_| self.parts().cache.remove(&got.key))?;
+            let told = self.told_by_page(query, &bytes);
+            let _ = got.answer.told.set(told.into());
             Ok(Page { got, bytes, extent })
         };
         self.0.renderings.run(size, measure).await

@@ -63,12 +63,24 @@ impl Question {
                 let indicator = indicators.next().or_else(|| Indicator::url(text).ok());
                 indicator.as_ref().map(ObjectName::of).unwrap_or_default()
             }
-            About::Analysis(_) => Vec::new(),
+            About::Analysis(id) => vec![ObjectName::analysis(id)],
         }
     }
 
     /// Returns how long an answer counts as fresh; none where it is not kept.
-    pub(super) fn fresh_for(&self, body: &Body, rules: &config::Cache) -> Option<Duration> {
+    ///
+    /// `is_settling`: whether the object was written to within the last hour.
+    pub(super) fn fresh_for(
+        &self,
+        body: &Body,
+        is_settling: bool,
+        rules: &config::Cache,
+    ) -> Option<Duration> {
+        // So a search says that it has not found it.
+        let is_search = matches!(self.about, About::Search(_));
+        if is_search && is_settling && is_empty_list(&body.plain) {
+            return self.absent_for(is_settling, rules);
+        }
         match self.ttl {
             TtlRule::Report if is_recent(&body.plain) => Some(rules.ttl.min(TTL_RECENT)),
             TtlRule::Report | TtlRule::Usual => Some(rules.ttl),
@@ -90,6 +102,10 @@ impl Question {
             TtlRule::Report | TtlRule::Usual => Some(ttl),
         }
     }
+}
+
+fn is_empty_list(page: &[u8]) -> bool {
+    answer::extent(page).is_ok_and(|extent| extent.objects == 0)
 }
 
 /// Whether VirusTotal has analysed this within the last day.

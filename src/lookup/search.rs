@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     Lookup, LookupError, Reply, Wish,
     question::{About, Question, TtlRule},
+    told::Rendered,
 };
 use crate::{
     access::RequestContext,
@@ -97,7 +98,12 @@ impl Lookup {
             ttl: TtlRule::Usual,
         };
         let subject = query.corpus.subject(&query.query);
-        let render = |page: &Bytes| answer::list(std::slice::from_ref(page), &subject, None, view);
+        let names = question.names();
+        let render = |page: &Bytes| {
+            let answer = answer::list(std::slice::from_ref(page), &subject, None, view)?;
+            let told = self.told_by_search(&names, page);
+            Ok(Rendered { answer, told })
+        };
         self.see(context, &question, wish, view, render).await
     }
 }

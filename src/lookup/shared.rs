@@ -107,7 +107,7 @@ impl Lookup {
         }
     }
 
-    /// Returns the identity of the polls of an analysis; no write changes what they are about.
+    /// Returns the identity of the polls of an analysis; one that is begun anew has others.
     pub(super) fn poll_key(
         &self,
         context: &RequestContext,
@@ -116,7 +116,7 @@ impl Lookup {
     ) -> FlightKey {
         FlightKey {
             key: self.cache_key(context, question),
-            since: self.parts().cache.last_change(&[]),
+            since: self.parts().cache.last_change(&question.names()),
             alone,
         }
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Got, Lookup, LookupError, Origin, Reply, Seen, Wish, reply};
+use super::{Got, Lookup, LookupError, Origin, Reply, Seen, Wish, reply, told::Rendered};
 use crate::{
-    answer::{self, AnswerError, View},
+    answer::{AnswerError, View},
     cache::{Answer, CacheKey, CachedAnswer, Moment},
 };
 
@@ -17,7 +17,7 @@ impl Lookup {
         got: Got,
         view: &View<'_>,
         wish: &Wish,
-        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError>,
+        render: impl Fn(&Bytes) -> Result<Rendered, AnswerError>,
     ) -> Result<Reply, LookupError> {
         let size = got.size();
         let show = || self.show_now(got, view, wish, render);
@@ -33,7 +33,7 @@ impl Lookup {
         got: Got,
         view: &View<'_>,
         wish: &Wish,
-        render: impl Fn(&Bytes) -> Result<answer::Answer, AnswerError>,
+        render: impl Fn(&Bytes) -> Result<Rendered, AnswerError>,
     ) -> Result<Reply, LookupError> {
         let cache = &self.parts().cache;
         let (view_key, is_new) = (reply::view_key(view), got.seen.origin == Origin::Miss);
@@ -43,14 +43,16 @@ impl Lookup {
                 seen: got.seen,
             });
         }
-        let answer = match render(&got.plain()?) {
-            Ok(answer) => answer,
+        let Rendered { answer, told } = match render(&got.plain()?) {
+            Ok(rendered) => rendered,
             Err(AnswerError::TooLarge) => return Err(LookupError::TooLarge),
             Err(malformed) => {
                 let old = self.fall_back(got, wish).ok_or(malformed)?;
-                return Ok(Reply::new(render(&old.plain()?)?, old.seen));
+                return Ok(Reply::new(render(&old.plain()?)?.answer, old.seen));
             }
         };
+        // Where it was read before, it told the same.
+        let _ = got.answer.told.set(told.into());
         let reply = Reply::new(answer, got.seen);
         // Most answers are asked for once, so a view is kept from the second time on.
         if !is_new {
@@ -63,7 +65,7 @@ impl Lookup {
     fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
         let parts = self.parts();
         parts.cache.remove(&got.key);
-        let kept = got.before?;
+        let kept = parts.cache.recheck(got.before?)?;
         if !wish.puts_up_with(&kept, Moment::now(), &parts.rules) {
             return None;
         }
@@ -78,7 +80,8 @@ impl Got {
         answer: Arc<CachedAnswer>,
         origin: Origin,
     ) -> Result<Self, LookupError> {
-        let age = answer.age(Moment::now());
+        let came = Moment::now();
+        let age = answer.age(came);
         let seen = Seen { origin, age };
         if let Answer::NotFound(refusal) = &answer.answer {
             return Err(LookupError::Unknown(refusal.clone(), seen));
@@ -89,6 +92,7 @@ impl Got {
             seen,
             plain: None,
             before: None,
+            came,
         })
     }
 

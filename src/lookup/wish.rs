@@ -120,6 +120,7 @@ mod tests {
             asked,
             as_of: asked,
             names: Box::default(),
+            told: std::sync::OnceLock::new(),
             shared_at: None,
             is_doubtful: false,
             fresh_for: Duration::from_secs(10),

@@ -1,11 +1,14 @@
 -- Notes a write to an object, or a refused key, and tells it to all replicas.
--- KEYS: the clock; the news. ARGV: what it is ('changed', 'doubted', 'refused'); for how many ms to remember it; the
--- replica that tells it; the names of the object, or of the key.
+-- KEYS: the clock; the news. ARGV: what it is ('changed', 'doubted', 'begun',
+-- 'refused'); for how many ms to remember it; the
+-- replica that tells it; the names of the object, before them that of an analysis that was begun, or that of the key.
 local what, life, replica = table.remove(ARGV, 1), table.remove(ARGV, 1), table.remove(ARGV, 1)
 local at = math.max(now, last + 1)
 redis.call('SET', KEYS[1], text(at), 'PX', 86400000)
 local all = ARGV
-if what ~= 'refused' then
+if what == 'begun' then
+    redis.call('SET', PREFIX .. 'changed:' .. ARGV[1], text(at), 'PX', life)
+elseif what ~= 'refused' then
     all = all_names(ARGV)
     for _, name in ipairs(all) do
         redis.call('SET', PREFIX .. what .. ':' .. name, text(at), 'PX', life)

@@ -32,6 +32,10 @@ pub enum News {
     Changed(Vec<String>),
     /// It may have been written to.
     Doubted(Vec<String>),
+    /// The object with these names was written to by this replica itself.
+    Own(Vec<String>),
+    /// An analysis, the first of these names, was begun of the object that has the others.
+    Begun(Vec<String>),
     /// VirusTotal refused the key with this hash.
     Refused(String),
 }
@@ -85,26 +89,31 @@ impl News {
         match self {
             Self::Changed(_) => "changed",
             Self::Doubted(_) => "doubted",
+            Self::Begun(_) => "begun",
+            Self::Own(_) => "own",
             Self::Refused(_) => "refused",
         }
     }
 
     fn names(&self) -> &[String] {
         match self {
-            Self::Changed(names) | Self::Doubted(names) => names,
+            Self::Changed(names) | Self::Doubted(names) | Self::Own(names) | Self::Begun(names) => {
+                names
+            }
             Self::Refused(key) => std::slice::from_ref(key),
         }
     }
 
-    /// Reads a piece of news, unless this replica told it itself.
+    /// Reads a piece of news. Of those that this replica told itself only the names are new, of
+    /// which Redis may know more.
     pub(super) fn read(line: &str, replica: &str) -> Option<Self> {
         let mut words = line.split(' ').skip(1);
         let (kind, teller) = (words.next()?, words.next()?);
-        if teller == replica {
-            return None;
-        }
         let mut names = words.map(str::to_owned);
         match kind {
+            "changed" | "doubted" if teller == replica => Some(Self::Own(names.collect())),
+            _ if teller == replica => None,
+            "begun" => Some(Self::Begun(names.collect())),
             "changed" => Some(Self::Changed(names.collect())),
             "doubted" => Some(Self::Doubted(names.collect())),
             "refused" => names.next().map(Self::Refused),
@@ -138,10 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn news_of_others_are_read_and_ones_own_passed_over() {
+    fn news_of_others_are_read_and_of_ones_own_the_names() {
         let news = News::Doubted(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(News::read("17 doubted other a b", "own"), Some(news));
-        assert_eq!(News::read("17 doubted own a b", "own"), None);
+        let own = News::Own(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(News::read("17 doubted own a b", "own"), Some(own));
+        assert_eq!(News::read("17 begun own a b", "own"), None);
         for nonsense in ["", "17", "17 x other a", "17 refused other"] {
             assert_eq!(News::read(nonsense, "own"), None, "{nonsense}");
         }

@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,11 @@ use hyper::{
     body::{Body, Frame},
     header::HeaderValue,
 };
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
+use tracing::{Instrument as _, Span};
 
 use super::{
     Parts, Started, Submit, SubmitError,
@@ -23,14 +28,18 @@ use super::{
 use crate::{
     access::RequestContext,
     answer::View,
-    bill,
+    bill::{self, Bill},
+    cache::ObjectName,
     redis::Patience,
-    spend::Claim,
+    spend::{Claim, Unit},
     vt::{
         VtError,
         upload::{self, Destination, Feed, Upload},
     },
 };
+
+/// The endpoint that an upload spends a unit for, whichever way it goes.
+const ENDPOINT: &str = "POST /files";
 
 /// Up to this length a form goes to `POST /files`, which takes 32 MB.
 const MAX_SMALL: u64 = 31 * 1024 * 1024;
@@ -71,7 +80,6 @@ impl Submit {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let key = &context.key;
         let length = incoming.body.size_hint().exact();
         if length.is_some_and(|length| length > form::MAX_FORM) {
             return Err(FormError::TooLarge.into());
@@ -85,58 +93,135 @@ impl Submit {
         };
         let beginning = bill::waiting(arriving.beginning()).await?;
         let length = length.or(beginning.whole_length());
-
-        let Parts {
-            vt, purse, calls, ..
-        } = self.parts();
-        let (endpoint, patience) = ("POST /files", Patience::default());
-        let unit = purse.unit(context, endpoint, Claim::Now, &patience).await?;
-        let held = purse.hold(key, &unit);
-        let _place = bill::waiting(calls.take(context.caller)).await;
-        held.release();
-        purse.confirm(key, endpoint, &unit)?;
-        let to = if length.is_some_and(|length| length <= MAX_SMALL) {
-            Destination::Files
-        } else {
-            let named = vt.upload_url(key, vt.deadline()).await;
-            purse.settle(key, endpoint, &unit, named)?
-        };
         let (feed, body) = upload::pipe(length);
-        let upload = Upload {
+        let form = Upload {
             content_type: form::content_type(boundary)?,
             body,
         };
-        let is_first_call = matches!(to, Destination::Files);
-        let mut answer = pin!(vt.upload(key, to, upload));
-        let mut write = Write::new(&self.parts().cache, Vec::new());
+        let patience = Patience::default();
+        let unit = self
+            .parts()
+            .purse
+            .unit(context, ENDPOINT, Claim::Now, &patience)
+            .await?;
+        let (ended, names) = oneshot::channel();
+        let (begin, begun) = oneshot::channel();
+        let passage = Passage {
+            context: context.clone(),
+            unit,
+            length,
+            form,
+            begin,
+            names,
+        };
+        let mut told = self.pass(passage);
+        let passing = async {
+            // Until there is a place for it, VirusTotal takes nothing.
+            let is_begun = begun.await.is_ok();
+            if is_begun {
+                arriving.pass_on(beginning, feed, ended).await?;
+            }
+            Ok::<_, SubmitError>(())
+        };
         let answer = tokio::select! {
             biased;
             // VirusTotal need not hear a form out to refuse it.
-            early = &mut answer => early,
-            passed = arriving.pass_on(beginning, feed) => {
+            early = &mut told => early,
+            passed = passing => {
                 passed?;
-                // From here on VirusTotal may have all of it, even if the caller hangs up.
-                write.add(arriving.form.names());
+                told.await
+            }
+        };
+        // Only a panic ends it without an answer.
+        let answer = answer.unwrap_or(Err(SubmitError::Lost));
+        started(&answer?, view)
+    }
+
+    /// Sends a form on a task of its own: once VirusTotal may have all of it, what it says
+    /// counts although the sender has hung up.
+    fn pass(&self, passage: Passage) -> oneshot::Receiver<Result<Bytes, SubmitError>> {
+        let (mut tell, told) = oneshot::channel();
+        let submit = self.clone();
+        let pass = async move {
+            let Parts { purse, calls, .. } = submit.parts();
+            let place = tokio::select! {
+                place = calls.take(passage.context.caller) => place,
+                () = tell.closed() => {
+                    return purse.give_back(&passage.context.key, &passage.unit);
+                }
+            };
+            let answer = submit.send_form(passage).await;
+            drop(place);
+            let _ = tell.send(answer);
+        };
+        let pass = Bill::current().cover(pass).instrument(Span::current());
+        let meter = Arc::clone(&self.parts().meter);
+        self.parts().tasks.spawn(async move {
+            let _ = meter.count_panic(pass).await;
+        });
+        told
+    }
+
+    async fn send_form(&self, passage: Passage) -> Result<Bytes, SubmitError> {
+        let Parts {
+            vt, purse, cache, ..
+        } = self.parts();
+        let (key, unit) = (&passage.context.key, &passage.unit);
+        purse.confirm(key, ENDPOINT, unit)?;
+        let to = if passage.length.is_some_and(|length| length <= MAX_SMALL) {
+            Destination::Files
+        } else {
+            let named = vt.upload_url(key, vt.deadline()).await;
+            purse.settle(key, ENDPOINT, unit, named)?
+        };
+        let is_first_call = matches!(to, Destination::Files);
+        if passage.begin.send(()).is_err() {
+            if is_first_call {
+                purse.give_back(key, unit);
+            }
+            return Err(SubmitError::Lost);
+        }
+        let mut write = Write::new(cache, Vec::new());
+        let mut answer = pin!(vt.upload(key, to, passage.form));
+        let answer = tokio::select! {
+            biased;
+            early = &mut answer => early,
+            names = passage.names => {
+                // From here on VirusTotal may have all of it. Where the sender has broken off
+                // there are no names, and the call ends by itself.
+                write.add(names.unwrap_or_default());
                 let late = timeout(vt.patience() * LAST_PATIENCE, answer).await;
                 late.unwrap_or(Err(VtError::Timeout))
             }
         };
         let answer = if is_first_call {
-            purse.settle(key, endpoint, &unit, answer)
+            purse.settle(key, ENDPOINT, unit, answer)
         } else {
-            purse.hear(key, endpoint, answer)
+            purse.hear(key, ENDPOINT, answer)
         };
-        write.add(arriving.form.names());
         write.settle(answer.as_deref());
-        started(&answer?, view)
+        Ok(answer?)
     }
+}
+
+/// A form on its way to VirusTotal.
+struct Passage {
+    context: RequestContext,
+    unit: Unit,
+    /// The form's length, where it is known.
+    length: Option<u64>,
+    form: Upload,
+    /// Tells that the form is taken from now on.
+    begin: oneshot::Sender<()>,
+    /// The names of the file, once the whole form has arrived.
+    names: oneshot::Receiver<Vec<ObjectName>>,
 }
 
 /// A form that is being read, and what has been seen of it.
 struct Arriving<'a, B> {
     body: &'a mut B,
     form: Form,
-    /// The time to wait for room to pass a piece on.
+    /// How long to wait for room to pass a piece on.
     patience: Duration,
     pace: Pace,
 }
@@ -176,8 +261,13 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
     /// Passes on what has come and what is still to come.
     ///
     /// The last piece waits until the form is known to be whole: without it VirusTotal can't
-    /// take half a form for one.
-    async fn pass_on(&mut self, beginning: Beginning, feed: Feed) -> Result<(), SubmitError> {
+    /// take half a form for one. Before it, `ended` tells the file's names.
+    async fn pass_on(
+        &mut self,
+        beginning: Beginning,
+        feed: Feed,
+        ended: oneshot::Sender<Vec<ObjectName>>,
+    ) -> Result<(), SubmitError> {
         let mut held = None;
         for piece in beginning.pieces {
             send(&feed, held.replace(piece), self.patience).await?;
@@ -187,6 +277,7 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
                 send(&feed, held.replace(piece), self.patience).await?;
             }
         }
+        let _ = ended.send(self.form.names());
         send(&feed, held, self.patience).await?;
         // Where the request is over already, its answer tells why.
         let _ = feed.finish().await;

@@ -152,7 +152,12 @@ impl Gateway {
     /// Its first poll takes it to where it has to wait, and to drop it is to hang up.
     pub(crate) async fn get_directly(&self, path: &str) -> Reply {
         let request = Request::get(path).header("x-api-key", KEY);
-        let request = request.body(Body::empty()).unwrap();
+        self.ask_directly(request.body(Body::empty()).unwrap())
+            .await
+    }
+
+    /// Sends any request without a socket; to drop it is to hang up.
+    pub(crate) async fn ask_directly(&self, request: Request) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         Reply {

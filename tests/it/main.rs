@@ -84,3 +84,5 @@ mod traces;
 mod unconfirmed;
 #[cfg(test)]
 mod uploads;
+#[cfg(test)]
+mod writes;

@@ -1,0 +1,66 @@
+//! The names that the objects of a list have, for a cache to know what the list is about.
+
+use serde::Deserialize;
+
+/// An object in a list, as far as it tells its names.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct Listed {
+    /// Its type, such as `file`.
+    #[serde(rename = "type")]
+    pub object_type: String,
+    /// Its id.
+    pub id: String,
+    #[serde(default)]
+    attributes: Option<Names>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+struct Names {
+    md5: Option<String>,
+    sha1: Option<String>,
+    sha256: Option<String>,
+    url: Option<String>,
+}
+
+impl Listed {
+    /// Returns the digests of a file.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        let names = self.attributes.as_ref();
+        let digests = names.map(|names| [&names.md5, &names.sha1, &names.sha256]);
+        digests.into_iter().flatten().filter_map(Option::as_deref)
+    }
+
+    /// Returns the text of a URL.
+    pub fn url(&self) -> Option<&str> {
+        self.attributes.as_ref()?.url.as_deref()
+    }
+}
+
+/// Returns the objects of a page of a list; none where it has another shape.
+pub fn listed(page: &[u8]) -> Vec<Listed> {
+    #[derive(Deserialize)]
+    struct Page {
+        data: Vec<Listed>,
+    }
+    let page: Option<Page> = serde_json::from_slice(page).ok();
+    page.map(|page| page.data).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_tell_their_names_whatever_else_there_is() {
+        let page = br#"{"data": [
+            {"type": "file", "id": "x", "attributes": {"md5": "a", "size": 1e400, "names": ["\ud800"]}},
+            {"type": "url", "id": "y", "attributes": {"url": "http://a.test/"}},
+            {"type": "comment", "id": "z"}
+        ]}"#;
+        let listed = listed(page);
+        assert_eq!(listed[0].digests().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(listed[1].url(), Some("http://a.test/"));
+        assert_eq!((listed.len(), &*listed[2].id), (3, "z"));
+        assert!(super::listed(b"{\"data\": {}}").is_empty());
+    }
+}

@@ -1,0 +1,99 @@
+//! The names of objects that an answer tells, beside those in its question.
+
+use super::Lookup;
+use crate::{
+    answer::{self, Answer, AnswerError, Listed},
+    cache::ObjectName,
+    indicator::{Indicator, Kind},
+};
+
+/// The most names that are taken from one answer.
+const MOST: usize = 100;
+
+/// What was made of an answer, and the names of objects in it.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub(super) answer: Answer,
+    pub(super) told: Vec<ObjectName>,
+}
+
+impl Rendered {
+    /// Returns what was made of an answer that tells no names.
+    pub(super) fn plain(answer: Result<Answer, AnswerError>) -> Result<Self, AnswerError> {
+        let told = Vec::new();
+        Ok(Self {
+            answer: answer?,
+            told,
+        })
+    }
+}
+
+impl Lookup {
+    /// Returns the names that the report on a file or URL tells, and notes that they are one's.
+    pub(super) fn told_by_report(&self, indicator: &Indicator, answer: &Answer) -> Vec<ObjectName> {
+        let told = answer.names.iter();
+        let told: Vec<_> = match indicator.kind() {
+            Kind::File => ObjectName::of_file(told.map(String::as_str)),
+            Kind::Url => told.flat_map(|name| url_names(name)).collect(),
+            Kind::Domain | Kind::Ip => return Vec::new(),
+        };
+        self.join(&ObjectName::of(indicator), &told);
+        told
+    }
+
+    /// Returns the names that a list of comments or votes tells of its object, and notes that
+    /// they are one's: the id of each tells what it is about.
+    pub(super) fn told_by_contributions(
+        &self,
+        indicator: &Indicator,
+        page: &[u8],
+    ) -> Vec<ObjectName> {
+        let told = answer::listed(page);
+        let told = told.iter().take(1);
+        let told: Vec<_> = told
+            .flat_map(|it| ObjectName::of_analysis(&it.id))
+            .collect();
+        self.join(&ObjectName::of(indicator), &told);
+        told
+    }
+
+    /// Returns the names of the objects that a search found: the answer is about each of them.
+    ///
+    /// One that has a name that was searched for (`names`) has the others, too.
+    pub(super) fn told_by_search(&self, names: &[ObjectName], page: &[u8]) -> Vec<ObjectName> {
+        let mut told = Vec::new();
+        for found in answer::listed(page) {
+            let of_found = listed_names(&found);
+            if of_found.iter().any(|name| names.contains(name)) {
+                self.join(names, &of_found);
+            }
+            told.extend(of_found);
+        }
+        told.truncate(MOST);
+        told
+    }
+
+    fn join(&self, names: &[ObjectName], told: &[ObjectName]) {
+        if !told.is_empty() {
+            self.parts().cache.join_names(&[names, told].concat());
+        }
+    }
+}
+
+fn listed_names(found: &Listed) -> Vec<ObjectName> {
+    match Kind::of_object_type(&found.object_type) {
+        Some(Kind::File) => ObjectName::of_file(found.digests().chain([&*found.id])),
+        Some(Kind::Url) => {
+            let names = found.url().into_iter().chain([&*found.id]);
+            names.flat_map(url_names).collect()
+        }
+        Some(kind) => vec![ObjectName::new(kind.upstream_collection(), &found.id)],
+        None => Vec::new(),
+    }
+}
+
+/// Returns the names of a URL that is given by its id or its text.
+fn url_names(name: &str) -> Vec<ObjectName> {
+    let indicator = Indicator::parse(Kind::Url, name).or_else(|_| Indicator::url(name));
+    indicator.as_ref().map(ObjectName::of).unwrap_or_default()
+}

@@ -1,0 +1,536 @@
+//! Writes and what they make untrue, by whichever name and whoever hung up or asked meanwhile.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use axum::{body::Body, extract::Request};
+use rstest::rstest;
+use serde_json::{Value, json};
+use tokio::{sync::watch, time::timeout};
+
+use crate::{
+    cache::keeping,
+    harness::{
+        Answer, Call, EICAR, EICAR_MD5, Gateway, KEY, Redis, Reply, Upstream, failure, file, http,
+        ok, redis_or_skip, send,
+    },
+    submissions::{JSON, post},
+};
+
+const COMMENT: &str = r#"{"text": "seen"}"#;
+const KEPT: [&str; 2] = ["--cache-max-bytes", "100000000"];
+
+fn origin(reply: &Reply) -> (u16, Option<&str>) {
+    (reply.status, reply.header("x-cache"))
+}
+
+fn report() -> Value {
+    json!({"data": {"id": EICAR, "type": "file", "attributes": {"md5": EICAR_MD5, "size": 68}}})
+}
+
+/// The id tells nothing of the object that the comment is about.
+fn comment() -> Vec<u8> {
+    ok(json!({"data": {"id": "c-1", "type": "comment", "attributes": {}}}).to_string())
+}
+
+fn is_write(call: &Call) -> bool {
+    call.method == "POST"
+}
+
+async fn add_comment(gateway: &Gateway, hash: &str) {
+    let path = format!("{}/comments", file(hash));
+    let added = post(gateway, &path, JSON, COMMENT).await;
+    assert_eq!(added.status, 200, "{}", added.text());
+}
+
+/// Polls a request until the upstream was asked so often, then hangs up.
+async fn hang_up(upstream: &Upstream, count: usize, request: impl Future<Output = Reply>) {
+    let is_over = tokio::select! {
+        _ = request => true,
+        () = upstream.until_asked(count) => false,
+    };
+    assert!(!is_over, "it has to wait");
+}
+
+/// Waits until it is so.
+async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let waits = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), waits)
+        .await
+        .expect("it never came to be so");
+}
+
+async fn until_kept(gateway: &Gateway) {
+    let is_empty = "\nvt4ai_cache_entries 0\n";
+    until(async || {
+        !gateway
+            .get_with("/metrics", &[])
+            .await
+            .text()
+            .contains(is_empty)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_whose_reader_hung_up_tells_names_all_the_same() {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::faulty(move |call| match is_write(call) {
+        true => Answer::Bytes(comment()),
+        false => Answer::Held(going.clone(), ok(report().to_string())),
+    })
+    .await;
+    let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
+    hang_up(&upstream, 1, gateway.get_directly(&file(EICAR_MD5))).await;
+    go.send_replace(true);
+    until_kept(&gateway).await;
+    add_comment(&gateway, EICAR).await;
+    let reply = gateway.get(&file(EICAR_MD5)).await;
+    assert_eq!(origin(&reply), (200, Some("MISS")));
+}
+
+#[tokio::test]
+async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_request() {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::faulty(move |call| match is_write(call) {
+        true => Answer::Bytes(comment()),
+        false => Answer::Held(going.clone(), ok(report().to_string())),
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    let path = file(EICAR_MD5);
+    let second = async {
+        upstream.until_asked(1).await;
+        add_comment(&gateway, EICAR).await;
+        let asked = gateway.get_directly(&path);
+        let (reply, _) = tokio::join!(biased; asked, async { go.send_replace(true) });
+        reply
+    };
+    let (first, second) = tokio::join!(gateway.get(&path), second);
+    assert_eq!((first.status, second.status), (200, 200));
+    // Two reports and a comment: the second caller has a report from after the comment.
+    assert_eq!(upstream.count(), 3);
+}
+
+/// What VirusTotal gives for a file by its MD5, and tells its SHA-256 beside.
+#[rstest]
+#[case::search(
+    &format!("/api/v1/search?query={EICAR_MD5}"),
+    json!({"data": [{"id": EICAR, "type": "file", "attributes": {"md5": EICAR_MD5}}]})
+)]
+#[case::comments(
+    &format!("{}/comments", file(EICAR_MD5)),
+    json!({"data": [{"id": format!("f-{EICAR}-0a1b"), "type": "comment", "attributes": {}}]})
+)]
+#[case::votes(
+    &format!("{}/relationships/votes", file(EICAR_MD5)),
+    json!({"data": [{"id": format!("f-{EICAR}-0a1b"), "type": "vote", "attributes": {}}]})
+)]
+#[tokio::test]
+async fn a_list_that_tells_another_name_is_untrue_after_a_write_to_that(
+    #[case] path: &str,
+    #[case] list: Value,
+) {
+    let upstream = Upstream::faulty(move |call| match is_write(call) {
+        true => Answer::Bytes(comment()),
+        false => Answer::Bytes(ok(list.to_string())),
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    for seen in ["MISS", "HIT"] {
+        assert_eq!(origin(&gateway.get(path).await), (200, Some(seen)));
+    }
+    add_comment(&gateway, EICAR).await;
+    assert_eq!(origin(&gateway.get(path).await), (200, Some("MISS")));
+}
+
+/// A URL that VirusTotal has by an id that its text does not tell.
+#[tokio::test]
+async fn the_text_of_a_url_in_its_report_is_a_name_of_it() {
+    let id = "ab".repeat(32);
+    let report =
+        json!({"data": {"id": id, "type": "url", "attributes": {"url": "http://a.test/x"}}});
+    let upstream = Upstream::faulty(move |call| match is_write(call) {
+        true => Answer::Bytes(comment()),
+        false => Answer::Bytes(ok(report.to_string())),
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    let path = format!("/api/v1/urls/{id}");
+    for seen in ["MISS", "HIT"] {
+        assert_eq!(origin(&gateway.get(&path).await), (200, Some(seen)));
+    }
+    // Of `http://a.test/x`.
+    let added = post(
+        &gateway,
+        "/api/v1/urls/aHR0cDovL2EudGVzdC94/comments",
+        JSON,
+        COMMENT,
+    )
+    .await;
+    assert_eq!(added.status, 200);
+    assert_eq!(origin(&gateway.get(&path).await), (200, Some("MISS")));
+}
+
+#[tokio::test]
+async fn nothing_stale_is_served_after_a_write_during_the_failed_call() {
+    let (go, going) = watch::channel(false);
+    let reads = AtomicUsize::new(0);
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
+            return Answer::Bytes(comment());
+        }
+        match reads.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer::Bytes(ok(report().to_string())),
+            _ => Answer::Held(going.clone(), http(500, &[], "")),
+        }
+    })
+    .await;
+    let gateway = keeping(&upstream, &["--cache-ttl", "0s"]).await;
+    let path = file(EICAR);
+    gateway.get(&path).await;
+    let write = async {
+        upstream.until_asked(2).await;
+        add_comment(&gateway, EICAR).await;
+        go.send_replace(true);
+    };
+    let (reply, ()) = tokio::join!(gateway.get(&path), write);
+    assert_eq!(origin(&reply), (502, None));
+}
+
+#[tokio::test]
+async fn who_hangs_up_while_its_write_waits_for_a_place_writes_nothing() {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::faulty(move |call| match is_write(call) {
+        true => Answer::Bytes(comment()),
+        false => Answer::Held(going.clone(), ok(report().to_string())),
+    })
+    .await;
+    // One place for each caller.
+    let flags = ["--max-in-flight", "4", "--rate-limit-per-minute", "9"];
+    let gateway = keeping(&upstream, &flags).await;
+    hang_up(&upstream, 1, gateway.get_directly(&file(EICAR))).await;
+    for (path, media, body) in [
+        (
+            format!("{}/comments", file(EICAR)),
+            JSON.to_owned(),
+            COMMENT.to_owned(),
+        ),
+        upload(),
+    ] {
+        let request = Request::post(path)
+            .header("x-api-key", KEY)
+            .header("content-type", media);
+        let request = request.body(Body::from(body)).unwrap();
+        // Nothing is ready for it but to wait for its place.
+        let asked = gateway.ask_directly(request);
+        assert!(timeout(Duration::from_millis(300), asked).await.is_err());
+    }
+    go.send_replace(true);
+    let path = "/api/v1/domains/a.test";
+    let reply = gateway.get(path).await;
+    let writes = upstream
+        .calls()
+        .iter()
+        .filter(|call| is_write(call))
+        .count();
+    assert_eq!((reply.status, writes), (200, 0));
+    assert_eq!(reply.number("x-ratelimit-remaining"), Some(7));
+}
+
+fn upload() -> (String, String, String) {
+    let form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nhello\r\n--x--\r\n";
+    (
+        "/api/v1/files".to_owned(),
+        "multipart/form-data; boundary=x".to_owned(),
+        form.to_owned(),
+    )
+}
+
+/// The MD5 of `hello`.
+const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
+
+#[tokio::test]
+async fn an_upload_that_virustotal_accepts_after_its_sender_hung_up_is_a_write() {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::faulty(move |call| match is_write(call) {
+        true => {
+            let started = json!({"data": {"type": "analysis", "id": "opaque"}});
+            Answer::Held(going.clone(), ok(started.to_string()))
+        }
+        false => Answer::Bytes(failure(404, "NotFoundError", "x")),
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    let (path, media, form) = upload();
+    let request = Request::post(path)
+        .header("x-api-key", KEY)
+        .header("content-type", media);
+    let request = request.body(Body::from(form)).unwrap();
+    hang_up(&upstream, 1, gateway.ask_directly(request)).await;
+    for seen in ["MISS", "HIT"] {
+        assert_eq!(origin(&gateway.get(&file(HELLO)).await), (404, Some(seen)));
+    }
+    go.send_replace(true);
+    // Within the ten seconds for which "not found" would be kept.
+    let accepted = async {
+        until(async || origin(&gateway.get(&file(HELLO)).await) == (404, Some("MISS"))).await;
+    };
+    timeout(Duration::from_secs(5), accepted)
+        .await
+        .expect("it was not noticed that VirusTotal accepted the upload");
+}
+
+fn analysis(id: &str, status: &str, date: u64) -> Vec<u8> {
+    let attributes = json!({"status": status, "date": date});
+    ok(json!({"data": {"type": "analysis", "id": id, "attributes": attributes}}).to_string())
+}
+
+/// Neither begun here nor of the last day, as far as its text tells.
+#[tokio::test]
+async fn an_analysis_that_was_seen_queued_writes_its_object_when_it_is_completed() {
+    let id = format!("f-{EICAR}-1760000000");
+    let polls = AtomicUsize::new(0);
+    let upstream = Upstream::faulty(move |call| {
+        if !call.target.contains("/analyses/") {
+            return Answer::Bytes(ok(report().to_string()));
+        }
+        let status = match polls.fetch_add(1, Ordering::Relaxed) {
+            0 => "queued",
+            _ => "completed",
+        };
+        Answer::Bytes(analysis(&call.target[17..], status, 1_760_000_000))
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    let poll = format!("/api/v1/analyses/{id}");
+    assert_eq!(gateway.get(&poll).await.data()["status"], "queued");
+    gateway.get(&file(EICAR)).await;
+    assert_eq!(origin(&gateway.get(&file(EICAR)).await), (200, Some("HIT")));
+    assert_eq!(gateway.get(&poll).await.data()["status"], "completed");
+    assert_eq!(
+        origin(&gateway.get(&file(EICAR)).await),
+        (200, Some("MISS"))
+    );
+}
+
+/// VirusTotal may name a further analysis as it named the one before.
+#[tokio::test]
+async fn an_analysis_that_is_begun_again_is_asked_about_again() {
+    let polls = AtomicUsize::new(0);
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
+            return Answer::Bytes(ok(
+                json!({"data": {"type": "analysis", "id": "one"}}).to_string()
+            ));
+        }
+        if !call.target.contains("/analyses/") {
+            return Answer::Bytes(ok(report().to_string()));
+        }
+        let status = match polls.fetch_add(1, Ordering::Relaxed) {
+            1 => "queued",
+            _ => "completed",
+        };
+        Answer::Bytes(analysis("one", status, 1_760_000_000))
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    let begin = async || {
+        let begun = send(gateway.post(&format!("{}/analyse", file(EICAR)))).await;
+        assert_eq!(begun.status, 202);
+    };
+    let status = async || gateway.get("/api/v1/analyses/one").await.data()["status"].take();
+    begin().await;
+    assert_eq!(status().await, "completed");
+    begin().await;
+    assert_eq!(status().await, "queued");
+    gateway.get(&file(EICAR)).await;
+    assert_eq!(status().await, "completed");
+    assert_eq!(
+        origin(&gateway.get(&file(EICAR)).await),
+        (200, Some("MISS"))
+    );
+}
+
+/// A search says "not found" with an empty list.
+#[tokio::test]
+async fn a_search_that_does_not_find_what_was_submitted_lately_is_kept_as_not_found_is() {
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(match is_write(call) {
+            true => ok(r#"{"data": {"type": "analysis", "id": "one"}}"#),
+            false => ok(r#"{"data": []}"#),
+        })
+    })
+    .await;
+    let gateway = keeping(&upstream, &["--cache-ttl-not-found", "0s"]).await;
+    let form = "application/x-www-form-urlencoded";
+    let begun = post(&gateway, "/api/v1/urls", form, "url=http://a.test/").await;
+    assert_eq!(begun.status, 202);
+    let search = async |query: &str| {
+        let path = format!("/api/v1/search?query={query}");
+        gateway.get(&path).await;
+        gateway
+            .get(&path)
+            .await
+            .header("x-cache")
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(search("http://a.test/").await, "MISS");
+    assert_eq!(search("http://b.test/").await, "HIT");
+}
+
+#[tokio::test]
+async fn who_waits_for_an_analysis_with_its_own_key_spends_nothing_of_anothers() {
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(match call.target.contains("/analyses/") {
+            true => analysis("one", "queued", 1_760_000_000),
+            false => ok(report().to_string()),
+        })
+    })
+    .await;
+    let gateway = keeping(&upstream, &["--cache-scope", "shared"]).await;
+    let ask = async |key: &str, path: &str| gateway.get_with(path, &[("x-api-key", key)]).await;
+    for key in ["one", "other"] {
+        assert_eq!(ask(key, &file(EICAR)).await.status, 200);
+    }
+    let by = |key: &str| {
+        let calls = upstream.calls();
+        let of_key = |call: &&Call| {
+            call.target.contains("/analyses/") && call.header("x-apikey") == Some(key)
+        };
+        calls.iter().filter(of_key).count()
+    };
+    let short = async {
+        until(async || by("one") == 1).await;
+        ask("other", "/api/v1/analyses/one?wait=900ms").await
+    };
+    tokio::select! {
+        _ = ask("one", "/api/v1/analyses/one?wait=1m") => panic!("it is never completed"),
+        reply = short => assert_eq!(reply.data()["status"], "queued"),
+    }
+    assert_eq!(by("other"), 1, "its own last look is on its own account");
+}
+
+#[tokio::test]
+async fn a_key_that_virustotal_revoked_reads_nothing_that_is_kept() {
+    let calls = AtomicUsize::new(0);
+    let upstream = Upstream::faulty(move |_| {
+        Answer::Bytes(match calls.fetch_add(1, Ordering::Relaxed) {
+            0 => ok(report().to_string()),
+            _ => failure(401, "WrongCredentialsError", "x"),
+        })
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    gateway.get(&file(EICAR)).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    assert_eq!(gateway.get(&file(EICAR_MD5)).await.status, 401);
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 401);
+}
+
+async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway {
+    let url = redis.url();
+    let own = [
+        "--redis-url",
+        &url,
+        "--redis-timeout",
+        "20s",
+        "--client-rate-per-minute",
+        "0",
+    ];
+    let gateway = Gateway::before(upstream, &[&own[..], &KEPT, flags].concat()).await;
+    until(async || {
+        let health = gateway.get("/readyz").await.json();
+        health["status"] == "ok"
+    })
+    .await;
+    gateway
+}
+
+#[tokio::test]
+async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(match call.target.contains("/comments") {
+            true if is_write(call) => comment(),
+            true => ok(r#"{"data": []}"#),
+            false => ok(report().to_string()),
+        })
+    })
+    .await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    let comments = format!("{}/comments", file(EICAR_MD5));
+    first.get(&file(EICAR_MD5)).await;
+    until(async || !redis.order::<Vec<String>>("KEYS *:names:*").is_empty()).await;
+    second.get(&comments).await;
+    assert_eq!(origin(&second.get(&comments).await), (200, Some("HIT")));
+    add_comment(&second, EICAR).await;
+    until(async || origin(&second.get(&comments).await) == (200, Some("MISS"))).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(match is_write(call) {
+            true => ok(r#"{"data": {"type": "analysis", "id": "one"}}"#),
+            false => failure(404, "NotFoundError", "x"),
+        })
+    })
+    .await;
+    let (path, media, form) = upload();
+    let flags = ["--cache-max-stale", "0s"];
+    let first = replica(&upstream, &redis, &flags).await;
+    assert_eq!(post(&first, &path, &media, &form).await.status, 202);
+    until(async || !redis.order::<Vec<String>>("KEYS *:changed:*").is_empty()).await;
+    let second = replica(&upstream, &redis, &flags).await;
+    assert_eq!(second.get(&file(HELLO)).await.status, 404);
+    let mut names = Vec::<String>::new();
+    until(async || {
+        names = redis.order("KEYS *:answer:*");
+        !names.is_empty()
+    })
+    .await;
+    let left: i64 = redis.order(&format!("PTTL {}", names[0]));
+    assert!((1..=10_000).contains(&left), "{left}");
+}
+
+/// An analysis that was begun at one replica is one at all, whatever its id and date tell.
+#[tokio::test]
+async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(if is_write(call) {
+            ok(json!({"data": {"type": "analysis", "id": "one"}}).to_string())
+        } else if call.target.contains("/analyses/") {
+            analysis("one", "completed", 1_760_000_000)
+        } else {
+            ok(report().to_string())
+        })
+    })
+    .await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    second.get(&file(EICAR)).await;
+    let begun = send(first.post(&format!("{}/analyse", file(EICAR)))).await;
+    assert_eq!(begun.status, 202);
+    until(async || origin(&second.get(&file(EICAR)).await) == (200, Some("MISS"))).await;
+    // What is heard of one change is heard of all before it.
+    add_comment(&first, EICAR).await;
+    until(async || origin(&second.get(&file(EICAR)).await) == (200, Some("MISS"))).await;
+    assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("HIT")));
+    assert_eq!(second.get("/api/v1/analyses/one").await.status, 200);
+    assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("MISS")));
+}
