@@ -315,8 +315,8 @@ impl Lookup {
         }
     }
 
-    /// Whether the key may see what is kept: its own answers unless VirusTotal has revoked it or,
-    /// with a shared scope, those of all keys once VirusTotal has accepted it.
+    /// Whether the key may see what is kept: its own answers unless VirusTotal has revoked it, or with
+    /// a shared scope those of all keys once VirusTotal has accepted it.
     async fn may_share(&self, context: &RequestContext, wish: &Wish) -> bool {
         let (parts, hash) = (self.parts(), context.key.hash());
         if !parts.rules.is_shared {

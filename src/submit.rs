@@ -48,7 +48,7 @@ pub struct Parts {
     pub vt: Arc<VirusTotal>,
     /// Units of quota.
     pub purse: Arc<Purse>,
-    /// Where it is noted what was written to, so that nothing older is served.
+    /// The cache, which is told of writes so that nothing older is served.
     pub cache: Cache,
     /// Places for calls to VirusTotal.
     pub calls: Shares,
@@ -155,8 +155,8 @@ impl Submit {
 
     /// Asks VirusTotal once to write to the object with these names.
     ///
-    /// Once there is a unit it runs on a task of its own: if the caller hangs up, VirusTotal may have
-    /// carried it out, and what is kept of the object must not outlive that. A caller that hangs
+    /// Once there is a unit it runs on a task of its own: even if the caller hangs up, VirusTotal may
+    /// have carried it out, and what is kept of the object must not outlive that. A caller that hangs
     /// up before the call has a place spends nothing.
     async fn ask(
         &self,

@@ -27,7 +27,7 @@ struct Known {
     accepted: LruCache<KeyHash, ()>,
     /// Those that were accepted once, and refused since.
     revoked: LruCache<KeyHash, ()>,
-    /// The keys of the server and of its clients, accepted or not.
+    /// The keys of the server and of its clients, whatever VirusTotal says of them.
     configured: HashSet<KeyHash>,
 }
 

@@ -145,7 +145,7 @@ impl Submit {
         let pass = async move {
             let Parts { purse, calls, .. } = submit.parts();
             let place = tokio::select! {
-                place = calls.take(passage.context.caller) => place,
+                place = bill::waiting(calls.take(passage.context.caller)) => place,
                 () = tell.closed() => {
                     return purse.give_back(&passage.context.key, &passage.unit);
                 }
@@ -221,7 +221,7 @@ struct Passage {
 struct Arriving<'a, B> {
     body: &'a mut B,
     form: Form,
-    /// How long to wait for room to pass a piece on.
+    /// The time to wait for room to pass a piece on.
     patience: Duration,
     pace: Pace,
 }
