@@ -35,6 +35,8 @@ FORMS = {
     "markdown": ("?format=markdown", "*/*", "application/json"), "xml": ("?format=xml", "*/*", "application/json"),
     "bare markdown": ("", "text/markdown", "text/markdown"), "bare xml": ("", "application/xml", "application/xml"),
 }
+# The gateway closes connections that are idle for longer.
+LONGEST_PAUSE = 5
 BOUNDARY = "soak-soak-soak"
 
 
@@ -243,7 +245,7 @@ class Crowd:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
                 for _ in range(self.dice.randrange(1, 60)):
-                    await asyncio.sleep(self.dice.expovariate(1 / pause))
+                    await asyncio.sleep(min(self.dice.expovariate(1 / pause), LONGEST_PAUSE))
                     if self.is_over.is_set() or not await self.ask(reader, writer):
                         break
             except (OSError, asyncio.IncompleteReadError) as error:

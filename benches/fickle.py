@@ -61,6 +61,11 @@ def is_unknown(subject):
     return zlib.crc32(b"?" + "/".join(subject.split("/")[:2]).encode()) % 10 == 0
 
 
+def type_of(collection):
+    """Returns the type of a collection's objects."""
+    return {"ip_addresses": "ip_address"}.get(collection, collection[:-1])
+
+
 @functools.cache
 def padding(number):
     """A few KB of which no two are alike, so that answers differ in length and don't pack too well."""
@@ -83,8 +88,10 @@ def body_of(subject, serial):
 class VirusTotal:
     """Its port, what it did, and the connections that are open."""
 
-    def __init__(self, seed, faulty=FAULTY):
+    def __init__(self, seed, faulty=FAULTY, world=None):
         self.dice, self.faulty = random.Random(seed), faulty
+        # Objects that change (`living.py`), if there are any.
+        self.world = world
         self.serials = itertools.count(1)
         # By key and subject: the deeds of late, in order.
         self.deeds = collections.defaultdict(lambda: collections.deque(maxlen=8))
@@ -125,15 +132,26 @@ class VirusTotal:
         subject = target.removeprefix("/api/v3/").partition("?")[0]
         if subject.startswith("users/"):
             return await send(writer, 404, {"error": {"code": "NotFoundError", "message": "no such user"}})
-        if method == "POST":
-            subject = "uploads/" + hashlib.sha256(sent).hexdigest()
-        deed = self.decide(fields["x-apikey"], subject, KINDS if method == "GET" else KINDS_OF_POSTS)
+        if self.world and (call := self.world.call(method, target, fields, sent)):
+            return await self.world.answer(call, reader, writer)
+        if method != "POST":
+            return await self.do(fields["x-apikey"], subject, KINDS, reader, writer)
+        subject = "uploads/" + hashlib.sha256(sent).hexdigest()
+        try:
+            return await self.do(fields["x-apikey"], subject, KINDS_OF_POSTS, reader, writer)
+        finally:
+            if self.world:
+                self.world.stir_upload(sent)
+
+    async def do(self, key, subject, kinds, reader, writer):
+        """Answers a call, well or not. Returns whether there can be another on this connection."""
+        deed = self.decide(key, subject, kinds)
         self.counts[deed.kind] += 1
         if deed.kind == "slow":
             await asyncio.sleep(SLOW_SECONDS)
         if deed.kind in ("good", "slow"):
             return await send(writer, *self.truth(subject, deed.serial), "gzip" if deed.serial % 2 else None)
-        return await self.fail(reader, writer, deed, subject)
+        return await fail(reader, writer, deed.kind, json.dumps(body_of(subject, deed.serial)).encode())
 
     def decide(self, key, subject, kinds):
         """What to do now, noted before it is done."""
@@ -158,35 +176,35 @@ class VirusTotal:
             return 404, {"error": {"code": "NotFoundError", "message": f"{subject} not found"}}
         return 200, body_of(subject, serial)
 
-    @staticmethod
-    async def fail(reader, writer, deed, subject):
-        """Does what this deed is called."""
-        whole = json.dumps(body_of(subject, deed.serial)).encode()
-        if deed.kind == "overloaded":
-            return await send(writer, 503, {"error": {"code": "TransientError", "message": "later"}})
-        if deed.kind == "half":
-            return await send(writer, 200, whole[:len(whole) // 2])
-        if deed.kind == "garbage":
-            return await send(writer, 200, random.Random(deed.serial).randbytes(2000))
-        if deed.kind == "reset":
-            writer.transport.abort()
-        elif deed.kind == "torn":
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(whole), whole[:len(whole) // 2]))
-            await writer.drain()
-        else:
-            # Until the gateway has had enough.
-            await reader.read(1)
-        return False
+
+async def fail(reader, writer, kind, whole):
+    """Answers with a fault of this kind. Returns whether there can be another on this connection."""
+    if kind == "overloaded":
+        return await send(writer, 503, {"error": {"code": "TransientError", "message": "later"}})
+    if kind == "half":
+        return await send(writer, 200, whole[:len(whole) // 2])
+    if kind == "garbage":
+        return await send(writer, 200, random.Random(whole).randbytes(2000))
+    if kind == "reset":
+        writer.transport.abort()
+    elif kind == "torn":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(whole), whole[:len(whole) // 2]))
+        await writer.drain()
+    else:
+        # Until the gateway has had enough.
+        await reader.read(1)
+    return False
 
 
-async def send(writer, status, body, coding=None):
+async def send(writer, status, body, coding=None, fields=""):
     """Sends an answer; true, since there can be another."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
     if coding:
         body = gzip.compress(body, 1)
     coding = "Content-Encoding: gzip\r\n" if coding else ""
-    head = f"HTTP/1.1 {status} x\r\nContent-Type: application/json\r\n{coding}Content-Length: {len(body)}\r\n\r\n"
+    head = (f"HTTP/1.1 {status} x\r\nContent-Type: application/json\r\n{fields}{coding}"
+            f"Content-Length: {len(body)}\r\n\r\n")
     writer.write(head.encode() + body)
     await writer.drain()
     return True

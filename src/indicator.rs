@@ -23,10 +23,11 @@ mod tests;
 /// is.
 pub fn refang(text: &str) -> Cow<'_, str> {
     let refanged = refang::url(text);
-    let is_indicator = host::after_scheme(&refanged).is_some_and(host::names_host)
-        || Indicator::domain(&refanged).is_ok()
-        || Indicator::ip(&refanged).is_ok();
-    if is_indicator {
+    // Both readers below refang themselves: what they would change is not what the text stands for.
+    let is_plain = matches!(refang::host(&refanged), Cow::Borrowed(_));
+    let is_url = || host::after_scheme(&refanged).is_some_and(host::names_host);
+    let is_host = || Indicator::domain(&refanged).is_ok() || Indicator::ip(&refanged).is_ok();
+    if is_url() || is_plain && is_host() {
         refanged
     } else {
         Cow::Borrowed(text)

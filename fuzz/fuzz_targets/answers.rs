@@ -23,7 +23,13 @@ static FILE: LazyLock<Indicator> =
 type Read = Result<Answer, AnswerError>;
 
 /// The data in an envelope; none where it is more than a tree holds.
-fn data(Answer { body, cursor }: &Answer, format: Format) -> Option<Value> {
+fn data(answer: &Answer, format: Format) -> Option<Value> {
+    let Answer {
+        body,
+        cursor,
+        names,
+    } = answer;
+    assert!(names.iter().all(|name| !name.is_empty()));
     is_json(body);
     let mut envelope = tree(body)?;
     assert_eq!(envelope["format"], format.name());
@@ -96,7 +102,17 @@ fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>)
             .map_or(usize::from(!json.is_null()), Vec::len);
         is_inert_list(document, items);
     };
-    let shown = shows(view, |view| list(pages, subject, truncated, view), inert);
+    let read = |view: &View<'_>| list(pages, subject, truncated, view);
+    if let Ok(Answer {
+        cursor: Some(next), ..
+    }) = read(&view)
+    {
+        // A cursor that leads back ends the list.
+        let earlier = &pages[..pages.len() - 1];
+        let mut cursors = earlier.iter().filter_map(|page| extent(page).ok()?.cursor);
+        assert!(view.cursor != Some(&*next) && cursors.all(|cursor| cursor != next));
+    }
+    let shown = shows(view, read, inert);
     let mut objects = 0;
     for page in pages {
         let Ok(extent) = extent(page) else { continue };
@@ -108,8 +124,16 @@ fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>)
         }
     }
     if let Some(items) = shown.as_ref().and_then(Value::as_array) {
-        // What comes twice is shown once.
         assert!(items.len() <= objects);
+        // What comes twice is shown once; `null` counts as left out.
+        let name = |item: &Value| Some((item["type"].as_str()?.to_owned(), item["id"].clone()));
+        let names: Vec<_> = items.iter().filter_map(name).collect();
+        for (at, name) in names.iter().enumerate() {
+            assert!(
+                !name.1.is_string() || !names[..at].contains(name),
+                "{names:?}"
+            );
+        }
     }
 }
 
@@ -157,7 +181,7 @@ fuzz_target!(|bytes: &[u8]| {
         template: None,
         templates: &TEMPLATES,
         descriptors_only: how & 8 != 0,
-        cursor: None,
+        cursor: (how & 32 != 0).then_some("abc"),
     };
     let pages: Vec<_> = bytes
         .split(|byte| *byte == 0)

@@ -5,12 +5,54 @@
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use vt4ai::template::filter::{Filtered, Unreadable};
+use vt4ai::{
+    format::{
+        markdown,
+        sink::{Text, WriteError},
+        xml,
+    },
+    template::filter::{Filtered, Unreadable},
+};
 use vt4ai_fuzz::{is_inert, is_json, is_xml_of, markdown_of, tree, xml_of};
 
 fn documents(id: &str, json: &str, data: &Value) {
     is_xml_of(&xml_of(json).unwrap(), data);
     is_inert(&markdown_of(id, json).unwrap(), data);
+}
+
+/// No document grows beyond what it may, and one that fits is written as it would be without a bound.
+fn is_bounded(json: &str) {
+    let data = || Filtered::at(&[], json, None);
+    let write_xml = |out: Text<'_>| data().feed(&mut xml::Writer::new(out, "file_report")?);
+    let write_markdown =
+        |out: Text<'_>| data().feed(&mut markdown::Writer::new(out, "File Report", "x")?);
+    for (whole, write) in [
+        (
+            xml_of(json),
+            &write_xml as &dyn Fn(Text<'_>) -> Result<(), WriteError>,
+        ),
+        (markdown_of("x", json), &write_markdown),
+    ] {
+        let whole = whole.unwrap();
+        for limit in [json.len() / 2, whole.len().saturating_sub(1), whole.len()] {
+            let mut out = Vec::new();
+            let written = write(Text::bare(&mut out, limit));
+            assert!(out.len() <= limit && whole.as_bytes().starts_with(&out));
+            let meant = if limit < whole.len() {
+                Err(WriteError::TooLarge)
+            } else {
+                Ok(())
+            };
+            assert_eq!(written, meant, "{limit} of {}", whole.len());
+            let mut quoted = vec![b'"'];
+            assert_eq!(write(Text::quoted(&mut quoted, limit)), meant);
+            quoted.push(b'"');
+            if written.is_ok() {
+                let read = serde_json::from_slice::<String>(&quoted);
+                assert_eq!(read.ok().as_ref(), Some(&whole));
+            }
+        }
+    }
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -39,7 +81,7 @@ fuzz_target!(|bytes: &[u8]| {
         differ => panic!("{differ:?} of {text}"),
     }
     // What is good as JSON is good as a document, whatever its numbers, texts and keys.
-    assert!(xml_of(text).is_ok() && markdown_of("x", text).is_ok());
+    is_bounded(text);
     if let Some(tree) = tree(text.as_bytes()) {
         assert_eq!(
             serde_json::from_slice::<Value>(&compact).ok().as_ref(),

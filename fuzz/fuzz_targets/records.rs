@@ -1,43 +1,80 @@
-//! What comes from other replicas and with VirusTotal's errors: kept answers, quotas, refusals.
+//! What comes from other replicas and tells of objects: kept answers, names, quotas.
+//!
+//! The reader of kept answers is private to the gateway: its source is part of this target.
 
 #![no_main]
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use vt4ai::{
-    cache::{Entry, Said},
+    cache::{Moment, ObjectName},
     quota::Truth,
-    vt::{Reason, Refusal, VtError, packed::Packed},
+    vt::{self, Packed, Refusal},
 };
 
-const KEY: &str = "secret";
+#[path = "../../src/cache/stored.rs"]
+mod stored;
 
-fn entry(bytes: &Bytes) {
-    let Some(entry) = Entry::from_bytes(bytes) else {
+/// As the gateway has it, for the source of the reader.
+#[derive(Debug)]
+struct CachedAnswer {
+    answer: Answer,
+    asked: Moment,
+    as_of: Moment,
+    names: Box<[ObjectName]>,
+    shared_at: Option<u64>,
+    is_doubtful: bool,
+    fresh_for: Duration,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Found(Packed),
+    NotFound(Refusal),
+}
+
+/// What an input may unpack to; entries say of themselves how much that is.
+const LIMIT: usize = 1 << 20;
+
+fn kept(bytes: &Bytes) {
+    let age = Duration::from_millis(bytes.len().try_into().unwrap());
+    let as_of = Moment::now();
+    let read = |bytes: &Bytes| {
+        let stored = stored::StoredAnswer::read(bytes)?;
+        let asked = stored.asked;
+        Some((asked, stored.into_cached(age, as_of)))
+    };
+    let Some((asked, answer)) = read(bytes) else {
         return;
     };
-    let again = Entry::from_bytes(&entry.to_bytes().unwrap()).unwrap();
-    assert_eq!(format!("{again:?}"), format!("{entry:?}"));
-    if let Said::Found(packed) = &entry.said
-        && let Ok(plain) = packed.unpack()
-    {
-        assert!(plain.len() <= packed.length().max(1));
+    assert!(!answer.is_doubtful && answer.shared_at == Some(asked));
+    assert_eq!(answer.asked.until(answer.as_of), age);
+    // It is written as it was read.
+    let (again, copy) = read(&answer.to_bytes(asked).unwrap()).unwrap();
+    assert_eq!((again, &copy.names), (asked, &answer.names));
+    assert_eq!(format!("{copy:?}"), format!("{answer:?}"));
+    match &answer.answer {
+        Answer::Found(packed) if packed.length() <= LIMIT => {
+            let plain = packed.unpack().map_or(0, |plain| plain.len());
+            assert!(plain <= packed.length().max(1));
+        }
+        Answer::Found(_) => {}
+        Answer::NotFound(refusal) => {
+            let day = Duration::from_hours(24);
+            assert!(refusal.wait().is_none_or(|wait| wait <= day));
+        }
     }
 }
 
-fn is_for_later(refusal: &Refusal) -> bool {
-    matches!(refusal.reason, Reason::TooManyRequests | Reason::Transient)
-}
-
-fn refusal(status: u16, bytes: &[u8]) {
-    if let VtError::Refused(refusal) = VtError::of_response(status, bytes, None, KEY) {
-        let message = refusal.message.as_deref().unwrap_or("-");
-        assert!(!refusal.code.is_empty() && !refusal.code.contains(KEY));
-        assert!(!message.is_empty() && !message.contains(KEY) && !message.contains('<'));
-        assert!(!message.contains(char::is_control));
-        assert!(message.chars().count() <= 300 && refusal.code.len() <= 64);
-        assert_eq!(refusal.wait().is_some(), is_for_later(&refusal));
+/// An answer about an analysis names as many objects as its places hold, whatever is in them.
+fn names(bytes: &[u8]) {
+    let names = ObjectName::in_analysis(bytes);
+    assert!(names.len() <= 7);
+    if serde_json::from_slice::<Value>(bytes).is_err() {
+        assert!(names.is_empty());
     }
 }
 
@@ -64,14 +101,9 @@ fn truth(bytes: &[u8]) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    entry(&Bytes::copy_from_slice(bytes));
+    kept(&Bytes::copy_from_slice(bytes));
     truth(bytes);
-    if let Some((status, body)) = bytes.split_first_chunk() {
-        refusal(u16::from_be_bytes(*status), body);
-    }
-    for status in [400, 404, 429] {
-        refusal(status, bytes);
-    }
+    names(bytes);
     let packed = Packed::restore(Bytes::copy_from_slice(bytes), 1024);
     assert!(packed.unpack().is_ok_and(|plain| plain.len() <= 1024) || packed.unpack().is_err());
 });

@@ -236,7 +236,7 @@ pub(super) struct Settings {
     /// 0: none [default: 100].
     #[arg(long, global = true, env = "VT4AI_MAX_WAITING", value_name = "N")]
     pub(super) max_waiting: Option<String>,
-    /// Requests a minute by one key or address; 0: no limit [default: 600].
+    /// Requests of any kind a minute by one caller; 0: no limit [default: 600].
     #[arg(
         long,
         global = true,

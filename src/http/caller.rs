@@ -263,9 +263,10 @@ fn from_foreign_page(Ask { headers, uri, .. }: &Ask, may_call: &[String]) -> boo
     if headers.contains_key(header::ORIGIN) && origins.iter().all(listed) {
         return false;
     }
-    let foreign_site = headers
-        .get(SEC_FETCH_SITE)
-        .is_some_and(|site| site != "same-origin" && site != "none");
+    let sites = headers.get_all(SEC_FETCH_SITE);
+    let foreign_site = sites
+        .iter()
+        .any(|site| site != "same-origin" && site != "none");
     let own = |origin: &HeaderValue| {
         let origin = origin
             .to_str()

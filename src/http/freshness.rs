@@ -127,7 +127,7 @@ pub fn respond(ask: &Ask, wanted: Wanted, reply: Reply) -> Response {
     response
 }
 
-/// Says where an answer comes from, and how many seconds ago VirusTotal gave it.
+/// Says where an answer comes from, and how many seconds ago VirusTotal was asked for it.
 pub fn say_seen(response: &mut Response, seen: Seen) {
     let (origin, reason) = match seen.origin {
         Origin::Hit => ("HIT", None),

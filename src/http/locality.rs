@@ -15,21 +15,22 @@ use super::{
 use crate::access::PeerOwner;
 
 /// Headers that proxies add and other clients do not.
-const PROXY_HEADERS: [&str; 10] = [
+const PROXY_HEADERS: [&str; 8] = [
     "cdn-loop",
-    "client-ip",
-    "fastly-client-ip",
     "forwarded",
-    "true-client-ip",
     "via",
-    "x-client-ip",
-    "x-cluster-client-ip",
+    "x-forward-for",
     "x-real-ip",
     "x-real-port",
+    "x-remote-addr",
+    "x-remote-ip",
 ];
 
 /// The beginnings of such headers' names.
-const PROXY_PREFIXES: [&str; 4] = ["cf-", "x-envoy-", "x-forwarded", "x-original-"];
+const PROXY_PREFIXES: [&str; 5] = ["cf-", "x-azure-", "x-envoy-", "x-forwarded", "x-original-"];
+
+/// The ends of such headers' names: `True-Client-IP`, `DO-Connecting-IP`, `X-Vercel-Forwarded-For`.
+const PROXY_SUFFIXES: [&str; 3] = ["client-ip", "connecting-ip", "forwarded-for"];
 
 /// The reason why a request does not count as the gateway's own user's.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -84,7 +85,9 @@ pub async fn check(ask: &Ask, gateway: &Gateway) -> Result<(), NotLocal> {
 fn proxy_header(headers: &HeaderMap) -> Option<&HeaderName> {
     let is_proxys = |name: &&HeaderName| {
         let name = name.as_str();
-        PROXY_HEADERS.contains(&name) || PROXY_PREFIXES.iter().any(|it| name.starts_with(it))
+        PROXY_HEADERS.contains(&name)
+            || PROXY_PREFIXES.iter().any(|it| name.starts_with(it))
+            || PROXY_SUFFIXES.iter().any(|it| name.ends_with(it))
     };
     headers.keys().find(is_proxys)
 }

@@ -194,6 +194,18 @@ fn a_refusal_of_a_url_says_what_was_understood_on_one_short_line() {
     assert!(Indicator::url(&long).unwrap_err().to_string().len() < 500);
 }
 
+#[rstest]
+#[case::domain("evil[.]com", "evil.com")]
+#[case::address("1[.]2(.)3{.}4", "1.2.3.4")]
+#[case::url("hxxp://evil[.]com/a[.]b", "http://evil.com/a[.]b")]
+#[case::brackets_within_brackets("evil[[.]]com", "evil[[.]]com")]
+#[case::an_address_of_such("1.2.3[[.]]4", "1.2.3[[.]]4")]
+#[case::no_indicator("list[.]append(x)", "list[.]append(x)")]
+fn a_text_is_refanged_once_and_for_all(#[case] text: &str, #[case] meant: &str) {
+    assert_eq!(refang(text), meant);
+    assert_eq!(refang(meant), meant);
+}
+
 proptest! {
     #[test]
     fn parsing_never_panics_and_is_idempotent(text in any::<String>()) {

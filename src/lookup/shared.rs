@@ -72,7 +72,8 @@ impl Lookup {
             let flight = self.flight_key(job, alone);
             let mut call = self.0.flights.join(&flight, |progress| {
                 let (lookup, job) = (self.clone(), job.clone());
-                async move { lookup.fly(job, alone.is_some(), progress).await }
+                // In a box, since it is large and wrapped several times before it runs.
+                Box::pin(async move { lookup.fly(job, alone.is_some(), progress).await })
             });
             let began = Instant::now();
             let followed = self.follow(&mut call, job, end, alone).await;

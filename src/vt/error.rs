@@ -130,6 +130,8 @@ impl VtError {
     pub fn of_response(status: u16, body: &[u8], retry_after: Option<BackOff>, key: &str) -> Self {
         let said = Said::read(body);
         let known = said.as_ref().and_then(|said| reason_of_code(&said.code));
+        // A fault of the server is no refusal, whatever else it says: a write may have been done.
+        let known = known.filter(|reason| status < 500 || !is_definite(*reason));
         let reason = match (status, &said) {
             // Even with another code: to go on asking can get an account suspended.
             (429, _) => Some(Reason::TooManyRequests),
@@ -142,10 +144,8 @@ impl VtError {
         };
         let Said { code, message } = said.unwrap_or_default();
         // A documented code is no secret, and one of another meaning would contradict the status.
-        let is_told = match known {
-            Some(known) => known == reason,
-            None => is_code(&code) && !message::resembles(&code, key),
-        };
+        let is_new = reason_of_code(&code).is_none() && is_code(&code);
+        let is_told = known == Some(reason) || (is_new && !message::resembles(&code, key));
         Self::Refused(Refusal {
             reason,
             code: if is_told {
@@ -246,13 +246,17 @@ struct Said {
 impl Said {
     /// Reads `{"error": {"code": "…", "message": "…"}}`; the message may be missing.
     ///
-    /// The code is a text: Google's front ends put a number there.
+    /// The code is a text: Google's front ends put a number there. All of VirusTotal's end in
+    /// `Error`; those of Azure and others (`ResourceNotFound`) do not.
     fn read(body: &[u8]) -> Option<Self> {
         let mut body: Value = serde_json::from_slice(body).ok()?;
         let error = body.get_mut("error")?;
         let Value::String(code) = error.get_mut("code")?.take() else {
             return None;
         };
+        if reason_of_code(&code).is_none() && !ends_in_error(&code) {
+            return None;
+        }
         let message = match error.get_mut("message").map(Value::take) {
             Some(Value::String(message)) => Some(message),
             _ => None,
@@ -263,17 +267,30 @@ impl Said {
 
 /// Case does not matter, nor does the `Error` at the end.
 fn reason_of_code(code: &str) -> Option<Reason> {
-    let stem = code
-        .len()
-        .checked_sub(5)
-        .and_then(|at| code.split_at_checked(at));
-    let code = stem
-        .filter(|(_, end)| end.eq_ignore_ascii_case("error"))
-        .map_or(code, |(stem, _)| stem);
+    let code = stem_of_code(code).unwrap_or(code);
     CODES
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(code))
         .map(|(_, reason)| *reason)
+}
+
+fn ends_in_error(code: &str) -> bool {
+    stem_of_code(code).is_some_and(|stem| !stem.is_empty())
+}
+
+/// Returns what stands before the `Error` at the end, if that is there.
+fn stem_of_code(code: &str) -> Option<&str> {
+    let at = code.len().checked_sub("Error".len())?;
+    let (stem, end) = code.split_at_checked(at)?;
+    end.eq_ignore_ascii_case("Error").then_some(stem)
+}
+
+/// Whether nothing was done where VirusTotal gives this reason.
+fn is_definite(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::TooManyRequests | Reason::Transient | Reason::Deadline
+    )
 }
 
 fn reason_of_status(status: u16) -> Option<Reason> {
@@ -379,10 +396,15 @@ mod tests {
         Reason::Forbidden,
         "ForbiddenError"
     )]
-    #[case(404, r#"{"error":{"code":"<b>"}}"#, Reason::NotFound, "NotFoundError")]
     #[case(
         404,
-        r#"{"error":{"code":"the-key"}}"#,
+        r#"{"error":{"code":"<b>Error"}}"#,
+        Reason::NotFound,
+        "NotFoundError"
+    )]
+    #[case(
+        404,
+        r#"{"error":{"code":"the-keyError"}}"#,
         Reason::NotFound,
         "NotFoundError"
     )]
@@ -433,6 +455,10 @@ mod tests {
             r#"{"error":[]}"#,
             r#"{"error":{}}"#,
             r#"{"error":{"code":404,"message":"not found","status":"NOT_FOUND"}}"#,
+            r#"{"error":{"code":"ResourceNotFound","message":"not found"}}"#,
+            r#"{"error":{"code":"","message":"not found"}}"#,
+            r#"{"error":{"code":"Error"}}"#,
+            r#"{"error":{"code":"404"}}"#,
             r#"{"code":"NotFoundError"}"#,
             r#"{"error":{"code":"NotFoundError"}} x"#
         )]
@@ -451,11 +477,27 @@ mod tests {
         assert!(matches!(error, VtError::Refused(_)));
     }
 
+    #[rstest]
+    fn a_fault_of_the_server_is_no_refusal_of_a_write(
+        #[values(500, 502, 503, 504)] status: u16,
+        #[values(
+            "AlreadyExistsError",
+            "BadRequestError",
+            "NotFoundError",
+            "ForbiddenError"
+        )]
+        code: &str,
+    ) {
+        let body = format!(r#"{{"error":{{"code":"{code}"}}}}"#);
+        let error = VtError::of_response(status, body.as_bytes(), None, "k");
+        assert!(error.may_have_been_carried_out(), "{error:?}");
+    }
+
     #[test]
     fn a_code_that_resembles_the_key_is_not_passed_on() {
         let key = "abcdefghijklmnop";
         for code in ["ABCDEFGHIJKL", "x_efghijklmnop", "abcdefghijklmnop"] {
-            let body = format!(r#"{{"error":{{"code":"{code}"}}}}"#);
+            let body = format!(r#"{{"error":{{"code":"{code}Error"}}}}"#);
             let VtError::Refused(refusal) = VtError::of_response(404, body.as_bytes(), None, key)
             else {
                 panic!("{code}")

@@ -3,7 +3,7 @@
 
 use base64::{
     Engine as _,
-    alphabet::{STANDARD, URL_SAFE},
+    alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use percent_encoding::percent_decode_str;
@@ -35,18 +35,22 @@ pub(super) fn is_fit(message: &str, key: &str) -> bool {
         && !resembles(message, key)
 }
 
-/// Whether a text holds the key, or 12 consecutive characters of it, in any case, parted by
-/// blanks or other signs, or encoded: percent, base64, hexadecimal.
+/// Whether a text holds the key, or 12 consecutive characters of it, in any case or width, parted
+/// by blanks or other signs, or encoded: percent, base64, hexadecimal (its digits parted or not).
 pub(super) fn resembles(text: &str, key: &str) -> bool {
+    let exact = hex::encode(key);
     let key = key.to_ascii_lowercase();
-    let letters = letters_of(&key);
+    let (letters, digits) = (letters_of(&key), hex::encode(&key));
     let is_shown = |text: &[u8]| {
         let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+        let text_letters = letters_of(&text);
+        let text_digits = text_letters.replace("0x", "");
         shares(&text, &key)
             // A key without its signs is told by enough of its letters only.
-            || (letters.len() >= SHARED && shares(&letters_of(&text), &letters))
+            || (letters.len() >= SHARED && shares(&text_letters, &letters))
+            || [&exact, &digits].iter().any(|digits| shares_digits(&text_digits, digits))
     };
-    let mut layer = text.to_owned();
+    let mut layer: String = text.chars().map(narrow).collect();
     for _ in 0..MAX_LAYERS {
         if is_shown(layer.as_bytes()) || decoded(&layer).iter().any(|bytes| is_shown(bytes)) {
             return true;
@@ -70,27 +74,45 @@ fn shares(text: &str, key: &str) -> bool {
     parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
 }
 
+/// Whether a text holds 12 consecutive characters of the key, as two hexadecimal digits each.
+fn shares_digits(text: &str, digits: &str) -> bool {
+    let mut parts = digits.as_bytes().windows(2 * SHARED).step_by(2);
+    parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
+}
+
+/// Returns the ASCII character of which this is the wide form, or the character itself.
+fn narrow(letter: char) -> char {
+    const WIDE: std::ops::RangeInclusive<char> = '\u{ff01}'..='\u{ff5e}';
+    if !WIDE.contains(&letter) {
+        return letter;
+    }
+    char::from_u32(u32::from(letter) - 0xfee0).unwrap_or(letter)
+}
+
 fn letters_of(text: &str) -> String {
     let letters = text.chars().filter(char::is_ascii_alphanumeric);
     letters.collect()
 }
 
-/// Returns what the words of a text mean as base64 and as hexadecimal, where they are long
-/// enough for a part of a key.
+/// Returns what the words of a text mean as base64 and its digits as hexadecimal, where they are
+/// long enough for a part of a key.
 fn decoded(text: &str) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || "+/-_".contains(letter);
-    for word in text.split(|letter| !is_of_word(letter)) {
-        // Signs in front of it shift the groups of four that base64 has, or of two in hexadecimal.
-        for start in 0..4.min(word.len()) {
-            let word = &word[start..];
-            if word.len() >= SHARED {
-                all.extend(read_base64(word));
-                all.extend(read_hex(word));
-            }
-        }
-    }
-    all
+    // One alphabet for both: signs of the other one may stand in front of a part.
+    let text = text.replace('-', "+").replace('_', "/");
+    let is_base64 = |letter: char| letter.is_ascii_alphanumeric() || "+/".contains(letter);
+    let words = text.split(|letter| !is_base64(letter));
+    let digits = text.split(|letter: char| !letter.is_ascii_hexdigit());
+    // Signs in front of a part shift the groups: of four in base64, of two in hexadecimal.
+    let base64 = words.flat_map(|word| shifted(word, 4).filter_map(read_base64));
+    let hex = digits.flat_map(|digits| shifted(digits, 2).filter_map(read_hex));
+    base64.chain(hex).collect()
+}
+
+/// Returns what is left of a word without its first letters, fewer than `group` of them.
+fn shifted(word: &str, group: usize) -> impl Iterator<Item = &str> {
+    let starts = 0..group.min(word.len());
+    let rests = starts.map(|start| &word[start..]);
+    rests.filter(|rest| rest.len() >= SHARED)
 }
 
 fn read_base64(word: &str) -> Option<Vec<u8>> {
@@ -98,19 +120,13 @@ fn read_base64(word: &str) -> Option<Vec<u8>> {
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true);
-    let alphabet = if word.contains(['-', '_']) {
-        &URL_SAFE
-    } else {
-        &STANDARD
-    };
     let rest = usize::from(word.len() % 4 == 1);
-    let engine = GeneralPurpose::new(alphabet, config);
+    let engine = GeneralPurpose::new(&STANDARD, config);
     engine.decode(&word[..word.len() - rest]).ok()
 }
 
-fn read_hex(word: &str) -> Option<Vec<u8>> {
-    let digits = word.bytes().take_while(u8::is_ascii_hexdigit).count();
-    hex::decode(&word[..digits - digits % 2]).ok()
+fn read_hex(digits: &str) -> Option<Vec<u8>> {
+    hex::decode(&digits[..digits.len() - digits.len() % 2]).ok()
 }
 
 #[cfg(test)]
@@ -136,6 +152,20 @@ mod tests {
     #[case::encoded("%30%31%32%33%34%35%36%37%38%39%61%62")]
     #[case::encoded_twice("%2530%2531%2532%2533%2534%2535%2536%2537%2538%2539%2561%2562")]
     #[case::hexadecimal("303132333435363738396162636465462d")]
+    #[case::hexadecimal_parted("30 31 32 33 34 35 36 37 38 39 61 62")]
+    #[case::hexadecimal_by_colons("30:31:32:33:34:35:36:37:38:39:61:62")]
+    #[case::hexadecimal_of_c(
+        "0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x61, 0x62"
+    )]
+    #[case::quoted_printable("=30=31=32=33=34=35=36=37=38=39=61=62")]
+    #[case::hexadecimal_of_capitals("63 64 65 46 2d 66 65 64 63 62 61 39")]
+    #[case::wide(
+        "\u{ff10}\u{ff11}\u{ff12}\u{ff13}\u{ff14}\u{ff15}\u{ff16}\u{ff17}\u{ff18}\u{ff19}\u{ff41}\u{ff22}"
+    )]
+    #[case::hexadecimal_in_a_path("users/303132333435363738396162636465462d")]
+    #[case::hexadecimal_behind_letters("key_id=xyzzy303132333435363738396162636465462d")]
+    #[case::base64("MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5ODc2NX40MzIxMA")]
+    #[case::base64_behind_the_other_alphabets_sign("key-id/MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5")]
     #[case::too_many_layers("%25252525252525253")]
     fn what_resembles_the_key_is_withheld(#[case] part: &str) {
         for message in [part.to_owned(), format!("File \"{part}\" not found")] {

@@ -256,6 +256,7 @@ async fn a_status_without_virustotals_own_error_is_kept_nowhere_and_closes_nothi
         "{}",
         r#"{"error": "WrongCredentialsError"}"#,
         r#"{"error": {"code": 401, "status": "UNAUTHENTICATED"}}"#,
+        r#"{"error": {"code": "ResourceNotFound", "message": "not found"}}"#,
     ];
     let paths = ["/api/v1/files/", "/api/v1/analyses/"];
     let ask = async |(body, path): (&str, &str)| {

@@ -331,7 +331,6 @@ async fn an_analysis_that_is_not_found_is_asked_for_again(#[case] wait: &str) {
 
 #[rstest]
 #[case::bad_request(failure(400, "BadRequestError", "x"))]
-#[case::wrong_key(failure(401, "WrongCredentialsError", "x"))]
 #[case::forbidden(failure(403, "ForbiddenError", "x"))]
 #[case::not_found(failure(404, "NotFoundError", "x"))]
 #[case::there_already(failure(409, "AlreadyExistsError", "x"))]
@@ -355,6 +354,27 @@ async fn a_refused_write_changes_nothing(#[case] refusal: Vec<u8>) {
         Write::Comment(EICAR),
     ] {
         assert!(write(&gateway, kind).await.status >= 400);
+    }
+    for path in readings() {
+        assert_eq!(origin_of(&gateway, &path).await, hit(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_with_a_refused_key_changes_nothing_for_others() {
+    let world = World::default();
+    let upstream = world.upstream().await;
+    let gateway = keeping(&upstream, &[]).await;
+    for path in readings() {
+        gateway.get(&path).await;
+    }
+    world.refuse(Some(failure(401, "WrongCredentialsError", "x")));
+    for part in ["analyse", "votes", "comments"] {
+        let path = format!("{}/{part}", file(EICAR));
+        let request = gateway.post_keyless(&path).header("x-api-key", "made-up");
+        let request = request.header("content-type", "application/json");
+        let body = r#"{"text": "x"}"#;
+        assert!(send(request.body(body)).await.status >= 400);
     }
     for path in readings() {
         assert_eq!(origin_of(&gateway, &path).await, hit(), "{path}");

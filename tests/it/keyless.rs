@@ -56,6 +56,12 @@ fn assert_refused(reply: &Reply, seen: &str) {
 #[case("X-Envoy-Internal", "true")]
 #[case("X-Original-Forwarded-For", "127.0.0.1")]
 #[case("X-Original-URL", "/")]
+#[case("Fly-Client-IP", "127.0.0.1")]
+#[case("WL-Proxy-Client-IP", "127.0.0.1")]
+#[case("DO-Connecting-IP", "127.0.0.1")]
+#[case("X-Vercel-Forwarded-For", "127.0.0.1")]
+#[case("X-Azure-SocketIP", "127.0.0.1")]
+#[case("X-Remote-IP", "127.0.0.1")]
 #[tokio::test]
 async fn a_sign_of_a_proxy_is_not_local(#[case] name: &str, #[case] value: &str) {
     let (upstream, gateway) = with_key(&[]).await;

@@ -108,6 +108,7 @@ async fn elsewhere_a_key_is_needed_unless_anonymous_callers_are_allowed(
 #[case::other_port(&[("host", "localhost:8000"), ("origin", "http://localhost:9000")])]
 #[case::image(&[("sec-fetch-site", "cross-site")])]
 #[case::subdomain(&[("sec-fetch-site", "same-site")])]
+#[case::image_that_says_two_things(&[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")])]
 #[case::two_origins(&[("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://evil.test")])]
 #[tokio::test]
 async fn a_foreign_page_never_spends_the_servers_key(#[case] headers: &[(&str, &str)]) {

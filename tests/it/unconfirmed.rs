@@ -93,6 +93,7 @@ fn is_uncertain(reply: &Reply) {
 #[case::another_packing(502, Answer::Bytes(http(200, &["Content-Encoding: br"], "x")))]
 #[case::redirect(502, Answer::Bytes(http(302, &["Location: /"], "")))]
 #[case::fault(502, Answer::Bytes(http(500, &["Content-Type: text/html"], "<html>")))]
+#[case::fault_that_names_a_refusal(502, Answer::Bytes(failure(500, "AlreadyExistsError", "x")))]
 #[case::bad_gateway(502, Answer::Bytes(http(502, &[], "")))]
 #[case::transient(503, Answer::Bytes(failure(503, "TransientError", "later")))]
 #[case::html_503(503, Answer::Bytes(http(503, &["Content-Type: text/html"], "<html>")))]
