@@ -192,7 +192,7 @@ impl Changes {
     }
 
     /// Remembers which object an analysis is about that was begun here, or at another replica.
-    /// Whatever was known of an analysis of this name is about an earlier one.
+    /// All that was known of an analysis of this name is about an earlier one.
     pub(super) fn note_begun(&self, analysis: ObjectName, names: &[ObjectName]) {
         self.certain.raise(&[analysis], Moment::now());
         let mut begun = lock(&self.begun);
