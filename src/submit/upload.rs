@@ -105,7 +105,7 @@ impl Submit {
             .unit(context, ENDPOINT, Claim::Now, &patience)
             .await?;
         let (ended, names) = oneshot::channel();
-        let (begin, begun) = oneshot::channel();
+        let (begin, start) = oneshot::channel();
         let passage = Passage {
             context: context.clone(),
             unit,
@@ -117,7 +117,7 @@ impl Submit {
         let mut told = self.pass(passage);
         let passing = async {
             // Until there is a place for it, VirusTotal takes nothing.
-            let is_begun = begun.await.is_ok();
+            let is_begun = start.await.is_ok();
             if is_begun {
                 arriving.pass_on(beginning, feed, ended).await?;
             }
@@ -150,7 +150,8 @@ impl Submit {
                     return purse.give_back(&passage.context.key, &passage.unit);
                 }
             };
-            let answer = submit.send_form(passage).await;
+            // In a box, since it is large and wrapped several times before it runs.
+            let answer = Box::pin(submit.send_form(passage)).await;
             drop(place);
             let _ = tell.send(answer);
         };
