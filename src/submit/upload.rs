@@ -105,7 +105,7 @@ impl Submit {
             .unit(context, ENDPOINT, Claim::Now, &patience)
             .await?;
         let (ended, names) = oneshot::channel();
-        let (begin, begun) = oneshot::channel();
+        let (begin, may_begin) = oneshot::channel();
         let passage = Passage {
             context: context.clone(),
             unit,
@@ -117,7 +117,7 @@ impl Submit {
         let mut told = self.pass(passage);
         let passing = async {
             // Until there is a place for it, VirusTotal takes nothing.
-            let is_begun = begun.await.is_ok();
+            let is_begun = may_begin.await.is_ok();
             if is_begun {
                 arriving.pass_on(beginning, feed, ended).await?;
             }
@@ -154,7 +154,9 @@ impl Submit {
             drop(place);
             let _ = tell.send(answer);
         };
-        let pass = Bill::current().cover(pass).instrument(Span::current());
+        let pass = Bill::current()
+            .cover(Box::pin(pass))
+            .instrument(Span::current());
         let meter = Arc::clone(&self.parts().meter);
         self.parts().tasks.spawn(async move {
             let _ = meter.count_panic(pass).await;
