@@ -155,7 +155,9 @@ impl Submit {
             drop(place);
             let _ = tell.send(answer);
         };
-        let pass = Bill::current().cover(pass).instrument(Span::current());
+        let pass = Bill::current()
+            .cover(Box::pin(pass))
+            .instrument(Span::current());
         let meter = Arc::clone(&self.parts().meter);
         self.parts().tasks.spawn(async move {
             let _ = meter.count_panic(pass).await;

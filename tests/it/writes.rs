@@ -81,9 +81,12 @@ async fn until_kept(gateway: &Gateway) {
 #[tokio::test]
 async fn an_answer_whose_reader_hung_up_tells_names_all_the_same() {
     let (go, going) = watch::channel(false);
-    let upstream = Upstream::faulty(move |call| match is_write(call) {
-        true => Answer::Bytes(comment()),
-        false => Answer::Held(going.clone(), ok(report().to_string())),
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
+            Answer::Bytes(comment())
+        } else {
+            Answer::Held(going.clone(), ok(report().to_string()))
+        }
     })
     .await;
     let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
@@ -98,9 +101,12 @@ async fn an_answer_whose_reader_hung_up_tells_names_all_the_same() {
 #[tokio::test]
 async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_request() {
     let (go, going) = watch::channel(false);
-    let upstream = Upstream::faulty(move |call| match is_write(call) {
-        true => Answer::Bytes(comment()),
-        false => Answer::Held(going.clone(), ok(report().to_string())),
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
+            Answer::Bytes(comment())
+        } else {
+            Answer::Held(going.clone(), ok(report().to_string()))
+        }
     })
     .await;
     let gateway = keeping(&upstream, &[]).await;
@@ -137,9 +143,12 @@ async fn a_list_that_tells_another_name_is_untrue_after_a_write_to_that(
     #[case] path: &str,
     #[case] list: Value,
 ) {
-    let upstream = Upstream::faulty(move |call| match is_write(call) {
-        true => Answer::Bytes(comment()),
-        false => Answer::Bytes(ok(list.to_string())),
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
+            Answer::Bytes(comment())
+        } else {
+            Answer::Bytes(ok(list.to_string()))
+        }
     })
     .await;
     let gateway = keeping(&upstream, &[]).await;
@@ -156,9 +165,12 @@ async fn the_text_of_a_url_in_its_report_is_a_name_of_it() {
     let id = "ab".repeat(32);
     let report =
         json!({"data": {"id": id, "type": "url", "attributes": {"url": "http://a.test/x"}}});
-    let upstream = Upstream::faulty(move |call| match is_write(call) {
-        true => Answer::Bytes(comment()),
-        false => Answer::Bytes(ok(report.to_string())),
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
+            Answer::Bytes(comment())
+        } else {
+            Answer::Bytes(ok(report.to_string()))
+        }
     })
     .await;
     let gateway = keeping(&upstream, &[]).await;
@@ -207,9 +219,12 @@ async fn nothing_stale_is_served_after_a_write_during_the_failed_call() {
 #[tokio::test]
 async fn who_hangs_up_while_its_write_waits_for_a_place_writes_nothing() {
     let (go, going) = watch::channel(false);
-    let upstream = Upstream::faulty(move |call| match is_write(call) {
-        true => Answer::Bytes(comment()),
-        false => Answer::Held(going.clone(), ok(report().to_string())),
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
+            Answer::Bytes(comment())
+        } else {
+            Answer::Held(going.clone(), ok(report().to_string()))
+        }
     })
     .await;
     // One place for each caller.
@@ -259,12 +274,13 @@ const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
 #[tokio::test]
 async fn an_upload_that_virustotal_accepts_after_its_sender_hung_up_is_a_write() {
     let (go, going) = watch::channel(false);
-    let upstream = Upstream::faulty(move |call| match is_write(call) {
-        true => {
+    let upstream = Upstream::faulty(move |call| {
+        if is_write(call) {
             let started = json!({"data": {"type": "analysis", "id": "opaque"}});
             Answer::Held(going.clone(), ok(started.to_string()))
+        } else {
+            Answer::Bytes(failure(404, "NotFoundError", "x"))
         }
-        false => Answer::Bytes(failure(404, "NotFoundError", "x")),
     })
     .await;
     let gateway = keeping(&upstream, &[]).await;
@@ -362,9 +378,10 @@ async fn an_analysis_that_is_begun_again_is_asked_about_again() {
 #[tokio::test]
 async fn a_search_that_does_not_find_what_was_submitted_lately_is_kept_as_not_found_is() {
     let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(match is_write(call) {
-            true => ok(r#"{"data": {"type": "analysis", "id": "one"}}"#),
-            false => ok(r#"{"data": []}"#),
+        Answer::Bytes(if is_write(call) {
+            ok(r#"{"data": {"type": "analysis", "id": "one"}}"#)
+        } else {
+            ok(r#"{"data": []}"#)
         })
     })
     .await;
@@ -389,9 +406,10 @@ async fn a_search_that_does_not_find_what_was_submitted_lately_is_kept_as_not_fo
 #[tokio::test]
 async fn who_waits_for_an_analysis_with_its_own_key_spends_nothing_of_anothers() {
     let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(match call.target.contains("/analyses/") {
-            true => analysis("one", "queued", 1_760_000_000),
-            false => ok(report().to_string()),
+        Answer::Bytes(if call.target.contains("/analyses/") {
+            analysis("one", "queued", 1_760_000_000)
+        } else {
+            ok(report().to_string())
         })
     })
     .await;
@@ -458,10 +476,12 @@ async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway 
 async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(match call.target.contains("/comments") {
-            true if is_write(call) => comment(),
-            true => ok(r#"{"data": []}"#),
-            false => ok(report().to_string()),
+        Answer::Bytes(if !call.target.contains("/comments") {
+            ok(report().to_string())
+        } else if is_write(call) {
+            comment()
+        } else {
+            ok(r#"{"data": []}"#)
         })
     })
     .await;
@@ -482,9 +502,10 @@ async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
 async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(match is_write(call) {
-            true => ok(r#"{"data": {"type": "analysis", "id": "one"}}"#),
-            false => failure(404, "NotFoundError", "x"),
+        Answer::Bytes(if is_write(call) {
+            ok(r#"{"data": {"type": "analysis", "id": "one"}}"#)
+        } else {
+            failure(404, "NotFoundError", "x")
         })
     })
     .await;
@@ -538,9 +559,10 @@ async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
 #[tokio::test]
 async fn a_wait_whose_last_look_has_no_unit_ends_in_what_is_known() {
     let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(match call.target.contains("/analyses/") {
-            true => analysis("one", "queued", 1_760_000_000),
-            false => ok(report().to_string()),
+        Answer::Bytes(if call.target.contains("/analyses/") {
+            analysis("one", "queued", 1_760_000_000)
+        } else {
+            ok(report().to_string())
         })
     })
     .await;
@@ -568,10 +590,12 @@ async fn a_wait_whose_last_look_has_no_unit_ends_in_what_is_known() {
 async fn names_that_redis_has_forgotten_are_told_again() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(match call.target.contains("/comments") {
-            true if is_write(call) => comment(),
-            true => ok(r#"{"data": []}"#),
-            false => ok(report().to_string()),
+        Answer::Bytes(if !call.target.contains("/comments") {
+            ok(report().to_string())
+        } else if is_write(call) {
+            comment()
+        } else {
+            ok(r#"{"data": []}"#)
         })
     })
     .await;
