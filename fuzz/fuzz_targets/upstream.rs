@@ -60,7 +60,13 @@ fn retry_after(value: &[u8]) {
     let wait = waits(&[value]).map(BackOff::get);
     assert!(wait.is_none_or(|wait| !wait.is_zero() && wait <= DAY));
     assert_eq!(waits(&[value, value]), None);
-    let Ok(text) = str::from_utf8(value) else {
+    // Other blanks than these can't stand in a header.
+    let is_sent = |byte: &u8| *byte == b'\t' || matches!(*byte, b' '..=b'~');
+    let Some(text) = str::from_utf8(value)
+        .ok()
+        .filter(|_| value.iter().all(is_sent))
+    else {
+        assert_eq!(wait, None);
         return;
     };
     let text = text.trim();
