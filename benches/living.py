@@ -369,10 +369,9 @@ class World:
         can_go_on = await fickle.send(writer, 200, body)
         self.stir(it.places)
         now = time.monotonic()
-        if now - post.began < SURELY_HEARD_SECONDS:
-            # Also where the caller has hung up. Only an upload ends with its caller.
-            is_certain = call.what != "upload"
-            it.floors.append(Floor(post.version, names, now, None, is_certain, f"accepted {call.what}"))
+        # Also where the caller has hung up. Only an upload ends with its caller: the gateway can't tell when it is done.
+        if call.what != "upload" and now - post.began < SURELY_HEARD_SECONDS:
+            it.floors.append(Floor(post.version, names, now, None, True, f"accepted {call.what}"))
         return can_go_on
 
     def accept(self, call, post):
@@ -435,8 +434,8 @@ class World:
             can_go_on = await fickle.fail(reader, writer, kind, b'{"data": {"type": "analysis", "id": "half"}}')
         it.note(f"{call.what} by {call.name[:8]} ended: {kind}")
         self.stir(it.places)
-        if post.version:
-            names = frozenset(it.names if call.what in ("upload", "scan") else [call.name])
+        if post.version and call.what != "upload":
+            names = frozenset(it.names if call.what == "scan" else [call.name])
             it.floors.append(Floor(post.version, names, time.monotonic(), None, False, f"{call.what}, {kind}"))
         return can_go_on
 

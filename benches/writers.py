@@ -468,7 +468,14 @@ class Client:
         """Writes, and has it judged. Returns the analysis that this starts, if any."""
         await self.stream(write.replica)
         write.began = time.monotonic()
-        return self.judge.write(write, await self.send(write.replica, write.data))
+        try:
+            answer = await self.send(write.replica, write.data)
+        except HungUp:
+            # An upload ends with its caller, so that the gateway does not hear that it is refused.
+            if write.what == "upload":
+                self.judge.world.stir(write.it.places)
+            raise
+        return self.judge.write(write, answer)
 
     # What is done with an object
 
