@@ -1,9 +1,9 @@
 //! VirusTotal's answers, kept compressed, and the views of them that were asked for.
 //!
 //! One place decides whether a kept answer is still true: [`Cache::answer`] gives none that was
-//! asked for before the last write to its object ([`changes`] has the rules). One bound in
-//! bytes holds for all of it, shared fairly among those who fetched ([`store`]). Behind it is
-//! Redis, where it is set up, with the same answers for all replicas ([`shared`]).
+//! asked for before the last write to its object (`changes` has the rules). One bound in
+//! bytes holds for all of it, shared fairly among those who fetched (`store`). Behind it is
+//! Redis, where it is set up, with the same answers for all replicas (`shared`).
 
 use std::{
     sync::{

@@ -1,7 +1,7 @@
 //! The read pipeline: what is kept of an answer, else quota, then VirusTotal; then the view
 //! that was asked for.
 //!
-//! [`Lookup::read`] decides between the cache and VirusTotal, `shared` lets callers at the same
+//! `Lookup::read` decides between the cache and VirusTotal, `shared` lets callers at the same
 //! time share a call, `fetch` makes it.
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -26,6 +26,8 @@ struct CachedAnswer {
     asked: Moment,
     as_of: Moment,
     names: Box<[ObjectName]>,
+    #[expect(dead_code, reason = "it repeats the gateway's own")]
+    told: OnceLock<Box<[ObjectName]>>,
     shared_at: Option<u64>,
     is_doubtful: bool,
     fresh_for: Duration,

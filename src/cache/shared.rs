@@ -262,7 +262,7 @@ fn is_readable(answer: &CachedAnswer) -> bool {
     }
 }
 
-/// Reads what [`hex`] wrote.
+/// Reads names as Redis has them.
 fn read_names(names: &[String]) -> Vec<ObjectName> {
     let names = names.iter();
     names
