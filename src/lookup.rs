@@ -218,27 +218,32 @@ impl Lookup {
         render: impl Fn(&Bytes) -> Result<Rendered, AnswerError> + Sync,
     ) -> Result<Reply, LookupError> {
         let got = self.read(context, question, wish).await?;
-        let was_kept = got.was_kept();
-        let anew;
-        let wish = match self.show(got.clone(), view, wish, &render).await {
-            Err(LookupError::Malformed(_)) if was_kept => {
-                anew = wish.anew();
-                &anew
-            }
-            Ok(_) if self.is_overtaken(&got) => {
-                self.parts().cache.remove(&got.key);
-                wish
-            }
-            shown => return shown,
+        let shown = self.show(got.clone(), view, wish, &render).await;
+        let Some(wish) = self.second_wish(&shown, &got, wish) else {
+            return shown;
         };
-        let got = self.read(context, question, wish).await?;
-        self.show(got, view, wish, &render).await
+        let got = self.read(context, question, &wish).await?;
+        self.show(got, view, &wish, &render).await
     }
 
-    /// Whether an answer that is older than the caller's request is about an object that was
-    /// written to since, as only the names in it have told.
-    fn is_overtaken(&self, got: &Got) -> bool {
-        got.answer.asked < got.came && self.parts().cache.is_outdated(&got.answer)
+    /// Returns the wish with which to ask once more, where what was made of an answer does not
+    /// serve: it was kept and is malformed, or it is older than the caller's request and about an
+    /// object that was written to since, as only the names in it have told.
+    fn second_wish<T>(
+        &self,
+        made: &Result<T, LookupError>,
+        got: &Got,
+        wish: &Wish,
+    ) -> Option<Wish> {
+        let cache = &self.parts().cache;
+        match made {
+            Err(LookupError::Malformed(_)) if got.was_kept() => Some(wish.anew()),
+            Ok(_) if got.answer.asked < got.came && cache.is_outdated(&got.answer) => {
+                cache.remove(&got.key);
+                Some(wish.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Returns VirusTotal's answer: a kept one that is fresh enough for the caller, else a new

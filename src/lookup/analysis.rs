@@ -163,7 +163,8 @@ impl Lookup {
         let mut alone = (!self.may_share(context, wish).await).then_some(own);
         let mut known = None;
         loop {
-            let flight = self.poll_key(context, question, alone);
+            let key = self.cache_key(context, question);
+            let flight = self.flight_key(key, &question.names(), alone);
             let mut polls = self.0.polls.join(&flight, |progress| {
                 let (lookup, wish) = (self.clone(), wish.clone());
                 let (context, question) = (context.clone(), question.clone());

@@ -204,13 +204,12 @@ impl Lookup {
         let (parts, context, call) = (self.parts(), &job.context, &job.question.call);
         let endpoint = call.endpoint();
         // Held until the call is over, even if its callers hang up: that bounds the calls at once.
+        let held = parts.purse.hold(&context.key, &unit);
         let _place = tokio::select! {
             place = bill::waiting(parts.calls.take(context.caller)) => place,
-            () = flight.abandoned() => {
-                parts.purse.give_back(&context.key, &unit);
-                return Err(LookupError::Lost);
-            }
+            () = flight.abandoned() => return Err(LookupError::Lost),
         };
+        held.release();
         // A 429 may have come while this one waited for its place.
         parts.purse.confirm(&context.key, &endpoint, &unit)?;
         let deadline = parts.vt.deadline();

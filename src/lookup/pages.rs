@@ -152,20 +152,11 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Page, LookupError> {
         let got = self.read(context, question, wish).await?;
-        let was_kept = got.was_kept();
-        let anew;
-        let wish = match self.measure(query, got.clone()).await {
-            Err(LookupError::Malformed(_)) if was_kept => {
-                anew = wish.anew();
-                &anew
-            }
-            Ok(_) if self.is_overtaken(&got) => {
-                self.parts().cache.remove(&got.key);
-                wish
-            }
-            page => return page,
+        let page = self.measure(query, got.clone()).await;
+        let Some(wish) = self.second_wish(&page, &got, wish) else {
+            return page;
         };
-        let got = self.read(context, question, wish).await?;
+        let got = self.read(context, question, &wish).await?;
         self.measure(query, got).await
     }
 

@@ -11,11 +11,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::{Lookup, LookupError, fetch::FetchJob, question::Question};
+use super::{Lookup, LookupError, fetch::FetchJob};
 use crate::{
-    access::RequestContext,
     bill,
-    cache::{CacheKey, CachedAnswer, Moment},
+    cache::{CacheKey, CachedAnswer, Moment, ObjectName},
     key::KeyHash,
     quota::Exhausted,
     single_flight::{Follower, LeaderFailed, Stage},
@@ -69,7 +68,7 @@ impl Lookup {
         let end = Instant::now() + job.wish.wait;
         let mut alone = (!job.may_share).then_some(own);
         loop {
-            let flight = self.flight_key(job, alone);
+            let flight = self.flight_key(job.key.clone(), &job.names, alone);
             let mut call = self.0.flights.join(&flight, |progress| {
                 let (lookup, job) = (self.clone(), job.clone());
                 // In a box, since it is large and wrapped several times before it runs.
@@ -108,24 +107,17 @@ impl Lookup {
         }
     }
 
-    /// Returns the identity of the polls of an analysis; one that is begun anew has others.
-    pub(super) fn poll_key(
+    /// Returns the identity of a call about an object with these names, or of the polls of an
+    /// analysis: one that is begun anew has others.
+    pub(super) fn flight_key(
         &self,
-        context: &RequestContext,
-        question: &Question,
+        key: CacheKey,
+        names: &[ObjectName],
         alone: Option<KeyHash>,
     ) -> FlightKey {
         FlightKey {
-            key: self.cache_key(context, question),
-            since: self.parts().cache.last_change(&question.names()),
-            alone,
-        }
-    }
-
-    fn flight_key(&self, job: &FetchJob, alone: Option<KeyHash>) -> FlightKey {
-        FlightKey {
-            key: job.key.clone(),
-            since: self.parts().cache.last_change(&job.names),
+            key,
+            since: self.parts().cache.last_change(names),
             alone,
         }
     }

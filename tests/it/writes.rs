@@ -1,4 +1,4 @@
-//! Writes and what they make untrue, by whichever name and whoever hung up or asked meanwhile.
+//! Writes and what they make untrue, by any name, also when callers hang up or ask meanwhile.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,7 +14,7 @@ use crate::{
     cache::keeping,
     harness::{
         Answer, Call, EICAR, EICAR_MD5, Gateway, KEY, Keeper, Redis, Reply, Turn, Upstream,
-        failure, file, http, ok, redis_or_skip, send,
+        failure, file, http, ok, redis_or_skip, send, until,
     },
     submissions::{JSON, post},
 };
@@ -52,18 +52,6 @@ async fn hang_up(upstream: &Upstream, count: usize, request: impl Future<Output 
         () = upstream.until_asked(count) => false,
     };
     assert!(!is_over, "it has to wait");
-}
-
-/// Waits until it is so.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    let waits = async {
-        while !is_so().await {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(20), waits)
-        .await
-        .expect("it never came to be so");
 }
 
 async fn until_kept(gateway: &Gateway) {
@@ -124,7 +112,7 @@ async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_r
     assert_eq!(upstream.count(), 3);
 }
 
-/// What VirusTotal gives for a file by its MD5, and tells its SHA-256 beside.
+/// VirusTotal's answer to a file's MD5, and tells its SHA-256 beside.
 #[rstest]
 #[case::search(
     &format!("/api/v1/search?query={EICAR_MD5}"),

@@ -30,7 +30,7 @@ use crate::{
     errors::is_well_formed,
     harness::{
         Answer, EICAR, Folder, Gateway, KEY, Reply, TROJAN, UNKNOWN, Upstream, failure, file,
-        in_parallel, ok, redis_or_skip, send,
+        in_parallel, ok, redis_or_skip, send, until,
     },
 };
 
@@ -45,7 +45,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// An address that counts as another caller than the usual one.
 const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
 
-/// How a client talks.
+/// The protocol that a client talks.
 #[derive(Clone, Copy, Debug)]
 enum Protocol {
     Http1,
@@ -82,19 +82,7 @@ async fn get_elsewhere(gateway: &Gateway, path: &str) -> Reply {
         .expect("it had to be answered at once")
 }
 
-/// Waits until it is so.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    let waits = async {
-        while !is_so().await {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(20), waits)
-        .await
-        .expect("it never came to be so");
-}
-
-/// How many wait for a unit of quota.
+/// Returns the number of requests that wait for a unit of quota.
 async fn queued(gateway: &Gateway) -> u64 {
     let metrics = gateway.get_with("/metrics", &[]).await;
     let mut lines = metrics.text().lines();
@@ -255,7 +243,7 @@ async fn an_upload_has_ten_seconds_to_begin_and_thirty_to_keep_to_a_pace(
     assert_eq!(upstream.count(), 0);
 }
 
-/// Which callers there are besides one whose places are all taken.
+/// The callers besides one whose places are all taken.
 #[rstest]
 #[case::an_address(&[("x-forwarded-for", "192.0.2.2")], true)]
 #[case::its_own_address(&[("x-forwarded-for", "192.0.2.1")], false)]
