@@ -151,7 +151,7 @@ pub struct Access {
     pub key: Option<ApiKey>,
     /// Whether any caller without a key may spend it. `VT4AI_ALLOW_ANONYMOUS`, `false`.
     pub allow_anonymous: bool,
-    /// Which callers without a key may spend it otherwise. `VT4AI_KEYLESS`, `local`.
+    /// The callers without a key that may spend it otherwise. `VT4AI_KEYLESS`, `local`.
     pub keyless: Keyless,
     /// Whether it may also be spent on what others can see: uploads, scans, comments, votes.
     /// `VT4AI_ALLOW_SUBMISSIONS`, `false`.
@@ -168,7 +168,7 @@ pub struct Access {
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Which callers without a key may spend the server's.
+/// The callers without a key that may spend the server's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keyless {
     /// The gateway's own user, from its own machine.

@@ -111,7 +111,7 @@ pub struct Purse {
 pub struct Parts {
     /// The upstream.
     pub vt: Arc<VirusTotal>,
-    /// What is spent, and what may be.
+    /// The units that are spent, and those that may be.
     pub quota: Arc<Quota>,
     /// Keys that VirusTotal has accepted.
     pub accepted: AcceptedKeys,

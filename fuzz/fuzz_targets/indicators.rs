@@ -12,7 +12,7 @@ use vt4ai::{
 };
 use vt4ai_fuzz::is_hidden;
 
-/// What is taken stands in VirusTotal's path as one segment, as it is, that leads nowhere else.
+/// Text that is taken stands in VirusTotal's path as one segment, as it is, that leads nowhere else.
 fn keeps_the_path(indicator: &Indicator) {
     let (collection, id) = (indicator.kind().upstream_collection(), indicator.id());
     assert!(!id.is_empty() && id != "." && id != "..");
@@ -66,7 +66,7 @@ fn url(text: &str) {
     assert!(Indicator::url_id(id.id()).as_ref() == Ok(&id));
 }
 
-/// What a text stands for stands for itself, and is an indicator if it differs.
+/// The meaning of a text means itself, and is an indicator if it differs.
 fn refanged(text: &str) {
     let once = refang(text);
     assert_eq!(refang(&once), once, "{text:?}");

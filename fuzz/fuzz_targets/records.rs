@@ -1,4 +1,4 @@
-//! What comes from other replicas and tells of objects: kept answers, names, quotas.
+//! Records from other replicas that tell of objects: kept answers, names, quotas.
 //!
 //! The reader of kept answers is private to the gateway: its source is part of this target.
 
@@ -39,7 +39,7 @@ enum Answer {
     NotFound(Refusal),
 }
 
-/// What an input may unpack to; entries say of themselves how much that is.
+/// The number of bytes that an input may unpack to; entries say of themselves how much that is.
 const LIMIT: usize = 1 << 20;
 
 fn kept(bytes: &Bytes) {

@@ -1,4 +1,4 @@
-//! What comes with VirusTotal's answers: times to wait, errors, bodies that are packed.
+//! Parts of VirusTotal's answers beside their JSON: times to wait, errors, bodies that are packed.
 //!
 //! Two of the readers are private to the gateway: their sources are part of this target.
 
@@ -36,7 +36,7 @@ mod retry_after;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many bytes a body may unpack to.
+/// The number of bytes that a body may unpack to.
 const LIMIT: usize = 1 << 16;
 
 /// As many consecutive characters of a key give it away.
@@ -236,7 +236,7 @@ fn errors(bytes: &[u8]) {
     );
 }
 
-/// What another library makes of it, as far as it stays within the bound.
+/// The bytes that another library unpacks, as far as it stays within the bound.
 fn members(gzip: &[u8], limit: usize) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let most = u64::try_from(limit).unwrap() + 1;

@@ -25,7 +25,7 @@ pub fn tree(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// What a filter leaves, as a tree; none where it is more than a tree holds.
+/// The rest that a filter leaves, as a tree; none where it is more than a tree holds.
 pub fn tree_of(filtered: Filtered<'_>) -> Result<Option<Value>, Unreadable> {
     let mut text = Vec::new();
     filtered.write(&mut text)?;

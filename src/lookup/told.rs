@@ -10,7 +10,7 @@ use crate::{
 /// The most names that are taken from one answer.
 const MOST: usize = 100;
 
-/// What was made of an answer, and the names of objects in it.
+/// A rendered answer, and the names of objects in it.
 #[derive(Debug)]
 pub(super) struct Rendered {
     pub(super) answer: Answer,

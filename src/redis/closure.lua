@@ -8,7 +8,7 @@ local function keep(name, opens, rest, life)
     redis.call('SET', name, string.format('%.0f', opens) .. ' ' .. rest, 'PX', string.format('%.0f', life))
 end
 
--- For how many ms a closure lasts still, a day at most, and the rest; nothing where there is none that can be read.
+-- For how many ms a closure lasts still, a day at most, and the rest; nothing where none can be read.
 -- One that would last longer is cut where it is kept, too: else each look at it would begin another day.
 local function closure(name)
     local kept = redis.pcall('GET', name)

@@ -1,7 +1,7 @@
 -- Keeps an answer, if its object was not written to since it was asked for, and ends the lease under which it was
 -- fetched, at once.
 -- KEYS: the clock; the answer; the lease. ARGV: the lease's token; when the answer was asked for; the answer and its
--- life in ms, 0 where there is none to keep; the names of the object.
+-- life in ms, 0 where nothing is to be kept; the names of the object.
 local names = {}
 for index = 5, #ARGV do
     names[#names + 1] = ARGV[index]

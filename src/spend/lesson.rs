@@ -76,7 +76,7 @@ impl Purse {
         }
     }
 
-    /// Learns of a key as soon as there is a place for the call, unless nobody waits for that any
+    /// Learns of a key as soon as there is a place for the call, unless no caller waits for that any
     /// more.
     async fn take_first_lesson(
         self: Arc<Self>,

@@ -158,7 +158,7 @@ fn known() -> Vec<(Course, Outcome)> {
         // It is back before the wait is over.
         ((vec![queued(), none_left("1"), done()], "9s", "0"), over(3)),
         ((vec![none_left("1"), done()], "9s", "0"), over(2)),
-        // Leave to come back at once is none.
+        // `Retry-After: 0` counts as not given.
         ((vec![queued(), none_left("0")], "1s", "0"), until(1..=60)),
         // What passes is tried again, as for any lookup.
         ((vec![queued(), passing(), done()], "5s", "0"), over(3)),

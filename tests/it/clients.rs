@@ -368,7 +368,7 @@ fn a_start_without_clients_has_to_be_meant() {
     )));
 }
 
-/// Holds a lease on a file: whoever opens it hangs. `None` where that can't be done.
+/// Holds a lease on a file: a process that opens it hangs. `None` where that can't be done.
 struct Lease(Child);
 
 impl Lease {

@@ -95,7 +95,7 @@ async fn what_is_kept_goes_on_where_virustotal_has_closed() {
     assert_eq!(upstream.count(), 2);
 }
 
-/// How long a test of a back-off may take.
+/// The time that a test of a back-off may take.
 const SOON: Duration = Duration::from_secs(10);
 const DAY: u64 = 24 * 60 * 60;
 
@@ -162,7 +162,7 @@ async fn a_429_of_many_at_once_is_one_back_off() {
     );
 }
 
-/// What can be asked for, by what its call to VirusTotal looks like.
+/// The things that can be asked for, by what their call to VirusTotal looks like.
 async fn ask_for(gateway: &Gateway, what: &str) -> Reply {
     let object = file(EICAR);
     let json = |path: &str, body: &'static str| {

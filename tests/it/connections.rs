@@ -28,7 +28,7 @@ const COMPLETED: &str =
     r#"{"data": {"type": "analysis", "id": "x", "attributes": {"status": "completed"}}}"#;
 const MULTIPART: &str = "multipart/form-data; boundary=----a-form-of-the-tests";
 
-/// What is answered to this, where nothing goes wrong.
+/// The answer to a request, where nothing goes wrong.
 fn sound(call: &Call) -> Vec<u8> {
     let target = call.target.split('?').next().unwrap();
     kept(match (call.method.as_str(), target) {

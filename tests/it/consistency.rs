@@ -32,7 +32,7 @@ struct World(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     version: AtomicUsize,
-    /// Whether the analysis is completed, and whether anybody has been told.
+    /// Whether the analysis is completed, and whether a caller has been told.
     is_completed: AtomicBool,
     was_told: AtomicBool,
     /// The bytes that answer all posts and, if any, all else.

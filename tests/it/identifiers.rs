@@ -1,4 +1,4 @@
-//! What can't be an indicator costs nothing, and what is defanged is what it stands for.
+//! Text that can't be an indicator costs nothing, and defanged text means what it stands for.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

@@ -137,7 +137,7 @@ async fn where_clients_are_set_up_a_token_is_needed() {
     assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
 }
 
-/// What curl gets for another user; the test says that it is skipped, and ends, where that
+/// Returns what curl gets for another user; the test says that it is skipped, and ends, where that
 /// can't be done.
 macro_rules! curl_or_skip {
     ($user:expr, $url:expr) => {

@@ -225,7 +225,7 @@ async fn one_object_or_none_is_no_list() {
     assert_eq!(body, json!({"data": null, "format": "json"}));
 }
 
-/// What VirusTotal says to each cursor: the ids on that page, and the next cursor.
+/// VirusTotal's answer to each cursor: the ids on that page, and the next cursor.
 type Script = &'static [[&'static str; 3]];
 
 /// An upstream with pages of its own making.

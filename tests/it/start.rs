@@ -1,4 +1,4 @@
-//! What the log says at start of the upstream, and later of one that can't be reached.
+//! The log at start: its words on the upstream, and later of one that can't be reached.
 
 use rstest::rstest;
 
@@ -25,7 +25,7 @@ async fn a_file_of_settings_is_named_and_so_is_the_upstream_that_it_sets() {
         log.contains(&format!("{}/, not VirusTotal", upstream.url)),
         "{log}"
     );
-    // On this machine nobody reads along.
+    // On this machine no other party reads along.
     assert!(!log.contains("plain HTTP"), "{log}");
 }
 

@@ -141,7 +141,7 @@ impl Full {
         let listener = socket.listen(1).unwrap();
         let address = listener.local_addr().unwrap();
         let mut waiting = Vec::new();
-        // Nobody accepts them, so that soon there is no more room to wait in.
+        // They are never accepted, so that soon there is no more room to wait in.
         while let Ok(stream) =
             timeout(Duration::from_millis(200), TcpStream::connect(address)).await
         {

@@ -7,7 +7,7 @@ use crate::harness::{
     EICAR, EICAR_MD5, Gateway, Redis, Upstream, file, in_parallel, redis_or_skip,
 };
 
-/// How long the other replicas may take to hear of a write.
+/// The time that the other replicas may take to hear of a write.
 const SOON: Duration = Duration::from_secs(2);
 
 async fn replica(upstream: &Upstream, redis: &Redis) -> Gateway {

@@ -27,7 +27,7 @@ pub(crate) struct Keeper {
     _stop: DropGuard,
 }
 
-/// What the server does with a request.
+/// The server's way with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Turn {
     /// Answers with these bytes, and keeps the connection.
@@ -79,7 +79,7 @@ impl Keeper {
         seen.iter().map(|(at, call)| (*at, line(call))).collect()
     }
 
-    /// How many requests have begun with this method and target.
+    /// Returns how many requests have begun with this method and target.
     pub(crate) fn count(&self, start: &str) -> usize {
         let asked = self.asked();
         asked.iter().filter(|it| it.1.starts_with(start)).count()
