@@ -129,7 +129,7 @@ async fn connect(redis: &Redis, cache: &Cache, accepted: &AcceptedKeys, backgrou
     let hear = move |news: News| match news {
         News::Changed(names) => cache.hear_change(&names, Certainty::Certain),
         News::Doubted(names) => cache.hear_change(&names, Certainty::Possible),
-        News::Own(names) => cache.hear_names(&names),
+        News::Names(names) => cache.hear_names(&names),
         News::Begun(names) => cache.hear_begun(&names),
         News::Refused(key) => {
             if let Some(key) = KeyHash::from_hex(&key) {

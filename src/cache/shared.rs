@@ -208,7 +208,7 @@ impl Cache {
         }
     }
 
-    /// Takes in all names of an object that this replica wrote to: others may have been told
+    /// Takes in all names of an object that was written to: other replicas may have been told
     /// more of them.
     pub fn hear_names(&self, names: &[String]) {
         self.0.changes.join(&read_names(names));

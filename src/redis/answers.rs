@@ -8,7 +8,9 @@ use std::{
 use ::redis::{Cmd, Script};
 use bytes::Bytes;
 
-use super::{Change, Lease, News, Order, PREFIX, Patience, Redis, digest, millis, of_key};
+use super::{
+    Change, Lease, News, Order, PREFIX, Patience, Redis, digest, millis, news::news_key, of_key,
+};
 use crate::key::KeyHash;
 
 /// The largest entry, in bytes, that is shared; a larger one stays with its replica.
@@ -19,7 +21,8 @@ const LARGEST: usize = 1024 * 1024;
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("begin.lua")));
 static RECALL: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("recall.lua")));
 static LAND: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("land.lua")));
-static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("names.lua", "join.lua")));
+static JOIN: LazyLock<Script> =
+    LazyLock::new(|| Script::new(clocked!("names.lua", "tell.lua", "join.lua")));
 
 /// A point in time on the clock that orders what all replicas ask and write, in microseconds.
 ///
@@ -136,10 +139,12 @@ impl Redis {
         self.tell(Order::Script(script));
     }
 
-    /// Notes that these names belong to one object, for `life`.
+    /// Notes that these names belong to one object, for `life`, and tells all replicas if that was
+    /// written to.
     pub fn join_names(&self, names: &[String], life: Duration) {
         let mut script = JOIN.key(clock());
-        script.arg(millis(life).max(1));
+        script.key(news_key());
+        script.arg(millis(life).max(1)).arg(&*self.replica);
         for name in names {
             script.arg(name);
         }

@@ -13,7 +13,7 @@ const MAX_WAITING: usize = 100_000;
 const MAX_NEWS: usize = 1000;
 
 static CHANGE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(clocked!("names.lua", "change.lua")));
+    LazyLock::new(|| Script::new(clocked!("names.lua", "tell.lua", "change.lua")));
 static NEWS: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("news.lua")));
 
 /// A change to be told to all replicas.
@@ -32,8 +32,8 @@ pub enum News {
     Changed(Vec<String>),
     /// It may have been written to.
     Doubted(Vec<String>),
-    /// The object with these names was written to by this replica itself.
-    Own(Vec<String>),
+    /// An object that was written to has all of these names.
+    Names(Vec<String>),
     /// An analysis, the first of these names, was begun of the object that has the others.
     Begun(Vec<String>),
     /// VirusTotal refused the key with this hash.
@@ -90,16 +90,17 @@ impl News {
             Self::Changed(_) => "changed",
             Self::Doubted(_) => "doubted",
             Self::Begun(_) => "begun",
-            Self::Own(_) => "own",
+            Self::Names(_) => "joined",
             Self::Refused(_) => "refused",
         }
     }
 
     fn names(&self) -> &[String] {
         match self {
-            Self::Changed(names) | Self::Doubted(names) | Self::Own(names) | Self::Begun(names) => {
-                names
-            }
+            Self::Changed(names)
+            | Self::Doubted(names)
+            | Self::Names(names)
+            | Self::Begun(names) => names,
             Self::Refused(key) => std::slice::from_ref(key),
         }
     }
@@ -111,8 +112,9 @@ impl News {
         let (kind, teller) = (words.next()?, words.next()?);
         let mut names = words.map(str::to_owned);
         match kind {
-            "changed" | "doubted" if teller == replica => Some(Self::Own(names.collect())),
+            "changed" | "doubted" if teller == replica => Some(Self::Names(names.collect())),
             _ if teller == replica => None,
+            "joined" => Some(Self::Names(names.collect())),
             "begun" => Some(Self::Begun(names.collect())),
             "changed" => Some(Self::Changed(names.collect())),
             "doubted" => Some(Self::Doubted(names.collect())),
@@ -131,7 +133,7 @@ pub(super) fn read_since(since: i64) -> Order {
     Order::Script(script)
 }
 
-fn news_key() -> String {
+pub(super) fn news_key() -> String {
     format!("{PREFIX}news")
 }
 
@@ -150,9 +152,12 @@ mod tests {
     fn news_of_others_are_read_and_of_ones_own_the_names() {
         let news = News::Doubted(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(News::read("17 doubted other a b", "own"), Some(news));
-        let own = News::Own(vec!["a".to_owned(), "b".to_owned()]);
-        assert_eq!(News::read("17 doubted own a b", "own"), Some(own));
-        assert_eq!(News::read("17 begun own a b", "own"), None);
+        let own = News::Names(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(News::read("17 doubted own a b", "own"), Some(own.clone()));
+        assert_eq!(News::read("17 joined other a b", "own"), Some(own));
+        for own in ["17 begun own a b", "17 joined own a b"] {
+            assert_eq!(News::read(own, "own"), None);
+        }
         for nonsense in ["", "17", "17 x other a", "17 refused other"] {
             assert_eq!(News::read(nonsense, "own"), None, "{nonsense}");
         }

@@ -487,6 +487,32 @@ async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
 }
 
 #[tokio::test]
+async fn a_name_that_another_replica_is_told_after_a_write_holds_for_what_was_kept_before() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(if !call.target.contains("/comments") {
+            ok(report().to_string())
+        } else if is_write(call) {
+            comment()
+        } else {
+            ok(r#"{"data": []}"#)
+        })
+    })
+    .await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    let comments = format!("{}/comments", file(EICAR_MD5));
+    second.get(&comments).await;
+    add_comment(&first, EICAR).await;
+    assert_eq!(origin(&second.get(&comments).await), (200, Some("HIT")));
+    // Only now anything tells that both are the same file.
+    first.get(&file(EICAR_MD5)).await;
+    until(async || origin(&second.get(&comments).await) == (200, Some("MISS"))).await;
+}
+
+#[tokio::test]
 async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
