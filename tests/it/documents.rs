@@ -108,10 +108,11 @@ async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_large_documents_are_rendered_others_are_answered() {
-    // Four million numbers: seconds of work for a debug build.
+    // A million numbers: a second of work for a debug build, and four such documents are less
+    // than an address may leave untaken.
     let body = format!(
         r#"{{"data": {{"attributes": {{"a": [0{}]}}}}}}"#,
-        ",0".repeat(4_000_000)
+        ",0".repeat(1_000_000)
     );
     let upstream = Upstream::always(ok(&body)).await;
     // On a slow machine the others ask more often than a caller may by default.
@@ -119,11 +120,10 @@ async fn while_large_documents_are_rendered_others_are_answered() {
     let path = format!("{}?format=markdown", file(EICAR));
     let large = async {
         let replies = in_parallel((0..4).map(|_| gateway.get(&path))).await;
-        assert!(
-            replies
-                .iter()
-                .all(|reply| matches!(reply.status, 200 | 502))
-        );
+        for reply in replies {
+            let start: String = reply.text().chars().take(300).collect();
+            assert_eq!(reply.status, 200, "{start}");
+        }
     };
     let mut answered = 0;
     let others = async {
