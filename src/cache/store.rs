@@ -10,25 +10,44 @@ use crate::key::KeyHash;
 /// The bytes that the maps themselves take for an entry, about.
 const OVERHEAD: usize = 512;
 
+/// The part of the bound that answers leave to views: an eighth.
+///
+/// Without it a cache full of answers would keep no view, and each hit would be rendered anew.
+const PART_OF_VIEWS: usize = 8;
+
 /// Answers and views by owner: a key or, where all keys share what they fetch, none.
 ///
-/// Beyond the bound the owner that holds the most gives something up: its least recently used
-/// view, else its least recently used answer. So no owner loses what is within its share to
-/// another, and views, which cost no lookup, go before answers.
+/// Beyond the bound a view is evicted, and an answer only for another answer: views, which cost no
+/// lookup, never push out one. What goes is the least recently used of the owner that holds the
+/// most, so no owner loses what is within its share to another.
 #[derive(Debug)]
 pub(super) struct Store {
     max_bytes: usize,
-    bytes: usize,
+    held: Held,
     entries: usize,
     shelves: HashMap<Option<KeyHash>, Shelf>,
+}
+
+/// Bytes that are held.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    answers: usize,
+    views: usize,
 }
 
 /// The answers and views of one owner.
 #[derive(Debug)]
 struct Shelf {
-    bytes: usize,
+    held: Held,
     answers: LruCache<Arc<str>, Kept<Arc<CachedAnswer>>>,
     views: LruCache<ViewName, Kept<View>>,
+}
+
+/// The kind of an entry.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Answer,
+    View,
 }
 
 #[derive(Debug)]
@@ -61,18 +80,32 @@ impl Evicted {
     }
 }
 
+impl Held {
+    fn all(self) -> usize {
+        self.answers + self.views
+    }
+
+    /// Returns the count of answers or of views.
+    fn of(&mut self, kind: Kind) -> &mut usize {
+        match kind {
+            Kind::Answer => &mut self.answers,
+            Kind::View => &mut self.views,
+        }
+    }
+}
+
 impl Store {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             max_bytes,
-            bytes: 0,
+            held: Held::default(),
             entries: 0,
             shelves: HashMap::new(),
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.held.all()
     }
 
     pub(super) fn entries(&self) -> usize {
@@ -95,29 +128,30 @@ impl Store {
         answer: Arc<CachedAnswer>,
     ) -> Evicted {
         let bytes = weight(path.len() + answer.size());
-        let mut evicted = Evicted::default();
-        if bytes > self.max_bytes {
+        if bytes > self.max_of_answers() {
             // What was kept before is older than what can't be kept.
             self.remove_answer(owner, &path);
-            return evicted;
+            return Evicted::default();
         }
         let kept = Kept {
             value: answer,
             bytes,
         };
-        let held = self.shelves.entry(owner).or_insert_with(Shelf::new);
-        let before = held.answers.put(path, kept);
-        self.account(owner, bytes, before.map(|kept| kept.bytes));
-        self.shrink(&mut evicted);
-        evicted
+        let shelf = self.shelves.entry(owner).or_insert_with(Shelf::new);
+        let before = shelf.answers.put(path, kept);
+        self.add(owner, Kind::Answer, bytes);
+        if let Some(before) = before {
+            self.subtract(owner, Kind::Answer, before.bytes);
+        }
+        self.shrink(owner)
     }
 
     pub(super) fn remove_answer(&mut self, owner: Option<KeyHash>, path: &str) {
-        let Some(held) = self.shelves.get_mut(&owner) else {
+        let Some(shelf) = self.shelves.get_mut(&owner) else {
             return;
         };
-        if let Some(kept) = held.answers.pop(path) {
-            self.give_up(owner, kept.bytes);
+        if let Some(kept) = shelf.answers.pop(path) {
+            self.subtract(owner, Kind::Answer, kept.bytes);
         }
     }
 
@@ -127,8 +161,8 @@ impl Store {
         path: &Arc<str>,
         key: &ViewKey,
     ) -> Option<View> {
-        let held = self.shelves.get_mut(&owner)?;
-        let kept = held.views.get(&ViewName(Arc::clone(path), key.clone()))?;
+        let shelf = self.shelves.get_mut(&owner)?;
+        let kept = shelf.views.get(&ViewName(Arc::clone(path), key.clone()))?;
         Some(kept.value.clone())
     }
 
@@ -141,68 +175,97 @@ impl Store {
     ) -> Evicted {
         let finished = &view.finished;
         let bytes = weight(path.len() + finished.body.len() + finished.etag.len());
-        let mut evicted = Evicted::default();
         if bytes > self.max_bytes {
-            return evicted;
+            return Evicted::default();
         }
         let kept = Kept { value: view, bytes };
-        let held = self.shelves.entry(owner).or_insert_with(Shelf::new);
-        let before = held.views.put(ViewName(path, key), kept);
-        self.account(owner, bytes, before.map(|kept| kept.bytes));
-        self.shrink(&mut evicted);
-        evicted
+        let shelf = self.shelves.entry(owner).or_insert_with(Shelf::new);
+        let before = shelf.views.put(ViewName(path, key), kept);
+        self.add(owner, Kind::View, bytes);
+        if let Some(before) = before {
+            self.subtract(owner, Kind::View, before.bytes);
+        }
+        self.shrink(owner)
     }
 
-    /// Counts what was put on an owner's shelf, in the place of something else or not.
-    fn account(&mut self, owner: Option<KeyHash>, bytes: usize, before: Option<usize>) {
-        self.bytes += bytes;
+    /// Counts what was put on an owner's shelf.
+    fn add(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
+        *self.held.of(kind) += bytes;
         self.entries += 1;
-        if let Some(held) = self.shelves.get_mut(&owner) {
-            held.bytes += bytes;
-        }
-        if let Some(before) = before {
-            self.give_up(owner, before);
+        if let Some(shelf) = self.shelves.get_mut(&owner) {
+            *shelf.held.of(kind) += bytes;
         }
     }
 
     /// Counts what was taken off an owner's shelf, and removes an empty one.
-    fn give_up(&mut self, owner: Option<KeyHash>, bytes: usize) {
-        self.bytes -= bytes;
+    fn subtract(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
+        *self.held.of(kind) -= bytes;
         self.entries -= 1;
-        if let Some(held) = self.shelves.get_mut(&owner) {
-            held.bytes -= bytes;
-            if held.answers.is_empty() && held.views.is_empty() {
+        if let Some(shelf) = self.shelves.get_mut(&owner) {
+            *shelf.held.of(kind) -= bytes;
+            if shelf.answers.is_empty() && shelf.views.is_empty() {
                 self.shelves.remove(&owner);
             }
         }
     }
 
-    /// Evicts until the bound holds.
-    fn shrink(&mut self, evicted: &mut Evicted) {
-        while self.bytes > self.max_bytes {
-            // Few keys fetch, so the largest is found by looking at all.
-            let largest = self.shelves.iter_mut().max_by_key(|(_, held)| held.bytes);
-            let Some((owner, held)) = largest else {
-                return;
+    fn max_of_answers(&self) -> usize {
+        self.max_bytes - self.max_bytes / PART_OF_VIEWS
+    }
+
+    /// Evicts until the bounds hold, after this owner has put something.
+    fn shrink(&mut self, putter: Option<KeyHash>) -> Evicted {
+        let mut evicted = Evicted::default();
+        while self.held.answers > self.max_of_answers() {
+            let Some(answer) = self.evict_answer() else {
+                break;
             };
-            let owner = *owner;
-            if let Some((_, kept)) = held.views.pop_lru() {
-                evicted.views.push(kept.value);
-                self.give_up(owner, kept.bytes);
-            } else if let Some((_, kept)) = held.answers.pop_lru() {
-                evicted.answers.push(kept.value);
-                self.give_up(owner, kept.bytes);
+            evicted.answers.push(answer);
+        }
+        while self.held.all() > self.max_bytes {
+            if let Some(view) = self.evict_view(putter) {
+                evicted.views.push(view);
+            } else if let Some(answer) = self.evict_answer() {
+                evicted.answers.push(answer);
             } else {
-                return;
+                break;
             }
         }
+        evicted
+    }
+
+    /// Evicts the least recently used answer of the owner that holds the most.
+    fn evict_answer(&mut self) -> Option<Arc<CachedAnswer>> {
+        // Few keys fetch, so the largest is found by looking at all.
+        let shelves = self.shelves.iter_mut();
+        let with_answers = shelves.filter(|(_, shelf)| !shelf.answers.is_empty());
+        let (owner, shelf) = with_answers.max_by_key(|(_, shelf)| shelf.held.all())?;
+        let owner = *owner;
+        let (_, kept) = shelf.answers.pop_lru()?;
+        self.subtract(owner, Kind::Answer, kept.bytes);
+        Some(kept.value)
+    }
+
+    /// Evicts the least recently used view of the owner that holds the most, as long as it is the
+    /// one that has put something, or holds more than its share.
+    fn evict_view(&mut self, putter: Option<KeyHash>) -> Option<View> {
+        let share = self.max_bytes / self.shelves.len().max(1);
+        let shelves = self.shelves.iter_mut().filter(|(owner, shelf)| {
+            let may_lose = **owner == putter || shelf.held.all() > share;
+            may_lose && !shelf.views.is_empty()
+        });
+        let (owner, shelf) = shelves.max_by_key(|(_, shelf)| shelf.held.all())?;
+        let owner = *owner;
+        let (_, kept) = shelf.views.pop_lru()?;
+        self.subtract(owner, Kind::View, kept.bytes);
+        Some(kept.value)
     }
 }
 
 impl Shelf {
     fn new() -> Self {
         Self {
-            bytes: 0,
+            held: Held::default(),
             // Bounded in bytes, by the store.
             answers: LruCache::unbounded(),
             views: LruCache::unbounded(),

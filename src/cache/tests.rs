@@ -88,6 +88,28 @@ fn views_are_evicted_before_answers() {
 }
 
 #[test]
+fn views_have_room_beside_any_number_of_answers_and_evict_none() {
+    let cache = cache(100_000);
+    let names: Vec<_> = (0..100).map(|it| key(None, &format!("/{it}"))).collect();
+    for name in &names {
+        cache.put(name, &answer(2000));
+    }
+    let before = cache.stats();
+    let (hot, kept) = (&names[99], answer(2000));
+    cache.put(hot, &kept);
+    cache.put_view(hot, view_key(), &kept, &finished(5000));
+    assert!(cache.view(hot, &view_key(), &kept).is_some());
+    assert_eq!(cache.stats().evictions, before.evictions);
+    for name in &names[60..] {
+        cache.put_view(name, view_key(), &kept, &finished(5000));
+    }
+    let is_kept = |name: &&CacheKey| cache.answer(name).is_some();
+    let entries = usize::try_from(before.entries).unwrap();
+    assert_eq!(names.iter().filter(is_kept).count(), entries);
+    assert!(cache.stats().bytes <= 100_000);
+}
+
+#[test]
 fn one_owner_never_evicts_what_another_holds_within_its_share() {
     let cache = cache(100_000);
     let quiet: Vec<_> = (0..10)
@@ -103,6 +125,25 @@ fn one_owner_never_evicts_what_another_holds_within_its_share() {
         cache.put_view(&name, view_key(), &kept, &finished(5000));
     }
     assert!(quiet.iter().all(|name| cache.answer(name).is_some()));
+    assert!(cache.stats().bytes <= 100_000);
+}
+
+#[test]
+fn views_within_an_owners_share_stay_whatever_answers_another_puts() {
+    let cache = cache(100_000);
+    let (quiet, kept) = (Some(owner("quiet")), answer(100));
+    let views: Vec<_> = (0..6).map(|it| key(quiet, &format!("/{it}"))).collect();
+    for name in &views {
+        cache.put_view(name, view_key(), &kept, &finished(5000));
+    }
+    for other in 0..1000 {
+        cache.put(
+            &key(Some(owner("busy")), &format!("/{other}")),
+            &answer(3000),
+        );
+    }
+    let is_kept = |name| cache.view(name, &view_key(), &kept).is_some();
+    assert!(views.iter().all(is_kept));
     assert!(cache.stats().bytes <= 100_000);
 }
 
