@@ -110,6 +110,8 @@ impl Redis {
         limits: &Limits,
         patience: &Patience,
     ) -> Option<Taken> {
+        // Where Redis is not set up, no script is put together for each call.
+        self.link.as_ref()?;
         let token = format!("{}:{:016x}", self.replica, fastrand::u64(..));
         let mut script = TAKE.key(of_key("minute", key));
         script.key(of_key("spent", key));

@@ -146,6 +146,11 @@ fn unpack_member(
 /// libdeflate does not say where a member ends, but checks that it ends with its trailer. A
 /// member whose trailer stands nowhere but at the end of the input ends there.
 fn is_whole(packed: &[u8], plain: &[u8]) -> bool {
+    // The trailer's end, the length, seldom stands elsewhere: then no checksum has to be computed.
+    let length = length_field(plain);
+    if memmem::find(packed, &length).is_some_and(|at| at + length.len() == packed.len()) {
+        return true;
+    }
     let first = memmem::find(packed, &trailer(plain));
     first.is_some_and(|at| at + TRAILER == packed.len())
 }
@@ -203,10 +208,18 @@ fn member_end(unpacker: &mut Decompressor, packed: &[u8], plain: &[u8]) -> Resul
     Err(VtError::Undecodable)
 }
 
+/// Returns the length as a trailer has it: modulo 2^32 (RFC 1952, 2.3.1).
+fn length_field(plain: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = (plain.len() as u64).to_le_bytes();
+    [a, b, c, d]
+}
+
 fn trailer(plain: &[u8]) -> [u8; TRAILER] {
-    // gzip counts the length modulo 2^32.
-    let length = plain.len() as u64 & u64::from(u32::MAX);
-    (u64::from(crc32(plain)) | (length << 32)).to_le_bytes()
+    let mut trailer = [0; TRAILER];
+    let (checksum, length) = trailer.split_at_mut(TRAILER / 2);
+    checksum.copy_from_slice(&crc32(plain).to_le_bytes());
+    length.copy_from_slice(&length_field(plain));
+    trailer
 }
 
 #[cfg(test)]
