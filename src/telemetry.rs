@@ -13,6 +13,9 @@ use crate::config::{Collector, Log};
 
 pub use self::repeated::Repeated;
 
+use self::lines::Lines;
+
+mod lines;
 mod repeated;
 pub mod traces;
 
@@ -32,18 +35,19 @@ pub fn start(config: &Log, collector: Option<&Collector>, runtime: &Handle) {
     };
 }
 
-/// A line for each event.
-fn lines<S>(config: &Log) -> Box<dyn Layer<S> + Send + Sync>
+/// Returns the layer that writes a line for each event.
+fn lines<S>(config: &Log) -> impl Layer<S> + Send + Sync + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let lines = fmt::layer()
+    let lines = if config.json {
+        Lines::Json
+    } else {
+        Lines::Text
+    };
+    fmt::layer()
+        .event_format(lines)
+        .fmt_fields(lines)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_target(false);
-    if config.json {
-        lines.json().boxed()
-    } else {
-        lines.boxed()
-    }
 }

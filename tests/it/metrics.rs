@@ -547,15 +547,14 @@ async fn the_line_of_a_request_says_what_it_cost_and_no_indicator() {
             .collect::<Vec<_>>();
         assert_eq!(lines.len(), 1, "{log}");
         let line: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
-        let fields = &line["fields"];
         assert_eq!(line["level"], "INFO");
-        assert_eq!(fields["http.method"], "GET");
-        assert_eq!(fields["http.route"], "/api/v1/files/{file_hash}");
+        assert_eq!(line["http.method"], "GET");
+        assert_eq!(line["http.route"], "/api/v1/files/{file_hash}");
         assert_eq!(
-            (&fields["cache"], &fields["quota.units"]),
+            (&line["cache"], &line["quota.units"]),
             (&cache.into(), &units.into())
         );
-        assert!(fields["duration_ms"].as_f64().unwrap() > 0.0);
+        assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
     }
 }
 

@@ -1,0 +1,327 @@
+//! Log lines: one event each, flat, as text or JSON.
+//!
+//! tracing-subscriber's own formatters nest what belongs together (fields, span) and cost as much
+//! as all else that is done for a cached answer.
+
+use std::{fmt, io};
+
+use serde_json::to_writer;
+use time::OffsetDateTime;
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    field::RecordFields,
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
+    registry::LookupSpan,
+};
+
+/// The name of the field that holds an event's text.
+const MESSAGE: &str = "message";
+
+/// The form of a line.
+///
+/// As text: time, level, message, then `name=value` for each field, the values quoted where they
+/// have to be. As JSON: an object with `timestamp`, `level`, `message` and the fields. In both,
+/// the fields of the spans around an event follow its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lines {
+    Text,
+    Json,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let level = *event.metadata().level();
+        let now = timestamp(OffsetDateTime::now_utc());
+        let now = str::from_utf8(&now).unwrap_or_default();
+        match self {
+            Self::Json => {
+                writer.write_str("{\"timestamp\":\"")?;
+                writer.write_str(now)?;
+                writer.write_str("\",\"level\":\"")?;
+                writer.write_str(level.as_str())?;
+                writer.write_char('"')?;
+            }
+            Self::Text => {
+                writer.write_str(now)?;
+                writer.write_char(' ')?;
+                write_level(&mut writer, level)?;
+            }
+        }
+        self.format_fields(writer.by_ref(), event)?;
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
+                writer.write_str(&fields.fields)?;
+            }
+        }
+        writer.write_str(match self {
+            Self::Json => "}\n",
+            Self::Text => "\n",
+        })
+    }
+}
+
+impl<'writer> FormatFields<'writer> for Lines {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut visitor = FieldWriter {
+            lines: *self,
+            writer,
+            result: Ok(()),
+        };
+        fields.record(&mut visitor);
+        visitor.result
+    }
+}
+
+/// Writes fields one after the other, each with what separates it from the one before.
+struct FieldWriter<'writer> {
+    lines: Lines,
+    writer: Writer<'writer>,
+    result: fmt::Result,
+}
+
+impl FieldWriter<'_> {
+    /// Writes a value that stands as it is in both forms: a number or a boolean.
+    fn plain(&mut self, field: &Field, value: impl fmt::Display) {
+        self.result = self
+            .result
+            .and_then(|()| self.key(field))
+            .and_then(|()| write!(self.writer, "{value}"));
+    }
+
+    fn text(&mut self, field: &Field, value: &str) {
+        self.result = self
+            .result
+            .and_then(|()| self.key(field))
+            .and_then(|()| match self.lines {
+                Lines::Json => to_writer(Utf8(&mut self.writer), value).map_err(|_| fmt::Error),
+                Lines::Text if field.name() == MESSAGE && is_harmless(value) => {
+                    self.writer.write_str(value)
+                }
+                Lines::Text if is_plain(value) => self.writer.write_str(value),
+                // Escapes what could break the line or steer a terminal.
+                Lines::Text => write!(self.writer, "{value:?}"),
+            });
+    }
+
+    fn key(&mut self, field: &Field) -> fmt::Result {
+        match self.lines {
+            Lines::Json => {
+                self.writer.write_str(",\"")?;
+                self.writer.write_str(field.name())?;
+                self.writer.write_str("\":")
+            }
+            Lines::Text => {
+                self.writer.write_char(' ')?;
+                if field.name() == MESSAGE {
+                    return Ok(());
+                }
+                self.writer.write_str(field.name())?;
+                self.writer.write_char('=')
+            }
+        }
+    }
+}
+
+impl Visit for FieldWriter<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        match self.lines {
+            // JSON has no infinities.
+            Lines::Json if !value.is_finite() => self.plain(field, "null"),
+            _ => self.plain(field, value),
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.plain(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.plain(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.plain(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, &format!("{value:?}"));
+    }
+}
+
+/// Writes into a formatter what a serializer gives it: whole characters, always.
+struct Utf8<'a, 'writer>(&'a mut Writer<'writer>);
+
+impl io::Write for Utf8<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.0.write_str(text).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a level, five characters wide, with its color on a terminal.
+fn write_level(writer: &mut Writer<'_>, level: Level) -> fmt::Result {
+    if !writer.has_ansi_escapes() {
+        return write!(writer, "{:>5}", level.as_str());
+    }
+    let color = match level {
+        Level::ERROR => 31,
+        Level::WARN => 33,
+        Level::INFO => 32,
+        Level::DEBUG => 34,
+        Level::TRACE => 35,
+    };
+    write!(writer, "\u{1b}[{color}m{:>5}\u{1b}[0m", level.as_str())
+}
+
+/// Whether a value stands by itself: no character in it ends it, quotes it or is invisible.
+fn is_plain(value: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
+    !value.is_empty() && value.bytes().all(is_plain)
+}
+
+/// Whether a message can be written as it is: all of it is ASCII that shows.
+fn is_harmless(message: &str) -> bool {
+    let is_shown = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    message.bytes().all(is_shown)
+}
+
+/// Returns a time in UTC as RFC 3339 has it, in microseconds: `2026-11-27T09:05:03.000042Z`.
+fn timestamp(now: OffsetDateTime) -> [u8; 27] {
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    let parts = [
+        (0..4, now.year().unsigned_abs()),
+        (5..7, u32::from(u8::from(now.month()))),
+        (8..10, u32::from(now.day())),
+        (11..13, u32::from(now.hour())),
+        (14..16, u32::from(now.minute())),
+        (17..19, u32::from(now.second())),
+        (20..26, now.microsecond()),
+    ];
+    for (place, mut number) in parts {
+        for digit in text[place].iter_mut().rev() {
+            // Less than ten, so that nothing is lost.
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+    use time::macros::datetime;
+    use tracing::{info, info_span, subscriber::with_default, warn};
+    use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns what is written by `work`.
+    fn written(lines: Lines, work: impl FnOnce()) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let layer = fmt::layer()
+            .event_format(lines)
+            .fmt_fields(lines)
+            .with_ansi(false)
+            .with_writer(move || writer.clone());
+        with_default(registry().with(layer), work);
+        let bytes = log.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn work() {
+        let span = info_span!("request", request.id = "the-id");
+        info!(
+            parent: &span,
+            http.status = 200_u64,
+            ratio = 0.5,
+            ok = true,
+            cause = "a \"b\"\n",
+            cache = None::<&str>,
+            key = "HIT",
+            "request completed"
+        );
+    }
+
+    #[test]
+    fn a_line_of_text_is_flat_and_one_line() {
+        let line = written(Lines::Text, work);
+        let (_, rest) = line.split_once(' ').unwrap();
+        assert_eq!(
+            rest,
+            " INFO request completed http.status=200 ratio=0.5 ok=true cause=\"a \\\"b\\\"\\n\" \
+             key=HIT request.id=the-id\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_json_is_one_flat_object() {
+        let line = written(Lines::Json, work);
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["level"], "INFO");
+        assert_eq!(object["message"], "request completed");
+        assert_eq!(object["http.status"], 200);
+        assert_eq!(object["cause"], "a \"b\"\n");
+        assert_eq!(object["request.id"], "the-id");
+        assert!(object.get("cache").is_none());
+        assert_eq!(object["timestamp"].as_str().map(str::len), Some(27));
+    }
+
+    #[test]
+    fn times_are_utc_in_microseconds() {
+        let time = timestamp(datetime!(2026-11-27 09:05:03.000_042 UTC));
+        assert_eq!(&time, b"2026-11-27T09:05:03.000042Z");
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_breaks_a_line(value in ".*", message in ".*") {
+            let value = value + "\r\n\u{1b}[31m\u{202e}";
+            let shown = || warn!(value = value.as_str(), error = %value, "{message}\n");
+            let line = written(Lines::Text, shown);
+            prop_assert_eq!(line.matches(char::is_control).count(), 1);
+            let line = written(Lines::Json, shown);
+            prop_assert_eq!(line.matches('\n').count(), 1);
+            let object: Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(object["value"].as_str(), Some(value.as_str()));
+        }
+    }
+}
