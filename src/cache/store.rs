@@ -24,8 +24,8 @@ const PART_OF_VIEWS: usize = 8;
 pub(super) struct Store {
     max_bytes: usize,
     held: Held,
-    entries: usize,
-    shelves: HashMap<Option<KeyHash>, Shelf>,
+    count: usize,
+    owners: HashMap<Option<KeyHash>, Entries>,
 }
 
 /// Bytes that are held.
@@ -37,7 +37,7 @@ struct Held {
 
 /// The answers and views of one owner.
 #[derive(Debug)]
-struct Shelf {
+struct Entries {
     held: Held,
     answers: LruCache<Arc<str>, Kept<Arc<CachedAnswer>>>,
     views: LruCache<ViewName, Kept<View>>,
@@ -99,8 +99,8 @@ impl Store {
         Self {
             max_bytes,
             held: Held::default(),
-            entries: 0,
-            shelves: HashMap::new(),
+            count: 0,
+            owners: HashMap::new(),
         }
     }
 
@@ -109,7 +109,7 @@ impl Store {
     }
 
     pub(super) fn entries(&self) -> usize {
-        self.entries
+        self.count
     }
 
     pub(super) fn answer(
@@ -117,7 +117,7 @@ impl Store {
         owner: Option<KeyHash>,
         path: &str,
     ) -> Option<Arc<CachedAnswer>> {
-        let kept = self.shelves.get_mut(&owner)?.answers.get(path)?;
+        let kept = self.owners.get_mut(&owner)?.answers.get(path)?;
         Some(Arc::clone(&kept.value))
     }
 
@@ -137,8 +137,8 @@ impl Store {
             value: answer,
             bytes,
         };
-        let shelf = self.shelves.entry(owner).or_insert_with(Shelf::new);
-        let before = shelf.answers.put(path, kept);
+        let entries = self.owners.entry(owner).or_insert_with(Entries::new);
+        let before = entries.answers.put(path, kept);
         self.add(owner, Kind::Answer, bytes);
         if let Some(before) = before {
             self.subtract(owner, Kind::Answer, before.bytes);
@@ -147,10 +147,10 @@ impl Store {
     }
 
     pub(super) fn remove_answer(&mut self, owner: Option<KeyHash>, path: &str) {
-        let Some(shelf) = self.shelves.get_mut(&owner) else {
+        let Some(entries) = self.owners.get_mut(&owner) else {
             return;
         };
-        if let Some(kept) = shelf.answers.pop(path) {
+        if let Some(kept) = entries.answers.pop(path) {
             self.subtract(owner, Kind::Answer, kept.bytes);
         }
     }
@@ -161,8 +161,10 @@ impl Store {
         path: &Arc<str>,
         key: &ViewKey,
     ) -> Option<View> {
-        let shelf = self.shelves.get_mut(&owner)?;
-        let kept = shelf.views.get(&ViewName(Arc::clone(path), key.clone()))?;
+        let entries = self.owners.get_mut(&owner)?;
+        let kept = entries
+            .views
+            .get(&ViewName(Arc::clone(path), key.clone()))?;
         Some(kept.value.clone())
     }
 
@@ -179,8 +181,8 @@ impl Store {
             return Evicted::default();
         }
         let kept = Kept { value: view, bytes };
-        let shelf = self.shelves.entry(owner).or_insert_with(Shelf::new);
-        let before = shelf.views.put(ViewName(path, key), kept);
+        let entries = self.owners.entry(owner).or_insert_with(Entries::new);
+        let before = entries.views.put(ViewName(path, key), kept);
         self.add(owner, Kind::View, bytes);
         if let Some(before) = before {
             self.subtract(owner, Kind::View, before.bytes);
@@ -188,23 +190,23 @@ impl Store {
         self.shrink(owner)
     }
 
-    /// Counts what was put on an owner's shelf.
+    /// Counts what was put among an owner's entries.
     fn add(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
         *self.held.of(kind) += bytes;
-        self.entries += 1;
-        if let Some(shelf) = self.shelves.get_mut(&owner) {
-            *shelf.held.of(kind) += bytes;
+        self.count += 1;
+        if let Some(entries) = self.owners.get_mut(&owner) {
+            *entries.held.of(kind) += bytes;
         }
     }
 
-    /// Counts what was taken off an owner's shelf, and removes an empty one.
+    /// Counts what was taken from an owner's entries, and forgets an owner that has none left.
     fn subtract(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
         *self.held.of(kind) -= bytes;
-        self.entries -= 1;
-        if let Some(shelf) = self.shelves.get_mut(&owner) {
-            *shelf.held.of(kind) -= bytes;
-            if shelf.answers.is_empty() && shelf.views.is_empty() {
-                self.shelves.remove(&owner);
+        self.count -= 1;
+        if let Some(entries) = self.owners.get_mut(&owner) {
+            *entries.held.of(kind) -= bytes;
+            if entries.answers.is_empty() && entries.views.is_empty() {
+                self.owners.remove(&owner);
             }
         }
     }
@@ -237,11 +239,11 @@ impl Store {
     /// Evicts the least recently used answer of the owner that holds the most.
     fn evict_answer(&mut self) -> Option<Arc<CachedAnswer>> {
         // Few keys fetch, so the largest is found by looking at all.
-        let shelves = self.shelves.iter_mut();
-        let with_answers = shelves.filter(|(_, shelf)| !shelf.answers.is_empty());
-        let (owner, shelf) = with_answers.max_by_key(|(_, shelf)| shelf.held.all())?;
+        let owners = self.owners.iter_mut();
+        let with_answers = owners.filter(|(_, entries)| !entries.answers.is_empty());
+        let (owner, entries) = with_answers.max_by_key(|(_, entries)| entries.held.all())?;
         let owner = *owner;
-        let (_, kept) = shelf.answers.pop_lru()?;
+        let (_, kept) = entries.answers.pop_lru()?;
         self.subtract(owner, Kind::Answer, kept.bytes);
         Some(kept.value)
     }
@@ -249,20 +251,20 @@ impl Store {
     /// Evicts the least recently used view of the owner that holds the most, as long as it is the
     /// one that has put something, or holds more than its share.
     fn evict_view(&mut self, putter: Option<KeyHash>) -> Option<View> {
-        let share = self.max_bytes / self.shelves.len().max(1);
-        let shelves = self.shelves.iter_mut().filter(|(owner, shelf)| {
-            let may_lose = **owner == putter || shelf.held.all() > share;
-            may_lose && !shelf.views.is_empty()
+        let share = self.max_bytes / self.owners.len().max(1);
+        let owners = self.owners.iter_mut().filter(|(owner, entries)| {
+            let may_lose = **owner == putter || entries.held.all() > share;
+            may_lose && !entries.views.is_empty()
         });
-        let (owner, shelf) = shelves.max_by_key(|(_, shelf)| shelf.held.all())?;
+        let (owner, entries) = owners.max_by_key(|(_, entries)| entries.held.all())?;
         let owner = *owner;
-        let (_, kept) = shelf.views.pop_lru()?;
+        let (_, kept) = entries.views.pop_lru()?;
         self.subtract(owner, Kind::View, kept.bytes);
         Some(kept.value)
     }
 }
 
-impl Shelf {
+impl Entries {
     fn new() -> Self {
         Self {
             held: Held::default(),

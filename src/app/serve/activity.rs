@@ -212,13 +212,15 @@ impl Exchange {
         self.connection.is_given_up(pace, Instant::now())
     }
 
-    fn start_waiting(&self) {
+    /// Notes that the client is waited for.
+    pub(super) fn start_waiting(&self) {
         if !self.is_waiting.swap(true, Ordering::Relaxed) {
             self.connection.waiting.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn stop_waiting(&self) -> bool {
+    /// Notes that it is not any more. Returns whether it was.
+    pub(super) fn stop_waiting(&self) -> bool {
         let was_waiting = self.is_waiting.swap(false, Ordering::Relaxed);
         if was_waiting {
             self.connection.waiting.fetch_sub(1, Ordering::Relaxed);

@@ -168,6 +168,26 @@ impl Outbound {
         })
     }
 
+    /// Notes that the client has to take a piece.
+    ///
+    /// The socket of HTTP/1.1 carries one answer at a time and watches the pace itself.
+    fn note_waiting(&self) {
+        if self.is_http2 {
+            self.exchange.wait();
+        } else {
+            self.exchange.start_waiting();
+        }
+    }
+
+    /// Notes that the client took a piece of so many bytes.
+    fn note_moved(&mut self, bytes: usize) {
+        if self.is_http2 {
+            self.is_slow = self.exchange.moved(bytes) > QUICK;
+        } else {
+            self.exchange.stop_waiting();
+        }
+    }
+
     /// Returns the number of bytes that have come and are not handed over yet.
     fn known(&self) -> usize {
         let next = self.next.as_ref().and_then(Frame::data_ref);
@@ -194,7 +214,7 @@ impl HttpBody for Outbound {
         // hyper polls again only when it has handed over the piece before.
         let handed = std::mem::take(&mut self.handed);
         if handed > 0 {
-            self.is_slow = self.exchange.moved(handed) > QUICK;
+            self.note_moved(handed);
         }
         if self.current.is_empty()
             && let Some(next) = self.next.take()
@@ -212,7 +232,7 @@ impl HttpBody for Outbound {
         if !self.current.is_empty() {
             let piece = self.cut();
             self.handed = piece.len();
-            self.exchange.wait();
+            self.note_waiting();
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         match self.next.take() {
