@@ -207,7 +207,8 @@ impl Submit {
         let write = Write::new(&self.0.cache, names);
         let answer = vt.ask(&context.key, &call, vt.deadline()).await;
         let answer = purse.settle(&context.key, &endpoint, &unit, answer);
-        write.settle(answer.as_ref().map(|body| &body.plain[..]));
+        let written = answer.as_ref().map(|body| &body.plain[..]);
+        write.settle(written).await;
         Ok(answer?.plain)
     }
 }

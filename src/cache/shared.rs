@@ -168,6 +168,19 @@ impl Cache {
         self.tell_write(&all, certainty);
     }
 
+    /// Learns from Redis which further names the object with these names has, and takes what was
+    /// written to it for written to under all of them.
+    ///
+    /// For a write, before its caller has the answer: other replicas may have been told the names.
+    pub async fn learn_names(&self, names: &[ObjectName]) {
+        if names.is_empty() || !self.is_shared_out() {
+            return;
+        }
+        let patience = Patience::default();
+        let all = self.0.redis.names_of(&hex(names), &patience).await;
+        self.0.changes.join(&read_names(&all.unwrap_or_default()));
+    }
+
     fn tell_write(&self, names: &[ObjectName], certainty: Certainty) {
         let names = hex(names);
         let news = match certainty {

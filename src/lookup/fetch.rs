@@ -106,6 +106,13 @@ impl Lookup {
         // To compress a large answer takes longer than others should wait for this thread.
         let take_in = || self.take_in(job, asked, body);
         let (answer, plain, is_kept) = self.0.renderings.run(size, take_in).await;
+        if let (About::Analysis(id), Answer::Found(_)) = (&job.question.about, &answer.answer) {
+            if is_kept {
+                self.note_completed(id, &plain).await;
+            } else {
+                self.parts().cache.note_pending(id);
+            }
+        }
         if is_kept {
             self.parts().cache.land(&job.key, &answer, ticket);
         }
@@ -254,11 +261,6 @@ impl Lookup {
         let (answer, plain, fresh_for) = match body {
             Ok(body) => {
                 let fresh_for = question.fresh_for(&body, is_settling, &parts.rules);
-                match (&question.about, fresh_for) {
-                    (About::Analysis(id), Some(_)) => self.note_completed(id, &body.plain),
-                    (About::Analysis(id), None) => parts.cache.note_pending(id),
-                    _ => {}
-                }
                 (Answer::Found(body.pack()), body.plain, fresh_for)
             }
             Err(refusal) => {
@@ -283,7 +285,7 @@ impl Lookup {
     ///
     /// Each analysis does so once, and only while it is of the last day, was begun here or was
     /// seen before it was completed: to read an old one again changes nothing.
-    fn note_completed(&self, id: &str, analysis: &[u8]) {
+    async fn note_completed(&self, id: &str, analysis: &[u8]) {
         let cache = &self.parts().cache;
         let begun = cache.begun(id);
         let is_own = !begun.is_empty() || cache.was_pending(id);
@@ -294,6 +296,7 @@ impl Lookup {
         names.extend(ObjectName::in_analysis(analysis));
         names.extend(begun);
         cache.note_write(&names, Certainty::Certain);
+        cache.learn_names(&names).await;
     }
 }
 

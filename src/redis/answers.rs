@@ -21,6 +21,8 @@ const LARGEST: usize = 1024 * 1024;
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("begin.lua")));
 static RECALL: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("recall.lua")));
 static LAND: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("land.lua")));
+static NAMES: LazyLock<Script> =
+    LazyLock::new(|| Script::new(clocked!("names.lua", "names_of.lua")));
 static JOIN: LazyLock<Script> =
     LazyLock::new(|| Script::new(clocked!("names.lua", "tell.lua", "join.lua")));
 
@@ -149,6 +151,17 @@ impl Redis {
             script.arg(name);
         }
         self.tell(Order::Script(script));
+    }
+
+    /// Returns all names that are known to belong to the object with these; none where Redis does
+    /// not help.
+    pub async fn names_of(&self, names: &[String], patience: &Patience) -> Option<Vec<String>> {
+        let mut script = NAMES.key(clock());
+        for name in names {
+            script.arg(name);
+        }
+        self.ask(patience, Order::Script(script), Duration::ZERO)
+            .await
     }
 
     /// Notes that VirusTotal has accepted this key; forgotten after `life`.

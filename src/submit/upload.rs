@@ -202,7 +202,7 @@ impl Submit {
         } else {
             purse.hear(key, ENDPOINT, answer)
         };
-        write.settle(answer.as_deref());
+        write.settle(answer.as_deref()).await;
         Ok(answer?)
     }
 }

@@ -27,25 +27,27 @@ impl<'a> Write<'a> {
     }
 
     /// Notes what VirusTotal's answer says of the write.
-    pub(super) fn settle(mut self, answer: Result<&[u8], &VtError>) {
+    pub(super) async fn settle(mut self, answer: Result<&[u8], &VtError>) {
         let names = std::mem::take(&mut self.names);
         match answer {
-            Ok(answer) => self.note_accepted(names, answer),
+            Ok(answer) => self.note_accepted(names, answer).await,
             Err(error) if error.may_have_been_carried_out() => {
                 self.cache.note_write(&names, Certainty::Possible);
+                self.cache.learn_names(&names).await;
             }
             Err(_) => {}
         }
     }
 
     /// Notes an accepted write; an answer that is an analysis tells more names.
-    fn note_accepted(&self, mut names: Vec<ObjectName>, answer: &[u8]) {
+    async fn note_accepted(&self, mut names: Vec<ObjectName>, answer: &[u8]) {
         let analysis = answer::id(answer).unwrap_or_default();
         names.extend(ObjectName::of_analysis(&analysis));
         names.extend(ObjectName::in_analysis(answer));
         self.cache.join_names(&names);
         self.cache.note_begun(&analysis, &names);
         self.cache.note_write(&names, Certainty::Certain);
+        self.cache.learn_names(&names).await;
     }
 }
 

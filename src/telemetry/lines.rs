@@ -22,8 +22,7 @@ const MESSAGE: &str = "message";
 
 /// The form of a line.
 ///
-/// As text: time, level, message, then `name=value` for each field, the values quoted where they
-/// have to be. As JSON: an object with `timestamp`, `level`, `message` and the fields. In both,
+/// As text: time, level, message, then `name=value` for each field, texts in quotes. As JSON: an object with `timestamp`, `level`, `message` and the fields. In both,
 /// the fields of the spans around an event follow its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lines {
@@ -109,7 +108,11 @@ impl FieldWriter<'_> {
                 Lines::Text if field.name() == MESSAGE && is_harmless(value) => {
                     self.writer.write_str(value)
                 }
-                Lines::Text if is_plain(value) => self.writer.write_str(value),
+                Lines::Text if is_plain(value) => {
+                    self.writer.write_char('"')?;
+                    self.writer.write_str(value)?;
+                    self.writer.write_char('"')
+                }
                 // Escapes what could break the line or steer a terminal.
                 Lines::Text => write!(self.writer, "{value:?}"),
             });
@@ -194,16 +197,15 @@ fn write_level(writer: &mut Writer<'_>, level: Level) -> fmt::Result {
     write!(writer, "\u{1b}[{color}m{:>5}\u{1b}[0m", level.as_str())
 }
 
-/// Whether a value stands by itself: no character in it ends it, quotes it or is invisible.
-fn is_plain(value: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
-    !value.is_empty() && value.bytes().all(is_plain)
-}
-
 /// Whether a message can be written as it is: all of it is ASCII that shows.
 fn is_harmless(message: &str) -> bool {
     let is_shown = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
     message.bytes().all(is_shown)
+}
+
+/// Whether a value can be written as it is between quotes.
+fn is_plain(value: &str) -> bool {
+    is_harmless(value) && memchr::memchr2(b'"', b'\\', value.as_bytes()).is_none()
 }
 
 /// Returns a time in UTC as RFC 3339 has it, in microseconds: `2026-11-27T09:05:03.000042Z`.
@@ -288,7 +290,7 @@ mod tests {
         assert_eq!(
             rest,
             " INFO request completed http.status=200 ratio=0.5 ok=true cause=\"a \\\"b\\\"\\n\" \
-             key=HIT request.id=the-id\n"
+             key=\"HIT\" request.id=\"the-id\"\n"
         );
     }
 

@@ -512,6 +512,34 @@ async fn a_name_that_another_replica_is_told_after_a_write_holds_for_what_was_ke
     until(async || origin(&second.get(&comments).await) == (200, Some("MISS"))).await;
 }
 
+/// A replica that never saw a report of the file is told by the one that did, in time for the
+/// first request after its own write.
+#[tokio::test]
+async fn names_that_another_replica_was_told_hold_for_a_write_at_once() {
+    let redis = redis_or_skip!();
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(if !call.target.contains("/comments") {
+            ok(report().to_string())
+        } else if is_write(call) {
+            comment()
+        } else {
+            ok(r#"{"data": []}"#)
+        })
+    })
+    .await;
+    let (first, second) = (
+        replica(&upstream, &redis, &[]).await,
+        replica(&upstream, &redis, &[]).await,
+    );
+    let comments = format!("{}/comments", file(EICAR_MD5));
+    first.get(&comments).await;
+    second.get(&file(EICAR_MD5)).await;
+    until(async || !redis.order::<Vec<String>>("KEYS *:names:*").is_empty()).await;
+    assert_eq!(origin(&first.get(&comments).await), (200, Some("HIT")));
+    add_comment(&first, EICAR).await;
+    assert_eq!(origin(&first.get(&comments).await), (200, Some("MISS")));
+}
+
 #[tokio::test]
 async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
     let redis = redis_or_skip!();
