@@ -18,7 +18,6 @@ use crate::{
 };
 
 pub use self::{
-    large::RenderPermits,
     list::{Extent, extent, list},
     listed::{Listed, listed},
     object::{id, is_completed, object, report},
@@ -26,7 +25,6 @@ pub use self::{
 };
 
 mod item;
-mod large;
 mod list;
 mod listed;
 mod object;
@@ -88,16 +86,11 @@ pub enum AnswerError {
     TooLarge,
 }
 
-/// The size of a document that any answer may come to.
-///
-/// Four times the answer is allowed, too: that bounds what the largest answer takes, and
-/// leaves room for a document of it. Both are counted before JSON's escapes.
-const MAX_DOCUMENT: usize = 64_000_000;
+/// The size of an answer from which a document of it is measured before it is written.
+const MEASURED: usize = 1_000_000;
 
-/// Returns the size that a document of an answer of so many bytes may have.
-fn most(size: usize) -> usize {
-    MAX_DOCUMENT.max(size.saturating_mul(4))
-}
+/// The size that a document may have as it is sent.
+const MAX_DOCUMENT: usize = 64_000_000;
 
 impl From<Utf8Error> for MalformedAnswer {
     fn from(_: Utf8Error) -> Self {
@@ -137,21 +130,27 @@ impl<'a> View<'a> {
     }
 
     /// Writes a document made of an answer of `size` bytes, with an envelope where one is wanted.
+    ///
+    /// A large one is measured first, so that no more memory is taken than it needs: a buffer that
+    /// grows is there twice while it is copied.
     fn document(
         &self,
         size: usize,
         meta: Option<&Meta<'_>>,
-        write: impl FnOnce(Text<'_>) -> Result<(), WriteError>,
+        write: impl Fn(Text<'_>) -> Result<(), WriteError>,
     ) -> Result<Vec<u8>, AnswerError> {
-        let limit = most(size);
+        let mut room = size / 2;
+        if size > MEASURED {
+            room = Text::measure(!self.bare, MAX_DOCUMENT, &write)?;
+        }
         if self.bare {
-            let mut out = Vec::with_capacity(size / 2);
-            write(Text::bare(&mut out, limit))?;
+            let mut out = Vec::with_capacity(room);
+            write(Text::bare(&mut out, MAX_DOCUMENT))?;
             return Ok(out);
         }
-        json::envelope(self.format, meta, size / 2, |out| {
+        json::envelope(self.format, meta, room, |out| {
             out.push(b'"');
-            write(Text::quoted(out, limit))?;
+            write(Text::quoted(out, MAX_DOCUMENT))?;
             out.push(b'"');
             Ok(())
         })

@@ -18,7 +18,7 @@ use self::{
 };
 use crate::{
     access::{AcceptedKeys, RequestContext, Shares},
-    answer::{self, AnswerError, RenderPermits, Subject, View},
+    answer::{self, AnswerError, Subject, View},
     cache::{Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment},
     config,
     indicator::Indicator,
@@ -86,7 +86,6 @@ struct Inner {
     parts: Parts,
     flights: SingleFlight<FlightKey, Landed>,
     polls: SingleFlight<FlightKey, Polled>,
-    renderings: RenderPermits,
 }
 
 /// An answer of VirusTotal's that serves a caller.
@@ -95,8 +94,10 @@ struct Got {
     key: CacheKey,
     answer: Arc<CachedAnswer>,
     seen: Seen,
-    /// Its bytes, where it has just come.
+    /// Its bytes, where it has just come and is not large.
     plain: Option<Bytes>,
+    /// Whether it was fetched for this caller, and not kept here or by another replica.
+    is_new: bool,
     /// The answer that was kept before this one took its place.
     before: Option<Kept>,
     /// The moment at which the caller asked for it.
@@ -109,7 +110,6 @@ impl Lookup {
         Self(Arc::new(Inner {
             flights: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
             polls: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
-            renderings: RenderPermits::default(),
             parts,
         }))
     }
@@ -192,7 +192,7 @@ impl Lookup {
         } = self.gather(context, query, view, wish).await?;
         let size = pages.iter().map(Bytes::len).sum();
         let render = || answer::list(&pages, &subject, truncated, view);
-        let answer = self.0.renderings.run(size, render).await;
+        let answer = self.parts().vt.large().run(size, render).await;
         // Which of them is at fault does not show.
         let answer = answer.inspect_err(|error| {
             if *error != AnswerError::TooLarge {
@@ -237,7 +237,7 @@ impl Lookup {
     ) -> Option<Wish> {
         let cache = &self.parts().cache;
         match made {
-            Err(LookupError::Malformed(_)) if got.was_kept() => Some(wish.anew()),
+            Err(LookupError::Malformed(_)) if !got.is_new => Some(wish.anew()),
             Ok(_) if got.answer.asked < got.came && cache.is_outdated(&got.answer) => {
                 cache.remove(&got.key);
                 Some(wish.clone())
@@ -284,10 +284,15 @@ impl Lookup {
             may_share,
         };
         match self.ask_once(&job).await {
-            Ok(Fetched { answer, plain }) => {
+            Ok(Fetched {
+                answer,
+                plain,
+                is_others,
+            }) => {
                 let got = Got::new(key, answer, Origin::Miss)?;
                 Ok(Got {
                     plain,
+                    is_new: !is_others,
                     before: kept,
                     came,
                     ..got

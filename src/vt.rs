@@ -24,6 +24,7 @@ use url::Url;
 pub use self::{
     call::Call,
     error::{Reason, Refusal, VtError},
+    large::LargeAnswers,
     packed::{Body, Packed},
 };
 use self::{
@@ -35,6 +36,7 @@ use crate::{bill, config, key::ApiKey, meter::Meter, telemetry::traces};
 mod body;
 mod call;
 pub mod error;
+mod large;
 mod message;
 pub mod packed;
 pub mod relationships;
@@ -64,6 +66,7 @@ pub struct VirusTotal {
     base: String,
     timeout: Duration,
     max_body: usize,
+    large: LargeAnswers,
     /// Calls that failed since one did not.
     failures: AtomicU32,
     meter: Arc<Meter>,
@@ -92,9 +95,15 @@ impl VirusTotal {
             site: config.url.clone(),
             timeout: config.timeout,
             max_body: config.max_body,
+            large: LargeAnswers::default(),
             failures: AtomicU32::new(0),
             meter,
         })
+    }
+
+    /// Returns the permits to have large answers unpacked.
+    pub fn large(&self) -> &LargeAnswers {
+        &self.large
     }
 
     /// How long one call may take, and an upload go without progress.
@@ -135,10 +144,14 @@ impl VirusTotal {
     ) -> Result<Body, VtError> {
         let sent = timeout_at(deadline, self.send(key, request)).await;
         let response = sent.unwrap_or(Err(VtError::Timeout))?;
-        let success = Self::accept(key, response, deadline).await?;
-        timeout_at(deadline, body::read_success(success, self.max_body))
+        let success = self.accept(key, response, deadline).await?;
+        timeout_at(deadline, self.read_success(success))
             .await
             .unwrap_or(Err(VtError::Timeout))
+    }
+
+    async fn read_success(&self, response: Response) -> Result<Body, VtError> {
+        body::read_success(response, self.max_body, &self.large).await
     }
 
     /// What the key may spend and has spent; costs nothing.
@@ -192,6 +205,7 @@ impl VirusTotal {
     /// What else it is stands in its head, and holds even where its body does not come: a
     /// 429 that breaks off or goes on forever is still one.
     async fn accept(
+        &self,
         key: &ApiKey,
         response: Response,
         deadline: Instant,
@@ -201,7 +215,7 @@ impl VirusTotal {
         }
         let status = response.status().as_u16();
         let retry_after = retry_after::read(response.headers(), SystemTime::now());
-        let said = timeout_at(deadline, body::read(response, MAX_ERROR_BODY)).await;
+        let said = timeout_at(deadline, body::read(response, MAX_ERROR_BODY, &self.large)).await;
         let said = said.ok().and_then(Result::ok);
         let said = said.map(|body| body.plain).unwrap_or_default();
         Err(VtError::of_response(

@@ -144,13 +144,6 @@ fn one_object_is_a_list_of_one_in_markdown_alone_and_none_an_empty_one() {
     );
 }
 
-#[test]
-fn a_document_may_have_64_mb_or_four_times_the_answer() {
-    assert_eq!(most(0), 64_000_000);
-    assert_eq!(most(1_000_000), 64_000_000);
-    assert_eq!(most(31_000_000), 124_000_000);
-}
-
 /// Each of these numbers is a line of two hundred bytes.
 #[test]
 fn a_document_that_would_be_too_large_is_not_made() {

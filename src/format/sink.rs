@@ -4,6 +4,8 @@
 //! has written is bounded while it writes: a few bytes of an answer can stand for hundreds in
 //! a document.
 
+use std::cell::Cell;
+
 use thiserror::Error;
 
 use super::json::{self, Quoted, Unreadable};
@@ -50,6 +52,8 @@ pub enum WriteError {
 #[derive(Debug)]
 pub struct Text<'o> {
     out: &'o mut Vec<u8>,
+    /// The number of bytes that were counted instead of written, where the text is measured.
+    measured: Option<&'o Cell<usize>>,
     /// Whether it stands in a JSON string.
     is_quoted: bool,
     /// Bytes that may still be written.
@@ -61,6 +65,7 @@ impl<'o> Text<'o> {
     pub fn bare(out: &'o mut Vec<u8>, limit: usize) -> Self {
         Self {
             out,
+            measured: None,
             is_quoted: false,
             room: limit,
         }
@@ -74,17 +79,40 @@ impl<'o> Text<'o> {
         }
     }
 
+    /// Returns the number of bytes of what `write` writes, quoted or not, without keeping it.
+    pub fn measure(
+        is_quoted: bool,
+        limit: usize,
+        write: impl FnOnce(Text<'_>) -> Result<(), WriteError>,
+    ) -> Result<usize, WriteError> {
+        let (mut out, count) = (Vec::new(), Cell::new(0));
+        write(Text {
+            out: &mut out,
+            measured: Some(&count),
+            is_quoted,
+            room: limit,
+        })?;
+        Ok(count.get())
+    }
+
     /// Writes more of it.
     #[inline]
     pub fn push(&mut self, text: &str) -> Result<(), WriteError> {
-        self.room = self
-            .room
-            .checked_sub(text.len())
-            .ok_or(WriteError::TooLarge)?;
+        // Nothing is shorter once it is escaped.
+        if text.len() > self.room {
+            return Err(WriteError::TooLarge);
+        }
+        let before = self.out.len();
         if self.is_quoted {
             json::escape(self.out, text);
         } else {
             self.out.extend_from_slice(text.as_bytes());
+        }
+        let written = self.out.len() - before;
+        self.room = self.room.checked_sub(written).ok_or(WriteError::TooLarge)?;
+        if let Some(count) = self.measured {
+            count.set(count.get() + written);
+            self.out.clear();
         }
         Ok(())
     }

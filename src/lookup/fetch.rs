@@ -22,7 +22,7 @@ use crate::{
     redis::SharedTime,
     single_flight::Progress,
     spend::{self, NotNow, Unit},
-    vt::{Body, Reason, Refusal, VtError},
+    vt::{Body, LargeAnswers, Reason, Refusal, VtError},
 };
 
 /// How long to wait before the second and the third try, give or take a half.
@@ -93,6 +93,7 @@ impl Lookup {
                 return Ok(Fetched {
                     answer,
                     plain: None,
+                    is_others: true,
                 });
             }
         };
@@ -103,9 +104,10 @@ impl Lookup {
             shared: ticket.at(),
         };
         let size = body.as_ref().map_or(0, |body| body.plain.len());
-        // To compress a large answer takes longer than others should wait for this thread.
+        // To compress a large answer takes longer than others should wait for this thread. The
+        // body has its permit.
         let take_in = || self.take_in(job, asked, body);
-        let (answer, plain, is_kept) = self.0.renderings.run(size, take_in).await;
+        let (answer, plain, is_kept) = LargeAnswers::run_now(size, take_in);
         if let (About::Analysis(id), Answer::Found(_)) = (&job.question.about, &answer.answer) {
             if is_kept {
                 self.note_completed(id, &plain).await;
@@ -116,8 +118,11 @@ impl Lookup {
         if is_kept {
             self.parts().cache.land(&job.key, &answer, ticket);
         }
-        let plain = Some(plain);
-        Ok(Fetched { answer, plain })
+        Ok(Fetched {
+            answer,
+            plain: (!LargeAnswers::is_large(size)).then_some(plain),
+            is_others: false,
+        })
     }
 
     /// Gets a unit and a ticket, in the queue for a unit if need be.

@@ -179,6 +179,6 @@ impl Lookup {
             let _ = got.answer.told.set(told.into());
             Ok(Page { got, bytes, extent })
         };
-        self.0.renderings.run(size, measure).await
+        self.parts().vt.large().run(size, measure).await
     }
 }

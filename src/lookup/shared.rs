@@ -38,8 +38,11 @@ pub(super) struct FlightKey {
 #[derive(Clone, Debug)]
 pub(super) struct Fetched {
     pub(super) answer: Arc<CachedAnswer>,
-    /// Its bytes, which the answer only has compressed; none where another replica asked.
+    /// Its bytes, which the answer only has compressed; none where another replica asked, or they
+    /// are many: callers that wait hold no large answer unpacked.
     pub(super) plain: Option<Bytes>,
+    /// Whether another replica asked.
+    pub(super) is_others: bool,
 }
 
 /// The outcome of a call.
@@ -86,7 +89,7 @@ impl Lookup {
                 Followed::OwnWay => alone = Some(own),
                 Followed::Landed(Landed { by, result }) => match result {
                     Ok(fetched) => {
-                        if !call.is_leader || fetched.plain.is_none() {
+                        if !call.is_leader || fetched.is_others {
                             self.parts().purse.save(&job.context.key);
                         }
                         return Ok(fetched);

@@ -21,7 +21,7 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let size = got.size();
         let show = || self.show_now(got, view, wish, render);
-        self.0.renderings.run(size, show).await
+        self.parts().vt.large().run(size, show).await
     }
 
     /// Returns the view of an answer: the finished one, if it was asked for before.
@@ -91,14 +91,10 @@ impl Got {
             answer,
             seen,
             plain: None,
+            is_new: false,
             before: None,
             came,
         })
-    }
-
-    /// Whether it was kept, here or by another replica, rather than fetched for this caller.
-    pub(super) fn was_kept(&self) -> bool {
-        self.plain.is_none()
     }
 
     /// Returns the size of the answer in bytes, unpacked.

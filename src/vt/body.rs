@@ -1,12 +1,12 @@
 //! VirusTotal's bodies: bounded, unpacked at once.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use reqwest::{
     Response,
     header::{self, HeaderMap},
 };
 
-use super::{Body, VtError};
+use super::{Body, LargeAnswers, VtError, large::LARGE};
 use crate::bill;
 
 /// The coding in which a body is packed.
@@ -19,9 +19,13 @@ enum Coding {
 /// Reads the body of a success, which VirusTotal always gives as a JSON object.
 ///
 /// Anything else comes from something between, and is no more than its status.
-pub(super) async fn read_success(response: Response, limit: usize) -> Result<Body, VtError> {
+pub(super) async fn read_success(
+    response: Response,
+    limit: usize,
+    large: &LargeAnswers,
+) -> Result<Body, VtError> {
     let status = response.status().as_u16();
-    let body = read(response, limit).await?;
+    let body = read(response, limit, large).await?;
     if body.plain.trim_ascii_start().starts_with(b"{") {
         Ok(body)
     } else {
@@ -33,7 +37,11 @@ pub(super) async fn read_success(response: Response, limit: usize) -> Result<Bod
 ///
 /// It is unpacked at once when it is all there: to unpack it chunk by chunk as it comes
 /// costs a third more, and a report is small.
-pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, VtError> {
+pub(super) async fn read(
+    mut response: Response,
+    limit: usize,
+    large: &LargeAnswers,
+) -> Result<Body, VtError> {
     let coding = coding(response.headers())?;
     let mut body = BytesMut::new();
     while let Some(chunk) = bill::waiting(response.chunk())
@@ -46,9 +54,32 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, V
         body.extend_from_slice(&chunk);
     }
     match coding {
-        Coding::Gzip => Body::gunzip(body.freeze(), limit),
+        Coding::Gzip => unpack(body.freeze(), limit, large).await,
         Coding::Identity => Ok(Body::plain(body.freeze())),
     }
+}
+
+/// Unpacks a body, which has a permit from then on if it turns out to be large.
+///
+/// Its length is the sender's word, so that is only tried: before it what needs no permit, and
+/// after it the most that is allowed.
+async fn unpack(packed: Bytes, limit: usize, large: &LargeAnswers) -> Result<Body, VtError> {
+    let said = said_length(&packed);
+    for size in [LARGE, said.max(LARGE), limit] {
+        let size = size.min(limit);
+        let permit = large.permit(size).await;
+        match LargeAnswers::run_now(size, || Body::gunzip(packed.clone(), size)) {
+            Err(VtError::TooLarge) if size < limit => {}
+            unpacked => return unpacked.map(|body| body.with_permit(permit)),
+        }
+    }
+    Err(VtError::TooLarge)
+}
+
+/// Returns the length that the last gzip member says it unpacks to (RFC 1952, 2.3.1).
+fn said_length(packed: &[u8]) -> usize {
+    let length = packed.last_chunk().copied().map(u32::from_le_bytes);
+    length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 /// Reads `Content-Encoding`, a list that may stand in several lines.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor, crc32};
 use memchr::memmem;
 
-use super::VtError;
+use super::{VtError, large::LargePermit};
 
 /// By how much a report shrinks: room for it is made at once, rather than by doubling.
 const USUAL_RATIO: usize = 8;
@@ -25,6 +25,8 @@ pub struct Body {
     pub plain: Bytes,
     /// The same, as VirusTotal packed them in a single gzip member.
     packed: Option<Bytes>,
+    /// The permit to hold it, if it is large.
+    _permit: Option<LargePermit>,
 }
 
 /// A body as it is kept.
@@ -41,6 +43,7 @@ impl Body {
         Self {
             plain,
             packed: None,
+            _permit: None,
         }
     }
 
@@ -54,11 +57,20 @@ impl Body {
             return Ok(Self {
                 plain: first.into(),
                 packed: Some(packed),
+                _permit: None,
             });
         }
         // Rare, and kept in a packing of our own: a single member unpacks fastest.
         let plain = unpack_members(&mut unpacker, &packed, first, limit)?;
         Ok(Self::plain(plain.into()))
+    }
+
+    /// Returns the same, with the permit to hold it for as long as it is held.
+    pub(super) fn with_permit(self, permit: Option<LargePermit>) -> Self {
+        Self {
+            _permit: permit,
+            ..self
+        }
     }
 
     /// What is kept of it: VirusTotal's own packing, else the fastest there is.

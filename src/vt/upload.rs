@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::{sync::mpsc, time::Instant};
 use url::{Host, Url};
 
-use super::{Call, VirusTotal, VtError, body};
+use super::{Call, VirusTotal, VtError};
 use crate::key::ApiKey;
 
 /// Where a file goes.
@@ -162,8 +162,8 @@ impl VirusTotal {
             .body(reqwest::Body::wrap(upload.body));
         let answer = async {
             let response = self.send(key, request).await?;
-            let success = Self::accept(key, response, self.deadline()).await?;
-            body::read_success(success, self.max_body).await
+            let success = self.accept(key, response, self.deadline()).await?;
+            self.read_success(success).await
         };
         Ok(self.watch(endpoint.to_owned(), answer).await?.plain)
     }
