@@ -152,14 +152,12 @@ def start(stack, command, cores, directory, port, path, env=None):
 def start_nginx(stack, directory, name, cores, servers, port):
     """Starts nginx with one worker and some server blocks; returns the worker's process id."""
     conf = directory / f"{name}.conf"
-    # As root, nginx would switch to a user that can't read the directory.
-    user = "user root;" if os.geteuid() == 0 else ""
-    scratch = " ".join(f"{kind}_temp_path {directory}/{name}-{kind};"
-                       for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     conf.write_text(f"""
-        {user} daemon off; worker_processes 1; pid {directory}/{name}.pid; error_log /dev/null crit;
+        {harness.nginx_user()} daemon off; worker_processes 1; pid {directory}/{name}.pid; error_log /dev/null crit;
         events {{ worker_connections 1024; }}
-        http {{ access_log off; keepalive_requests 1000000000; {scratch} {servers} }}
+        http {{
+            access_log off; keepalive_requests 1000000000; {harness.nginx_folders(f"{directory}/{name}-")} {servers}
+        }}
     """)
     command = [harness.find("nginx"), "-e", "/dev/null", "-c", conf]
     master = start(stack, command, cores, directory, port, "/upstream-status")
@@ -195,10 +193,7 @@ def proxy(port, upstream):
 def start_gateway(stack, options, directory, cores, upstream, binary=None, **settings):
     """Starts the gateway or another build of it, without a key and without limits; returns its process id and port."""
     port = harness.free_port()
-    env = {
-        "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{upstream}", "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "INFO",
-        **harness.NO_LIMITS, **{f"VT4AI_{name}": str(value) for name, value in settings.items()},
-    }
+    env = harness.environment(port, upstream, **{"LOG_LEVEL": "INFO", **settings})
     return start(stack, [(binary or options.binary).resolve()], cores, directory, port, "/livez", env), port
 
 

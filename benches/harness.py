@@ -19,8 +19,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEY = "bench-key"
 # The gateway is measured, not its limits.
-NO_LIMITS = {f"VT4AI_{name}": "0" for name in
-             ("CLIENT_RATE_PER_MINUTE", "RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_DAY", "RATE_LIMIT_PER_MONTH")}
+NO_LIMITS = dict.fromkeys(
+    ("CLIENT_RATE_PER_MINUTE", "RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_DAY", "RATE_LIMIT_PER_MONTH"), 0)
 
 
 class CannotMeasure(Exception):
@@ -55,6 +55,22 @@ def workplace():
 
 
 # Servers
+
+def environment(port, upstream, **settings):
+    """Returns the variables of a gateway without limits; `settings` have names without `VT4AI_`."""
+    settings = {"PORT": port, "UPSTREAM_URL": f"http://127.0.0.1:{upstream}", **NO_LIMITS, **settings}
+    return {f"VT4AI_{name}": str(value) for name, value in settings.items()}
+
+
+def nginx_user():
+    """Returns nginx's `user` directive for root. Its default user could not read the temporary directory."""
+    return "user root;" if os.geteuid() == 0 else ""
+
+
+def nginx_folders(prefix):
+    """Returns nginx's directives for its temporary folders, whose paths start with a prefix."""
+    return " ".join(f"{kind}_temp_path {prefix}{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+
 
 def find(tool):
     """Returns the path of a tool, which may be where only root's `PATH` leads."""

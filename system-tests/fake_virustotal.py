@@ -21,7 +21,7 @@ import zlib
 FAULTY = 0.05
 SLOW_SECONDS = 1.0
 # The gateway's VT4AI_UPSTREAM_TIMEOUT: longer than a slow answer takes.
-PATIENCE_SECONDS = 3
+TIMEOUT_SECONDS = 3
 # The number of times that the gateway sends a lookup that is answered with 503.
 TRIES = 3
 # The status that callers receive for each fault.
@@ -158,7 +158,7 @@ class VirusTotal:
         tries_on = bool(before) and not before[-1].is_final
         is_faulty = self.dice.random() < (0.7 if tries_on else self.faulty)
         kind = "good" if not is_faulty else "overloaded" if tries_on else self.dice.choice(kinds)
-        seconds = {"slow": SLOW_SECONDS, "silent": PATIENCE_SECONDS}.get(kind, 0)
+        seconds = {"slow": SLOW_SECONDS, "silent": TIMEOUT_SECONDS}.get(kind, 0)
         action = Action(kind, next(self.serials), time.monotonic() + seconds)
         if kind == "overloaded" and "silent" in kinds:
             run = list(itertools.takewhile(lambda it: not it.is_final, reversed(before)))

@@ -37,7 +37,7 @@ CALLERS = 1000
 UPSTREAM_SECONDS = 0.3
 MOST_P99_MS = 400
 # By default a gateway accepts 1,024 connections, and a quarter of them from one address.
-FOR_ALL_CALLERS = {"VT4AI_MAX_CONNECTIONS": str(4 * CALLERS)}
+FOR_ALL_CALLERS = {"MAX_CONNECTIONS": 4 * CALLERS}
 A_MINUTE = 40
 MOST_OVER_MS = 250
 REPORT = json.dumps({"data": {"id": "x", "type": "file", "attributes": {"size": 68, "tags": ["x"] * 200}}}).encode()
@@ -109,15 +109,11 @@ class World:
     def gateway(self, **settings):
         """Starts a gateway with these settings and waits until it is ready; returns its port."""
         port = harness.free_port()
-        environment = {
-            "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "WARN", **harness.NO_LIMITS,
-            # The default is 512 requests at once, a quarter of them of one key.
-            "VT4AI_MAX_IN_FLIGHT": "4096",
-            "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{self.upstream}", "VT4AI_RATE_LIMIT_PER_MINUTE": "100000",
-            **settings,
-        }
         if self.redis:
-            environment["VT4AI_REDIS_URL"] = f"redis://127.0.0.1:{self.redis_port}"
+            settings["REDIS_URL"] = f"redis://127.0.0.1:{self.redis_port}"
+        # The default is 512 requests at once, a quarter of them of one key.
+        defaults = {"LOG_LEVEL": "WARN", "MAX_IN_FLIGHT": 4096, "RATE_LIMIT_PER_MINUTE": 100_000}
+        environment = harness.environment(port, self.upstream, **{**defaults, **settings})
         self.running.append(subprocess.Popen([self.binary], env=environment, cwd=self.directory))
         harness.wait_for_port(port)
         if self.redis:
@@ -201,7 +197,7 @@ def three(world, _):
 def flood(world, seconds, upset=None):
     """Repeats 500 lookups through three gateways; returns the most in a minute, and whether all answers are right."""
     world.start_redis(harness.free_port())
-    settings = {"VT4AI_RATE_LIMIT_PER_MINUTE": str(A_MINUTE), "VT4AI_CACHE_MAX_BYTES": "0"}
+    settings = {"RATE_LIMIT_PER_MINUTE": A_MINUTE, "CACHE_MAX_BYTES": 0}
     ports = [world.gateway(**settings) for _ in range(3)]
     end = time.monotonic() + seconds
 
@@ -243,7 +239,7 @@ def faults(world, _):
     port = harness.free_port()
     world.start_redis(port)
     allowance = 2000
-    ports = [world.gateway(VT4AI_RATE_LIMIT_PER_MINUTE=str(allowance)) for _ in range(2)]
+    ports = [world.gateway(RATE_LIMIT_PER_MINUTE=allowance) for _ in range(2)]
     slowest, statuses, phase, stop = collections.defaultdict(float), collections.Counter(), ["well"], asyncio.Event()
     loop_lag = [0.0]
 

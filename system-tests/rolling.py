@@ -18,7 +18,6 @@ reached; 2 if it can't be measured.
 import asyncio
 import collections
 import contextlib
-import os
 import pathlib
 import random
 import signal
@@ -51,14 +50,12 @@ def shipped(directory, port, gateways):
             lines += [line.replace("127.0.0.1:8000", f"127.0.0.1:{gateway}") for gateway in gateways]
         elif not line.strip().startswith(("ssl_", "listen [::]")):
             lines.append(line)
-    scratch = "".join(f" {kind}_temp_path {directory}/{kind};"
-                      for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return ("\n".join(lines)
-            .replace("user www-data;", "user root;" if os.geteuid() == 0 else "")
+            .replace("user www-data;", harness.nginx_user())
             .replace("/run/nginx.pid", f"{directory}/nginx.pid").replace("/var/log/nginx/", f"{directory}/")
             .replace("listen 80;", f"listen 127.0.0.1:{harness.free_port()};")
             .replace("listen 443 ssl http2;", f"listen 127.0.0.1:{port};")
-            .replace("http {\n", f"http {{{scratch}\n"))
+            .replace("http {\n", f"http {{\n    {harness.nginx_folders(f'{directory}/')}\n"))
 
 
 def start_nginx(stack, directory, gateways):
@@ -76,10 +73,8 @@ class Gateway:
 
     def __init__(self, stack, options, directory, virustotal):
         self.binary, self.directory, self.port = options.binary.resolve(), directory, harness.free_port()
-        self.environment = {
-            "VT4AI_PORT": str(self.port), "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{virustotal}",
-            "VT4AI_SHUTDOWN_DELAY": f"{options.delay}s", "VT4AI_LOG_LEVEL": "WARN", **harness.NO_LIMITS,
-        }
+        self.environment = harness.environment(self.port, virustotal, SHUTDOWN_DELAY=f"{options.delay}s",
+                                               LOG_LEVEL="WARN")
         self.process = None
         stack.callback(lambda: self.process and harness.stop(self.process))
 

@@ -86,17 +86,14 @@ class Gateway:
         virustotal, redis = upstream
         self.port, self.directory, self.log = harness.free_port(), directory, directory / "log"
         self.write_clients(["alice", "bob", "guest", *KEYS])
-        environment = {
-            "VT4AI_PORT": str(self.port), "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{virustotal}",
-            "VT4AI_API_KEY": "key-of-the-server", "VT4AI_ALLOW_OWN_KEYS": "true",
-            "VT4AI_CLIENTS_FILE": "clients.toml", "KEY_OF_BOB": "key-of-bob", **harness.NO_LIMITS,
-            **{f"KEY_OF_{name.upper()}": key for name, key in KEYS.items()},
+        settings = harness.environment(
+            self.port, virustotal, API_KEY="key-of-the-server", ALLOW_OWN_KEYS="true", CLIENTS_FILE="clients.toml",
+            CACHE_MAX_BYTES=CACHE_BYTES, CACHE_TTL=f"{callers.FRESH_SECONDS}s",
+            CACHE_TTL_NOT_FOUND=f"{callers.FRESH_SECONDS}s", UPSTREAM_TIMEOUT=f"{fake_virustotal.TIMEOUT_SECONDS}s",
             # Longer than the default, because this machine may be busy.
-            "VT4AI_REDIS_URL": f"redis://127.0.0.1:{redis}", "VT4AI_REDIS_TIMEOUT": "2s",
-            "VT4AI_CACHE_MAX_BYTES": str(CACHE_BYTES), "VT4AI_CACHE_TTL": f"{callers.FRESH_SECONDS}s",
-            "VT4AI_CACHE_TTL_NOT_FOUND": f"{callers.FRESH_SECONDS}s",
-            "VT4AI_UPSTREAM_TIMEOUT": f"{fake_virustotal.PATIENCE_SECONDS}s", "NO_COLOR": "1",
-        }
+            REDIS_URL=f"redis://127.0.0.1:{redis}", REDIS_TIMEOUT="2s")
+        keys = {f"KEY_OF_{name.upper()}": key for name, key in KEYS.items()}
+        environment = {**settings, **keys, "KEY_OF_BOB": "key-of-bob", "NO_COLOR": "1"}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([binary], cwd=directory, env=environment, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
