@@ -104,8 +104,8 @@ is "user" "$(jq -r .User <<<"$config")" "65532:65532"
 is "entry point" "$(jq -c .Entrypoint <<<"$config")" '["/vt4ai"]'
 is "health check" "$(jq -c .Healthcheck.Test <<<"$config")" '["CMD","/vt4ai","healthcheck"]'
 
-# Starts the image as `docker run --read-only --cap-drop ALL --security-opt no-new-privileges` would. The arguments are a
-# name, the network namespace of another container or "", and variables.
+# Starts the image as `docker run --read-only --cap-drop ALL --security-opt no-new-privileges` would. The arguments are
+# a name, the network namespace of another container or "", and variables.
 start() {
     local name=$1 network=$2 bundle="$work/$1"
     shift 2
