@@ -139,7 +139,7 @@ start() {
     runner run --bundle "$bundle" --pid-file "$bundle/pid" "$name-$$" </dev/null >"$bundle/log" 2>&1 &
     echo $! >"$bundle/runner"
     for ((tries = 0; tries < 100; tries++)); do
-        if grep -q 'listening on' "$bundle/log"; then
+        if grep -q listening "$bundle/log"; then
             return
         fi
         sleep 0.1

@@ -145,7 +145,7 @@ class Object:
         return parts + (["behaviour_summary"] if self.kind == "file" else [])
 
     def note(self, what):
-        """Adds an event to the story that is printed with a wrong answer."""
+        """Adds an event to the history that is printed with a wrong answer."""
         self.history.append((time.monotonic(), what))
 
     def move(self, why):
