@@ -1,26 +1,31 @@
 #!/usr/bin/env python3
-"""CPU for a cached answer: against nginx that serves the same bytes from a file, and against the gateway's own /livez.
+"""Compares the CPU time of a cache hit with nginx serving the same bytes from a file, and with the gateway's /livez.
 
     cargo build --release
-    python3 benches/cached.py
+    python3 benches/cached.py [--against OTHER/vt4ai]
 
 Needs Linux with two cores, nginx, wrk and taskset. Everything listens on 127.0.0.1 and is stopped at the end.
 
-What is measured: user and system time of the server, all its threads, divided by the requests wrk counted. Each server
-is one worker on one core, wrk is on the other; they take turns in several rounds, and the median of the rounds counts.
-The answer is a report of 52 KB, filtered by the default template, as JSON; the gateway logs at INFO, to nowhere.
+The figure is the user and system time of all threads of a server, divided by the number of requests that wrk counted.
+Each server is one worker on one core; wrk runs on the other. The servers take turns in several rounds, and the result
+is the median of the rounds. The answer is a report of 52 KB, filtered by the default template, as JSON. The gateway
+logs at INFO to /dev/null.
+
+With `--against`, an earlier build takes part in every round, and the script prints the median of the rounds' ratios.
 
 Exit status: 0; 1 if a hit costs more than twice nginx or more than 2.5 times /livez, or requests failed; 2 if it can't
 be measured.
 """
 
 import gzip
+import pathlib
 import statistics
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-import compare  # noqa: E402  (a neighbour: Python finds it beside this file)
+import compare  # noqa: E402  (Python finds these beside this file)
+import harness  # noqa: E402
 
 MOST_TIMES_NGINX = 2.0
 MOST_TIMES_LIVEZ = 2.5
@@ -28,7 +33,7 @@ SHA256 = "5f" * 32
 
 
 def static(port, directory):
-    """The server block of an nginx that serves files."""
+    """Returns the server block of an nginx that serves files."""
     return f"""
         server {{
             listen 127.0.0.1:{port}; root {directory}; sendfile on; tcp_nopush on; open_file_cache max=10;
@@ -37,35 +42,36 @@ def static(port, directory):
         }}"""
 
 
-def wrk(core, port, path, seconds, key=compare.KEY):
-    """Requests that wrk counted; it must have seen nothing but success."""
+def wrk(core, port, path, seconds, key=harness.KEY):
+    """Runs wrk and returns the number of requests; raises if one of them failed."""
     command = ["taskset", "-c", str(core), "wrk", "-t1", "-c16", f"-d{seconds}s", "-H", f"X-API-Key: {key}",
                f"http://127.0.0.1:{port}{path}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60,
                           check=True)
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise compare.CannotMeasure(done.stdout)
+        raise harness.CannotMeasure(done.stdout)
     return int(done.stdout.split(" requests in")[0].split()[-1])
 
 
 def main():
-    """Measures and judges; the exit status."""
-    parser = compare.command_line(__doc__)
+    """Measures and judges; returns the exit status."""
+    parser = harness.command_line(__doc__)
+    parser.add_argument("--against", type=pathlib.Path, help="an earlier build to compare it with")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4, help="of load, in each round for each server")
+    parser.add_argument("--seconds", type=int, default=4, help="of load, per round and server")
     options = parser.parse_args()
     report = compare.file_report(SHA256)
     server_core, load_core = compare.two_cores()
-    with compare.workplace() as (directory, stack):
+    with harness.workplace() as (directory, stack):
         (directory / "report.json").write_bytes(report)
         (directory / "report.json.gz").write_bytes(gzip.compress(report, 6))
-        upstream, front = compare.free_port(), compare.free_port()
+        upstream, front = harness.free_port(), harness.free_port()
         compare.start_nginx(stack, directory, "upstream", [load_core], compare.virustotal(upstream, directory), upstream)
         pid, port = compare.start_gateway(stack, options, directory, [server_core], upstream, MAX_WORKERS=1)
         path = f"/api/v1/files/{SHA256}"
-        status, _, body = compare.get(port, path, {"X-API-Key": compare.KEY})
+        status, _, body = harness.get(port, path, {"X-API-Key": harness.KEY})
         if status != 200:
-            raise compare.CannotMeasure(f"the gateway answers {status}: {body[:300]!r}")
+            raise harness.CannotMeasure(f"the gateway answers {status}: {body[:300]!r}")
         (directory / "answer.json").write_bytes(body)
         worker = compare.start_nginx(stack, directory, "static", [server_core], static(front, directory), front)
         servers = {"nginx, from a file": (worker, front, "/answer.json"), "this gateway, a hit": (pid, port, path),
@@ -73,7 +79,7 @@ def main():
         if options.against:
             earlier, at = compare.start_gateway(stack, options, directory, [server_core], upstream, options.against,
                                                 MAX_WORKERS=1)
-            compare.get(at, path, {"X-API-Key": compare.KEY})
+            harness.get(at, path, {"X-API-Key": harness.KEY})
             servers |= {"an earlier build, a hit": (earlier, at, path), "an earlier build, /livez": (earlier, at, "/livez")}
         rounds = {name: [] for name in servers}
         for number in range(options.rounds):
@@ -85,9 +91,9 @@ def main():
                 print(f"round {number + 1}: {name}: {rounds[name][-1]:.1f} µs", file=sys.stderr)
         asked = compare.upstream_requests(upstream)
     nginx, hit, livez, *_ = (statistics.median(rounds[name]) for name in servers)
-    # The look at the count is one, and an earlier build asks once more.
+    # Asking for the count is a request, too, and so is an earlier build's first lookup.
     asked -= 2 + bool(options.against)
-    print(f"An answer of {len(body)} bytes; VirusTotal was asked {asked} time(s).\n")
+    print(f"An answer of {len(body)} bytes; VirusTotal received {asked} request(s).\n")
     print("| server | CPU µs/request | times nginx | times /livez |")
     print("|---|---:|---:|---:|")
     for name in servers:
@@ -103,4 +109,4 @@ def main():
 
 
 if __name__ == "__main__":
-    compare.run(main)
+    harness.run(main)

@@ -1,28 +1,28 @@
 #!/usr/bin/env python3
-"""CPU for one request: nginx as a bare proxy, this gateway, the Python original.
+"""Compares the CPU time of a request through nginx as a bare proxy, this gateway and the Python original.
 
     cargo build --release
     python3 benches/compare.py [--python VENV/bin/python] [--against OTHER/vt4ai]
 
 Needs Linux with two cores, nginx, wrk and taskset. Everything listens on 127.0.0.1 and is stopped at the end.
 
-What is measured: user and system time of the server, all its threads, divided by the requests wrk counted. Each server
-is one worker on one core, wrk is on another; the servers take turns in several rounds, and the median of the rounds
-counts. All of them fetch the same report of 52 KB, gzipped, from an nginx that plays VirusTotal:
+The figure is the user and system time of all threads of a server, divided by the number of requests that wrk counted.
+Each server is one worker on one core; wrk runs on another. The servers take turns in several rounds, and the result is
+the median of the rounds. All servers fetch the same gzipped report of 52 KB from an nginx that plays VirusTotal:
 
-- nginx passes the bytes on. Its worker also is that VirusTotal, so its figure holds both.
-- The gateway and the Python original fetch it from one on wrk's core, filter it by the default template and send JSON,
-  which wrk does not ask to be compressed (the original can't). Both log as they do by default, to nowhere.
+- The bare proxy forwards the bytes. Its worker also plays VirusTotal, so its figure includes both.
+- The gateway and the Python original fetch the report from an nginx on wrk's core, apply the default template and send
+  JSON. wrk does not accept gzip, because the original can't compress. Both log at their default level to /dev/null.
 
-Every request asks for another hash, each answered with the same report: were it always the same one, the gateway's
-cache and its coalescing would answer. That each did reach the upstream is checked.
+Every request has a hash of its own, because the gateway would answer a repeated one from its cache or coalesce it. The
+script checks that each request reached the upstream.
+
+With `--against`, an earlier build takes part in every round, and the script prints the median of the rounds' ratios.
 
 Exit status: 0; 1 if the gateway costs more than 5 times nginx or more than 1/20 of the original, or if a server failed
-requests; 2 if it can't be measured. With `--against` an earlier build takes its turn in every round, and the median of
-the rounds' ratios is told.
+requests; 2 if it can't be measured.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import gzip
@@ -33,23 +33,17 @@ import pathlib
 import random
 import re
 import secrets
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+import harness  # noqa: E402  (Python finds it beside this file)
+
 MOST_TIMES_NGINX = 5
 LEAST_GAIN_ON_PYTHON = 20
-KEY = "bench-key"
 EARLIER = "an earlier build"
-# What is measured is the gateway, not its limits.
-NO_LIMITS = {f"VT4AI_{name}": "0" for name in
-             ("CLIENT_RATE_PER_MINUTE", "RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_DAY", "RATE_LIMIT_PER_MONTH")}
 # 52 KB to within 2 %, whether a KB is 1000 or 1024 bytes.
 REPORT_BYTES = range(52_183, 53_040)
 ENGINES = """ALYac APEX AVG Acronis AhnLab-V3 Alibaba Antiy-AVL Arcabit Arctic-Wolf Avast Avast-Mobile Avira Baidu
@@ -71,14 +65,10 @@ end
 """
 
 
-class CannotMeasure(Exception):
-    """What is missing or broken, for the user."""
-
-
 # The report
 
 def file_report(sha256):
-    """A file report in VirusTotal's shape, invented, always the same, as the bytes VirusTotal would print."""
+    """Returns an invented file report, formatted as by VirusTotal. It is the same in every run."""
     dice = random.Random(52)
 
     def word(length):
@@ -134,82 +124,51 @@ def file_report(sha256):
             break
         names.append(f"{word(16)}.exe")
     if len(text) not in REPORT_BYTES:
-        raise CannotMeasure(f"the report has {len(text)} bytes, not 52 KB")
+        raise harness.CannotMeasure(f"the report has {len(text)} bytes, not 52 KB")
     return text
 
 
 # Servers
 
-def free_port():
-    """A port nobody listens on just now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def get(port, path, headers=None, timeout=10):
-    """The status, headers and body of one answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request("GET", path, headers=headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-    finally:
-        connection.close()
-
-
-def stop(process):
-    """Ends a process and whatever it started: they are a session of their own."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-
-
 def start(stack, command, cores, directory, port, path, env=None):
     """Starts a server on some cores and waits until it answers; the stack stops it."""
-    # A clean environment: neither a proxy nor a setting of the caller's takes part. The directory holds no `.env`.
+    # A clean environment: no proxy and no setting of the user takes effect. The directory has no `.env`.
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **(env or {})}
     pinned = ["taskset", "-c", ",".join(map(str, cores)), *map(str, command)]
     process = subprocess.Popen(pinned, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    stack.callback(stop, process)
+    stack.callback(harness.stop, process)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise CannotMeasure(f"ended at once, with status {process.returncode}: {' '.join(pinned)}")
+            raise harness.CannotMeasure(f"ended at once, with status {process.returncode}: {' '.join(pinned)}")
         with contextlib.suppress(OSError, http.client.HTTPException):
-            if get(port, path, timeout=1)[0] < 500:
+            if harness.get(port, path, timeout=1)[0] < 500:
                 return process.pid
         time.sleep(0.05)
-    raise CannotMeasure(f"does not answer: {' '.join(pinned)}")
+    raise harness.CannotMeasure(f"does not answer: {' '.join(pinned)}")
 
 
 def start_nginx(stack, directory, name, cores, servers, port):
-    """Starts nginx with one worker and some server blocks; the worker's process id."""
+    """Starts nginx with one worker and some server blocks; returns the worker's process id."""
     conf = directory / f"{name}.conf"
-    # As root, nginx would change to a user who can't read the directory.
-    user = "user root;" if os.geteuid() == 0 else ""
-    scratch = " ".join(f"{kind}_temp_path {directory}/{name}-{kind};"
-                       for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     conf.write_text(f"""
-        {user} daemon off; worker_processes 1; pid {directory}/{name}.pid; error_log /dev/null crit;
+        {harness.nginx_user()} daemon off; worker_processes 1; pid {directory}/{name}.pid; error_log /dev/null crit;
         events {{ worker_connections 1024; }}
-        http {{ access_log off; keepalive_requests 1000000000; {scratch} {servers} }}
+        http {{
+            access_log off; keepalive_requests 1000000000; {harness.nginx_folders(f"{directory}/{name}-")} {servers}
+        }}
     """)
-    binary = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    if not binary:
-        raise CannotMeasure("not found: nginx")
-    master = start(stack, [binary, "-e", "/dev/null", "-c", conf], cores, directory, port, "/upstream-status")
+    command = [harness.find("nginx"), "-e", "/dev/null", "-c", conf]
+    master = start(stack, command, cores, directory, port, "/upstream-status")
     workers = pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split()
     if len(workers) != 1:
-        raise CannotMeasure(f"nginx has {len(workers)} workers, not one")
+        raise harness.CannotMeasure(f"nginx has {len(workers)} workers, not one")
     return int(workers[0])
 
 
 def virustotal(port, directory):
-    """The server block of a VirusTotal that answers every file hash with the one report."""
+    """Returns the server block of a VirusTotal that answers every file hash with the same report."""
     return f"""
         server {{
             listen 127.0.0.1:{port}; root {directory};
@@ -220,7 +179,7 @@ def virustotal(port, directory):
 
 
 def proxy(port, upstream):
-    """The server block of a bare reverse proxy."""
+    """Returns the server block of a bare reverse proxy."""
     return f"""
         upstream virustotal {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}
         server {{
@@ -232,42 +191,39 @@ def proxy(port, upstream):
 
 
 def start_gateway(stack, options, directory, cores, upstream, binary=None, **settings):
-    """Starts the gateway, or another build of it, with no key of its own, no limits, and these settings; its process id and port."""
-    port = free_port()
-    env = {
-        "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{upstream}", "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "INFO",
-        **NO_LIMITS, **{f"VT4AI_{name}": str(value) for name, value in settings.items()},
-    }
+    """Starts the gateway or another build of it, without a key and without limits; returns its process id and port."""
+    port = harness.free_port()
+    env = harness.environment(port, upstream, **{"LOG_LEVEL": "INFO", **settings})
     return start(stack, [(binary or options.binary).resolve()], cores, directory, port, "/livez", env), port
 
 
 def start_python(stack, python, directory, core, upstream):
-    """Starts the Python original, its VirusTotal client turned to our upstream; its process id and port."""
+    """Starts the Python original, its VirusTotal client pointed at our upstream; returns its process id and port."""
     (directory / "original.py").write_text(
         "import functools, os, vt\n"
         "vt.Client = functools.partial(vt.Client, host=os.environ['UPSTREAM'])\n"
         "from vt4ai.api.server import app\n")
-    port = free_port()
+    port = harness.free_port()
     command = [python, "-m", "uvicorn", "original:app", "--host", "127.0.0.1", "--port", port, "--workers", 1]
     env = {"UPSTREAM": f"http://127.0.0.1:{upstream}"}
     return start(stack, command, [core], directory, port, "/", env), port
 
 
 def upstream_requests(port):
-    """How many requests an nginx has had so far."""
-    return int(get(port, "/upstream-status")[2].split(b"\n")[2].split()[2])
+    """Returns the number of requests that an nginx has received."""
+    return int(harness.get(port, "/upstream-status")[2].split(b"\n")[2].split()[2])
 
 
 # The measurement
 
 def cpu_seconds(pid):
-    """User and system time of a process so far, all its threads."""
+    """Returns the user and system time that all threads of a process have used."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def load(directory, core, port, path, headers, seconds, first=0, distinct=1 << 40, prefix=None):
-    """Runs wrk against `path` and ever other hashes; how many requests it counted, how many of them failed."""
+    """Runs wrk against `path` followed by changing hashes; returns the numbers of requests and of failed ones."""
     script = directory / "hashes.lua"
     script.write_text(WRK_SCRIPT)
     command = ["taskset", "-c", str(core), "wrk", "-t1", "-c16", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
@@ -279,7 +235,7 @@ def load(directory, core, port, path, headers, seconds, first=0, distinct=1 << 4
                           check=False)
     requests = re.search(r"(\d+) requests in", done.stdout)
     if done.returncode != 0 or not requests:
-        raise CannotMeasure(f"wrk failed: {done.stdout}{done.stderr}")
+        raise harness.CannotMeasure(f"wrk failed: {done.stdout}{done.stderr}")
     failures = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", done.stdout)
     failed = int(failures[1]) if failures else 0
@@ -288,12 +244,12 @@ def load(directory, core, port, path, headers, seconds, first=0, distinct=1 << 4
 
 @dataclasses.dataclass
 class Server:
-    """One server to measure, and what was seen of it."""
+    """A server to measure, and its results."""
 
     name: str
     pid: int
     port: int
-    # Of the upstream it asks.
+    # The port of its upstream.
     upstream: int
     path: str
     headers: dict
@@ -304,60 +260,62 @@ class Server:
     rounds: list = dataclasses.field(default_factory=list)
 
     def measure(self, directory, core):
-        """One round: a second to warm up, then the load."""
+        """Measures one round: a second to warm up, then the load."""
         load(directory, core, self.port, self.path, self.headers, 1)
         asked, spent = upstream_requests(self.upstream), cpu_seconds(self.pid)
         requests, failures = load(directory, core, self.port, self.path, self.headers, self.seconds)
         spent, asked = cpu_seconds(self.pid) - spent, upstream_requests(self.upstream) - asked
         if requests == 0:
-            raise CannotMeasure(f"{self.name} answered nothing")
+            raise harness.CannotMeasure(f"{self.name} answered nothing")
         if asked < requests - failures:
-            raise CannotMeasure(f"{self.name} asked the upstream {asked} times for {requests} requests")
+            raise harness.CannotMeasure(f"{self.name} asked the upstream {asked} times for {requests} requests")
         self.requests += requests
         self.failures += failures
         self.rounds.append(1e6 * spent / requests)
 
     @property
     def cost(self):
-        """Microseconds of CPU for one request."""
+        """The microseconds of CPU for one request."""
         return statistics.median(self.rounds)
 
     def check(self, report):
-        """One request, before any is measured: is it this report, and whole?"""
+        """Sends one request before any is measured; raises unless the answer is the whole report."""
         sha256 = report["data"]["id"]
-        status, headers, body = get(self.port, self.path + sha256, {**self.headers, "Accept-Encoding": "identity"})
+        plain = {**self.headers, "Accept-Encoding": "identity"}
+        status, headers, body = harness.get(self.port, self.path + sha256, plain)
         if status != 200:
-            raise CannotMeasure(f"{self.name} answers {status}: {body[:300]!r}")
+            raise harness.CannotMeasure(f"{self.name} answers {status}: {body[:300]!r}")
         answer, attributes = json.loads(body), report["data"]["attributes"]
         data = answer["data"].get("attributes", answer["data"])
         engines = {name: verdict["result"] for name, verdict in data["last_analysis_results"].items()}
         expected = {name: verdict["result"] for name, verdict in attributes["last_analysis_results"].items()}
         if (data["sha256"], data["names"], engines) != (sha256, attributes["names"], expected):
-            raise CannotMeasure(f"{self.name} answers something else: {body[:300]!r}")
+            raise harness.CannotMeasure(f"{self.name} answers something else: {body[:300]!r}")
         if headers.get("X-Cache", "MISS") != "MISS":
-            raise CannotMeasure(f"{self.name} answers from its cache")
+            raise harness.CannotMeasure(f"{self.name} answers from its cache")
 
 
 def start_all(stack, options, directory, server_core, load_core):
-    """The upstreams and every server to measure."""
-    own, shared, front = free_port(), free_port(), free_port()
+    """Starts the upstreams and yields every server to measure."""
+    own, shared, front = harness.free_port(), harness.free_port(), harness.free_port()
     worker = start_nginx(stack, directory, "front", [server_core],
                          virustotal(own, directory) + proxy(front, own), own)
     start_nginx(stack, directory, "upstream", [load_core], virustotal(shared, directory), shared)
     yield Server("nginx, bare proxy", worker, front, own, "/api/v3/files/", {"Accept-Encoding": "gzip"},
                  options.seconds, 5000)
     pid, port = start_gateway(stack, options, directory, [server_core], shared, MAX_WORKERS=1)
-    yield Server("this gateway", pid, port, shared, "/api/v1/files/", {"X-API-Key": KEY}, options.seconds, 5000)
+    yield Server("this gateway", pid, port, shared, "/api/v1/files/", {"X-API-Key": harness.KEY}, options.seconds, 5000)
     if options.against:
         pid, port = start_gateway(stack, options, directory, [server_core], shared, options.against, MAX_WORKERS=1)
-        yield Server(EARLIER, pid, port, shared, "/api/v1/files/", {"X-API-Key": KEY}, options.seconds, 5000)
+        yield Server(EARLIER, pid, port, shared, "/api/v1/files/", {"X-API-Key": harness.KEY}, options.seconds, 5000)
     if options.python:
         pid, port = start_python(stack, options.python.absolute(), directory, server_core, shared)
-        yield Server("Python original", pid, port, shared, "/api/v1/files/", {"x-apikey": KEY}, options.seconds, 1000)
+        yield Server("Python original", pid, port, shared, "/api/v1/files/", {"x-apikey": harness.KEY},
+                     options.seconds, 1000)
 
 
 def verdict(servers):
-    """What is out of bounds, a line each."""
+    """Yields a line for each bound that is exceeded."""
     nginx, gateway, *python = (server for server in servers if server.name != EARLIER)
     for server in servers:
         if server.failures:
@@ -371,7 +329,7 @@ def verdict(servers):
 
 
 def print_table(servers):
-    """The results as Markdown."""
+    """Prints the results as a Markdown table."""
     nginx, _, *python = (server for server in servers if server.name != EARLIER)
     print("| server | requests | CPU µs/request | times nginx | share of the Python original |")
     print("|---|---:|---:|---:|---:|")
@@ -380,57 +338,32 @@ def print_table(servers):
         print(f"| {server.name} | {server.requests} | {server.cost:.1f} | {server.cost / nginx.cost:.2f} | {share} |")
 
 
-@contextlib.contextmanager
-def workplace():
-    """A temporary directory and a stack that stops what is started, also when this script is told to stop."""
-    for sign in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, lambda number, _: sys.exit(128 + number))
-    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
-        yield pathlib.Path(directory), stack
-
-
-def command_line(doc):
-    """What every benchmark takes: the gateway's binary."""
-    parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
-    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/vt4ai", help="the gateway")
-    parser.add_argument("--against", type=pathlib.Path, help="an earlier build to compare it with")
-    return parser
-
-
 def ratio(rounds, earlier):
-    """The median of the ratios of each round, as text."""
+    """Returns the median of the ratios of all rounds, as text."""
     ratios = [new / old for new, old in zip(rounds, earlier, strict=True)]
     return f"{statistics.median(ratios):.3f} times the earlier build (each round: " + \
         ", ".join(f"{it:.2f}" for it in ratios) + ")"
 
 
-def run(main):
-    """Ends the script with the exit status of its `main`: 2 where it can't measure."""
-    try:
-        sys.exit(main())
-    except (CannotMeasure, OSError, subprocess.SubprocessError) as error:
-        print(f"can't measure: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 def two_cores():
-    """A core for the server and one for the load."""
+    """Returns a core for the server and one for the load."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
-        raise CannotMeasure("two cores are needed, one for the server and one for the load")
+        raise harness.CannotMeasure("two cores are needed, one for the server and one for the load")
     return cores[:2]
 
 
 def main():
-    """Measures and judges; the exit status."""
-    parser = command_line(__doc__)
+    """Measures and judges; returns the exit status."""
+    parser = harness.command_line(__doc__)
+    parser.add_argument("--against", type=pathlib.Path, help="an earlier build to compare it with")
     parser.add_argument("--python", type=pathlib.Path, help="a Python that has vt4ai[api], the original")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5, help="of load, in each round for each server")
+    parser.add_argument("--seconds", type=int, default=5, help="of load, per round and server")
     options = parser.parse_args()
     report = file_report("5f" * 32)
     server_core, load_core = two_cores()
-    with workplace() as (directory, stack):
+    with harness.workplace() as (directory, stack):
         (directory / "report.json").write_bytes(report)
         (directory / "report.json.gz").write_bytes(gzip.compress(report, 6))
         servers = list(start_all(stack, options, directory, server_core, load_core))
@@ -450,4 +383,4 @@ def main():
 
 
 if __name__ == "__main__":
-    run(main)
+    harness.run(main)

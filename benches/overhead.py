@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""What logs, metrics and tokens add to a cached answer: CPU, as a difference between two gateways in one run.
+"""Measures the CPU time that logs, metrics and tokens add to a cache hit, as the difference between two gateways.
 
     cargo build --release
     python3 benches/overhead.py [--bare BINARY]
 
 Needs Linux with two cores, nginx, wrk and taskset. Everything listens on 127.0.0.1 and is stopped at the end.
 
-What is measured: user and system time of a gateway, all its threads, divided by the requests wrk counted. One gateway
-writes a line for each request, to nowhere, and knows its callers by tokens, a hundred of them; the other writes nothing
-and takes the key that the request carries. Both are one worker on one core, wrk is on the other. They take turns in
-many short rounds, each the other way round than the one before, so that what drifts hits both; the median of the
-rounds' differences counts.
+The figure is the user and system time of all threads of a gateway, divided by the number of requests that wrk counted.
+One gateway logs a line for each request to /dev/null and authenticates its caller by one of a hundred tokens. The other
+logs nothing and takes the key in the request. Both are one worker on one core; wrk runs on the other. They take turns
+in many short rounds, in alternating order, so that drift affects both. The result is the median of the rounds'
+differences.
 
-Metrics can't be switched off. Where `--bare` names a build whose `Meter::arrived` and `Meter::answered` do nothing,
-the second gateway is that one, and the difference holds the metrics, too; without it, it does not.
+Metrics can't be switched off. To include them in the difference, pass a build that records none by `--bare`: the second
+gateway is that build.
 
 Exit status: 0; 1 if the difference is more than 10 µs, or requests failed; 2 if it can't be measured.
 """
@@ -26,8 +26,9 @@ import statistics
 import sys
 
 sys.dont_write_bytecode = True
-import cached  # noqa: E402  (neighbours: Python finds them beside this file)
+import cached  # noqa: E402  (Python finds these beside this file)
 import compare  # noqa: E402
+import harness  # noqa: E402
 
 MOST_MICROSECONDS = 10
 PATH = f"/api/v1/files/{cached.SHA256}"
@@ -35,7 +36,7 @@ TOKEN = "vt4ai_token-of-alice"
 
 
 def write_clients(directory):
-    """A file of a hundred clients; its path."""
+    """Writes a file of a hundred clients; returns its path."""
     names = ["alice", *(f"client-{number}" for number in range(99))]
     digests = ((name, hashlib.sha256(f"vt4ai_token-of-{name}".encode()).hexdigest()) for name in names)
     path = directory / "clients.toml"
@@ -45,16 +46,16 @@ def write_clients(directory):
 
 
 def start_both(stack, options, directory, core, upstream):
-    """The gateway that has all of it and the one that has not: process id, port, and what a caller sends."""
-    full = compare.start_gateway(stack, options, directory, [core], upstream, MAX_WORKERS=1, API_KEY=compare.KEY,
+    """Starts both gateways; returns the process id, port and credential of each."""
+    full = compare.start_gateway(stack, options, directory, [core], upstream, MAX_WORKERS=1, API_KEY=harness.KEY,
                                  CLIENTS_FILE=write_clients(directory))
     bare = argparse.Namespace(binary=options.bare or options.binary)
     other = compare.start_gateway(stack, bare, directory, [core], upstream, MAX_WORKERS=1, LOG_LEVEL="off")
-    return {"full": (*full, TOKEN), "bare": (*other, compare.KEY)}
+    return {"full": (*full, TOKEN), "bare": (*other, harness.KEY)}
 
 
 def cost(server, core, seconds):
-    """Microseconds of CPU for one request."""
+    """Returns the microseconds of CPU for one request."""
     pid, port, key = server
     cached.wrk(core, port, PATH, 1, key)
     spent = compare.cpu_seconds(pid)
@@ -63,27 +64,27 @@ def cost(server, core, seconds):
 
 
 def check(servers):
-    """Both answer, and a token is good for one of them only."""
+    """Raises unless both gateways answer and only the full one accepts the token."""
     for name, (_, port, key) in servers.items():
         for credential, right in ((key, 200), (TOKEN, 200 if key == TOKEN else 401)):
-            status, _, body = compare.get(port, PATH, {"X-API-Key": credential})
+            status, _, body = harness.get(port, PATH, {"X-API-Key": credential})
             if status != right:
-                raise compare.CannotMeasure(f"{name} answers {status}: {body[:300]!r}")
+                raise harness.CannotMeasure(f"{name} answers {status}: {body[:300]!r}")
 
 
 def main():
-    """Measures and judges; the exit status."""
-    parser = compare.command_line(__doc__)
-    parser.add_argument("--bare", type=pathlib.Path, help="a build without metrics, for the other side")
+    """Measures and judges; returns the exit status."""
+    parser = harness.command_line(__doc__)
+    parser.add_argument("--bare", type=pathlib.Path, help="a build without metrics, for the second gateway")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=int, default=2, help="of load, in each round for each gateway")
+    parser.add_argument("--seconds", type=int, default=2, help="of load, per round and gateway")
     options = parser.parse_args()
     server_core, load_core = compare.two_cores()
     report = compare.file_report(cached.SHA256)
-    with compare.workplace() as (directory, stack):
+    with harness.workplace() as (directory, stack):
         (directory / "report.json").write_bytes(report)
         (directory / "report.json.gz").write_bytes(gzip.compress(report, 6))
-        upstream = compare.free_port()
+        upstream = harness.free_port()
         virustotal = compare.virustotal(upstream, directory)
         compare.start_nginx(stack, directory, "upstream", [load_core], virustotal, upstream)
         servers = start_both(stack, options, directory, server_core, upstream)
@@ -108,4 +109,4 @@ def main():
 
 
 if __name__ == "__main__":
-    compare.run(main)
+    harness.run(main)

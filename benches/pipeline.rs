@@ -1,9 +1,12 @@
-//! What it costs to turn VirusTotal's bytes into each format.
+//! Measures the time of rendering VirusTotal's bytes in each format.
 //!
-//! The baseline is what a program without a streaming filter does: parse into a tree,
-//! prune, print. Run with `cargo bench`.
+//! The baseline does the same without a streaming filter: it parses into a tree, prunes and prints.
+//! Run it with `cargo bench`.
 
-#![expect(clippy::expect_used, reason = "a benchmark has no other way on")]
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark can't continue without its input"
+)]
 
 use std::{fmt::Write as _, hint::black_box};
 
@@ -17,7 +20,7 @@ use vt4ai::{
     template::{Template, Templates},
 };
 
-/// A file report of about 100 KB in VirusTotal's shape and its four-space form.
+/// Creates a file report of about 100 KB, formatted as by VirusTotal.
 fn report() -> Vec<u8> {
     let engines = (0..75).map(|engine| {
         let result = (engine % 3 != 0).then(|| format!("Trojan.Win32.Agent.{engine:04x}!gen"));
@@ -59,7 +62,7 @@ fn report() -> Vec<u8> {
     bytes
 }
 
-/// The naive way: parse, prune, print.
+/// Renders JSON the naive way.
 fn parse_prune_print(bytes: &[u8], patterns: &[Vec<&str>]) -> Vec<u8> {
     let mut tree: Value = serde_json::from_slice(bytes).expect("it is JSON");
     let mut attributes = tree["data"]["attributes"].take();
@@ -87,7 +90,7 @@ fn prune(value: &mut Value, pattern: &[&str]) {
 
 fn pipeline(criterion: &mut Criterion) {
     let bytes = report();
-    let templates = Templates::load(None).expect("the shipped templates are sound");
+    let templates = Templates::load(None).expect("the shipped templates are valid");
     let template: &Template = templates.named("vt4ai_file_basics").expect("it is shipped");
     let patterns: Vec<Vec<&str>> = template
         .exclude_fields
@@ -108,7 +111,7 @@ fn pipeline(criterion: &mut Criterion) {
     assert_eq!(
         stream.body,
         parse_prune_print(&bytes, &patterns),
-        "both ways say the same"
+        "both results are equal"
     );
 
     let mut group = criterion.benchmark_group(format!("report of {} KB", bytes.len() / 1000));

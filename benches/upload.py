@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""An upload on its way through: CPU for one GiB against nginx, and what the gateway holds in memory meanwhile.
+"""Compares the CPU time of an upload with nginx, and measures the memory that the gateway uses meanwhile.
 
     cargo build --release
     python3 benches/upload.py
 
 Needs Linux with two cores, nginx and taskset. Everything listens on 127.0.0.1 and is stopped at the end.
 
-What is measured: user and system time of the server, all its threads, while a form of 512 MiB goes through it twice,
-with a length and none of it buffered (nginx: `proxy_request_buffering off`). Each server is one worker on one core; who
-sends and who plays VirusTotal are on another, throw the bytes away and say how many came. The servers take turns in
-several rounds, and the median of the rounds counts. Memory is what the gateway, with as many threads as there are cores,
-held at most while 650 MB passed through, less what it held before.
+The figure is the user and system time of all threads of a server while a form of 512 MiB passes through it twice, with
+a `Content-Length` and without buffering (nginx: `proxy_request_buffering off`). Each server is one worker on one core.
+The sender and the upstream, which discards the bytes and reports their number, run on another. The servers take turns
+in several rounds, and the result is the median of the rounds. Memory is the increase of the gateway's resident memory,
+with as many threads as there are cores, to its maximum while 650 MB pass through.
 
 Exit status: 0; 1 if the gateway costs more than 1.5 times nginx or grows by 16 MB; 2 if it can't be measured. A MB is
 1,000,000 bytes.
@@ -24,8 +24,8 @@ import statistics
 import sys
 
 sys.dont_write_bytecode = True
-import compare  # noqa: E402  (a neighbour: Python finds it beside this file)
-import memory  # noqa: E402
+import compare  # noqa: E402  (Python finds these beside this file)
+import harness  # noqa: E402
 
 MOST_TIMES_NGINX = 1.5
 MOST_GROWTH_MB = 16
@@ -36,10 +36,10 @@ TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
 PIECE = os.urandom(1 << 20)
 
 
-# The VirusTotal that throws everything away
+# The upstream that discards everything
 
 def read_head(connection):
-    """The request line, the header fields in lower case, and what came of the body with them."""
+    """Returns the request line, the header fields in lower case, and the part of the body received with them."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
@@ -52,7 +52,7 @@ def read_head(connection):
 
 
 def serve(connection, port):
-    """Answers the requests of one connection; those that post say how many bytes they brought."""
+    """Answers the requests of one connection; a POST with the number of bytes received."""
     buffer = bytearray(1 << 20)
     while True:
         line, fields, rest = read_head(connection)
@@ -73,7 +73,7 @@ def serve(connection, port):
 
 
 def sink(listener, core):
-    """Serves one connection at a time; a keep-alive one that is idle gives way to the next."""
+    """Serves each connection in a process of its own, all of them on one core."""
     os.sched_setaffinity(0, [core])
     port = listener.getsockname()[1]
     while True:
@@ -85,7 +85,7 @@ def sink(listener, core):
 
 
 def start_sink(stack, core):
-    """The port of a VirusTotal of its own process."""
+    """Starts the upstream in a process of its own; returns its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     process = multiprocessing.get_context("fork").Process(target=sink, args=(listener, core), daemon=True)
     process.start()
@@ -96,10 +96,10 @@ def start_sink(stack, core):
 # The measurement
 
 def send(port, path, pieces):
-    """Sends a form with a file of so many MiB, and checks that all of it arrived."""
+    """Sends a form with a file of `pieces` MiB, and checks that all of it arrived."""
     length = len(HEAD) + pieces * len(PIECE) + len(TAIL)
     with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
-        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {compare.KEY}\r\n"
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {harness.KEY}\r\n"
                            f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
                            f"Content-Length: {length}\r\nConnection: close\r\n\r\n".encode() + HEAD)
         for _ in range(pieces):
@@ -110,11 +110,11 @@ def send(port, path, pieces):
             answer += more
     head, _, body = answer.partition(b"\r\n\r\n")
     if head.split()[1] not in (b"200", b"202") or json.loads(body)["data"]["id"] != str(length):
-        raise compare.CannotMeasure(f"{path} answers {answer[:400]!r}")
+        raise harness.CannotMeasure(f"{path} answers {answer[:400]!r}")
 
 
 def proxy(port, upstream):
-    """The server block of an nginx that passes uploads on as they come."""
+    """Returns the server block of an nginx that forwards uploads without buffering."""
     return f"""
         server {{
             listen 127.0.0.1:{port}; client_max_body_size 0;
@@ -126,7 +126,7 @@ def proxy(port, upstream):
 
 
 def cost(pid, port, path):
-    """Seconds of CPU for one GiB."""
+    """Returns the seconds of CPU for one GiB."""
     spent = compare.cpu_seconds(pid)
     for _ in range(2):
         send(port, path, 512)
@@ -134,22 +134,22 @@ def cost(pid, port, path):
 
 
 def growth(stack, options, directory, cores, upstream):
-    """How many MB more the gateway held at most while 650 MB passed through."""
+    """Returns the gateway's memory in MB before 650 MB pass through, and its largest increase meanwhile."""
     pid, port = compare.start_gateway(stack, options, directory, cores, upstream, MAX_WORKERS=len(cores))
-    compare.get(port, "/livez")
-    before = memory.memory(pid)
+    harness.get(port, "/livez")
+    before = harness.resident_mb(pid)
     send(port, "/api/v1/files", 619)
-    return before, memory.memory(pid, "VmHWM") - before
+    return before, harness.resident_mb(pid, "VmHWM") - before
 
 
 def main():
-    """Measures and judges; the exit status."""
-    parser = compare.command_line(__doc__)
+    """Measures and judges; returns the exit status."""
+    parser = harness.command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     server_core, load_core = compare.two_cores()
-    with compare.workplace() as (directory, stack):
-        upstream, front = start_sink(stack, load_core), compare.free_port()
+    with harness.workplace() as (directory, stack):
+        upstream, front = start_sink(stack, load_core), harness.free_port()
         worker = compare.start_nginx(stack, directory, "front", [server_core], proxy(front, upstream), front)
         pid, port = compare.start_gateway(stack, options, directory, [server_core], upstream, MAX_WORKERS=1)
         os.sched_setaffinity(0, [load_core])
@@ -172,4 +172,4 @@ def main():
 
 
 if __name__ == "__main__":
-    compare.run(main)
+    harness.run(main)

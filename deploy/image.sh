@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the image from the Dockerfile as it stands and tries it, where there is no container engine and no registry:
-# the base that the Dockerfile names is Debian from `debootstrap` with this machine's Rust.
+# Builds the image from the Dockerfile and tests it, without a container engine and without a registry: instead of the
+# base image that the Dockerfile names, it uses Debian from `debootstrap` with this machine's Rust.
 #
 #     apt-get install --no-install-recommends buildah debootstrap runc jq curl iproute2
 #     bash deploy/image.sh [image.tar]
 #
-# As root, on Debian, with cargo, 6 GB free where mktemp makes folders and a mirror of Debian's (DEBIAN_MIRROR). It
-# leaves nothing behind but, if that is asked for, the image as a file for `docker load`.
+# Needs root, Debian, cargo, 6 GB of space for temporary files, and a mirror of Debian (DEBIAN_MIRROR). With an argument
+# it writes the image to that file for `docker load`; everything else is removed at the end.
 set -euo pipefail
 
 readonly PACKAGES="buildah debootstrap runc jq curl iproute2"
@@ -30,10 +30,10 @@ for tool in buildah debootstrap runc jq curl ss cargo; do
 done
 
 work=$(mktemp -d)
-# For what buildah mounts on its way.
+# For the mounts of buildah.
 export TMPDIR=$work
-# Storage of its own: images that are here already are not seen, and none stays. vfs copies, which works on every file
-# system and within containers; chroot isolation for the same reason.
+# Separate storage, so that existing images are not used and none remains. vfs copies files, which works on every file
+# system and within containers; chroot isolation works there, too.
 readonly STORE=(--root "$work/store" --runroot "$work/run" --storage-driver vfs)
 builder() {
     buildah "${STORE[@]}" "$@"
@@ -49,9 +49,9 @@ finish() {
         runner delete --force "$name-$$" >/dev/null 2>&1 || true
     done
     builder umount --all >/dev/null 2>&1 || true
-    # This machine's Rust is mounted in there: nothing is removed as long as that may be so.
+    # This machine's Rust may be mounted there, and must not be removed.
     if grep -q " $work" /proc/self/mountinfo; then
-        echo "something is still mounted below $work: it is left as it is" >&2
+        echo "not removed, because something is still mounted: $work" >&2
     else
         rm -rf "$work"
     fi
@@ -61,12 +61,12 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# What the Dockerfile starts from: the name of the image, Rust's version and Debian's.
+# The base image of the Dockerfile, the version of Rust and the release of Debian.
 base=$(sed -n 's/^FROM \([^ ]*\) AS build$/\1/p' Dockerfile)
 suite=${base##*-}
 version=${base#rust:}
 version=${version%%-*}
-[[ "$(rustc --version)" == "rustc $version."* ]] || fail "the Dockerfile wants Rust $version: $(rustc --version)"
+[[ "$(rustc --version)" == "rustc $version."* ]] || fail "the Dockerfile needs Rust $version: $(rustc --version)"
 
 echo "=== $base, of Debian's packages and this machine's Rust"
 container=$(builder from scratch)
@@ -99,13 +99,13 @@ size=$(find "$root" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum 
 ((size < LIMIT)) || fail "$size bytes, $LIMIT at most"
 printf '%-34s %s\n' "bytes" "$size"
 is "programs" "$(cd "$root" && find . -type f -perm /111 -not -name '*.so*' -printf '%P ')" "vt4ai "
-is "set-user-id, or anybody may write" "$(find "$root" -not -type l -perm /6002 -printf '%P ')" ""
+is "set-user-id or world-writable" "$(find "$root" -not -type l -perm /6002 -printf '%P ')" ""
 is "user" "$(jq -r .User <<<"$config")" "65532:65532"
 is "entry point" "$(jq -c .Entrypoint <<<"$config")" '["/vt4ai"]'
 is "health check" "$(jq -c .Healthcheck.Test <<<"$config")" '["CMD","/vt4ai","healthcheck"]'
 
-# Starts the image as `docker run --read-only --cap-drop ALL --security-opt no-new-privileges` would: a name, the network
-# namespace of another or "", then variables.
+# Starts the image as `docker run --read-only --cap-drop ALL --security-opt no-new-privileges` would. The arguments are
+# a name, the network namespace of another container or "", and variables.
 start() {
     local name=$1 network=$2 bundle="$work/$1"
     shift 2
@@ -139,7 +139,7 @@ start() {
     runner run --bundle "$bundle" --pid-file "$bundle/pid" "$name-$$" </dev/null >"$bundle/log" 2>&1 &
     echo $! >"$bundle/runner"
     for ((tries = 0; tries < 100; tries++)); do
-        if grep -q 'listening on' "$bundle/log"; then
+        if grep -q listening "$bundle/log"; then
             return
         fi
         sleep 0.1
@@ -148,7 +148,7 @@ start() {
     fail "$name does not listen"
 }
 
-# Asks from within its network, which has a loopback and nothing else.
+# Sends a request from its network namespace, which has only a loopback interface.
 ask() {
     nsenter --target "$pid" --net curl --silent --show-error --max-time 10 "$@"
 }
@@ -160,19 +160,19 @@ of_process() {
     awk -v name="$1:" '$1 == name { print $2 }' "/proc/$pid/status"
 }
 is "user id" "$(of_process Uid)" 65532
-is "capabilities it could have" "$(of_process CapBnd)" 0000000000000000
+is "bounding set of capabilities" "$(of_process CapBnd)" 0000000000000000
 is "no new privileges" "$(of_process NoNewPrivs)" 1
-is "the root's mount" "$(awk '$5 == "/" { split($6, options, ","); print options[1] }' "/proc/$pid/mountinfo")" ro
+is "mount of the root" "$(awk '$5 == "/" { split($6, options, ","); print options[1] }' "/proc/$pid/mountinfo")" ro
 readonly REPORT=/api/v1/files/275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f
 is "GET /livez" "$(ask http://127.0.0.1:8000/livez)" '{"status":"ok"}'
 is "a report" "$(ask http://127.0.0.1:8000$REPORT | jq -r .format)" json
 is "an upload" "$(ask -o /dev/null -w '%{http_code}' -F file=@Cargo.lock http://127.0.0.1:8000/api/v1/files)" 202
 is "the health check ends with" "$(runner exec "gateway-$$" /vt4ai healthcheck && echo 0)" 0
 
-# A second one finds the first one's VirusTotal by name, as a container engine's /etc/hosts has it.
+# A second gateway resolves the name of the demo's VirusTotal in the /etc/hosts of a container engine.
 stand_in=$(nsenter --target "$pid" --net ss -Hltn | awk '{ print $4 }' | grep -v ':8000$' | grep -o '[0-9]*$')
 start asking "/proc/$pid/ns/net" VT4AI_PORT=8001 "VT4AI_UPSTREAM_URL=http://stand-in.test:$stand_in"
-is "a report, by the upstream's name" "$(ask -H 'X-API-Key: anybody' http://127.0.0.1:8001$REPORT | jq -r .format)" json
+is "a report, by the upstream's name" "$(ask -H 'X-API-Key: some-key' http://127.0.0.1:8001$REPORT | jq -r .format)" json
 
 for name in asking gateway; do
     runner kill "$name-$$" TERM
@@ -182,10 +182,10 @@ for name in asking gateway; do
 done
 
 cat <<EOF
-=== not tried here
-- the image $base of the registry: its Debian and Rust are the same, its layers are not
+=== not tested here
+- the image $base of the registry: it has the same Debian and Rust in other layers
 - a container engine: health checks on a timer, published ports, seccomp and AppArmor profiles, memory limits
 - another architecture than $(uname -m)
-- names by way of a name server, and VirusTotal itself: there is no network in there
+- DNS and VirusTotal itself: the namespace has no network
 OK
 EOF

@@ -1,4 +1,4 @@
-//! VirusTotal's answers, any bytes of them, read in every way that a caller can ask for.
+//! Answers of VirusTotal, arbitrary bytes, in every format and view that a caller can request.
 
 #![no_main]
 
@@ -22,7 +22,7 @@ static FILE: LazyLock<Indicator> =
 
 type Read = Result<Answer, AnswerError>;
 
-/// The data in an envelope; none where it is more than a tree holds.
+/// Returns the data in an envelope, or `None` if a tree can't represent it.
 fn data(answer: &Answer, format: Format) -> Option<Value> {
     let Answer {
         body,
@@ -37,7 +37,7 @@ fn data(answer: &Answer, format: Format) -> Option<Value> {
     Some(envelope["data"].take())
 }
 
-/// What a view shows is what the same bytes come to as JSON; that is what this gives.
+/// Asserts that a view shows the same data as the JSON view; returns these data.
 fn shows(
     view: View<'_>,
     read: impl Fn(&View<'_>) -> Read,
@@ -55,7 +55,7 @@ fn shows(
         .and_then(|answer| data(answer, Format::Json));
     let answer = match (read(&view), &json) {
         (Ok(answer), _) => answer,
-        // What is good as JSON is good in every format.
+        // An answer that is valid as JSON is valid in every format.
         (Err(error), json) => {
             assert!(plain.is_err(), "{error:?}: {json:?}");
             return None;
@@ -74,10 +74,10 @@ fn shows(
     Some(json)
 }
 
-/// One object: with attributes as an item, else as it is.
+/// Checks the views of one object: an item if it has attributes, otherwise the data as they are.
 fn one(bytes: &[u8], subject: &Subject<'_>, view: View<'_>) {
     let inert = |document: &str, json: &Value| {
-        // What can't be read as an item is shown as it is, its attributes among the rest.
+        // Data that can't be read as an item are shown unchanged, including the attributes.
         is_inert_of_any(document, &[json.get("attributes").unwrap_or(json), json]);
     };
     let view = View {
@@ -107,7 +107,7 @@ fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>)
         cursor: Some(next), ..
     }) = read(&view)
     {
-        // A cursor that leads back ends the list.
+        // A cursor that was used before ends the list.
         let earlier = &pages[..pages.len() - 1];
         let mut cursors = earlier.iter().filter_map(|page| extent(page).ok()?.cursor);
         assert!(view.cursor != Some(&*next) && cursors.all(|cursor| cursor != next));
@@ -125,7 +125,7 @@ fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>)
     }
     if let Some(items) = shown.as_ref().and_then(Value::as_array) {
         assert!(items.len() <= objects);
-        // What comes twice is shown once; `null` counts as left out.
+        // Duplicates are shown once; `null` counts as missing.
         let name = |item: &Value| Some((item["type"].as_str()?.to_owned(), item["id"].clone()));
         let names: Vec<_> = items.iter().filter_map(name).collect();
         for (at, name) in names.iter().enumerate() {
@@ -140,7 +140,7 @@ fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>)
 fn words(bytes: &[u8]) {
     let text = str::from_utf8(bytes).unwrap_or_default();
     let is_single = |key| text.matches(key).count() < 2;
-    // Of two equal keys another one counts in a tree.
+    // Of two equal keys, a tree keeps the other one.
     if text.contains('\\')
         || !["data", "id", "attributes", "status"]
             .into_iter()
@@ -170,7 +170,7 @@ fn words(bytes: &[u8]) {
     }
 }
 
-// The first byte says how the rest is looked at; it is cut into pages at NUL.
+// The first byte selects the view; the rest is split into pages at NUL.
 fuzz_target!(|bytes: &[u8]| {
     let Some((how, bytes)) = bytes.split_first() else {
         return;

@@ -14,7 +14,8 @@ use vt4ai::{
     key::{ApiKey, InvalidKey, TOKEN_PREFIX, TokenDigest},
 };
 
-/// What an operator must not find in a log, wherever it was put; no client can be called so.
+/// A text that must not appear in a mistake, wherever it stands in the file. No client can have it as
+/// its name.
 const SECRET: &str = "s3cr3t!";
 
 const TOKEN: &[u8] = b"vt4ai_token";
@@ -22,7 +23,7 @@ const TOKEN: &[u8] = b"vt4ai_token";
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());
 
-/// In memory where there is such a place.
+/// The path of the file, in memory if there is such a file system.
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     let directory = PathBuf::from("/dev/shm");
     let directory = Some(directory).filter(|it| it.is_dir());
@@ -30,7 +31,7 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     directory.unwrap_or_else(std::env::temp_dir).join(name)
 });
 
-/// The clients that this file has, as the library of its format reads it.
+/// Returns the clients in a file, as parsed by the TOML library.
 fn tables(text: &str) -> Vec<Table> {
     let file: Table = text.parse().unwrap();
     let tables = file["client"].as_array().unwrap();
@@ -59,7 +60,7 @@ fn file(text: &str) {
     let tables = tables(text);
     assert_eq!(clients.count(), tables.len());
     if !tables.is_empty() {
-        // A file that is empty is looked at again a little later, which would hold up all this.
+        // An empty file is read again after a delay, which would slow down fuzzing.
         let again = RUNTIME.block_on(clients.refresh(true));
         assert!(matches!(again, Refreshed::Reloaded(count) if count == tables.len()));
     }
@@ -88,7 +89,7 @@ fn file(text: &str) {
     }
 }
 
-/// Whether a token stands in a text, or in what percent-encoding makes of it, layer by layer.
+/// Returns whether a text contains a token, percent-encoded any number of times.
 fn holds_token(text: &[u8]) -> bool {
     let lower = text.to_ascii_lowercase();
     let holds = String::from_utf8_lossy(&lower).contains(TOKEN_PREFIX);

@@ -1,4 +1,4 @@
-//! Any bytes through the filter, and what it lets through into every format.
+//! The filter on arbitrary bytes, and its output in every format.
 
 #![no_main]
 
@@ -20,7 +20,7 @@ fn documents(id: &str, json: &str, data: &Value) {
     is_inert(&markdown_of(id, json).unwrap(), data);
 }
 
-/// No document grows beyond what it may, and one that fits is written as it would be without a bound.
+/// Asserts that no document exceeds its bound, and that the bound does not change one that fits.
 fn is_bounded(json: &str) {
     let data = || Filtered::at(&[], json, None);
     let write_xml = |out: Text<'_>| data().feed(&mut xml::Writer::new(out, "file_report")?);
@@ -68,7 +68,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let mut compact = Vec::new();
     let whole = Filtered::at(&[], text, None);
-    // It takes all that is JSON, but what is nested deeper than it goes.
+    // The filter accepts all JSON up to a depth.
     match (
         whole.write(&mut compact),
         serde_json::from_str::<IgnoredAny>(text),
@@ -80,7 +80,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         differ => panic!("{differ:?} of {text}"),
     }
-    // What is good as JSON is good as a document, whatever its numbers, texts and keys.
+    // Accepted JSON can be written as a document, with any numbers, texts and keys.
     is_bounded(text);
     if let Some(tree) = tree(text.as_bytes()) {
         assert_eq!(

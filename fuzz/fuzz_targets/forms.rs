@@ -1,4 +1,4 @@
-//! Forms with a file, in any pieces: the verdict is that of a plain reading of the whole.
+//! Upload forms in arbitrary pieces: the verdict equals that of a simple parser of the whole form.
 
 #![no_main]
 
@@ -10,10 +10,10 @@ use std::{
 use libfuzzer_sys::fuzz_target;
 use vt4ai::submit::form::{Form, FormError, boundary, content_type};
 
-/// How much a form may hold while it passes: one part's headers, with room to grow.
+/// The number of bytes that a form may hold: the headers of one part, with spare capacity.
 const MAX_HELD: isize = 64 * 1024;
 
-/// Counts what a thread holds in memory.
+/// An allocator that counts the bytes that each thread holds.
 struct Counting;
 
 thread_local! {
@@ -21,14 +21,14 @@ thread_local! {
 }
 
 fn count(change: isize) {
-    // Gone while a thread ends.
+    // The variable is gone while a thread ends.
     let _ = HELD.try_with(|held| {
         let (now, most) = held.get();
         held.set((now + change, most.max(now + change)));
     });
 }
 
-// What else allocates is left to the system, and seen by the sanitizer as before.
+// All allocations are forwarded to the system's allocator, where the sanitizer sees them.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
@@ -44,7 +44,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// The verdict on a form that comes in these pieces.
+/// Returns the verdict on a form that arrives in these pieces.
 fn judge<'a>(name: &str, pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), FormError> {
     let before = HELD.get().0;
     HELD.set((before, before));
@@ -59,7 +59,7 @@ fn judge<'a>(name: &str, pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), F
     verdict
 }
 
-/// Cuts a form into pieces of these lengths, over and over; some of them are empty.
+/// Cuts a form into pieces of these lengths, cyclically; some of them are empty.
 fn cut<'a>(form: &'a [u8], lengths: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = form;
     let mut lengths = lengths.iter().cycle();
@@ -72,7 +72,7 @@ fn cut<'a>(form: &'a [u8], lengths: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     })
 }
 
-/// Whether a reader of lines finds one file and at most a password, and nothing open to doubt.
+/// Returns whether a line-based parser finds one file, at most one password, and nothing ambiguous.
 fn is_form(name: &str, form: &[u8]) -> bool {
     let mark = format!("--{name}").into_bytes();
     let lines = lines(form);
@@ -91,7 +91,7 @@ fn is_form(name: &str, form: &[u8]) -> bool {
         let Some((headers, content)) = empty.map(|empty| part.split_at(empty)) else {
             return false;
         };
-        // The break before a boundary belongs to it, as the one before the first line of content.
+        // The line break before a boundary belongs to it, and so does the one before the content.
         let length = content.iter().map(|line| line.len() + 2).sum::<usize>();
         match field(headers).as_deref() {
             Some(b"file") => files.push(length.saturating_sub(4)),
@@ -116,7 +116,7 @@ fn lines(text: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// The field that a part's headers name, where they name one beyond doubt.
+/// Returns the field that a part's headers name, if it is unambiguous.
 fn field(headers: &[&[u8]]) -> Option<Vec<u8>> {
     let mut length = 4;
     let mut unfolded: Vec<Vec<u8>> = Vec::new();
@@ -149,10 +149,10 @@ fn field(headers: &[&[u8]]) -> Option<Vec<u8>> {
     }
 }
 
-/// The one `name` of a form's field (RFC 6266's grammar).
+/// Returns the only `name` of a form's field (RFC 6266's grammar).
 ///
-/// A browser leaves the backslash at the end of a file's name as it is, so that what stands
-/// behind a name counts as far as it can be read.
+/// Browsers don't escape a backslash at the end of a file's name, so that parameters behind a name
+/// count as far as they can be parsed.
 fn only_name(disposition: &[u8]) -> Option<Vec<u8>> {
     let text: String = disposition.iter().copied().map(char::from).collect();
     let (kind, mut rest) = text.split_once(';')?;
@@ -167,7 +167,7 @@ fn only_name(disposition: &[u8]) -> Option<Vec<u8>> {
     names.pop().filter(|_| names.is_empty() && is_field)
 }
 
-/// The first parameter, with what stands behind it.
+/// Splits off the first parameter; returns its key, its value and the rest.
 fn parameter(text: &str) -> Option<(&str, &str, &str)> {
     let end = text.find(['=', ';', '"'])?;
     let (key, rest) = text.split_at(end);
@@ -190,7 +190,7 @@ fn parameter(text: &str) -> Option<(&str, &str, &str)> {
     Some((key, &quoted[..end], rest))
 }
 
-/// A form longer than it comes: whatever stands between two NUL, a great many times.
+/// Lengthens a form by repeating the bytes between two NUL.
 fn grown(form: &[u8], times: usize) -> Vec<u8> {
     let mut parts = form.splitn(3, |byte| *byte == 0);
     let [before, much, after] = [(); 3].map(|()| parts.next().unwrap_or_default());
@@ -199,7 +199,7 @@ fn grown(form: &[u8], times: usize) -> Vec<u8> {
     [before, &much.repeat(times), after].concat()
 }
 
-// A content type up to the line's end, then how to cut, then the form.
+// The input is a content type up to a line break, the lengths of pieces, and the form.
 fuzz_target!(|bytes: &[u8]| {
     let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
     let (head, rest) = (

@@ -1,4 +1,4 @@
-//! Every kind of indicator from any text: what is taken is normalised once and for all.
+//! Indicators of every kind from arbitrary text: normalising an accepted one again changes nothing.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use vt4ai::{
 };
 use vt4ai_fuzz::is_hidden;
 
-/// Text that is taken stands in VirusTotal's path as one segment, as it is, that leads nowhere else.
+/// Asserts that an indicator is one segment of VirusTotal's path, without escapes or dot segments.
 fn keeps_the_path(indicator: &Indicator) {
     let (collection, id) = (indicator.kind().upstream_collection(), indicator.id());
     assert!(!id.is_empty() && id != "." && id != "..");
@@ -24,7 +24,7 @@ fn keeps_the_path(indicator: &Indicator) {
     assert!(!ObjectName::of(indicator).is_empty());
 }
 
-/// A refusal is one short line, with nothing in it that can't be seen.
+/// Asserts that a refusal is one short line without hidden characters.
 fn is_plain(refusal: &str) {
     assert!(!refusal.contains(is_hidden), "{refusal:?}");
     assert!(refusal.chars().count() < 1500 && refusal.matches('`').count() % 2 == 0);
@@ -66,12 +66,12 @@ fn url(text: &str) {
     assert!(Indicator::url_id(id.id()).as_ref() == Ok(&id));
 }
 
-/// The meaning of a text means itself, and is an indicator if it differs.
+/// Asserts that refanging is idempotent, and that a text which it changes becomes an indicator.
 fn refanged(text: &str) {
     let once = refang(text);
     assert_eq!(refang(&once), once, "{text:?}");
     if let Cow::Owned(meant) = &once {
-        // A URL counts by its host; what is no URL behind that is left to the reader.
+        // Refanging only looks at a URL's host, so that the parser may still refuse the rest.
         let is_unclean = meant.contains(char::is_control) || meant.trim() != meant;
         assert!(
             is_unclean
@@ -80,7 +80,7 @@ fn refanged(text: &str) {
                 || Indicator::ip(meant).is_ok(),
             "{meant:?}"
         );
-        // Each reader makes the same of it as of the text.
+        // Parsing the refanged text and the original gives the same indicator.
         for kind in [Kind::Domain, Kind::Ip] {
             let (given, meant) = (Indicator::parse(kind, text), Indicator::parse(kind, meant));
             assert!(given.is_err() || given == meant, "{text:?}");

@@ -1,6 +1,6 @@
-//! Records from other replicas that tell of objects: kept answers, names, quotas.
+//! Records in Redis and answers that describe objects: cached answers, names, quotas.
 //!
-//! The reader of kept answers is private to the gateway: its source is part of this target.
+//! The reader of cached answers is private to the gateway: its source is part of this target.
 
 #![no_main]
 
@@ -19,14 +19,14 @@ use vt4ai::{
 #[path = "../../src/cache/stored.rs"]
 mod stored;
 
-/// As the gateway has it, for the source of the reader.
+/// A copy of the gateway's type, for the source of the reader.
 #[derive(Debug)]
 struct CachedAnswer {
     answer: Answer,
     asked: Moment,
     as_of: Moment,
     names: Box<[ObjectName]>,
-    #[expect(dead_code, reason = "it repeats the gateway's own")]
+    #[expect(dead_code, reason = "it repeats the gateway's fields")]
     told: OnceLock<Box<[ObjectName]>>,
     shared_at: Option<u64>,
     is_doubtful: bool,
@@ -39,7 +39,7 @@ enum Answer {
     NotFound(Refusal),
 }
 
-/// The number of bytes that an input may unpack to; entries say of themselves how much that is.
+/// The number of bytes that an input may unpack to. Each entry declares its size.
 const LIMIT: usize = 1 << 20;
 
 fn kept(bytes: &Bytes) {
@@ -55,7 +55,7 @@ fn kept(bytes: &Bytes) {
     };
     assert!(!answer.is_doubtful && answer.shared_at == Some(asked));
     assert_eq!(answer.asked.until(answer.as_of), age);
-    // It is written as it was read.
+    // Writing and reading again changes nothing.
     let (again, copy) = read(&answer.to_bytes(asked).unwrap()).unwrap();
     assert_eq!((again, &copy.names), (asked, &answer.names));
     assert_eq!(format!("{copy:?}"), format!("{answer:?}"));
@@ -72,7 +72,7 @@ fn kept(bytes: &Bytes) {
     }
 }
 
-/// An answer about an analysis names as many objects as its places hold, whatever is in them.
+/// Asserts that an answer about an analysis names a limited number of objects.
 fn names(bytes: &[u8]) {
     let names = ObjectName::in_analysis(bytes);
     assert!(names.len() <= 7);
@@ -81,7 +81,7 @@ fn names(bytes: &[u8]) {
     }
 }
 
-/// Whatever is known of a key was said of its user or its group.
+/// Asserts that each quota was stated for the user or for the group.
 fn truth(bytes: &[u8]) {
     let Some(truth) = Truth::read(bytes) else {
         return;

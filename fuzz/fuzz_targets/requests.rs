@@ -1,4 +1,4 @@
-//! Paths and queries, in from any client and out to VirusTotal: nothing changes its place.
+//! Paths and queries from any client and to VirusTotal: no value escapes its segment or parameter.
 
 #![no_main]
 
@@ -35,14 +35,14 @@ static RUNTIME: LazyLock<Runtime> =
 static ROUTER: LazyLock<Router> =
     LazyLock::new(|| Router::new().route("/files/{id}/relationships/{name}", get(read)));
 
-/// What a handler reads, held against the bytes of the URI.
+/// Asserts that a handler reads the values in the URI.
 async fn read(ask: Ask) {
     let raw: Vec<_> = ask.uri.path().split('/').collect();
     for (at, place) in [(0, 2), (1, 4)] {
         let decoded = percent_decode_str(raw[place]).decode_utf8();
         match ask.segment(at) {
             Ok(segment) => assert!(decoded.is_ok_and(|decoded| decoded == segment)),
-            // One segment that can't be read spoils them all.
+            // One segment that can't be decoded makes all of them unreadable.
             Err(_) => assert!(
                 [2, 4]
                     .iter()
@@ -76,8 +76,8 @@ fn decode(text: &str) -> Option<String> {
     Some(decoded.into_owned())
 }
 
-/// Taken is a query in which each parameter is known, stands once and can be read; nothing of
-/// another one is lost, and no refusal repeats what could be a key.
+/// Asserts that a query is accepted if all parameters are known, unique and readable, that their
+/// values are complete, and that no refusal repeats a possible key.
 fn is_strict(text: &str) {
     let pairs: Vec<_> = text
         .split('&')
@@ -114,7 +114,7 @@ fn is_strict(text: &str) {
     }
 }
 
-/// A refusal is one line, with nothing hidden in it and no token.
+/// Asserts that a refusal is one line without hidden characters or a token.
 fn is_plain(refusal: ApiError) {
     let response = refusal.into_response();
     assert_eq!(response.status(), 400);
@@ -136,7 +136,7 @@ fn send(uri: &str) {
     }
 }
 
-/// What goes upstream is one path with one query, whatever the values.
+/// Asserts that a call to VirusTotal has one path and one query, with any values.
 fn passes_on(text: &str) {
     let call = Call::get(&["files", text, "votes"])
         .with("cursor", text)
@@ -149,7 +149,7 @@ fn passes_on(text: &str) {
     );
     assert!(!query.contains('?') && query.matches('&').count() == 1);
     assert!(call.path().bytes().all(|byte| byte.is_ascii_graphic()));
-    // Dots alone would lead elsewhere, however they are encoded: they become another id.
+    // Dot segments would change the path even if they were encoded once: they are encoded twice.
     let sent = match text {
         "." => "%2E",
         ".." => "%2E%2E",
@@ -160,7 +160,7 @@ fn passes_on(text: &str) {
     call.endpoint();
 }
 
-/// Whatever a caller writes, a trusted proxy behind it has the last word.
+/// Asserts that the address added by a trusted proxy overrides any header of the caller.
 fn is_from(text: &str) {
     let [proxy, caller] = ["10.0.0.1", "192.0.2.9"].map(|it| it.parse::<IpAddr>().unwrap());
     let trusted: [IpNet; 1] = ["10.0.0.0/8".parse().unwrap()];
@@ -181,7 +181,7 @@ fn is_from(text: &str) {
         assert_eq!(caller_address(proxy, &line, &trusted), caller, "{text}");
         headers.insert(name, joined);
         assert_eq!(caller_address(proxy, &headers, &trusted), caller, "{text}");
-        // The other header is the caller's own work: it can spoil the proxy's, not change it.
+        // The caller wrote the other header: it can invalidate the proxy's address, not replace it.
         headers.append(other, written.clone());
         let found = caller_address(proxy, &headers, &trusted);
         assert!(found == caller || found == proxy, "{found} of {text}");

@@ -1,4 +1,4 @@
-//! Templates from any JSON, and what they leave of any other: a line of each.
+//! Templates from arbitrary JSON, applied to arbitrary JSON: the input has a line of each.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use vt4ai::template::{
 };
 use vt4ai_fuzz::{is_json, tree, tree_of};
 
-/// What a pattern means, said as plainly as possible.
+/// Removes the fields that match a pattern from a tree: the specification of the filter.
 fn remove(value: &mut Value, pattern: &[&str]) {
     let Some((part, rest)) = pattern.split_first() else {
         return;
@@ -31,7 +31,7 @@ fn remove(value: &mut Value, pattern: &[&str]) {
     }
 }
 
-/// What is left by a filter is what is left of a tree, and is left by it again.
+/// Asserts that a filter leaves the same as removing from a tree, and that it is idempotent.
 fn apply(filter: &Filter, patterns: &[&str], json: &str) {
     for path in [&[][..], &["data", "attributes"]] {
         let mut left = Vec::new();
@@ -55,10 +55,10 @@ fn apply(filter: &Filter, patterns: &[&str], json: &str) {
     }
 }
 
-/// What stands under `data`, `attributes` is found, and nothing else.
+/// Asserts that the filter finds exactly the value at `data`, `attributes`.
 fn find(json: &str) {
     let is_alone = |key| json.matches(key).count() == 1;
-    // Of two equal keys another one counts in a tree.
+    // Of two equal keys, a tree keeps the other one.
     if json.contains('\\') || !is_alone("data") || !is_alone("attributes") {
         return;
     }

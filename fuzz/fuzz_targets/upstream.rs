@@ -1,4 +1,4 @@
-//! Parts of VirusTotal's answers beside their JSON: times to wait, errors, bodies that are packed.
+//! Parts of VirusTotal's answers besides their JSON: `Retry-After`, errors, compressed bodies.
 //!
 //! Two of the readers are private to the gateway: their sources are part of this target.
 
@@ -39,10 +39,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The number of bytes that a body may unpack to.
 const LIMIT: usize = 1 << 16;
 
-/// As many consecutive characters of a key give it away.
+/// The number of consecutive characters of a key that must not be revealed.
 const SHARED: usize = 12;
 
-/// The clock stands still, so that an input always does the same.
+/// A fixed time, so that an input always has the same result.
 static NOW: LazyLock<SystemTime> =
     LazyLock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_770_000_000));
 
@@ -60,7 +60,7 @@ fn retry_after(value: &[u8]) {
     let wait = waits(&[value]).map(BackOff::get);
     assert!(wait.is_none_or(|wait| !wait.is_zero() && wait <= DAY));
     assert_eq!(waits(&[value, value]), None);
-    // Other blanks than these can't stand in a header.
+    // Headers can't contain other white space.
     let is_sent = |byte: &u8| *byte == b'\t' || matches!(*byte, b' '..=b'~');
     let Some(text) = str::from_utf8(value)
         .ok()
@@ -79,7 +79,7 @@ fn retry_after(value: &[u8]) {
         let meant = Duration::from_secs(seconds).min(DAY);
         assert_eq!(wait, Some(meant).filter(|wait| !wait.is_zero()), "{text:?}");
     } else if let Some(wait) = wait.filter(|wait| *wait < DAY) {
-        // The date that it comes to is the one that was written.
+        // The resulting date is the one in the header.
         let date = httpdate::fmt_http_date(*NOW + wait);
         let read = [text, &date].map(|date| httpdate::parse_http_date(date).ok());
         assert_eq!(read[0], read[1]);
@@ -118,7 +118,7 @@ fn is_bounded<const MAX: u64>(wait: Duration) {
     assert!(bounded.doubled().get() <= most && bounded.doubled() >= bounded);
     assert!(bounded.after(*STEADY) >= *STEADY);
     assert_eq!(bounded.is_zero(), bounded.get().is_zero());
-    // Another process may have written more than it should.
+    // Another process may have written a larger value.
     let read: Bounded<MAX> = serde_json::from_value(json!(wait)).unwrap();
     assert_eq!(read, bounded);
     let millis = Bounded::<MAX>::from_millis(wait.as_secs());
@@ -128,7 +128,7 @@ fn is_bounded<const MAX: u64>(wait: Duration) {
     assert_eq!(parsed, Some(Duration::from_secs(wait.as_secs()).min(most)));
 }
 
-/// Whether a text shows as much of the key as gives it away, seen as plainly as possible.
+/// Returns whether a text reveals a part of the key.
 fn shows(text: &str, key: &str) -> bool {
     let (text, key) = (text.to_ascii_lowercase(), key.to_ascii_lowercase());
     let mut parts = key.as_bytes().windows(SHARED.min(key.len()));
@@ -162,7 +162,7 @@ fn refusal(status: u16, body: &[u8], key: &str) -> Option<Refusal> {
     Some(refusal)
 }
 
-/// A part of the key, written in some way, with whatever around it.
+/// Encodes a part of the key in some way, between two texts.
 fn disguised(part: &str, how: u8, before: &str, after: &str) -> String {
     let cased = match how >> 3 & 3 {
         0 => part.to_owned(),
@@ -196,7 +196,7 @@ fn disguised(part: &str, how: u8, before: &str, after: &str) -> String {
     format!("{before}{part}{after}")
 }
 
-/// The key up to NUL, a way to hide a part of it, and a message; or a whole body.
+/// Checks errors. The input is a key, an encoding and a message, separated by NUL; or a whole body.
 fn errors(bytes: &[u8]) {
     let mut parts = bytes.splitn(3, |byte| *byte == 0);
     let [key, how, message] = [(); 3].map(|()| parts.next().unwrap_or_default());
@@ -218,7 +218,7 @@ fn errors(bytes: &[u8]) {
     let [how, from, length, at, ..] = *how else {
         return;
     };
-    // Less than this of a short key can't be told from any other text.
+    // A shorter part of a key can't be distinguished from other text.
     if key.len() < SHARED || !key.bytes().any(is_letter) {
         return;
     }
@@ -236,7 +236,7 @@ fn errors(bytes: &[u8]) {
     );
 }
 
-/// The bytes that another library unpacks, as far as it stays within the bound.
+/// Decompresses with another library, up to the bound.
 fn members(gzip: &[u8], limit: usize) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let most = u64::try_from(limit).unwrap() + 1;
@@ -247,7 +247,7 @@ fn members(gzip: &[u8], limit: usize) -> Option<Vec<u8>> {
 fn unpacks(gzip: &[u8], limit: usize) -> Result<Bytes, VtError> {
     let body = packed::Body::gunzip(Bytes::copy_from_slice(gzip), limit)?;
     assert!(body.plain.len() <= limit);
-    // Zeros behind the last member are padding to us, and nothing to others.
+    // The gateway treats zeros behind the last member as padding; the other library does not.
     let end = gzip
         .iter()
         .rposition(|byte| *byte != 0)
@@ -274,7 +274,7 @@ fn member(plain: &[u8], how: u8) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Members made of what stands between NUL, some of them many times.
+/// Checks bodies of several members: the parts between NUL, some of them repeated.
 fn packed_in_members(bytes: &[u8]) {
     let (mut gzip, mut plain) = (Vec::new(), Vec::new());
     for part in bytes.split(|byte| *byte == 0) {
@@ -296,7 +296,7 @@ fn packed_in_members(bytes: &[u8]) {
     }
 }
 
-// The first byte says what the rest is read as.
+// The first byte selects the parser of the rest.
 fuzz_target!(|bytes: &[u8]| {
     let Some((what, bytes)) = bytes.split_first() else {
         return;

@@ -1,4 +1,4 @@
-//! What the targets have in common: the properties that documents have, seen by parsers not ours.
+//! Properties of documents, checked with parsers other than the gateway's. The targets share them.
 
 use std::{collections::HashSet, fmt};
 
@@ -18,21 +18,21 @@ use vt4ai::{
     template::filter::{Filtered, Unreadable},
 };
 
-/// The tree that these bytes are; none where a tree holds less than the text says: of equal keys
-/// one, and neither any number nor half a pair of surrogates.
+/// Parses JSON into a tree; returns `None` if a tree can't represent it: equal keys, some numbers,
+/// and unpaired surrogates.
 pub fn tree(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice::<Faithful>(bytes).ok()?;
     serde_json::from_slice(bytes).ok()
 }
 
-/// The rest that a filter leaves, as a tree; none where it is more than a tree holds.
+/// Returns the output of a filter as a tree, or `None` if a tree can't represent it.
 pub fn tree_of(filtered: Filtered<'_>) -> Result<Option<Value>, Unreadable> {
     let mut text = Vec::new();
     filtered.write(&mut text)?;
     Ok(tree(&text))
 }
 
-/// JSON text as a Markdown document.
+/// Renders JSON as a Markdown document.
 pub fn markdown_of(id: &str, json: &str) -> Result<String, WriteError> {
     let mut out = Vec::new();
     let text = Text::bare(&mut out, usize::MAX);
@@ -41,7 +41,7 @@ pub fn markdown_of(id: &str, json: &str) -> Result<String, WriteError> {
     Ok(String::from_utf8(out).unwrap())
 }
 
-/// JSON text as an XML document.
+/// Renders JSON as an XML document.
 pub fn xml_of(json: &str) -> Result<String, WriteError> {
     let mut out = Vec::new();
     let mut writer = xml::Writer::new(Text::bare(&mut out, usize::MAX), "file_report")?;
@@ -49,7 +49,7 @@ pub fn xml_of(json: &str) -> Result<String, WriteError> {
     Ok(String::from_utf8(out).unwrap())
 }
 
-/// Any value in whose objects no key stands twice.
+/// A value without duplicate keys in its objects.
 struct Faithful;
 
 impl<'de> Deserialize<'de> for Faithful {
@@ -98,20 +98,20 @@ impl<'de> Visitor<'de> for Faithful {
         let mut keys = HashSet::new();
         while let Some((key, _)) = members.next_entry::<String, Self>()? {
             if !keys.insert(key) {
-                return Err(A::Error::custom("a key stands twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
         }
         Ok(self)
     }
 }
 
-/// That these bytes are JSON, whatever its numbers.
+/// Asserts that these bytes are JSON, with numbers of any size.
 pub fn is_json(bytes: &[u8]) {
     let read = serde_json::from_slice::<IgnoredAny>(bytes);
     assert!(read.is_ok(), "{read:?}: {}", String::from_utf8_lossy(bytes));
 }
 
-/// That this is a well-formed XML document, in which every key and text of `data` is found again.
+/// Asserts that a document is well-formed XML and contains every key and text of `data`.
 pub fn is_xml_of(document: &str, data: &Value) {
     let read = Document::parse(document);
     assert!(read.is_ok(), "{read:?}: {document}");
@@ -121,7 +121,7 @@ pub fn is_xml_of(document: &str, data: &Value) {
 }
 
 fn holds(element: Node<'_, '_>, value: &Value) {
-    // As XML 1.0 has it: what it forbids can't be told apart any more.
+    // Characters that XML 1.0 forbids are all replaced by the same one.
     let allowed = |text: &str| {
         let forbidden = |letter: char| {
             (letter < ' ' && !matches!(letter, '\t' | '\n' | '\r'))
@@ -148,7 +148,7 @@ fn holds(element: Node<'_, '_>, value: &Value) {
         }
         Value::Null => assert_eq!(element.text(), None),
         Value::String(text) => assert_eq!(element.text().unwrap_or_default(), allowed(text)),
-        // Its text stands as it came: `1E5` is the number that a tree has as `100000.0`.
+        // Numbers are copied as text: a tree represents `1E5` as `100000.0`.
         plain => {
             let text = element.text().unwrap_or_default();
             assert_eq!(
@@ -159,25 +159,26 @@ fn holds(element: Node<'_, '_>, value: &Value) {
     }
 }
 
-/// That Markdown on one object neither hides nor does anything, and has no headings but its own.
+/// Asserts that Markdown about an object has no hidden characters, no active elements and only the
+/// gateway's headings.
 pub fn is_inert(document: &str, data: &Value) {
     is_inert_of_any(document, &[data]);
 }
 
-/// The same of Markdown on one of these.
+/// Asserts the same of Markdown about one of several objects.
 pub fn is_inert_of_any(document: &str, data: &[&Value]) {
     let found: Vec<_> = headings(document).collect();
     let is_of = |data: &&Value| {
         let mut meant = vec![1];
         headings_of(data, 1, &mut meant);
         let mut meant = meant.into_iter();
-        // Some of those deep within lists are code: a document has these at most, in this order.
+        // Deep within lists, some headings become code: the document has a subsequence of these.
         found.iter().all(|found| meant.any(|level| level == *found))
     };
     assert!(data.iter().any(is_of), "{found:?} in {document}");
 }
 
-/// The same of Markdown on a list, which has a section for each item.
+/// Asserts the same of Markdown about a list, which has a section for each item.
 pub fn is_inert_list(document: &str, items: usize) {
     let sections = headings(document).filter(|level| *level == 2).count();
     assert_eq!(sections, items, "{document}");
@@ -200,7 +201,7 @@ fn headings_of(value: &Value, level: u8, headings: &mut Vec<u8>) {
     }
 }
 
-/// The levels of the headings that a reader sees, once nothing else it sees can act.
+/// Returns the levels of the headings; panics if an element is active.
 fn headings(document: &str) -> impl Iterator<Item = u8> {
     assert!(!document.contains(is_hidden), "{document:?}");
     let mut options = Options::default();
@@ -230,7 +231,7 @@ fn headings(document: &str) -> impl Iterator<Item = u8> {
     headings.into_iter()
 }
 
-/// What a reader does not see, or what steers its terminal.
+/// Returns whether a character is invisible or controls a terminal.
 pub fn is_hidden(letter: char) -> bool {
     (letter.is_control() && !matches!(letter, '\n' | '\t'))
         || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'

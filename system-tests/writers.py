@@ -1,11 +1,11 @@
-"""Callers who write to objects through one of several replicas, and hold every later answer against what was written.
+"""Callers that write to objects through one of two replicas, and check every later answer against their writes.
 
-Not a benchmark of its own: `soak.py` runs them, on the objects of `living.py`.
+Used by `soak.py`, on the objects of `objects.py`.
 
-The rule (CONTRACT 9): no answer is older than the last write to its object, under whatever name. It holds at once for
-requests that begin after the write was confirmed through the same replica, within two seconds through another one,
-and in the same way after an analysis was seen completed. What may have been written (no answer, 5xx) is to be looked
-up, so that an older answer is given only where VirusTotal fails. What was refused changes nothing that is kept.
+The rule: no answer is older than the last write to its object, under any of its names. It holds for requests that begin
+after the write was confirmed through the same replica, and two seconds later through the other one. It holds in the
+same way after the completion of an analysis was reported. If a write may have happened (no answer, 5xx), the object is
+looked up again, and an older answer is given only if VirusTotal fails. A refused write invalidates nothing.
 """
 
 import asyncio
@@ -19,38 +19,38 @@ import urllib.parse
 import xml.etree.ElementTree
 
 import callers
-import living
+import objects
 
-# Of all requests.
-RUDE = 0.03
-IMPATIENT = 0.03
-# The parts of what a client does with an object.
-DEEDS = {"read": 0.45, "write": 0.3, "analysis": 0.13, "refusal": 0.12}
-# Of the writes to an object of this temper, so many take place.
+# Shares of all requests: those whose caller hangs up, and those with `Cache-Control: no-cache`.
+HANG_UPS = 0.03
+NO_CACHE = 0.03
+# The shares of the sequences of requests that a client sends about an object.
+ACTIONS = {"read": 0.45, "write": 0.3, "analysis": 0.13, "refusal": 0.12}
+# The share of writes to an object of this activity that take place.
 WRITTEN = {"busy": 1.0, "calm": 0.25}
 SLACK_SECONDS = 0.5
-# A connection that was not used for so long may be closed by the gateway at any moment.
+# After this time without a request the gateway may close a connection.
 IDLE_SECONDS = 3
-# Of so many wrong answers all that happened to their object is shown.
-STORIES = 10
-# A little more than it may take until all replicas have heard of a change.
-SETTLED_SECONDS = living.NEWS_SECONDS + 0.5
+# The number of wrong answers that are printed with the history of their object.
+HISTORIES = 10
+# A little longer than the time within which all replicas learn of a change.
+SETTLED_SECONDS = objects.NEWS_SECONDS + 0.5
 API = {"file": "files", "url": "urls", "domain": "domains", "ip": "ips"}
 WITHOUT_ANSWER = (502, 503, 504)
 
 
 @dataclasses.dataclass
 class Read:
-    """A GET of something about an object."""
+    """A GET about an object."""
 
-    it: living.Object
+    it: objects.Object
     who: callers.Caller
     replica: int
     name: str
     subject: str
     form: str
     limit: int | None
-    is_anew: bool
+    skips_cache: bool
     began: float = 0
 
     @property
@@ -60,11 +60,11 @@ class Read:
 
     @property
     def is_paged(self):
-        """Whether it is put together from several answers."""
+        """Whether the answer is assembled from several pages."""
         return self.limit is not None and self.limit > 40
 
     def __str__(self):
-        return (f"{self.subject} of {self.it.kind} {self.it.number} ({self.it.temper}) by {self.name[:8]} through "
+        return (f"{self.subject} of {self.it.kind} {self.it.number} ({self.it.activity}) by {self.name[:8]} through "
                 f"{self.replica} as {self.form} for {self.who.name}")
 
 
@@ -73,7 +73,7 @@ class Given:
     """An answer that a replica gave."""
 
     version: int
-    # VirusTotal was asked no earlier than this.
+    # The earliest time at which VirusTotal may have been asked.
     asked: float
     ended: float
 
@@ -82,7 +82,7 @@ class Given:
 class Write:
     """A POST to an object."""
 
-    it: living.Object
+    it: objects.Object
     who: callers.Caller
     replica: int
     name: str
@@ -98,7 +98,7 @@ class Write:
 # Requests
 
 def spelled(dice, it, name):
-    """Returns a name of an object as a caller may write it in a path."""
+    """Returns a name of an object as a caller may spell it in a path."""
     if it.kind == "domain":
         return dice.choice([name, name.upper(), f"{name}."])
     if it.kind == "file" and dice.random() < 0.2:
@@ -107,7 +107,7 @@ def spelled(dice, it, name):
 
 
 def path_of(dice, read):
-    """Returns path and query of a read, without its format."""
+    """Returns the path and query of a read, without its format."""
     it, name, query = read.it, read.name, {}
     path = f"/api/v1/{API[it.kind]}/{spelled(dice, it, name)}"
     if read.limit:
@@ -127,7 +127,7 @@ def path_of(dice, read):
 
 
 def head(method, path, who, more=""):
-    """Returns the head of a request, but for its last line."""
+    """Returns the head of a request without its last line."""
     return f"{method} {path} HTTP/1.1\r\nHost: soak\r\nX-API-Key: {who.credential}\r\n{more}"
 
 
@@ -138,7 +138,7 @@ def data_of(dice, read):
     query |= dict(urllib.parse.parse_qsl(form.removeprefix("?")))
     more = f"Accept: {accept}\r\n"
     more += "Accept-Encoding: gzip\r\n" if dice.random() < 0.3 else ""
-    more += "Cache-Control: no-cache\r\n" if read.is_anew else ""
+    more += "Cache-Control: no-cache\r\n" if read.skips_cache else ""
     return (head("GET", f"{path}?{urllib.parse.urlencode(query)}", read.who, more) + "\r\n").encode()
 
 
@@ -154,17 +154,17 @@ def write_of(dice, it, who, replica, what):
         name = dice.choice(list(it.texts))
         path, body = "/api/v1/urls", json.dumps({"url": it.texts[name]}).encode()
     elif what == "upload":
-        name, path, media = it.canonical, "/api/v1/files", f"multipart/form-data; boundary={living.BOUNDARY}"
-        start = f'--{living.BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        body = start.encode() + it.content + f"\r\n--{living.BOUNDARY}--\r\n".encode()
+        name, path, media = it.canonical, "/api/v1/files", f"multipart/form-data; boundary={objects.BOUNDARY}"
+        start = f'--{objects.BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        body = start.encode() + it.content + f"\r\n--{objects.BOUNDARY}--\r\n".encode()
     more = f"Content-Type: {media}\r\nContent-Length: {len(body)}\r\n"
     return Write(it, who, replica, name, what, (head("POST", path, who, more) + "\r\n").encode() + body)
 
 
-# Judging
+# Checks
 
 class Judge:
-    """Holds answers against writes, and keeps those that are wrong."""
+    """Checks answers against writes, and records wrong ones."""
 
     def __init__(self, world, fresh_seconds):
         self.world, self.fresh_seconds = world, fresh_seconds
@@ -172,10 +172,10 @@ class Judge:
         self.wrong = []
 
     def note(self, what, it=None):
-        """Keeps a wrong answer, the first ones with the story of their object."""
+        """Records a wrong answer, the first ones with the history of their object."""
         now = time.monotonic()
-        if it and len(self.wrong) < STORIES:
-            what += "".join(f"\n    {at - now:+.3f} {text}" for at, text in it.story)
+        if it and len(self.wrong) < HISTORIES:
+            what += "".join(f"\n    {at - now:+.3f} {text}" for at, text in it.history)
         self.wrong.append(what)
 
     # Reads
@@ -198,10 +198,10 @@ class Judge:
                       f"{answer.fields.get('age')}: {error!r}", read.it)
         read.it.note(f"{read}: {answer.status} {cache}, {shown}, took {now - read.began:.3f}")
         if answer.status == 200 and read.subject == "report":
-            read.it.told.setdefault(read.replica, now)
+            read.it.learned.setdefault(read.replica, now)
 
     def check_read(self, read, answer, cache):
-        """Returns the oldest version that an answer shows, none for an error; raises if it is about something else."""
+        """Returns the oldest version that an answer shows, or `None` for an error; raises if it has another subject."""
         failed = self.world.faults.get((read.who.key, read.it.number, read.subject), 0)
         has_failed = failed >= read.began - SLACK_SECONDS
         if (answer.status in WITHOUT_ANSWER or cache == "STALE") and not has_failed:
@@ -213,10 +213,10 @@ class Judge:
             callers.check_error(answer)
         else:
             callers.check_form(read, answer)
-        marks = set(living.MARK.findall(answer.body))
+        marks = set(objects.MARK.findall(answer.body))
         if not marks:
             raise callers.Wrong(f"no mark: {answer.body[:200]!r}")
-        digest = living.digest_of(read.it.number, read.subject, read.who.key).encode()
+        digest = objects.digest_of(read.it.number, read.subject, read.who.key).encode()
         if any(found != digest for found, _, _ in marks):
             raise callers.Wrong("it is about something else, or for another key")
         if len(marks) > (2 if read.is_paged else 1):
@@ -224,14 +224,14 @@ class Judge:
         return min(int(version) for _, version, _ in marks)
 
     def check_floor(self, read, cache, version):
-        """Raises if an answer is older than a write that it has to show."""
+        """Raises if an answer is older than a write that it must show."""
         floors = [floor for floor in read.it.floors if self.binds(floor, read, cache)]
         if not floors:
             return
         floor = max(floors, key=lambda it: (it.version, it.replica is not None))
         where = "here" if floor.replica == read.replica else "elsewhere" if floor.replica is not None else "sometime"
         self.counts["judged", floor.why.split()[0].strip(","), where] += 1
-        if read.it.kind == "file" and read.name not in floor.names and read.replica not in read.it.told:
+        if read.it.kind == "file" and read.name not in floor.names and read.replica not in read.it.learned:
             self.counts["told elsewhere"] += 1
         given = read.it.given.get(read.entry)
         if given and given.version < floor.version:
@@ -243,38 +243,38 @@ class Judge:
 
     @staticmethod
     def binds(floor, read, cache):
-        """Returns whether a read may show nothing older than this."""
+        """Returns whether a read must not show a version older than this one."""
         if not floor.is_certain and cache == "STALE":
             return False
         if floor.holds_from(read.replica) > read.began:
             return False
         if read.it.kind != "file" or read.name in floor.names:
             return True
-        told = read.it.told.items()
-        return any(at + (0 if replica == read.replica else living.NEWS_SECONDS) <= read.began for replica, at in told)
+        told = read.it.learned.items()
+        return any(at + (0 if replica == read.replica else objects.NEWS_SECONDS) <= read.began for replica, at in told)
 
     def check_kept(self, read, answer, seen):
-        """Raises if a fresh answer was not kept, although nothing was written."""
+        """Raises if a fresh answer was not served from the cache although nothing was written."""
         cache, version, now = seen
         before = read.it.given.get(read.entry)
-        if before and before.ended <= read.began and not read.is_anew and not read.is_paged:
+        if before and before.ended <= read.began and not read.skips_cache and not read.is_paged:
             refused = read.it.refused.get(read.replica, 0)
-            stirred = max(self.world.stirred.get(at, 0) for at in read.it.places)
+            touched = max(self.world.touched.get(at, 0) for at in read.it.places)
             failed = self.world.faults.get((read.who.key, read.it.number, read.subject), 0)
-            is_quiet = stirred + SETTLED_SECONDS < before.asked and failed < before.asked
+            is_quiet = touched + SETTLED_SECONDS < before.asked and failed < before.asked
             if is_quiet and now - before.asked < self.fresh_seconds - 1:
                 after = "after a refusal" if before.ended < refused < read.began else "kept"
                 self.counts[after, cache] += 1
                 if cache != "HIT":
                     raise callers.Wrong(f"{cache} {after}, and nothing was written")
         if answer.status == 200 and cache in ("HIT", "MISS"):
-            asked = read.began if cache == "MISS" and read.is_anew else now - int(answer.fields["age"]) - 1
+            asked = read.began if cache == "MISS" and read.skips_cache else now - int(answer.fields["age"]) - 1
             read.it.given[read.entry] = Given(version, asked, now)
 
     # Writes
 
     def write(self, write, answer):
-        """Judges the answer to a write. Returns the id of the analysis that it started, if any."""
+        """Judges the answer to a write; returns the id of the analysis that it started, if any."""
         now = time.monotonic()
         try:
             analysis, shown = self.check_write(write, answer, now)
@@ -285,7 +285,7 @@ class Judge:
         return analysis
 
     def check_write(self, write, answer, now):
-        """Notes what a write changed; raises if it may not have been answered like this."""
+        """Records the effect of a write; raises if its answer is inconsistent with VirusTotal's actions."""
         posts = [post for post in write.it.posts
                  if (post.what, post.name, post.key) == (write.what, write.name, write.who.key)
                  and post.began >= write.began]
@@ -297,7 +297,7 @@ class Judge:
         self.counts["written", outcome] += 1
         if outcome == 429 and not matching:
             closed = self.world.closed.get((write.who.key, write.it.collection, write.what), 0)
-            if closed < write.began - living.CLOSED_SECONDS - SLACK_SECONDS:
+            if closed < write.began - objects.CLOSED_SECONDS - SLACK_SECONDS:
                 raise callers.Wrong("429, and VirusTotal has not said so")
         elif not matching:
             raise callers.Wrong(f"VirusTotal did {[post.outcome for post in posts]}: {answer.body[:200]!r}")
@@ -308,18 +308,18 @@ class Judge:
             if "may have been carried out" not in detail:
                 raise callers.Wrong(f"it does not say that it may have been done: {detail}")
             versions = [post.version for post in matching]
-            # Which of several it was does not show.
+            # If several writes match, the answer does not show which of them it belongs to.
             if all(versions):
                 names = write.it.names if write.what in ("upload", "scan") else [write.name]
                 why = f"possible {write.what}"
-                floor = living.Floor(min(versions), frozenset(names), now, write.replica, False, why)
+                floor = objects.Floor(min(versions), frozenset(names), now, write.replica, False, why)
                 write.it.floors.append(floor)
             return None, f"possibly version {versions}"
         write.it.refused[write.replica] = now
         return None, "refused"
 
     def confirm(self, write, answer, now):
-        """Notes an accepted write. Returns the id of its analysis, if any."""
+        """Records an accepted write; returns the id of its analysis, if any."""
         data = json.loads(answer.body)["data"]
         it, names = write.it, {write.name}
         analysis = self.world.analyses.get(data["id"])
@@ -328,22 +328,22 @@ class Judge:
                 raise callers.Wrong("an analysis of something else")
             version = analysis.begun
             if analysis.style != "meta":
-                names |= living.told_by(analysis)
+                names |= objects.names_in(analysis)
         else:
-            [(digest, version, _)] = living.MARK.findall(data["id"].encode())
-            if digest.decode() != living.digest_of(it.number, write.what, write.who.key):
+            [(digest, version, _)] = objects.MARK.findall(data["id"].encode())
+            if digest.decode() != objects.digest_of(it.number, write.what, write.who.key):
                 raise callers.Wrong("it is about something else, or for another key")
         if write.what in ("upload", "scan"):
             names |= set(it.names)
-            it.told.setdefault(write.replica, now)
-        floor = living.Floor(int(version), frozenset(names), now, write.replica, True, f"write: {write.what}")
+            it.learned.setdefault(write.replica, now)
+        floor = objects.Floor(int(version), frozenset(names), now, write.replica, True, f"write: {write.what}")
         it.floors.append(floor)
         return data["id"] if analysis else None, f"version {version}"
 
     # Analyses
 
     def poll(self, analysis, who, replica, began, answer):
-        """Judges the answer to a poll. Returns whether the analysis is over."""
+        """Judges the answer to a poll; returns whether the analysis is completed."""
         now, it = time.monotonic(), analysis.object
         try:
             is_over = self.check_poll(analysis, who, began, answer)
@@ -353,12 +353,12 @@ class Judge:
         it.note(f"poll of {analysis.name} through {replica} for {who.name}: {answer.status}, is over: {is_over}")
         if is_over:
             self.counts["completed"] += 1
-            names = living.told_by(analysis)
-            it.floors.append(living.Floor(analysis.completed, names, now, replica, True, "completion"))
+            names = objects.names_in(analysis)
+            it.floors.append(objects.Floor(analysis.completed, names, now, replica, True, "completion"))
         return is_over
 
     def check_poll(self, analysis, who, began, answer):
-        """Returns whether an analysis is over, as far as the answer says."""
+        """Returns whether an answer reports an analysis as completed; raises if the answer is wrong."""
         what = f"analyses/{analysis.name}"
         self.counts["polls", answer.status] += 1
         if answer.status in WITHOUT_ANSWER:
@@ -367,8 +367,8 @@ class Judge:
             return False
         if answer.status != 200:
             raise callers.Wrong(f"{answer.body[:200]!r}")
-        digest = living.digest_of(analysis.object.number, what, who.key).encode()
-        if [digest] != [found for found, _, _ in living.MARK.findall(answer.body)]:
+        digest = objects.digest_of(analysis.object.number, what, who.key).encode()
+        if [digest] != [found for found, _, _ in objects.MARK.findall(answer.body)]:
             raise callers.Wrong("it is about something else, or for another key")
         is_over = json.loads(answer.body)["data"]["status"] == "completed"
         if is_over and analysis.completed is None:
@@ -376,10 +376,10 @@ class Judge:
         return is_over
 
 
-# Living
+# Load
 
 class HungUp(Exception):
-    """The caller has gone away."""
+    """The caller has hung up."""
 
 
 class Client:
@@ -387,7 +387,7 @@ class Client:
 
     def __init__(self, writers):
         self.writers, self.dice, self.judge = writers, writers.dice, writers.judge
-        # By replica: reader and writer, and when they were last used.
+        # By replica: reader and writer, and the time of their last use.
         self.streams, self.used = {}, {}
         self.asked = 0
 
@@ -411,7 +411,7 @@ class Client:
         """Sends a request and returns its answer, unless the caller hangs up."""
         reader, writer = await self.stream(replica)
         self.asked += 1
-        if self.dice.random() < RUDE:
+        if self.dice.random() < HANG_UPS:
             await self.hang_up(reader, writer, data)
             self.streams.pop(replica)
             raise HungUp
@@ -426,7 +426,7 @@ class Client:
         return answer
 
     async def hang_up(self, reader, writer, data):
-        """Goes away within the request, soon after it, or within the answer."""
+        """Closes the connection within the request, soon after it, or within the answer."""
         self.judge.counts["hung up"] += 1
         is_whole = self.dice.random() < 0.8
         writer.write(data if is_whole else data[:self.dice.randrange(1, len(data))])
@@ -446,38 +446,38 @@ class Client:
         names = it.names
         if subject == "search" and it.kind == "url":
             names = names[:1]
-        is_list = subject in ("comments", "votes", "relationships/comments", living.RELATED[it.kind])
+        is_list = subject in ("comments", "votes", "relationships/comments", objects.RELATED[it.kind])
         limit = self.dice.choice([None, None, None, 50]) if is_list else None
         form = self.dice.choice(list(callers.FORMS))
-        return Read(it, who, replica, self.dice.choice(names), subject, form, limit, self.dice.random() < IMPATIENT)
+        return Read(it, who, replica, self.dice.choice(names), subject, form, limit, self.dice.random() < NO_CACHE)
 
     def through(self, like, replica):
-        """Creates the same read through a replica, of a list where that one is not asked for reports."""
+        """Creates the same read through another replica, of a list if that one must not see reports."""
         is_refused = like.subject == "report" and like.it.reporter not in (None, replica)
         subject = "comments" if is_refused else like.subject
-        return dataclasses.replace(like, replica=replica, is_anew=False, subject=subject)
+        return dataclasses.replace(like, replica=replica, skips_cache=False, subject=subject)
 
     async def read(self, read):
-        """Reads, and has it judged."""
+        """Sends a read and judges its answer."""
         data = data_of(self.dice, read)
         await self.stream(read.replica)
         read.began = time.monotonic()
         self.judge.read(read, await self.send(read.replica, data))
 
     async def write(self, write):
-        """Writes, and has it judged. Returns the analysis that this starts, if any."""
+        """Sends a write and judges its answer; returns the id of the analysis that it starts, if any."""
         await self.stream(write.replica)
         write.began = time.monotonic()
         try:
             answer = await self.send(write.replica, write.data)
         except HungUp:
-            # An upload ends with its caller, so that the gateway does not hear that it is refused.
+            # An upload ends with its caller, so that the gateway does not learn of a refusal.
             if write.what == "upload":
-                self.judge.world.stir(write.it.places)
+                self.judge.world.touch(write.it.places)
             raise
         return self.judge.write(write, answer)
 
-    # What is done with an object
+    # Sequences of requests
 
     async def do_read(self, it, who):
         """Reads a few times, through any replica."""
@@ -485,7 +485,7 @@ class Client:
             await self.read(self.read_of(it, who, self.replica()))
 
     async def do_write(self, it, who):
-        """Reads, writes, reads the same and more, here and later through the other replica."""
+        """Reads, writes and reads again, through the same replica and later through the other one."""
         replica = self.replica()
         like = self.read_of(it, who, replica)
         await self.read(like)
@@ -496,21 +496,21 @@ class Client:
             await self.race(like, write)
         else:
             await self.write(write)
-        await self.read(dataclasses.replace(like, is_anew=False))
+        await self.read(dataclasses.replace(like, skips_cache=False))
         await self.do_read(it, who)
         if self.dice.random() < 0.4:
-            await asyncio.sleep(self.dice.uniform(0, 2) + self.dice.choice([0, living.NEWS_SECONDS]))
+            await asyncio.sleep(self.dice.uniform(0, 2) + self.dice.choice([0, objects.NEWS_SECONDS]))
             await self.read(self.through(like, 1 - replica))
 
     async def race(self, like, write):
-        """Writes while another client asks for what is about to change."""
+        """Writes while another client reads the same."""
         other = Client(self.writers)
-        reading = asyncio.create_task(other.read(dataclasses.replace(like, is_anew=True)))
+        reading = asyncio.create_task(other.read(dataclasses.replace(like, skips_cache=True)))
         await asyncio.sleep(self.dice.random() * 0.02)
         try:
             await self.write(write)
         finally:
-            # It runs on: a read that begins after the write must not join it.
+            # It keeps running: a read that begins after the write must not coalesce with it.
             self.writers.reading.add(reading)
             reading.add_done_callback(self.writers.reading.discard)
             reading.add_done_callback(other.leave)
@@ -524,7 +524,7 @@ class Client:
             self.judge.note(f"a connection broke: {done.exception()!r}")
 
     async def do_analysis(self, it, who):
-        """Starts an analysis, follows it through any replica, and reads what has come of it."""
+        """Starts an analysis, polls it through any replica, and reads the object once it is completed."""
         what = self.dice.choice({"file": ["upload", "analyse"], "url": ["scan", "analyse"]}.get(it.kind, ["analyse"]))
         like = self.read_of(it, who, self.replica())
         await self.read(like)
@@ -543,13 +543,13 @@ class Client:
                 await self.read(self.through(like, replica))
                 break
             if self.dice.random() < 0.3:
-                await self.read(dataclasses.replace(like, is_anew=False))
+                await self.read(dataclasses.replace(like, skips_cache=False))
             await asyncio.sleep(self.dice.random() * 0.5)
         await self.do_read(it, who)
 
     async def do_refusal(self, it, who):
-        """Reads, has a write refused, and reads the same."""
-        like = dataclasses.replace(self.read_of(it, who, self.replica()), is_anew=False, limit=None)
+        """Reads, sends a write that is refused, and reads the same."""
+        like = dataclasses.replace(self.read_of(it, who, self.replica()), skips_cache=False, limit=None)
         await self.read(like)
         what = ["analyse", "comments", "votes"] + {"file": ["upload"], "url": ["scan"]}.get(it.kind, [])
         await self.write(write_of(self.dice, it, who, like.replica, self.dice.choice(what)))
@@ -560,17 +560,17 @@ class Client:
         return self.dice.randrange(2)
 
     async def live(self, pause):
-        """Does one thing after the other until it is over."""
+        """Runs one sequence after the other until the test is over."""
         while not self.writers.is_over.is_set():
             it = self.dice.choice(self.judge.world.alive)
-            deed = self.dice.choices(list(DEEDS), DEEDS.values())[0]
-            if it.temper == "strict":
-                deed = "refusal" if deed != "read" else deed
-            elif deed == "refusal" or deed != "read" and self.dice.random() > WRITTEN[it.temper]:
-                deed = "read"
+            action = self.dice.choices(list(ACTIONS), ACTIONS.values())[0]
+            if it.activity == "refusing":
+                action = "refusal" if action != "read" else action
+            elif action == "refusal" or action != "read" and self.dice.random() > WRITTEN[it.activity]:
+                action = "read"
             who = self.dice.choice(self.writers.callers)
             try:
-                await getattr(self, f"do_{deed}")(it, who)
+                await getattr(self, f"do_{action}")(it, who)
             except HungUp:
                 pass
             except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
@@ -593,7 +593,7 @@ class Writers:
         self.reading = set()
 
     async def live(self, number, pause):
-        """Runs so many clients until it is over."""
+        """Runs `number` clients until the test is over."""
         clients = [asyncio.create_task(Client(self).live(pause)) for _ in range(number)]
         while not self.is_over.is_set():
             await asyncio.sleep(0.5)

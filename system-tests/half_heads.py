@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""10,000 connections that send half a head: how soon each is closed, and what a normal client notices of them.
+"""Opens 10,000 connections that send half a request head, and measures the effect on normal clients.
 
     cargo build --release
-    python3 benches/half_heads.py
+    python3 system-tests/half_heads.py
 
 Needs Linux, and 12,000 file descriptors. Everything listens on 127.0.0.1 and is stopped at the end.
 
-The gateway is as it comes: 1,024 connections at most, of which the oldest without a whole head makes room, and 10 s for
-a head. A process of its own opens all 10,000 as fast as it can, from eight addresses of this machine, and notes when
-each is closed. Two normal clients, each in a process of its own, ask for a cached report meanwhile, every 10 ms: one on
-a connection that stays, one on a new connection each time. What they measure counts from the first of the 10,000 to the
-end of the last one.
+The gateway runs with its default limits: at most 1,024 connections, of which the oldest without a complete head is
+closed first, and 10 s for a head. One process opens all 10,000 connections as fast as it can, from eight local
+addresses, and records when each is closed. Two normal clients, each in a process of its own, request a cached report
+every 10 ms: one on a persistent connection, one on a new connection each time. Their requests count from the opening of
+the first of the 10,000 connections to the closing of the last.
 
-Exit status: 0; 1 if a connection is open for more than 10 s, or a normal client failed, or 1 of 100 of its requests took
-50 ms; 2 if it can't be measured.
+Exit status: 0; 1 if a connection is open for more than 10 s, if a request of a normal client failed, or if 1 % of its
+requests took 50 ms or longer; 2 if it can't be measured.
 """
 
 import http.client
@@ -27,7 +27,8 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-import compare  # noqa: E402  (neighbours: Python finds them beside this file)
+sys.path.append(f"{sys.path[0]}/../benches")
+import harness  # noqa: E402
 import replicas  # noqa: E402
 
 MANY = 10_000
@@ -41,7 +42,7 @@ HALF = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-K".encode()
 # The flood
 
 def open_one(port, number):
-    """A connection that is being made, from one of eight addresses."""
+    """Starts connecting from one of eight addresses; returns the socket."""
     attempt = socket.socket()
     attempt.setblocking(False)
     attempt.bind((f"127.0.0.{2 + number % 8}", 0))
@@ -50,14 +51,14 @@ def open_one(port, number):
 
 
 def flood(port, pipe):
-    """Opens all of them and sends half a head on each; sends when that was, and how long each was open."""
+    """Opens all connections and sends half a head on each; reports when that was and how long each stayed open."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit, MANY + 1000), limit))
     selector, sent, seconds = selectors.EpollSelector(), {}, []
     began, opened = time.monotonic(), None
     waiting = (open_one(port, number) for number in range(MANY))
     while len(seconds) < MANY and time.monotonic() < began + 60:
-        # Some at a time, so that what is closed meanwhile is seen in time.
+        # Some at a time, so that a closed connection is noticed soon.
         some = list(itertools.islice(waiting, 50))
         for attempt in some:
             selector.register(attempt, selectors.EVENT_WRITE)
@@ -75,7 +76,7 @@ def flood(port, pipe):
 
 
 def send_half(connection):
-    """Half a head; whether it was closed before shows when it is read."""
+    """Sends half a head. A connection that is closed already is noticed when it is read."""
     try:
         connection.send(HALF)
     except OSError:
@@ -85,14 +86,14 @@ def send_half(connection):
 # Normal clients
 
 def ask_on(connection):
-    """One request; whether it was answered as it should be."""
-    connection.request("GET", PATH, headers={"X-API-Key": compare.KEY})
+    """Sends one request; returns whether the answer is right."""
+    connection.request("GET", PATH, headers={"X-API-Key": harness.KEY})
     answer = connection.getresponse()
     return answer.status == 200 and len(answer.read()) > 0
 
 
 def client(port, stays, pipe):
-    """Asks every 10 ms until told to stop; sends when each request began, how long it took, and whether it failed."""
+    """Sends a request every 10 ms until told to stop; reports the start, duration and success of each."""
     asked, connection = [], None
     while not pipe.poll(ASK_EVERY_SECONDS):
         began, is_fine = time.monotonic(), False
@@ -109,7 +110,7 @@ def client(port, stays, pipe):
 
 
 def start(target, *arguments):
-    """A process of its own, and the pipe to it."""
+    """Starts a function in a process of its own; returns the process and a pipe to it."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=target, args=(*arguments, theirs), daemon=True)
     process.start()
@@ -117,35 +118,35 @@ def start(target, *arguments):
 
 
 def judge(name, asked, began, opened, ended):
-    """Prints what a normal client noticed; whether that is within bounds."""
+    """Prints the latencies of a normal client; returns whether they are within bounds."""
     during = [(ms, is_fine) for when, ms, is_fine in asked if began <= when <= ended]
     times = [ms for ms, _ in during]
     opening = [ms for when, ms, _ in asked if began <= when <= opened]
     failed = sum(not is_fine for _, is_fine in during)
-    p99 = replicas.percentile(times, 0.99)
+    p99 = harness.percentile(times, 0.99)
     print(f"{name}: {len(during)} requests, {failed} failed; median {statistics.median(times):.1f} ms, "
           f"p99 {p99:.1f} ms, slowest {max(times):.1f} ms; while the connections were opened "
-          f"p99 {replicas.percentile(opening, 0.99):.1f} ms of {len(opening)}")
+          f"p99 {harness.percentile(opening, 0.99):.1f} ms of {len(opening)}")
     return not failed and p99 < MOST_P99_MS
 
 
 def main():
-    """Measures and judges; the exit status."""
-    options = compare.command_line(__doc__).parse_args()
+    """Measures and judges; returns the exit status."""
+    options = harness.command_line(__doc__).parse_args()
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < MANY + 1000:
-        raise compare.CannotMeasure(f"a process may not open {MANY + 1000} files (ulimit -Hn)")
-    with compare.workplace() as (directory, stack), replicas.World(options.binary.resolve(), directory) as world:
+        raise harness.CannotMeasure(f"a process may not open {MANY + 1000} files (ulimit -Hn)")
+    with harness.workplace() as (directory, stack), replicas.World(options.binary.resolve(), directory) as world:
         port = world.gateway()
-        compare.get(port, PATH, {"X-API-Key": compare.KEY})
-        clients = {"a connection that stays": start(client, port, True),
-                   "a new one each time": start(client, port, False)}
+        harness.get(port, PATH, {"X-API-Key": harness.KEY})
+        clients = {"a persistent connection": start(client, port, True),
+                   "a new connection each time": start(client, port, False)}
         for process, _ in clients.values():
             stack.callback(process.kill)
         time.sleep(1)
         flooding, pipe = start(flood, port)
         stack.callback(flooding.kill)
         if not pipe.poll(90):
-            raise compare.CannotMeasure("the flood does not end")
+            raise harness.CannotMeasure("the connections were not closed within 90 s")
         began, opened, ended, seconds = pipe.recv()
         good = opened is not None and len(seconds) == MANY and max(seconds) <= MOST_SECONDS
         print(f"{len(seconds)} of {MANY} connections with half a head were closed, the last {max(seconds):.2f} s "
@@ -159,4 +160,4 @@ def main():
 
 
 if __name__ == "__main__":
-    compare.run(main)
+    harness.run(main)

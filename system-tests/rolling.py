@@ -1,106 +1,97 @@
 #!/usr/bin/env python3
-"""Two gateways behind the shipped nginx, restarted one after the other under load: does a request fail?
+"""Restarts two gateways behind the shipped nginx one after the other under load, and checks that no request fails.
 
     cargo build --release
-    python3 benches/rolling.py [--rounds 3] [--rate 500] [--delay 6]
+    python3 system-tests/rolling.py [--rounds 3] [--rate 500] [--delay 6]
 
 Needs Linux and nginx. Everything listens on 127.0.0.1 and is stopped at the end.
 
-nginx runs `deploy/nginx.conf`, with two gateways in place of one and without TLS. 500 requests a second go through it:
-reports that are kept, reports that are not, and one in ten a POST, half of them an upload. A gateway is told to stop (SIGTERM), serves
-on for `--delay` seconds (`VT4AI_SHUTDOWN_DELAY`; longer than nginx keeps an idle connection), ends, and is started
-again; once its /readyz is well it is the other's turn.
+nginx runs `deploy/nginx.conf` with two gateways instead of one and without TLS. 500 requests a second go through it:
+cached and uncached reports, and one in ten a POST, half of these an upload. A gateway receives SIGTERM, keeps serving
+for `--delay` seconds (`VT4AI_SHUTDOWN_DELAY`, longer than nginx keeps an idle connection), exits, and is started again.
+Once its `/readyz` returns 200, the other gateway is restarted.
 
-Exit status: 0; 1 if a request failed or was answered wrongly, a gateway did not end in order, or the rate was not kept
-up; 2 if it can't be measured.
+Exit status: 0; 1 if a request failed or got a wrong answer, if a gateway exited with an error, or if the rate was not
+reached; 2 if it can't be measured.
 """
 
 import asyncio
 import collections
 import contextlib
-import os
 import pathlib
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
-import callers  # noqa: E402  (neighbours: Python finds them beside this file)
-import compare  # noqa: E402
-import fickle  # noqa: E402
-import replicas  # noqa: E402
+sys.path.append(f"{sys.path[0]}/../benches")
+import callers  # noqa: E402
+import fake_virustotal  # noqa: E402
+import harness  # noqa: E402
 
 POSTS = 0.1
-KEPT = 200
+CACHED = 200
 CONNECTIONS = 64
 LEAST_RATE = 0.95
-# A gateway may take so long to end once its delay is over: nothing that it answers takes longer.
+# The time that a gateway may take to exit after its delay. No answer takes longer.
 ENDING_SECONDS = 10
-CALLER = callers.Caller("somebody", compare.KEY, compare.KEY)
+CALLER = callers.Caller("own-key", harness.KEY, harness.KEY)
 
 
-# What is started
+# Servers
 
 def shipped(directory, port, gateways):
-    """`deploy/nginx.conf` without TLS, but for its ports, its paths and where the gateways are."""
+    """Returns `deploy/nginx.conf` with other ports, paths and gateways, and without TLS."""
     lines = []
-    for line in (compare.ROOT / "deploy/nginx.conf").read_text().splitlines():
+    for line in (harness.ROOT / "deploy/nginx.conf").read_text().splitlines():
         if "server 127.0.0.1:8000" in line:
             lines += [line.replace("127.0.0.1:8000", f"127.0.0.1:{gateway}") for gateway in gateways]
         elif not line.strip().startswith(("ssl_", "listen [::]")):
             lines.append(line)
-    scratch = "".join(f" {kind}_temp_path {directory}/{kind};"
-                      for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return ("\n".join(lines)
-            .replace("user www-data;", "user root;" if os.geteuid() == 0 else "")
+            .replace("user www-data;", harness.nginx_user())
             .replace("/run/nginx.pid", f"{directory}/nginx.pid").replace("/var/log/nginx/", f"{directory}/")
-            .replace("listen 80;", f"listen 127.0.0.1:{compare.free_port()};")
+            .replace("listen 80;", f"listen 127.0.0.1:{harness.free_port()};")
             .replace("listen 443 ssl http2;", f"listen 127.0.0.1:{port};")
-            .replace("http {\n", f"http {{{scratch}\n"))
+            .replace("http {\n", f"http {{\n    {harness.nginx_folders(f'{directory}/')}\n"))
 
 
 def start_nginx(stack, directory, gateways):
-    """nginx in front of these gateways; its port."""
-    port, conf = compare.free_port(), directory / "nginx.conf"
+    """Starts nginx in front of these gateways; returns its port."""
+    port, conf = harness.free_port(), directory / "nginx.conf"
     conf.write_text(shipped(directory, port, gateways))
-    binary = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    if not binary:
-        raise compare.CannotMeasure("not found: nginx")
-    command = [binary, "-e", str(directory / "error.log"), "-c", str(conf), "-g", "daemon off;"]
-    stack.callback(compare.stop, subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True))
-    replicas.wait_for_port(port)
+    command = [harness.find("nginx"), "-e", str(directory / "error.log"), "-c", str(conf), "-g", "daemon off;"]
+    stack.callback(harness.stop, subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True))
+    harness.wait_for_port(port)
     return port
 
 
 class Gateway:
-    """One gateway that can be started again, always on the same port."""
+    """A gateway that can be restarted on the same port."""
 
     def __init__(self, stack, options, directory, virustotal):
-        self.binary, self.directory, self.port = options.binary.resolve(), directory, compare.free_port()
-        self.environment = {
-            "VT4AI_PORT": str(self.port), "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{virustotal}",
-            "VT4AI_SHUTDOWN_DELAY": f"{options.delay}s", "VT4AI_LOG_LEVEL": "WARN", **compare.NO_LIMITS,
-        }
+        self.binary, self.directory, self.port = options.binary.resolve(), directory, harness.free_port()
+        self.environment = harness.environment(self.port, virustotal, SHUTDOWN_DELAY=f"{options.delay}s",
+                                               LOG_LEVEL="WARN")
         self.process = None
-        stack.callback(lambda: self.process and compare.stop(self.process))
+        stack.callback(lambda: self.process and harness.stop(self.process))
 
     async def start(self):
-        """Starts it, and waits until it is ready."""
+        """Starts the gateway and waits until it is ready."""
         self.process = subprocess.Popen([self.binary], cwd=self.directory, env=self.environment,
                                         stdin=subprocess.DEVNULL, start_new_session=True)
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(OSError):
-                if (await asyncio.to_thread(compare.get, self.port, "/readyz"))[0] == 200:
+                if (await asyncio.to_thread(harness.get, self.port, "/readyz"))[0] == 200:
                     return
             await asyncio.sleep(0.02)
-        raise compare.CannotMeasure("a gateway does not start")
+        raise harness.CannotMeasure("a gateway does not start")
 
     async def restart(self, delay):
-        """Tells it to stop, waits for its end and starts it again; its exit status."""
+        """Stops the gateway, waits for its exit and starts it again; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         status = await asyncio.to_thread(self.process.wait, delay + ENDING_SECONDS)
         await self.start()
@@ -110,25 +101,25 @@ class Gateway:
 # The load
 
 def next_request(dice, counts):
-    """A report that is kept, one that is not, or a POST."""
+    """Returns the kind and the bytes of a request: a cached report, a new one, or a POST."""
     counts["asked"] += 1
     if dice.random() < POSTS / 2:
         return "upload", callers.upload(dice, CALLER)
-    is_kept, is_post = dice.random() < 0.5, dice.random() < POSTS / 2
-    subject = callers.object_path(dice.randrange(KEPT) if is_kept else KEPT + counts["asked"])
+    is_cached, is_post = dice.random() < 0.5, dice.random() < POSTS / 2
+    subject = callers.object_path(dice.randrange(CACHED) if is_cached else CACHED + counts["asked"])
     path = f"/api/v1/{subject.replace('ip_addresses', 'ips')}"
-    fields = f"Host: rolling\r\nX-API-Key: {compare.KEY}\r\n"
+    fields = f"Host: rolling\r\nX-API-Key: {harness.KEY}\r\n"
     if is_post:
-        # What VirusTotal says to a POST is about its body, of which this has none.
+        # VirusTotal's answer to a POST is marked with a digest of the body, which is empty here.
         subject, path = callers.subject_of(b""), f"{path}/analyse"
         fields += "Content-Length: 0\r\n"
     data = f"{'POST' if is_post else 'GET'} {path} HTTP/1.1\r\n{fields}\r\n".encode()
-    return "post" if is_post else "kept" if is_kept else "new", callers.Request(CALLER, subject, "json", data)
+    return "post" if is_post else "cached" if is_cached else "new", callers.Request(CALLER, subject, "json", data)
 
 
 def check(request, answer):
-    """Raises what is wrong about an answer."""
-    is_unknown = answer.status == 404 and fickle.is_unknown(request.subject)
+    """Raises if an answer is wrong."""
+    is_unknown = answer.status == 404 and fake_virustotal.is_unknown(request.subject)
     if answer.status not in (200, 202) and not is_unknown:
         raise callers.Wrong(f"{answer.status} {answer.body[:200]!r}")
     if not is_unknown:
@@ -137,7 +128,7 @@ def check(request, answer):
 
 
 async def ask_on(port, turns, dice, counts, wrong):
-    """Asks on one connection, whenever it is somebody's turn."""
+    """Sends requests on one connection, one for each turn."""
     reader = writer = None
     while await turns.get():
         kind, request = next_request(dice, counts)
@@ -160,7 +151,7 @@ async def ask_on(port, turns, dice, counts, wrong):
 
 
 async def give_turns(turns, rate, is_over, seconds):
-    """Lets so many requests a second be sent, however long they take."""
+    """Gives turns at a fixed rate, regardless of the time that requests take."""
     began, given = time.monotonic(), 0
     while not is_over.is_set():
         while given < (time.monotonic() - began) * rate:
@@ -173,8 +164,8 @@ async def give_turns(turns, rate, is_over, seconds):
 
 
 async def roll(options, directory, stack):
-    """Runs all of it: what was asked, for how long, what was wrong, and how the gateways ended."""
-    virustotal = fickle.VirusTotal(options.seed, faulty=0)
+    """Runs the test; returns the counts, the duration, the failures and the exit statuses."""
+    virustotal = fake_virustotal.VirusTotal(options.seed, faulty=0)
     await virustotal.start()
     gateways = [Gateway(stack, options, directory, virustotal.port) for _ in range(2)]
     for gateway in gateways:
@@ -197,18 +188,18 @@ async def roll(options, directory, stack):
 
 
 def main():
-    """Rolls and judges; the exit status."""
-    parser = compare.command_line(__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="each restarts both gateways")
+    """Runs the test and judges it; returns the exit status."""
+    parser = harness.command_line(__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="restarts of each gateway")
     parser.add_argument("--rate", type=int, default=500, help="requests a second")
-    parser.add_argument("--delay", type=int, default=6, help="seconds for which a gateway serves on")
+    parser.add_argument("--delay", type=int, default=6, help="seconds for which a gateway keeps serving")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     options = parser.parse_args()
-    with compare.workplace() as (directory, stack):
+    with harness.workplace() as (directory, stack):
         counts, seconds, wrong, endings = asyncio.run(roll(options, pathlib.Path(directory), stack))
         log = (pathlib.Path(directory) / "error.log").read_text().splitlines()
     rate = counts["asked"] / seconds
-    kinds = ", ".join(f"{kind}: {counts[kind]}" for kind in ("kept", "new", "post", "upload"))
+    kinds = ", ".join(f"{kind}: {counts[kind]}" for kind in ("cached", "new", "post", "upload"))
     print(f"{len(endings)} restarts in {seconds:.0f} s under {rate:.0f} requests a second ({kinds}); "
           f"{len(wrong)} failed")
     for line in wrong[:20] + (log[:20] if wrong else []):
@@ -219,4 +210,4 @@ def main():
 
 
 if __name__ == "__main__":
-    compare.run(main)
+    harness.run(main)

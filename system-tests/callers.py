@@ -1,6 +1,6 @@
-"""Callers who know what they should be told: each answer is held against what the fickle VirusTotal did.
+"""Callers that read and upload, and check each answer against the record of the fake VirusTotal.
 
-Not a benchmark of its own: `soak.py` runs them, and `rolling.py` has some of their requests.
+Used by `soak.py`; `rolling.py` uses the requests and some of the checks.
 """
 
 import asyncio
@@ -15,77 +15,77 @@ import random
 import time
 import xml.etree.ElementTree
 
-import fickle
+import fake_virustotal
 
-# Of all requests.
-RUDE = 0.02
+# Shares of all requests: those whose caller hangs up, uploads, and lookups with `Cache-Control: no-cache`.
+HANG_UPS = 0.02
 UPLOADS = 0.04
-IMPATIENT = 0.03
-# Half of the lookups are for a few objects, which are kept; the others come round too seldom to be.
+NO_CACHE = 0.03
+# Half of the lookups are for a few objects, which stay cached; the others repeat too rarely for that.
 OBJECTS, FAVOURITES = 8000, 150
-# How much earlier than the request what it is told may have been done: the two processes are not in step.
+# The tolerance between the clocks of the two processes: events may seem to precede their request by this much.
 SLACK_SECONDS = 0.5
-# What is kept longer than this is asked for anew.
+# The time for which the gateway serves a cached answer.
 FRESH_SECONDS = 20
 CODES = {401: "AuthenticationRequiredError", 404: "NotFoundError", 502: "BadGatewayError", 503: "TransientError",
          504: "DeadlineExceededError"}
-# The query, `Accept`, and the media type that is right.
+# The query, the `Accept` header and the media type that is expected.
 FORMS = {
     "json": ("?format=json", "*/*", "application/json"), "raw": ("?format=raw", "*/*", "application/json"),
     "markdown": ("?format=markdown", "*/*", "application/json"), "xml": ("?format=xml", "*/*", "application/json"),
     "bare markdown": ("", "text/markdown", "text/markdown"), "bare xml": ("", "application/xml", "application/xml"),
 }
-# The gateway closes connections that are idle for longer.
+# The gateway closes connections that are idle for longer than this.
 LONGEST_PAUSE = 5
 BOUNDARY = "soak-soak-soak"
 
 
 class Wrong(Exception):
-    """What an answer has that it should not have."""
+    """A mistake in an answer."""
 
 
 @dataclasses.dataclass
 class Caller:
-    """Who asks, and which key VirusTotal sees then."""
+    """A caller: its name, its credential and the key that VirusTotal receives."""
 
     name: str
     credential: str
     key: str
-    # Whether the gateway knows this caller; both, shortly after that has changed.
+    # Whether the gateway knows this caller; both values shortly after a change.
     known: set = dataclasses.field(default_factory=lambda: {True})
 
 
 @dataclasses.dataclass
 class Request:
-    """One request, and what is right for it."""
+    """A request, and the facts to check its answer against."""
 
     caller: Caller
     subject: str
     form: str
     data: bytes
     began: float = 0
-    # Whether the caller was known then: an answer can take longer than a caller is.
+    # `Caller.known` at the start of the request, since it may change before the answer.
     known: set = dataclasses.field(default_factory=set)
 
     @property
     def name(self):
-        """For whoever reads what went wrong."""
+        """A description for error messages."""
         return f"{self.subject} as {self.form} for {self.caller.name}"
 
 
 @dataclasses.dataclass
 class Answer:
-    """One answer."""
+    """An answer."""
 
     status: int
     fields: dict
     body: bytes
 
 
-# Asking
+# Requests
 
 def object_path(number):
-    """One object of VirusTotal's, of any of four kinds."""
+    """Returns the path of an object; the number determines its kind."""
     digest = hashlib.sha256(b"%d" % number).hexdigest()
     names = [f"files/{digest}", f"urls/{digest}", f"domains/d{number}.soak.example",
              f"ip_addresses/45.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"]
@@ -93,7 +93,7 @@ def object_path(number):
 
 
 def lookup(dice, caller):
-    """A request for a report or for what is related."""
+    """Returns a request for a report or for related objects."""
     favourite = dice.random() < 0.5
     subject = object_path(dice.randrange(FAVOURITES) if favourite else dice.randrange(OBJECTS))
     collection, identifier = subject.split("/")
@@ -105,19 +105,19 @@ def lookup(dice, caller):
     form = dice.choice(list(FORMS))
     query, accept, _ = FORMS[form]
     more = "Accept-Encoding: gzip\r\n" if dice.random() < 0.3 else ""
-    more += "Cache-Control: no-cache\r\n" if dice.random() < IMPATIENT else ""
+    more += "Cache-Control: no-cache\r\n" if dice.random() < NO_CACHE else ""
     head = (f"GET {path}{query} HTTP/1.1\r\nHost: soak\r\nX-API-Key: {caller.credential}\r\n"
             f"Accept: {accept}\r\n{more}\r\n")
     return Request(caller, subject, form, head.encode())
 
 
 def subject_of(body):
-    """What VirusTotal's answer to a POST is about: the bytes that came with it."""
+    """Returns the subject of VirusTotal's answer to a POST, which is derived from its body."""
     return "uploads/" + hashlib.sha256(body).hexdigest()
 
 
 def upload(dice, caller):
-    """A request that posts a file like no other."""
+    """Returns a request that uploads a unique file."""
     content = base64.b64encode(dice.randbytes(dice.randrange(100, 150_000)))
     form = (f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="soak.bin"\r\n\r\n').encode()
     form += content + f"\r\n--{BOUNDARY}--\r\n".encode()
@@ -127,7 +127,7 @@ def upload(dice, caller):
 
 
 async def read_answer(reader):
-    """One answer, however its body is framed and packed."""
+    """Reads an answer; its body may be chunked and gzipped."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
     if fields.get("transfer-encoding") == "chunked":
@@ -143,46 +143,47 @@ async def read_answer(reader):
     return Answer(int(head[0].split()[1]), fields, body)
 
 
-# Judging
+# Checks
 
-def judge(request, answer, deeds):
-    """Whether this may be the answer, from what VirusTotal did about it; raises what is wrong."""
+def judge(request, answer, actions):
+    """Raises unless the answer is consistent with VirusTotal's actions."""
     now = time.monotonic()
     said = answer.body[:200]
     known = request.known | request.caller.known
     if answer.status == 401:
         if False not in known:
-            raise Wrong("a caller that is known is refused")
+            raise Wrong("a known caller is refused")
         return check_error(answer)
     if True not in known:
-        raise Wrong(f"{answer.status} for a caller that is not known any more")
-    final = [deed for deed in deeds if deed.is_final]
-    lately = [deed for deed in final if deed.until >= request.began - SLACK_SECONDS]
+        raise Wrong(f"{answer.status} for a caller that is no longer known")
+    final = [action for action in actions if action.is_final]
+    lately = [action for action in final if action.until >= request.began - SLACK_SECONDS]
     if answer.status in (200, 202):
         check_form(request, answer)
         return check_age(answer, check_mark(request, answer), (final, lately), request.began, now)
-    if answer.status == 404 and fickle.is_unknown(request.subject) and not request.subject.startswith("uploads/"):
-        if not any(deed.status == 200 for deed in final):
-            raise Wrong("404, and nobody asked")
-    elif not any(deed.status == answer.status for deed in lately):
-        raise Wrong(f"{answer.status}, and VirusTotal did {[deed.kind for deed in lately]}: {said!r}")
+    is_upload = request.subject.startswith("uploads/")
+    if answer.status == 404 and fake_virustotal.is_unknown(request.subject) and not is_upload:
+        if not any(action.status == 200 for action in final):
+            raise Wrong("404 without a lookup")
+    elif not any(action.status == answer.status for action in lately):
+        raise Wrong(f"{answer.status}, but VirusTotal's actions were {[action.kind for action in lately]}: {said!r}")
     return check_error(answer)
 
 
 def check_error(answer):
-    """An error has one shape, whatever the format."""
+    """Raises unless an error is JSON with a detail and the right code."""
     error = json.loads(answer.body)
     if set(error) != {"detail", "code"} or error["code"] != CODES[answer.status] or not error["detail"]:
-        raise Wrong(f"an error that is none: {answer.body[:200]!r}")
+        raise Wrong(f"a malformed error: {answer.body[:200]!r}")
     if answer.status == 503 and "retry-after" not in answer.fields:
         raise Wrong("503 without Retry-After")
 
 
 def check_form(request, answer):
-    """The body is of its format, and whole."""
+    """Raises unless the body is complete and of the requested format."""
     media = FORMS[request.form][2]
     if not answer.fields["content-type"].startswith(media):
-        raise Wrong(f"{answer.fields['content-type']} where {media} was asked for")
+        raise Wrong(f"{answer.fields['content-type']} instead of {media}")
     document = answer.body.decode()
     if media == "application/json":
         envelope = json.loads(answer.body)
@@ -195,42 +196,42 @@ def check_form(request, answer):
         if not document.startswith("# "):
             raise Wrong("a Markdown document without a heading")
     elif not isinstance(document, (dict, list)):
-        raise Wrong("data that is no data")
+        raise Wrong("`data` is neither an object nor an array")
 
 
 def check_mark(request, answer):
-    """The serial number of the answer that this comes from; it is about what was asked for and nothing else."""
-    marks = set(fickle.MARK.findall(answer.body))
+    """Returns the serial number of VirusTotal's answer; raises if it is about another subject."""
+    marks = set(fake_virustotal.MARK.findall(answer.body))
     if len(marks) != 1:
         raise Wrong(f"{len(marks)} marks")
     digest, serial = marks.pop()
-    if digest.decode() != fickle.digest_of(request.subject):
+    if digest.decode() != fake_virustotal.digest_of(request.subject):
         raise Wrong("it is about something else")
     return int(serial)
 
 
-def check_age(answer, serial, deeds, began, now):
-    """What is given is the last that VirusTotal said, and as old as `X-Cache` says."""
-    final, lately = deeds
-    good = [deed for deed in final if deed.status == 200]
-    at = next((at for at, deed in enumerate(good) if deed.serial == serial), None)
+def check_age(answer, serial, actions, began, now):
+    """Raises unless the answer is VirusTotal's latest and its age agrees with `X-Cache`."""
+    final, lately = actions
+    good = [action for action in final if action.status == 200]
+    at = next((at for at, action in enumerate(good) if action.serial == serial), None)
     if at is None:
-        raise Wrong("it is what VirusTotal never said, to this key or in the last while")
+        raise Wrong("VirusTotal has not recently given this answer to this key")
     if at + 1 < len(good) and good[at + 1].until < began - SLACK_SECONDS:
-        raise Wrong("VirusTotal has said something newer")
+        raise Wrong("VirusTotal has given a newer answer")
     cache = answer.fields.get("x-cache")
     if cache == "HIT" and now - good[at].until > FRESH_SECONDS + 1 + SLACK_SECONDS + (now - began):
         raise Wrong("a hit that is too old")
     if cache == "MISS" and good[at] not in lately:
-        raise Wrong("a miss for which nobody asked")
-    if cache == "STALE" and all(deed.status == 200 for deed in lately):
-        raise Wrong("something old, and VirusTotal had not failed")
+        raise Wrong("a miss without a lookup")
+    if cache == "STALE" and all(action.status == 200 for action in lately):
+        raise Wrong("a stale answer although VirusTotal had not failed")
 
 
-# Living
+# Load
 
-class Crowd:
-    """All callers, and what they were told."""
+class Readers:
+    """All callers, the counts of their answers, and the mistakes in these."""
 
     def __init__(self, virustotal, callers, port, seed):
         self.virustotal, self.callers, self.port = virustotal, callers, port
@@ -240,7 +241,7 @@ class Crowd:
         self.is_over = asyncio.Event()
 
     async def live(self, pause):
-        """One caller after the other on connections that last for some requests, until it is over."""
+        """Sends requests of random callers, with a new connection after every few of them, until the test is over."""
         while not self.is_over.is_set():
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
@@ -254,10 +255,10 @@ class Crowd:
                 writer.close()
 
     async def ask(self, reader, writer):
-        """One request, judged; whether there can be another on this connection."""
+        """Sends one request and judges the answer; returns whether the connection can be reused."""
         caller = self.dice.choice(self.callers)
         request = (upload if self.dice.random() < UPLOADS else lookup)(self.dice, caller)
-        if self.dice.random() < RUDE:
+        if self.dice.random() < HANG_UPS:
             return await self.hang_up(request, reader, writer)
         request.began, request.known = time.monotonic(), caller.known
         writer.write(request.data)
@@ -266,13 +267,13 @@ class Crowd:
         self.counts[answer.fields.get("x-cache", "-")] += 1
         self.counts[request.form] += 1
         try:
-            judge(request, answer, self.virustotal.deeds[caller.key, request.subject])
+            judge(request, answer, self.virustotal.actions[caller.key, request.subject])
         except (Wrong, ValueError, KeyError, TypeError, xml.etree.ElementTree.ParseError) as error:
             self.note(f"{request.name}: {answer.status} {answer.fields.get('x-cache', '')}: {error!r}")
         return answer.fields.get("connection") != "close"
 
     async def hang_up(self, request, reader, writer):
-        """Goes away within the request, at once after it, or within the answer."""
+        """Closes the connection within the request, right after it, or within the answer."""
         self.counts["hung up"] += 1
         whole = self.dice.random() < 0.7
         writer.write(request.data if whole else request.data[:self.dice.randrange(1, len(request.data))])
@@ -284,5 +285,5 @@ class Crowd:
         return False
 
     def note(self, what):
-        """Keeps what is wrong; the first ones are shown."""
+        """Records a mistake."""
         self.wrong.append(what)

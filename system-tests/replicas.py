@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""What lookups reach VirusTotal, and how long callers wait: many at once, through replicas, while Redis fails.
+"""Counts lookups that reach VirusTotal and measures waits: many callers at once, replicas, Redis failing.
 
     cargo build --release
-    python3 benches/replicas.py [--only NAME] [--seconds 70]
+    python3 system-tests/replicas.py [--only NAME] [--seconds 70]
 
 Needs Linux and redis-server. Everything listens on 127.0.0.1 and is stopped at the end. A server in Python plays
-VirusTotal: it takes 300 ms for a report and notes when each lookup came.
+VirusTotal: it takes 300 ms for a report and records when each lookup arrived.
 
-- `one`: 1,000 callers ask one gateway for the same at once.
-- `leaving`: the same, and half of them hang up after 100 ms.
-- `three`: 1,000 callers ask three gateways on one Redis.
-- `minute`: 500 callers ask three gateways on one Redis, which may spend 40 a minute between them, for 70 s.
-- `away`: the same for 20 s, and Redis is killed after 5 of them.
-- `faults`: two gateways on one Redis that is killed, started again, stopped for 10 s, and filled.
+- `one`: 1,000 callers request the same report from one gateway at once.
+- `leaving`: the same, and half of the callers hang up after 100 ms.
+- `three`: 1,000 callers request the same report from three gateways that share a Redis.
+- `minute`: 500 callers use three gateways that share a Redis and a quota of 40 lookups a minute, for 70 s.
+- `away`: the same for 20 s; Redis is killed after 5 s.
+- `faults`: two gateways share a Redis that is killed, started again, stopped for 10 s, and filled.
 
-Exit status: 0; 1 if more reached VirusTotal than should, a caller failed, or it waited too long; 2 if it can't be
+Exit status: 0; 1 if too many lookups reached VirusTotal, if a caller failed or waited too long; 2 if it can't be
 measured.
 """
 
@@ -23,20 +23,21 @@ import collections
 import contextlib
 import json
 import multiprocessing
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.dont_write_bytecode = True
-import compare  # noqa: E402  (a neighbour: Python finds it beside this file)
+sys.path.append(f"{sys.path[0]}/../benches")
+import harness  # noqa: E402
 
 CALLERS = 1000
 UPSTREAM_SECONDS = 0.3
 MOST_P99_MS = 400
+# By default a gateway accepts 1,024 connections, and a quarter of them from one address.
+FOR_ALL_CALLERS = {"MAX_CONNECTIONS": 4 * CALLERS}
 A_MINUTE = 40
 MOST_OVER_MS = 250
 REPORT = json.dumps({"data": {"id": "x", "type": "file", "attributes": {"size": 68, "tags": ["x"] * 200}}}).encode()
@@ -45,7 +46,7 @@ REPORT = json.dumps({"data": {"id": "x", "type": "file", "attributes": {"size": 
 # VirusTotal
 
 def virustotal(port):
-    """Answers reports after a while; `/calls` gives when each came, and forgets them."""
+    """Serves reports after a delay; `/calls` returns the time and path of each call and clears the record."""
     calls = []
 
     async def answer(reader, writer):
@@ -76,63 +77,49 @@ def virustotal(port):
 
 
 def calls_of(port):
-    """The lookups that came since the last time: when, and of what."""
-    status, _, body = compare.get(port, "/calls", {})
+    """Returns the time and path of each lookup since the previous call."""
+    status, _, body = harness.get(port, "/calls", {})
     assert status == 200
     return json.loads(body)
 
 
-# What is started
-
-def wait_for_port(port):
-    """Waits until somebody listens there."""
-    def listens():
-        with socket.socket() as attempt:
-            return attempt.connect_ex(("127.0.0.1", port)) == 0
-    until(listens)
-
+# Servers
 
 class World:
-    """A VirusTotal, maybe a Redis, and gateways; all of it ends with the block."""
+    """A VirusTotal, gateways and optionally a Redis, all of which are stopped at the end of the `with` block."""
 
     def __init__(self, binary, directory):
         self.binary, self.directory, self.running = binary, directory, []
         self.redis = None
-        self.upstream = compare.free_port()
+        self.upstream = harness.free_port()
         self.fake = multiprocessing.Process(target=virustotal, args=(self.upstream,), daemon=True)
         self.fake.start()
-        wait_for_port(self.upstream)
+        harness.wait_for_port(self.upstream)
 
     def start_redis(self, port):
-        self.redis = subprocess.Popen(
-            ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"],
-            cwd=self.directory, stdout=subprocess.DEVNULL)
-        wait_for_port(port)
+        """Starts a Redis on a port, for the gateways that are started afterwards."""
+        self.redis = harness.start_redis(self.directory, port)
         self.redis_port = port
 
     def redis_says(self, *words):
-        """What `redis-cli` makes of this order."""
+        """Runs a command in Redis; returns the output of `redis-cli`."""
         order = ["redis-cli", "-p", str(self.redis_port), *words]
         return subprocess.run(order, capture_output=True, text=True, timeout=10).stdout.strip()
 
     def gateway(self, **settings):
-        """The port of a gateway with these settings, which is ready."""
-        port = compare.free_port()
-        environment = {
-            "VT4AI_PORT": str(port), "VT4AI_LOG_LEVEL": "WARN", **compare.NO_LIMITS,
-            # By itself it answers 512 at once, a quarter of them of one key.
-            "VT4AI_MAX_IN_FLIGHT": "4096",
-            "VT4AI_UPSTREAM_URL": f"http://127.0.0.1:{self.upstream}", "VT4AI_RATE_LIMIT_PER_MINUTE": "100000",
-            **settings,
-        }
+        """Starts a gateway with these settings and waits until it is ready; returns its port."""
+        port = harness.free_port()
         if self.redis:
-            environment["VT4AI_REDIS_URL"] = f"redis://127.0.0.1:{self.redis_port}"
+            settings["REDIS_URL"] = f"redis://127.0.0.1:{self.redis_port}"
+        # The default is 512 requests at once, a quarter of them of one key.
+        defaults = {"LOG_LEVEL": "WARN", "MAX_IN_FLIGHT": 4096, "RATE_LIMIT_PER_MINUTE": 100_000}
+        environment = harness.environment(port, self.upstream, **{**defaults, **settings})
         self.running.append(subprocess.Popen([self.binary], env=environment, cwd=self.directory))
-        wait_for_port(port)
+        harness.wait_for_port(port)
         if self.redis:
-            until(lambda: b'"degraded"' not in compare.get(port, "/readyz", {})[2])
-        # The key's quota is known from here on.
-        compare.get(port, f"/api/v1/files/{'0' * 63}{len(self.running)}", {"X-API-Key": compare.KEY})
+            harness.wait_until(lambda: b'"degraded"' not in harness.get(port, "/readyz", {})[2])
+        # The gateway asks for the key's quota on first use, which must not count as a lookup.
+        harness.get(port, f"/api/v1/files/{'0' * 63}{len(self.running)}", {"X-API-Key": harness.KEY})
         calls_of(self.upstream)
         return port
 
@@ -149,25 +136,17 @@ class World:
         self.fake.join()
 
 
-def until(done, seconds=20):
-    """Waits for something that has to come."""
-    end = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > end:
-            raise compare.CannotMeasure("what was waited for does not come")
-        time.sleep(0.02)
-
-
 # Callers
 
 async def ask(streams, path, leave_after=None):
-    """One request on an open connection: its status, and how many ms it took."""
+    """Sends a request on an open connection; returns its status and duration in ms, or `None` for both if it left."""
     reader, writer = streams
     began = time.monotonic()
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {compare.KEY}\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {harness.KEY}\r\n\r\n".encode())
     try:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), leave_after or 60)
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n")
+                      if line.lower().startswith(b"content-length"))
         await reader.readexactly(length)
     except asyncio.TimeoutError:
         writer.close()
@@ -176,7 +155,7 @@ async def ask(streams, path, leave_after=None):
 
 
 async def all_at_once(ports, path, leaving=False):
-    """1,000 callers on connections that are open; of each two one may leave."""
+    """Sends 1,000 requests at once on open connections; if `leaving`, every second caller hangs up."""
     streams = [await asyncio.open_connection("127.0.0.1", ports[at % len(ports)]) for at in range(CALLERS)]
     answers = await asyncio.gather(*(
         ask(stream, path, 0.1 if leaving and at % 2 else None) for at, stream in enumerate(streams)))
@@ -185,41 +164,40 @@ async def all_at_once(ports, path, leaving=False):
     return answers
 
 
-def percentile(values, share):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(len(values) * share))]
-
-
 def together(world, ports, leaving=False):
-    """How many lookups came of 1,000 identical ones, and how long callers waited."""
+    """Sends 1,000 identical requests; returns whether one lookup was enough and callers did not wait too long."""
     path = "/api/v1/files/" + "ab" * 32
     answers = asyncio.run(all_at_once(ports, path, leaving))
     stayed = [(status, ms) for status, ms in answers if status]
     wrong = collections.Counter(status for status, _ in stayed if status != 200)
-    p99 = percentile([ms for _, ms in stayed], 0.99)
+    p99 = harness.percentile([ms for _, ms in stayed], 0.99)
     lookups = len(calls_of(world.upstream))
-    print(f"  {lookups} lookup for {CALLERS} callers, {CALLERS - len(stayed)} left; "
-          f"median {percentile([ms for _, ms in stayed], 0.5):.0f} ms, p99 {p99:.0f} ms; not 200: {dict(wrong)}")
+    median = harness.percentile([ms for _, ms in stayed], 0.5)
+    print(f"  {lookups} lookups for {CALLERS} callers, {CALLERS - len(stayed)} left; "
+          f"median {median:.0f} ms, p99 {p99:.0f} ms; not 200: {dict(wrong)}")
     return lookups == 1 and not wrong and p99 < MOST_P99_MS
 
 
 def one(world, _):
-    return together(world, [world.gateway()])
+    """Runs 1,000 callers against one gateway."""
+    return together(world, [world.gateway(**FOR_ALL_CALLERS)])
 
 
 def leaving(world, _):
-    return together(world, [world.gateway()], leaving=True)
+    """Runs 1,000 callers, half of which hang up, against one gateway."""
+    return together(world, [world.gateway(**FOR_ALL_CALLERS)], leaving=True)
 
 
 def three(world, _):
-    world.start_redis(compare.free_port())
-    return together(world, [world.gateway() for _ in range(3)])
+    """Runs 1,000 callers against three gateways."""
+    world.start_redis(harness.free_port())
+    return together(world, [world.gateway(**FOR_ALL_CALLERS) for _ in range(3)])
 
 
 def flood(world, seconds, upset=None):
-    """500 lookups, each over and over, through three gateways: how many came at most in a minute, and what of them."""
-    world.start_redis(compare.free_port())
-    settings = {"VT4AI_RATE_LIMIT_PER_MINUTE": str(A_MINUTE), "VT4AI_CACHE_MAX_BYTES": "0"}
+    """Repeats 500 lookups through three gateways; returns the most in a minute, and whether all answers are right."""
+    world.start_redis(harness.free_port())
+    settings = {"RATE_LIMIT_PER_MINUTE": A_MINUTE, "CACHE_MAX_BYTES": 0}
     ports = [world.gateway(**settings) for _ in range(3)]
     end = time.monotonic() + seconds
 
@@ -245,21 +223,23 @@ def flood(world, seconds, upset=None):
 
 
 def minute(world, seconds):
+    """Runs 500 callers within the quota of a minute."""
     most, is_fine = flood(world, seconds)
     return is_fine and most <= A_MINUTE
 
 
 def away(world, _):
+    """Runs 500 callers, and kills Redis after 5 s."""
     most, is_fine = flood(world, 20, (5, lambda: world.redis.kill()))
     return is_fine and most <= A_MINUTE * 4
 
 
 def faults(world, _):
-    """Redis comes and goes under load: what callers see of it, and what is spent meanwhile."""
-    port = compare.free_port()
+    """Makes Redis fail in several ways under load; returns whether callers noticed nothing."""
+    port = harness.free_port()
     world.start_redis(port)
     allowance = 2000
-    ports = [world.gateway(VT4AI_RATE_LIMIT_PER_MINUTE=str(allowance)) for _ in range(2)]
+    ports = [world.gateway(RATE_LIMIT_PER_MINUTE=allowance) for _ in range(2)]
     slowest, statuses, phase, stop = collections.defaultdict(float), collections.Counter(), ["well"], asyncio.Event()
     loop_lag = [0.0]
 
@@ -267,7 +247,7 @@ def faults(world, _):
         streams = await asyncio.open_connection("127.0.0.1", ports[number % 2])
         asked = 0
         while not stop.is_set():
-            # Half of them are new to everybody.
+            # Every second lookup is one that no gateway has in its cache.
             asked += 1
             path = number * 1_000_000 + asked if asked % 2 else 7
             now = phase[0]
@@ -310,8 +290,8 @@ def faults(world, _):
     usual = slowest["well"]
     for name, ms in slowest.items():
         print(f"  {name}: slowest {ms:.0f} ms")
-    print(f"  {len(came)} lookups; statuses: {dict(statuses)}; this script itself was late by {loop_lag[0]:.0f} ms at most")
-    until(lambda: all(b'"degraded"' not in compare.get(it, "/readyz", {})[2] for it in ports))
+    print(f"  {len(came)} lookups; statuses: {dict(statuses)}; this script was late by {loop_lag[0]:.0f} ms at most")
+    harness.wait_until(lambda: all(b'"degraded"' not in harness.get(it, "/readyz", {})[2] for it in ports))
     return set(statuses) == {200} and all(ms <= usual + MOST_OVER_MS for ms in slowest.values())
 
 
@@ -319,17 +299,16 @@ PARTS = {part.__name__: part for part in (one, leaving, three, minute, away, fau
 
 
 def main():
-    """Runs the parts; the exit status."""
-    parser = compare.command_line(__doc__)
+    """Runs the parts; returns the exit status."""
+    parser = harness.command_line(__doc__)
     parser.add_argument("--only", choices=PARTS)
-    parser.add_argument("--seconds", type=int, default=70, help="of `minute`")
+    parser.add_argument("--seconds", type=int, default=70, help="duration of `minute`")
     options = parser.parse_args()
     for tool in ("redis-server", "redis-cli"):
-        if not shutil.which(tool):
-            raise compare.CannotMeasure(f"{tool} is not installed")
+        harness.find(tool)
     binary = options.binary.resolve()
     if not binary.exists():
-        raise compare.CannotMeasure(f"{binary} is not there: cargo build --release")
+        raise harness.CannotMeasure(f"{binary} is not there: cargo build --release")
     failed = []
     for name, part in PARTS.items():
         if options.only in (None, name):
@@ -342,4 +321,4 @@ def main():
 
 
 if __name__ == "__main__":
-    compare.run(main)
+    harness.run(main)

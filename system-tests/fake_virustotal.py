@@ -1,7 +1,6 @@
-"""A VirusTotal that fails now and then and remembers what it did, so that every answer can be held against it.
+"""A fake VirusTotal that fails now and then and records its actions, so that every answer can be checked against them.
 
-Not a benchmark of its own: `soak.py` and `rolling.py` run it in their event loop, and `callers.py` asks it what may be
-true.
+`soak.py` and `rolling.py` run it in their event loop; `callers.py` reads its record.
 """
 
 import asyncio
@@ -18,46 +17,46 @@ import re
 import time
 import zlib
 
-# Of all calls; each kind as often as the next.
+# The share of calls that fail; all kinds of faults are equally frequent.
 FAULTY = 0.05
 SLOW_SECONDS = 1.0
-# What VT4AI_UPSTREAM_TIMEOUT has to be: longer than a slow answer, shorter than silence.
-PATIENCE_SECONDS = 3
-# How many times the gateway tries a lookup that is refused with 503.
+# The gateway's VT4AI_UPSTREAM_TIMEOUT: longer than a slow answer takes.
+TIMEOUT_SECONDS = 3
+# The number of times that the gateway sends a lookup that is answered with 503.
 TRIES = 3
-# What a caller is told of each deed; of the others it is told what VirusTotal said.
+# The status that callers receive for each fault.
 STATUSES = {"reset": 502, "torn": 502, "half": 502, "garbage": 502, "overloaded": 503, "silent": 504}
 KINDS = [*STATUSES, "slow"]
-# An upload may take four times as long as a lookup: silence there would only hold the callers up.
+# The timeout of uploads is four times that of lookups: silence would only delay the callers.
 KINDS_OF_POSTS = [kind for kind in KINDS if kind != "silent"]
-# Stands in every answer: what it is about, and which answer it is.
+# Part of every answer: the digest of its subject, and the serial number of the answer.
 MARK = re.compile(rb"m([0-9a-f]{8})x(\d+)y")
 
 
 @dataclasses.dataclass
-class Deed:
-    """What was done about one call."""
+class Action:
+    """The response to one call: an answer or a fault."""
 
     kind: str
     serial: int
-    # When it was, or will have been, done.
+    # The time at which it is over.
     until: float
-    # False where the gateway tries again, so that no caller hears of it.
+    # False if the gateway retries, so that no caller sees this fault.
     is_final: bool = True
 
     @property
     def status(self):
-        """What callers are told of it; 200 stands for whatever VirusTotal knows."""
+        """The status that callers receive; 200 also stands for 404."""
         return STATUSES.get(self.kind, 200)
 
 
 def digest_of(subject):
-    """What a mark says that it is about."""
+    """Returns the digest of a subject in marks."""
     return f"{zlib.crc32(subject.encode()):08x}"
 
 
 def is_unknown(subject):
-    """Whether VirusTotal knows nothing of this object, whatever is asked about it; always the same."""
+    """Returns whether VirusTotal answers 404 for this object, which is the same for all calls about it."""
     return zlib.crc32(b"?" + "/".join(subject.split("/")[:2]).encode()) % 10 == 0
 
 
@@ -68,13 +67,13 @@ def type_of(collection):
 
 @functools.cache
 def padding(number):
-    """A few KB of which no two are alike, so that answers differ in length and don't pack too well."""
+    """Returns a few KB that depend on the number, so that answers differ in length and compress badly."""
     dice = random.Random(number)
     return ["".join(dice.choices("abcdefghijklmnop", k=12)) for _ in range(dice.randrange(50, 400))]
 
 
 def body_of(subject, serial):
-    """VirusTotal's answer about an object, or what is related to one."""
+    """Returns VirusTotal's answer about an object or about the objects related to one."""
     mark = f"m{digest_of(subject)}x{serial}y"
     collection, identifier, *related = subject.split("/")
     if not related:
@@ -86,26 +85,26 @@ def body_of(subject, serial):
 
 
 class VirusTotal:
-    """Its port, what it did, and the connections that are open."""
+    """The server, its record of actions, and its open connections."""
 
     def __init__(self, seed, faulty=FAULTY, world=None):
         self.dice, self.faulty = random.Random(seed), faulty
-        # Objects that change (`living.py`), if there are any.
+        # Objects that change (`objects.py`), or `None`.
         self.world = world
         self.serials = itertools.count(1)
-        # By key and subject: the deeds of late, in order.
-        self.deeds = collections.defaultdict(lambda: collections.deque(maxlen=8))
+        # The latest actions by key and subject, in order.
+        self.actions = collections.defaultdict(lambda: collections.deque(maxlen=8))
         self.counts = collections.Counter()
         self.open = set()
         self.server = self.port = None
 
     async def start(self):
-        """Listens."""
+        """Starts listening."""
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=1024)
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def hang_up(self):
-        """Closes all connections: the gateway keeps them for a while otherwise."""
+        """Closes all connections, which the gateway would keep open for a while."""
         for writer in list(self.open):
             writer.close()
         while self.open:
@@ -115,7 +114,7 @@ class VirusTotal:
         """Answers the calls of one connection."""
         self.open.add(writer)
         try:
-            # A reset is the gateway's right: it may have waited long enough.
+            # The gateway resets connections that time out.
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 while await self.answer(reader, writer):
                     pass
@@ -124,7 +123,7 @@ class VirusTotal:
             writer.close()
 
     async def answer(self, reader, writer):
-        """Answers one call; whether there can be another on this connection."""
+        """Answers one call; returns whether the connection can be reused."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, target, _ = head.split(" ", 2)
         fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
@@ -141,35 +140,35 @@ class VirusTotal:
             return await self.do(fields["x-apikey"], subject, KINDS_OF_POSTS, reader, writer)
         finally:
             if self.world:
-                self.world.stir_upload(sent)
+                self.world.touch_upload(sent)
 
     async def do(self, key, subject, kinds, reader, writer):
-        """Answers a call, well or not. Returns whether there can be another on this connection."""
-        deed = self.decide(key, subject, kinds)
-        self.counts[deed.kind] += 1
-        if deed.kind == "slow":
+        """Answers a call or fails it; returns whether the connection can be reused."""
+        action = self.decide(key, subject, kinds)
+        self.counts[action.kind] += 1
+        if action.kind == "slow":
             await asyncio.sleep(SLOW_SECONDS)
-        if deed.kind in ("good", "slow"):
-            return await send(writer, *self.truth(subject, deed.serial), "gzip" if deed.serial % 2 else None)
-        return await fail(reader, writer, deed.kind, json.dumps(body_of(subject, deed.serial)).encode())
+        if action.kind in ("good", "slow"):
+            return await send(writer, *self.truth(subject, action.serial), "gzip" if action.serial % 2 else None)
+        return await fail(reader, writer, action.kind, json.dumps(body_of(subject, action.serial)).encode())
 
     def decide(self, key, subject, kinds):
-        """What to do now, noted before it is done."""
-        before = self.deeds[key, subject]
+        """Decides on the next action and records it before it is carried out."""
+        before = self.actions[key, subject]
         tries_on = bool(before) and not before[-1].is_final
         is_faulty = self.dice.random() < (0.7 if tries_on else self.faulty)
         kind = "good" if not is_faulty else "overloaded" if tries_on else self.dice.choice(kinds)
-        seconds = {"slow": SLOW_SECONDS, "silent": PATIENCE_SECONDS}.get(kind, 0)
-        deed = Deed(kind, next(self.serials), time.monotonic() + seconds)
+        seconds = {"slow": SLOW_SECONDS, "silent": TIMEOUT_SECONDS}.get(kind, 0)
+        action = Action(kind, next(self.serials), time.monotonic() + seconds)
         if kind == "overloaded" and "silent" in kinds:
             run = list(itertools.takewhile(lambda it: not it.is_final, reversed(before)))
-            deed.is_final = len(run) == TRIES - 1
-        before.append(deed)
-        return deed
+            action.is_final = len(run) == TRIES - 1
+        before.append(action)
+        return action
 
     @staticmethod
     def truth(subject, serial):
-        """Status and body where nothing goes wrong."""
+        """Returns the status and body of an answer without a fault."""
         if subject.startswith("uploads/"):
             return 200, {"data": {"type": "analysis", "id": f"m{digest_of(subject)}x{serial}y"}}
         if is_unknown(subject):
@@ -178,7 +177,7 @@ class VirusTotal:
 
 
 async def fail(reader, writer, kind, whole):
-    """Answers with a fault of this kind. Returns whether there can be another on this connection."""
+    """Answers with a fault of this kind; returns whether the connection can be reused."""
     if kind == "overloaded":
         return await send(writer, 503, {"error": {"code": "TransientError", "message": "later"}})
     if kind == "half":
@@ -191,13 +190,13 @@ async def fail(reader, writer, kind, whole):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(whole), whole[:len(whole) // 2]))
         await writer.drain()
     else:
-        # Until the gateway has had enough.
+        # Until the gateway closes the connection.
         await reader.read(1)
     return False
 
 
 async def send(writer, status, body, coding=None, fields=""):
-    """Sends an answer; true, since there can be another."""
+    """Sends an answer; returns true, since the connection can be reused."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
     if coding:

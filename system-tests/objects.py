@@ -1,10 +1,10 @@
-"""Objects at a VirusTotal that change when they are written to, and a record of what changed when.
+"""Objects of the fake VirusTotal that change when they are written to, and a record of their changes.
 
-Not a benchmark of its own: `fickle.py` serves these objects, `writers.py` asks for them and judges the answers.
+`fake_virustotal.py` serves these objects; `writers.py` requests them and judges the answers.
 
-Each object has a version, which every answer about it shows. An accepted POST moves the version on at the moment at
-which it is answered, an analysis at the moment at which it is first given as completed. A POST that ends without an
-answer may have moved it. A GET shows the version of the moment at which it came in, even if its answer is sent later.
+Each object has a version, which every answer about it shows. An accepted POST increments the version when it is
+answered; an analysis increments it when it is first reported as completed. A POST that ends without an answer may have
+incremented it. A GET shows the version at the time of its arrival, even if the answer is sent later.
 """
 
 import asyncio
@@ -20,24 +20,24 @@ import time
 import urllib.parse
 import zlib
 
-import fickle
+import fake_virustotal
 
-# Of GETs.
+# Shares of GETs.
 FAULTY, SLOW, SLOWEST_SECONDS = 0.03, 0.2, 0.5
-# Of POSTs; objects that are strict refuse all of them.
+# Shares of POSTs; objects whose activity is `refusing` refuse all of them.
 REFUSED, UNANSWERED = 0.1, 0.12
 READ_FAULTS = ["reset", "torn", "half", "garbage", "overloaded", "silent"]
-# The answer of a front end, and VirusTotal's own, for which the gateway waits no longer.
+# `broken` is the error of a front end, `late` a 504 of VirusTotal's own.
 WRITE_FAULTS = ["reset", "torn", "half", "garbage", "overloaded", "broken", "late", "silent"]
 REFUSALS = {400: "BadRequestError", 403: "ForbiddenError", 404: "NotFoundError", 409: "AlreadyExistsError"}
-# A 429 closes its endpoint to the key.
+# The share of refusals that are a 429, and the time for which the gateway then closes the endpoint to the key.
 TOO_MANY, CLOSED_SECONDS = 0.02, 1
-# Other replicas hear of a change within this time.
+# The time within which other replicas learn of a change.
 NEWS_SECONDS = 2
-# Later than this the gateway may have given a POST up, so that its answer counts for nothing.
+# After this time the gateway may have given up a POST, so that its answer no longer counts.
 SURELY_HEARD_SECONDS = 2
-# The number of entries of the table in which the gateway keeps when objects changed (`src/cache/changes.rs`). Objects
-# that share one share its time: what is written to one of them is asked for anew for both.
+# The number of entries of the gateway's table of the times at which objects changed (`src/cache/changes.rs`). Objects
+# that share an entry share its time: a write to one of them invalidates the answers about both.
 PLACES = 65_536
 LIFE_SECONDS = (15, 60)
 BOUNDARY = "living-living-living"
@@ -51,33 +51,33 @@ COMMENTS = 60
 
 @dataclasses.dataclass
 class Post:
-    """One POST as VirusTotal saw it."""
+    """A POST as VirusTotal received it."""
 
     what: str
     name: str
     key: str
     began: float
-    # `accepted`, `unanswered` or the status of a refusal; none as long as it goes on.
+    # `accepted`, `unanswered` or the status of a refusal; `None` while it is in progress.
     outcome: object = None
     version: int | None = None
 
 
 @dataclasses.dataclass
 class Floor:
-    """The version that answers have to show from some moment on."""
+    """The oldest version that answers may show from a given time on."""
 
     version: int
-    # The names for which it holds even if the gateway has not been told that the others are of the same object.
+    # The names for which it holds even before the gateway learns that the others denote the same object.
     names: frozenset
     at: float
-    # The replica that knows of it at once; none where both only have to know of it after a while.
+    # The replica that knows of it at once; `None` if both only have to know of it after a while.
     replica: int | None
-    # False where a write may have happened: then an older answer serves, but only where VirusTotal fails.
+    # False if the write may not have happened. An older answer is then allowed if VirusTotal fails.
     is_certain: bool
     why: str
 
     def holds_from(self, replica):
-        """Returns the moment from which it holds at this replica."""
+        """Returns the time from which it holds at this replica."""
         return self.at if replica == self.replica else self.at + NEWS_SECONDS
 
 
@@ -87,21 +87,21 @@ class Analysis:
 
     name: str
     object: "Object"
-    # The part of its answers that tells the object: `id`, `links` or `meta`.
+    # The part of its answers that identifies the object: `id`, `links` or `meta`.
     style: str
     begun: int
     polls: int
-    # The version that its completion made.
+    # The version after its completion.
     completed: int | None = None
 
 
 class Object:
-    """One object, under all of its names."""
+    """An object under all of its names."""
 
-    def __init__(self, number, kind, temper, dice):
-        self.number, self.kind, self.temper = number, kind, temper
+    def __init__(self, number, kind, activity, dice):
+        self.number, self.kind, self.activity = number, kind, activity
         self.collection = COLLECTIONS[kind]
-        # As `?url=`, an upload or a search has it; by the name.
+        # The text in `?url=`, an upload or a search, by name.
         self.texts, self.content = {}, b""
         if kind == "file":
             self.content = base64.b64encode(dice.randbytes(dice.randrange(100, 3000)))
@@ -120,16 +120,16 @@ class Object:
         self.version, self.is_known = 1, True
         self.posts = collections.deque(maxlen=64)
         self.floors = []
-        # By replica: when it was first told that all names are of one object.
-        self.told = {}
-        # The only replica that is asked for reports; none where both are.
+        # By replica: the time at which it learned that all names denote the same object.
+        self.learned = {}
+        # The only replica through which reports are read; `None` for both.
         self.reporter = dice.choice([None, 0, 1]) if kind == "file" else None
         # By entry of a replica's cache: its last answer.
         self.given = {}
-        # By replica: when a write to it was last refused.
+        # By replica: the time at which a write was last refused.
         self.refused = {}
-        self.story = collections.deque(maxlen=30)
-        if kind in ("file", "url") and temper != "strict" and dice.random() < 0.4:
+        self.history = collections.deque(maxlen=30)
+        if kind in ("file", "url") and activity != "refusing" and dice.random() < 0.4:
             self.version, self.is_known = 0, False
         self.ends = time.monotonic() + dice.uniform(*LIFE_SECONDS)
 
@@ -145,11 +145,11 @@ class Object:
         return parts + (["behaviour_summary"] if self.kind == "file" else [])
 
     def note(self, what):
-        """Adds an event to the story that is printed with a wrong answer."""
-        self.story.append((time.monotonic(), what))
+        """Adds an event to the history that is printed with a wrong answer."""
+        self.history.append((time.monotonic(), what))
 
     def move(self, why):
-        """Moves the version on and returns it."""
+        """Increments the version and returns it."""
         self.version += 1
         self.note(f"version {self.version}: {why}")
         return self.version
@@ -157,7 +157,7 @@ class Object:
 
 @dataclasses.dataclass
 class Call:
-    """A call to VirusTotal that is about one of the objects."""
+    """A call to VirusTotal about one of the objects."""
 
     method: str
     object: Object
@@ -186,51 +186,51 @@ def content_of(form):
 
 
 class World:
-    """All objects, their analyses, and what VirusTotal did about them."""
+    """All objects, their analyses, and the record of VirusTotal's actions."""
 
-    def __init__(self, seed, tempers):
+    def __init__(self, seed, activities):
         self.dice = random.Random(seed)
         self.serials, self.numbers = itertools.count(1), itertools.count(1)
         self.by_name, self.analyses = {}, {}
-        # By place: when an object there was last written to, or may have been.
-        self.stirred = {}
-        # By key, object and subject: when a GET failed last. By key, collection and kind: when a POST was a 429.
+        # By place: the time of the last write, or possible write, to an object there.
+        self.touched = {}
+        # The time of the last failed GET, by key, object and subject; of the last 429, by key, collection and kind.
         self.faults, self.closed = {}, {}
         self.counts = collections.Counter()
-        self.alive = [self.create(temper) for temper in tempers]
+        self.alive = [self.create(activity) for activity in activities]
 
-    def create(self, temper):
+    def create(self, activity):
         """Creates an object."""
         kind = self.dice.choice(["file", "file", "file", "url", "url", "domain", "ip"])
-        new = Object(next(self.numbers), kind, temper, self.dice)
+        new = Object(next(self.numbers), kind, activity, self.dice)
         for name in new.names:
             self.by_name[new.collection, name] = new
             self.by_name["search", new.texts.get(name, name)] = new
         return new
 
     def renew(self):
-        """Replaces the objects whose time is over."""
+        """Replaces the objects that have expired."""
         now = time.monotonic()
         for at, old in enumerate(self.alive):
             if old.ends < now:
-                self.alive[at] = self.create(old.temper)
+                self.alive[at] = self.create(old.activity)
                 old.given.clear()
 
-    def stir(self, places):
-        """Notes that the objects at these places are written to."""
+    def touch(self, places):
+        """Records a write to the objects at these places."""
         now = time.monotonic()
         for at in places:
-            self.stirred[at] = now
+            self.touched[at] = now
 
-    def stir_upload(self, form):
-        """Notes an upload of another file, which may share places with the objects."""
+    def touch_upload(self, form):
+        """Records an upload of another file, which may share places with the objects."""
         content = content_of(form)
-        self.stir(place("files", hashlib.new(how, content).hexdigest()) for how in ("md5", "sha1", "sha256"))
+        self.touch(place("files", hashlib.new(how, content).hexdigest()) for how in ("md5", "sha1", "sha256"))
 
     # Calls
 
     def call(self, method, target, fields, body):
-        """Parses a call; returns none if it is about none of the objects."""
+        """Parses a call; returns `None` if it is not about one of the objects."""
         path, _, query = target.removeprefix("/api/v3/").partition("?")
         query = dict(urllib.parse.parse_qsl(query))
         first, *rest = [urllib.parse.unquote(part) for part in path.split("/")]
@@ -257,7 +257,7 @@ class World:
         return hashlib.sha256(content_of(body)).hexdigest() if is_ours else "", "upload"
 
     async def answer(self, call, reader, writer):
-        """Answers a call. Returns whether there can be another on this connection."""
+        """Answers a call; returns whether the connection can be reused."""
         self.counts[f"{call.method} {'analyses' if call.analysis else call.what}"] += 1
         if call.method == "POST":
             return await self.post(call, reader, writer)
@@ -280,12 +280,12 @@ class World:
         about = call.key, call.object.number, call.what
         self.faults[about] = time.monotonic()
         call.object.note(f"GET {call.name[:8]} {call.what} for {call.key[-5:]}: {kind}")
-        can_go_on = await fickle.fail(reader, writer, kind, json.dumps(whole).encode())
+        can_go_on = await fake_virustotal.fail(reader, writer, kind, json.dumps(whole).encode())
         self.faults[about] = time.monotonic()
         return can_go_on
 
     async def get(self, call, reader, writer):
-        """Answers a GET as of the moment at which it came in."""
+        """Answers a GET with the version at the time of its arrival."""
         it = call.object
         mark = self.mark(call, it.version)
         status, body = 200, self.content(call, mark)
@@ -295,7 +295,7 @@ class World:
         await asyncio.sleep(self.pause())
         if self.dice.random() < FAULTY:
             return await self.fail(call, reader, writer, body)
-        return await fickle.send(writer, status, body, "gzip" if self.dice.random() < 0.5 else None)
+        return await fake_virustotal.send(writer, status, body, "gzip" if self.dice.random() < 0.5 else None)
 
     def content(self, call, mark):
         """Returns the body of an answer."""
@@ -303,12 +303,13 @@ class World:
         if call.what == "behaviour_summary":
             return {"data": {"mark": mark, "processes_created": ["x" * 40] * 5}}
         if call.what == "report" or call.what == "search":
-            attributes = {"mark": mark, "reputation": it.version, "names": fickle.padding(it.number % 64)[:100]}
+            names = fake_virustotal.padding(it.number % 64)[:100]
+            attributes = {"mark": mark, "reputation": it.version, "names": names}
             if it.kind == "file":
                 attributes |= dict(zip(("md5", "sha1", "sha256"), it.names))
             if it.kind == "url":
                 attributes["url"] = next(iter(it.texts.values()))
-            found = {"id": it.canonical, "type": fickle.type_of(it.collection), "attributes": attributes}
+            found = {"id": it.canonical, "type": fake_virustotal.type_of(it.collection), "attributes": attributes}
             return {"data": [found], "meta": {"count": 1}} if call.what == "search" else {"data": found}
         first, limit = int(call.query.get("cursor", 0)), int(call.query.get("limit", 10))
         last = min(first + limit, COMMENTS)
@@ -320,18 +321,18 @@ class World:
         return {"data": rows, "meta": meta}
 
     async def poll(self, call, reader, writer):
-        """Answers with the state of an analysis, and moves it on."""
+        """Answers with the state of an analysis, and advances it."""
         it, analysis = call.object, call.analysis
         await asyncio.sleep(self.pause())
         is_faulty = self.dice.random() < FAULTY
-        # A completion may be lost on its way.
+        # The answer that reports a completion may be lost.
         if not is_faulty or self.dice.random() < 0.5:
             analysis.polls -= 1
             if analysis.polls < 0 and analysis.completed is None:
                 it.is_known = True
                 analysis.completed = it.move(f"{analysis.name} is completed")
         if analysis.completed is not None:
-            self.stir(it.places)
+            self.touch(it.places)
         status = "completed" if analysis.completed is not None else "queued" if analysis.polls > 1 else "in-progress"
         attributes = {"status": status, "date": int(time.time()), "mark": self.mark(call, it.version)}
         body = {"data": {"id": analysis.name, "type": "analysis", "attributes": attributes}}
@@ -342,9 +343,9 @@ class World:
                             {"url_info": {"id": it.canonical, "url": next(iter(it.texts.values()))}})
         if is_faulty:
             return await self.fail(call, reader, writer, body)
-        can_go_on = await fickle.send(writer, 200, body)
+        can_go_on = await fake_virustotal.send(writer, 200, body)
         if analysis.completed is not None:
-            self.stir(it.places)
+            self.touch(it.places)
         return can_go_on
 
     @staticmethod
@@ -353,29 +354,29 @@ class World:
         return f"https://www.virustotal.com/api/v3/{it.collection}/{it.canonical}"
 
     async def post(self, call, reader, writer):
-        """Accepts a write, refuses it, or breaks off."""
+        """Accepts a write, refuses it, or leaves it unanswered."""
         it = call.object
         post = Post(call.what, call.name, call.key, time.monotonic())
         it.posts.append(post)
         await asyncio.sleep(self.pause())
         dice = self.dice.random()
         has_no_object = not it.is_known and call.what not in ("upload", "scan")
-        if it.temper == "strict" or has_no_object or dice < REFUSED:
+        if it.activity == "refusing" or has_no_object or dice < REFUSED:
             return await self.refuse(call, post, writer, 404 if has_no_object else None)
         if dice < REFUSED + UNANSWERED:
             return await self.break_off(call, post, reader, writer)
         names, body = self.accept(call, post)
-        self.stir(it.places)
-        can_go_on = await fickle.send(writer, 200, body)
-        self.stir(it.places)
+        self.touch(it.places)
+        can_go_on = await fake_virustotal.send(writer, 200, body)
+        self.touch(it.places)
         now = time.monotonic()
-        # Also where the caller has hung up. Only an upload ends with its caller: the gateway can't tell when it is done.
+        # Also if the caller has hung up, except for uploads, which end with their caller.
         if call.what != "upload" and now - post.began < SURELY_HEARD_SECONDS:
             it.floors.append(Floor(post.version, names, now, None, True, f"accepted {call.what}"))
         return can_go_on
 
     def accept(self, call, post):
-        """Accepts a write. Returns the names that it tells, and the answer."""
+        """Accepts a write; returns the names that its answer reveals, and the answer."""
         it, names = call.object, {call.name}
         post.outcome, post.version = "accepted", it.move(f"{call.what} by {call.name[:8]} for {call.key[-5:]}")
         self.counts[f"accepted {call.what}"] += 1
@@ -397,7 +398,7 @@ class World:
         body = {"data": {"type": "analysis", "id": identifier}}
         if style == "links":
             body["data"]["links"] = {"item": self.link(it)}
-        return frozenset(names | told_by(analysis) if style != "meta" else names), body
+        return frozenset(names | names_in(analysis) if style != "meta" else names), body
 
     async def refuse(self, call, post, writer, status):
         """Refuses a write."""
@@ -412,10 +413,10 @@ class World:
         it.note(f"{call.what} by {call.name[:8]} is refused: {status}")
         post.outcome = status
         error = {"code": REFUSALS.get(status, "QuotaExceededError"), "message": "no"}
-        return await fickle.send(writer, status, {"error": error}, fields=fields)
+        return await fake_virustotal.send(writer, status, {"error": error}, fields=fields)
 
     async def break_off(self, call, post, reader, writer):
-        """Ends a write without an answer, carried out or not."""
+        """Ends a write without an answer, whether or not it is carried out."""
         it = call.object
         kind = self.dice.choice(WRITE_FAULTS if call.what != "upload" else WRITE_FAULTS[:-1])
         self.counts[f"POST {kind}"] += 1
@@ -424,24 +425,25 @@ class World:
             post.version = it.move(f"{call.what} by {call.name[:8]}, {kind}")
             if call.what in ("upload", "scan"):
                 it.is_known = True
-        self.stir(it.places)
+        self.touch(it.places)
         if kind == "broken":
-            can_go_on = await fickle.send(writer, 500, b"<html>")
+            can_go_on = await fake_virustotal.send(writer, 500, b"<html>")
         elif kind == "late":
             error = {"code": "DeadlineExceededError", "message": "late"}
-            can_go_on = await fickle.send(writer, 504, {"error": error})
+            can_go_on = await fake_virustotal.send(writer, 504, {"error": error})
         else:
-            can_go_on = await fickle.fail(reader, writer, kind, b'{"data": {"type": "analysis", "id": "half"}}')
+            started = b'{"data": {"type": "analysis", "id": "half"}}'
+            can_go_on = await fake_virustotal.fail(reader, writer, kind, started)
         it.note(f"{call.what} by {call.name[:8]} ended: {kind}")
-        self.stir(it.places)
+        self.touch(it.places)
         if post.version and call.what != "upload":
             names = frozenset(it.names if call.what == "scan" else [call.name])
             it.floors.append(Floor(post.version, names, time.monotonic(), None, False, f"{call.what}, {kind}"))
         return can_go_on
 
 
-def told_by(analysis):
-    """Returns the names of the object that answers about an analysis tell."""
+def names_in(analysis):
+    """Returns the names of the object that answers about an analysis reveal."""
     it = analysis.object
     told = {"id": it.names[:1], "links": it.names[-1:], "meta": it.names}
     return frozenset(told[analysis.style])
