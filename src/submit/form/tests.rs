@@ -1,4 +1,4 @@
-//! Forms as clients send them, whole and in any pieces.
+//! Forms as clients send them, whole and in pieces of any size.
 
 use md5::Md5;
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ fn headers_have_the_same_bound_in_any_pieces() {
         (16 * 1024, Ok(1)),
         (16 * 1024 + 1, Err(FormError::Malformed)),
     ] {
-        // With the line breaks around them.
+        // Includes the line breaks around the headers.
         let more = length - 2 - FILE.len() - "Content-Disposition: form-data; \r\nX:\r\n\r\n".len();
         let form = form(&[(&format!("{FILE}\r\nX:{}", "x".repeat(more)), "x")]);
         assert_eq!(check(&form, &[]), expected);
@@ -132,7 +132,7 @@ fn what_is_no_form_is_refused(#[case] text: &str, #[case] expected: FormError) {
 #[test]
 fn every_form_that_breaks_off_is_refused() {
     let whole = form(&[(FILE, "hello"), ("name=password", "infected")]);
-    // The line break at the end may be left out.
+    // The line break after the last boundary is optional.
     for length in 1..whole.len() - 2 {
         assert!(check(&whole[..length], &[]).is_err(), "{length}");
     }
@@ -212,7 +212,7 @@ proptest! {
         near in 0_usize..45,
         pieces in proptest::collection::vec(1_usize..60, 0..40),
     ) {
-        // A file that holds the beginning of the boundary.
+        // A file that contains the start of the boundary.
         let mut content = content;
         content.extend_from_slice(&format!("\r\n--{B}").as_bytes()[..near.min(B.len() + 3)]);
         let text = part(FILE, "");
