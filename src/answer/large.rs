@@ -1,4 +1,4 @@
-//! Large renderings, kept apart from the threads that serve.
+//! Rendering of large answers away from the threads that serve requests.
 
 use std::thread::available_parallelism;
 
@@ -8,12 +8,13 @@ use tokio::{
     task::block_in_place,
 };
 
-/// The size beyond which it takes milliseconds to unpack and render an answer.
+/// The size from which unpacking and rendering an answer takes milliseconds.
 const LARGE: usize = 1_000_000;
 
-/// Permits for large renderings: as many run at once as there are cores.
+/// Permits for large renderings, as many as there are cores.
 ///
-/// More would not end sooner, and each takes several times the memory of its answer.
+/// More renderings at once would not finish sooner, and each takes several times the memory of its
+/// answer.
 #[derive(Debug)]
 pub struct RenderPermits {
     permits: Semaphore,
@@ -29,17 +30,17 @@ impl Default for RenderPermits {
 }
 
 impl RenderPermits {
-    /// Runs `work`, which reads `size` bytes: unpacks, checks or renders them.
+    /// Runs `work`, which unpacks, checks or renders `size` bytes.
     ///
-    /// Above 1 MB, waits for a permit first, and has the runtime move the other tasks of this
-    /// thread to another one. A caller that is dropped while it waits gives up its place.
+    /// Above 1 MB it waits for a permit first, and tells the runtime to move this thread's other
+    /// tasks to another thread. A caller that is dropped while it waits gives up its place.
     pub async fn run<T>(&self, size: usize, work: impl FnOnce() -> T) -> T {
         if size <= LARGE {
             return work();
         }
-        // The semaphore is never closed; without a permit the work would still be sound.
+        // The semaphore is never closed, and the work would be correct without a permit.
         let _permit = self.permits.acquire().await;
-        // A runtime of one thread has no other one to move tasks to, and panics if asked to.
+        // A current-thread runtime has no other thread, and `block_in_place` would panic.
         match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
             Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
             _ => work(),
@@ -68,7 +69,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let work = move || receiver.recv_timeout(Duration::from_secs(20));
         let large = tasks.spawn(async move { permits.run(LARGE + 1, work).await });
-        // There is one thread that serves: this runs only if the work does not hold it.
+        // Only one thread serves: this task runs only if the rendering does not block it.
         let small = tasks.spawn(async move { sender.send(()) });
         assert_eq!(
             (large.await.unwrap(), small.await.unwrap()),

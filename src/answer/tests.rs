@@ -1,4 +1,4 @@
-//! Answers that are odd, in every form that a caller can ask for.
+//! Unusual answers, in every format.
 
 use bytes::Bytes;
 use rstest::rstest;
@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::indicator::Indicator;
 
-/// Renders an answer in a form: as a report, an object and a list.
+/// Renders an answer in a format: as a report, an object and a list.
 fn shown(body: &str, format: Format, bare: bool) -> [Result<String, AnswerError>; 3] {
     let templates = Templates::load(None).unwrap();
     let file = Indicator::file(&"a".repeat(64)).unwrap();
@@ -151,7 +151,7 @@ fn a_document_may_have_64_mb_or_four_times_the_answer() {
     assert_eq!(most(31_000_000), 124_000_000);
 }
 
-/// Each of these numbers is a line of two hundred bytes.
+/// Each of these numbers becomes a line of two hundred bytes.
 #[test]
 fn a_document_that_would_be_too_large_is_not_made() {
     let (open, close) = ("[".repeat(100), "]".repeat(100));

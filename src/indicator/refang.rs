@@ -1,26 +1,26 @@
-//! Refanging: reads indicators that were written so that they can't be clicked on.
+//! Refanging of indicators that were written so that they cannot be clicked on.
 //!
 //! Only the scheme, the host and the separators before the path change. Userinfo, path and query
-//! keep their bytes, since brackets can be part of them.
+//! keep their bytes, since brackets may be part of them.
 
 use std::borrow::Cow;
 
-/// The characters that can begin a defanged separator.
+/// The characters that can start a defanged separator.
 const OPENING: [char; 3] = ['[', '(', '{'];
 
-/// A URL taken apart where a defanged one differs.
+/// A URL split at the places where a defanged one differs.
 struct Parts<'a> {
     scheme: Cow<'a, str>,
-    /// Empty, or up to and including its `@`.
+    /// Empty, or the text up to and including the `@`.
     userinfo: &'a str,
     /// The host and the port.
     host: Cow<'a, str>,
-    /// The slash that stood defanged before the path.
+    /// The slash before the path, if it was defanged.
     slash: &'static str,
     rest: &'a str,
 }
 
-/// Returns the URL that a defanged one stands for, and any other text as it is.
+/// Refangs a URL; returns any other text unchanged.
 pub(super) fn url(text: &str) -> Cow<'_, str> {
     let (scheme, after) = scheme(text);
     let (authority, slash, rest) = authority(after);
@@ -48,7 +48,7 @@ pub(super) fn url(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{scheme}{userinfo}{host}{slash}{rest}"))
 }
 
-/// Returns the name or address that a defanged one stands for, and any other text as it is.
+/// Refangs a name or an address; returns any other text unchanged.
 pub(super) fn host(text: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
     let mut from = 0;
@@ -80,7 +80,7 @@ impl Parts<'_> {
 
 /// Splits off the scheme with its `://`; without one the first part is empty.
 ///
-/// The letters of a scheme that is not defanged are kept: a URL keeps its bytes.
+/// A scheme that is not defanged keeps its case, because a URL keeps its bytes.
 fn scheme(text: &str) -> (Cow<'_, str>, &str) {
     let Some((word, is_defanged)) = scheme_word(text) else {
         return (Cow::Borrowed(""), text);
@@ -102,7 +102,8 @@ fn scheme(text: &str) -> (Cow<'_, str>, &str) {
     (Cow::Owned(format!("{word}://")), &after[length..])
 }
 
-/// Finds `http` or `https` at the beginning, with an `x` for a `t` or not.
+/// Finds `http` or `https` at the start, where each `t` may be an `x`. Returns it and whether it
+/// has an `x`.
 fn scheme_word(text: &str) -> Option<(&str, bool)> {
     let is = |at: usize, letters: &[u8]| {
         let letter = text.as_bytes().get(at);
@@ -115,12 +116,12 @@ fn scheme_word(text: &str) -> Option<(&str, bool)> {
     Some((word, word.contains(['x', 'X'])))
 }
 
-/// Returns the length of a `://` of which any part can stand in brackets: `[:]//`, `[://]`.
+/// Returns the length of a `://` of which any part may be in brackets: `[:]//`, `[://]`.
 fn scheme_end(text: &str) -> Option<usize> {
     let (mut wanted, mut open) = (b"://".iter().peekable(), None);
     for (at, byte) in text.bytes().enumerate() {
         match (open, wanted.peek()) {
-            // The host may begin with a bracket of its own: that of an IPv6 address.
+            // A bracket after this belongs to the host, such as that of an IPv6 address.
             (None, None) => return Some(at),
             (Some(close), _) if byte == close => open = None,
             (_, Some(&&next)) if byte == next => {
@@ -146,7 +147,7 @@ fn authority(text: &str) -> (&str, &'static str, &str) {
     (&text[..at], "", &text[at..])
 }
 
-/// Reads a defanged `.` or `:` at the beginning, and its length.
+/// Reads a defanged `.` or `:` at the start. Returns it with its length in the text.
 fn separator(text: &str) -> Option<(char, usize)> {
     let close = closing(*text.as_bytes().first()?)?;
     let end = text.bytes().position(|byte| byte == close)?;
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(host(given), meant);
     }
 
-    /// The ways to write one separator.
+    /// Generates the ways to write one separator.
     fn written(separator: char) -> impl Strategy<Value = String> {
         let dots = ["[.]", "(.)", "{.}", "[dot]", "(dot)", "[DOT]", "{dot}", "."];
         let colons = ["[:]", "(:)", "{:}", ":"];
@@ -225,7 +226,7 @@ mod tests {
         prop::sample::select(ways).prop_map(str::to_owned)
     }
 
-    /// A text with each of these separators written in some way.
+    /// Generates a text with each separator written in one of these ways.
     fn defanged(text: &str) -> BoxedStrategy<String> {
         let parts = text.chars().map(|letter| match letter {
             '.' | ':' => written(letter).boxed(),

@@ -1,4 +1,4 @@
-//! Every kind of indicator, from what a client may write.
+//! Every kind of indicator, in the forms that clients write.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -90,7 +90,7 @@ fn urls_keep_their_bytes(#[case] text: &str, #[case] expected: Option<&str>) {
 #[case("aHR0cDovLy4", None)]
 #[case("aHR0cDovL2EgYi8", None)]
 #[case("Cg", None)]
-// `http://a.b/` and a byte that is no UTF-8, which some servers take.
+// `http://a.b/` followed by a byte that is not UTF-8, which some servers accept.
 #[case("aHR0cDovL2EuYi_p", Some("aHR0cDovL2EuYi_p"))]
 // `hxxp://evil[.]com/`, defanged.
 #[case("aHh4cDovL2V2aWxbLl1jb20v", Some("aHR0cDovL2V2aWwuY29tLw"))]
@@ -219,7 +219,7 @@ proptest! {
         }
     }
 
-    /// Texts close to indicators get further than any text does.
+    /// Texts that resemble indicators reach more of the code than arbitrary ones.
     #[test]
     fn nothing_that_is_taken_changes_the_path(
         text in prop_oneof![

@@ -1,11 +1,11 @@
-//! What can be loaded, and what stops the start.
+//! Templates that load, and mistakes that stop the start.
 
 use rstest::rstest;
 use serde_json::json;
 
 use super::*;
 
-/// A directory of its own for a test, with these files, removed at its end.
+/// A temporary directory with these files, removed when dropped.
 struct Directory(PathBuf);
 
 impl Directory {

@@ -1,4 +1,4 @@
-//! The filter beside a naive one on a tree.
+//! Comparison of the filter with a naive one that works on a tree.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -19,7 +19,7 @@ fn filtered(json: &str, patterns: &[&str]) -> String {
     written(Filtered::at(&[], json, Some(&filter))).unwrap()
 }
 
-/// What a pattern means, said as plainly as possible.
+/// Removes what a pattern matches, in the plainest way.
 fn remove(value: &mut Value, pattern: &[String]) {
     let Some((part, rest)) = pattern.split_first() else {
         return;
@@ -42,7 +42,7 @@ fn pattern() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(prop_oneof![3 => "[abc]", 2 => Just("*".to_owned())], 1..5)
 }
 
-/// JSON with a few letters changed, most of them such as matter to JSON.
+/// Generates JSON with a few characters changed, most of them significant in JSON.
 fn nearly_json() -> impl Strategy<Value = String> {
     let letter = prop_oneof![
         prop::sample::select(
