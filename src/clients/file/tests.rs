@@ -50,7 +50,7 @@ fn every_mistake_is_found_at_once() {
                 [[client]]\nname = \"bob\"\n";
     let mistakes = mistakes(text);
     for (client, field) in [
-        ("client 1: ", "none of"),
+        ("client 1: ", "other than"),
         ("client 1: ", "`name`"),
         ("client 1: ", "`token_sha256`"),
         ("client 1: ", "`scopes`"),
@@ -97,7 +97,7 @@ fn no_mistake_repeats_what_stands_there() {
     }
     assert_eq!(
         mistakes(&table("expires = nonsense")),
-        ["line 4 is not TOML, or says something twice"]
+        ["line 4 is not TOML, or repeats a key"]
     );
 }
 

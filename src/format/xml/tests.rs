@@ -1,4 +1,4 @@
-//! XML of anything is well-formed, and its keys and texts can be got back.
+//! XML of any data is well-formed, and its keys and texts can be recovered.
 
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{template::filter::Filtered, testing};
 
-/// A document of a value's JSON text.
+/// Renders the JSON text of a value as a document.
 fn document_of(root: &str, json: &str) -> String {
     let mut out = Vec::new();
     let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), root).unwrap();
@@ -19,7 +19,7 @@ fn document(root: &str, data: &Value) -> String {
     document_of(root, &data.to_string())
 }
 
-/// What a reader of the XML finds must be what was written.
+/// Checks that a reader of the XML finds what was written.
 fn assert_read_back(node: Node<'_, '_>, value: &Value) {
     let children: Vec<_> = node.children().filter(Node::is_element).collect();
     match value {
