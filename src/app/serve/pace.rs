@@ -1,4 +1,4 @@
-//! The least pace at which a client takes what it is sent.
+//! The minimum pace at which a client has to receive its answers.
 
 use std::{
     pin::Pin,
@@ -9,12 +9,12 @@ use std::{
 
 use tokio::time::{Sleep, sleep_until};
 
-/// The pace below which a client has its answer, or its connection, ended.
+/// The pace below which a client's answer or connection is ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// The time within which something has to move; after it the rate counts.
+    /// The time within which any byte has to move, and the length of the window for the rate.
     pub stall: Duration,
-    /// The least rate, in bytes a second.
+    /// The lowest rate, in bytes per second.
     pub rate: u64,
 }
 
@@ -28,8 +28,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Returns the number of bytes that have to move while the client is waited for this long,
-    /// where they move in lumps of this size.
+    /// Returns the fewest bytes that have to move in a window, if they move in lumps of this size.
     fn least(self, lump: u64) -> u64 {
         let millis = u64::try_from(self.stall.as_millis()).unwrap_or(u64::MAX);
         let bytes = self.rate.saturating_mul(millis) / 1000;
@@ -37,52 +36,52 @@ impl Pace {
     }
 }
 
-/// The bytes that a client has taken while it was waited for.
+/// The progress of a client in receiving bytes.
 ///
-/// Only time for which the client is to blame counts: while the gateway has nothing to send, the
-/// clock stands still.
+/// Only time in which the gateway waits for the client counts: while the gateway has nothing to
+/// send, the clock stands still.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// The number of bytes that are seen to move at once.
+    /// The number of bytes that appear to move at once.
     ///
-    /// A client that takes bytes at an even rate is seen to take them in such lumps, so a window
-    /// of time can hold one less than it should.
+    /// A client that receives bytes at a steady rate appears to accept them in lumps of this size,
+    /// so a window can contain one lump fewer than expected.
     lump: u64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The time since which the client is waited for without anything moving.
+    /// The time since which the client has been waited for without progress.
     since: Option<Instant>,
-    /// The time from which this wait counts in the window; later than `since` if a window ended
-    /// in between.
+    /// The time from which this wait counts in the window; later than `since` if a window ended in
+    /// between.
     counted_from: Option<Instant>,
-    /// The time that the client was waited for before, in this window.
+    /// The time of earlier waits in this window.
     waited: Duration,
     /// The bytes that moved in this window.
     moved: u64,
 }
 
-/// The state of a client against a pace.
+/// The result of comparing a client with the pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is not waited for.
+    /// The client is not waited for.
     Idle,
-    /// It is fast enough so far; to be looked at again at this time.
+    /// The client is fast enough so far and is due for another check at this time.
     Until(Instant),
-    /// It is slower than the pace.
+    /// The client is slower than the pace.
     TooSlow,
 }
 
-/// Waits until a client turns out to be too slow.
+/// A timer for the next verdict on a client.
 #[derive(Debug, Default)]
 pub(super) struct Watchdog {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watchdog {
-    /// Is ready once the client is too slow. Asks for a verdict now, and again when one is due.
+    /// Resolves once the client is too slow. Asks for a verdict now, and again whenever one is due.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -94,7 +93,7 @@ impl Watchdog {
                 Verdict::TooSlow => return Poll::Ready(()),
                 Verdict::Until(until) => until.into(),
             };
-            // A timer that goes off too early costs less than one that is set for each piece.
+            // The timer is not reset for each piece: a wake-up that is too early costs less.
             let timer = self
                 .timer
                 .get_or_insert_with(|| Box::pin(sleep_until(until)));
@@ -105,7 +104,7 @@ impl Watchdog {
 }
 
 impl Progress {
-    /// Creates the progress of a client that has nothing to take yet.
+    /// Creates the progress of a client that has nothing to receive yet.
     pub(super) fn new(lump: u64) -> Self {
         Self {
             lump,
@@ -113,7 +112,7 @@ impl Progress {
         }
     }
 
-    /// Notes that the client has to take something now, unless that is known.
+    /// Records that the client has to receive something, unless it already had to.
     pub(super) fn wait(&self, now: Instant) {
         let mut state = self.lock();
         if state.since.is_none() {
@@ -122,9 +121,8 @@ impl Progress {
         }
     }
 
-    /// Notes that bytes moved, and that the client is not waited for any more.
-    ///
-    /// Returns how long it was waited for.
+    /// Records that bytes moved, so the client is no longer waited for. Returns the time that it
+    /// was.
     pub(super) fn moved(&self, bytes: u64, now: Instant) -> Duration {
         let mut state = self.lock();
         state.moved = state.moved.saturating_add(bytes);
@@ -140,7 +138,7 @@ impl Progress {
         self.lock().since.is_some()
     }
 
-    /// Compares what moved with the pace.
+    /// Compares the progress with the pace.
     pub(super) fn verdict(&self, pace: Pace, now: Instant) -> Verdict {
         let mut state = self.lock();
         let (Some(since), Some(from)) = (state.since, state.counted_from) else {
@@ -157,13 +155,14 @@ impl Progress {
         if state.moved < pace.least(self.lump) {
             return Verdict::TooSlow;
         }
-        // The next window begins.
+        // The next window starts.
         (state.waited, state.moved) = (Duration::ZERO, 0);
         state.counted_from = Some(now);
         Verdict::Until(since + pace.stall)
     }
 
-    /// A panic elsewhere leaves a state behind that is still true.
+    /// Locks the state. A panic while it was locked leaves consistent values behind, so poisoning
+    /// is ignored.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -180,7 +179,7 @@ mod tests {
         rate: 1024,
     };
 
-    /// Takes `bytes` every `every` seconds; returns the second at which that is too slow.
+    /// Receives `bytes` every `every` seconds; returns the second at which the client is too slow.
     fn ended_at(bytes: u64, every: u64) -> Option<u64> {
         let (progress, start) = (Progress::new(LUMP), Instant::now());
         progress.wait(start);
