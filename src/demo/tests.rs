@@ -1,4 +1,5 @@
-//! The stand-in by itself: what was embedded, what one request asks. What is sent has modules of its own.
+//! The stand-in with its embedded data, asked by single requests. Tests of what is sent have
+//! modules of their own.
 
 use std::collections::HashSet;
 
@@ -33,7 +34,7 @@ async fn send(request: Builder) -> (StatusCode, HeaderMap, Vec<u8>) {
     (head.status, head.headers, body.to_vec())
 }
 
-/// One stand-in that remembers what it was sent.
+/// One stand-in that keeps what it is sent.
 struct Site(Router);
 
 impl Site {
@@ -72,7 +73,7 @@ impl Site {
         body
     }
 
-    /// The items of every page of a list.
+    /// Returns the items of every page of a list.
     async fn gather(&self, path: &str, limit: usize) -> Vec<Value> {
         let mark = if path.contains('?') { '&' } else { '?' };
         let path = format!("{path}{mark}limit={limit}");
@@ -89,13 +90,13 @@ impl Site {
     }
 }
 
-/// The ids of items, in their order.
+/// Returns the ids of items, in their order.
 fn ids(items: &Value) -> Vec<&str> {
     let items = items.as_array().unwrap().iter();
     items.map(|it| it["id"].as_str().unwrap()).collect()
 }
 
-/// The code of an error.
+/// Returns the code of an error.
 fn code(body: &Value) -> &str {
     body["error"]["code"].as_str().unwrap()
 }
@@ -117,7 +118,7 @@ async fn refusal(key: &str, path: &str) -> (u16, String, String) {
     (status.as_u16(), text("code"), text("message"))
 }
 
-/// Every item of a list, and the cursors on the way.
+/// Returns every item of a list, and the cursors on the way.
 async fn gather(path: &str, limit: usize) -> (Vec<Value>, Vec<String>) {
     let (mut items, mut cursors) = (Vec::new(), Vec::new());
     let mut next = format!("{path}?limit={limit}");
@@ -474,7 +475,7 @@ async fn examples_ask_for_what_is_there() {
     }
 }
 
-/// What the gateway makes of the body that a line sends.
+/// Returns the body that the gateway makes of the one that a line sends.
 fn example_body(line: &str) -> Option<String> {
     if line.contains(" -X POST ") {
         return Some(String::new());

@@ -1,8 +1,8 @@
-//! Scans of URLs and of what is known, and how analyses go on.
+//! Scans of URLs and rescans of objects, and the progress of their analyses.
 
 use super::*;
 
-/// The analysis that a post began.
+/// Returns the id of the analysis that a POST started.
 async fn begin(site: &Site, path: &str, body: &str) -> String {
     let answer = site.post(path, body.to_owned()).await;
     assert_eq!(answer["data"]["type"], "analysis");

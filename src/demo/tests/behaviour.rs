@@ -1,4 +1,4 @@
-//! What all sandboxes together saw.
+//! The combined sandbox results.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a key may ask, and has asked.
+//! Quotas of keys and the calls that they have made.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Both searches.
+//! The two searches.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn found(query: &str) -> Vec<String> {
     ids(&list["data"]).into_iter().map(str::to_owned).collect()
 }
 
-/// All that a query of the larger language finds.
+/// Returns all results of an intelligence query.
 async fn hits(query: &str) -> Vec<Value> {
     let list = ask(&format!("{}&limit=300", path("intelligence/search", query))).await;
     list["data"].as_array().unwrap().clone()
