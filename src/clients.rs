@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_replaces_the_old_one_only_if_it_is_whole() {
+    async fn a_file_with_a_mistake_does_not_replace_the_old_one() {
         let file = File::new(&client("alice", "per_minute = 1"));
         let clients = file.load().await;
         let now = Now {
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_token_holds_once_the_file_is_emptied_or_deleted() {
+    async fn no_token_is_accepted_once_the_file_is_emptied_or_deleted() {
         for empty in ["client = []", "", "# nothing yet\n"] {
             let file = File::new(&client("alice", ""));
             let clients = file.load().await;
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_regular_file_or_too_large_is_a_mistake() {
+    async fn a_special_or_oversized_file_is_a_mistake() {
         let file = File::new(&client("alice", ""));
         let clients = file.load().await;
         for bad in ["/dev/zero", "/dev", "/proc/self/mem"] {

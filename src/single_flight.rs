@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn callers_at_the_same_time_share_one_call() {
+    async fn concurrent_callers_share_one_call() {
         let flights = SingleFlight::new(TaskTracker::new(), Arc::new(Meter::new()));
         let (calls, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let call = |progress: Progress<_, _>| {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_goes_on_when_all_callers_have_gone() {
+    async fn a_call_continues_after_all_callers_have_left() {
         let tasks = TaskTracker::new();
         let flights = SingleFlight::<_, ()>::new(tasks.clone(), Arc::new(Meter::new()));
         let (done, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_notices_that_its_last_follower_has_gone() {
+    async fn a_call_detects_that_its_last_follower_has_left() {
         let flights = SingleFlight::<_, u8>::new(TaskTracker::new(), Arc::new(Meter::new()));
         let (gone, noticed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let notice = Arc::clone(&gone);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_panics_fails_its_followers_and_is_forgotten() {
+    async fn a_call_that_panics_fails_its_followers_and_is_removed() {
         let flights = SingleFlight::<_, u8>::new(TaskTracker::new(), Arc::new(Meter::new()));
         let mut first = flights.join(&"a", async |_progress| panic!("for the test"));
         assert_eq!(first.outcome().await, Err(LeaderFailed));

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn others_are_served_while_something_large_is_rendered() {
+    async fn other_requests_are_served_during_a_large_rendering() {
         let (tasks, permits) = (TaskTracker::new(), Arc::new(RenderPermits::default()));
         let (sender, receiver) = mpsc::channel();
         let work = move || receiver.recv_timeout(Duration::from_secs(20));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn no_more_are_rendered_at_once_than_there_are_permits() {
+    async fn permits_bound_concurrent_large_renderings() {
         let permits = Arc::new(RenderPermits {
             permits: Semaphore::new(2),
         });
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_runtime_of_one_thread_renders_on_it() {
+    async fn a_current_thread_runtime_renders_on_its_thread() {
         assert_eq!(RenderPermits::default().run(usize::MAX, || 1).await, 1);
     }
 }

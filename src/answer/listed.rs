@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_tell_their_names_whatever_else_there_is() {
+    fn names_are_read_from_objects_with_any_other_members() {
         let page = br#"{"data": [
             {"type": "file", "id": "x", "attributes": {"md5": "a", "size": 1e400, "names": ["\ud800"]}},
             {"type": "url", "id": "y", "attributes": {"url": "http://a.test/"}},

@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_has_said_nothing_makes_room_first() {
+    fn the_oldest_silent_connection_makes_room_first() {
         let all = connections(3, &[]);
         let enter = || enter(&all, "192.0.2.1").unwrap();
         let (busy, was_busy, silent) = (enter(), enter(), enter());
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_all_are_busy_the_next_waits_for_an_end() {
+    async fn a_connection_waits_while_all_others_are_busy() {
         let all = connections(1, &[]);
         let address = IpAddr::from([192, 0, 2, 1]);
         let first = all.try_enter(address).unwrap();
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn no_address_has_more_than_a_quarter_and_it_makes_room_among_its_own() {
+    fn an_address_at_its_quarter_makes_room_among_its_own_connections() {
         let all = connections(8, &["198.51.100.0/24"]);
         let other = enter(&all, "192.0.2.2").unwrap();
         let own = [1, 1].map(|_| enter(&all, "2001:db8::1").unwrap());
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_whose_connections_are_all_busy_waits_and_others_do_not() {
+    fn a_caller_with_busy_connections_only_waits_and_others_do_not() {
         let all = connections(8, &[]);
         let own = [1, 1].map(|_| enter(&all, "192.0.2.1").unwrap());
         let _running = [begin(&own[0]), begin(&own[1])];
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_nothing_goes_before_who_has_everything() {
+    fn long_stalled_connections_are_closed_before_idle_ones() {
         let ranked = [
             Standing::Silent,
             Standing::Stalled(Duration::from_secs(9)),
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_connections_is_forgotten() {
+    fn an_address_without_connections_is_removed() {
         let all = connections(8, &[]);
         drop(enter(&all, "192.0.2.1").unwrap());
         assert!(all.lock().callers.is_empty());

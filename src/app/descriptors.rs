@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn some_descriptors_are_kept_for_upstream_and_for_what_waits() {
+    fn some_descriptors_are_reserved_for_upstream_and_waiting_connections() {
         let server = server(&[]);
         assert!(affordable(20_000, &server, false) > 1024);
         assert_eq!(affordable(1024, &server, false), 616);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_raised_to_the_hard_one() {
+    fn the_limit_is_raised_to_the_hard_limit() {
         raise_limit();
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         assert_eq!(current, maximum);

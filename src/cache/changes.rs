@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_by_one_name_holds_for_all() {
+    fn a_write_under_one_name_applies_to_all_names() {
         let changes = Changes::new();
         let before = Moment::now();
         assert!(changes.join(&[name("md5"), name("sha256")]));
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_joined_later_share_an_earlier_write() {
+    fn names_joined_later_share_an_earlier_write() {
         let changes = Changes::new();
         let before = Moment::now();
         changes.note(&[name("md5")], Certainty::Certain);

@@ -183,7 +183,7 @@ mod tests {
     const MD5: &str = "ba4e34dd4bde67b221362d54c4baf070";
 
     #[test]
-    fn an_analysis_id_tells_the_object() {
+    fn an_analysis_id_names_the_object() {
         let url = ObjectName::new("urls", SHA256);
         assert_eq!(
             ObjectName::of_analysis(&format!("u-{SHA256}-1569484202")),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_an_analysis_tells_the_object() {
+    fn an_answer_about_an_analysis_names_the_object() {
         let answer = format!(
             r#"{{"data": {{"links": {{"item": "https://www.virustotal.com/api/v3/files/{SHA256}"}}}},
                 "meta": {{"file_info": {{"md5": "{MD5}"}}, "url_info": {{"id": "{SHA256}"}}}}}}"#
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_read_back_and_never_printed() {
+    fn a_name_survives_a_round_trip_and_is_never_printed() {
         let name = ObjectName::new("domains", "example.com");
         assert_eq!(ObjectName::from_hex(&name.hex()), Some(name));
         assert_eq!(ObjectName::from_hex("xyz"), None);

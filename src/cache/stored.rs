@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_answer_is_read_back() {
+    fn a_stored_answer_survives_a_round_trip() {
         same(Answer::Found(Packed::restore(
             Bytes::from_static(b"\n{}\0"),
             7,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_unpacks_to_too_much_is_not_read() {
+    fn an_answer_that_decompresses_to_too_much_is_ignored() {
         let head = |length| {
             format!(
                 "{{\"asked\":1,\"fresh_ms\":1,\"names\":[],\"answer\":{{\"found\":{length}}}}}\n"
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nonsense_is_not_read(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        fn malformed_entries_are_ignored(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             prop_assert!(StoredAnswer::read(&Bytes::from(bytes)).is_none());
         }
     }

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_limit_counts_what_came_before() {
+    fn a_lower_limit_counts_earlier_requests() {
         let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
         let ask =
             |limit, seconds| spent.spend(&alice, allowance(limit, 0), at((start, NOON), seconds));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nothing_is_remembered_of_the_minute() {
+    fn without_a_limit_no_times_are_stored() {
         let (spent, alice) = (Spent::default(), Arc::from("alice"));
         let now = at((Instant::now(), NOON), 0);
         assert!((0..1000).all(|_| spent.spend(&alice, Allowance::default(), now).is_ok()));

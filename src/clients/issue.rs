@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_to_be_one() {
+    fn an_invalid_name_is_rejected() {
         for bad in ["", "a b", "a\"b", "a\nb", "ä", &"x".repeat(65)] {
             assert!(matches!(Issued::new(bad), Err(NotIssued::Name)), "{bad}");
         }

@@ -136,7 +136,7 @@ async fn gather(path: &str, limit: usize) -> (Vec<Value>, Vec<String>) {
 }
 
 #[tokio::test]
-async fn an_object_answers_to_each_of_its_names() {
+async fn an_object_is_found_under_each_of_its_names() {
     let trojan = crowd::TROJAN;
     let phishing = "https://login.bank-secure.example/verify?id=1&session=abc";
     let by_url = |url: &str| format!("/urls/{}", URL_SAFE_NO_PAD.encode(url));
@@ -296,7 +296,7 @@ async fn a_limit_is_1_to_40() {
 }
 
 #[tokio::test]
-async fn a_list_shows_whole_objects_descriptors_and_what_is_missing() {
+async fn a_list_shows_objects_descriptors_and_missing_objects() {
     let parents = ask(&format!("/files/{EICAR}/execution_parents")).await;
     let keys = |item: &Value| {
         item.as_object()
@@ -336,7 +336,7 @@ async fn a_relationship_can_be_to_one_or_empty() {
 }
 
 #[tokio::test]
-async fn a_key_decides() {
+async fn the_key_decides_about_the_answer() {
     let path = format!("/files/{EICAR}");
     let (status, _, body) = send(request(&path)).await;
     let body: Value = serde_json::from_slice(&body).unwrap();
@@ -358,7 +358,7 @@ async fn a_key_decides() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_404_in_words_of_its_kind() {
+async fn an_unknown_object_is_a_404_that_names_its_kind() {
     for (path, expected) in [
         ("/files/0000", "File \"0000\" not found"),
         ("/urls/aHR0cDovL3gvCg", "URL \"aHR0cDovL3gvCg\" not found"),
@@ -408,7 +408,7 @@ async fn answers_look_like_those_of_virustotal() {
 }
 
 #[tokio::test]
-async fn gzip_takes_an_agent_that_says_so() {
+async fn gzip_needs_a_user_agent_that_names_it() {
     for (agent, accept, gzipped) in [
         ("vt4ai (gzip)", "gzip", true),
         ("vt4ai", "gzip", false),
@@ -430,7 +430,7 @@ async fn gzip_takes_an_agent_that_says_so() {
 }
 
 #[test]
-fn the_latest_1_000_are_remembered() {
+fn the_latest_1_000_entries_are_kept() {
     let mut numbers = live::Recent::default();
     (0..1_234).for_each(|number| numbers.add(number));
     let kept: Vec<_> = numbers.iter().copied().collect();
@@ -438,7 +438,7 @@ fn the_latest_1_000_are_remembered() {
 }
 
 #[tokio::test]
-async fn examples_ask_for_what_is_there() {
+async fn examples_ask_for_existing_objects() {
     let text = examples("http://127.0.0.1:8000");
     assert!(
         !text.contains("{base}") && !text.contains("{trojan}"),

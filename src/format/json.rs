@@ -184,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_escaped_text_is_what_serde_makes_of_it(text in any::<String>(), low in "[\\x00-\\x30\\\\]*") {
+        fn escaping_matches_serde_json(text in any::<String>(), low in "[\\x00-\\x30\\\\]*") {
             for text in [text, low] {
                 let mut escaped = Vec::new();
                 escape(&mut escaped, &text);

@@ -248,7 +248,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_defanged_url_means_the_url(
+        fn a_defanged_url_is_refanged_to_the_url(
             (scheme, defanged_scheme) in scheme_and_defanged(),
             (host, defanged_host) in "[a-z0-9-]{1,9}(\\.[a-z]{1,9}){1,3}(:[1-9][0-9]{0,3})?"
                 .prop_flat_map(|host| {
@@ -262,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn a_defanged_address_means_the_address(
+        fn a_defanged_address_is_refanged_to_the_address(
             (address, given) in any::<std::net::IpAddr>().prop_flat_map(|address| {
                 let text = address.to_string();
                 let defanged = defanged(&text);
@@ -273,7 +273,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_but_brackets_and_x_is_changed(text in "[^\\[({xX]{0,40}") {
+        fn text_without_brackets_and_x_is_unchanged(text in "[^\\[({xX]{0,40}") {
             prop_assert_eq!(url(&text), text.as_str());
             prop_assert_eq!(host(&text), text.as_str());
         }

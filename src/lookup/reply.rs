@@ -25,7 +25,7 @@ pub struct Seen {
     pub age: Duration,
 }
 
-/// Where an answer came from.
+/// The source of an answer.
 ///
 /// The order matters: a list gathered from several pages reports the greatest of their origins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

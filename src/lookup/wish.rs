@@ -109,7 +109,7 @@ mod tests {
     #[case::a_little_staleness(max_stale(5), 14, Some(Origin::Stale), true)]
     #[case::too_much_staleness(max_stale(5), 15, None, false)]
     #[case::more_than_there_is(max_stale(10_000), 110, None, false)]
-    fn each_wish_is_met(
+    fn freshness_requirements_decide_about_cached_answers(
         #[case] wish: Wish,
         #[case] age: u64,
         #[case] taken: Option<Origin>,

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn after_thirty_seconds_a_kilobyte_a_second_is_the_least() {
+    fn less_than_a_kilobyte_a_second_ends_it_after_thirty_seconds() {
         for (every, bytes) in [(1, 1), (15, 1), (1, 900), (15, 13_500)] {
             assert_eq!(
                 ends(&mut begun(), every, bytes),
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_before_do_not_pay_for_a_trickle() {
+    fn a_fast_start_does_not_excuse_a_trickle() {
         let mut pace = begun();
         pace.received(100 << 20);
         assert_eq!(ends(&mut pace, 1, 1), Some(60));
     }
 
     #[test]
-    fn silence_ends_it_before_the_stretch_is_over() {
+    fn silence_ends_it_before_the_interval_is_over() {
         let mut pace = Pace::new(Duration::from_secs(5));
         pace.received(100 << 20);
         assert_eq!(pace.left(), Duration::from_secs(5));

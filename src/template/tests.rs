@@ -47,7 +47,7 @@ fn default_of(templates: &Templates, kind: Kind) -> Vec<&str> {
 }
 
 #[test]
-fn the_shipped_ones_carry_the_ported_names_and_exclusions() {
+fn built_in_templates_have_the_names_and_exclusions_of_the_original() {
     let templates = Templates::load(None).unwrap();
     let engines = |fields: &[&str]| {
         fields
@@ -184,7 +184,7 @@ fn a_missing_directory_is_a_mistake() {
 }
 
 #[test]
-fn a_template_is_shown_as_it_was_given() {
+fn a_template_is_shown_as_written() {
     let templates = Directory::with(&[("small.json", SMALL)]).load().unwrap();
     let shown = serde_json::to_value(templates.named("small").unwrap()).unwrap();
     let given = json!({"name": "small", "object": "file", "description": "d", "default": false, "exclude_fields": ["a.*"]});

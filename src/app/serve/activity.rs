@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_stalled_once_all_that_runs_waits_for_its_client() {
+    fn a_connection_is_stalled_once_all_its_requests_wait_for_the_client() {
         let activity = Arc::<Activity>::default();
         let standing = || activity.standing(Instant::now());
         assert_eq!(standing(), Standing::Silent);

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_is_not_chunked_is_found_however_it_arrives() {
+    fn a_coding_that_is_not_chunked_is_found_in_any_pieces() {
         for coding in [
             "gzip",
             "chunked, gzip",
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_not_looked_at_however_its_head_was_divided() {
+    fn a_body_is_not_examined_even_if_its_head_was_split() {
         let text = "POST / HTTP/1.1\r\nContent-Length: 25\r\n\r\nTransfer-Encoding: gzip\r\n";
         let end = text.find("\r\n\r\n").unwrap() + 3;
         for first in [end, end - 1] {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_touched() {
+    fn other_lines_are_unchanged() {
         for text in [
             "GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
             "GET / HTTP/1.1\r\ntransfer-encoding:Chunked \r\n\r\n",

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_holds_a_quarter_and_one_answer_fits_whatever_its_size() {
+    fn one_address_holds_a_quarter_but_a_single_answer_of_any_size_fits() {
         let all = Account::of_all(400);
         let (one, other) = (Account::below(&all, false), Account::below(&all, false));
         let proxy = Account::below(&all, true);

@@ -197,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_for_30_seconds_is_too_slow() {
+    fn no_progress_for_30_seconds_is_too_slow() {
         assert_eq!(ended_at(1 << 20, 10_000), Some(30));
         assert_eq!(ended_at(1 << 20, 31), Some(30));
         assert_eq!(ended_at(1 << 20, 29), None);
     }
 
     #[test]
-    fn less_than_the_rate_after_30_seconds_is_too_slow() {
+    fn less_than_the_rate_over_30_seconds_is_too_slow() {
         assert_eq!(ended_at(1, 1), Some(30));
         assert_eq!(ended_at(500, 1), Some(30));
         assert_eq!(ended_at(2048, 9), Some(30));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_there_was_nothing_to_take_does_not_count() {
+    fn time_without_anything_to_receive_does_not_count() {
         let (progress, start) = (Progress::new(LUMP), Instant::now());
         let at = |second| start + Duration::from_secs(second);
         for second in (0..600).step_by(15) {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_beginning_does_not_excuse_what_follows() {
+    fn a_fast_start_does_not_excuse_a_trickle() {
         let (progress, start) = (Progress::new(LUMP), Instant::now());
         progress.wait(start);
         progress.moved(10 << 20, start);

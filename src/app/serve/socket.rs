@@ -39,7 +39,7 @@ impl Socket {
     pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, pace: Pace) -> Self {
         // Answers are written whole, so waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        // Where the system lacks this option, the pace is measured less precisely.
+        // Without this option the pace is measured less precisely.
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
         Self {
             stream,

@@ -120,7 +120,7 @@ async fn an_upload_becomes_an_object() {
 }
 
 #[tokio::test]
-async fn an_upload_of_what_is_known_changes_nothing() {
+async fn an_upload_of_a_known_file_changes_nothing() {
     let site = Site::new();
     let eicar = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
     let before = site.get(&format!("/files/{EICAR}")).await;

@@ -202,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn nothing_in_any_json_acts(data in testing::object(), id in testing::text()) {
+    fn no_json_produces_active_markup(data in testing::object(), id in testing::text()) {
         let data = Value::Object(data);
         let markdown = document("File Report", &id, &data);
         let (found, live) = read(&markdown);
@@ -215,7 +215,7 @@ proptest! {
 
     /// Parsers differ in what is a list or a link, but not in what this test asks.
     #[test]
-    fn nothing_but_plain_words_stands_outside_code(data in testing::json()) {
+    fn only_plain_words_appear_outside_code(data in testing::json()) {
         let markdown = of(&data);
         let (lines, fences) = outside_code(&markdown);
         let acting: Vec<_> = lines.iter().skip(1).filter_map(|line| acts(line)).collect();
@@ -224,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_in_any_list_acts(items in prop::collection::vec(testing::object(), 0..4)) {
+    fn no_list_produces_active_markup(items in prop::collection::vec(testing::object(), 0..4)) {
         let items: Vec<_> = items.into_iter().map(|attributes| {
             json!({"id": attributes.keys().next(), "type": "file", "attributes": attributes})
         }).collect();
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_can_be_read_back(text in "[^\\x00-\\x1f\\x7f-\\u{a0}\\u{ad}\\u{200b}-\\u{ffff}]{1,30}") {
+    fn a_text_survives_a_round_trip(text in "[^\\x00-\\x1f\\x7f-\\u{a0}\\u{ad}\\u{200b}-\\u{ffff}]{1,30}") {
         prop_assume!(!text.chars().any(is_hidden) && text.trim() == text && !text.is_empty());
         let arena = Arena::new();
         let markdown = span(&text);
@@ -336,7 +336,7 @@ fn values_are_written_as_ported(#[case] value: Value, #[case] expected: &str) {
 #[case("@user")]
 #[case("x\\y")]
 #[case("x\ty")]
-fn what_a_page_could_act_on_is_a_code_span(#[case] text: &str) {
+fn text_that_a_page_could_act_on_becomes_a_code_span(#[case] text: &str) {
     for value in [
         json!(text),
         json!([text]),
@@ -384,7 +384,7 @@ fn plain_words_are_bare(#[case] text: &str) {
 #[case(json!([[{"b": ["x\n- y"]}]]), "  - `x\\u{a}- y`")]
 #[case(json!([{"b": "x\n# y"}]), "```\nx\n# y\n```")]
 #[case(json!([{"b": ["x\n# y"]}]), "- ```\n  x\n  # y\n  ```")]
-fn several_lines_within_lists_in_lists_are_one_code_span(
+fn several_lines_within_nested_lists_become_one_code_span(
     #[case] value: Value,
     #[case] expected: &str,
 ) {
@@ -401,7 +401,7 @@ fn several_lines_within_lists_in_lists_are_one_code_span(
 #[case("100.0")]
 #[case("-1.0E+0010")]
 #[case(&"9".repeat(100_000))]
-fn numbers_are_copied_as_they_stand(#[case] number: &str) {
+fn numbers_are_copied_unchanged(#[case] number: &str) {
     let markdown = document_of(
         "T",
         "i",
@@ -415,7 +415,7 @@ fn numbers_are_copied_as_they_stand(#[case] number: &str) {
 }
 
 #[test]
-fn half_a_pair_of_surrogates_is_a_replacement_character() {
+fn an_unpaired_surrogate_becomes_a_replacement_character() {
     let markdown = document_of(
         "T",
         "i",
@@ -453,7 +453,7 @@ fn writing_stops_at_the_bound() {
 }
 
 #[test]
-fn what_is_no_json_is_reported() {
+fn invalid_json_is_reported() {
     let mut out = Vec::new();
     let mut writer = Writer::new(Text::bare(&mut out, 1000), "T", "i").unwrap();
     let read = Filtered::at(&[], "[1, [2}", None).feed(&mut writer);
