@@ -71,7 +71,7 @@ pub enum MalformedAnswer {
     #[error("VirusTotal's answer can't be read: {0}")]
     Unreadable(#[from] Unreadable),
     /// The answer is JSON, but of another shape.
-    #[error("VirusTotal's answer has another shape")]
+    #[error("VirusTotal's answer has an unexpected shape")]
     Shape,
     /// The answer is not UTF-8.
     #[error("VirusTotal's answer is not UTF-8")]

@@ -66,7 +66,7 @@ pub enum StartError {
     #[error("{} templates can't be used", .0.len())]
     Templates(Vec<TemplateError>),
     /// The clients' file cannot be used; all mistakes are listed.
-    #[error("the file of clients has {} mistakes", .0.len())]
+    #[error("the clients' file has {} mistakes", .0.len())]
     Clients(Vec<Mistake>),
     /// `SIGHUP`, which triggers a reload of the clients' file, cannot be received.
     #[error("can't listen for SIGHUP: {0}")]
@@ -117,11 +117,13 @@ impl App {
         let templates =
             Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
         if config.demo {
+            // At the stand-in this key has every privilege.
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
         let clients = parts::load_clients(file, key, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
+        // Bound before anything slow is started, so that a taken port is reported at once.
         let (listener, admin) = listen::listen(&server)?;
         if is_demo {
             config.upstream.url = start_stand_in(&background).await?;
@@ -196,6 +198,7 @@ impl App {
         background.tasks.spawn(async move {
             told.cancelled().await;
             info!("shutdown requested");
+            // Load balancers see `/readyz` fail during the delay and stop sending requests.
             sleep(server.shutdown_delay).await;
             stop.cancel();
         });
@@ -230,7 +233,7 @@ impl App {
             () = all => {}
             () = late => warn!("shutdown timed out with requests still running"),
         }
-        info!("shutdown completed");
+        info!("gateway stopped");
     }
 
     fn announce(&self) {

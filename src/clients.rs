@@ -166,6 +166,7 @@ impl Clients {
         let order = Order {
             path: self.path.clone(),
             servers_key: self.servers_key.clone(),
+            // A requested reload also picks up changes in the clients' key files.
             unless: seen.filter(|_| !asked),
             is_first: false,
         };
@@ -187,6 +188,7 @@ impl Clients {
             Err(mistakes) => return Refreshed::Kept(mistakes),
         };
         let count = all.len();
+        // Counts survive a reload by the client's name, so a reload does not renew an allowance.
         self.spent.keep_only(&all);
         *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
         if state == FileState::Missing {

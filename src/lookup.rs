@@ -176,6 +176,7 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
         let subject = Subject::part(&query.indicator, &query.relationship);
+        // The usual case renders like any other answer, and its view can be cached.
         if query.is_one_page() {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
             let render = |bytes: &Bytes| {
@@ -243,6 +244,8 @@ impl Lookup {
         match made {
             Err(LookupError::Malformed(_)) if got.was_kept() => Some(wish.anew()),
             Ok(_) if got.answer.asked < got.came && cache.is_outdated(&got.answer) => {
+                // The entry would otherwise be found again, since its key does not know these
+                // names.
                 cache.remove(&got.key);
                 Some(wish.clone())
             }
@@ -271,6 +274,7 @@ impl Lookup {
             return got;
         }
         let names = question.names();
+        // Redis may have a newer answer from another replica.
         let kept = if may_share {
             parts.cache.recall(&key, &names, &wish.patience).await
         } else {
@@ -284,6 +288,7 @@ impl Lookup {
             context: context.clone(),
             key: key.clone(),
             names: names.into(),
+            // An answer from another replica has to be newer than this one.
             known: kept.as_ref().map(|kept| Arc::clone(&kept.answer)),
             wish: wish.clone(),
             may_share,
@@ -347,6 +352,7 @@ impl Lookup {
         if !parts.redis.is_accepted(hash, &wish.patience).await {
             return false;
         }
+        // Remembered here, so that Redis is not asked about the key again.
         parts.accepted.accept(hash);
         true
     }

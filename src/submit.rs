@@ -90,7 +90,7 @@ pub enum SubmitError {
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
     /// The task that made the call panicked.
-    #[error("the task that asked VirusTotal broke down")]
+    #[error("the task that called VirusTotal ended without an answer")]
     Lost,
     /// VirusTotal carried out the write, but the rendered document would be too large.
     #[error("{}", AnswerError::TooLarge)]
@@ -172,6 +172,7 @@ impl Submit {
         let post = Post { call, unit, names };
         let (tell, told) = oneshot::channel();
         let write = async move { submit.write(&context, post, tell).await };
+        // The task inherits the request's cost account and its tracing span.
         let write = Bill::current().cover(write).instrument(Span::current());
         let meter = Arc::clone(&self.parts().meter);
         self.parts().tasks.spawn(async move {

@@ -90,10 +90,10 @@ pub enum Fault {
     #[error("{0}")]
     Pattern(#[from] MalformedPattern),
     /// Two templates have the same name.
-    #[error("there is another template of the name: `{0}`")]
+    #[error("another template has the name: `{0}`")]
     SameName(String),
     /// Two templates of the directory are defaults for the same kind.
-    #[error("there is another default template for the object: `{0}`")]
+    #[error("another template is already the default for the object: `{0}`")]
     SecondDefault(&'static str),
 }
 
@@ -135,6 +135,7 @@ impl Templates {
                 }),
             }
         }
+        // Templates from the directory follow the built-in ones in the list.
         let shipped = all.len();
         for file in directory
             .map(|path| json_files(path, &mut mistakes))

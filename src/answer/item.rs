@@ -32,6 +32,7 @@ impl<'a> Item<'a> {
         let names = ["id", "type", "attributes", "context_attributes", "error"];
         let found = members(lexer, names)?;
         let [id, object_type, attributes, context_attributes, error] =
+            // A `null` member counts as absent.
             found.map(|value| value.filter(|raw| *raw != "null"));
         Ok(Self {
             id,
@@ -93,6 +94,7 @@ impl<'a> Item<'a> {
             id.as_deref().unwrap_or_default(),
         )?;
         let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
+        // The members of an object become headings of the section; any other value gets a heading.
         match (attributes, self.attributes) {
             (Some(attributes), Some(raw)) if raw.starts_with('{') => attributes.feed(out)?,
             (Some(attributes), _) => out.member("attributes", |out| attributes.feed(out))?,

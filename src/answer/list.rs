@@ -38,7 +38,9 @@ pub fn list(
         .iter()
         .map(|bytes| Page::read(bytes))
         .collect::<Result<Vec<_>, _>>()?;
+    // Every page has been validated by now, before anything is written.
     let related = Related::of(&pages);
+    // Only a list has metadata: that of its last page, whose cursor continues it.
     let last = pages.last().filter(|_| matches!(related, Related::Many(_)));
     let mut meta = last.map(|page| Meta {
         truncated,
@@ -98,6 +100,7 @@ impl<'a> Page<'a> {
 
     fn meta(&self) -> Meta<'a> {
         let is_number = |raw: &&str| raw.starts_with(|it: char| it == '-' || it.is_ascii_digit());
+        // The number's text is copied, so that it keeps all digits.
         let count = self.count.filter(is_number);
         Meta {
             cursor: self.cursor(),

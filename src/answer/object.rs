@@ -27,6 +27,7 @@ pub fn report(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<An
         json,
         view.filter(subject.object_type),
     );
+    // The names are collected while the report is copied, even if the template excludes them.
     let watch = Watch {
         beside: "id",
         within: &["md5", "sha1", "sha256", "url"],
@@ -59,6 +60,7 @@ pub fn report(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<An
 pub fn object(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<Answer, AnswerError> {
     let data = data(bytes)?;
     let item = Item::read(&mut Lexer::new(data)).ok();
+    // An object without attributes is rendered as a plain value.
     let item = item.filter(|item| item.attributes.is_some());
     // Formats other than JSON leave out the enclosing object: they show the attributes or, without
     // attributes, the whole value.

@@ -191,6 +191,7 @@ impl Connections {
         let is_trusted = self.is_trusted(address);
         let (mut open, now) = (self.lock(), Instant::now());
         let own = open.callers.get(&caller).map_or(0, |it| it.open.len());
+        // Checked first, so that an address cannot close another one's connections by opening more.
         if own >= self.each && !is_trusted {
             let victim = open.victim_of(caller, now)?;
             open.close(victim);

@@ -44,6 +44,7 @@ pub(super) async fn put_together(
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
     let recalls = SingleFlight::new(tasks.clone(), Arc::clone(&meter));
     let cache = Cache::new(config.cache, redis.clone(), recalls);
+    // Before the first request, so that the cache is shared from the start.
     connect(&redis, &cache, &accepted, background).await;
     let calls = Shares::new(config.server.max_in_flight.get());
     let purse = Arc::new(Purse::new(spend::Parts {

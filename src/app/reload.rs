@@ -43,6 +43,7 @@ pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut warnings = Warnings::default();
     loop {
+        // A `SIGHUP` reads the file even if it has not changed.
         let asked = select! {
             Some(()) = hangups.recv() => true,
             _ = ticks.tick() => false,

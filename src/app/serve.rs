@@ -114,6 +114,7 @@ pub(super) async fn serve(listener: TcpListener, port: Port) {
                 if let Some(count) = refusals.note() {
                     warn!(%error, count, "connection could not be accepted");
                 }
+                // Most likely the descriptors are exhausted, so a connection is closed.
                 port.connections.make_room();
                 if port.end.or(sleep(AFTER_REFUSAL)).await.is_none() {
                     break;
@@ -171,6 +172,7 @@ async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTra
         return;
     };
     let peer = Peer::new(peer, stream.local_addr().ok());
+    // HTTP/2 streams run as tasks of their own, each watched by its pace.
     let streams = Streams::new(port.pace, tasks, place.close.clone());
     let io = Socket::new(stream, Arc::clone(&place.activity), port.pace);
     let builder = builder(streams.clone());

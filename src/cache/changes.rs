@@ -172,6 +172,7 @@ impl Changes {
     /// Records that these names belong to one object. Returns whether that is new.
     pub(super) fn join(&self, names: &[ObjectName]) -> bool {
         let mut joined = lock(&self.joined);
+        // The common case: all names are already joined.
         let known = names.first().and_then(|name| joined.get(name));
         if names.len() < 2
             || known.is_some_and(|known| names.iter().all(|name| known.contains(name)))

@@ -114,6 +114,7 @@ impl ObjectName {
             return Vec::new();
         };
         let segments: Vec<_> = url.path_segments().into_iter().flatten().collect();
+        // A link ends in `/{collection}/{id}`.
         let [.., collection, id] = segments.as_slice() else {
             return Vec::new();
         };
@@ -164,6 +165,7 @@ fn canonical_url(id: &str) -> Option<String> {
 }
 
 fn md5_of_analysis(id: &str) -> Option<String> {
+    // Ids come in either base64 alphabet, with or without padding.
     let bare = id.trim_end_matches('=');
     let url_safe = bare.replace('+', "-").replace('/', "_");
     let text = general_purpose::URL_SAFE_NO_PAD.decode(url_safe).ok()?;

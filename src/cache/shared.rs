@@ -90,6 +90,7 @@ impl Cache {
     fn learn_changes(&self, names: &[ObjectName], recalled: &Recalled) {
         // Redis reports its own time with each write, so only differences of its clock are used.
         let looked = Moment::now().before(recalled.looked.elapsed());
+        // Zero means that Redis knows of no such write.
         let known = [
             (recalled.changed, Certainty::Certain),
             (recalled.doubted, Certainty::Possible),
@@ -117,6 +118,7 @@ impl Cache {
         if !self.is_shared_out() {
             return Claim::Ask(nothing);
         }
+        // If Redis fails here, each replica asks for itself.
         let claimed = self.0.redis.claim(key.pair(), &hex(names), patience).await;
         let Claimed::Ours(lease, recalled) = claimed else {
             return Claim::Ask(nothing);
@@ -146,6 +148,7 @@ impl Cache {
     pub fn land(&self, key: &CacheKey, answer: &Arc<CachedAnswer>, ticket: Ticket) {
         self.put(key, answer);
         let Ticket { lease, at } = ticket;
+        // Without a shared time, replicas could not tell whether the answer predates a write.
         let bytes = at.and_then(|at| answer.to_bytes(at));
         let (Some(asked), Some(bytes)) = (at, bytes) else {
             return;
@@ -154,6 +157,7 @@ impl Cache {
             name: key.pair(),
             asked,
             bytes,
+            // Redis keeps an answer for as long as it may be served stale.
             life: answer.fresh_for.saturating_add(self.0.rules.max_stale),
             names: &hex(&answer.names),
         };
@@ -250,6 +254,7 @@ impl Cache {
         // announced.
         let as_of = Moment::now().before(recalled.looked.elapsed());
         let stored = stored::StoredAnswer::read(&recalled.bytes?)?;
+        // The object was written to after the answer was asked for.
         if recalled.changed >= stored.asked {
             return None;
         }

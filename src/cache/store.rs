@@ -220,6 +220,7 @@ impl Store {
     /// Evicts entries until the bounds hold, after `putter` has added one.
     fn shrink(&mut self, putter: Option<KeyHash>) -> Evicted {
         let mut evicted = Evicted::default();
+        // Answers alone must not exceed their part of the bound.
         while self.held.answers > self.max_of_answers() {
             let Some(answer) = self.evict_answer() else {
                 break;

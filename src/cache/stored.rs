@@ -56,6 +56,7 @@ impl CachedAnswer {
             names: self.names.iter().map(|name| name.hex()).collect(),
             answer,
         };
+        // JSON escapes line feeds, so the first one in the result ends the metadata.
         let head = serde_json::to_vec(&head).ok()?;
         Some([&head, &b"\n"[..], body].concat().into())
     }

@@ -100,6 +100,7 @@ impl Spent {
             if let Some(wait) = count.wait(limit, now.steady) {
                 return Err(over(Window::Minute, limit, wait));
             }
+            // Only counted with a limit, which bounds the length of the deque.
             count.recent.push_back(now.steady);
         }
         count.today = count.today.saturating_add(1);

@@ -108,6 +108,7 @@ fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake
         Ok(file) => file,
         Err(error) => return one(&not_toml(text, &error)),
     };
+    // A misspelt `client` must not count as a file without clients.
     if file.keys().any(|field| field != "client") {
         return one("only tables `[[client]]` are expected");
     }
@@ -121,6 +122,7 @@ fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake
     let clients: Vec<_> = tables
         .iter()
         .enumerate()
+        // Reading goes on after a mistake, so that all are reported.
         .filter_map(|(at, table)| {
             let mut reader = Reader::new(at, table, &mut mistakes)?;
             reader.client(servers_key)

@@ -155,6 +155,7 @@ impl Place {
     /// file.
     fn begin(&self, state: FileState) -> Result<(), Hangs> {
         let threads = &mut self.readings.lock().threads;
+        // Another thread on the same file would block, too.
         if threads.values().any(|it| *it == Some(state)) {
             return Err(Hangs);
         }

@@ -139,6 +139,7 @@ impl Live {
     fn add_vote(&mut self, note: Note) -> bool {
         let is_new = !self.votes.iter().any(|it| it.repeats(&note));
         if is_new {
+            // A key has one vote per object; a different one replaces it.
             self.votes.remove(|it| it.on == note.on && it.by == note.by);
             self.votes.add(note);
         }

@@ -36,6 +36,7 @@ impl Query {
         };
         for term in terms(text) {
             match modifier(term) {
+                // `entity:` selects the type of the objects instead of adding a condition.
                 Some(("entity", value)) if kind(value).is_some() => {
                     query.kind = kind(value).unwrap_or(query.kind);
                 }

@@ -121,6 +121,7 @@ impl Order {
             name: name.to_owned(),
             is_falling: text.ends_with('-'),
         };
+        // At most one sign follows the name.
         let is_known = ORDERS.contains(&name) && text.len() <= name.len() + 1;
         let unknown = || Refusal::invalid_argument(&format!("Unknown order \"{text}\""));
         is_known.then_some(order).ok_or_else(unknown)

@@ -206,6 +206,7 @@ impl<'o> Writer<'o> {
         self.open_line(&[marker, &fence])?;
         let mut lines = text.split('\n').peekable();
         while let Some(line) = lines.next() {
+            // A carriage return belongs to the line break, except at the end of the text.
             let is_last = lines.peek().is_none();
             let line = if is_last {
                 line

@@ -59,9 +59,11 @@ impl<'o> Writer<'o> {
         self.text.spaces(2 * self.open.len())?;
         self.text.push("<")?;
         let index = self.open.last_mut().and_then(|open| open.index.as_mut());
+        // Outside an array, `next` holds the start tag for the last key, or for the root.
         let Some(index) = index else {
             return self.text.push(&self.next);
         };
+        // Elements of an array have no key; the original names them by kind.
         let name = if is_array { "item_list" } else { "item" };
         self.next.clear();
         self.next.push_str(name);
@@ -123,6 +125,7 @@ impl Sink for Writer<'_> {
         self.next.clear();
         self.next.push_str(&name);
         self.name = name.len();
+        // The original key can be recovered from the attribute.
         if name != key {
             self.next.push_str(" key=\"");
             for piece in pieces(&key) {

@@ -24,7 +24,7 @@ pub(super) enum Expected {
     File,
     /// A URL.
     #[error(
-        "a URL begins with `http://` or `https://` (left out, `http://` is put before it), names a \
+        "a URL begins with `http://` or `https://` (`http://` is added if both are missing), names a \
          host (letters, digits, `-` and `_` between single dots, or an IP address) and holds no \
          control characters"
     )]
@@ -75,7 +75,7 @@ impl fmt::Display for InvalidIndicator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.expected)?;
         match &self.understood {
-            Some(understood) => write!(f, "; what was given was understood as `{understood}`"),
+            Some(understood) => write!(f, "; the text was understood as `{understood}`"),
             None => Ok(()),
         }
     }

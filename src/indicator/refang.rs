@@ -31,6 +31,7 @@ pub(super) fn url(text: &str) -> Cow<'_, str> {
     let parts = Parts {
         scheme,
         userinfo,
+        // Userinfo is excluded: brackets in it are part of it.
         host: self::host(host),
         slash,
         rest,
@@ -141,6 +142,7 @@ fn authority(text: &str) -> (&str, &'static str, &str) {
     };
     let bytes = text.as_bytes();
     let before = at.checked_sub(1).and_then(|at| closing(bytes[at]));
+    // A slash in brackets, as in `[/]`, begins the path.
     if before.is_some() && bytes[at] == b'/' && bytes.get(at + 1).copied() == before {
         return (&text[..at - 1], "/", &text[at + 2..]);
     }

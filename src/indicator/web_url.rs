@@ -53,6 +53,7 @@ pub(super) fn encode(url: &[u8]) -> String {
 /// Returns the normalised form of a base64 id, if it decodes to a URL.
 pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
     let bytes = decode(text).ok_or_else(|| InvalidIndicator::of(Expected::UrlId))?;
+    // Only the host has to be text; some servers accept other bytes in a path.
     let url = String::from_utf8_lossy(&bytes);
     let refanged = refang::url(&url);
     let names_host = match host::after_scheme(&refanged) {

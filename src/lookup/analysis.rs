@@ -46,7 +46,7 @@ pub struct AnalysisId(String);
 /// The error for a text that is not an analysis id.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "an analysis is given by the id that VirusTotal gave it: 1 to 256 visible ASCII characters, \
+    "an analysis id is the one that VirusTotal returned: 1 to 256 visible ASCII characters, \
      none of them `?`, `#` or `%`, and `/` only in base64"
 )]
 pub struct InvalidAnalysisId;
@@ -162,6 +162,7 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<(Got, Option<Duration>), LookupError> {
         let (own, end) = (context.key.hash(), Instant::now() + wish.wait);
+        // A key that may not see other keys' answers follows polls of its own.
         let mut alone = (!self.may_share(context, wish).await).then_some(own);
         let mut known = None;
         loop {
@@ -178,11 +179,13 @@ impl Lookup {
             let is_leader = polls.is_leader;
             match until(end, own, &mut polls, known.take()).await {
                 Waited::Over(over) => {
+                    // The leader's key paid for the polls.
                     if over.is_ok() && !is_leader {
                         self.parts().purse.save(&context.key);
                     }
                     return over;
                 }
+                // Continues with polls by the caller's own key, and keeps the last known state.
                 Waited::OwnWay(state) => (alone, known) = (Some(own), state),
             }
         }
@@ -279,7 +282,9 @@ async fn until(
                     return Waited::OwnWay(known);
                 }
                 Err(error) => match (error.until_quota(), known.take()) {
+                    // There will be quota in time, so the next poll is worth waiting for.
                     (Some(_), state) if polled.pause < left => known = state,
+                    // There will not: the last state is better than a 429.
                     (Some(_), Some((got, _))) => {
                         return Waited::Over(Ok((got, Some(polled.pause))));
                     }

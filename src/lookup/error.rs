@@ -19,7 +19,7 @@ pub enum LookupError {
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
     /// VirusTotal does not know the object, now or when it was last asked.
-    #[error("VirusTotal does not know it")]
+    #[error("VirusTotal does not know the object")]
     Unknown(Refusal, Seen),
     /// The call to VirusTotal failed.
     #[error(transparent)]
@@ -31,7 +31,7 @@ pub enum LookupError {
     #[error("{}", AnswerError::TooLarge)]
     TooLarge,
     /// The task that made the call panicked.
-    #[error("the task that asked VirusTotal broke down")]
+    #[error("the task that called VirusTotal ended without an answer")]
     Lost,
 }
 

@@ -145,6 +145,7 @@ impl Lookup {
             Err(refused) => refused,
         };
         drop(ticket);
+        // A back-off after a 429 is not waited for.
         let NotNow::Exhausted(exhausted) = &refused else {
             return Err(refused.into());
         };
@@ -233,6 +234,7 @@ impl Lookup {
                 }
                 Err(error) => error,
             };
+            // A refusal would be repeated, so only transient failures are retried.
             let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
                 return Err(error.into());
             };
@@ -293,6 +295,7 @@ impl Lookup {
         let cache = &self.parts().cache;
         let begun = cache.begun(id);
         let is_own = !begun.is_empty() || cache.was_pending(id);
+        // Without this check, reading an old analysis would invalidate a fresh report.
         if !cache.note_completed(id) || !is_own && !is_recent_analysis(analysis) {
             return;
         }

@@ -111,6 +111,7 @@ impl Lookup {
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         let mut followed: Vec<String> = Vec::new();
         loop {
+            // The last page asks for no more than is missing, so that its cursor skips nothing.
             let question = query.question(missing.min(PAGE), cursor.as_deref(), view);
             let page = match self.page(context, query, &question, wish).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
@@ -132,6 +133,7 @@ impl Lookup {
             if missing == 0 || objects == 0 || next.is_none() {
                 return Ok(gathered);
             }
+            // A cursor that VirusTotal repeats would lead through the same pages for ever.
             followed.extend(cursor);
             if next.as_ref().is_some_and(|next| followed.contains(next)) {
                 return Ok(gathered);

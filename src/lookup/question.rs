@@ -56,6 +56,7 @@ impl Question {
         match &self.about {
             About::Object(indicator) => ObjectName::of(indicator),
             About::Search(text) => {
+                // URLs come last: a bare host would match one, too.
                 let kinds = [Kind::File, Kind::Ip, Kind::Domain].into_iter();
                 let mut indicators = kinds.filter_map(|kind| Indicator::parse(kind, text).ok());
                 let indicator = indicators.next().or_else(|| Indicator::url(text).ok());
@@ -125,6 +126,7 @@ fn date_in(text: &[u8], name: &[u8]) -> Option<u64> {
     let digits = text[at + name.len()..].trim_ascii_start();
     let length = digits
         .iter()
+        // Longer than any Unix time in seconds, and bounded for malformed text.
         .take(12)
         .take_while(|byte| byte.is_ascii_digit())
         .count();

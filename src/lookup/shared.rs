@@ -86,6 +86,7 @@ impl Lookup {
                 Followed::OwnWay => alone = Some(own),
                 Followed::Landed(Landed { by, result }) => match result {
                     Ok(fetched) => {
+                        // Another caller or another replica paid for the answer.
                         if !call.is_leader || fetched.plain.is_none() {
                             self.parts().purse.save(&job.context.key);
                         }
@@ -101,6 +102,8 @@ impl Lookup {
                     // call.
                     Err(LookupError::Exhausted(refused))
                         if !call.is_leader && Instant::now() + refused.retry_after <= end => {}
+                    // Another key's failure says nothing about this key, so this caller asks for
+                    // itself.
                     Err(error) if by == own => return Err(error),
                     Err(_) => alone = Some(own),
                 },
@@ -149,6 +152,8 @@ impl Lookup {
             if !follower.is_leader && !waits_for_own_key {
                 return Followed::OwnWay;
             }
+            // The forecast can change while the call is queued; the last refusal is what a 429
+            // reports.
             refused = self.parts().purse.forecast(&job.context).err().or(refused);
             let left = end.saturating_duration_since(Instant::now());
             if let Some(refused) = &refused

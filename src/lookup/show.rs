@@ -37,6 +37,7 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let cache = &self.parts().cache;
         let (view_key, is_new) = (reply::view_key(view), got.seen.origin == Origin::Miss);
+        // A new answer has no views yet, so the lookup is skipped.
         if !is_new && let Some(finished) = cache.view(&got.key, &view_key, &got.answer) {
             return Ok(Reply {
                 finished,

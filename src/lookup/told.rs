@@ -54,6 +54,7 @@ impl Lookup {
         page: &[u8],
     ) -> Vec<ObjectName> {
         let told = answer::listed(page);
+        // All contributions on the page are about the same object, so one is enough.
         let told = told.iter().take(1);
         let told: Vec<_> = told
             .flat_map(|it| ObjectName::of_analysis(&it.id))

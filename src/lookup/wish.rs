@@ -57,6 +57,7 @@ impl Wish {
         if age < entry.fresh_for {
             return Some(Origin::Hit);
         }
+        // Without `max-stale` a caller does not accept an answer past its TTL.
         let late = self.max_stale?.min(rules.max_stale);
         (!late.is_zero() && age < entry.fresh_for.saturating_add(late)).then_some(Origin::Stale)
     }

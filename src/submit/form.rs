@@ -187,6 +187,7 @@ impl Form {
             }
             State::Content { field, since } => {
                 let boundary = self.delimiter.len();
+                // Until the boundary is found, the last bytes of a piece may be its start.
                 let Some(end) = self.delimiter.find(piece) else {
                     if *field == Field::File {
                         self.digests.push(piece, boundary - 1);
@@ -281,6 +282,7 @@ impl Needle {
     /// Returns the offset in this piece at which the needle ends, or `None` if it does not end
     /// there.
     fn find(&mut self, piece: &[u8]) -> Option<usize> {
+        // A match that starts in `tail` uses at most this many bytes of the piece.
         let overlap = self.len() - 1;
         let held = self.tail.len();
         // A match may begin in an earlier piece and end in this one.
@@ -295,6 +297,7 @@ impl Needle {
             self.tail.clear();
             return Some(at + self.len());
         }
+        // Keeps as many bytes as a match could start with.
         if piece.len() >= overlap {
             self.tail.clear();
             self.tail.extend_from_slice(&piece[piece.len() - overlap..]);

@@ -92,6 +92,7 @@ impl Submit {
             pace: Pace::new(self.parts().vt.patience()),
         };
         let beginning = bill::waiting(arriving.beginning()).await?;
+        // A form without `Content-Length` has a length after all if it ended within the prefix.
         let length = length.or(beginning.whole_length());
         let (feed, body) = upload::pipe(length);
         let form = Upload {
@@ -176,15 +177,18 @@ impl Submit {
             Destination::Files
         } else {
             let named = vt.upload_url(key, vt.deadline()).await;
+            // This call spends the unit; the upload itself is free.
             purse.settle(key, ENDPOINT, unit, named)?
         };
         let is_first_call = matches!(to, Destination::Files);
+        // The client has hung up: nothing was sent if no upload URL was requested.
         if passage.begin.send(()).is_err() {
             if is_first_call {
                 purse.give_back(key, unit);
             }
             return Err(SubmitError::Lost);
         }
+        // From here on a dropped call counts as a write that may have been carried out.
         let mut write = Write::new(cache, Vec::new());
         let mut answer = pin!(vt.upload(key, to, passage.form));
         let answer = tokio::select! {
@@ -314,6 +318,8 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
         loop {
             let began = Instant::now();
             let frame = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context));
+            // Bytes and time are counted before the pace is checked, whichever of them ended the
+            // wait.
             let frame = timeout(self.pace.left(), frame).await;
             self.pace.waited(began.elapsed());
             if let Ok(Some(Ok(frame))) = &frame {

@@ -44,6 +44,7 @@ impl<'a> Write<'a> {
         let analysis = answer::id(answer).unwrap_or_default();
         names.extend(ObjectName::of_analysis(&analysis));
         names.extend(ObjectName::in_analysis(answer));
+        // The names are joined first, so that the write applies to all of them.
         self.cache.join_names(&names);
         self.cache.note_begun(&analysis, &names);
         self.cache.note_write(&names, Certainty::Certain);

@@ -107,6 +107,7 @@ impl<S: Sink> Reader<'_, '_, S> {
         while more {
             let key = self.lexer.string()?;
             self.lexer.expect(b':')?;
+            // Later keys of the same name are skipped.
             if !found && key.meant() == *step {
                 found = self.descend(below, node)?;
             } else {

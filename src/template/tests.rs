@@ -142,7 +142,7 @@ fn a_directory_can_replace_a_default() {
 )]
 #[case(
     r#"{"name": "vt4ai_ip_basics", "object": "ip", "exclude_fields": []}"#,
-    "another template of the name"
+    "another template has the name"
 )]
 fn a_template_that_cannot_be_used_is_named(#[case] text: &str, #[case] fault: &str) {
     let mistakes = Directory::with(&[("bad.json", text), ("good.json", SMALL)])
@@ -168,7 +168,7 @@ fn every_mistake_is_reported_and_two_defaults_are_one() {
     let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     assert_eq!(mistakes.len(), 2, "{mistakes:?}");
     assert!(
-        mistakes[0].contains("2.json") && mistakes[0].contains("another default"),
+        mistakes[0].contains("2.json") && mistakes[0].contains("already the default"),
         "{mistakes:?}"
     );
 }

@@ -119,6 +119,7 @@ impl Activity {
     /// Records that the socket accepted bytes.
     pub(super) fn wrote(&self, bytes: usize, now: Instant) {
         self.socket.moved(bytes as u64, now);
+        // Over HTTP/2 pings and headers move bytes, too, so only the streams report progress.
         if !self.is_http2.load(Ordering::Relaxed) {
             self.note_progress(now);
         }
@@ -136,6 +137,7 @@ impl Activity {
             self.waiting.load(Ordering::Relaxed),
         );
         let still = self.still_for(now);
+        // A blocked socket stalls the connection, even between two requests.
         if self.socket.is_waiting() || (running > 0 && waiting >= running) {
             Standing::Stalled(still)
         } else if running > 0 {

@@ -31,6 +31,7 @@ impl Screen {
             is_odd |= spoil(&begun, line);
             bytes = &mut rest[1..];
         }
+        // Only as much of an incomplete line is kept as is needed to recognise the name.
         let room = NAME.len() - self.begun.len();
         self.begun.extend(&bytes[..room.min(bytes.len())]);
         is_odd
@@ -46,6 +47,7 @@ fn spoil(begun: &[u8], line: &mut [u8]) -> bool {
     if !begun.eq_ignore_ascii_case(before) || !name.eq_ignore_ascii_case(after) {
         return false;
     }
+    // Only the last coding has to be `chunked`.
     let last = value.rsplit(|byte| *byte == b',').next();
     let is_chunked = last.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"chunked"));
     // The colon stays, so that the line remains a valid header.

@@ -82,6 +82,8 @@ impl Account {
     /// is held.
     pub(in crate::app) fn has_room(&self, bytes: usize) -> bool {
         let held = self.held.load(Ordering::Relaxed);
+        // An address that holds little may exceed its limit once, or a large answer could never be
+        // sent.
         let fits = held.saturating_add(bytes) <= self.most || held < self.most / PART;
         fits && self.above.as_ref().is_none_or(|all| all.has_room(bytes))
     }

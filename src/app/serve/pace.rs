@@ -144,12 +144,14 @@ impl Progress {
         let (Some(since), Some(from)) = (state.since, state.counted_from) else {
             return Verdict::Idle;
         };
+        // Nothing has moved at all within the time limit.
         if now.saturating_duration_since(since) >= pace.stall {
             return Verdict::TooSlow;
         }
         let waited = state.waited + now.saturating_duration_since(from);
         let left = pace.stall.saturating_sub(waited);
         if !left.is_zero() {
+            // The window is not over: the next check is due when it is, or at the time limit.
             return Verdict::Until((since + pace.stall).min(now + left));
         }
         if state.moved < pace.least(self.lump) {

@@ -115,6 +115,7 @@ async fn answer(
 /// Waits while an address holds as much memory as it may. Returns whether it then has some left.
 async fn has_memory(memory: &Memory) -> bool {
     let mut until = None;
+    // Each round closes one stalled connection, which may free memory.
     while !memory.has_room(BASE) {
         let until = *until.get_or_insert_with(|| Instant::now() + MEMORY_TIME);
         if Instant::now() >= until {

@@ -51,6 +51,7 @@ pub(crate) fn members<'a, const N: usize>(
         lexer.expect(b':')?;
         let value = lexer.raw()?;
         let slot = keys.iter().zip(&mut found).find(|(name, _)| **name == key);
+        // A later value of an equal key is ignored.
         if let Some((_, slot @ None)) = slot {
             *slot = Some(value);
         }

@@ -16,6 +16,8 @@ pub(super) const MAX_RUN: usize = 32;
 /// Writes a text as a code span, with line breaks as `\u{a}`.
 pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
     let (fence, keeps_ticks) = fence_for(text, 1);
+    // A backtick at either end would join the fence. Parsers strip one space from both ends of a
+    // code span, unless it consists of spaces only; such a text needs another one.
     let tick = keeps_ticks && (text.starts_with('`') || text.ends_with('`'));
     let spaces = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
     let pad = if tick || spaces { " " } else { "" };
@@ -33,6 +35,7 @@ pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
 pub(super) fn fence_for(text: &str, least: usize) -> (String, bool) {
     let longest = longest_run(text);
     let keeps_ticks = longest <= MAX_RUN;
+    // Escaped backticks no longer count, so one is enough.
     let length = if keeps_ticks { longest + 1 } else { 1 };
     ("`".repeat(length.max(least)), keeps_ticks)
 }

@@ -29,6 +29,7 @@ impl Digests {
             self.update(&held);
             let (sure, rest) = piece.split_at(piece.len() - overlap);
             self.update(sure);
+            // The allocation is reused for the new rest.
             self.held = held;
             self.held.clear();
             self.held.extend_from_slice(rest);

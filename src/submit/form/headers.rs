@@ -19,6 +19,7 @@ pub(super) fn field(headers: &mut [u8]) -> Result<Field, FormError> {
             continue;
         }
         let colon = line.iter().position(|&byte| byte == b':');
+        // Bare carriage returns and NUL bytes end a line in some parsers.
         let colon = colon.filter(|_| !line.iter().any(|byte| matches!(byte, b'\r' | 0)));
         let (name, value) = line.split_at(colon.ok_or(FormError::Malformed)?);
         if name
