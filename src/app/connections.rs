@@ -35,11 +35,12 @@ const MAX_CLOSING: usize = 16;
 /// The limits of one port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Most {
-    /// The most open connections.
+    /// The maximum number of open connections.
     pub(super) open: usize,
-    /// The most connections that are accepted but not read while they wait for a place.
+    /// The maximum number of connections that are accepted but not read while they wait for a
+    /// place.
     pub(super) waiting: usize,
-    /// The most bytes of memory for answers that clients have not received yet.
+    /// The maximum memory in bytes for answers that clients have not received yet.
     pub(super) held: usize,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct Most {
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
-    /// The most connections of one address.
+    /// The maximum number of connections of one address.
     each: usize,
     trusted: Vec<IpNet>,
     held: Arc<Account>,
@@ -273,8 +274,8 @@ const STALLED: u8 = 1;
 
 /// Returns the class of a connection and the time that it has stood still, or `None` if it is busy.
 ///
-/// A connection that never sent a complete head goes first, then one that has long not received its
-/// answers, then an idle one, then one that has stalled for a shorter time.
+/// A connection that never sent a complete head goes first, then one that has stalled for long,
+/// then an idle one, then one that has stalled for a shorter time.
 fn rank(standing: Standing) -> Option<(u8, Duration)> {
     match standing {
         // All silent connections rank alike, so the oldest is closed.

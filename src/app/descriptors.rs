@@ -12,13 +12,13 @@ const FOR_OTHERS: u64 = 64;
 /// The divisor for the part of all connections that may wait for a place.
 const WAITING: usize = 8;
 
-/// The most connections that may wait for a place.
+/// The maximum number of connections that may wait for a place.
 const MAX_WAITING: usize = 256;
 
-/// The most connections of the admin port.
+/// The maximum number of connections of the admin port.
 const MAX_ADMIN: usize = 64;
 
-/// The most bytes of memory for unreceived answers on a port.
+/// The maximum memory in bytes for unreceived answers on a port.
 const MAX_HELD: usize = 192 * 1024 * 1024;
 
 /// Raises the process's descriptor limit to the hard limit.

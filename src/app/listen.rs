@@ -7,7 +7,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::StartError;
 use crate::config::Server;
 
-/// The most connections that may wait to be accepted; the system has a limit of its own.
+/// The maximum number of connections that may wait to be accepted; the system has a limit of its
+/// own.
 ///
 /// Beyond it the system drops connection attempts, and clients try again after a second.
 pub(super) const BACKLOG: u32 = 4096;

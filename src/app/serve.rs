@@ -47,11 +47,11 @@ const HEAD_TIME: Duration = Duration::from_millis(9_500);
 /// The largest head of a request, path and headers together.
 const MAX_HEAD: u32 = 16 * 1024;
 
-/// The most concurrent requests on one HTTP/2 connection.
+/// The maximum number of concurrent requests on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-/// The most streams that a client has reset and the server has not handled yet; more end the
-/// connection.
+/// The maximum number of streams that a client has reset and the server has not handled yet; more
+/// end the connection.
 const MAX_RESETS: usize = 20;
 
 /// The bytes of one answer that h2 buffers before they are sent.
@@ -140,7 +140,7 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
             }
             Admission::Wait(waiting) => break waiting,
             Admission::Full(Full::Caller) => {
-                return debug!("connection rejected, its address has too many");
+                return debug!("connection rejected, too many from its address");
             }
             Admission::Full(Full::All) => {
                 let fewer_wait = port.end.or(port.connections.until_fewer_wait());

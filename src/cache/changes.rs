@@ -32,13 +32,13 @@ use super::{moment::Moment, object::ObjectName};
 /// touched.
 const PLACES: usize = 65_536;
 
-/// The most names that are remembered as belonging together.
+/// The maximum number of names that are remembered as belonging together.
 const MAX_JOINED: NonZeroUsize = NonZeroUsize::new(60_000).unwrap();
 
-/// The most names that one object may have. A URL has any number of spellings.
+/// The maximum number of names that one object may have. A URL has any number of spellings.
 pub(super) const MAX_NAMES: usize = 16;
 
-/// The most analyses that are remembered, in each of the tables.
+/// The maximum number of analyses that are remembered, in each of the tables.
 const MAX_ANALYSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// The time after a write in which "not found" is likely to change.

@@ -26,7 +26,8 @@ use crate::key::ApiKey;
 /// The time limit for one reading.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The most threads that may be blocked at once. Beyond that, readings are refused until one ends.
+/// The maximum number of threads that may be blocked at once. Beyond that, readings are refused
+/// until one ends.
 const MOST_THREADS: usize = 16;
 
 /// The delay after which a missing or empty file is read again, because some programs empty or

@@ -14,9 +14,9 @@ use super::{
     world::url_of,
 };
 
-/// The most entries of each kind, since the stand-in may run for days.
+/// The maximum number of entries of each kind, since the stand-in may run for days.
 const KEPT: usize = 1_000;
-/// The most names of a file.
+/// The maximum number of names of a file.
 const NAMES_KEPT: usize = 20;
 
 /// The latest entries of one kind, the newest first.

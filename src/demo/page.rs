@@ -6,7 +6,7 @@ use url::form_urlencoded::{self, Serializer};
 use super::answer::Refusal;
 
 const DEFAULT_LIMIT: usize = 10;
-/// The most items of a page, except for intelligence searches.
+/// The maximum number of items of a page, except for intelligence searches.
 pub(super) const MOST: usize = 40;
 /// The end of every cursor.
 ///

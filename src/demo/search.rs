@@ -17,7 +17,7 @@ use super::{
     urls,
 };
 
-/// The most items on a page of [`search_intelligence`].
+/// The maximum number of items on a page of [`search_intelligence`].
 const MOST: usize = 300;
 
 /// The attributes by which results can be sorted.

@@ -20,7 +20,7 @@ use super::{
     unseen,
 };
 
-/// The most bytes of a form besides its file.
+/// The maximum number of bytes of a form besides its file.
 const FORM: u64 = 65_536;
 /// The largest body for `POST /files`.
 const MOST: u64 = 32 * 1024 * 1024 + FORM;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// The most characters of a refanged text that the message repeats.
+/// The maximum number of characters of a refanged text that the message repeats.
 const MOST_SHOWN: usize = 100;
 
 /// The error for a text that is not an indicator.

@@ -284,7 +284,7 @@ async fn until(
                 Err(error) => match (error.until_quota(), known.take()) {
                     // There will be quota in time, so the next poll is worth waiting for.
                     (Some(_), state) if polled.pause < left => known = state,
-                    // There will not: the last state is better than a 429.
+                    // There will not be, and the last state is better than a 429.
                     (Some(_), Some((got, _))) => {
                         return Waited::Over(Ok((got, Some(polled.pause))));
                     }

@@ -16,10 +16,10 @@ use crate::{
     vt::Call,
 };
 
-/// The most objects that VirusTotal returns on one page.
+/// The maximum number of objects that VirusTotal returns on one page.
 const PAGE: usize = 40;
 
-/// The most pages that one request reads, even if they hold few objects.
+/// The maximum number of pages that one request reads, even if they hold few objects.
 const MOST_PAGES: usize = 10;
 
 /// A query for the objects of a relationship.
@@ -29,7 +29,8 @@ pub struct RelatedQuery {
     pub indicator: Indicator,
     /// The relationship's name.
     pub relationship: String,
-    /// The most objects to return. Above 40 they come in pages, each of which costs a unit.
+    /// The maximum number of objects to return. Above 40 they come in pages, each of which costs a
+    /// unit.
     pub limit: usize,
     /// The cursor from an earlier answer.
     pub cursor: Option<String>,

@@ -29,7 +29,7 @@ pub struct SearchQuery {
     pub corpus: Corpus,
     /// The query in VirusTotal's language; not empty.
     pub query: String,
-    /// The most objects to return.
+    /// The maximum number of objects to return.
     pub limit: usize,
     /// The cursor from an earlier answer.
     pub cursor: Option<String>,
@@ -38,7 +38,7 @@ pub struct SearchQuery {
 }
 
 impl Corpus {
-    /// Returns the most objects that a client can ask for at once.
+    /// Returns the maximum number of objects that a client can ask for at once.
     pub fn most(self) -> usize {
         match self {
             Self::Everything => 100,
@@ -46,7 +46,7 @@ impl Corpus {
         }
     }
 
-    /// Returns the most objects that VirusTotal returns on one page.
+    /// Returns the maximum number of objects that VirusTotal returns on one page.
     fn page(self) -> usize {
         match self {
             Self::Everything => 40,

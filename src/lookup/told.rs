@@ -10,7 +10,7 @@ use crate::{
     indicator::{Indicator, Kind},
 };
 
-/// The most names taken from one answer.
+/// The maximum number of names taken from one answer.
 const MOST: usize = 100;
 
 /// A rendered answer, and the names of objects in it.

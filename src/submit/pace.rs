@@ -8,8 +8,8 @@ const TO_BEGIN: Duration = Duration::from_secs(10);
 /// The interval at which the rate is checked.
 const STRETCH: Duration = Duration::from_secs(30);
 
-/// The fewest bytes per interval: 1 KB/s, minus a tolerance for a sender that keeps exactly to that
-/// rate and is one piece late.
+/// The minimum number of bytes per interval: 1 KB/s, minus a tolerance for a sender that keeps
+/// exactly to that rate and is one piece late.
 const LEAST: u64 = 28_000;
 
 /// The pace of a sender, measured over the time that the gateway waits for it.

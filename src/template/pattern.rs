@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// The most nodes of one template's trie.
+/// The maximum number of nodes of one template's trie.
 ///
 /// Patterns that mix names and `*` at many depths multiply. A template that needs more nodes than
 /// this is a mistake, and is rejected at start.

@@ -28,7 +28,8 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Returns the fewest bytes that have to move in a window, if they move in lumps of this size.
+    /// Returns the minimum number of bytes that have to move in a window, if they move in lumps of
+    /// this size.
     fn least(self, lump: u64) -> u64 {
         let millis = u64::try_from(self.stall.as_millis()).unwrap_or(u64::MAX);
         let bytes = self.rate.saturating_mul(millis) / 1000;
@@ -121,8 +122,7 @@ impl Progress {
         }
     }
 
-    /// Records that bytes moved, so the client is no longer waited for. Returns the time that it
-    /// was.
+    /// Records that bytes moved, which ends the wait for the client. Returns the length of the wait.
     pub(super) fn moved(&self, bytes: u64, now: Instant) -> Duration {
         let mut state = self.lock();
         state.moved = state.moved.saturating_add(bytes);

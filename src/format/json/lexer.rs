@@ -22,7 +22,7 @@ pub enum Unreadable {
     Missing,
 }
 
-/// The most objects and arrays that may be nested.
+/// The maximum nesting depth of objects and arrays.
 const MAX_DEPTH: usize = 120;
 
 /// A position in JSON text.

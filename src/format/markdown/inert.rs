@@ -7,7 +7,7 @@ use crate::{
     hidden::is_hidden,
 };
 
-/// The most backticks that may stand together.
+/// The maximum number of backticks that may stand together.
 ///
 /// GitHub's parser ignores code spans with more than 80 backticks, and counts at most 255 of a
 /// fence, so a longer fence would not hold.

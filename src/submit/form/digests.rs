@@ -41,8 +41,8 @@ impl Digests {
         self.update(&sure);
     }
 
-    /// Adds the last piece. The file's last `boundary` bytes, with those held back, are the
-    /// boundary.
+    /// Adds the last piece. Together with the bytes held back it ends in the boundary, which is
+    /// `boundary` bytes long.
     pub(super) fn finish(&mut self, piece: &[u8], boundary: usize) {
         let mut last = std::mem::take(&mut self.held);
         last.extend_from_slice(piece);
