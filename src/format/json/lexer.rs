@@ -357,9 +357,8 @@ impl<'a> Quoted<'a> {
 
 /// Returns the number of bytes before the first quote, backslash or control character.
 ///
-/// Examines eight bytes at a time. Subtracting the limit from each byte borrows from the high bit
-/// of a byte below it. A borrow can also mark bytes after the first match, but the lowest mark is
-/// exact.
+/// Examines eight bytes at a time. Subtracting the limit sets the high bit of each byte below it. A
+/// borrow can also mark a byte after the first match, but the lowest mark is exact.
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
