@@ -1,7 +1,7 @@
-//! VirusTotal's bytes and the views of them: a template and a format applied.
+//! Views of VirusTotal's answers: a template and a format applied to the bytes.
 //!
-//! The bytes are the answer; a view of them costs no lookup (DESIGN, principle 2). What
-//! is read here comes from outside and is believed only as far as it parses.
+//! An answer is kept as bytes, so another view of it costs no lookup. The bytes come from outside;
+//! nothing is assumed about them beyond what parses.
 
 use std::str::Utf8Error;
 
@@ -30,58 +30,59 @@ mod listed;
 mod object;
 mod subject;
 
-/// How a caller wants to see an answer.
+/// The view of an answer that a caller asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The form of the data.
+    /// The format of the data.
     pub format: Format,
-    /// Whether Markdown and XML come as the document itself, with no JSON around it.
+    /// Whether Markdown and XML are the whole body, without a JSON envelope.
     pub bare: bool,
-    /// The template asked for by name; it applies to objects of its own kind.
+    /// The template requested by name. It applies to objects of its own kind.
     pub template: Option<&'a Template>,
-    /// Where the defaults are, for everything else.
+    /// The templates, whose defaults apply to all other objects.
     pub templates: &'a Templates,
-    /// Whether only types and ids are wanted of the objects in a list.
+    /// Whether objects in a list are reduced to their types and ids.
     pub descriptors_only: bool,
-    /// The cursor at which the caller's list begins; an answer that leads back there is the last.
+    /// The cursor from which the caller's list starts. An answer whose cursor leads back there is
+    /// the last.
     pub cursor: Option<&'a str>,
 }
 
-/// An answer as the caller gets it.
+/// A rendered answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The envelope, or the bare document.
     pub body: Vec<u8>,
-    /// Where the next page of a list begins; none for one object and on the last page.
+    /// The cursor of the next page of a list; `None` for a single object and on the last page.
     pub cursor: Option<String>,
-    /// The ids that a report tells of its object: `data.id`, a file's digests, and
-    /// a URL's text.
+    /// The names that a report contains of its object: `data.id`, a file's digests and a URL's
+    /// text.
     pub names: Vec<String>,
 }
 
-/// VirusTotal's answer is not what it should be.
+/// The error for an answer from VirusTotal that does not have the expected form.
 ///
-/// Only the place is kept: what stands there could be anything, a key included.
+/// It holds no part of the answer, which could contain anything, even a key.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum MalformedAnswer {
-    /// It is no JSON, or nested too deep, or lacks what belongs there.
+    /// The answer is not JSON, is nested too deeply, or lacks an expected member.
     #[error("VirusTotal's answer can't be read: {0}")]
     Unreadable(#[from] Unreadable),
-    /// It is JSON of another shape.
-    #[error("VirusTotal's answer has another shape")]
+    /// The answer is JSON, but of another shape.
+    #[error("VirusTotal's answer has an unexpected shape")]
     Shape,
-    /// It is not even text.
+    /// The answer is not UTF-8.
     #[error("VirusTotal's answer is not UTF-8")]
     NotUtf8,
 }
 
-/// The reasons why an answer can't be shown.
+/// The reasons for which an answer cannot be rendered.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum AnswerError {
-    /// VirusTotal's answer is at fault, in every format.
+    /// VirusTotal's answer is malformed.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
-    /// The answer is sound, but a document of it would be too large; as JSON it can be had.
+    /// The answer is well-formed, but the document would be too large. It is available as JSON.
     #[error("the document would be larger than {} MB", MAX_DOCUMENT / 1_000_000)]
     TooLarge,
 }
@@ -120,7 +121,7 @@ impl From<WriteError> for AnswerError {
 }
 
 impl<'a> View<'a> {
-    /// What to leave out of an object of this type: nothing, where it is none of ours.
+    /// Returns the filter for an object of this type, or `None` if no template applies to it.
     fn filter(&self, object_type: &str) -> Option<&'a Filter> {
         let kind = Kind::of_object_type(object_type).filter(|_| self.format != Format::Raw)?;
         let named = self.template.filter(|template| template.object == kind);
@@ -129,10 +130,10 @@ impl<'a> View<'a> {
             .or_else(|| self.templates.default_filter(kind))
     }
 
-    /// Writes a document made of an answer of `size` bytes, with an envelope where one is wanted.
+    /// Writes a document made from an answer of `size` bytes, in an envelope unless it is bare.
     ///
-    /// A large one is measured first, so that no more memory is taken than it needs: a buffer that
-    /// grows is there twice while it is copied.
+    /// A large document is measured first, because a buffer that grows exists twice while its
+    /// contents are copied.
     fn document(
         &self,
         size: usize,

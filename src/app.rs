@@ -1,4 +1,4 @@
-//! The one place that names every concrete part, puts them together, and runs them.
+//! Wiring: names every concrete part, connects the parts and runs them.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -39,19 +39,19 @@ mod serve;
 use self::serve::End;
 pub use self::serve::Pace;
 
-/// How often keys and callers of whom nothing counts any more are forgotten.
+/// The interval at which state about idle keys and callers is removed.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 
-/// How often the times of late are sorted into their buckets.
+/// The interval at which recorded latencies are sorted into histogram buckets.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
-/// A gateway that listens, and all that runs beside it.
+/// A gateway that is bound to its ports, with its background tasks.
 #[derive(Debug)]
 pub struct App {
     listener: TcpListener,
     router: Router,
     gateway: http::Shared,
-    /// The port for whoever watches, and what is served there.
+    /// The admin port and its routes.
     admin: Option<(TcpListener, Router)>,
     background: Background,
     server: Server,
@@ -59,42 +59,42 @@ pub struct App {
     is_demo: bool,
 }
 
-/// Why a gateway did not start.
+/// The reasons for which a gateway did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// Templates that can't be used, every one of them.
+    /// Templates that cannot be used; all mistakes are listed.
     #[error("{} templates can't be used", .0.len())]
     Templates(Vec<TemplateError>),
-    /// Clients that can't be used, with everything that is wrong with their file.
-    #[error("the file of clients has {} mistakes", .0.len())]
+    /// The clients' file cannot be used; all mistakes are listed.
+    #[error("the clients' file has {} mistakes", .0.len())]
     Clients(Vec<Mistake>),
-    /// The signal to read that file again can't be heard.
+    /// `SIGHUP`, which triggers a reload of the clients' file, cannot be received.
     #[error("can't listen for SIGHUP: {0}")]
     Signal(#[source] io::Error),
-    /// VirusTotal's client could not be made.
+    /// The HTTP client for VirusTotal could not be created.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// Redis's authorities can't be read.
+    /// The certificate authorities for Redis cannot be read.
     #[error(transparent)]
     Redis(#[from] UnusableAuthorities),
-    /// The key of the stand-in is none.
+    /// The demo's API key is invalid.
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// The OpenAPI document could not be written.
+    /// The OpenAPI document could not be serialized.
     #[error(transparent)]
     Openapi(#[from] serde_json::Error),
-    /// The port could not be taken.
+    /// The port could not be bound.
     #[error("can't listen on {address}: {error}")]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The reason.
         error: io::Error,
     },
 }
 
 impl StartError {
-    /// The settings that can't be used, each by its name, where they are why.
+    /// Returns the settings that cannot be used, each by its name, if they are the cause.
     pub fn mistakes(&self) -> Vec<String> {
         match self {
             Self::Templates(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
@@ -110,18 +110,20 @@ impl StartError {
 }
 
 impl App {
-    /// Puts the parts together and takes the ports; nothing is served yet.
+    /// Builds the parts and binds the ports. Nothing is served yet.
     pub async fn build(mut config: Config) -> Result<Self, StartError> {
         announce::settings(&config);
         let background = Background::default();
         let templates =
             Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
         if config.demo {
+            // At the stand-in this key has every privilege.
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
         let clients = parts::load_clients(file, key, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
+        // Bound before anything slow is started, so that a taken port is reported at once.
         let (listener, admin) = listen::listen(&server)?;
         if is_demo {
             config.upstream.url = start_stand_in(&background).await?;
@@ -143,37 +145,39 @@ impl App {
         })
     }
 
-    /// Gives clients another pace to keep to: tests have no 30 s.
+    /// Replaces the minimum pace of clients, so that tests need not wait 30 seconds.
     #[doc(hidden)]
     #[must_use]
     pub fn with_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
     }
 
-    /// Where it listens: the port is a real one where the settings said 0.
+    /// Returns the address that the gateway listens on, with the actual port where the settings say
+    /// 0.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Where it tells how it does, where that is a port of its own.
+    /// Returns the address of the admin port, if there is one.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         let (listener, _) = self.admin.as_ref()?;
         listener.local_addr().ok()
     }
 
-    /// All that is served, for who asks without a socket.
+    /// Returns the public routes, for callers without a socket.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// What ends [`serve`](Self::serve): `/readyz` says so at once; after
-    /// `VT4AI_SHUTDOWN_DELAY` there are no new connections, and requests get
-    /// `VT4AI_SHUTDOWN_TIMEOUT` to finish.
+    /// Returns the token that ends [`serve`](Self::serve).
+    ///
+    /// `/readyz` fails at once. After `VT4AI_SHUTDOWN_DELAY` no more connections are accepted, and
+    /// running requests get `VT4AI_SHUTDOWN_TIMEOUT` to finish.
     pub fn stop(&self) -> CancellationToken {
         self.gateway.stopping.clone()
     }
 
-    /// Serves until told to stop.
+    /// Serves until the stop token is cancelled.
     pub async fn serve(self) {
         self.announce();
         let Self {
@@ -193,7 +197,8 @@ impl App {
         let End { told, stop } = end.clone();
         background.tasks.spawn(async move {
             told.cancelled().await;
-            info!("told to stop");
+            info!("shutdown requested");
+            // Load balancers see `/readyz` fail during the delay and stop sending requests.
             sleep(server.shutdown_delay).await;
             stop.cancel();
         });
@@ -217,7 +222,7 @@ impl App {
         let all = async {
             join!(serve::serve(listener, public), watched);
             background.tasks.close();
-            // What goes on without a connection.
+            // Calls that continue after their connection has ended.
             background.tasks.wait().await;
         };
         let late = async {
@@ -226,23 +231,23 @@ impl App {
         };
         tokio::select! {
             () = all => {}
-            () = late => warn!("requests were still running when the time to finish them was up"),
+            () = late => warn!("shutdown timed out with requests still running"),
         }
-        info!("stopped");
+        info!("gateway stopped");
     }
 
     fn announce(&self) {
         if self.gateway.access.key.is_none() && self.gateway.clients.is_none() {
-            info!("no VirusTotal key is set (VT4AI_API_KEY): callers send theirs in `X-API-Key`");
+            info!("no VirusTotal key set (VT4AI_API_KEY), callers send theirs in `X-API-Key`");
         }
         let Ok(address) = self.address() else { return };
         info!("listening on http://{address}, documentation at http://{address}/docs");
         if let Some(address) = self.admin_address() {
-            info!("metrics on http://{address}/metrics");
+            info!("serving metrics on http://{address}/metrics");
         }
         if self.is_demo {
             use io::Write as _;
-            // A closed terminal is no reason not to serve.
+            // The gateway also serves if standard output is closed.
             let _ = writeln!(
                 io::stdout(),
                 "{}",
@@ -252,18 +257,18 @@ impl App {
     }
 }
 
-/// The OpenAPI document, as JSON.
+/// Returns the OpenAPI document as JSON.
 pub fn openapi() -> Result<String, StartError> {
     let templates = Templates::load(None).map_err(StartError::Templates)?;
     Ok(http::document(&templates).to_pretty_json()?)
 }
 
-/// A token for a new client.
+/// Creates a token for a new client.
 pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
     Issued::new(name)
 }
 
-/// Starts the stand-in VirusTotal on a loopback port of its own.
+/// Starts the stand-in for VirusTotal on a loopback port.
 async fn start_stand_in(background: &Background) -> Result<Url, StartError> {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let failed = |error| StartError::Listen { address, error };

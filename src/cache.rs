@@ -1,9 +1,9 @@
-//! VirusTotal's answers, kept compressed, and the views of them that were asked for.
+//! Compressed answers from VirusTotal, and rendered views of them.
 //!
-//! One place decides whether a kept answer is still true: [`Cache::answer`] gives none that was
-//! asked for before the last write to its object (`changes` has the rules). One bound in
-//! bytes holds for all of it, shared fairly among those who fetched (`store`). Behind it is
-//! Redis, where it is set up, with the same answers for all replicas (`shared`).
+//! Consistency is decided in one place: [`Cache::answer`] returns no answer that was asked for
+//! before the last write to its object (`changes` has the rules). A single bound in bytes covers
+//! answers and views and is divided fairly among the keys that fetched them (`store`). Where Redis
+//! is configured, replicas share answers through it (`shared`).
 
 use std::{
     sync::{
@@ -42,133 +42,136 @@ mod shared;
 mod store;
 mod stored;
 
-/// The identity of a kept answer: the key that may see it, and the question to VirusTotal.
+/// The identity of a cached answer: the key that may see it, and the request to VirusTotal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey {
-    /// The key that fetched it; none where all keys share what they fetch.
+    /// The key that fetched it, or `None` where all keys share what they fetch.
     pub owner: Option<KeyHash>,
-    /// Path and query below `/api/v3`.
+    /// The path and query below `/api/v3`.
     pub path: Arc<str>,
 }
 
-/// The ways in which finished views of one answer differ.
+/// The properties in which rendered views of one answer differ.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ViewKey {
-    /// The form of the data.
+    /// The format of the data.
     pub format: Format,
-    /// Whether it is the bare document.
+    /// Whether it is the bare document, without the JSON envelope.
     pub bare: bool,
     /// Whether only types and ids are shown.
     pub descriptors_only: bool,
-    /// The template that was asked for by name.
+    /// The template that was requested by name.
     pub template: Option<Arc<str>>,
 }
 
-/// An answer of VirusTotal's.
+/// An answer from VirusTotal.
 #[derive(Debug)]
 pub struct CachedAnswer {
-    /// The answer itself.
+    /// The content.
     pub answer: Answer,
-    /// The moment at which VirusTotal was asked.
+    /// The time at which VirusTotal was asked.
     pub asked: Moment,
-    /// The moment up to which all changes of its object are accounted for: that at which
-    /// VirusTotal was asked, or Redis found the answer to be true.
+    /// The time up to which all changes of the object are accounted for.
+    ///
+    /// This is the time at which VirusTotal was asked, or at which Redis confirmed that the answer
+    /// is current.
     pub as_of: Moment,
-    /// The names of the object that it is about; none where it is about no object.
+    /// The names of the object that the answer is about; empty where it is about no object.
     pub names: Box<[ObjectName]>,
-    /// Further names that the answer itself tells, once it was read.
+    /// Further names of the object that the answer itself reveals, set once the answer has been
+    /// read.
     pub told: OnceLock<Box<[ObjectName]>>,
-    /// When VirusTotal was asked, on the clock that all replicas share; none where the answer is
-    /// not shared. It tells whether two answers are the same.
+    /// The time at which VirusTotal was asked, on the clock that replicas share; `None` if the
+    /// answer is not shared. Answers with the same time are the same answer.
     pub shared_at: Option<SharedTime>,
-    /// Whether its object may have been written to before `as_of`.
+    /// Whether the object may have been written to before `as_of`.
     pub is_doubtful: bool,
-    /// How long it counts as fresh.
+    /// The TTL.
     pub fresh_for: Duration,
 }
 
 /// The content of an answer.
 #[derive(Debug)]
 pub enum Answer {
-    /// The object or list.
+    /// An object or a list.
     Found(Packed),
-    /// VirusTotal knows no such object.
+    /// VirusTotal does not know the object.
     NotFound(Refusal),
 }
 
-/// An answer that may serve.
+/// A cached answer that may be served.
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// The answer.
     pub answer: Arc<CachedAnswer>,
-    /// Whether its object may have been written to since.
+    /// Whether the object may have been written to since.
     pub is_doubtful: bool,
 }
 
-/// A view, ready to be sent.
+/// A rendered view, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// The bytes as the caller gets them.
+    /// The body as the client receives it.
     pub body: Bytes,
-    /// Names exactly these bytes, quotes included (RFC 9110, 8.8.3).
+    /// The entity tag of exactly this body, with its quotes (RFC 9110, section 8.8.3).
     pub etag: Arc<str>,
-    /// Where the next page of a list begins; none for one object and on the last page.
+    /// The cursor of the next page of a list; `None` for a single object and on the last page.
     pub cursor: Option<Arc<str>>,
 }
 
-/// The amount that is kept.
+/// The size of the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Bytes in all, as they count against the bound.
+    /// The bytes in use, as they count against the bound.
     pub bytes: u64,
-    /// The bound.
+    /// The bound in bytes.
     pub max_bytes: u64,
     /// The number of answers and views.
     pub entries: u64,
-    /// The number of those evicted for others, since the start.
+    /// The number of answers and views evicted to stay within the bound, since the start.
     pub evictions: u64,
 }
 
-/// All answers that are kept, and the last changes of all objects.
+/// A handle to the cached answers, and to the last changes of all objects.
 ///
-/// A handle: its clones are the same cache.
+/// Clones share the same cache.
 #[derive(Clone, Debug)]
 pub struct Cache(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// None where nothing is to be kept.
+    /// The entries in memory, or `None` if nothing is to be cached.
     store: Option<Mutex<Store>>,
     changes: Changes,
     redis: Redis,
-    /// Looks into Redis that are under way.
+    /// Lookups in Redis that are under way.
     recalls: SingleFlight<CacheKey, Option<Kept>>,
     rules: config::Cache,
     evictions: AtomicU64,
 }
 
 impl CacheKey {
-    /// Returns owner and path.
+    /// Returns the owner and the path.
     pub fn pair(&self) -> (Option<KeyHash>, &str) {
         (self.owner, &self.path)
     }
 }
 
 impl CachedAnswer {
-    /// Returns how long ago VirusTotal was asked.
+    /// Returns the time since VirusTotal was asked.
     pub fn age(&self, now: Moment) -> Duration {
         self.asked.until(now)
     }
 
-    /// Whether it was asked for later than another one that is not the same.
+    /// Whether this is another answer than `other` and was asked for later.
     ///
-    /// Moments of other replicas are known to within the time that Redis takes.
+    /// The times of other replicas' answers are only as exact as the round trip to Redis is short.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         let is_same = self.shared_at.is_some() && self.shared_at == other.shared_at;
         !is_same && self.asked > other.asked
     }
 
-    /// Returns the number of bytes that it takes to keep.
+    /// Returns the number of bytes that the answer occupies.
     fn size(&self) -> usize {
         let names = size_of_val::<[ObjectName]>(&self.names);
         names
@@ -180,8 +183,8 @@ impl CachedAnswer {
 }
 
 impl Cache {
-    /// Creates an empty cache; with a bound of 0 bytes it keeps nothing. `recalls` shares its looks
-    /// into Redis.
+    /// Creates an empty cache. With a bound of 0 bytes it stores nothing. `recalls` coalesces its
+    /// lookups in Redis.
     pub fn new(
         rules: config::Cache,
         redis: Redis,
@@ -198,7 +201,7 @@ impl Cache {
         }))
     }
 
-    /// Returns how much is kept in memory.
+    /// Returns the size of the cache in memory.
     pub fn stats(&self) -> CacheStats {
         let (bytes, entries) = self
             .lock()
@@ -212,25 +215,26 @@ impl Cache {
         }
     }
 
-    /// Returns the last answer in memory, however old, unless its object was written to since.
+    /// Returns the answer in memory, regardless of its age, unless its object was written to since.
     pub fn answer(&self, key: &CacheKey) -> Option<Kept> {
         let answer = self.lock()?.answer(key.owner, &key.path)?;
         self.judge(answer)
     }
 
-    /// Keeps an answer in memory, unless its object was written to since it was asked for.
+    /// Stores an answer in memory, unless its object was written to since it was asked for.
     pub fn put(&self, key: &CacheKey, answer: &Arc<CachedAnswer>) {
         if self.judge(Arc::clone(answer)).is_none() {
             return;
         }
         if let Some(mut store) = self.lock() {
             let evicted = store.put_answer(key.owner, Arc::clone(&key.path), Arc::clone(answer));
+            // The lock is released before the evicted entries are dropped.
             drop(store);
             self.count(&evicted);
         }
     }
 
-    /// Evicts an answer, here and where others would find it.
+    /// Evicts an answer from memory and from Redis.
     pub fn remove(&self, key: &CacheKey) {
         if let Some(mut store) = self.lock() {
             store.remove_answer(key.owner, &key.path);
@@ -238,16 +242,17 @@ impl Cache {
         self.0.redis.forget(key.pair());
     }
 
-    /// Returns a finished view of this answer.
+    /// Returns a rendered view of this answer.
     pub fn view(&self, key: &CacheKey, view: &ViewKey, of: &CachedAnswer) -> Option<Finished> {
         let kept = self.lock()?.view(key.owner, &key.path, view)?;
+        // A view of an earlier answer to the same request does not count.
         (kept.of == of.as_of).then_some(kept.finished)
     }
 
-    /// Keeps a finished view of this answer.
+    /// Stores a rendered view of this answer.
     pub fn put_view(&self, key: &CacheKey, view: ViewKey, of: &CachedAnswer, finished: &Finished) {
         let finished = Finished {
-            // Copied: it was written with room for all that VirusTotal said.
+            // Copied, because the rendered buffer has room for VirusTotal's whole answer.
             body: Bytes::copy_from_slice(&finished.body),
             ..finished.clone()
         };
@@ -262,7 +267,8 @@ impl Cache {
         }
     }
 
-    /// Returns whether an answer serves, and how; none where its object was written to since.
+    /// Returns whether an answer is certain or doubtful, or `None` if its object was written to
+    /// since.
     fn judge(&self, answer: Arc<CachedAnswer>) -> Option<Kept> {
         let is_doubtful = match self.standing(&answer) {
             Standing::Current => answer.is_doubtful,
@@ -282,7 +288,7 @@ impl Cache {
         by_question.max(changes.standing(told, answer.as_of))
     }
 
-    /// Returns an answer that was found some time ago, unless its object was written to since.
+    /// Checks an answer that was found some time ago against the writes since then.
     pub fn recheck(&self, kept: Kept) -> Option<Kept> {
         self.judge(kept.answer)
     }
@@ -292,19 +298,20 @@ impl Cache {
         self.standing(answer) == Standing::Outdated
     }
 
-    /// Returns when the object was last written to, or may have been: requests from before and
-    /// after that moment share no call.
+    /// Returns the time of the last certain or possible write to the object.
+    ///
+    /// Requests from before and after that time do not coalesce.
     pub fn last_change(&self, names: &[ObjectName]) -> Moment {
         self.0.changes.last(names)
     }
 
-    /// Whether the object was written to within the last hour, so that "not found" does not
-    /// stay true for long.
+    /// Whether the object was written to within the last hour, so that "not found" is likely to
+    /// change.
     pub fn is_settling(&self, names: &[ObjectName]) -> bool {
         self.0.changes.is_settling(names)
     }
 
-    /// Notes that an analysis is not completed yet.
+    /// Records that an analysis is not completed yet.
     pub fn note_pending(&self, analysis: &str) {
         self.0.changes.note_pending(analysis);
     }
@@ -314,13 +321,13 @@ impl Cache {
         self.0.changes.was_pending(analysis)
     }
 
-    /// Returns the object of an analysis that was begun through this gateway, as far as it is
-    /// remembered.
+    /// Returns the names of the object of an analysis that was started through this gateway, as far
+    /// as is remembered.
     pub fn begun(&self, analysis: &str) -> Vec<ObjectName> {
         self.0.changes.begun(analysis)
     }
 
-    /// Notes that an analysis is completed. Returns whether that is new.
+    /// Records that an analysis is completed. Returns whether that is new.
     pub fn note_completed(&self, analysis: &str) -> bool {
         self.0.changes.note_completed(analysis)
     }
@@ -330,7 +337,8 @@ impl Cache {
         self.0.evictions.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// A panic elsewhere leaves a store behind that is still true.
+    /// Locks the store. A panic while it was locked leaves consistent entries behind, so poisoning
+    /// is ignored.
     fn lock(&self) -> Option<MutexGuard<'_, Store>> {
         let store = self.0.store.as_ref()?;
         Some(store.lock().unwrap_or_else(PoisonError::into_inner))

@@ -1,7 +1,8 @@
-//! Clients: who may call with a token of the gateway's own, and spend a key they never see.
+//! Clients that call with a token issued by the gateway, and spend a key that they never see.
 //!
-//! A file says who they are ([`mod@file`]); of a token only its SHA-256 is kept ([`issue`]
-//! makes new ones), and what each may ask for is counted by its name ([`allowance`]).
+//! A file lists the clients ([`mod@file`]). Only the SHA-256 of a token is stored ([`issue`]
+//! creates new ones). Requests are counted against a client's allowance by its name
+//! ([`allowance`]).
 
 use std::{
     path::PathBuf,
@@ -33,12 +34,12 @@ pub mod file;
 pub mod issue;
 mod reading;
 
-/// One client, as the file has it.
+/// A client as listed in the file.
 #[derive(Debug)]
 pub struct Client {
-    /// What it is called in the log and in refusals.
+    /// The name shown in the log and in error details.
     pub name: Arc<str>,
-    /// The VirusTotal key that it spends: one for it alone, or the server's.
+    /// The VirusTotal key that the client spends: its own or the server's.
     pub key: ApiKey,
     digest: TokenDigest,
     allowance: Allowance,
@@ -46,26 +47,26 @@ pub struct Client {
     expires: Option<OffsetDateTime>,
 }
 
-/// What a client may do.
+/// A permission of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Look up: reports, what is related to them, analyses, quota.
+    /// Look up: reports, related objects, analyses, quota.
     Read,
-    /// Post what others can see: uploads, scans, comments, votes.
+    /// Post data that others can see: uploads, scans, comments, votes.
     Submit,
-    /// Search, in either way.
+    /// Search, including intelligence search.
     Search,
     /// Read the metrics on the public port.
     Metrics,
 }
 
-/// Why a token is not taken.
+/// The reasons for which a token is rejected.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Stranger {
-    /// It is nobody's, or no longer anybody's.
+    /// The token belongs to no client, or no longer does.
     #[error("this client token is not known here; ask the operator for a new one")]
     Unknown,
-    /// It was good until now.
+    /// The token has expired.
     #[error("this client token has expired; ask the operator for a new one")]
     Expired,
 }
@@ -74,34 +75,34 @@ pub enum Stranger {
 #[derive(Debug)]
 pub struct Clients {
     path: PathBuf,
-    /// For clients that have no key of their own.
+    /// The key for clients that have none of their own.
     servers_key: Option<ApiKey>,
     all: RwLock<Arc<[Arc<Client>]>>,
     readings: Readings,
-    /// The file's state just before it was last read.
+    /// The state of the file just before it was last read.
     seen: Mutex<Option<FileState>>,
-    /// The number of mistakes that it had then.
+    /// The number of mistakes that the file had then.
     mistakes: AtomicUsize,
-    /// Whether the last look at it took too long.
+    /// Whether the last reading took too long.
     hangs: AtomicBool,
     spent: Spent,
 }
 
-/// The outcome of a look at the file.
+/// The outcome of checking the file.
 #[derive(Debug)]
 pub enum Refreshed {
-    /// The file is as it was.
+    /// The file has not changed.
     Unchanged,
-    /// It was read, and so many clients are in it.
+    /// The file was read and has this many clients.
     Reloaded(usize),
-    /// It is gone: no token holds.
+    /// The file is gone, so no token is accepted.
     Deleted,
-    /// It can't be used: the clients of before still hold.
+    /// The file is invalid, so the previous clients stay.
     Kept(Vec<Mistake>),
 }
 
 impl Scope {
-    /// Each with its name.
+    /// All scopes with their names.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::Read, "read"),
         (Self::Submit, "submit"),
@@ -109,7 +110,7 @@ impl Scope {
         (Self::Metrics, "metrics"),
     ];
 
-    /// The name that stands in the file.
+    /// Returns the name used in the file.
     pub fn name(self) -> &'static str {
         let named = Self::ALL.into_iter().find(|(scope, _)| *scope == self);
         named.map_or("", |(_, name)| name)
@@ -117,22 +118,22 @@ impl Scope {
 }
 
 impl Client {
-    /// Whether it may do this.
+    /// Whether the client has this scope.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
 
-    /// The hash by which the door knows it.
+    /// Returns the hash by which the rate limit counts the client.
     pub fn hash(&self) -> KeyHash {
         self.digest.hash()
     }
 }
 
 impl Clients {
-    /// Reads the file; a client without a key of its own spends the server's.
+    /// Reads the file. A client without a key of its own spends the server's.
     ///
     /// # Errors
-    /// Every mistake in the file, or the reason why it can't be read.
+    /// Returns all mistakes in the file, or the reason that it could not be read.
     pub async fn load(path: PathBuf, servers_key: Option<ApiKey>) -> Result<Self, Vec<Mistake>> {
         let readings = Readings::default();
         let order = Order {
@@ -156,15 +157,16 @@ impl Clients {
         })
     }
 
-    /// Reads the file again if it has changed, as far as its system says, or if `asked` to.
+    /// Reads the file again if the file system reports a change, or if `asked` to.
     ///
-    /// The files of clients' keys are not looked at for changes. A file with a mistake changes
-    /// nothing. A client with the same name as before keeps what it has spent.
+    /// The files with clients' keys are not checked for changes. A file with a mistake changes
+    /// nothing. A client keeps its counts as long as its name stays the same.
     pub async fn refresh(&self, asked: bool) -> Refreshed {
         let seen = *lock(&self.seen);
         let order = Order {
             path: self.path.clone(),
             servers_key: self.servers_key.clone(),
+            // A requested reload also picks up changes in the clients' key files.
             unless: seen.filter(|_| !asked),
             is_first: false,
         };
@@ -186,6 +188,7 @@ impl Clients {
             Err(mistakes) => return Refreshed::Kept(mistakes),
         };
         let count = all.len();
+        // Counts survive a reload by the client's name, so a reload does not renew an allowance.
         self.spent.keep_only(&all);
         *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
         if state == FileState::Missing {
@@ -195,29 +198,29 @@ impl Clients {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of clients.
     pub fn count(&self) -> usize {
         self.all().len()
     }
 
-    /// Returns the number of mistakes in the file; with any, the clients of before hold.
+    /// Returns the number of mistakes in the file. With any, the previous clients stay.
     ///
-    /// A file that can't be read in time counts as one.
+    /// A file that cannot be read in time counts as one mistake.
     pub fn mistakes(&self) -> usize {
         let hangs = usize::from(self.hangs.load(Ordering::Relaxed));
         self.mistakes.load(Ordering::Relaxed).max(hangs)
     }
 
-    /// The keys that they spend, one for each client.
+    /// Returns the keys that the clients spend, one for each client.
     pub fn keys(&self) -> Vec<KeyHash> {
         self.all().iter().map(|client| client.key.hash()).collect()
     }
 
-    /// Whose token this is, at this time.
+    /// Returns the client that holds this token at this time.
     pub fn find(&self, token: &[u8], now: OffsetDateTime) -> Result<Arc<Client>, Stranger> {
         let digest = TokenDigest::of(token);
         let all = self.all();
-        // Every one is compared: how long it takes tells nothing of who there is.
+        // All digests are compared, so that the time taken reveals nothing about the clients.
         let found = all.iter().fold(None, |found, client| {
             let matches = client.digest.matches(&digest);
             matches.then_some(client).or(found)
@@ -229,7 +232,7 @@ impl Clients {
         Ok(Arc::clone(client))
     }
 
-    /// Counts a request of a client's, or says what it has used up.
+    /// Counts a request of a client, or fails if its allowance is used up.
     pub fn spend(&self, client: &Client, now: Now) -> Result<(), OverAllowance> {
         self.spent.spend(&client.name, client.allowance, now)
     }
@@ -239,7 +242,8 @@ impl Clients {
     }
 }
 
-/// A panic elsewhere leaves a value behind that is still true.
+/// Locks a mutex. A panic while it was locked leaves a consistent value behind, so poisoning is
+/// ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -296,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_replaces_the_old_one_only_if_it_is_whole() {
+    async fn a_file_with_a_mistake_does_not_replace_the_old_one() {
         let file = File::new(&client("alice", "per_minute = 1"));
         let clients = file.load().await;
         let now = Now {
@@ -331,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_token_holds_once_the_file_is_emptied_or_deleted() {
+    async fn no_token_is_accepted_once_the_file_is_emptied_or_deleted() {
         for empty in ["client = []", "", "# nothing yet\n"] {
             let file = File::new(&client("alice", ""));
             let clients = file.load().await;
@@ -370,7 +374,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_regular_file_or_too_large_is_a_mistake() {
+    async fn a_special_or_oversized_file_is_a_mistake() {
         let file = File::new(&client("alice", ""));
         let clients = file.load().await;
         for bad in ["/dev/zero", "/dev", "/proc/self/mem"] {

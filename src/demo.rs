@@ -1,21 +1,25 @@
-//! A stand-in for VirusTotal API v3: a router that answers in its shapes, from a world made up for it.
+//! A stand-in for VirusTotal API v3: a router that answers in VirusTotal's form, from made-up data.
 //!
-//! It is what `vt4ai --demo` asks in place of VirusTotal, and what the tests ask over TCP. It behaves well: no quota, no faults. Keys:
+//! `vt4ai --demo` asks it in place of VirusTotal, and tests ask it over TCP. It has no quota and no
+//! faults. The key decides about the answers:
 //!
 //! - no `x-apikey`, or `wrong-key`: 401;
-//! - `public-key`: a free account, to which premium relationships and searches are a 403;
-//! - anything else, [`KEY`] among them: an account with every privilege.
+//! - `public-key`: a free account, for which premium relationships and searches are a 403;
+//! - any other key, such as [`KEY`]: an account with every privilege.
 //!
-//! Everything comes from one table of objects, so what a relationship names can also be asked for by itself. A name in a relationship
-//! without an object in the table is an item with an `error`.
+//! All objects come from one table, so an object in a relationship can also be asked for by itself.
+//! A name in a relationship without an object in the table becomes an item with an `error`.
 //!
-//! That table stays as it is. What is sent at run time stands beside it, in memory, the latest 1,000 of each kind:
+//! The table never changes. Data sent at run time is kept in memory beside it, the latest 1,000 of
+//! each kind:
 //!
-//! - files and URLs, which become objects of their own where the table lacks them; of a file only its hash, size and name are kept;
-//! - analyses, `queued` at the first reading, `in-progress` at the second, then `completed`;
-//! - comments and votes, which come first in the lists of their objects, the same one from one key once;
-//! - URLs for large files, each good for one upload;
-//! - how many calls each key has made, for `overall_quotas`; keys themselves are kept as hashes.
+//! - files and URLs, which become objects if the table lacks them; of a file only the hash, size
+//!   and name are kept;
+//! - analyses, which are `queued` at the first reading, `in-progress` at the second, then
+//!   `completed`;
+//! - comments and votes, listed before those of the table; a key cannot repeat one;
+//! - upload URLs for large files, each valid for one upload;
+//! - the number of calls by each key, for `overall_quotas`; keys are kept as hashes.
 
 use std::sync::Arc;
 
@@ -50,13 +54,13 @@ mod uploads;
 mod urls;
 mod world;
 
-/// The key with which the demo gateway asks.
+/// The key that the demo gateway uses.
 pub const KEY: &str = "demo-key";
 
-/// VirusTotal's part of `/api/v3`, and its upload URLs, with a world of its own.
+/// Builds the routes below `/api/v3` and the upload URLs, with data of their own.
 pub fn router() -> Router {
     let site = Arc::new(StandIn::load());
-    // Bodies of any length pass through: an upload measures its own.
+    // No limit for bodies here: uploads are measured as they are read.
     let upload = post(uploads::upload_file).layer(DefaultBodyLimit::disable());
     let upload_large = post(uploads::upload_large_file).layer(DefaultBodyLimit::disable());
     let api = Router::new()
@@ -99,7 +103,7 @@ pub fn router() -> Router {
             Arc::clone(&site),
             quotas::count_call,
         ))
-        // After the counting: to ask what is left is free.
+        // Added after the counting layer: asking for the quota is free.
         .route(
             "/users/{id}/overall_quotas",
             get(quotas::read_overall_quotas),
@@ -114,16 +118,16 @@ pub fn router() -> Router {
         .layer(map_request(decline_gzip))
 }
 
-/// What can be asked of a demo gateway, as lines to paste into a terminal.
+/// Returns example requests to a demo gateway, as lines to paste into a terminal.
 ///
-/// `base` is its scheme, host and port: `http://127.0.0.1:8000`.
+/// `base` is the gateway's scheme, host and port: `http://127.0.0.1:8000`.
 pub fn examples(base: &str) -> String {
     EXAMPLES
         .replace("{base}", base)
         .replace("{trojan}", crowd::TROJAN)
 }
 
-const EXAMPLES: &str = r#"Reports. The EICAR test file as JSON, a trojan as Markdown, with its basics only, and untouched:
+const EXAMPLES: &str = r#"Reports: the EICAR test file as JSON, a trojan as Markdown, with its basics only, and unfiltered:
   curl -s {base}/api/v1/files/44d88612fea8a8f36de82e1278abb02f
   curl -s -H 'Accept: text/markdown' {base}/api/v1/files/{trojan}
   curl -s '{base}/api/v1/files/{trojan}?template_name=vt4ai_file_basics&format=markdown'
@@ -141,19 +145,19 @@ Domains and IP addresses, v4 and v6:
   curl -s {base}/api/v1/ips/8.8.8.8
   curl -s -H 'Accept: application/xml' {base}/api/v1/ips/2001:4860:4860::8888
 
-Relationships, a page at a time, more than VirusTotal gives in one page, or ids only:
+Relationships: one page, more than one page of VirusTotal's, or ids only:
   curl -s '{base}/api/v1/files/{trojan}/relationships/contacted_domains?limit=5'
   curl -s '{base}/api/v1/files/{trojan}/relationships/dropped_files?limit=45&format=markdown'
   curl -s '{base}/api/v1/files/{trojan}/relationships/contacted_ips?descriptors_only=true'
   curl -s {base}/api/v1/domains/bank-secure.example/relationships/subdomains
   curl -s {base}/api/v1/files/relationships/types
 
-Files and URLs to look at, and a domain to look at anew:
+Files and URLs to analyse, and a domain to analyse again:
   echo hello | curl -s -F 'file=@-;filename=hello.txt' {base}/api/v1/files
   curl -s -d url=https://example.com/ {base}/api/v1/urls
   curl -s -X POST {base}/api/v1/domains/example.com/analyse
 
-What a file did in sandboxes:
+Sandbox results of a file:
   curl -s '{base}/api/v1/files/{trojan}/behaviour_summary?format=markdown'
   curl -s {base}/api/v1/files/{trojan}/behaviour_mitre_trees
 
@@ -162,21 +166,21 @@ Comments and votes, read and written:
   curl -s --json '{"text": "Looks fine to me #safe"}' {base}/api/v1/domains/example.com/comments
   curl -s --json '{"verdict": "harmless"}' {base}/api/v1/domains/example.com/votes
 
-Search, for every key by words and tags, for premium keys by properties too:
+Search: for every key by words and tags, for premium keys by properties, too:
   curl -s '{base}/api/v1/search?query=%23phishing'
   curl -s '{base}/api/v1/search?query=rechnung&format=markdown'
   curl -s '{base}/api/v1/intelligence/search?query=type%3Aexe+p%3A40%2B&order=size-&limit=5&format=markdown'
   curl -s '{base}/api/v1/intelligence/search?query=entity%3Adomain+tag%3Adga&descriptors_only=true'
 
-Something VirusTotal doesn't know, the templates, and all the rest:
+A file that VirusTotal doesn't know, the templates, and the documentation:
   curl -s {base}/api/v1/files/0000000000000000000000000000000000000000
   curl -s {base}/templates
   {base}/docs
 "#;
 
-/// Has only those answered in gzip whose `User-Agent` says `gzip` too.
+/// Disables gzip for clients whose `User-Agent` does not contain `gzip`.
 ///
-/// It is an old rule of App Engine, on which VirusTotal runs.
+/// This is an old rule of App Engine, on which VirusTotal runs.
 async fn decline_gzip(mut request: Request) -> Request {
     let agent = request
         .headers()

@@ -1,7 +1,7 @@
-//! The four forms an answer can take, and their writers.
+//! The four formats of an answer, and their writers.
 //!
-//! The writers are pure: pieces of JSON in, text out. Which value, and through which template,
-//! is decided in [`crate::answer`].
+//! The writers are pure: JSON tokens in, text out. [`crate::answer`] decides which value is written
+//! through which template.
 
 use std::str::FromStr;
 
@@ -14,7 +14,7 @@ pub mod markdown;
 pub mod sink;
 pub mod xml;
 
-/// The form of an answer's `data`; section 4 of the contract says what each holds.
+/// The format of an answer's `data`; `docs/http-api.md`, section 4, describes each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(description = "The form of `data`")]
@@ -22,7 +22,7 @@ pub enum Format {
     /// The filtered attributes as JSON.
     #[default]
     Json,
-    /// A Markdown document, inert whatever the data.
+    /// A Markdown document, which is inert whatever the data contains.
     Markdown,
     /// A well-formed XML 1.0 document.
     Xml,
@@ -30,16 +30,16 @@ pub enum Format {
     Raw,
 }
 
-/// A word that names no format.
+/// The error for a name that is not a format.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("expected one of `json`, `markdown`, `xml`, `raw`")]
 pub struct UnknownFormat;
 
 impl Format {
-    /// Every format, in the order in which they are listed to clients.
+    /// All formats, in the order in which clients see them.
     pub const ALL: [Self; 4] = [Self::Json, Self::Markdown, Self::Xml, Self::Raw];
 
-    /// The format's name in queries, settings and answers.
+    /// Returns the name used in queries, settings and answers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",

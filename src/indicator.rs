@@ -1,8 +1,8 @@
-//! What a client asks about: a file, URL, domain or IP address.
+//! Indicators: a file, URL, domain or IP address that a client asks about.
 //!
-//! Text from a client becomes an [`Indicator`] here or nowhere: one that exists is
-//! valid and normalised, so nothing below this line checks again. Defanged text means what it
-//! stood for before (`hxxp://evil[.]com`).
+//! Text from a client is parsed into an [`Indicator`] here and nowhere else. An [`Indicator`] is
+//! valid and normalised, so no other module checks it again. Defanged text such as
+//! `hxxp://evil[.]com` is refanged first.
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
@@ -19,11 +19,11 @@ mod web_url;
 #[cfg(test)]
 mod tests;
 
-/// Returns the URL, domain or IP address that a defanged text stands for, and any other text as it
-/// is.
+/// Refangs a defanged URL, domain or IP address; returns any other text unchanged.
 pub fn refang(text: &str) -> Cow<'_, str> {
     let refanged = refang::url(text);
-    // Both readers below refang themselves: what they would change is not what the text stands for.
+    // `Indicator::domain` and `Indicator::ip` refang again. A text that they would still change is
+    // not an indicator.
     let is_plain = matches!(refang::host(&refanged), Cow::Borrowed(_));
     let is_url = || host::after_scheme(&refanged).is_some_and(host::names_host);
     let is_host = || Indicator::domain(&refanged).is_ok() || Indicator::ip(&refanged).is_ok();
@@ -41,7 +41,7 @@ pub struct Indicator {
     id: String,
 }
 
-/// An indicator can be confidential, so its id stays out of a `Debug` print.
+/// Omits the id, because an indicator can be confidential.
 impl fmt::Debug for Indicator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Indicator")
@@ -51,7 +51,7 @@ impl fmt::Debug for Indicator {
 }
 
 impl Indicator {
-    /// Reads the form in which each kind stands in a path; for a URL that is its id.
+    /// Parses the form that each kind has in a path; for a URL that is its id.
     pub fn parse(kind: Kind, text: &str) -> Result<Self, InvalidIndicator> {
         match kind {
             Kind::File => Self::file(text),
@@ -61,7 +61,7 @@ impl Indicator {
         }
     }
 
-    /// A file by its MD5, SHA-1 or SHA-256 in any case.
+    /// Parses a file's MD5, SHA-1 or SHA-256 in any case.
     pub fn file(text: &str) -> Result<Self, InvalidIndicator> {
         let id = hex_digits(text, &[32, 40, 64]);
         let id = id.ok_or_else(|| InvalidIndicator::of(Expected::File))?;
@@ -71,7 +71,7 @@ impl Indicator {
         })
     }
 
-    /// A URL as it stands, found by the base64 of its bytes.
+    /// Parses the text of a URL. Its id is the base64 of its bytes.
     pub fn url(text: &str) -> Result<Self, InvalidIndicator> {
         let url = WebUrl::parse(text)?;
         Ok(Self {
@@ -80,7 +80,7 @@ impl Indicator {
         })
     }
 
-    /// A URL by VirusTotal's SHA-256 of it, or by its base64.
+    /// Parses the id of a URL: VirusTotal's SHA-256 of it, or its base64.
     pub fn url_id(text: &str) -> Result<Self, InvalidIndicator> {
         let id = match hex_digits(text, &[64]) {
             Some(id) => id,
@@ -92,12 +92,12 @@ impl Indicator {
         })
     }
 
-    /// A domain name; an internationalised one becomes its ASCII form.
+    /// Parses a domain name. An internationalised name is converted to ASCII.
     pub fn domain(text: &str) -> Result<Self, InvalidIndicator> {
         let refanged = refang::host(text);
         let invalid = |expected| InvalidIndicator::new(expected, text, &refanged);
-        // An ASCII name is taken as it is: attackers register `xn--` labels that
-        // IDNA would refuse, and VirusTotal knows them.
+        // ASCII names skip IDNA validation: attackers register `xn--` labels that IDNA rejects, and
+        // VirusTotal knows them.
         let ascii = if refanged.is_ascii() {
             refanged.to_ascii_lowercase()
         } else {
@@ -116,7 +116,7 @@ impl Indicator {
         })
     }
 
-    /// An IP address in any spelling that [`IpAddr`] reads, brackets allowed.
+    /// Parses an IP address in any spelling that [`IpAddr`] accepts, with or without brackets.
     pub fn ip(text: &str) -> Result<Self, InvalidIndicator> {
         let refanged = refang::host(text);
         let address = read_ip(&refanged)
@@ -127,18 +127,18 @@ impl Indicator {
         })
     }
 
-    /// What kind of thing this is.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The normalised identifier, as VirusTotal's path takes it.
+    /// Returns the normalised identifier, as it appears in VirusTotal's paths.
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// The text in lower case, if it is hex of one of these lengths.
+/// Returns the text in lower case, if it is hexadecimal and has one of these lengths.
 fn hex_digits(text: &str, lengths: &[usize]) -> Option<String> {
     let hex = lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
     hex.then(|| text.to_ascii_lowercase())

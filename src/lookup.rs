@@ -1,8 +1,7 @@
-//! The read pipeline: what is kept of an answer, else quota, then VirusTotal; then the view
-//! that was asked for.
+//! The read pipeline: the cache, then quota, then VirusTotal, then the view that was asked for.
 //!
-//! `Lookup::read` decides between the cache and VirusTotal, `shared` lets callers at the same
-//! time share a call, `fetch` makes it.
+//! `Lookup::read` decides between the cache and VirusTotal. `shared` coalesces concurrent calls,
+//! `fetch` makes the call, and `show` renders the answer.
 
 use std::sync::Arc;
 
@@ -50,9 +49,10 @@ mod show;
 mod told;
 mod wish;
 
-/// Reads from VirusTotal, as seldom as it can and within what the key may spend.
+/// A handle to the read pipeline.
 ///
-/// A handle: its clones are the same pipeline.
+/// Answers from the cache where it can and spends at most what the key may spend. Clones share the
+/// same pipeline.
 #[derive(Clone, Debug)]
 pub struct Lookup(Arc<Inner>);
 
@@ -63,21 +63,21 @@ pub struct Parts {
     pub vt: Arc<VirusTotal>,
     /// Units of quota.
     pub purse: Arc<Purse>,
-    /// Answers that are kept.
+    /// The cache of answers.
     pub cache: Cache,
-    /// Rules for what is kept.
+    /// The settings for TTLs, staleness and sharing.
     pub rules: config::Cache,
-    /// Keys that VirusTotal has accepted: only they see what others fetched.
+    /// The keys that VirusTotal has accepted. Only these see what other keys fetched.
     pub accepted: AcceptedKeys,
-    /// The same as far as other replicas know.
+    /// The same, as far as other replicas know.
     pub redis: Redis,
-    /// Places for calls to VirusTotal.
+    /// The places for calls to VirusTotal, which bound how many run at once.
     pub calls: Shares,
-    /// Tasks that calls run on.
+    /// The tracker for the tasks that make the calls; shutdown waits for it.
     pub tasks: TaskTracker,
     /// Counts the panics of those tasks.
     pub meter: Arc<Meter>,
-    /// Ends what waits.
+    /// Ends the waits when the gateway stops.
     pub stop: CancellationToken,
 }
 
@@ -88,24 +88,24 @@ struct Inner {
     polls: SingleFlight<FlightKey, Polled>,
 }
 
-/// An answer of VirusTotal's that serves a caller.
+/// An answer from VirusTotal that serves a caller.
 #[derive(Clone, Debug)]
 struct Got {
     key: CacheKey,
     answer: Arc<CachedAnswer>,
     seen: Seen,
-    /// Its bytes, where it has just come and is not large.
+    /// The uncompressed bytes, if the answer has just arrived and is not large.
     plain: Option<Bytes>,
     /// Whether it was fetched for this caller, and not kept here or by another replica.
     is_new: bool,
-    /// The answer that was kept before this one took its place.
+    /// The cached answer that this one replaced.
     before: Option<Kept>,
-    /// The moment at which the caller asked for it.
+    /// The time at which the caller asked.
     came: Moment,
 }
 
 impl Lookup {
-    /// Creates a pipeline of these parts.
+    /// Creates a pipeline from its parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
             flights: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
@@ -118,12 +118,12 @@ impl Lookup {
         &self.0.parts
     }
 
-    /// Returns how much is kept.
+    /// Returns the number and size of the cached entries.
     pub fn cache_stats(&self) -> CacheStats {
         self.parts().cache.stats()
     }
 
-    /// Looks up the report on an indicator; at most one unit of quota.
+    /// Looks up the report on an indicator. Costs at most one unit of quota.
     pub async fn report(
         &self,
         context: &RequestContext,
@@ -145,9 +145,10 @@ impl Lookup {
         self.see(context, &question, wish, view, render).await
     }
 
-    /// Looks up what sandboxes saw a file do, put together by VirusTotal; at most one unit.
+    /// Looks up VirusTotal's combined sandbox results for a file. Costs at most one unit of quota.
     ///
-    /// `part` is its name in VirusTotal's path: `behaviour_summary`, `behaviour_mitre_trees`.
+    /// `part` is the last segment of VirusTotal's path: `behaviour_summary` or
+    /// `behaviour_mitre_trees`.
     pub async fn behaviour(
         &self,
         context: &RequestContext,
@@ -166,7 +167,7 @@ impl Lookup {
         self.see(context, &question, wish, view, render).await
     }
 
-    /// Lists what is related to an indicator; at most a unit of quota a page.
+    /// Lists the objects related to an indicator. Costs at most one unit of quota per page.
     pub async fn related(
         &self,
         context: &RequestContext,
@@ -175,6 +176,7 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<Reply, LookupError> {
         let subject = Subject::part(&query.indicator, &query.relationship);
+        // The usual case renders like any other answer, and its view can be cached.
         if query.is_one_page() {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
             let render = |bytes: &Bytes| {
@@ -193,7 +195,7 @@ impl Lookup {
         let size = pages.iter().map(Bytes::len).sum();
         let render = || answer::list(&pages, &subject, truncated, view);
         let answer = self.parts().vt.large().run(size, render).await;
-        // Which of them is at fault does not show.
+        // The error does not tell which page is malformed, so all of them are evicted.
         let answer = answer.inspect_err(|error| {
             if *error != AnswerError::TooLarge {
                 for key in &keys {
@@ -204,11 +206,12 @@ impl Lookup {
         Ok(Reply::new(answer, seen))
     }
 
-    /// Fetches an answer and renders it; asks once more if the kept bytes are malformed, or
-    /// turn out to be about an object that was written to since.
+    /// Fetches an answer and renders it; refetches once if the cached bytes are malformed or
+    /// outdated.
     ///
-    /// A kept answer can turn out to be malformed if its first caller left before that showed, or
-    /// while it is still being evicted from Redis. So nothing that is kept will do then.
+    /// Malformed bytes can be in the cache if the first caller left before they were rendered, or
+    /// while they are still being evicted from Redis. The second attempt therefore ignores the
+    /// cache.
     async fn see(
         &self,
         context: &RequestContext,
@@ -226,9 +229,11 @@ impl Lookup {
         self.show(got, view, &wish, &render).await
     }
 
-    /// Returns the wish with which to ask once more, where what was made of an answer does not
-    /// serve: it was kept and is malformed, or it is older than the caller's request and about an
-    /// object that was written to since, as only the names in it have told.
+    /// Returns the freshness for a second attempt, or `None` if the first one serves.
+    ///
+    /// A second attempt is needed if a cached answer is malformed. It is also needed if the answer
+    /// was asked for before this request and names an object that has been written to since: those
+    /// names only become known once the answer is read.
     fn second_wish<T>(
         &self,
         made: &Result<T, LookupError>,
@@ -239,6 +244,8 @@ impl Lookup {
         match made {
             Err(LookupError::Malformed(_)) if !got.is_new => Some(wish.anew()),
             Ok(_) if got.answer.asked < got.came && cache.is_outdated(&got.answer) => {
+                // The entry would otherwise be found again, since its key does not know these
+                // names.
                 cache.remove(&got.key);
                 Some(wish.clone())
             }
@@ -246,8 +253,8 @@ impl Lookup {
         }
     }
 
-    /// Returns VirusTotal's answer: a kept one that is fresh enough for the caller, else a new
-    /// one, else a stale one if the caller takes that.
+    /// Returns a cached answer if it is fresh enough, else a new one, else a stale one if the
+    /// caller accepts it.
     async fn read(
         &self,
         context: &RequestContext,
@@ -256,6 +263,7 @@ impl Lookup {
     ) -> Result<Got, LookupError> {
         let (parts, came) = (self.parts(), Moment::now());
         let key = self.cache_key(context, question);
+        // The answer in memory is tried first: asking Redis costs a round trip.
         let may_share = self.may_share(context, wish).await;
         let here = if may_share {
             parts.cache.answer(&key)
@@ -266,6 +274,7 @@ impl Lookup {
             return got;
         }
         let names = question.names();
+        // Redis may have a newer answer from another replica.
         let kept = if may_share {
             parts.cache.recall(&key, &names, &wish.patience).await
         } else {
@@ -279,6 +288,7 @@ impl Lookup {
             context: context.clone(),
             key: key.clone(),
             names: names.into(),
+            // An answer from another replica has to be newer than this one.
             known: kept.as_ref().map(|kept| Arc::clone(&kept.answer)),
             wish: wish.clone(),
             may_share,
@@ -299,7 +309,7 @@ impl Lookup {
                 })
             }
             Err(error) => {
-                // Its object may have been written to meanwhile.
+                // The object may have been written to while the call failed.
                 let stale = kept
                     .and_then(|kept| parts.cache.recheck(kept))
                     .filter(|kept| wish.puts_up_with(kept, Moment::now(), &parts.rules));
@@ -311,7 +321,7 @@ impl Lookup {
         }
     }
 
-    /// Returns a kept answer if it is fresh enough for the caller, and counts the saved unit.
+    /// Returns a cached answer if it is fresh enough, and counts the unit that it saved.
     fn fresh_enough(
         &self,
         context: &RequestContext,
@@ -332,8 +342,10 @@ impl Lookup {
         }
     }
 
-    /// Whether the key may see what is kept: its own answers unless VirusTotal has revoked it, or with
-    /// a shared scope those of all keys once VirusTotal has accepted it.
+    /// Whether the key may see cached answers.
+    ///
+    /// A key sees its own answers unless VirusTotal has revoked it. In the shared scope it sees the
+    /// answers of all keys once VirusTotal has accepted it.
     async fn may_share(&self, context: &RequestContext, wish: &Wish) -> bool {
         let (parts, hash) = (self.parts(), context.key.hash());
         if !parts.rules.is_shared {
@@ -345,6 +357,7 @@ impl Lookup {
         if !parts.redis.is_accepted(hash, &wish.patience).await {
             return false;
         }
+        // Remembered here, so that Redis is not asked about the key again.
         parts.accepted.accept(hash);
         true
     }

@@ -1,7 +1,7 @@
-//! Single flight: callers that ask for the same at once share one call and its outcome.
+//! Single flight: concurrent callers that ask for the same share one call and its outcome.
 //!
-//! The call runs on a task of its own, so that it goes on when a caller hangs up, even the first.
-//! It can notice that no caller waits any more, and give up in time.
+//! The call runs on its own task, so it continues if a caller hangs up, even the one that started
+//! it. It can detect that no caller follows any more, and stop early.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{bill::Bill, meter::Meter};
 
-/// The calls under way, by what they ask for.
+/// The calls under way, by key.
 #[derive(Debug)]
 pub struct SingleFlight<K, T> {
     calls: Arc<Mutex<Calls<K, T>>>,
@@ -25,18 +25,18 @@ pub struct SingleFlight<K, T> {
 
 type Calls<K, T> = HashMap<K, Arc<watch::Sender<Stage<T>>>>;
 
-/// The stage that a call is at.
+/// The stage of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage<T> {
-    /// It is being made, or is about to be.
+    /// The call runs, or is about to.
     Running,
-    /// It waits for its turn, and has asked and spent nothing.
+    /// The call waits for its turn; nothing has been asked or spent.
     Queued,
-    /// Its latest outcome.
+    /// The call has an outcome.
     Done(T),
 }
 
-/// The task that made the call ended without an outcome: it panicked, or gave up.
+/// The error for a call that ended without an outcome, because its task panicked or stopped early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaderFailed;
 
@@ -48,7 +48,7 @@ pub struct Follower<T> {
     pub is_leader: bool,
 }
 
-/// The call's own handle: tells its followers how far it is, and whether there are any.
+/// The call's handle, which publishes its stage and tells whether there are followers.
 pub struct Progress<K: Eq + Hash, T> {
     key: K,
     stage: Arc<watch::Sender<Stage<T>>>,
@@ -60,7 +60,7 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// Creates one without calls; they will run among these tasks, and panics in them are counted.
+    /// Creates an empty set of calls. They run on `tasks`, and `meter` counts their panics.
     pub fn new(tasks: TaskTracker, meter: Arc<Meter>) -> Self {
         Self {
             calls: Arc::default(),
@@ -69,7 +69,7 @@ where
         }
     }
 
-    /// Joins the call with this key if one is under way, else starts it.
+    /// Joins the call with this key if one is under way, or starts it.
     pub fn join<F>(&self, key: &K, call: impl FnOnce(Progress<K, T>) -> F) -> Follower<T>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -90,12 +90,12 @@ where
             stage,
             calls: Arc::clone(&self.calls),
         };
-        // On the account of the leader, and within its span.
+        // The call is charged to the leader and runs within the leader's span.
         let call = Bill::current().cover(call(progress));
         let call = call.instrument(Span::current());
         let meter = Arc::clone(&self.meter);
         self.tasks.spawn(async move {
-            // Its followers see that it ended without an outcome.
+            // On a panic the followers see that the call ended without an outcome.
             let _ = meter.count_panic(call).await;
         });
         Follower {
@@ -106,7 +106,7 @@ where
 }
 
 impl<T: Clone> Follower<T> {
-    /// Returns the stage that the call is at, and marks it as seen.
+    /// Returns the stage of the call, and marks it as seen.
     pub fn stage(&mut self) -> Stage<T> {
         self.stage.borrow_and_update().clone()
     }
@@ -120,43 +120,43 @@ impl<T: Clone> Follower<T> {
         }
     }
 
-    /// Waits for a stage that was not seen yet.
+    /// Waits for a stage that has not been seen.
     pub async fn changed(&mut self) -> Result<(), LeaderFailed> {
         self.stage.changed().await.map_err(|_| LeaderFailed)
     }
 }
 
 impl<K: Eq + Hash, T> Progress<K, T> {
-    /// Tells that the call waits for its turn.
+    /// Publishes that the call waits for its turn.
     pub fn queue(&self) {
         self.stage.send_replace(Stage::Queued);
     }
 
-    /// Tells that its turn has come.
+    /// Publishes that the call runs.
     pub fn run(&self) {
         self.stage.send_replace(Stage::Running);
     }
 
-    /// Tells an outcome that is not the last one.
+    /// Publishes an outcome that is not the last one.
     pub fn report(&self, outcome: T) {
         self.stage.send_replace(Stage::Done(outcome));
     }
 
-    /// Tells the outcome and ends the call.
+    /// Publishes the outcome and ends the call.
     pub fn finish(self, outcome: T) {
         let stage = Arc::clone(&self.stage);
-        // Out of the list first: a caller that comes now finds in the cache what this put there.
+        // Removed before the outcome is published: a caller that finds no call from here on finds
+        // the outcome in the cache.
         drop(self);
         stage.send_replace(Stage::Done(outcome));
     }
 
-    /// Waits until no caller follows the call any more and takes it out of the list: the next one
-    /// starts another call.
+    /// Waits until no caller follows the call, and removes it. The next caller starts another call.
     pub async fn abandoned(&self) {
         loop {
             self.stage.closed().await;
             let mut calls = lock(&self.calls);
-            // A follower can have joined since; under the lock none can.
+            // A follower may have joined since. Under the lock no caller can join.
             if self.stage.receiver_count() == 0 {
                 self.remove_from(&mut calls);
                 return;
@@ -178,7 +178,8 @@ impl<K: Eq + Hash, T> Drop for Progress<K, T> {
     }
 }
 
-/// A panic elsewhere leaves a list behind that is still true.
+/// Locks the map. A panic while it was locked leaves a consistent map behind, so poisoning is
+/// ignored.
 fn lock<K, T>(list: &Mutex<Calls<K, T>>) -> MutexGuard<'_, Calls<K, T>> {
     list.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -192,7 +193,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn callers_at_the_same_time_share_one_call() {
+    async fn concurrent_callers_share_one_call() {
         let flights = SingleFlight::new(TaskTracker::new(), Arc::new(Meter::new()));
         let (calls, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let call = |progress: Progress<_, _>| {
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_goes_on_when_all_callers_have_gone() {
+    async fn a_call_continues_after_all_callers_have_left() {
         let tasks = TaskTracker::new();
         let flights = SingleFlight::<_, ()>::new(tasks.clone(), Arc::new(Meter::new()));
         let (done, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_notices_that_its_last_follower_has_gone() {
+    async fn a_call_detects_that_its_last_follower_has_left() {
         let flights = SingleFlight::<_, u8>::new(TaskTracker::new(), Arc::new(Meter::new()));
         let (gone, noticed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let notice = Arc::clone(&gone);
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_panics_fails_its_followers_and_is_forgotten() {
+    async fn a_call_that_panics_fails_its_followers_and_is_removed() {
         let flights = SingleFlight::<_, u8>::new(TaskTracker::new(), Arc::new(Meter::new()));
         let mut first = flights.join(&"a", async |_progress| panic!("for the test"));
         assert_eq!(first.outcome().await, Err(LeaderFailed));

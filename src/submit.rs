@@ -1,6 +1,6 @@
-//! The pipeline for one thing written: quota, then VirusTotal, once.
+//! The write pipeline: quota, then VirusTotal, once.
 //!
-//! What is sent here may arrive although no answer comes back, so it is never sent again.
+//! A write may have been carried out although no answer comes back, so it is never retried.
 
 use std::sync::Arc;
 
@@ -35,9 +35,9 @@ mod pace;
 mod upload;
 mod write;
 
-/// Writes to VirusTotal, within what the key may spend.
+/// A handle to the write pipeline, which writes to VirusTotal within what the key may spend.
 ///
-/// A handle: its clones are the same pipeline.
+/// Clones share the same pipeline.
 #[derive(Clone, Debug)]
 pub struct Submit(Arc<Parts>);
 
@@ -48,11 +48,11 @@ pub struct Parts {
     pub vt: Arc<VirusTotal>,
     /// Units of quota.
     pub purse: Arc<Purse>,
-    /// The cache, which is told of writes so that nothing older is served.
+    /// The cache, which is told of writes so that it serves nothing older.
     pub cache: Cache,
-    /// Places for calls to VirusTotal.
+    /// The places for calls to VirusTotal, which bound how many run at once.
     pub calls: Shares,
-    /// Tasks that calls run on.
+    /// The tracker for the tasks that make the calls; shutdown waits for it.
     pub tasks: TaskTracker,
     /// Counts the panics of those tasks.
     pub meter: Arc<Meter>,
@@ -65,40 +65,40 @@ struct Post {
     names: Vec<ObjectName>,
 }
 
-/// What VirusTotal has begun.
+/// An analysis that VirusTotal has started.
 #[derive(Debug)]
 pub struct Started {
-    /// The descriptor of the analysis, as the caller gets it.
+    /// The descriptor of the analysis, rendered for the caller.
     pub answer: Answer,
-    /// Its id.
+    /// The id of the analysis.
     pub analysis: String,
 }
 
-/// Why nothing was written, or it is not known whether it was.
+/// The reasons for which a write failed, or for which its outcome is unknown.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SubmitError {
-    /// The form with the file is not what it should be.
+    /// The form with the file is invalid.
     #[error(transparent)]
     Form(#[from] FormError),
-    /// The key's allowance has run out; VirusTotal was not asked.
+    /// The key's quota is exhausted; VirusTotal was not asked.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
-    /// VirusTotal did not take it.
+    /// The call to VirusTotal failed.
     #[error(transparent)]
     Upstream(#[from] VtError),
-    /// VirusTotal answered with something else.
+    /// VirusTotal's answer is malformed.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
-    /// The task that asked panicked.
-    #[error("the task that asked VirusTotal broke down")]
+    /// The task that made the call panicked.
+    #[error("the task that called VirusTotal ended without an answer")]
     Lost,
-    /// It was written, but what VirusTotal says of it would make too large a document.
+    /// VirusTotal carried out the write, but the rendered document would be too large.
     #[error("{}", AnswerError::TooLarge)]
     TooLarge,
 }
 
 impl Submit {
-    /// Creates a pipeline of these parts.
+    /// Creates a pipeline from its parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
@@ -107,7 +107,7 @@ impl Submit {
         &self.0
     }
 
-    /// Has a URL scanned; one unit of quota.
+    /// Submits a URL for scanning. Costs one unit of quota.
     pub async fn scan_url(
         &self,
         context: &RequestContext,
@@ -115,13 +115,13 @@ impl Submit {
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let call = Call::post_form(&["urls"], "url", url.as_str());
-        // A URL that can be scanned has an id.
+        // A URL that can be scanned has an id, so this does not fail.
         let indicator = Indicator::url(url.as_str()).ok();
         let names = indicator.as_ref().map(ObjectName::of).unwrap_or_default();
         started(&self.ask(context, call, names).await?, view)
     }
 
-    /// Has what VirusTotal already knows analysed again; one unit of quota.
+    /// Requests a new analysis of an object that VirusTotal already has. Costs one unit of quota.
     pub async fn analyse(
         &self,
         context: &RequestContext,
@@ -136,7 +136,7 @@ impl Submit {
         )
     }
 
-    /// Adds a comment or a vote; one unit of quota.
+    /// Adds a comment or a vote. Costs one unit of quota.
     pub async fn contribute(
         &self,
         context: &RequestContext,
@@ -153,11 +153,11 @@ impl Submit {
         Ok(answer::object(&bytes, &subject, view)?)
     }
 
-    /// Asks VirusTotal once to write to the object with these names.
+    /// Sends a write to VirusTotal, once, on a task of its own.
     ///
-    /// Once there is a unit it runs on a task of its own: even if the caller hangs up, VirusTotal may
-    /// have carried it out, and what is kept of the object must not outlive that. A caller that hangs
-    /// up before the call has a place spends nothing.
+    /// The task outlives the caller: after a hang-up VirusTotal may still have carried out the
+    /// write, and the cached entries of the object must be invalidated. A caller that hangs up
+    /// before the call has a place spends nothing.
     async fn ask(
         &self,
         context: &RequestContext,
@@ -172,16 +172,17 @@ impl Submit {
         let post = Post { call, unit, names };
         let (tell, told) = oneshot::channel();
         let write = async move { submit.write(&context, post, tell).await };
+        // The task inherits the request's cost account and its tracing span.
         let write = Bill::current().cover(write).instrument(Span::current());
         let meter = Arc::clone(&self.parts().meter);
         self.parts().tasks.spawn(async move {
             let _ = meter.count_panic(write).await;
         });
-        // Only a panic ends it without an answer.
+        // The sender is dropped without an answer only if the task panics.
         told.await.unwrap_or(Err(SubmitError::Lost))
     }
 
-    /// Writes, and tells what came of it unless the caller has hung up.
+    /// Waits for a place, makes the call and sends the outcome to the caller.
     async fn write(
         &self,
         context: &RequestContext,
@@ -202,7 +203,7 @@ impl Submit {
         let Post { call, unit, names } = post;
         let Parts { vt, purse, .. } = self.parts();
         let endpoint = call.endpoint();
-        // A 429 may have come while this one waited for its place.
+        // A 429 may have started a back-off while this call waited for its place.
         purse.confirm(&context.key, &endpoint, &unit)?;
         let write = Write::new(&self.0.cache, names);
         let answer = vt.ask(&context.key, &call, vt.deadline()).await;
@@ -231,7 +232,7 @@ impl From<NotNow> for SubmitError {
     }
 }
 
-/// The descriptor of an analysis, as VirusTotal gives it for whatever starts one.
+/// Renders the descriptor of an analysis, which VirusTotal returns for every scan and upload.
 fn started(bytes: &[u8], view: &View<'_>) -> Result<Started, SubmitError> {
     let analysis = answer::id(bytes)?;
     let subject = Subject::other("analysis", &analysis);

@@ -1,7 +1,7 @@
-//! Templates: which attributes of an object an answer leaves out.
+//! Templates, which list the attributes that an answer leaves out.
 //!
-//! Four are shipped inside the binary, one for each kind; a directory can add more.
-//! All are checked and compiled once, when the gateway starts.
+//! The binary contains one for each kind; a directory can add more. All are checked and compiled
+//! once, at start.
 
 use std::{
     fs, io,
@@ -42,31 +42,31 @@ const SHIPPED: [(&str, &str); 4] = [
 #[serde(deny_unknown_fields)]
 #[schema(as = AttributeFilter)]
 pub struct Template {
-    /// 1 to 64 letters, digits, `_`, `-` or `.`; no two templates share one.
+    /// The name: 1 to 64 letters, digits, `_`, `-` or `.`; unique among templates.
     pub name: String,
-    /// The kind of object it is for.
+    /// The kind of object that the template is for.
     pub object: Kind,
-    /// For people who choose a template.
+    /// A description for people who choose a template.
     #[serde(default)]
     pub description: String,
-    /// Whether it applies where none is named; one template of each kind does.
+    /// Whether the template applies if none is named; true for one template of each kind.
     #[serde(default)]
     pub default: bool,
-    /// Dotted paths into the attributes; `*` is any one key or array element.
+    /// Dotted paths into the attributes; `*` stands for any one key or array element.
     pub exclude_fields: Vec<String>,
-    /// The paths, compiled.
+    /// The compiled paths.
     #[serde(skip)]
     #[schema(ignore)]
     pub filter: Filter,
 }
 
-/// Every template there is, with one default for each kind.
+/// All templates, with one default for each kind.
 #[derive(Debug)]
 pub struct Templates {
     all: Vec<Template>,
 }
 
-/// A template that can't be used; it stops the start.
+/// The error for a template that cannot be used; the gateway does not start with one.
 #[derive(Debug, Error)]
 #[error("template file `{}`: {fault}", file.display())]
 pub struct TemplateError {
@@ -74,30 +74,31 @@ pub struct TemplateError {
     fault: Fault,
 }
 
-/// What is wrong with a template.
+/// The reasons for which a template is rejected.
 #[derive(Debug, Error)]
 pub enum Fault {
-    /// Its file is not there, or is no text.
+    /// The file does not exist or is not UTF-8.
     #[error("can't be read: {0}")]
     Unreadable(#[from] io::Error),
-    /// It is no JSON, or lacks what a template has, or has more.
+    /// The file is not JSON, or lacks or adds a member.
     #[error("is not a template: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Its name is too long, or has other letters.
+    /// The name is too long or has other characters.
     #[error("a name is 1 to 64 letters, digits, `_`, `-` or `.`, not: `{0}`")]
     Name(String),
-    /// A path to exclude makes no sense.
+    /// A path is malformed.
     #[error("{0}")]
     Pattern(#[from] MalformedPattern),
-    /// Two templates share a name.
-    #[error("there is another template of the name: `{0}`")]
+    /// Two templates have the same name.
+    #[error("another template has the name: `{0}`")]
     SameName(String),
-    /// Two templates of one directory are the default for one kind.
-    #[error("there is another default template for the object: `{0}`")]
+    /// Two templates of the directory are defaults for the same kind.
+    #[error("another template is already the default for the object: `{0}`")]
     SecondDefault(&'static str),
 }
 
-/// A name that no template has, or none for this kind; the message lists those there are.
+/// The error for a name that no template of the wanted kinds has; the message lists those there
+/// are.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("no such template; there is: {}", names.join(", "))]
 pub struct UnknownTemplate {
@@ -105,7 +106,7 @@ pub struct UnknownTemplate {
 }
 
 impl Template {
-    /// Reads one from the JSON text of its file, and compiles its paths.
+    /// Parses a template from the JSON text of its file, and compiles its paths.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut template: Self = serde_json::from_str(text)?;
         let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
@@ -118,10 +119,10 @@ impl Template {
 }
 
 impl Templates {
-    /// Loads the shipped templates and those below `directory`.
+    /// Loads the built-in templates and those below `directory`.
     ///
-    /// Reads `*.json` there and in the folders below; hidden entries are passed over, so
-    /// that a mounted Kubernetes `ConfigMap` is read once. Reports every mistake it finds.
+    /// Reads `*.json` files there and in subdirectories. Hidden entries are skipped, so that a
+    /// mounted Kubernetes `ConfigMap` is not read twice. Reports all mistakes at once.
     pub fn load(directory: Option<&Path>) -> Result<Self, Vec<TemplateError>> {
         let mut mistakes = Vec::new();
         let mut all = Vec::new();
@@ -134,6 +135,7 @@ impl Templates {
                 }),
             }
         }
+        // Templates from the directory follow the built-in ones in the list.
         let shipped = all.len();
         for file in directory
             .map(|path| json_files(path, &mut mistakes))
@@ -154,26 +156,26 @@ impl Templates {
         }
     }
 
-    /// The templates for one kind, the default among them.
+    /// Returns the templates for one kind, including the default.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Template> {
         self.all
             .iter()
             .filter(move |template| template.object == kind)
     }
 
-    /// The template of this name, whatever its kind.
+    /// Returns the template with this name, of any kind.
     pub fn named(&self, name: &str) -> Option<&Template> {
         self.all.iter().find(|template| template.name == name)
     }
 
-    /// The filter of the kind's default template.
+    /// Returns the filter of the kind's default template.
     pub fn default_filter(&self, kind: Kind) -> Option<&Filter> {
         self.of(kind)
             .find(|template| template.default)
             .map(|template| &template.filter)
     }
 
-    /// The named template, which must be for one of `kinds`.
+    /// Returns the named template, which must be for one of `kinds`.
     pub fn choose(&self, kinds: &[Kind], name: &str) -> Result<&Template, UnknownTemplate> {
         let fits = |template: &&Template| kinds.contains(&template.object);
         self.named(name)
@@ -189,7 +191,7 @@ impl Templates {
     }
 }
 
-/// Takes one from the directory in; as a default it replaces the shipped one.
+/// Adds a template from the directory. A default replaces the built-in one.
 fn add(all: &mut Vec<Template>, shipped: usize, template: Template) -> Result<(), Fault> {
     if all.iter().any(|other| other.name == template.name) {
         return Err(Fault::SameName(template.name));
@@ -206,7 +208,8 @@ fn add(all: &mut Vec<Template>, shipped: usize, template: Template) -> Result<()
     Ok(())
 }
 
-/// The `*.json` files below `directory`, sorted, so that a mistake is always the same one.
+/// Returns the `*.json` files below `directory`, sorted so that mistakes are always reported in the
+/// same order.
 fn json_files(directory: &Path, mistakes: &mut Vec<TemplateError>) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);

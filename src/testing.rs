@@ -1,9 +1,9 @@
-//! Data for property tests: any JSON, any patterns.
+//! Data for property tests: arbitrary JSON.
 
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
 
-/// Texts as attackers write them, beside ordinary ones.
+/// Generates texts as attackers write them, and ordinary ones.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     let pieces = prop_oneof![
         any::<String>(),
@@ -32,12 +32,12 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(pieces, 1..3).prop_map(|pieces| pieces.concat())
 }
 
-/// Keys: few enough that patterns meet them, and odd ones.
+/// Generates keys: few enough that patterns match them, and unusual ones.
 pub(crate) fn key() -> impl Strategy<Value = String> {
     prop_oneof![6 => "[abc]", 1 => Just("Dr.Web".to_owned()), 1 => Just(String::new()), 2 => text()]
 }
 
-/// Any JSON.
+/// Generates any JSON value.
 pub(crate) fn json() -> impl Strategy<Value = Value> {
     let number = prop_oneof![
         any::<i64>().prop_map(Number::from),
@@ -58,7 +58,7 @@ pub(crate) fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Any JSON object.
+/// Generates any JSON object.
 pub(crate) fn object() -> impl Strategy<Value = Map<String, Value>> {
     object_of(json())
 }

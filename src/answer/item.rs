@@ -1,4 +1,4 @@
-//! An object as it stands in an answer: in full or as a descriptor, its links left out.
+//! Objects within an answer, without their links: in full or as descriptors.
 
 use std::borrow::Cow;
 
@@ -16,22 +16,23 @@ use crate::{
     template::filter::Filtered,
 };
 
-/// An object, in full or as a descriptor: the text of each of its members.
+/// The JSON text of each member of an object or descriptor.
 pub(super) struct Item<'a> {
     id: Option<&'a str>,
     object_type: Option<&'a str>,
-    /// What VirusTotal knows of it; a descriptor has none.
+    /// The attributes; a descriptor has none.
     pub(super) attributes: Option<&'a str>,
     context_attributes: Option<&'a str>,
     error: Option<&'a str>,
 }
 
 impl<'a> Item<'a> {
-    /// Takes an object, and keeps of it the members that belong to one.
+    /// Reads an object and keeps the members that an answer shows.
     pub(super) fn read(lexer: &mut Lexer<'a>) -> Result<Self, Unreadable> {
         let names = ["id", "type", "attributes", "context_attributes", "error"];
         let found = members(lexer, names)?;
         let [id, object_type, attributes, context_attributes, error] =
+            // A `null` member counts as absent.
             found.map(|value| value.filter(|raw| *raw != "null"));
         Ok(Self {
             id,
@@ -42,26 +43,25 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// Returns its id.
+    /// Returns the object's id.
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
         self.id.and_then(read_id)
     }
 
-    /// Returns its type and id, by which an object that comes twice is known; none where one of
-    /// them is missing.
+    /// Returns the type and the id, which identify an object; `None` if one of them is missing.
     pub(super) fn name(&self) -> Option<(String, String)> {
         let object_type = self.object_type.and_then(text)?;
         Some((object_type.into_owned(), self.id()?.into_owned()))
     }
 
-    /// Returns its attributes, less what the template of its type leaves out.
+    /// Returns the attributes, without those that the template of the object's type excludes.
     pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
         let object_type = self.object_type.and_then(text);
         let filter = view.filter(object_type.as_deref().unwrap_or_default());
         self.attributes.map(|raw| Filtered::at(&[], raw, filter))
     }
 
-    /// Feeds it to a writer, its attributes filtered by the template of its type.
+    /// Writes the object to a sink, its attributes filtered by the template of its type.
     pub(super) fn feed<S: Sink>(&self, view: &View<'a>, sink: &mut S) -> Result<(), S::Error> {
         let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
         let members = [
@@ -81,7 +81,7 @@ impl<'a> Item<'a> {
         sink.end_object()
     }
 
-    /// Writes it as a section of a Markdown document.
+    /// Writes the object as a section of a Markdown document.
     pub(super) fn write_section(
         &self,
         view: &View<'a>,
@@ -94,6 +94,7 @@ impl<'a> Item<'a> {
             id.as_deref().unwrap_or_default(),
         )?;
         let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
+        // The members of an object become headings of the section; any other value gets a heading.
         match (attributes, self.attributes) {
             (Some(attributes), Some(raw)) if raw.starts_with('{') => attributes.feed(out)?,
             (Some(attributes), _) => out.member("attributes", |out| attributes.feed(out))?,
@@ -112,28 +113,28 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Reads an id; one was seen as a number, whose text serves as well.
+/// Reads an id. VirusTotal has been seen to send a number, whose text serves as well.
 pub(super) fn read_id(json: &str) -> Option<Cow<'_, str>> {
     (json != "null").then(|| text(json).unwrap_or(Cow::Borrowed(json)))
 }
 
-/// Returns the text of a string, or any other value as JSON has it.
+/// Returns the text of a string, or the JSON of any other value.
 fn title_text(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
     if let Some(text) = text(raw) {
         return Ok(text);
     }
     let mut json = Vec::new();
     whole(raw).write(&mut json)?;
-    // Copied from a text, so it is one.
+    // The bytes were copied from a `&str`, so they are valid UTF-8.
     Ok(Cow::Owned(String::from_utf8(json).unwrap_or_default()))
 }
 
-/// Returns a value as VirusTotal gave it, less its indentation.
+/// Returns a value as VirusTotal sent it, without white space.
 pub(super) fn whole(raw: &str) -> Filtered<'_> {
     Filtered::at(&[], raw, None)
 }
 
-/// Returns the `data` of an answer, which has to be an object that has it.
+/// Returns the `data` member of an answer, which has to be an object.
 pub(super) fn data(bytes: &[u8]) -> Result<&str, MalformedAnswer> {
     let found = find(str::from_utf8(bytes)?, &["data"])?;
     Ok(found.ok_or(Unreadable::Missing)?)

@@ -1,4 +1,4 @@
-//! A list in pages; where a relationship leads to one object or none, that.
+//! Lists in pages, and relationships that lead to a single object or to none.
 
 use std::collections::HashSet;
 
@@ -21,13 +21,12 @@ use crate::format::{
     xml,
 };
 
-/// A list of objects, or what stands at the other end of a relationship to one.
+/// Renders a list of objects, or the object that a to-one relationship leads to.
 ///
-/// `pages` are a list's, in their order, at least one; `truncated` says why there are no
-/// more of them, where that is not the list's end or the caller's limit. An object that comes
-/// again is left out, and so is a cursor that leads back to a page that the caller has.
-/// Documents keep the shape of a list for one object, too: Markdown has a section for it, and the
-/// root of XML is named after the relationship.
+/// `pages` are the pages of a list in order, at least one. `truncated` is the reason that there are
+/// no more pages, unless the list or the caller's limit ended. Repeated objects are left out, and
+/// so is a cursor that leads back to a page of this answer. A document keeps the shape of a list
+/// for a single object, too: a Markdown section, and an XML root named after the relationship.
 pub fn list(
     pages: &[Bytes],
     subject: &Subject<'_>,
@@ -39,7 +38,9 @@ pub fn list(
         .iter()
         .map(|bytes| Page::read(bytes))
         .collect::<Result<Vec<_>, _>>()?;
+    // Every page has been validated by now, before anything is written.
     let related = Related::of(&pages);
+    // Only a list has metadata: that of its last page, whose cursor continues it.
     let last = pages.last().filter(|_| matches!(related, Related::Many(_)));
     let mut meta = last.map(|page| Meta {
         truncated,
@@ -99,6 +100,7 @@ impl<'a> Page<'a> {
 
     fn meta(&self) -> Meta<'a> {
         let is_number = |raw: &&str| raw.starts_with(|it: char| it == '-' || it.is_ascii_digit());
+        // The number's text is copied, so that it keeps all digits.
         let count = self.count.filter(is_number);
         Meta {
             cursor: self.cursor(),
@@ -113,7 +115,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Whether the last page's cursor is one that led to a page of this answer.
+/// Whether the last page's cursor already led to a page of this answer.
 fn leads_back(cursor: Option<&str>, pages: &[Page<'_>], view: &View<'_>) -> bool {
     let Some(cursor) = cursor else {
         return false;
@@ -123,16 +125,16 @@ fn leads_back(cursor: Option<&str>, pages: &[Page<'_>], view: &View<'_>) -> bool
     view.cursor == Some(cursor) || followed.any(|followed| followed == cursor)
 }
 
-/// How many objects a page of a list holds, and where the next one begins.
+/// The number of objects on a page, and the cursor of the next page.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// Objects on the page; none for an answer that is no list.
+    /// The number of objects on the page; 0 for an answer that is not a list.
     pub objects: usize,
     /// The next page's cursor.
     pub cursor: Option<String>,
 }
 
-/// Reads no more of a page than it takes to go on to the next.
+/// Reads the number of objects on a page and its cursor.
 pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
     let page = Page::read(bytes)?;
     let mut objects = 0;
@@ -148,16 +150,16 @@ pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
     })
 }
 
-/// What stands at the other end of a relationship.
+/// The target of a relationship.
 enum Related<'p, 'a> {
-    /// A list, on these pages.
+    /// A list, in these pages.
     Many(&'p [Page<'a>]),
     One(&'a str),
     Nothing,
 }
 
 impl<'p, 'a> Related<'p, 'a> {
-    /// Pages of one list become one list; anything but a list is one page.
+    /// Joins the pages of a list. An answer that is not a list has a single page.
     fn of(pages: &'p [Page<'a>]) -> Self {
         let other = pages.iter().find(|page| !page.data.starts_with('['));
         match other {
@@ -167,7 +169,7 @@ impl<'p, 'a> Related<'p, 'a> {
         }
     }
 
-    /// Feeds what is related to a writer, each object filtered by the template of its type.
+    /// Writes the objects to a sink, each filtered by the template of its type.
     fn feed<S: Sink>(&self, view: &View<'_>, sink: &mut S) -> Result<(), S::Error> {
         let is_list = matches!(self, Self::Many(_));
         if let Self::Nothing = self {
@@ -183,7 +185,7 @@ impl<'p, 'a> Related<'p, 'a> {
         Ok(())
     }
 
-    /// Feeds VirusTotal's own objects to a writer; of one alone, its attributes.
+    /// Writes VirusTotal's own objects to a sink; for a single object, its attributes.
     fn feed_raw<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         match self {
             Self::Nothing => sink.word("null"),
@@ -196,7 +198,8 @@ impl<'p, 'a> Related<'p, 'a> {
                 let mut seen = Seen::default();
                 each_element_of(pages, |lexer| {
                     let raw = lexer.raw()?;
-                    // What is no object is shown as it is, and known by nothing.
+                    // An element that is not an object is shown as it is, and never counts as
+                    // repeated.
                     let item = Item::read(&mut Lexer::new(raw)).ok();
                     if item.is_some_and(|item| !seen.is_new(&item)) {
                         return Ok(());
@@ -208,7 +211,7 @@ impl<'p, 'a> Related<'p, 'a> {
         }
     }
 
-    /// Calls `visit` with each object, once.
+    /// Calls `visit` for each object that is not repeated.
     fn each<E: From<Unreadable>>(
         &self,
         mut visit: impl FnMut(&Item<'a>) -> Result<(), E>,
@@ -231,18 +234,18 @@ impl<'p, 'a> Related<'p, 'a> {
     }
 }
 
-/// The objects of a list so far.
+/// The objects seen so far, by type and id.
 #[derive(Default)]
 struct Seen(HashSet<(String, String)>);
 
 impl Seen {
-    /// Whether an object did not come before, as far as it can be told from others.
+    /// Whether an object has not been seen yet. An object without a type or id counts as new.
     fn is_new(&mut self, item: &Item<'_>) -> bool {
         item.name().is_none_or(|name| self.0.insert(name))
     }
 }
 
-/// Calls `visit` at each element of each page, which it must take.
+/// Calls `visit` at each element of each page; it has to consume the element.
 fn each_element_of<'a, E: From<Unreadable>>(
     pages: &[Page<'a>],
     mut visit: impl FnMut(&mut Lexer<'a>) -> Result<(), E>,
@@ -252,7 +255,7 @@ fn each_element_of<'a, E: From<Unreadable>>(
         .try_for_each(|page| each_element(page.data, &mut visit))
 }
 
-/// Calls `visit` at each element of an array, which it must take.
+/// Calls `visit` at each element of an array; it has to consume the element.
 fn each_element<'a, E: From<Unreadable>>(
     array: &'a str,
     mut visit: impl FnMut(&mut Lexer<'a>) -> Result<(), E>,

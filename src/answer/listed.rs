@@ -1,14 +1,14 @@
-//! The names that the objects of a list have, for a cache to know what the list is about.
+//! The names of the objects in a list, by which the cache knows what the list is about.
 
 use serde::Deserialize;
 
-/// An object in a list, as far as it tells its names.
+/// An object in a list, reduced to its names.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub struct Listed {
-    /// Its type, such as `file`.
+    /// The type, such as `file`.
     #[serde(rename = "type")]
     pub object_type: String,
-    /// Its id.
+    /// The id.
     pub id: String,
     #[serde(default)]
     attributes: Option<Names>,
@@ -36,7 +36,7 @@ impl Listed {
     }
 }
 
-/// Returns the objects of a page of a list; none where it has another shape.
+/// Returns the objects on a page of a list; empty if the answer has another shape.
 pub fn listed(page: &[u8]) -> Vec<Listed> {
     #[derive(Deserialize)]
     struct Page {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_tell_their_names_whatever_else_there_is() {
+    fn names_are_read_from_objects_with_any_other_members() {
         let page = br#"{"data": [
             {"type": "file", "id": "x", "attributes": {"md5": "a", "size": 1e400, "names": ["\ud800"]}},
             {"type": "url", "id": "y", "attributes": {"url": "http://a.test/"}},

@@ -1,4 +1,4 @@
-//! One object: a report, an analysis, a comment, or something without attributes.
+//! Single objects: a report, an analysis, a comment, or a value without attributes.
 
 use std::{borrow::Cow, cell::RefCell};
 
@@ -19,7 +19,7 @@ use crate::{
     template::filter::{Filtered, Watch},
 };
 
-/// A report or an analysis: its attributes, filtered by the template of its type.
+/// Renders a report or an analysis: its attributes, filtered by the template of its type.
 pub fn report(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<Answer, AnswerError> {
     let json = str::from_utf8(bytes)?;
     let attributes = Filtered::at(
@@ -27,6 +27,7 @@ pub fn report(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<An
         json,
         view.filter(subject.object_type),
     );
+    // The names are collected while the report is copied, even if the template excludes them.
     let watch = Watch {
         beside: "id",
         within: &["md5", "sha1", "sha256", "url"],
@@ -55,12 +56,14 @@ pub fn report(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<An
     })
 }
 
-/// Any other object, with its id and type; one without attributes as it is.
+/// Renders any other object with its id and type. A value without attributes is rendered unchanged.
 pub fn object(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<Answer, AnswerError> {
     let data = data(bytes)?;
     let item = Item::read(&mut Lexer::new(data)).ok();
+    // An object without attributes is rendered as a plain value.
     let item = item.filter(|item| item.attributes.is_some());
-    // Without the object around them: the attributes or, where there are none, the whole.
+    // Formats other than JSON leave out the enclosing object: they show the attributes or, without
+    // attributes, the whole value.
     let attributes = item.as_ref().and_then(|item| item.filtered(view));
     let shown = attributes.unwrap_or(whole(data));
     let size = bytes.len();
@@ -93,14 +96,14 @@ pub fn object(bytes: &[u8], subject: &Subject<'_>, view: &View<'_>) -> Result<An
     })
 }
 
-/// Returns the `id` of the object that an answer holds; without one it is malformed.
+/// Returns the `id` of the object in an answer, which is malformed without one.
 pub fn id(bytes: &[u8]) -> Result<String, MalformedAnswer> {
     let id = own_id(str::from_utf8(bytes)?)?;
     let id = id.filter(|id| !id.is_empty());
     id.map(Cow::into_owned).ok_or(MalformedAnswer::Shape)
 }
 
-/// Whether an analysis is over.
+/// Whether an analysis is completed.
 pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
     let path = ["data", "attributes", "status"];
     let status = find(str::from_utf8(bytes)?, &path)?.ok_or(Unreadable::Missing)?;
@@ -108,9 +111,10 @@ pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
     Ok(status == "completed")
 }
 
-/// Returns the `id` of the object that an answer holds; all else is passed over.
+/// Returns the `id` of the object in an answer, ignoring everything else.
 ///
-/// Found as its attributes are, so that an answer can be read in every format or in none.
+/// The lookup follows the same path as that of the attributes, so that an answer is readable either
+/// in every format or in none.
 fn own_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
     Ok(find(json, &["data", "id"])?.and_then(read_id))
 }
@@ -136,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_array_is_not_taken_for_an_object() {
-        // As many elements as an object has members that are read.
+        // The array has as many elements as `Item` has members.
         let json = r#"{"data":[1,2,{"a":1},null,5]}"#;
         let data = r#"{"data":[1,2,{"a":1},null,5],"format":"json"}"#;
         assert_eq!(shown(json, Format::Json), data);

@@ -1,24 +1,24 @@
-//! What an answer is about, as documents name it (CONTRACT 4).
+//! Names of answers in documents: titles and root elements (`docs/http-api.md`, section 4).
 
 use std::borrow::Cow;
 
 use crate::indicator::Indicator;
 
-/// What an answer is about: the words in a document's first line, its root element.
+/// The subject of an answer: its title and its root element.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// `File Report`, `File contacted_domains`, `Analysis`.
+    /// The title, such as `File Report`, `File contacted_domains` or `Analysis`.
     pub(super) title: Cow<'a, str>,
     /// The root element of XML; must be a valid name.
     pub(super) root: Cow<'a, str>,
-    /// The `type` of the object, by which its template is found.
+    /// The `type` of the object, which selects its template.
     pub(super) object_type: &'a str,
-    /// Stands in the first line, unless the object brings an id of its own.
+    /// The id in the title, used unless the object has an id of its own.
     pub(super) id: &'a str,
 }
 
 impl<'a> Subject<'a> {
-    /// The report on an indicator.
+    /// Creates the subject of a report on an indicator.
     pub fn report(indicator: &'a Indicator) -> Self {
         let kind = indicator.kind();
         Self {
@@ -29,7 +29,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What an indicator is related to, or something VirusTotal has put together of it.
+    /// Creates the subject of a relationship or of a behaviour summary.
     pub fn part(indicator: &'a Indicator, name: &'a str) -> Self {
         Self {
             title: format!("{} {name}", indicator.kind().title()).into(),
@@ -39,7 +39,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// An object of another type than the indicators', such as `analysis`.
+    /// Creates the subject of an object that is not an indicator, such as an `analysis`.
     pub fn other(object_type: &'a str, id: &'a str) -> Self {
         let (first, rest) = object_type.split_at(object_type.len().min(1));
         Self {
@@ -50,7 +50,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What a search has found.
+    /// Creates the subject of a list of search results.
     pub fn search(title: &'a str, root: &'a str, query: &'a str) -> Self {
         Self {
             title: title.into(),

@@ -1,4 +1,4 @@
-//! Answers that are odd, in every form that a caller can ask for.
+//! Unusual answers, in every format.
 
 use bytes::Bytes;
 use rstest::rstest;
@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::indicator::Indicator;
 
-/// Renders an answer in a form: as a report, an object and a list.
+/// Renders an answer in a format: as a report, an object and a list.
 fn shown(body: &str, format: Format, bare: bool) -> [Result<String, AnswerError>; 3] {
     let templates = Templates::load(None).unwrap();
     let file = Indicator::file(&"a".repeat(64)).unwrap();
@@ -35,7 +35,7 @@ fn shown(body: &str, format: Format, bare: bool) -> [Result<String, AnswerError>
 #[case("1E5")]
 #[case("0.1e-7")]
 #[case(&"7".repeat(100_000))]
-fn every_form_copies_numbers_as_they_stand(#[case] number: &str) {
+fn every_format_copies_numbers_unchanged(#[case] number: &str) {
     let body = format!(
         r#"{{"data": {{"id": {number}, "type": "file", "links": {{"self": {number}}}, "attributes": {{"a": [{number}, {{"b": {number}}}]}},
             "context_attributes": {number}, "error": [{number}]}}, "meta": {{"count": {number}, "x": {number}}}}}"#
@@ -52,7 +52,7 @@ fn every_form_copies_numbers_as_they_stand(#[case] number: &str) {
 #[case("1e400")]
 #[case("18446744073709551616")]
 #[case("-0")]
-fn a_list_copies_the_numbers_in_its_meta_and_its_ids(#[case] number: &str) {
+fn a_list_copies_numbers_in_its_meta_and_its_ids(#[case] number: &str) {
     let body = format!(
         r#"{{"meta": {{"x": {number}, "count": {number}, "cursor": "c", "\ud800": ["\udfff"]}}, "links": {{"x": {number}}},
             "data": [{{"id": {number}, "type": "graph", "\ud800": "\ud800", "links": {{"self": {number}}}}}]}}"#
@@ -80,7 +80,7 @@ fn a_list_copies_the_numbers_in_its_meta_and_its_ids(#[case] number: &str) {
 }
 
 #[test]
-fn half_a_pair_of_surrogates_anywhere_is_a_replacement_character() {
+fn an_unpaired_surrogate_anywhere_becomes_a_replacement_character() {
     let body = r#"{"\ud800": 1, "data": {"id": "i\ud800", "type": "t\udc00", "\ud801": 2, "attributes": {"k\ud800": ["v\ud800"]},
         "context_attributes": "\ud800", "error": {"\udfff": "\ud800"}}, "meta": {"cursor": "\ud800c", "\ud800": "\ud800"}}"#;
     for format in Format::ALL {
@@ -112,7 +112,7 @@ fn half_a_pair_of_surrogates_anywhere_is_a_replacement_character() {
 #[case::followed(r#"{"data": []} x"#)]
 #[case::too_deep(&format!(r#"{{"data": [{{"attributes": {}1{}}}]}}"#, "[".repeat(200), "]".repeat(200)))]
 #[case::too_deep_beside(&format!(r#"{{"data": [], "links": {}1{}}}"#, "[".repeat(200), "]".repeat(200)))]
-fn what_is_no_list_is_malformed_in_every_form(#[case] body: &str) {
+fn an_answer_that_is_not_a_list_is_malformed_in_every_format(#[case] body: &str) {
     for format in [Format::Json, Format::Markdown, Format::Xml] {
         let [_, _, answer] = shown(body, format, false);
         assert!(
@@ -123,7 +123,7 @@ fn what_is_no_list_is_malformed_in_every_form(#[case] body: &str) {
 }
 
 #[test]
-fn one_object_is_a_list_of_one_in_markdown_alone_and_none_an_empty_one() {
+fn a_to_one_relationship_is_a_list_in_markdown_only() {
     let one = r#"{"data": {"id": "d", "type": "domain", "attributes": {"tld": "test"}}}"#;
     let [_, _, markdown] = shown(one, Format::Markdown, true);
     assert!(
@@ -144,9 +144,9 @@ fn one_object_is_a_list_of_one_in_markdown_alone_and_none_an_empty_one() {
     );
 }
 
-/// Each of these numbers is a line of two hundred bytes.
+/// Each of these numbers becomes a line of two hundred bytes.
 #[test]
-fn a_document_that_would_be_too_large_is_not_made() {
+fn a_document_that_would_be_too_large_is_an_error() {
     let (open, close) = ("[".repeat(100), "]".repeat(100));
     let list = format!("{open}{}0{close}", "0,".repeat(400_000));
     let body =

@@ -1,10 +1,10 @@
-//! Lines in the log about the settings that a gateway starts with.
+//! Log lines about the settings that a gateway starts with.
 
 use tracing::{info, warn};
 
 use crate::{config::Config, vt::upload::is_virustotal};
 
-/// Logs what settings from a file in the current folder could change unnoticed.
+/// Logs the settings that an unnoticed `.env` file could have changed.
 pub(super) fn settings(config: &Config) {
     let upstream = &config.upstream;
     if let Some(file) = &config.env_file {
@@ -14,17 +14,17 @@ pub(super) fn settings(config: &Config) {
         return;
     }
     if !is_virustotal(&upstream.url) {
-        info!("the upstream is {}, not VirusTotal", upstream.url);
+        info!("upstream is {} instead of VirusTotal", upstream.url);
     }
     if upstream.url.scheme() == "http" && !upstream.is_local() {
         warn!(
-            "the upstream {} is asked over plain HTTP: keys and indicators can be read on the way",
+            "upstream {} uses plain HTTP: keys and indicators can be read in transit",
             upstream.url
         );
     }
     if let Some(file) = &upstream.ca_file {
         info!(
-            "the authorities in {} are trusted besides the usual ones",
+            "certificate authorities in {} are trusted in addition to the built-in ones",
             file.display()
         );
     }

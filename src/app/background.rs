@@ -2,14 +2,14 @@
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The tasks of a gateway, and the end of those that would go on for ever.
+/// A handle to the tasks of a gateway, and to the token that stops the endless ones.
 ///
-/// A handle: its clones are the same tasks.
+/// Clones share the same tasks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Background {
-    /// All tasks; the end of the process waits for them.
+    /// All tasks; shutdown waits for them.
     pub(super) tasks: TaskTracker,
-    /// Ends what runs; cancelled a while after the gateway was told to stop.
+    /// Stops endless tasks. Cancelled `VT4AI_SHUTDOWN_DELAY` after the shutdown was requested.
     pub(super) stop: CancellationToken,
 }
 

@@ -1,4 +1,4 @@
-//! The connections that are open, how many one caller may have, and which of them make room.
+//! Caps on connections: in all, for each caller, and which connection is closed to make room.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,44 +14,46 @@ use tokio_util::sync::CancellationToken;
 use super::serve::{Account, Activity, Charge, Standing};
 use crate::access::{CallerId, Full, Share, Shares};
 
-/// The part of all connections that one address may have: a quarter.
+/// The divisor for the share of one address: a quarter of all connections.
 ///
-/// Below four connections there is no share.
+/// With fewer than four connections there are no shares.
 const PART: usize = 4;
 
-/// The time without progress after which a connection makes room before those that are idle.
+/// The time without progress after which a stalled connection is closed before idle ones.
 const LONG: Duration = Duration::from_secs(5);
 
-/// The time without progress after which a connection makes room at all.
+/// The time without progress after which a stalled connection may be closed.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// The time between two looks for room while none is reported: what stands still ages.
+/// The interval at which waiting connections look for room. A connection may become stalled without
+/// any event.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// The number of connections that may be on their way out while others are accepted.
+/// The number of connections that may be closing while others are accepted.
 const MAX_CLOSING: usize = 16;
 
-/// Bounds on the connections of one port.
+/// The limits of one port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Most {
-    /// The number of connections that are open at once.
+    /// The maximum number of open connections.
     pub(super) open: usize,
-    /// The number of those, accepted but not read, that wait for a place.
+    /// The maximum number of connections that are accepted but not read while they wait for a
+    /// place.
     pub(super) waiting: usize,
-    /// The bytes of memory that answers take while they are not taken.
+    /// The maximum memory in bytes for answers that clients have not received yet.
     pub(super) held: usize,
 }
 
-/// All connections of a port.
+/// The connections of a port.
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
-    /// The number that one address may have.
+    /// The maximum number of connections of one address.
     each: usize,
     trusted: Vec<IpNet>,
     held: Arc<Account>,
     open: Mutex<Open>,
-    /// Woken when one has ended.
+    /// Notified when a connection has ended.
     room: Notify,
     waiting: Shares,
 }
@@ -59,7 +61,7 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     count: usize,
-    /// Those that were closed to make room and are not gone yet.
+    /// The number of connections that were closed to make room and have not ended yet.
     closing: usize,
     next: u64,
     callers: HashMap<CallerId, Caller>,
@@ -68,7 +70,7 @@ struct Open {
 /// The connections of one address.
 #[derive(Debug)]
 struct Caller {
-    /// By the order in which they came.
+    /// The connections in the order in which they were accepted.
     open: BTreeMap<u64, Connection>,
     held: Arc<Account>,
 }
@@ -79,7 +81,8 @@ struct Connection {
     close: CancellationToken,
 }
 
-/// A connection that may have to go, and the reasons to take it first: the greater, the sooner.
+/// A connection that may be closed to make room. A greater class, then a longer standstill, goes
+/// first.
 #[derive(Clone, Copy, Debug)]
 struct Victim {
     class: u8,
@@ -88,7 +91,7 @@ struct Victim {
     number: u64,
 }
 
-/// A connection's place, given up when this is dropped.
+/// The place of a connection, released when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     all: Arc<Connections>,
@@ -96,11 +99,11 @@ pub(super) struct Place {
     number: u64,
     pub(super) activity: Arc<Activity>,
     pub(super) memory: Memory,
-    /// Cancelled when it has to end.
+    /// Cancelled when the connection has to end.
     pub(super) close: CancellationToken,
 }
 
-/// The memory that the answers of one address take, with the means to make room in it.
+/// The memory held by the answers to one address, with a way to free some.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     all: Arc<Connections>,
@@ -111,16 +114,17 @@ pub(super) struct Memory {
 /// The decision on a connection that was accepted.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// It has a place.
+    /// The connection has a place.
     Place(Place),
-    /// It has to wait for one.
+    /// The connection has to wait for a place.
     Wait(Share),
-    /// Too many wait already.
+    /// Too many connections are waiting.
     Full(Full),
 }
 
 impl Connections {
-    /// Creates a port without connections. These networks may have as many as there are.
+    /// Creates a port without connections. The share of an address does not apply to `trusted`
+    /// networks.
     pub(super) fn new(most: Most, trusted: Vec<IpNet>) -> Arc<Self> {
         let Most {
             open,
@@ -138,14 +142,14 @@ impl Connections {
         })
     }
 
-    /// Decides on a new connection from this address, without waiting for anything.
+    /// Decides on a new connection from this address without waiting.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Admission {
         if let Some(place) = self.try_enter(address) {
             return Admission::Place(place);
         }
         match self.waiting.try_take(CallerId::at(address)) {
             Ok(waiting) => Admission::Wait(waiting),
-            // A proxy's callers are many, so it is told to wait rather than refused.
+            // A proxy has many callers, so its connection waits instead of being rejected.
             Err(Full::Caller) if self.is_trusted(address) => Admission::Full(Full::All),
             Err(full) => Admission::Full(full),
         }
@@ -162,7 +166,7 @@ impl Connections {
         }
     }
 
-    /// Waits while many that had to make room are still there: each has its descriptor.
+    /// Waits while too many closed connections have not ended: each still has a descriptor.
     pub(super) async fn until_closed(&self) {
         loop {
             let room = self.room.notified();
@@ -173,21 +177,22 @@ impl Connections {
         }
     }
 
-    /// Waits until one of those that wait for a place has left.
+    /// Waits until one of the waiting connections has left, or for `LOOK_EVERY`.
     pub(super) async fn until_fewer_wait(&self) {
         let room = self.room.notified();
         let _ = timeout(LOOK_EVERY, room).await;
     }
 
-    /// Takes a place for a connection from this address.
+    /// Takes a place for a connection from this address, closing another one if necessary.
     ///
-    /// An address that has its share makes room among its own connections. At the cap all are
-    /// candidates, in the order of [`rank`].
+    /// An address that has its share makes room among its own connections. At the cap every
+    /// connection is a candidate, in the order of [`rank`].
     fn try_enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let caller = CallerId::at(address);
         let is_trusted = self.is_trusted(address);
         let (mut open, now) = (self.lock(), Instant::now());
         let own = open.callers.get(&caller).map_or(0, |it| it.open.len());
+        // Checked first, so that an address cannot close another one's connections by opening more.
         if own >= self.each && !is_trusted {
             let victim = open.victim_of(caller, now)?;
             open.close(victim);
@@ -234,8 +239,8 @@ impl Connections {
         victim.is_some_and(|victim| open.close(victim))
     }
 
-    /// Closes the connection, of this caller or of all, that has stood still longest with
-    /// answers that it does not take.
+    /// Closes the connection with unreceived answers that has stalled longest, of this caller or of
+    /// all.
     fn close_stalled(&self, caller: Option<CallerId>) {
         let (mut open, now) = (self.lock(), Instant::now());
         let victim = match caller {
@@ -255,7 +260,8 @@ impl Connections {
             .any(|network| network.contains(&address))
     }
 
-    /// A panic elsewhere leaves a list behind that is still true.
+    /// Locks the connections. A panic while they were locked leaves consistent state behind, so
+    /// poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -266,13 +272,13 @@ const LONG_STALLED: u8 = 3;
 const IDLE: u8 = 2;
 const STALLED: u8 = 1;
 
-/// Returns the class of a connection and how long it has stood still; none where it is busy.
+/// Returns the class of a connection and the time that it has stood still, or `None` if it is busy.
 ///
-/// A connection that never sent a whole head goes first, then one that takes nothing of what it
-/// is sent, then one that is idle.
+/// A connection that never sent a complete head goes first, then one that has stalled for long,
+/// then an idle one, then one that has stalled for a shorter time.
 fn rank(standing: Standing) -> Option<(u8, Duration)> {
     match standing {
-        // All alike: the oldest of them goes.
+        // All silent connections rank alike, so the oldest is closed.
         Standing::Silent => Some((SILENT, Duration::ZERO)),
         Standing::Stalled(still) if still >= LONG => Some((LONG_STALLED, still)),
         Standing::Idle(still) => Some((IDLE, still)),
@@ -299,14 +305,15 @@ impl Open {
                 });
             }
             if class == SILENT {
-                // They stand in the order in which they came.
+                // The connections are in the order of their arrival, so this is the oldest silent
+                // one.
                 break;
             }
         }
         first
     }
 
-    /// Returns the connection of all that makes room first.
+    /// Returns the connection of any caller that makes room first.
     fn victim(&self, now: Instant) -> Option<Victim> {
         let each = self.callers.keys();
         let victims = each.filter_map(|caller| self.victim_of(*caller, now));
@@ -334,23 +341,23 @@ impl Open {
 }
 
 impl Memory {
-    /// Counts what a request takes by itself.
+    /// Charges the memory that a request takes before it has an answer.
     pub(super) fn charge_request(&self, bytes: usize) -> Charge {
         self.held.charge_alone(bytes)
     }
 
-    /// Counts so many bytes of an answer.
+    /// Charges `bytes` of an answer.
     pub(super) fn charge(&self, bytes: usize) -> Charge {
         self.held.charge(bytes)
     }
 
-    /// Whether there is room for so many bytes.
+    /// Whether there is room for `bytes`.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         self.held.has_room(bytes)
     }
 
-    /// Closes the connection that has stood still longest: of this address if it is over its own
-    /// bound, else of all.
+    /// Closes the connection that has stalled longest: of this address if it exceeds its own limit,
+    /// else of all.
     pub(super) fn relieve(&self) {
         let caller = self.held.is_full().then_some(self.caller);
         self.all.close_stalled(caller);
@@ -391,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_has_said_nothing_makes_room_first() {
+    fn the_oldest_silent_connection_makes_room_first() {
         let all = connections(3, &[]);
         let enter = || enter(&all, "192.0.2.1").unwrap();
         let (busy, was_busy, silent) = (enter(), enter(), enter());
@@ -408,7 +415,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_all_are_busy_the_next_waits_for_an_end() {
+    async fn a_connection_waits_while_all_others_are_busy() {
         let all = connections(1, &[]);
         let address = IpAddr::from([192, 0, 2, 1]);
         let first = all.try_enter(address).unwrap();
@@ -420,11 +427,11 @@ mod tests {
     }
 
     #[test]
-    fn no_address_has_more_than_a_quarter_and_it_makes_room_among_its_own() {
+    fn an_address_at_its_quarter_makes_room_among_its_own_connections() {
         let all = connections(8, &["198.51.100.0/24"]);
         let other = enter(&all, "192.0.2.2").unwrap();
         let own = [1, 1].map(|_| enter(&all, "2001:db8::1").unwrap());
-        // The same network is the same caller.
+        // Addresses of one /64 network count as one caller.
         let _third = enter(&all, "2001:db8::ffff").unwrap();
         assert!(own[0].close.is_cancelled() && !own[1].close.is_cancelled());
         assert!(!other.close.is_cancelled());
@@ -436,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_whose_connections_are_all_busy_waits_and_others_do_not() {
+    fn a_caller_with_busy_connections_only_waits_and_others_do_not() {
         let all = connections(8, &[]);
         let own = [1, 1].map(|_| enter(&all, "192.0.2.1").unwrap());
         let _running = [begin(&own[0]), begin(&own[1])];
@@ -452,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_nothing_goes_before_who_has_everything() {
+    fn long_stalled_connections_are_closed_before_idle_ones() {
         let ranked = [
             Standing::Silent,
             Standing::Stalled(Duration::from_secs(9)),
@@ -468,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_connections_is_forgotten() {
+    fn an_address_without_connections_is_removed() {
         let all = connections(8, &[]);
         drop(enter(&all, "192.0.2.1").unwrap());
         assert!(all.lock().callers.is_empty());

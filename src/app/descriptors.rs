@@ -1,4 +1,4 @@
-//! The descriptors that the process may have, and how many connections they suffice for.
+//! Limits on connections, derived from the process's file descriptors.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
@@ -6,22 +6,22 @@ use tracing::warn;
 use super::connections::Most;
 use crate::config::Server;
 
-/// The descriptors that are kept for files, Redis, logs, and what the runtime needs.
+/// The descriptors reserved for files, Redis, logs and the runtime.
 const FOR_OTHERS: u64 = 64;
 
-/// The part of all connections that may wait for a place.
+/// The divisor for the part of all connections that may wait for a place.
 const WAITING: usize = 8;
 
-/// The most of them.
+/// The maximum number of connections that may wait for a place.
 const MAX_WAITING: usize = 256;
 
-/// The connections of the admin port.
+/// The maximum number of connections of the admin port.
 const MAX_ADMIN: usize = 64;
 
-/// The bytes of memory that answers take while they are not taken, on a port.
+/// The maximum memory in bytes for unreceived answers on a port.
 const MAX_HELD: usize = 192 * 1024 * 1024;
 
-/// Raises the number of descriptors that this process may have as far as the system lets it.
+/// Raises the process's descriptor limit to the hard limit.
 pub fn raise_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
@@ -29,13 +29,15 @@ pub fn raise_limit() {
             current: maximum,
             maximum,
         };
-        // On failure the lower limit stays, and `bounds` reads that.
+        // If this fails the lower limit stays, and `bounds` reads it.
         let _ = setrlimit(Resource::Nofile, raised);
     }
 }
 
-/// Returns the bounds of the public port: the connections that the settings allow, or fewer,
-/// with a warning, where there are not descriptors enough.
+/// Returns the limits of the public port.
+///
+/// The number of connections is the configured one, or a lower one with a warning if there are too
+/// few descriptors.
 pub(super) fn bounds(server: &Server, is_demo: bool) -> Most {
     let wanted = server.max_connections.get();
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -44,7 +46,7 @@ pub(super) fn bounds(server: &Server, is_demo: bool) -> Most {
         warn!(
             descriptors = limit,
             connections = open,
-            "VT4AI_MAX_CONNECTIONS is lowered to {open}: {wanted} would need more than the \
+            "VT4AI_MAX_CONNECTIONS lowered to {open}: {wanted} would need more than the \
              {limit} descriptors that this process may have (`ulimit -n`)"
         );
     }
@@ -55,7 +57,7 @@ pub(super) fn bounds(server: &Server, is_demo: bool) -> Most {
     }
 }
 
-/// Returns the bounds of the admin port.
+/// Returns the limits of the admin port.
 pub(super) fn admin_bounds() -> Most {
     Most {
         open: MAX_ADMIN,
@@ -64,10 +66,10 @@ pub(super) fn admin_bounds() -> Most {
     }
 }
 
-/// Returns the number of connections that so many descriptors suffice for.
+/// Returns the number of connections for which `limit` descriptors suffice.
 fn affordable(limit: u64, server: &Server, is_demo: bool) -> usize {
     let upstream = (server.max_in_flight.get() as u64).min(limit / 4);
-    // The stand-in has the other ends of its calls here, too.
+    // The stand-in holds the other end of each upstream connection in this process.
     let upstream = if is_demo { 2 * upstream } else { upstream };
     let admin = server.admin_port.map_or(0, |_| MAX_ADMIN as u64);
     let left = limit.saturating_sub(FOR_OTHERS + upstream + admin);
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn some_descriptors_are_kept_for_upstream_and_for_what_waits() {
+    fn some_descriptors_are_reserved_for_upstream_and_waiting_connections() {
         let server = server(&[]);
         assert!(affordable(20_000, &server, false) > 1024);
         assert_eq!(affordable(1024, &server, false), 616);
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_raised_to_the_hard_one() {
+    fn the_limit_is_raised_to_the_hard_limit() {
         raise_limit();
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         assert_eq!(current, maximum);

@@ -1,4 +1,4 @@
-//! `vt4ai healthcheck`: asks a gateway on this machine whether it lives.
+//! `vt4ai healthcheck`, which asks a gateway on this machine whether it is alive.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -8,12 +8,13 @@ use std::{
 
 use crate::config::Server;
 
-/// How long the gateway has to answer.
+/// The time limit for connecting and for the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks for `/livez` where the settings say that a gateway listens.
+/// Requests `/livez` from the address in the settings.
 ///
-/// Plain sockets: it runs every few seconds in a container and has nothing else to do.
+/// Uses a plain socket: the command runs every few seconds in a container, and a runtime would cost
+/// more than the request.
 pub fn check(server: &Server) -> io::Result<()> {
     let host = match server.host {
         IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -28,5 +29,7 @@ pub fn check(server: &Server) -> io::Result<()> {
     if status.starts_with(b"HTTP/1.1 200") {
         return Ok(());
     }
-    Err(io::Error::other("the gateway answers, but not with 200"))
+    Err(io::Error::other(
+        "the gateway answered with a status other than 200",
+    ))
 }

@@ -1,4 +1,4 @@
-//! The ports, and how many may wait there.
+//! Binding of the ports.
 
 use std::{io, net::SocketAddr};
 
@@ -7,12 +7,13 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::StartError;
 use crate::config::Server;
 
-/// How many connections may wait to be accepted; the system has a bound of its own.
+/// The maximum number of connections that may wait to be accepted; the system has a limit of its
+/// own.
 ///
-/// Where there is no room the system drops them, and who connects tries again after a second.
+/// Beyond it the system drops connection attempts, and clients try again after a second.
 pub(super) const BACKLOG: u32 = 4096;
 
-/// Takes the port and, where there is one, the port for whoever watches.
+/// Binds the public port and, if there is one, the admin port.
 pub(super) fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener>), StartError> {
     let take = |port| {
         let address = SocketAddr::new(server.host, port);
@@ -23,13 +24,13 @@ pub(super) fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener
     Ok((listener, admin))
 }
 
-/// As [`TcpListener::bind`], with room for more who wait.
+/// Binds an address like [`TcpListener::bind`], with a longer backlog.
 fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Connections of the process before may still be on their way out.
+    // Connections of a previous process may still be closing.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

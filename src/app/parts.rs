@@ -1,4 +1,4 @@
-//! The concrete parts of a gateway, each named and handed what it works with.
+//! Construction of the concrete parts of a gateway.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,10 +25,10 @@ use crate::{
     vt::VirusTotal,
 };
 
-/// The time for which the start waits for Redis: replicas don't share what is asked before.
+/// The time for which the start waits for Redis. Lookups before the first contact are not shared.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
 
-/// Makes everything that handlers work with, and hands it what it needs.
+/// Builds everything that handlers need.
 pub(super) async fn put_together(
     config: Config,
     templates: Templates,
@@ -44,6 +44,7 @@ pub(super) async fn put_together(
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
     let recalls = SingleFlight::new(tasks.clone(), Arc::clone(&meter));
     let cache = Cache::new(config.cache, redis.clone(), recalls);
+    // Before the first request, so that the cache is shared from the start.
     connect(&redis, &cache, &accepted, background).await;
     let calls = Shares::new(config.server.max_in_flight.get());
     let purse = Arc::new(Purse::new(spend::Parts {
@@ -94,8 +95,8 @@ pub(super) async fn put_together(
     })
 }
 
-/// Returns the keys that count as accepted from the start: what they spend is never forgotten
-/// because of others.
+/// Returns the keys that are accepted from the start. Their state is never evicted in favour of
+/// others'.
 fn configured_keys(config: &Config, clients: Option<&Clients>) -> AcceptedKeys {
     let accepted = AcceptedKeys::new();
     let clients_keys = clients.into_iter().flat_map(Clients::keys);
@@ -106,7 +107,7 @@ fn configured_keys(config: &Config, clients: Option<&Clients>) -> AcceptedKeys {
     accepted
 }
 
-/// Reads the file of clients, where there is one, and keeps up with its changes.
+/// Reads the clients' file, if there is one, and starts to watch it.
 pub(super) async fn load_clients(
     file: Option<PathBuf>,
     servers_key: Option<&ApiKey>,
@@ -123,7 +124,7 @@ pub(super) async fn load_clients(
     Ok(Some(clients))
 }
 
-/// Takes up Redis, where one is set up, and hears there of what other replicas changed.
+/// Connects to Redis, if it is configured, and applies the changes that other replicas announce.
 async fn connect(redis: &Redis, cache: &Cache, accepted: &AcceptedKeys, background: &Background) {
     let (cache, accepted) = (cache.clone(), accepted.clone());
     let hear = move |news: News| match news {

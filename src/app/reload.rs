@@ -1,4 +1,4 @@
-//! Takes up what the operator changes in the file of clients while the gateway runs.
+//! Reloading of the clients' file while the gateway runs.
 
 use std::{
     io,
@@ -15,34 +15,35 @@ use tracing::{info, warn};
 
 use crate::clients::{Clients, Refreshed, file::Mistake};
 
-/// How often the file is looked at.
+/// The interval at which the file's metadata is checked.
 ///
-/// What it costs is one call to the system. To be told of changes would miss those on file
-/// systems of the network and in mounted secrets, where a link above the file is exchanged.
+/// A check costs one system call. Change notifications would miss changes on network file systems
+/// and in mounted secrets, where a link above the file is exchanged.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The time in which the same warning is logged once.
+/// The interval at which an unchanged warning is logged again.
 const WARN_EVERY: Duration = Duration::from_mins(1);
 
-/// `SIGHUP`, from now on: without this it would end the process.
+/// Starts to receive `SIGHUP`, which would otherwise end the process.
 pub(super) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Where nobody has set up clients, a `SIGHUP` is no reason to end either.
+/// Ignores `SIGHUP` if no clients are configured.
 pub(super) async fn pass_over(mut hangups: Signal) {
     while hangups.recv().await.is_some() {
-        info!("there is nothing to reload: no clients are set up");
+        info!("nothing to reload, no clients are configured");
     }
 }
 
-/// Reads the file again at every `SIGHUP`, and when it has changed.
+/// Reads the file again at each `SIGHUP`, and when it has changed.
 pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal) {
     let mut ticks = interval(LOOK_EVERY);
-    // A file that hangs takes longer than a tick.
+    // Reading a file that blocks takes longer than a tick.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut warnings = Warnings::default();
     loop {
+        // A `SIGHUP` reads the file even if it has not changed.
         let asked = select! {
             Some(()) = hangups.recv() => true,
             _ = ticks.tick() => false,
@@ -55,23 +56,23 @@ pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal) {
             }
             Refreshed::Deleted => {
                 warnings = Warnings::default();
-                warn!("the file of clients is gone: no token holds");
+                warn!("clients' file deleted, all tokens are rejected");
             }
             Refreshed::Kept(mistakes) => warnings.log(mistakes, asked, Instant::now()),
         }
     }
 }
 
-/// The warnings that were logged last, which are not repeated at every look.
+/// The warnings logged last, which are not repeated at every check.
 #[derive(Default)]
 struct Warnings {
     last: Option<(Vec<Mistake>, Instant)>,
-    /// Warnings like these since then.
+    /// The number of identical warnings suppressed since then.
     held_back: u32,
 }
 
 impl Warnings {
-    /// Logs mistakes that are new, that were asked for, or whose time has come again.
+    /// Logs mistakes if they are new, were asked for, or are due again.
     fn log(&mut self, mistakes: Vec<Mistake>, asked: bool, now: Instant) {
         if !asked && !self.is_due(&mistakes, now) {
             self.held_back += 1;
@@ -81,7 +82,7 @@ impl Warnings {
             warn!(
                 error.cause = %mistake,
                 repeated = self.held_back,
-                "clients not reloaded, those before still hold"
+                "clients not reloaded, previous ones stay in effect"
             );
         }
         *self = Self {

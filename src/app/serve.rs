@@ -1,7 +1,7 @@
 //! The accept loop of a port.
 //!
-//! `axum::serve` gives a connection for ever to send its request's head, and to read what it
-//! is sent. Here both have limits, and so have the connections and the memory of one address.
+//! `axum::serve` has no time limit for the head of a request or for a client that does not read its
+//! answer. This loop has both, and limits the connections and the memory of each address.
 
 use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -39,51 +39,52 @@ mod requests;
 mod socket;
 mod streams;
 
-/// How long a client may take to send the head of a request, and be idle between two.
+/// The time limit for the head of a request, and for idling between two requests.
 ///
-/// Half a second below the bound: where thousands run out of time at once, closing them takes
-/// some, too.
+/// Half a second below the promised limit: closing thousands of connections at once takes a moment.
 const HEAD_TIME: Duration = Duration::from_millis(9_500);
 
-/// The head of a request: 16 KB, header lines and path together.
+/// The largest head of a request, path and headers together.
 const MAX_HEAD: u32 = 16 * 1024;
 
-/// How many requests one HTTP/2 connection may have under way.
+/// The maximum number of concurrent requests on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-/// How many streams that a client gave up may wait to be noticed; more end the connection.
+/// The maximum number of streams that a client has reset and the server has not handled yet; more
+/// end the connection.
 const MAX_RESETS: usize = 20;
 
-/// The bytes of one answer that h2 takes before it has sent them.
+/// The bytes of one answer that h2 buffers before they are sent.
 const SEND_BUFFER: usize = 32 * 1024;
 
-/// The bytes that an HTTP/2 client may send before they are read: of one request, and of all.
+/// The bytes that an HTTP/2 client may send before they are read: for one request, and for all.
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 
-/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say.
+/// The interval of HTTP/2 pings, and the time limit for their answers.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// How long to wait after the system refuses a connection, as it does without descriptors.
+/// The pause after a failed `accept`, such as for lack of descriptors.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
-/// How long a connection without a request is waited for in the end: it was made by somebody
-/// who thought that there would be an answer.
+/// The time for which shutdown waits for the first request of a connection, since its client was
+/// told that it is connected.
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
-/// The time that a connection, once accepted, waits for a place.
+/// The time that an accepted connection waits for a place.
 const PLACE_TIME: Duration = Duration::from_secs(10);
 
-/// How the serving ends.
+/// The two signals of a shutdown.
 #[derive(Clone, Debug)]
 pub(super) struct End {
-    /// Cancelled a while before: every answer from then on is its connection's last.
+    /// Cancelled at the start of the shutdown: from then on each answer is the last on its
+    /// connection.
     pub(super) told: CancellationToken,
-    /// Cancelled when nothing more is accepted.
+    /// Cancelled after the shutdown delay: no more connections are accepted.
     pub(super) stop: CancellationToken,
 }
 
-/// A port and the bounds of its clients.
+/// The routes of a port, and the limits for its clients.
 #[derive(Debug)]
 pub(super) struct Port {
     pub(super) router: Router,
@@ -97,7 +98,8 @@ pub(super) struct Port {
 pub(super) async fn serve(listener: TcpListener, port: Port) {
     let (port, tasks) = (Arc::new(port), TaskTracker::new());
     let mut refusals = Repeated::default();
-    // Those who waited at the end; who goes on coming is not waited for.
+    // Connections in the backlog are still served at the end, but not an endless stream of new
+    // ones.
     let mut last = 0..listen::BACKLOG;
     while let Some(accepted) = port.end.or(listener.accept()).await {
         if port.end.stop.is_cancelled() && last.next().is_none() {
@@ -110,8 +112,9 @@ pub(super) async fn serve(listener: TcpListener, port: Port) {
             }
             Err(error) => {
                 if let Some(count) = refusals.note() {
-                    warn!(%error, count, "a connection could not be accepted");
+                    warn!(%error, count, "connection could not be accepted");
                 }
+                // Most likely the descriptors are exhausted, so a connection is closed.
                 port.connections.make_room();
                 if port.end.or(sleep(AFTER_REFUSAL)).await.is_none() {
                     break;
@@ -124,10 +127,10 @@ pub(super) async fn serve(listener: TcpListener, port: Port) {
     tasks.wait().await;
 }
 
-/// Finds a place for a connection, or somewhere to wait for one.
+/// Finds a place for a connection, or lets it wait for one.
 ///
-/// The accept loop waits here only while many addresses have connections that wait: one alone
-/// can't hold it up.
+/// The accept loop itself waits only if connections of many addresses are waiting: a single address
+/// cannot block it.
 async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &TaskTracker) {
     let waiting = loop {
         match port.connections.admit(address) {
@@ -136,7 +139,9 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
                 return;
             }
             Admission::Wait(waiting) => break waiting,
-            Admission::Full(Full::Caller) => return debug!("an address has too many connections"),
+            Admission::Full(Full::Caller) => {
+                return debug!("connection rejected, too many from its address");
+            }
             Admission::Full(Full::All) => {
                 let fewer_wait = port.end.or(port.connections.until_fewer_wait());
                 if fewer_wait.await.is_none() {
@@ -151,7 +156,7 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
             .end
             .or(timeout(PLACE_TIME, port.connections.enter(address)));
         let Some(Ok(place)) = entered.await else {
-            return debug!("there was no place for a connection");
+            return debug!("connection dropped, no place became free");
         };
         drop(waiting);
         attend(port, stream, place, all).await;
@@ -162,11 +167,12 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
 async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTracker) {
     let _open = port.meter.connected();
     let stop = port.end.stop.clone();
-    // A client that has gone already has no address any more.
+    // A client that has already disconnected has no address.
     let Ok(peer) = stream.peer_addr() else {
         return;
     };
     let peer = Peer::new(peer, stream.local_addr().ok());
+    // HTTP/2 streams run as tasks of their own, each watched by its pace.
     let streams = Streams::new(port.pace, tasks, place.close.clone());
     let io = Socket::new(stream, Arc::clone(&place.activity), port.pace);
     let builder = builder(streams.clone());
@@ -174,28 +180,29 @@ async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTra
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(io)), service));
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = place.close.cancelled() => return debug!("a connection was closed to make room"),
-        // Until the first bytes tell its protocol, the builder has no time limit.
-        () = silence(&place) => return debug!("a connection never sent a whole head"),
+        () = place.close.cancelled() => return debug!("connection closed to make room"),
+        // Until the first bytes reveal the protocol, the builder applies no time limit.
+        () = silence(&place) => return debug!("connection closed, no complete request head arrived"),
         () = farewell(&place, &stop) => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = &mut connection => ended,
                 () = place.close.cancelled() => return,
-                // An HTTP/2 client that does not answer would else be waited for.
-                () = quiet(&place) => return debug!("an idle connection was closed"),
+                // Otherwise an HTTP/2 client that does not answer would hold up the shutdown.
+                () = quiet(&place) => return debug!("idle connection closed"),
             }
         }
     };
     if let Err(error) = ended {
-        debug!(%error, "a connection ended early");
+        debug!(%error, "connection ended early");
     }
 }
 
 impl End {
-    /// What this gives; none at the end, unless it is there already.
+    /// Returns the output of `it`, or `None` if the end comes first.
     ///
-    /// Whoever waits to be accepted then has been told by the system that it is connected.
+    /// If both are ready `it` wins: the system has told a client in the backlog that it is
+    /// connected.
     async fn or<T>(&self, it: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -205,8 +212,8 @@ impl End {
     }
 }
 
-/// Ends when it is time to part: at once from who has had an answer or waits for one, which
-/// it still gets.
+/// Completes when a connection should be shut down: at once if it has had a request, otherwise
+/// after `FIRST_WORD`.
 async fn farewell(place: &Place, stop: &CancellationToken) {
     stop.cancelled().await;
     if !place.activity.has_begun() {
@@ -214,7 +221,7 @@ async fn farewell(place: &Place, stop: &CancellationToken) {
     }
 }
 
-/// Ends when nothing has been under way for a while.
+/// Completes when the connection has been idle for a while.
 async fn quiet(place: &Place) {
     loop {
         sleep(FIRST_WORD / 4).await;
@@ -226,7 +233,7 @@ async fn quiet(place: &Place) {
     }
 }
 
-/// Ends when the time for the first head is up and it has not come.
+/// Completes when the time limit for the first head has passed without one.
 async fn silence(place: &Place) {
     sleep(HEAD_TIME).await;
     if place.activity.has_begun() {

@@ -1,19 +1,19 @@
-//! The last writes to objects: an answer that was asked for before one of them is untrue.
+//! The last writes to objects, which make earlier answers stale.
 //!
 //! The rules, of which the rest of the cache knows only [`Standing`]:
 //!
-//! - An answer's time is the moment at which VirusTotal was *asked*, not the one at which the
-//!   answer came: what happens in between may or may not be in it.
-//! - A write moves its object's *last change* to the moment at which VirusTotal confirmed it.
-//!   So does the completion of an analysis that any caller sees. A refused write moves nothing.
-//! - A write without a confirmation (no answer, 5xx) moves the object's *last doubt*. Answers
-//!   from before it are asked for anew, and served only where VirusTotal gives nothing better.
-//! - The names of an object are joined as soon as a request or an answer tells that they belong
-//!   together ([`Changes::join`]), and what is known of one of them holds for all.
+//! - An answer's time is the time at which VirusTotal was *asked*, not the time at which the answer
+//!   arrived: a change in between may or may not be in it.
+//! - A write moves its object's *last change* to the time at which VirusTotal confirmed the write.
+//!   So does the completion of an analysis that any caller sees. A refused write has no effect.
+//! - A write without a confirmation (no answer, or a 5xx) moves the object's *last doubt*. Answers
+//!   from before that time are fetched again, and served only if VirusTotal gives nothing better.
+//! - The names of an object are joined as soon as a request or an answer shows that they belong
+//!   together ([`Changes::join`]). A change of one of them applies to all.
 //!
-//! Moments stand in tables of a fixed size, indexed by a hash of the name, so that a million
-//! writes take no more room than one. Two objects that share a place share their moments: at
-//! worst an answer is asked for once more than it had to be.
+//! Times are stored in tables of a fixed size, indexed by a hash of the name, so that memory does
+//! not grow with the number of writes. Two objects in the same slot share their times; at worst an
+//! answer is fetched once more than necessary.
 
 use std::{
     num::NonZeroUsize,
@@ -28,38 +28,42 @@ use lru::LruCache;
 
 use super::{moment::Moment, object::ObjectName};
 
-/// The number of places in a table: 512 KiB each, which the system hands out when touched.
+/// The number of slots in a table. Each table takes 512 KiB, which the system allocates when
+/// touched.
 const PLACES: usize = 65_536;
 
-/// The number of names of which it is remembered that they belong together.
+/// The maximum number of names that are remembered as belonging together.
 const MAX_JOINED: NonZeroUsize = NonZeroUsize::new(60_000).unwrap();
 
-/// The number of names that one object may have; a URL can be spelled in any number of ways.
+/// The maximum number of names that one object may have. A URL has any number of spellings.
 pub(super) const MAX_NAMES: usize = 16;
 
-/// The number of analyses that are remembered: those begun here, and those seen completed.
+/// The maximum number of analyses that are remembered, in each of the tables.
 const MAX_ANALYSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
-/// The time after a write in which "not found" is likely to become untrue.
+/// The time after a write in which "not found" is likely to change.
 const SETTLING: Duration = Duration::from_hours(1);
 
 /// The certainty with which an object was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
-    /// VirusTotal accepted it, or an analysis was completed.
+    /// VirusTotal accepted the write, or an analysis was completed.
     Certain,
-    /// It may have been carried out: no answer came, or a 5xx.
+    /// The write may have been carried out: there was no answer, or a 5xx.
     Possible,
 }
 
-/// The standing of an answer against the changes of its object.
+/// The state of an answer relative to the changes of its object.
+///
+/// The order matters: of two states the greater one applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
-    /// Nothing is known to have changed since it was asked for.
+    /// No later change is known.
     Current,
-    /// Its object may have been written to since: it serves only where nothing better does.
+    /// The object may have been written to since. The answer is served only if nothing better is
+    /// available.
     Doubtful,
-    /// Its object was written to since: it never serves.
+    /// The object was written to since. The answer is never served.
     Outdated,
 }
 
@@ -69,11 +73,12 @@ pub(super) struct Changes {
     certain: Table,
     possible: Table,
     joined: Mutex<LruCache<ObjectName, Arc<[ObjectName]>>>,
-    /// The objects of analyses that were begun through this gateway, by a hash of their ids.
+    /// The objects of analyses that were started through this gateway, by the hashed id of the
+    /// analysis.
     begun: Mutex<LruCache<ObjectName, Arc<[ObjectName]>>>,
     /// Analyses that were seen before they were completed.
     pending: Mutex<LruCache<ObjectName, ()>>,
-    /// Analyses that were seen completed, and when.
+    /// Analyses that were seen completed, with the time of it.
     completed: Mutex<LruCache<ObjectName, Moment>>,
 }
 
@@ -82,7 +87,8 @@ struct Table(Box<[AtomicI64]>);
 
 impl Table {
     fn new() -> Self {
-        // Zero stands for "never": pages that nothing was written to stay the system's.
+        // Zero means "never": the allocator returns zeroed pages that take no memory until written
+        // to.
         Self((0..PLACES).map(|_| AtomicI64::new(0)).collect())
     }
 
@@ -120,9 +126,9 @@ impl Changes {
         }
     }
 
-    /// Returns how an answer about this object stands that was asked for at this moment.
+    /// Returns the state of an answer about this object that was asked for at this time.
     pub(super) fn standing(&self, names: &[ObjectName], asked: Moment) -> Standing {
-        // A change in the very microsecond of the question counts as after it.
+        // A change in the same microsecond counts as later.
         if self.certain.latest(names) >= asked {
             Standing::Outdated
         } else if self.possible.latest(names) >= asked {
@@ -132,7 +138,7 @@ impl Changes {
         }
     }
 
-    /// Returns the last change or doubt: requests from before and after it share no call.
+    /// Returns the time of the last certain or possible write.
     pub(super) fn last(&self, names: &[ObjectName]) -> Moment {
         self.certain.latest(names).max(self.possible.latest(names))
     }
@@ -143,14 +149,15 @@ impl Changes {
         last != Moment::NEVER && last.until(Moment::now()) < SETTLING
     }
 
-    /// Notes that the object with these names was written to just now. Returns all of its names.
+    /// Records a write to the object with these names at the present time. Returns all of its
+    /// names.
     pub(super) fn note(&self, names: &[ObjectName], certainty: Certainty) -> Vec<ObjectName> {
         let all = self.all_names(names);
         self.table(certainty).raise(&all, Moment::now());
         all
     }
 
-    /// Notes that the object with these names was written to at this moment, under no others.
+    /// Records a write at this time, under these names only.
     pub(super) fn learn(&self, names: &[ObjectName], at: Moment, certainty: Certainty) {
         self.table(certainty).raise(names, at);
     }
@@ -162,9 +169,10 @@ impl Changes {
         }
     }
 
-    /// Notes that these names belong to one object. Returns whether that is new.
+    /// Records that these names belong to one object. Returns whether that is new.
     pub(super) fn join(&self, names: &[ObjectName]) -> bool {
         let mut joined = lock(&self.joined);
+        // The common case: all names are already joined.
         let known = names.first().and_then(|name| joined.get(name));
         if names.len() < 2
             || known.is_some_and(|known| names.iter().all(|name| known.contains(name)))
@@ -172,7 +180,7 @@ impl Changes {
             return false;
         }
         let mut all = union(&mut joined, names);
-        // Those just told stay in; what else an object was called is of less use.
+        // The names just given stay; older spellings are of less use.
         all.truncate(MAX_NAMES);
         let all: Arc<[ObjectName]> = all.into();
         for name in all.iter() {
@@ -180,19 +188,22 @@ impl Changes {
         }
         shrink(&mut joined, MAX_JOINED);
         drop(joined);
+        // A write that was recorded under one of the names now applies to all.
         for table in [&self.certain, &self.possible] {
             table.raise(&all, table.latest(&all));
         }
         true
     }
 
-    /// Returns these names and those that are known to belong to them.
+    /// Returns these names and those known to belong to them.
     fn all_names(&self, names: &[ObjectName]) -> Vec<ObjectName> {
         union(&mut lock(&self.joined), names)
     }
 
-    /// Remembers which object an analysis is about that was begun here, or at another replica.
-    /// All that was known of an analysis of this name is about an earlier one.
+    /// Remembers the object of an analysis that was started here or by another replica.
+    ///
+    /// An analysis may reuse the id of an earlier one, so everything known about this id becomes
+    /// stale.
     pub(super) fn note_begun(&self, analysis: ObjectName, names: &[ObjectName]) {
         self.certain.raise(&[analysis], Moment::now());
         let mut begun = lock(&self.begun);
@@ -200,7 +211,8 @@ impl Changes {
         shrink(&mut begun, MAX_ANALYSES);
     }
 
-    /// Returns the object of an analysis that was begun here, as far as is remembered.
+    /// Returns the names of the object of an analysis that was started here, as far as is
+    /// remembered.
     pub(super) fn begun(&self, analysis: &str) -> Vec<ObjectName> {
         let mut begun = lock(&self.begun);
         let names = begun.get(&ObjectName::analysis(analysis));
@@ -219,19 +231,19 @@ impl Changes {
         lock(&self.pending).contains(&ObjectName::analysis(analysis))
     }
 
-    /// Notes that an analysis is completed. Returns whether that is new.
+    /// Records that an analysis is completed. Returns whether that is new.
     pub(super) fn note_completed(&self, analysis: &str) -> bool {
         let analysis = ObjectName::analysis(analysis);
         let begun = self.certain.last(analysis);
         let mut completed = lock(&self.completed);
         let before = completed.put(analysis, Moment::now());
         shrink(&mut completed, MAX_ANALYSES);
-        // A further analysis may have the name of the one before.
+        // A later analysis may reuse the id of an earlier one.
         before.is_none_or(|at| at <= begun)
     }
 }
 
-/// Returns these names, then those that were joined with one of them, each once.
+/// Returns these names, then those joined with one of them, without duplicates.
 fn union(
     joined: &mut LruCache<ObjectName, Arc<[ObjectName]>>,
     names: &[ObjectName],
@@ -251,16 +263,17 @@ fn union(
     all
 }
 
-/// Evicts what was used least recently, down to so many entries.
+/// Evicts the least recently used entries down to `most`.
 ///
-/// A bound of the map's own would allocate all of its room at once.
+/// The maps are unbounded because a bounded `LruCache` allocates its full capacity at once.
 fn shrink<V>(map: &mut LruCache<ObjectName, V>, most: NonZeroUsize) {
     while map.len() > most.get() {
         map.pop_lru();
     }
 }
 
-/// A panic elsewhere leaves a map behind that is still true.
+/// Locks a map. A panic while it was locked leaves consistent entries behind, so poisoning is
+/// ignored.
 fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -301,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_by_one_name_holds_for_all() {
+    fn a_write_under_one_name_applies_to_all_names() {
         let changes = Changes::new();
         let before = Moment::now();
         assert!(changes.join(&[name("md5"), name("sha256")]));
@@ -315,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_joined_later_share_an_earlier_write() {
+    fn names_joined_later_share_an_earlier_write() {
         let changes = Changes::new();
         let before = Moment::now();
         changes.note(&[name("md5")], Certainty::Certain);

@@ -1,4 +1,4 @@
-//! Points in time within this process, which no change of the wall clock moves.
+//! Points in time on the monotonic clock of this process.
 
 use std::{
     sync::LazyLock,
@@ -9,27 +9,27 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A point in time on the monotonic clock, in microseconds since about the start of the process.
 ///
-/// Negative before it: another replica may have asked for an answer earlier.
+/// Negative for times before the start: another replica may have asked for an answer earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub(super) i64);
 
 impl Moment {
-    /// The moment before all others.
+    /// The time before all others.
     pub(super) const NEVER: Self = Self(i64::MIN);
 
-    /// Returns the present moment.
+    /// Returns the present time.
     pub fn now() -> Self {
-        // From 1 on: 0 stands for "never" in tables of moments.
+        // Starts at 1, because 0 means "never" in the tables of changes.
         Self(micros(START.elapsed()).saturating_add(1))
     }
 
-    /// Returns the moment that was this long before.
+    /// Returns the time this long before.
     #[must_use]
     pub fn before(self, ago: Duration) -> Self {
         Self(self.0.saturating_sub(micros(ago)))
     }
 
-    /// Returns the time from this moment to a later one; zero if that is not later.
+    /// Returns the time from this moment to a later one, or zero if `later` is not later.
     pub fn until(self, later: Self) -> Duration {
         let micros = later.0.saturating_sub(self.0);
         Duration::from_micros(u64::try_from(micros).unwrap_or_default())

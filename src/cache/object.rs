@@ -1,7 +1,7 @@
-//! The objects that answers are about, each under all of its names.
+//! The objects that answers are about, under all of their names.
 //!
-//! A file has three names (MD5, SHA-1, SHA-256), a URL at least two (the base64 of its text and
-//! VirusTotal's SHA-256 of it). Requests and answers tell which of them belong together.
+//! A file has three names (MD5, SHA-1, SHA-256). A URL has at least two (the base64 of its text,
+//! and VirusTotal's SHA-256 of it). Requests and answers reveal which names belong together.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ use url::Url;
 
 use crate::indicator::{Indicator, Kind};
 
-/// A name of an object at VirusTotal: a collection and an id, hashed.
+/// The hash of an object's name at VirusTotal, which is a collection and an id.
 ///
-/// The hash is short, of one length, and keeps indicators out of Redis (CONTRACT 9).
+/// The hash is short, has a fixed length, and keeps indicators out of Redis.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ObjectName([u8; 16]);
 
 impl ObjectName {
-    /// Returns the name of what stands at `/{collection}/{id}` below `/api/v3`.
+    /// Returns the name of the object at `/{collection}/{id}` below `/api/v3`.
     pub fn new(collection: &str, id: &str) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(collection);
@@ -35,7 +35,7 @@ impl ObjectName {
         Self::new("analyses", id)
     }
 
-    /// Returns the names that an indicator has as far as its text tells.
+    /// Returns the names that can be derived from an indicator's text.
     pub fn of(indicator: &Indicator) -> Vec<Self> {
         let collection = indicator.kind().upstream_collection();
         let mut names = vec![Self::new(collection, indicator.id())];
@@ -45,7 +45,7 @@ impl ObjectName {
         names
     }
 
-    /// Returns the names of the file that has these digests, each in hexadecimal.
+    /// Returns the names of the file with these hexadecimal digests.
     pub fn of_file<'a>(digests: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
         let collection = Kind::File.upstream_collection();
         let names = digests.into_iter();
@@ -54,10 +54,10 @@ impl ObjectName {
             .collect()
     }
 
-    /// Returns the names that the id of an analysis tells of the object it is about.
+    /// Returns the names of the object that an analysis is about, taken from the analysis id.
     ///
-    /// `u-<sha256>-<time>` for a URL, `f-<sha256>-<time>` or the base64 of `<md5>:<time>` for a
-    /// file; none for an id of another form.
+    /// The id is `u-<sha256>-<time>` for a URL, and `f-<sha256>-<time>` or the base64 of
+    /// `<md5>:<time>` for a file. An id of any other form reveals no name.
     pub fn of_analysis(id: &str) -> Vec<Self> {
         let parts: Vec<_> = id.split('-').collect();
         let name = match parts.as_slice() {
@@ -70,8 +70,8 @@ impl ObjectName {
             .collect()
     }
 
-    /// Returns the names that an answer about an analysis tells of the object: those of
-    /// `meta.file_info`, `meta.url_info` and `data.links.item`.
+    /// Returns the names of the object in an answer about its analysis: those in `meta.file_info`,
+    /// `meta.url_info` and `data.links.item`.
     pub fn in_analysis(answer: &[u8]) -> Vec<Self> {
         #[derive(Deserialize)]
         struct Answer {
@@ -108,12 +108,13 @@ impl ObjectName {
         names
     }
 
-    /// Returns the names of the object that a link of VirusTotal's leads to.
+    /// Returns the names of the object that a link of VirusTotal's refers to.
     fn of_link(link: &str) -> Vec<Self> {
         let Ok(url) = Url::parse(link) else {
             return Vec::new();
         };
         let segments: Vec<_> = url.path_segments().into_iter().flatten().collect();
+        // A link ends in `/{collection}/{id}`.
         let [.., collection, id] = segments.as_slice() else {
             return Vec::new();
         };
@@ -124,18 +125,18 @@ impl ObjectName {
         indicator.as_ref().map(Self::of).unwrap_or_default()
     }
 
-    /// Returns a number below `count` that is the same for the same name.
+    /// Maps the name to a slot below `count`.
     pub(super) fn slot(self, count: usize) -> usize {
         let [a, b, c, d, ..] = self.0;
         u32::from_le_bytes([a, b, c, d]) as usize % count
     }
 
-    /// Returns the name in hexadecimal, as Redis has it.
+    /// Returns the name in hexadecimal, the form used in Redis.
     pub fn hex(self) -> String {
         hex::encode(self.0)
     }
 
-    /// Reads what [`hex`](Self::hex) wrote.
+    /// Parses the output of [`hex`](Self::hex).
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut name = [0; 16];
         hex::decode_to_slice(text, &mut name).ok()?;
@@ -143,17 +144,17 @@ impl ObjectName {
     }
 }
 
-/// Not printed: an indicator can be guessed back from its hash.
+/// Hides the hash: an indicator can be guessed from it.
 impl fmt::Debug for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ObjectName(…)")
     }
 }
 
-/// Returns the id that VirusTotal most likely has for a URL that is known by its base64.
+/// Returns the id that VirusTotal most likely uses for a URL given as base64.
 ///
-/// Only VirusTotal knows its canonical form, so this is a guess: a wrong one is the name of
-/// nothing and does no harm.
+/// Only VirusTotal knows its canonical form, so this is a guess. A wrong guess names no object and
+/// does no harm.
 fn canonical_url(id: &str) -> Option<String> {
     if is_hex(id, 64) {
         return None;
@@ -164,6 +165,7 @@ fn canonical_url(id: &str) -> Option<String> {
 }
 
 fn md5_of_analysis(id: &str) -> Option<String> {
+    // Ids come in either base64 alphabet, with or without padding.
     let bare = id.trim_end_matches('=');
     let url_safe = bare.replace('+', "-").replace('/', "_");
     let text = general_purpose::URL_SAFE_NO_PAD.decode(url_safe).ok()?;
@@ -183,7 +185,7 @@ mod tests {
     const MD5: &str = "ba4e34dd4bde67b221362d54c4baf070";
 
     #[test]
-    fn an_analysis_id_tells_the_object() {
+    fn an_analysis_id_names_the_object() {
         let url = ObjectName::new("urls", SHA256);
         assert_eq!(
             ObjectName::of_analysis(&format!("u-{SHA256}-1569484202")),
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_an_analysis_tells_the_object() {
+    fn an_answer_about_an_analysis_names_the_object() {
         let answer = format!(
             r#"{{"data": {{"links": {{"item": "https://www.virustotal.com/api/v3/files/{SHA256}"}}}},
                 "meta": {{"file_info": {{"md5": "{MD5}"}}, "url_info": {{"id": "{SHA256}"}}}}}}"#
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_read_back_and_never_printed() {
+    fn a_name_survives_a_round_trip_and_is_never_printed() {
         let name = ObjectName::new("domains", "example.com");
         assert_eq!(ObjectName::from_hex(&name.hex()), Some(name));
         assert_eq!(ObjectName::from_hex("xyz"), None);

@@ -1,4 +1,4 @@
-//! The part of the cache that replicas share through Redis: answers, leases, news of writes.
+//! Sharing among replicas through Redis: answers, leases and notifications of writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,31 +11,31 @@ use crate::{
     single_flight::Progress,
 };
 
-/// The outcome of a claim to ask VirusTotal for something.
+/// The outcome of claiming the right to ask VirusTotal.
 #[derive(Debug)]
 pub enum Claim {
-    /// The caller asks.
+    /// The caller has to ask.
     Ask(Ticket),
-    /// Another replica has asked meanwhile; this is its answer.
+    /// Another replica has asked in the meantime; this is its answer.
     Answered(Kept),
 }
 
-/// A caller's right to ask VirusTotal; to drop it gives it back without an answer.
+/// The right to ask VirusTotal. Dropping it releases the lease without an answer.
 #[derive(Debug)]
 pub struct Ticket {
     lease: Option<Lease>,
-    /// When it was given; none where Redis does not help, so that nothing can be shared.
+    /// The time at which the right was granted, or `None` if Redis is unavailable and nothing is
+    /// shared.
     at: Option<SharedTime>,
 }
 
 impl Ticket {
-    /// Returns when it was given, on the clock that all replicas share; none where Redis does not
-    /// help.
+    /// Returns the time at which the right was granted, on the clock that replicas share.
     pub fn at(&self) -> Option<SharedTime> {
         self.at
     }
 
-    /// Does the work, and keeps the right alive until it is done.
+    /// Runs the work, renewing the lease until the work is done.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         match &self.lease {
             Some(lease) => lease.during(work).await,
@@ -45,8 +45,9 @@ impl Ticket {
 }
 
 impl Cache {
-    /// Returns the newest answer that is kept in Redis or here, if Redis has to be asked at all;
-    /// `names` are its object's. Callers at the same time share one look.
+    /// Returns the newest answer in Redis or in memory, asking Redis only if answers are shared.
+    ///
+    /// `names` are the names of the object. Concurrent callers share one lookup in Redis.
     pub async fn recall(
         &self,
         key: &CacheKey,
@@ -65,7 +66,7 @@ impl Cache {
             }
         };
         let kept = self.0.recalls.join(key, look).outcome().await;
-        // A look that was under way may have begun before a write.
+        // The lookup may have begun before a write, so its answer is checked again.
         self.judge(kept.ok().flatten()?.answer)
     }
 
@@ -84,10 +85,12 @@ impl Cache {
         self.answer(key)
     }
 
-    /// Takes over when an object was last written to, as Redis knows it: this replica may not
-    /// have run then.
+    /// Records the object's last writes as Redis knows them, since this replica may not have been
+    /// running then.
     fn learn_changes(&self, names: &[ObjectName], recalled: &Recalled) {
+        // Redis reports its own time with each write, so only differences of its clock are used.
         let looked = Moment::now().before(recalled.looked.elapsed());
+        // Zero means that Redis knows of no such write.
         let known = [
             (recalled.changed, Certainty::Certain),
             (recalled.doubted, Certainty::Possible),
@@ -98,9 +101,9 @@ impl Cache {
         }
     }
 
-    /// Claims the right to ask VirusTotal for an answer, and waits while another replica has it.
+    /// Claims the right to ask VirusTotal, and waits while another replica holds the lease.
     ///
-    /// `names` are the object's; `known` is the answer that will not do.
+    /// `names` are the names of the object; `known` is the cached answer that is not fresh enough.
     pub async fn claim(
         &self,
         key: &CacheKey,
@@ -115,6 +118,7 @@ impl Cache {
         if !self.is_shared_out() {
             return Claim::Ask(nothing);
         }
+        // If Redis fails here, each replica asks for itself.
         let claimed = self.0.redis.claim(key.pair(), &hex(names), patience).await;
         let Claimed::Ours(lease, recalled) = claimed else {
             return Claim::Ask(nothing);
@@ -130,7 +134,7 @@ impl Cache {
         Claim::Ask(Ticket { lease, at })
     }
 
-    /// Returns the right to ask for a caller that shares its call with no other.
+    /// Returns the right to ask for a caller that does not coalesce: it holds no lease.
     pub async fn begin_alone(&self, patience: &Patience) -> Ticket {
         let at = if self.is_shared_out() {
             self.0.redis.begin(patience).await
@@ -140,11 +144,11 @@ impl Cache {
         Ticket { lease: None, at }
     }
 
-    /// Keeps an answer that has just come, here and for other replicas, and ends the right to ask
-    /// for it.
+    /// Stores a new answer in memory and in Redis, and releases the lease.
     pub fn land(&self, key: &CacheKey, answer: &Arc<CachedAnswer>, ticket: Ticket) {
         self.put(key, answer);
         let Ticket { lease, at } = ticket;
+        // Without a shared time, replicas could not tell whether the answer predates a write.
         let bytes = at.and_then(|at| answer.to_bytes(at));
         let (Some(asked), Some(bytes)) = (at, bytes) else {
             return;
@@ -153,13 +157,14 @@ impl Cache {
             name: key.pair(),
             asked,
             bytes,
+            // Redis keeps an answer for as long as it may be served stale.
             life: answer.fresh_for.saturating_add(self.0.rules.max_stale),
             names: &hex(&answer.names),
         };
         self.0.redis.land(&shared, lease);
     }
 
-    /// Notes that the object with these names was written to, and tells all replicas.
+    /// Records a write to the object with these names, and notifies all replicas.
     pub fn note_write(&self, names: &[ObjectName], certainty: Certainty) {
         if names.is_empty() {
             return;
@@ -168,10 +173,10 @@ impl Cache {
         self.tell_write(&all, certainty);
     }
 
-    /// Learns from Redis which further names the object with these names has, and takes what was
-    /// written to it for written to under all of them.
+    /// Reads further names of the object from Redis, and applies what is known of one name to all.
     ///
-    /// For a write, before its caller has the answer: other replicas may have been told the names.
+    /// Called before the answer to a write is returned, because another replica may have learned
+    /// names that this one has not.
     pub async fn learn_names(&self, names: &[ObjectName]) {
         if names.is_empty() || !self.is_shared_out() {
             return;
@@ -190,7 +195,7 @@ impl Cache {
         self.tell(news);
     }
 
-    /// Notes that these names belong to one object, and tells it to all replicas if it is new.
+    /// Records that these names belong to one object, and shares that if it is new.
     pub fn join_names(&self, names: &[ObjectName]) {
         if self.0.changes.join(names) && self.is_shared_out() {
             let life = self.0.rules.longest();
@@ -198,36 +203,35 @@ impl Cache {
         }
     }
 
-    /// Remembers which object an analysis is about that was begun through this gateway, and
-    /// tells all replicas.
+    /// Remembers the object of an analysis that was started through this gateway, and notifies all
+    /// replicas.
     pub fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
         let analysis = ObjectName::analysis(analysis);
         self.0.changes.note_begun(analysis, names);
         self.tell(News::Begun(hex(&[&[analysis], names].concat())));
     }
 
-    /// Takes in a change that another replica told.
+    /// Applies a change that another replica announced.
     ///
-    /// If this one knows more names of the object, as Redis does not any more or never did, it
-    /// tells the change under all of them.
+    /// If this replica knows more names of the object than the announcement contains, it announces
+    /// the change under all of them.
     pub fn hear_change(&self, names: &[String], certainty: Certainty) {
         let names = read_names(names);
         self.0.changes.join(&names);
         let all = self.0.changes.note(&names, certainty);
-        // Each telling has more names than the one before, so that it ends.
+        // Each announcement has more names than the one before, so this terminates.
         if all.len() > names.len() && names.len() < MAX_NAMES {
             self.0.redis.join_names(&hex(&all), self.0.rules.longest());
             self.tell_write(&all, certainty);
         }
     }
 
-    /// Takes in all names of an object that was written to: other replicas may have been told
-    /// more of them.
+    /// Joins the names of an object that was written to, some of which only other replicas knew.
     pub fn hear_names(&self, names: &[String]) {
         self.0.changes.join(&read_names(names));
     }
 
-    /// Takes in that another replica began an analysis of an object.
+    /// Remembers the object of an analysis that another replica started.
     pub fn hear_begun(&self, names: &[String]) {
         if let [analysis, names @ ..] = read_names(names).as_slice() {
             self.0.changes.note_begun(*analysis, names);
@@ -239,16 +243,18 @@ impl Cache {
         self.0.redis.tell_change(Change { news, life });
     }
 
-    /// Whether what is kept here is kept where other replicas find it, too.
+    /// Whether answers are shared through Redis at present.
     fn is_shared_out(&self) -> bool {
         self.0.rules.max_bytes > 0 && self.0.redis.is_up()
     }
 
-    /// Keeps what was found in Redis, if it is newer than what is here. Returns the newer one.
+    /// Stores an answer from Redis in memory if it is newer. Returns the answer that may be served.
     fn take_over(&self, key: &CacheKey, recalled: Recalled) -> Option<Kept> {
-        // Redis knew of all changes then: none of this replica's waited to be told.
+        // Redis knew of all changes at that time: no change of this replica's was still to be
+        // announced.
         let as_of = Moment::now().before(recalled.looked.elapsed());
         let stored = stored::StoredAnswer::read(&recalled.bytes?)?;
+        // The object was written to after the answer was asked for.
         if recalled.changed >= stored.asked {
             return None;
         }
@@ -267,7 +273,7 @@ impl Cache {
     }
 }
 
-/// Whether an answer unpacks; one that does not counts as not kept.
+/// Whether an answer decompresses. One that does not counts as not cached.
 fn is_readable(answer: &CachedAnswer) -> bool {
     match &answer.answer {
         Answer::Found(packed) => packed.unpack().is_ok(),
@@ -275,7 +281,7 @@ fn is_readable(answer: &CachedAnswer) -> bool {
     }
 }
 
-/// Reads names as Redis has them.
+/// Parses names in the form used in Redis.
 fn read_names(names: &[String]) -> Vec<ObjectName> {
     let names = names.iter();
     names

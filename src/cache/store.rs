@@ -1,4 +1,4 @@
-//! Answers and views in memory, within one bound in bytes and fairly among their owners.
+//! The entries in memory, within one bound in bytes that is divided fairly among their owners.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,19 +7,20 @@ use lru::LruCache;
 use super::{CachedAnswer, Finished, Moment, ViewKey};
 use crate::key::KeyHash;
 
-/// The bytes that the maps themselves take for an entry, about.
+/// The approximate size of a map entry in bytes.
 const OVERHEAD: usize = 512;
 
-/// The part of the bound that answers leave to views: an eighth.
+/// The divisor for the part of the bound that answers leave to views: an eighth.
 ///
-/// Without it a cache full of answers would keep no view, and each hit would be rendered anew.
+/// Otherwise a cache full of answers would have no room for views, and each hit would be rendered
+/// again.
 const PART_OF_VIEWS: usize = 8;
 
-/// Answers and views by owner: a key or, where all keys share what they fetch, none.
+/// Answers and views by owner: a key, or `None` where all keys share what they fetch.
 ///
-/// Beyond the bound a view is evicted, and an answer only for another answer: views, which cost no
-/// lookup, never push out one. What goes is the least recently used of the owner that holds the
-/// most, so no owner loses what is within its share to another.
+/// A view is evicted to make room for any entry, an answer only to make room for another answer: a
+/// view costs no lookup to restore. The entry to evict is the least recently used one of the owner
+/// with the most bytes, so no owner loses entries within its share to another.
 #[derive(Debug)]
 pub(super) struct Store {
     max_bytes: usize,
@@ -28,7 +29,7 @@ pub(super) struct Store {
     owners: HashMap<Option<KeyHash>, Entries>,
 }
 
-/// Bytes that are held.
+/// The bytes in use.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
     answers: usize,
@@ -56,18 +57,19 @@ struct Kept<T> {
     bytes: usize,
 }
 
-/// A view of the answer that was asked for at this moment.
+/// A view of the answer with this `as_of`.
 #[derive(Clone, Debug)]
 pub(super) struct View {
     pub(super) of: Moment,
     pub(super) finished: Finished,
 }
 
-/// The path that was asked for, and how its answer is viewed.
+/// The path of the answer, and the properties of the view.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct ViewName(Arc<str>, ViewKey);
 
-/// Answers and views that were evicted to stay within the bound; dropped outside the lock.
+/// The entries evicted to stay within the bound. They are returned so that they can be dropped
+/// outside the lock.
 #[derive(Debug, Default)]
 pub(super) struct Evicted {
     answers: Vec<Arc<CachedAnswer>>,
@@ -85,7 +87,7 @@ impl Held {
         self.answers + self.views
     }
 
-    /// Returns the count of answers or of views.
+    /// Returns the bytes of this kind.
     fn of(&mut self, kind: Kind) -> &mut usize {
         match kind {
             Kind::Answer => &mut self.answers,
@@ -129,7 +131,7 @@ impl Store {
     ) -> Evicted {
         let bytes = weight(path.len() + answer.size());
         if bytes > self.max_of_answers() {
-            // What was kept before is older than what can't be kept.
+            // The cached answer is older than the one that is too large to store.
             self.remove_answer(owner, &path);
             return Evicted::default();
         }
@@ -190,7 +192,7 @@ impl Store {
         self.shrink(owner)
     }
 
-    /// Counts what was put among an owner's entries.
+    /// Adds an entry to the totals.
     fn add(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
         *self.held.of(kind) += bytes;
         self.count += 1;
@@ -199,7 +201,7 @@ impl Store {
         }
     }
 
-    /// Counts what was taken from an owner's entries, and forgets an owner that has none left.
+    /// Subtracts an entry from the totals, and removes an owner that has none left.
     fn subtract(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
         *self.held.of(kind) -= bytes;
         self.count -= 1;
@@ -215,9 +217,10 @@ impl Store {
         self.max_bytes - self.max_bytes / PART_OF_VIEWS
     }
 
-    /// Evicts until the bounds hold, after this owner has put something.
+    /// Evicts entries until the bounds hold, after `putter` has added one.
     fn shrink(&mut self, putter: Option<KeyHash>) -> Evicted {
         let mut evicted = Evicted::default();
+        // Answers alone must not exceed their part of the bound.
         while self.held.answers > self.max_of_answers() {
             let Some(answer) = self.evict_answer() else {
                 break;
@@ -238,7 +241,7 @@ impl Store {
 
     /// Evicts the least recently used answer of the owner that holds the most.
     fn evict_answer(&mut self) -> Option<Arc<CachedAnswer>> {
-        // Few keys fetch, so the largest is found by looking at all.
+        // A linear search will do: few keys fetch.
         let owners = self.owners.iter_mut();
         let with_answers = owners.filter(|(_, entries)| !entries.answers.is_empty());
         let (owner, entries) = with_answers.max_by_key(|(_, entries)| entries.held.all())?;
@@ -248,8 +251,10 @@ impl Store {
         Some(kept.value)
     }
 
-    /// Evicts the least recently used view of the owner that holds the most, as long as it is the
-    /// one that has put something, or holds more than its share.
+    /// Evicts a view.
+    ///
+    /// It is the least recently used view of the owner with the most bytes among those that may
+    /// lose one: `putter`, and owners above their share.
     fn evict_view(&mut self, putter: Option<KeyHash>) -> Option<View> {
         let share = self.max_bytes / self.owners.len().max(1);
         let owners = self.owners.iter_mut().filter(|(owner, entries)| {
@@ -268,15 +273,15 @@ impl Entries {
     fn new() -> Self {
         Self {
             held: Held::default(),
-            // Bounded in bytes, by the store.
+            // The store bounds the bytes.
             answers: LruCache::unbounded(),
             views: LruCache::unbounded(),
         }
     }
 }
 
-/// Returns the bytes that count for an entry of this size.
+/// Returns the bytes that an entry of this size counts for.
 fn weight(bytes: usize) -> usize {
-    // An allocator loses about a quarter in gaps between what comes and goes.
+    // The allocator loses about a quarter to fragmentation.
     bytes + bytes / 4 + OVERHEAD
 }

@@ -1,7 +1,7 @@
-//! A kept answer as bytes, for where other replicas find it.
+//! The serialized form of an answer in Redis.
 //!
-//! A line of JSON that says what it is, then VirusTotal's answer, compressed. What can't be read
-//! counts as not kept: another version of the gateway may have written it.
+//! A line of JSON with the metadata, followed by VirusTotal's compressed answer. An entry that
+//! cannot be parsed counts as absent: a different version of the gateway may have written it.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, CachedAnswer, Moment, ObjectName};
 use crate::vt::{Packed, Refusal};
 
-/// The bytes that a kept answer may unpack to; a larger one is not shared.
+/// The largest uncompressed size of an answer in Redis; larger ones are not shared.
 const LARGEST: usize = 32 * 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -25,15 +25,15 @@ struct Head {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    /// The number of bytes that the rest unpacks to.
+    /// The uncompressed length of the bytes that follow.
     Found(usize),
     NotFound(Refusal),
 }
 
-/// An answer that another replica, or this one, has put where all find it.
+/// An answer read from Redis.
 #[derive(Debug)]
 pub(super) struct StoredAnswer {
-    /// When VirusTotal was asked, in microseconds of the clock that all replicas share.
+    /// The time at which VirusTotal was asked, in microseconds of the clock that replicas share.
     pub(super) asked: u64,
     answer: Answer,
     names: Box<[ObjectName]>,
@@ -41,9 +41,9 @@ pub(super) struct StoredAnswer {
 }
 
 impl CachedAnswer {
-    /// Returns this answer for others to read, or none if it is too large for that.
+    /// Serializes the answer, or returns `None` if it is too large to share.
     ///
-    /// `asked` is when VirusTotal was asked, on the clock that all replicas share.
+    /// `asked` is the time at which VirusTotal was asked, on the clock that replicas share.
     pub fn to_bytes(&self, asked: u64) -> Option<Bytes> {
         let (answer, body) = match &self.answer {
             Answer::Found(packed) if packed.length() > LARGEST => return None,
@@ -56,13 +56,14 @@ impl CachedAnswer {
             names: self.names.iter().map(|name| name.hex()).collect(),
             answer,
         };
+        // JSON escapes line feeds, so the first one in the result ends the metadata.
         let head = serde_json::to_vec(&head).ok()?;
         Some([&head, &b"\n"[..], body].concat().into())
     }
 }
 
 impl StoredAnswer {
-    /// Reads what [`CachedAnswer::to_bytes`] wrote.
+    /// Parses the output of [`CachedAnswer::to_bytes`].
     pub(super) fn read(bytes: &Bytes) -> Option<Self> {
         let end = memchr::memchr(b'\n', bytes)?;
         let head: Head = serde_json::from_slice(&bytes[..end]).ok()?;
@@ -80,8 +81,9 @@ impl StoredAnswer {
         })
     }
 
-    /// Returns the answer as this replica keeps it: of this age at a moment when all changes of
-    /// its object were accounted for.
+    /// Converts the answer for this replica's memory.
+    ///
+    /// `age` is its age at `as_of`, when all changes of its object were accounted for.
     pub(super) fn into_cached(self, age: Duration, as_of: Moment) -> CachedAnswer {
         CachedAnswer {
             answer: self.answer,
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_answer_is_read_back() {
+    fn a_stored_answer_survives_a_round_trip() {
         same(Answer::Found(Packed::restore(
             Bytes::from_static(b"\n{}\0"),
             7,
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_unpacks_to_too_much_is_not_read() {
+    fn an_answer_that_decompresses_to_too_much_is_ignored() {
         let head = |length| {
             format!(
                 "{{\"asked\":1,\"fresh_ms\":1,\"names\":[],\"answer\":{{\"found\":{length}}}}}\n"
@@ -149,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nonsense_is_not_read(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        fn malformed_entries_are_ignored(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             prop_assert!(StoredAnswer::read(&Bytes::from(bytes)).is_none());
         }
     }

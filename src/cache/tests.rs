@@ -58,7 +58,7 @@ fn finished(bytes: usize) -> Finished {
 }
 
 #[test]
-fn an_answer_from_before_a_write_is_not_kept() {
+fn an_answer_from_before_a_write_is_not_cached() {
     let cache = cache(1_000_000);
     let (key, old) = (key(None, "/files/a"), answer(10));
     cache.put(&key, &old);
@@ -88,7 +88,7 @@ fn views_are_evicted_before_answers() {
 }
 
 #[test]
-fn views_have_room_beside_any_number_of_answers_and_evict_none() {
+fn views_have_room_beside_any_number_of_answers_and_evict_none_of_them() {
     let cache = cache(100_000);
     let names: Vec<_> = (0..100).map(|it| key(None, &format!("/{it}"))).collect();
     for name in &names {
@@ -110,7 +110,7 @@ fn views_have_room_beside_any_number_of_answers_and_evict_none() {
 }
 
 #[test]
-fn one_owner_never_evicts_what_another_holds_within_its_share() {
+fn one_owner_never_evicts_entries_within_the_share_of_another() {
     let cache = cache(100_000);
     let quiet: Vec<_> = (0..10)
         .map(|it| key(Some(owner("quiet")), &format!("/{it}")))
@@ -129,7 +129,7 @@ fn one_owner_never_evicts_what_another_holds_within_its_share() {
 }
 
 #[test]
-fn views_within_an_owners_share_stay_whatever_answers_another_puts() {
+fn views_within_an_owners_share_survive_the_answers_of_another() {
     let cache = cache(100_000);
     let (quiet, kept) = (Some(owner("quiet")), answer(100));
     let views: Vec<_> = (0..6).map(|it| key(quiet, &format!("/{it}"))).collect();
@@ -148,7 +148,7 @@ fn views_within_an_owners_share_stay_whatever_answers_another_puts() {
 }
 
 #[test]
-fn what_is_larger_than_the_bound_is_not_kept() {
+fn an_answer_larger_than_the_bound_is_not_cached() {
     let cache = cache(5000);
     let name = key(None, "/a");
     cache.put(&name, &answer(100));
@@ -159,7 +159,7 @@ fn what_is_larger_than_the_bound_is_not_kept() {
 
 proptest! {
     #[test]
-    fn the_bound_holds_and_the_count_is_true(
+    fn the_bound_holds_and_the_totals_are_exact(
         steps in proptest::collection::vec((0..4_u8, 0..3_u8, 0..6_u8, 0..4000_usize), 0..200),
     ) {
         let cache = cache(20_000);

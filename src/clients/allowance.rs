@@ -1,6 +1,6 @@
-//! What a client may ask for by itself, whatever the key it spends still has.
+//! Allowances of clients, which limit requests independently of VirusTotal's quota.
 //!
-//! Each process counts for itself; a request that is refused here does not count.
+//! Each process counts for itself. A rejected request does not count.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,38 +16,38 @@ use time::Date;
 use super::Client;
 use crate::clock::Now;
 
-/// Over which the requests a minute are counted: any, not one that begins on the minute.
+/// The length of the sliding window in which requests per minute are counted.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Requests in a while; `None` is no limit.
+/// The requests that a client may make; `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
-    /// In any 60 s.
+    /// The limit for any 60 seconds.
     pub per_minute: Option<NonZeroU32>,
-    /// A day, in UTC.
+    /// The limit per day, in UTC.
     pub per_day: Option<NonZeroU32>,
 }
 
-/// What an allowance is for.
+/// The window that an allowance applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// Any 60 s.
+    /// Any 60 seconds.
     Minute,
     /// A day, in UTC.
     Day,
 }
 
-/// A client has used up what it may ask for.
+/// The error for a client that has used up its allowance.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the client `{name}` has used up its own allowance of {limit} requests a {window}")]
 pub struct OverAllowance {
     /// The client's name.
     pub name: Arc<str>,
-    /// Which allowance.
+    /// The window that is exhausted.
     pub window: Window,
-    /// How many requests it is.
+    /// The number of requests allowed in it.
     pub limit: NonZeroU32,
-    /// How long until the next one is taken.
+    /// The time until the next request is accepted.
     pub retry_after: Duration,
 }
 
@@ -60,20 +60,20 @@ impl fmt::Display for Window {
     }
 }
 
-/// What clients have asked for, by their names.
+/// The requests that clients have made, by name.
 #[derive(Debug, Default)]
 pub(super) struct Spent(Mutex<HashMap<Arc<str>, Count>>);
 
 #[derive(Debug)]
 struct Count {
-    /// When the requests of the last minute came; no more than are allowed in one.
+    /// The times of the requests of the last minute, at most as many as are allowed in one.
     recent: VecDeque<Instant>,
     day: Date,
     today: u32,
 }
 
 impl Spent {
-    /// Counts one more request, if it is within the allowance.
+    /// Counts a request, or fails if the allowance is used up.
     pub(super) fn spend(
         &self,
         name: &Arc<str>,
@@ -100,13 +100,14 @@ impl Spent {
             if let Some(wait) = count.wait(limit, now.steady) {
                 return Err(over(Window::Minute, limit, wait));
             }
+            // Only counted with a limit, which bounds the length of the deque.
             count.recent.push_back(now.steady);
         }
         count.today = count.today.saturating_add(1);
         Ok(())
     }
 
-    /// Forgets whoever is no client any more.
+    /// Removes the counts of names that are no longer clients.
     pub(super) fn keep_only(&self, clients: &[Arc<Client>]) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.retain(|name, _| clients.iter().any(|client| client.name == *name));
@@ -124,10 +125,11 @@ impl Count {
         }
     }
 
-    /// How long until one of so many places is free; none where one is.
+    /// Returns the time until one of the `limit` requests leaves the window, or `None` if there is
+    /// room.
     fn wait(&self, limit: NonZeroU32, steady: Instant) -> Option<Duration> {
         let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        // The limit may have been higher when they came.
+        // The deque can be longer than the limit if the limit was higher when the requests came.
         let first = self.recent.get(self.recent.len().checked_sub(limit)?)?;
         Some(MINUTE.saturating_sub(steady.saturating_duration_since(*first)))
     }
@@ -141,7 +143,7 @@ mod tests {
 
     const NOON: OffsetDateTime = datetime!(2026-02-01 12:00 UTC);
 
-    /// Seconds after both clocks stood at these times.
+    /// Returns the time this many seconds after both clocks showed these times.
     fn at((steady, utc): (Instant, OffsetDateTime), seconds: u64) -> Now {
         let now = Now { steady, utc };
         now.after(Duration::from_secs(seconds))
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_limit_counts_what_came_before() {
+    fn a_lower_limit_counts_earlier_requests() {
         let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
         let ask =
             |limit, seconds| spent.spend(&alice, allowance(limit, 0), at((start, NOON), seconds));
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nothing_is_remembered_of_the_minute() {
+    fn without_a_limit_no_times_are_stored() {
         let (spent, alice) = (Spent::default(), Arc::from("alice"));
         let now = at((Instant::now(), NOON), 0);
         assert!((0..1000).all(|_| spent.spend(&alice, Allowance::default(), now).is_ok()));

@@ -1,7 +1,7 @@
-//! The file of clients: TOML, checked whole before anything of it counts.
+//! The file of clients: TOML, which is validated completely before it is used.
 //!
-//! It is read by hand rather than derived: every mistake is found at once, and none
-//! repeats a value, which could be a key or a token that somebody put in the wrong place.
+//! It is parsed by hand instead of by `serde`, so that all mistakes are found at once, and so that
+//! no message repeats a value, which could be a misplaced key or token.
 
 use std::{
     collections::HashSet,
@@ -25,7 +25,7 @@ use crate::{
     key::{ApiKey, TokenDigest},
 };
 
-/// What a client's table may hold.
+/// The fields that a client's table may have.
 const FIELDS: [&str; 8] = [
     "name",
     "token_sha256",
@@ -37,10 +37,10 @@ const FIELDS: [&str; 8] = [
     "expires",
 ];
 
-/// The bytes of a file at most.
+/// The largest size of a file in bytes.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// What can't be used, and where it stands.
+/// A mistake in the file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake(String);
 
@@ -51,22 +51,22 @@ impl fmt::Display for Mistake {
 }
 
 impl Mistake {
-    /// Creates a mistake that is about the whole file.
+    /// Creates a mistake that concerns the whole file.
     pub(super) fn of_file(path: &Path, mistake: impl fmt::Display) -> Self {
         Self(format!("`{}`: {mistake}", path.display()))
     }
 }
 
-/// Whether a client can be called this: it stands in the log and in refusals.
+/// Whether a text is a valid name for a client, which appears in the log and in error details.
 pub(super) fn is_name(text: &str) -> bool {
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(sound)
 }
 
-/// The clients that a file lists, or `None` where it says nothing of clients.
+/// The clients of a file, or `None` if the file does not mention clients.
 type Listed = Option<Vec<Arc<Client>>>;
 
-/// Reads a file, or finds every mistake in it.
+/// Reads a file, or returns all mistakes in it.
 pub(super) fn read(path: &Path, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake>> {
     let in_file = |mistake: &dyn fmt::Display| Mistake::of_file(path, mistake);
     let text = read_text(path)
@@ -74,7 +74,7 @@ pub(super) fn read(path: &Path, servers_key: Option<&ApiKey>) -> Result<Listed, 
     parse(&text, servers_key).map_err(|mistakes| mistakes.iter().map(|it| in_file(it)).collect())
 }
 
-/// Reads a regular file of bounded size: anything else could hang or never end.
+/// Reads a regular file of bounded size. Reading anything else could block or never end.
 fn read_text(path: &Path) -> io::Result<String> {
     check_regular(path)?;
     let mut text = String::new();
@@ -96,7 +96,7 @@ fn check_regular(path: &Path) -> io::Result<()> {
     Err(io::Error::other("it is no regular file"))
 }
 
-/// Reads the key of a client, which is read again at each reload: that is not done with a pipe.
+/// Reads the key of a client. A pipe is rejected, since the key is read again at each reload.
 fn key_in_regular_file(path: &Path) -> Result<ApiKey, UnusableKey> {
     check_regular(path)?;
     key_in_file(path)
@@ -108,6 +108,7 @@ fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake
         Ok(file) => file,
         Err(error) => return one(&not_toml(text, &error)),
     };
+    // A misspelt `client` must not count as a file without clients.
     if file.keys().any(|field| field != "client") {
         return one("only tables `[[client]]` are expected");
     }
@@ -121,6 +122,7 @@ fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake
     let clients: Vec<_> = tables
         .iter()
         .enumerate()
+        // Reading goes on after a mistake, so that all are reported.
         .filter_map(|(at, table)| {
             let mut reader = Reader::new(at, table, &mut mistakes)?;
             reader.client(servers_key)
@@ -134,11 +136,11 @@ fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake
     }
 }
 
-/// The library's own message can repeat what stands there.
+/// Describes a syntax error by its line only, because the library's message can repeat the text.
 fn not_toml(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-    format!("line {line} is not TOML, or says something twice")
+    format!("line {line} is not TOML, or repeats a key")
 }
 
 fn find_twins(clients: &[Client], mistakes: &mut Vec<Mistake>) {
@@ -155,9 +157,9 @@ fn find_twins(clients: &[Client], mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// Takes one client's table apart.
+/// A reader of one client's table.
 struct Reader<'a> {
-    /// How a mistake names the client.
+    /// The name of the client in messages.
     title: String,
     table: &'a Table,
     mistakes: &'a mut Vec<Mistake>,
@@ -202,7 +204,7 @@ impl<'a> Reader<'a> {
         });
         let number = "a whole number, at least 1";
         let per_minute = self.optional("per_minute", "a whole number, 1 to 100000", |it| {
-            // Each request of a minute is remembered.
+            // The time of each request in a minute is stored.
             read_number(it).filter(|number| number.get() <= 100_000)
         });
         let per_day = self.optional("per_day", number, read_number);
@@ -220,7 +222,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A name that is misspelt would else be a limit that does not hold.
+    /// Rejects unknown fields. A misspelt name would otherwise be a limit that is not applied.
     fn known_fields(&mut self) {
         if self
             .table
@@ -228,11 +230,11 @@ impl<'a> Reader<'a> {
             .any(|field| !FIELDS.contains(&field.as_str()))
         {
             let known = FIELDS.map(|field| format!("`{field}`")).join(", ");
-            self.mistake(&format!("it has a field that is none of {known}"));
+            self.mistake(&format!("it has a field other than {known}"));
         }
     }
 
-    /// The key that this client spends.
+    /// Returns the key that this client spends.
     fn key(&mut self, servers_key: Option<&ApiKey>) -> Option<ApiKey> {
         let text = |it: &Value| it.as_str().map(str::to_owned);
         let file = self.optional("key_file", "a path", text)?;
@@ -271,7 +273,7 @@ impl<'a> Reader<'a> {
         value
     }
 
-    /// The outer `None` is a mistake.
+    /// Reads a field that may be absent (`Some(None)`). The outer `None` is a mistake.
     #[expect(clippy::option_option, reason = "left out and misspelt are two things")]
     fn optional<T>(
         &mut self,
@@ -307,13 +309,13 @@ fn read_scopes(names: &Array) -> Option<Vec<Scope>> {
     Some(scopes).filter(|scopes| !scopes.is_empty())
 }
 
-/// The moment from which a token is no longer good.
+/// Returns the time from which a token is no longer accepted.
 fn read_expiry(expiry: &Datetime) -> Option<OffsetDateTime> {
     let date = expiry.date?;
     let month = Month::try_from(date.month).ok()?;
     let date = Date::from_calendar_date(date.year.into(), month, date.day).ok()?;
     let (Some(time), Some(offset)) = (expiry.time, expiry.offset) else {
-        // A time of nobody's clock.
+        // A time without an offset is ambiguous.
         let is_date = expiry.time.is_none() && expiry.offset.is_none();
         let next = date.next_day().filter(|_| is_date)?;
         return Some(next.midnight().assume_utc());

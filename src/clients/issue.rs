@@ -1,4 +1,4 @@
-//! New tokens: printed once, never kept.
+//! New client tokens, which are printed once and never stored.
 
 use std::fmt;
 
@@ -9,28 +9,28 @@ use thiserror::Error;
 use super::file::is_name;
 use crate::key::{TOKEN_PREFIX, TokenDigest};
 
-/// Bytes of a token that nobody can guess.
+/// The number of random bytes in a token.
 const RANDOM: usize = 32;
 
-/// A new token with the lines to keep of it; shown as text, it is both.
+/// A new token and its entry for the clients' file; `Display` shows both.
 pub struct Issued {
     token: SecretString,
     name: String,
 }
 
-/// Why there is no new token.
+/// The reasons for which no token is issued.
 #[derive(Debug, Error)]
 pub enum NotIssued {
-    /// A client can't be called this.
+    /// The name is not valid for a client.
     #[error("--name: a client's name is 1 to 64 letters, digits, `-`, `_`, `.` or `@`")]
     Name,
-    /// The operating system has no random bytes.
+    /// The operating system provides no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
 }
 
 impl Issued {
-    /// Makes a token for a client of this name, from the operating system's random bytes.
+    /// Creates a token for a client of this name from the operating system's random bytes.
     pub fn new(name: &str) -> Result<Self, NotIssued> {
         if !is_name(name) {
             return Err(NotIssued::Name);
@@ -45,7 +45,7 @@ impl Issued {
     }
 }
 
-/// For the terminal, the one place that ever sees a token.
+/// Prints the token to the terminal, the only place where a token is shown.
 impl fmt::Display for Issued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, token) = (&self.name, self.token.expose_secret());
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_to_be_one() {
+    fn an_invalid_name_is_rejected() {
         for bad in ["", "a b", "a\"b", "a\nb", "ä", &"x".repeat(65)] {
             assert!(matches!(Issued::new(bad), Err(NotIssued::Name)), "{bad}");
         }

@@ -1,9 +1,9 @@
-//! Readings of the file of clients, each on a thread of its own and with a time limit.
+//! Readings of the clients' file, each on its own thread and with a time limit.
 //!
-//! A file can hang: on a file server that is gone, under a lease, as a pipe that took its
-//! place. A thread that hangs in the system can't be ended. So a reading does not run on the
-//! runtime's threads, for which the end of the process waits: one that takes too long is left
-//! behind, and its result is dropped.
+//! Reading a file can block: on a file server that is gone, under a lease, or on a pipe in place of
+//! the file. A thread that is blocked in the kernel cannot be ended, and the process would wait for
+//! one of the runtime's threads when it exits. So a reading uses a thread of its own; if it takes
+//! too long, the thread is abandoned and its result is dropped.
 
 use std::{
     collections::BTreeMap,
@@ -23,28 +23,29 @@ use super::{
 };
 use crate::key::ApiKey;
 
-/// The time that one reading may take.
+/// The time limit for one reading.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Threads that may hang at once; with more, a reading is refused until one has ended.
+/// The maximum number of threads that may be blocked at once. Beyond that, readings are refused
+/// until one ends.
 const MOST_THREADS: usize = 16;
 
-/// The time after which a file that seems missing or empty is looked at again: some programs
-/// replace a file by emptying or deleting it first.
+/// The delay after which a missing or empty file is read again, because some programs empty or
+/// delete a file before they replace it.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The file as its system describes it; another description means that it may have changed.
+/// The file's metadata; a difference means that the file may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileState {
-    /// There is no such file.
+    /// The file does not exist.
     Missing,
-    /// The system does not describe it.
+    /// The metadata cannot be read.
     Unreadable(io::ErrorKind),
-    /// The file that is there.
+    /// The file exists.
     Present(Stamp),
 }
 
-/// The description of a file that is there.
+/// The metadata of a file that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     file: (u64, u64),
@@ -52,44 +53,44 @@ pub(super) struct Stamp {
     modified: Option<SystemTime>,
 }
 
-/// A reading to be done.
+/// A request to read the file.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     /// The file.
     pub path: PathBuf,
     /// The key for clients that have none of their own.
     pub servers_key: Option<ApiKey>,
-    /// The state in which the file need not be read.
+    /// The state in which the file need not be read again.
     pub unless: Option<FileState>,
-    /// Whether the gateway starts: then a file that is missing or blank is a mistake.
+    /// Whether the gateway is starting. A missing or blank file is then a mistake.
     pub is_first: bool,
 }
 
 /// The result of a reading.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// The state that the file was in just before.
+    /// The state of the file just before it was read.
     pub state: FileState,
-    /// The clients in it, or every mistake.
+    /// The clients, or all mistakes.
     pub clients: Result<Vec<Arc<Client>>, Vec<Mistake>>,
 }
 
-/// A reading that hangs.
+/// The error for a reading that is blocked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hangs;
 
-/// The readings that are under way.
+/// The readings under way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Readings(Arc<Mutex<UnderWay>>);
 
 #[derive(Debug, Default)]
 struct UnderWay {
     next: u64,
-    /// For each thread the state of the file that it reads, once it knows that.
+    /// The state of the file that each thread reads, once it is known.
     threads: BTreeMap<u64, Option<FileState>>,
 }
 
-/// A thread's place among the readings; given up when dropped.
+/// A thread's place among the readings, released when dropped.
 struct Place {
     readings: Readings,
     number: u64,
@@ -110,15 +111,15 @@ impl FileState {
 }
 
 impl Readings {
-    /// Reads the file; gives `None` where it is in the state in which it need not be read.
+    /// Reads the file. Returns `None` if the file is in the state in which it need not be read.
     pub(super) async fn read(&self, order: Order) -> Result<Option<Reading>, Hangs> {
         let place = self.enter().ok_or(Hangs)?;
         let (sender, result) = oneshot::channel();
         let run = move || {
             let reading = order.run(&place);
-            // First, so that the next reading does not take this one for one that hangs.
+            // Released first, so that the next reading does not take this one for a blocked one.
             drop(place);
-            // It may have been given up meanwhile.
+            // The receiver is gone if the reading took too long.
             let _ = sender.send(reading);
         };
         let thread = thread::Builder::new().name("clients-file".to_owned());
@@ -143,16 +144,19 @@ impl Readings {
         })
     }
 
-    /// A panic elsewhere leaves a map behind that is still true.
+    /// Locks the map. A panic while it was locked leaves a consistent map behind, so poisoning is
+    /// ignored.
     fn lock(&self) -> MutexGuard<'_, UnderWay> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Place {
-    /// Notes which file is read; refuses one that hangs already.
+    /// Records the state of the file that is read. Fails if another thread is blocked on the same
+    /// file.
     fn begin(&self, state: FileState) -> Result<(), Hangs> {
         let threads = &mut self.readings.lock().threads;
+        // Another thread on the same file would block, too.
         if threads.values().any(|it| *it == Some(state)) {
             return Err(Hangs);
         }
@@ -179,6 +183,7 @@ impl Order {
         if !is_empty || self.is_first {
             return Ok(Some(reading));
         }
+        // An empty file may be about to be replaced.
         thread::sleep(SETTLE);
         Ok(Some(self.read(FileState::of(&self.path))))
     }
@@ -205,7 +210,7 @@ impl Order {
 }
 
 impl Hangs {
-    /// Returns the mistake of a file that hangs.
+    /// Returns the mistake that reports a blocked file.
     pub(super) fn mistake(path: &Path) -> Mistake {
         let seconds = LIMIT.as_secs();
         Mistake::of_file(path, format!("it could not be read within {seconds} s"))

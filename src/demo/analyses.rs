@@ -1,4 +1,4 @@
-//! Analyses: each of them queued, then in progress, then done, one step each time it is read.
+//! Analyses, each of which is queued, in progress, then completed, one step per reading.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -15,14 +15,14 @@ use super::{
     unseen,
 };
 
-/// An analysis that was asked for.
+/// A requested analysis.
 #[derive(Clone)]
 pub(super) struct Analysis {
     id: String,
     of: Reference,
-    /// When it was asked for, in seconds since 1970.
+    /// The time of the request, in seconds since 1970.
     date: u64,
-    /// How often it was read.
+    /// The number of times that the analysis was read.
     reads: u32,
 }
 
@@ -54,7 +54,7 @@ impl Analysis {
     }
 }
 
-/// Takes note of the wish for a new analysis.
+/// Starts a new analysis of an object.
 pub(super) async fn request_analysis(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -66,7 +66,7 @@ pub(super) async fn request_analysis(
     Ok(start(&site, &of))
 }
 
-/// Reads how far an analysis is, which brings it on.
+/// Returns an analysis, and advances its status.
 pub(super) async fn read_analysis(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -103,7 +103,7 @@ pub(super) async fn read_analysis(
     Ok(Answer::ok(&answer))
 }
 
-/// Begins an analysis of an object that is there, and answers with its descriptor.
+/// Starts an analysis of an existing object, and returns its descriptor.
 pub(super) fn start(site: &StandIn, of: &Reference) -> Answer {
     let attributes = site.attributes(of);
     let md5 = attributes.as_deref().and_then(|it| it.get("md5")?.as_str());
@@ -122,7 +122,8 @@ pub(super) fn start(site: &StandIn, of: &Reference) -> Answer {
 }
 
 impl Live {
-    /// Two within a second differ in their dates, so that each has an id of its own.
+    /// Creates an analysis. If another one started in the same second, the date is advanced so that
+    /// the ids differ.
     fn start_analysis(
         &mut self,
         of: &Reference,

@@ -1,4 +1,4 @@
-//! Who asks, and what goes back: VirusTotal's headers, its indentation, its errors.
+//! Callers, and answers with VirusTotal's headers, indentation and errors.
 
 use axum::{
     body::{Bytes, to_bytes},
@@ -10,24 +10,24 @@ use serde::Serialize;
 use serde_json::{Serializer, Value, json, ser::PrettyFormatter};
 use sha2::{Digest, Sha256};
 
-/// A key that VirusTotal refuses.
+/// The key that is always rejected.
 const WRONG_KEY: &str = "wrong-key";
-/// A key that may ask only for what every account may.
+/// The key of a free account.
 const PUBLIC_KEY: &str = "public-key";
 
-/// The most bytes of a body that is read as a whole: comments, votes, URLs.
+/// The largest body that is read at once: comments, votes, URLs.
 const LONGEST_BODY: usize = 65_536;
 
-/// Who asks, by the `x-apikey` header.
+/// The caller, by the `x-apikey` header.
 #[derive(Clone, Copy)]
 pub(super) struct Caller {
-    /// What the key may.
+    /// The account of the key.
     pub(super) account: Account,
-    /// Which key it is.
+    /// The key.
     pub(super) key: KeyHash,
 }
 
-/// The kind of account that a key stands for.
+/// The kind of account that a key belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Account {
     /// A free account.
@@ -36,7 +36,7 @@ pub(super) enum Account {
     Premium,
 }
 
-/// The SHA-256 of a key: tells keys apart without keeping one.
+/// The SHA-256 of a key, which identifies a key without storing it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyHash([u8; 32]);
 
@@ -46,7 +46,7 @@ impl KeyHash {
         Self(Sha256::digest(key).into())
     }
 
-    /// The hash in hexadecimal digits.
+    /// Returns the hash in hexadecimal.
     pub(super) fn hex(self) -> String {
         hex::encode(self.0)
     }
@@ -71,7 +71,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// A short body.
+/// A short body, read as a whole.
 pub(super) struct Sent(pub(super) Bytes);
 
 impl<S: Sync> FromRequest<S> for Sent {
@@ -84,14 +84,14 @@ impl<S: Sync> FromRequest<S> for Sent {
     }
 }
 
-/// A body with its status, written as VirusTotal writes it.
+/// A body with its status, formatted as VirusTotal does.
 pub(super) struct Answer {
     status: StatusCode,
     body: Vec<u8>,
 }
 
 impl Answer {
-    /// A 200 that holds `value`.
+    /// Creates a 200 with `value` as its body.
     pub(super) fn ok(value: &impl Serialize) -> Self {
         Self::new(StatusCode::OK, value)
     }
@@ -124,7 +124,7 @@ impl IntoResponse for Answer {
     }
 }
 
-/// An error in VirusTotal's words.
+/// An error in VirusTotal's form.
 pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
@@ -132,34 +132,34 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// A parameter that can't be what it is.
+    /// Creates the error for an invalid parameter.
     pub(super) fn bad_request(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BadRequestError", message)
     }
 
-    /// A value that makes no sense where it stands.
+    /// Creates the error for a value that is not allowed in its place.
     pub(super) fn invalid_argument(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentError", message)
     }
 
-    /// Something that the same key has already said.
+    /// Creates the error for something that the key has sent before.
     pub(super) fn already_exists(message: &str) -> Self {
         Self::new(StatusCode::CONFLICT, "AlreadyExistsError", message)
     }
 
-    /// A privilege that the key lacks.
+    /// Creates the error for a privilege that the key lacks.
     pub(super) fn forbidden() -> Self {
         let message = "You are not authorized to perform the requested operation";
         Self::new(StatusCode::FORBIDDEN, "ForbiddenError", message)
     }
 
-    /// An object that isn't there: `File "…" not found`.
+    /// Creates the error for an object that does not exist: `File "…" not found`.
     pub(super) fn not_found(what: &str, id: &str) -> Self {
         let message = format!("{what} \"{id}\" not found");
         Self::new(StatusCode::NOT_FOUND, "NotFoundError", message)
     }
 
-    /// A path that isn't there.
+    /// Creates the error for a path that does not exist.
     pub(super) fn unknown_path() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -168,7 +168,7 @@ impl Refusal {
         )
     }
 
-    /// A path that doesn't know the method.
+    /// Creates the error for a path that does not support the method.
     pub(super) fn wrong_method() -> Self {
         let message = "The method is not allowed for the requested URL.";
         Self::new(
@@ -178,7 +178,7 @@ impl Refusal {
         )
     }
 
-    /// The `error` member, as it stands in an answer and in an item of a list.
+    /// Returns the `error` member of an answer, or of an item of a list.
     pub(super) fn error(&self) -> Value {
         json!({ "code": self.code, "message": self.message })
     }

@@ -1,4 +1,4 @@
-//! What all sandboxes together saw of a file.
+//! The combined sandbox results for a file.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::{
     world::Related,
 };
 
-/// Answers with the lists of every sandbox's report, joined.
+/// Returns the lists of all sandboxes' reports, merged.
 pub(super) async fn read_behaviour_summary(
     caller: Caller,
     State(site): State<Arc<StandIn>>,
@@ -33,7 +33,7 @@ pub(super) async fn read_behaviour_summary(
     Ok(Answer::ok(&Envelope::of(summary)))
 }
 
-/// Answers with the techniques that each sandbox saw.
+/// Returns the techniques that each sandbox observed.
 pub(super) async fn read_mitre_trees(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -49,7 +49,7 @@ fn unseen(of: &Reference) -> Refusal {
     Refusal::not_found("Behaviour of file", &of.id)
 }
 
-/// Every list of the reports, with what several hold in it once.
+/// Merges the lists of all reports, without duplicates.
 fn join<'a>(reports: impl Iterator<Item = &'a Map<String, Value>>) -> Map<String, Value> {
     let mut summary = Map::new();
     for (name, value) in reports.flatten() {

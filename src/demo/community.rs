@@ -1,4 +1,4 @@
-//! Comments and votes that were sent, which come before those of the world.
+//! Comments and votes sent at run time, which are listed before those of the table.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -16,9 +16,9 @@ use super::{
 
 /// A comment or vote.
 pub(super) struct Note {
-    /// The note itself.
+    /// The comment or vote as an object.
     pub(super) object: Object,
-    /// What it is on.
+    /// The object that it is about.
     on: Reference,
     by: KeyHash,
     /// The comment's text or the vote's verdict.
@@ -52,7 +52,7 @@ pub(super) async fn add_comment(
     Ok(answer)
 }
 
-/// Adds a vote on the same objects, in place of the key's other one.
+/// Adds a vote on such an object, replacing the key's previous one.
 pub(super) async fn add_vote(
     caller: Caller,
     State(site): State<Arc<StandIn>>,
@@ -113,7 +113,7 @@ impl Note {
 }
 
 impl Live {
-    /// What was sent for this relationship of `of`, the newest first.
+    /// Returns the comments or votes sent for `of`, the newest first.
     pub(super) fn notes(&self, of: &Reference, relationship: &str) -> Vec<Descriptor> {
         let on = |notes: &Recent<Note>| {
             let notes = notes.iter().filter(|note| note.on == *of);
@@ -126,7 +126,7 @@ impl Live {
         }
     }
 
-    /// False for a comment that repeats another.
+    /// Adds a comment. Returns false if it repeats another.
     fn add_comment(&mut self, note: Note) -> bool {
         let is_new = !self.comments.iter().any(|it| it.repeats(&note));
         if is_new {
@@ -135,10 +135,11 @@ impl Live {
         is_new
     }
 
-    /// False for a vote that repeats another.
+    /// Adds a vote. Returns false if it repeats another.
     fn add_vote(&mut self, note: Note) -> bool {
         let is_new = !self.votes.iter().any(|it| it.repeats(&note));
         if is_new {
+            // A key has one vote per object; a different one replaces it.
             self.votes.remove(|it| it.on == note.on && it.by == note.by);
             self.votes.add(note);
         }
@@ -146,7 +147,7 @@ impl Live {
     }
 }
 
-/// The letter with which the ids of an object's comments begin, if it takes any.
+/// Returns the first letter of the ids of an object's comments, or `None` if it takes none.
 pub(super) fn letter(of: &Reference) -> Option<char> {
     match &*of.kind {
         "file" => Some('f'),
@@ -157,7 +158,7 @@ pub(super) fn letter(of: &Reference) -> Option<char> {
     }
 }
 
-/// The one attribute that an object of this kind is sent with.
+/// Returns the only attribute that an object of this kind is sent with.
 fn posted(body: &[u8], kind: &str, attribute: &str) -> Result<String, Refusal> {
     let unreadable = |_| Refusal::bad_request("The request's body is not JSON");
     let body: Value = serde_json::from_slice(body).map_err(unreadable)?;
@@ -176,7 +177,7 @@ fn escape(text: &str) -> String {
     text.replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The words that begin with `#`, each once.
+/// Returns the words that begin with `#`, without duplicates.
 fn tags(text: &str) -> Vec<&str> {
     let mut tags = Vec::new();
     for word in text.split_whitespace() {

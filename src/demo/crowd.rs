@@ -1,4 +1,4 @@
-//! Objects too many to write down: made from short tables, the same on every start.
+//! Objects too numerous to write down, generated from short tables and the same on every start.
 
 use serde_json::{Value, json};
 
@@ -13,11 +13,12 @@ pub(super) const TROJAN: &str = "de7c07af483769cd3e4e511c91fa416f57dd0f5336e3580
 const EICAR: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
 const PHISHING_URL: &str = "d62eb9dc395f1df408ed521744ff3492ecc85382c12c5ca3284eb0d1b7dcc721";
 
-/// When the newest of it was seen: 2025-10-09, in seconds since 1970.
+/// The time of the newest data: 2025-10-09, in seconds since 1970.
 const NOW: usize = 1_760_000_000;
 const DROPPED_FILES: usize = 48;
 
-/// What the trojan leaves behind, over and over: name without its number, extension, type, engines that mind.
+/// The files that the trojan drops, repeated: name without its number, extension, type, and number
+/// of engines that detect it.
 const DROPPED: [(&str, &str, &str, usize); 6] = [
     ("nwpdf", "exe", "Win32 EXE", 44),
     ("~логин", "db", "SQLite", 0),
@@ -27,7 +28,7 @@ const DROPPED: [(&str, &str, &str, usize); 6] = [
     ("run_*now*", "ps1", "Powershell", 12),
 ];
 
-/// Hosts that the trojan asks for in a sandbox, and engines that mind each.
+/// The hosts that the trojan contacts in a sandbox, and the number of engines that detect each.
 const CONTACTED: [(&str, usize); 27] = [
     ("c2-01.feather.test", 14),
     ("c2-02.feather.test", 13),
@@ -58,7 +59,8 @@ const CONTACTED: [(&str, usize); 27] = [
     ("whatismyip.example", 1),
 ];
 
-/// Votes: the object's type and id, the letter its votes' ids begin with, and how many there are of each kind.
+/// The votes: the object's type and id, the first letter of the votes' ids, and the number of
+/// malicious and of harmless votes.
 const VOTES: [(&str, &str, char, usize, usize); 7] = [
     ("file", TROJAN, 'f', 13, 1),
     ("file", EICAR, 'f', 2, 4),
@@ -69,7 +71,7 @@ const VOTES: [(&str, &str, char, usize, usize); 7] = [
     ("ip_address", "203.0.113.7", 'i', 2, 0),
 ];
 
-/// Adds the crowd to the world, and its links to the trojan.
+/// Adds the generated objects to the table, and their links to the trojan.
 pub(super) fn join(world: &mut World) {
     let trojan = Reference::new("file", TROJAN);
     let dropped = (0..DROPPED_FILES).map(dropped_file).collect();

@@ -1,4 +1,4 @@
-//! What stands in an answer: objects, whole or by name, and what goes around them.
+//! The content of answers: objects or descriptors, and the envelope around them.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,21 @@ use super::{
     stand_in::StandIn,
 };
 
-/// An answer with something in it.
+/// An answer with data.
 #[derive(Serialize)]
 pub(super) struct Envelope<T> {
-    /// What was asked for.
+    /// The requested data.
     pub(super) data: T,
-    /// What is to be said of a list.
+    /// The metadata of a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) meta: Option<Meta>,
-    /// Where it is.
+    /// The links to this answer and the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) links: Option<Links>,
 }
 
 impl<T> Envelope<T> {
-    /// An answer with nothing else in it.
+    /// Wraps data without metadata and links.
     pub(super) fn of(data: T) -> Self {
         Self {
             data,
@@ -39,34 +39,34 @@ impl<T> Envelope<T> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Item<'a> {
-    /// By its type and id.
+    /// An object by its type and id.
     Named(&'a Descriptor),
-    /// With all that is known of it.
+    /// An object with its attributes.
     Whole {
-        /// Its id.
+        /// The id.
         id: &'a str,
-        /// Its type.
+        /// The type.
         r#type: &'a str,
-        /// Where it is.
+        /// The link to the object.
         links: Links,
-        /// What is known of it.
+        /// The attributes.
         attributes: Cow<'a, Value>,
-        /// What is true of it in this list only.
+        /// The attributes that apply to this list only.
         #[serde(skip_serializing_if = "Option::is_none")]
         context_attributes: Option<&'a Value>,
     },
-    /// One that another names, and that isn't there.
+    /// An object that a relationship names and that does not exist.
     Missing {
-        /// Its type and id.
+        /// The type and id.
         #[serde(flatten)]
         of: &'a Reference,
-        /// Why.
+        /// The reason.
         error: Value,
     },
 }
 
 impl<'a> Item<'a> {
-    /// An object with these attributes.
+    /// Creates an item with these attributes.
     pub(super) fn whole(
         of: &'a Reference,
         attributes: Cow<'a, Value>,
@@ -82,7 +82,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// What a descriptor stands for.
+    /// Resolves a descriptor to the object that it names.
     pub(super) fn read(site: &'a StandIn, it: &'a Descriptor) -> Self {
         let of = &it.of;
         match site.attributes(of) {

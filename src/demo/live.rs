@@ -1,4 +1,5 @@
-//! What changes while the stand-in runs, in memory, the oldest of each kind forgotten.
+//! The data that changes while the stand-in runs. It is kept in memory, and the oldest of each kind
+//! is evicted.
 
 use std::collections::VecDeque;
 
@@ -13,15 +14,15 @@ use super::{
     world::url_of,
 };
 
-/// How many of each kind are remembered: the stand-in may run for days.
+/// The maximum number of entries of each kind, since the stand-in may run for days.
 const KEPT: usize = 1_000;
-/// How many of a file's names are remembered.
+/// The maximum number of names of a file.
 const NAMES_KEPT: usize = 20;
 
-/// The latest of one kind, the newest first.
+/// The latest entries of one kind, the newest first.
 pub(super) struct Recent<T>(VecDeque<T>);
 
-/// All that was sent, and what came of it.
+/// All data that was sent, and what was made from it.
 #[derive(Default)]
 pub(super) struct Live {
     files: Recent<Object>,
@@ -30,11 +31,11 @@ pub(super) struct Live {
     pub(super) comments: Recent<Note>,
     /// Votes on any object.
     pub(super) votes: Recent<Note>,
-    /// Analyses asked for, done or not.
+    /// Requested analyses, completed or not.
     pub(super) analyses: Recent<Analysis>,
-    /// The ends of upload URLs that nothing was sent to yet.
+    /// The tokens of upload URLs that have not been used.
     pub(super) tokens: Recent<String>,
-    /// How many calls each key has made.
+    /// The number of calls by each key.
     pub(super) calls: Recent<(KeyHash, u64)>,
 }
 
@@ -45,32 +46,32 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T> Recent<T> {
-    /// Remembers one more.
+    /// Adds an entry, evicting the oldest if there are too many.
     pub(super) fn add(&mut self, it: T) {
         self.0.push_front(it);
         self.0.truncate(KEPT);
     }
 
-    /// Forgets those for which `is_gone`; whether there were any.
+    /// Removes the entries for which `is_gone`. Returns whether there were any.
     pub(super) fn remove(&mut self, is_gone: impl Fn(&T) -> bool) -> bool {
         let before = self.0.len();
         self.0.retain(|it| !is_gone(it));
         self.0.len() < before
     }
 
-    /// All of them, the newest first.
+    /// Returns all entries, the newest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter()
     }
 
-    /// The newest for which `is_it`, to change it.
+    /// Returns the newest entry for which `is_it`, for modification.
     pub(super) fn find_mut(&mut self, is_it: impl Fn(&T) -> bool) -> Option<&mut T> {
         self.0.iter_mut().find(|it| is_it(it))
     }
 }
 
 impl Live {
-    /// Remembers a file or URL that the world lacks, or that it was sent once more.
+    /// Adds a file or URL that the table lacks, or records that it was sent again.
     pub(super) fn submit(&mut self, object: Object) {
         let all = self.submitted(&object.of.kind);
         match all.find_mut(|it| it.of == object.of) {
@@ -79,14 +80,14 @@ impl Live {
         }
     }
 
-    /// Notes when a submitted object was analysed.
+    /// Sets the date at which a submitted object was analysed.
     pub(super) fn date_analysis(&mut self, of: &Reference, date: u64) {
         if let Some(object) = self.submitted(&of.kind).find_mut(|it| it.of == *of) {
             object.attributes["last_analysis_date"] = json!(date);
         }
     }
 
-    /// The object that a path names.
+    /// Returns the object that a path names.
     pub(super) fn find(&self, kind: &str, id: &str) -> Option<Reference> {
         let id = match (kind, url_of(id)) {
             ("url", Some(url)) => urls::id_of(&url)?,
@@ -97,13 +98,13 @@ impl Live {
         self.attributes(&of).is_some().then_some(of)
     }
 
-    /// The attributes of an object, if it is there.
+    /// Returns the attributes of an object, if it exists.
     pub(super) fn attributes(&self, of: &Reference) -> Option<&Value> {
         let mut objects = self.objects();
         objects.find(|it| it.of == *of).map(|it| &it.attributes)
     }
 
-    /// Every object that was sent or made from what was.
+    /// Returns all objects that were sent or made from what was sent.
     pub(super) fn objects(&self) -> impl Iterator<Item = &Object> {
         let notes = self.comments.iter().chain(self.votes.iter());
         let submitted = self.files.iter().chain(self.urls.iter());

@@ -1,4 +1,4 @@
-//! Objects, the collections they are in, and the ways to name them.
+//! Objects, the collections that contain them, and their names.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -6,14 +6,15 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 
-/// What a link shows as it is in a path: enough for domains, IPv6 addresses and base64.
+/// The characters that a link keeps unencoded in a path: enough for domains, IPv6 addresses and
+/// base64.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b':');
 
-/// A collection: its place in the path, its objects' type and their name in errors.
+/// A collection: its path segment, the type of its objects, and their name in errors.
 pub(super) struct Collection {
     path: &'static str,
     /// The type of its objects.
@@ -42,7 +43,7 @@ impl Collection {
         Self { path, kind, noun }
     }
 
-    /// The collection at this place in the path.
+    /// Returns the collection with this path segment.
     pub(super) fn at(path: &str) -> Result<&'static Self, Refusal> {
         COLLECTIONS
             .iter()
@@ -58,15 +59,15 @@ impl Collection {
 /// The type and id of an object.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub(super) struct Reference {
-    /// Its type, `file` for one.
+    /// The type, such as `file`.
     #[serde(rename = "type")]
     pub(super) kind: String,
-    /// Its id, as VirusTotal spells it.
+    /// The id, as VirusTotal spells it.
     pub(super) id: String,
 }
 
 impl Reference {
-    /// The object `id` of type `kind`.
+    /// Creates a reference to the object `id` of type `kind`.
     pub(super) fn new(kind: &str, id: impl Into<String>) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -74,37 +75,37 @@ impl Reference {
         }
     }
 
-    /// The object's address at VirusTotal.
+    /// Returns the object's address at VirusTotal.
     pub(super) fn link(&self) -> String {
         let collection = Collection::of(&self.kind).map_or(&*self.kind, |it| it.path);
         let id = utf8_percent_encode(&self.id, PATH);
         format!("https://www.virustotal.com/api/v3/{collection}/{id}")
     }
 
-    /// The error for an object that isn't there, as it was asked for.
+    /// Returns the error for this object if it does not exist.
     pub(super) fn not_found(&self) -> Refusal {
         let noun = Collection::of(&self.kind).map_or(&*self.kind, |it| it.noun);
         Refusal::not_found(noun, &self.id)
     }
 }
 
-/// An object as it stands in the embedded lists.
+/// An object as written in the embedded lists.
 #[derive(Clone, Deserialize)]
 pub(super) struct Object {
-    /// Its type and id.
+    /// The type and id.
     #[serde(flatten)]
     pub(super) of: Reference,
-    /// What VirusTotal knows of it.
+    /// The attributes.
     pub(super) attributes: Value,
 }
 
-/// An object as another one's relationship names it.
+/// An object in a relationship.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Descriptor {
-    /// Its type and id.
+    /// The type and id.
     #[serde(flatten)]
     pub(super) of: Reference,
-    /// What is true of it in this relationship only.
+    /// The attributes that apply to this relationship only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) context_attributes: Option<Value>,
 }

@@ -1,4 +1,4 @@
-//! One page of a list: `limit` and `cursor`, and the links to this page and the next.
+//! Pages of a list: `limit` and `cursor`, and the links to this page and the next.
 
 use serde::Serialize;
 use url::form_urlencoded::{self, Serializer};
@@ -6,14 +6,14 @@ use url::form_urlencoded::{self, Serializer};
 use super::answer::Refusal;
 
 const DEFAULT_LIMIT: usize = 10;
-/// The most items of a page, but for searches that may have more.
+/// The maximum number of items of a page, except for intelligence searches.
 pub(super) const MOST: usize = 40;
 /// The end of every cursor.
 ///
-/// It doesn't survive being encoded once too little or once too often.
+/// Encoding it once too little or once too often destroys it.
 const CURSOR_END: &str = "/ &more=%2B==";
 
-/// The part of a list that was asked for.
+/// The requested part of a list.
 pub(super) struct Page<'a> {
     list: &'a str,
     cursor: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct Page<'a> {
     start: usize,
 }
 
-/// What a list's answer says of the list.
+/// The metadata of a list.
 #[derive(Serialize)]
 pub(super) struct Meta {
     count: usize,
@@ -29,7 +29,7 @@ pub(super) struct Meta {
     cursor: Option<String>,
 }
 
-/// Where a list's pages are.
+/// The links to the pages of a list.
 #[derive(Serialize)]
 pub(super) struct Links {
     #[serde(rename = "self")]
@@ -39,9 +39,9 @@ pub(super) struct Links {
 }
 
 impl<'a> Page<'a> {
-    /// Reads the query of a request for `list`, which gives at most `most` items a page.
+    /// Parses the query of a request for `list`, which has at most `most` items per page.
     ///
-    /// Cursors are good for the list of that name only.
+    /// A cursor is valid for the list of that name only.
     pub(super) fn parse(list: &'a str, query: &str, most: usize) -> Result<Self, Refusal> {
         let mut page = Self {
             list,
@@ -59,13 +59,13 @@ impl<'a> Page<'a> {
         Ok(page)
     }
 
-    /// The items of `all` on this page.
+    /// Returns the items of `all` on this page.
     pub(super) fn of<'t, T>(&self, all: &'t [T]) -> &'t [T] {
         let rest = all.get(self.start..).unwrap_or_default();
         rest.get(..self.limit).unwrap_or(rest)
     }
 
-    /// The `meta` of this page of `count` items.
+    /// Returns the `meta` of this page of `count` items.
     pub(super) fn meta(&self, count: usize) -> Meta {
         Meta {
             count,
@@ -73,9 +73,9 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The links of this page of `count` items.
+    /// Returns the links of this page of `count` items.
     ///
-    /// They are at `path`, which may have a query of its own.
+    /// They point to `path`, which may have a query of its own.
     pub(super) fn links(&self, path: &str, count: usize) -> Links {
         let to = |cursor: Option<&str>| {
             let mut query = Serializer::new(String::new());
@@ -90,7 +90,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A cursor that can't be read, or is another list's, leads past the end.
+    /// Follows a cursor. One that is malformed or belongs to another list leads past the end.
     fn follow(&mut self, cursor: String) {
         self.start = cursor
             .strip_prefix(self.list)
@@ -108,7 +108,7 @@ impl<'a> Page<'a> {
 }
 
 impl Links {
-    /// The links of what has no pages.
+    /// Creates the links of something without pages.
     pub(super) fn to(path: String) -> Self {
         Self {
             this: path,

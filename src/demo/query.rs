@@ -1,20 +1,20 @@
-//! A small part of the language of VirusTotal Intelligence: conditions that must all hold.
+//! A small part of the query language of VirusTotal Intelligence: conditions that must all hold.
 
 use serde_json::Value;
 
 use super::object::Reference;
 
-/// The letters that a snippet shows before what was looked for, and in all.
+/// The characters that a snippet shows before the match, and in all.
 const SNIPPET: (usize, usize) = (20, 80);
 
-/// What to look for.
+/// A search query.
 pub(super) struct Query {
-    /// The type of the objects.
+    /// The type of the objects to find.
     pub(super) kind: &'static str,
     conditions: Vec<Condition>,
 }
 
-/// What must hold of an object. Texts are in lower case.
+/// A condition on an object. Texts are in lower case.
 enum Condition {
     Type(String),
     Tag(String),
@@ -28,7 +28,7 @@ enum Condition {
 }
 
 impl Query {
-    /// Reads a query; what is none of the language's counts as a word.
+    /// Parses a query. A term that is not part of the language counts as a word.
     pub(super) fn parse(text: &str) -> Self {
         let mut query = Self {
             kind: "file",
@@ -36,6 +36,7 @@ impl Query {
         };
         for term in terms(text) {
             match modifier(term) {
+                // `entity:` selects the type of the objects instead of adding a condition.
                 Some(("entity", value)) if kind(value).is_some() => {
                     query.kind = kind(value).unwrap_or(query.kind);
                 }
@@ -50,12 +51,12 @@ impl Query {
         query
     }
 
-    /// Whether every condition holds of this object.
+    /// Whether all conditions hold for this object.
     pub(super) fn finds(&self, of: &Reference, attributes: &Value) -> bool {
         self.conditions.iter().all(|it| it.holds(of, attributes))
     }
 
-    /// The text around the content that was looked for, if any was.
+    /// Returns the text around the first match of a `content` condition, if there is one.
     pub(super) fn snippet(&self, attributes: &Value) -> Option<String> {
         let content = self.conditions.iter().find_map(|it| match it {
             Condition::Content(content) => Some(content),
@@ -114,14 +115,14 @@ impl Condition {
     }
 }
 
-/// What an object is called, in lower case.
+/// Returns the names of an object, in lower case.
 pub(super) fn names(attributes: &Value) -> impl Iterator<Item = String> {
     let single = ["meaningful_name", "url", "title"].into_iter();
     let single = single.filter_map(|name| attributes[name].as_str().map(str::to_lowercase));
     single.chain(list(attributes, "names"))
 }
 
-/// The texts of a list, in lower case.
+/// Returns the strings in a list, in lower case.
 pub(super) fn list(attributes: &Value, name: &str) -> impl Iterator<Item = String> {
     let items = attributes[name].as_array().into_iter().flatten();
     items.filter_map(|it| it.as_str().map(str::to_lowercase))
@@ -135,14 +136,14 @@ fn is_of_type(attributes: &Value, text: &str) -> bool {
         || of("type_description").is_some_and(|it| it.contains(text))
 }
 
-/// What engines call an object, in lower case.
+/// Returns the names that engines give an object, in lower case.
 fn results(attributes: &Value) -> impl Iterator<Item = String> {
     let results = attributes["last_analysis_results"].as_object();
     let results = results.into_iter().flatten();
     results.filter_map(|(_, it)| it["result"].as_str().map(str::to_lowercase))
 }
 
-/// The first text, at any depth, that contains `wanted`.
+/// Returns the first string, at any depth, that contains `wanted`.
 fn text_with<'a>(value: &'a Value, wanted: &str) -> Option<&'a str> {
     match value {
         Value::String(text) => text.to_lowercase().contains(wanted).then_some(text),
@@ -152,7 +153,7 @@ fn text_with<'a>(value: &'a Value, wanted: &str) -> Option<&'a str> {
     }
 }
 
-/// The terms of a query: whitespace parts them, but not within quotation marks.
+/// Splits a query at white space that is not within quotation marks.
 fn terms(text: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     let parts = text.split(move |it: char| {
@@ -162,7 +163,7 @@ fn terms(text: &str) -> impl Iterator<Item = &str> {
     parts.filter(|it| !it.is_empty())
 }
 
-/// A term's modifier and value, unless it is a word, a URL or an IPv6 address.
+/// Returns a term's modifier and value, unless it is a word, a URL or an IPv6 address.
 fn modifier(term: &str) -> Option<(&str, &str)> {
     let (name, value) = term.split_once(':')?;
     let is_name = !name.is_empty() && name.chars().all(|it| it.is_ascii_lowercase() || it == '_');
@@ -179,7 +180,7 @@ fn kind(value: &str) -> Option<&'static str> {
     }
 }
 
-/// A text in lower case, without the quotation marks around it.
+/// Returns a text in lower case, without the quotation marks around it.
 fn plain(text: &str) -> String {
     text.trim_matches('"').trim().to_lowercase()
 }

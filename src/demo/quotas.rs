@@ -1,4 +1,4 @@
-//! What a key may ask, and how much it has asked: counted, and never held against it.
+//! The quotas of keys. Calls are counted, but never refused.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
     stand_in::StandIn,
 };
 
-/// Counts a call, whatever comes of it, if its key is good.
+/// Counts a call with a valid key, regardless of its outcome.
 pub(super) async fn count_call(
     State(site): State<Arc<StandIn>>,
     caller: Result<Caller, Refusal>,
@@ -24,7 +24,7 @@ pub(super) async fn count_call(
     request
 }
 
-/// Answers with the allowances of the caller's own key, by which it names itself.
+/// Returns the quotas of the caller's key, which has to be the one in the path.
 pub(super) async fn read_overall_quotas(
     caller: Caller,
     State(site): State<Arc<StandIn>>,

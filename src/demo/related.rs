@@ -1,4 +1,4 @@
-//! Objects and the lists that hang on them, a page at a time.
+//! Objects and their relationships, a page at a time.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
     world::Related,
 };
 
-/// Where a relationship stands in the path.
+/// The place of a relationship in a path.
 #[derive(Deserialize)]
 pub(super) struct Place {
     collection: String,
@@ -22,7 +22,7 @@ pub(super) struct Place {
     relationship: String,
 }
 
-/// How a list shows its objects.
+/// The form in which a list shows its objects.
 #[derive(Clone, Copy)]
 pub(super) enum Shown {
     /// With their attributes.
@@ -31,7 +31,7 @@ pub(super) enum Shown {
     Named,
 }
 
-/// Answers with one object.
+/// Returns one object.
 pub(super) async fn read_object(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -41,7 +41,7 @@ pub(super) async fn read_object(
     Ok(Answer::ok(&Envelope::of(Item::read(&site, &of))))
 }
 
-/// Answers with the objects of a relationship.
+/// Returns the objects of a relationship.
 pub(super) async fn list_related(
     caller: Caller,
     State(site): State<Arc<StandIn>>,
@@ -51,7 +51,7 @@ pub(super) async fn list_related(
     answer_related(&site, caller, &place, query.as_deref(), Shown::Whole)
 }
 
-/// Answers with the types and ids of a relationship's objects.
+/// Returns the types and ids of a relationship's objects.
 pub(super) async fn list_descriptors(
     caller: Caller,
     State(site): State<Arc<StandIn>>,
@@ -61,7 +61,7 @@ pub(super) async fn list_descriptors(
     answer_related(&site, caller, &place, query.as_deref(), Shown::Named)
 }
 
-/// Answers with an object's comments.
+/// Returns the comments on an object.
 pub(super) async fn list_comments(
     caller: Caller,
     State(site): State<Arc<StandIn>>,
@@ -72,7 +72,7 @@ pub(super) async fn list_comments(
     answer_related(&site, caller, &place, query.as_deref(), Shown::Whole)
 }
 
-/// Answers with an object's votes.
+/// Returns the votes on an object.
 pub(super) async fn list_votes(
     caller: Caller,
     State(site): State<Arc<StandIn>>,
@@ -83,7 +83,7 @@ pub(super) async fn list_votes(
     answer_related(&site, caller, &place, query.as_deref(), Shown::Whole)
 }
 
-/// One page of a list that is at `path`.
+/// Renders one page of the list at `path`.
 pub(super) fn answer_page(
     site: &StandIn,
     all: &[&Descriptor],

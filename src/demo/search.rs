@@ -1,4 +1,4 @@
-//! Search: the one for every key, and the one in VirusTotal's own language.
+//! The two searches: one for every key, and intelligence search with its query language.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -17,10 +17,10 @@ use super::{
     urls,
 };
 
-/// The most items of a page of [`search_intelligence`].
+/// The maximum number of items on a page of [`search_intelligence`].
 const MOST: usize = 300;
 
-/// What hits can be put in order by, besides their ids.
+/// The attributes by which results can be sorted.
 const ORDERS: [&str; 9] = [
     "creation_date",
     "first_submission_date",
@@ -33,7 +33,7 @@ const ORDERS: [&str; 9] = [
     "times_submitted",
 ];
 
-/// Finds what an indicator names, comments by `#tag`, or objects by words.
+/// Finds the object that an indicator names, comments by `#tag`, or objects by words.
 pub(super) async fn search(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -53,7 +53,7 @@ pub(super) async fn search(
     Ok(answer_page(&site, &found, &page, &path, Shown::Whole))
 }
 
-/// Finds objects by what is known of them, for keys with the privilege.
+/// Finds objects by their attributes, for keys with the privilege.
 pub(super) async fn search_intelligence(
     caller: Caller,
     State(site): State<Arc<StandIn>>,
@@ -84,7 +84,7 @@ pub(super) async fn search_intelligence(
     Ok(answer_page(&site, &hits, &page, &path, shown))
 }
 
-/// What a query finds, by id or in the order asked for.
+/// Returns the results of a query, sorted by id or in the requested order.
 fn hits(site: &StandIn, query: &Query, order: &str) -> Result<Vec<Descriptor>, Refusal> {
     let order = (!order.is_empty()).then(|| Order::parse(order));
     let order = order.transpose()?;
@@ -103,7 +103,7 @@ fn hits(site: &StandIn, query: &Query, order: &str) -> Result<Vec<Descriptor>, R
         (rank, hit)
     });
     let mut hits: Vec<_> = hits.collect();
-    // Stable: by id where ranks are equal.
+    // The sort is stable, so equal ranks stay sorted by id.
     hits.sort_by_key(|(rank, _)| *rank);
     Ok(hits.into_iter().map(|(_, hit)| hit).collect())
 }
@@ -115,12 +115,13 @@ struct Order {
 
 impl Order {
     fn parse(text: &str) -> Result<Self, Refusal> {
-        // A plus sign that nobody encoded arrives as a space.
+        // A plus sign that was not percent-encoded arrives as a space.
         let name = text.trim_end_matches(['+', '-', ' ']);
         let order = Self {
             name: name.to_owned(),
             is_falling: text.ends_with('-'),
         };
+        // At most one sign follows the name.
         let is_known = ORDERS.contains(&name) && text.len() <= name.len() + 1;
         let unknown = || Refusal::invalid_argument(&format!("Unknown order \"{text}\""));
         is_known.then_some(order).ok_or_else(unknown)
@@ -136,7 +137,7 @@ impl Order {
     }
 }
 
-/// What the text names, if it looks like a hash, URL, IP address or domain.
+/// Returns the object that a text names, if it looks like a hash, URL, IP address or domain.
 fn named(site: &StandIn, text: &str) -> Option<Vec<Reference>> {
     let is_hash =
         matches!(text.len(), 32 | 40 | 64) && text.chars().all(|it| it.is_ascii_hexdigit());
@@ -174,7 +175,7 @@ fn tagged(site: &StandIn, tag: &str) -> Vec<Reference> {
     found.map(|(of, _)| of).collect()
 }
 
-/// Objects whose names or ids contain every word.
+/// Returns the objects whose names or ids contain all words.
 fn with_words(site: &StandIn, text: &str) -> Vec<Reference> {
     let text = text.to_lowercase();
     let is_wanted = |kind: &str| matches!(kind, "file" | "url" | "domain" | "ip_address");

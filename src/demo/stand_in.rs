@@ -1,4 +1,4 @@
-//! The whole stand-in: the world it starts with, and what was sent to it since.
+//! The state of the stand-in: the embedded table, and the data sent at run time.
 
 use std::{
     borrow::Cow,
@@ -15,15 +15,15 @@ use super::{
     world::World,
 };
 
-/// What every handler is given.
+/// The state shared by all handlers.
 pub(super) struct StandIn {
-    /// What is embedded, and stays as it is.
+    /// The embedded table, which never changes.
     pub(super) world: World,
     live: Mutex<Live>,
 }
 
 impl StandIn {
-    /// A stand-in to which nothing has been sent.
+    /// Creates a stand-in to which nothing has been sent.
     pub(super) fn load() -> Self {
         Self {
             world: World::load(),
@@ -31,20 +31,20 @@ impl StandIn {
         }
     }
 
-    /// What changes.
+    /// Locks the data that changes.
     ///
-    /// Held no longer than a statement: the other methods take the same lock.
+    /// The guard must not be held beyond a statement, since the other methods take the same lock.
     pub(super) fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The object that a path names, in any spelling that VirusTotal reads.
+    /// Returns the object that a path names, in any spelling that VirusTotal accepts.
     pub(super) fn find(&self, collection: &Collection, id: &str) -> Result<Reference, Refusal> {
         let embedded = self.world.find(collection, id);
         embedded.or_else(|refusal| self.live().find(collection.kind, id).ok_or(refusal))
     }
 
-    /// The attributes of an object, if it is there.
+    /// Returns the attributes of an object, if it exists.
     pub(super) fn attributes(&self, of: &Reference) -> Option<Cow<'_, Value>> {
         match self.world.attributes(of) {
             Some(attributes) => Some(Cow::Borrowed(attributes)),
@@ -52,7 +52,7 @@ impl StandIn {
         }
     }
 
-    /// Every object of the kinds for which `is_wanted`, by kind and id.
+    /// Returns all objects of the kinds for which `is_wanted`, sorted by kind and id.
     pub(super) fn objects(
         &self,
         is_wanted: impl Fn(&str) -> bool,
@@ -71,7 +71,7 @@ impl StandIn {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs()

@@ -1,4 +1,5 @@
-//! The stand-in by itself: what was embedded, what one request asks. What is sent has modules of its own.
+//! The stand-in with its embedded data, asked by single requests. Tests of what is sent have
+//! modules of their own.
 
 use std::collections::HashSet;
 
@@ -33,7 +34,7 @@ async fn send(request: Builder) -> (StatusCode, HeaderMap, Vec<u8>) {
     (head.status, head.headers, body.to_vec())
 }
 
-/// One stand-in that remembers what it was sent.
+/// One stand-in that keeps what it is sent.
 struct Site(Router);
 
 impl Site {
@@ -72,7 +73,7 @@ impl Site {
         body
     }
 
-    /// The items of every page of a list.
+    /// Returns the items of every page of a list.
     async fn gather(&self, path: &str, limit: usize) -> Vec<Value> {
         let mark = if path.contains('?') { '&' } else { '?' };
         let path = format!("{path}{mark}limit={limit}");
@@ -89,13 +90,13 @@ impl Site {
     }
 }
 
-/// The ids of items, in their order.
+/// Returns the ids of items, in their order.
 fn ids(items: &Value) -> Vec<&str> {
     let items = items.as_array().unwrap().iter();
     items.map(|it| it["id"].as_str().unwrap()).collect()
 }
 
-/// The code of an error.
+/// Returns the code of an error.
 fn code(body: &Value) -> &str {
     body["error"]["code"].as_str().unwrap()
 }
@@ -117,7 +118,7 @@ async fn refusal(key: &str, path: &str) -> (u16, String, String) {
     (status.as_u16(), text("code"), text("message"))
 }
 
-/// Every item of a list, and the cursors on the way.
+/// Returns every item of a list, and the cursors on the way.
 async fn gather(path: &str, limit: usize) -> (Vec<Value>, Vec<String>) {
     let (mut items, mut cursors) = (Vec::new(), Vec::new());
     let mut next = format!("{path}?limit={limit}");
@@ -135,7 +136,7 @@ async fn gather(path: &str, limit: usize) -> (Vec<Value>, Vec<String>) {
 }
 
 #[tokio::test]
-async fn an_object_answers_to_each_of_its_names() {
+async fn an_object_is_found_under_each_of_its_names() {
     let trojan = crowd::TROJAN;
     let phishing = "https://login.bank-secure.example/verify?id=1&session=abc";
     let by_url = |url: &str| format!("/urls/{}", URL_SAFE_NO_PAD.encode(url));
@@ -295,7 +296,7 @@ async fn a_limit_is_1_to_40() {
 }
 
 #[tokio::test]
-async fn a_list_shows_whole_objects_descriptors_and_what_is_missing() {
+async fn a_list_shows_objects_descriptors_and_missing_objects() {
     let parents = ask(&format!("/files/{EICAR}/execution_parents")).await;
     let keys = |item: &Value| {
         item.as_object()
@@ -335,7 +336,7 @@ async fn a_relationship_can_be_to_one_or_empty() {
 }
 
 #[tokio::test]
-async fn a_key_decides() {
+async fn the_key_decides_about_the_answer() {
     let path = format!("/files/{EICAR}");
     let (status, _, body) = send(request(&path)).await;
     let body: Value = serde_json::from_slice(&body).unwrap();
@@ -357,7 +358,7 @@ async fn a_key_decides() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_404_in_words_of_its_kind() {
+async fn an_unknown_object_is_a_404_that_names_its_kind() {
     for (path, expected) in [
         ("/files/0000", "File \"0000\" not found"),
         ("/urls/aHR0cDovL3gvCg", "URL \"aHR0cDovL3gvCg\" not found"),
@@ -407,7 +408,7 @@ async fn answers_look_like_those_of_virustotal() {
 }
 
 #[tokio::test]
-async fn gzip_takes_an_agent_that_says_so() {
+async fn gzip_needs_a_user_agent_that_names_it() {
     for (agent, accept, gzipped) in [
         ("vt4ai (gzip)", "gzip", true),
         ("vt4ai", "gzip", false),
@@ -429,7 +430,7 @@ async fn gzip_takes_an_agent_that_says_so() {
 }
 
 #[test]
-fn the_latest_1_000_are_remembered() {
+fn the_latest_1_000_entries_are_kept() {
     let mut numbers = live::Recent::default();
     (0..1_234).for_each(|number| numbers.add(number));
     let kept: Vec<_> = numbers.iter().copied().collect();
@@ -437,7 +438,7 @@ fn the_latest_1_000_are_remembered() {
 }
 
 #[tokio::test]
-async fn examples_ask_for_what_is_there() {
+async fn examples_ask_for_existing_objects() {
     let text = examples("http://127.0.0.1:8000");
     assert!(
         !text.contains("{base}") && !text.contains("{trojan}"),
@@ -474,7 +475,7 @@ async fn examples_ask_for_what_is_there() {
     }
 }
 
-/// What the gateway makes of the body that a line sends.
+/// Returns the body that the gateway makes of the one that a line sends.
 fn example_body(line: &str) -> Option<String> {
     if line.contains(" -X POST ") {
         return Some(String::new());

@@ -1,10 +1,10 @@
-//! What becomes of a file or URL that the world lacks: an object of which little is known.
+//! Files and URLs that the table lacks, as objects of which little is known.
 
 use serde_json::{Map, Value, json};
 
 use super::object::{Object, Reference};
 
-/// Engines that mind nothing, made up, with names such as engines have.
+/// Made-up engines that detect nothing, with names like those of real engines.
 const ENGINES: [&str; 12] = [
     "Acorn",
     "Bluefin-Cloud",
@@ -20,7 +20,7 @@ const ENGINES: [&str; 12] = [
     "ZeroMoth",
 ];
 
-/// A file that was sent under this name.
+/// Creates the object for a file sent under this name.
 pub(super) fn file(sha256: &str, size: u64, name: &str, now: u64) -> Object {
     let attributes = json!({
         "type_description": "unknown",
@@ -43,7 +43,7 @@ pub(super) fn file(sha256: &str, size: u64, name: &str, now: u64) -> Object {
     }
 }
 
-/// A URL that was sent.
+/// Creates the object for a URL.
 pub(super) fn url(id: &str, url: &str, now: u64) -> Object {
     let attributes = json!({
         "url": url,
@@ -64,7 +64,8 @@ pub(super) fn url(id: &str, url: &str, now: u64) -> Object {
     }
 }
 
-/// The counts where every engine says `category`; `""` where none has yet.
+/// Returns the counts if every engine says `category`, which is empty if no engine has answered
+/// yet.
 pub(super) fn stats(category: &str) -> Value {
     let names = [
         "malicious",

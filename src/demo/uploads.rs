@@ -1,4 +1,4 @@
-//! Files sent: hashed and counted as they arrive, and not kept.
+//! Uploaded files, which are hashed and measured as they arrive, and not stored.
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
@@ -20,13 +20,13 @@ use super::{
     unseen,
 };
 
-/// What a form holds besides its file, in bytes, at most.
+/// The maximum number of bytes of a form besides its file.
 const FORM: u64 = 65_536;
-/// The longest body of `POST /files`.
+/// The largest body for `POST /files`.
 const MOST: u64 = 32 * 1024 * 1024 + FORM;
-/// The longest body that an upload URL takes.
+/// The largest body for an upload URL.
 const MOST_LARGE: u64 = 650 * 1024 * 1024 + FORM;
-/// How long a body that is too long is still read.
+/// The time for which a body that is too large is still read.
 const LINGER: Duration = Duration::from_secs(1);
 const NAME_CHARS: usize = 255;
 
@@ -37,11 +37,11 @@ struct Upload {
     name: String,
 }
 
-/// Why a file wasn't taken.
+/// The reasons for which a file was rejected.
 pub(super) enum Unread {
-    /// A page of the edge's, in HTML.
+    /// The HTML page of VirusTotal's front end for a body that is too large.
     TooLarge,
-    /// An error of the API's own.
+    /// An error of the API.
     Refused(Refusal),
 }
 
@@ -61,7 +61,7 @@ impl IntoResponse for Unread {
     }
 }
 
-/// Takes a file of up to 32 MiB.
+/// Accepts a file of up to 32 MiB.
 pub(super) async fn upload_file(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -71,7 +71,7 @@ pub(super) async fn upload_file(
     Ok(register(&site, &upload))
 }
 
-/// Gives a URL that takes one file of up to 650 MiB, on the host that was asked.
+/// Returns a URL that accepts one file of up to 650 MiB, on the host of this request.
 pub(super) async fn create_upload_url(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -79,7 +79,7 @@ pub(super) async fn create_upload_url(
 ) -> Answer {
     let named = request.headers().get(header::HOST);
     let named = named.and_then(|host| host.to_str().ok());
-    // HTTP/2 has no such header.
+    // HTTP/2 has an authority in place of this header.
     let host = named.or_else(|| request.uri().authority().map(Authority::as_str));
     let host = host.unwrap_or("localhost");
     let token = format!("{:032x}", fastrand::u128(..));
@@ -88,7 +88,7 @@ pub(super) async fn create_upload_url(
     Answer::ok(&json!({ "data": url }))
 }
 
-/// Takes a file at an upload URL, which is void from then on, however it ends.
+/// Accepts a file at an upload URL, which is invalid from then on, even if the upload fails.
 pub(super) async fn upload_large_file(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -113,8 +113,8 @@ fn register(site: &StandIn, upload: &Upload) -> Answer {
 
 /// Reads a form to its end.
 ///
-/// One that turns out too long is read on up to twice the limit: who is still sending would see a
-/// broken connection and not the answer.
+/// A form that turns out too large is read up to twice the limit: a client that is still sending
+/// would see a broken connection instead of the answer.
 async fn receive(request: Request, most: u64) -> Result<Upload, Unread> {
     if declared_length(request.headers()).is_some_and(|length| length > most) {
         let _ = timeout(LINGER, discard(request.into_body())).await;

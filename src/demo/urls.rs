@@ -1,4 +1,4 @@
-//! URLs sent to be scanned.
+//! URLs submitted for scanning.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{
     unseen,
 };
 
-/// Takes a URL.
+/// Accepts a URL and starts its analysis.
 pub(super) async fn submit_url(
     _: Caller,
     State(site): State<Arc<StandIn>>,
@@ -40,20 +40,20 @@ pub(super) async fn submit_url(
     Ok(analyses::start(&site, &of))
 }
 
-/// The URL's object, if it is there.
+/// Returns the object of a URL, if it exists.
 pub(super) fn find(site: &StandIn, url: &str) -> Option<Reference> {
     let urls = Collection::at("urls").ok()?;
     site.find(urls, &by_base64(url)).ok()
 }
 
-/// The id of a URL that the world lacks.
+/// Returns the id of a URL that the table lacks.
 pub(super) fn id_of(url: &str) -> Option<String> {
     canonical(url).map(|url| sha256(&url))
 }
 
-/// One spelling for all of a URL's, if it is one of `http` or `https`.
+/// Returns one spelling for all spellings of an `http` or `https` URL.
 ///
-/// Odd ones are no less known to VirusTotal: what no parser takes stays as it is.
+/// A URL that the parser rejects is returned unchanged, since VirusTotal knows such URLs, too.
 pub(super) fn canonical(url: &str) -> Option<String> {
     let scheme = url.split_once("://")?.0.to_ascii_lowercase();
     let is_web = matches!(&*scheme, "http" | "https");

@@ -1,4 +1,4 @@
-//! The table of what the stand-in knows: objects, how they hang together, names of relationships.
+//! The embedded table of objects, their relationships, and the names of relationships.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -13,7 +13,7 @@ use super::{
     urls::canonical,
 };
 
-/// Every embedded list of objects.
+/// The embedded lists of objects.
 const OBJECTS: [&str; 7] = [
     include_str!("files.json"),
     include_str!("urls.json"),
@@ -24,13 +24,13 @@ const OBJECTS: [&str; 7] = [
     include_str!("records.json"),
 ];
 
-/// What a relationship holds.
+/// The content of a relationship.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Related {
     /// Any number of objects.
     Many(Vec<Descriptor>),
-    /// At most one.
+    /// At most one object.
     One(Option<Descriptor>),
 }
 
@@ -42,19 +42,19 @@ struct Names {
     to_one: Vec<String>,
 }
 
-/// All that the stand-in knows.
+/// The embedded data.
 pub(super) struct World {
     attributes: HashMap<Reference, Value>,
     /// The ids of objects by their other names: MD5, SHA-1, the URL itself.
     known_as: HashMap<Reference, String>,
     related: HashMap<Reference, HashMap<String, Related>>,
     names: HashMap<String, Names>,
-    /// By the file's id.
+    /// The observed techniques by the file's id.
     mitre_trees: HashMap<String, Value>,
 }
 
 impl World {
-    /// Reads the embedded data.
+    /// Parses the embedded data.
     pub(super) fn load() -> Self {
         let mut world = Self {
             attributes: HashMap::new(),
@@ -83,7 +83,7 @@ impl World {
         self.attributes.insert(of, attributes);
     }
 
-    /// Adds to what a relationship of `of` holds.
+    /// Adds objects to a relationship of `of`.
     pub(super) fn relate(&mut self, of: Reference, relationship: &str, more: Vec<Descriptor>) {
         let all = self.related.entry(of).or_default();
         let held = all
@@ -94,7 +94,7 @@ impl World {
         }
     }
 
-    /// The object that a path names, in any spelling that VirusTotal reads.
+    /// Returns the object that a path names, in any spelling that VirusTotal accepts.
     pub(super) fn find(&self, collection: &Collection, id: &str) -> Result<Reference, Refusal> {
         let mut found = Reference::new(collection.kind, plain_spelling(collection.kind, id));
         if let Some(id) = self.known_as.get(&found) {
@@ -107,12 +107,12 @@ impl World {
         }
     }
 
-    /// The attributes of an object, if it is there.
+    /// Returns the attributes of an object, if it exists.
     pub(super) fn attributes(&self, of: &Reference) -> Option<&Value> {
         self.attributes.get(of)
     }
 
-    /// What a relationship of `of` holds, if the account may see it.
+    /// Returns the content of a relationship of `of`, if the account may see it.
     pub(super) fn related(
         &self,
         account: Account,
@@ -125,12 +125,12 @@ impl World {
         Ok(found.unwrap_or_else(|| names.nothing(name)))
     }
 
-    /// The techniques that each sandbox saw a file use, by tactic.
+    /// Returns the techniques that each sandbox observed in a file, by tactic.
     pub(super) fn mitre_trees(&self, of: &Reference) -> Option<&Value> {
         self.mitre_trees.get(&of.id)
     }
 
-    /// Every object there is, with its attributes.
+    /// Returns all objects with their attributes.
     pub(super) fn objects(&self) -> impl Iterator<Item = (&Reference, &Value)> {
         self.attributes.iter()
     }
@@ -169,7 +169,7 @@ fn unknown(relationship: &str) -> Refusal {
     Refusal::not_found("Relationship", relationship)
 }
 
-/// What else an object goes by, in the spelling that `plain_spelling` gives.
+/// Returns the other names of an object, in the spelling that `plain_spelling` returns.
 fn other_names(kind: &str, attributes: &Value) -> Vec<String> {
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
     match kind {
@@ -183,7 +183,7 @@ fn other_names(kind: &str, attributes: &Value) -> Vec<String> {
     }
 }
 
-/// One spelling for every way to name the same object.
+/// Returns one spelling for all names of the same object.
 fn plain_spelling(kind: &str, id: &str) -> String {
     match kind {
         "file" | "domain" => id.to_ascii_lowercase(),
@@ -197,7 +197,7 @@ fn plain_spelling(kind: &str, id: &str) -> String {
     }
 }
 
-/// The URL that an id spells out in base64; a SHA-256 spells none.
+/// Returns the URL that an id encodes in base64. A SHA-256 encodes none.
 pub(super) fn url_of(id: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
     String::from_utf8(bytes)

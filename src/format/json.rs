@@ -1,4 +1,4 @@
-//! JSON: the envelope around every answer, and the pieces that JSON text is read by.
+//! JSON: the envelope around every answer, and the tokens of JSON text.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -11,31 +11,31 @@ pub use self::lexer::{Quoted, Unreadable};
 pub(crate) mod lexer;
 pub(crate) mod read;
 
-/// What an answer says beside its data; only lists have it.
+/// The metadata of a list.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Meta<'a> {
-    /// Opaque, to be handed back for the next page; absent on the last.
+    /// An opaque value to send back for the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// How many there are in all, where VirusTotal says so.
+    /// The number of all objects, if VirusTotal gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub count: Option<&'a RawValue>,
-    /// `quota` where the list stops short since the key's quota has run out, `pages` where it does
-    /// after ten pages; the cursor goes on.
+    /// The reason that the list ends early: `quota` if the key's quota is exhausted, `pages` after
+    /// ten pages. The cursor continues the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<&'static str>,
 }
 
-/// A writer of compact JSON: numbers and texts as they stand.
+/// A writer of compact JSON that copies numbers and strings unchanged.
 pub struct Compact<'o> {
     out: &'o mut Vec<u8>,
-    /// Whether a member or element was written before, in the same brackets.
+    /// Whether a member or element precedes within the same brackets.
     follows: bool,
 }
 
 impl<'o> Compact<'o> {
-    /// Creates a writer of one value, behind what the buffer holds.
+    /// Creates a writer that appends one value to the buffer.
     pub fn new(out: &'o mut Vec<u8>) -> Self {
         Self {
             out,
@@ -122,7 +122,7 @@ impl Sink for Compact<'_> {
 
 /// Writes `{"data": …, "format": …, "meta"?: …}` into a buffer of about `size` bytes.
 ///
-/// `data` writes the JSON text of the data; it is all that can fail.
+/// `data` writes the JSON text of the data; nothing else can fail.
 pub fn envelope<E>(
     format: Format,
     meta: Option<&Meta<'_>>,
@@ -142,13 +142,13 @@ pub fn envelope<E>(
     Ok(out)
 }
 
-/// Writes a value whose serialization can't fail, such as a text.
+/// Writes a value whose serialization cannot fail, such as a string.
 fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    // Neither does writing to a `Vec`.
+    // Writing to a `Vec` cannot fail either.
     let _ = serde_json::to_writer(out, value);
 }
 
-/// Writes a part of a string, with what JSON does not let stand in one escaped.
+/// Writes a part of a string, escaping the characters that JSON requires to be escaped.
 pub(super) fn escape(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
@@ -184,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_escaped_text_is_what_serde_makes_of_it(text in any::<String>(), low in "[\\x00-\\x30\\\\]*") {
+        fn escaping_matches_serde_json(text in any::<String>(), low in "[\\x00-\\x30\\\\]*") {
             for text in [text, low] {
                 let mut escaped = Vec::new();
                 escape(&mut escaped, &text);

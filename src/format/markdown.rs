@@ -1,8 +1,8 @@
-//! Markdown as the ported program wrote it, made inert (CONTRACT 4).
+//! Markdown in the style of the Python original, made inert (`docs/http-api.md`, section 4).
 //!
-//! Headings come from keys, bullets from lists of plain values, `**1.**` from lists of
-//! objects. Texts are written by attackers and read by models and browsers, so nothing
-//! in them may act: a plain text is bare, any other is a code span or a fenced block.
+//! Headings come from keys, bullets from lists of plain values, and `**1.**` from lists of objects.
+//! Attackers write the texts, and models and browsers read them, so no text may act as markup: a
+//! harmless text is written bare, any other as a code span or a fenced block.
 
 use self::inert::{code, fence_for, is_bare, is_blank, write_clean};
 use super::{
@@ -12,7 +12,7 @@ use super::{
 
 mod inert;
 
-/// Words of headings that are abbreviations; only whole words are replaced.
+/// Abbreviations in headings. Only whole words are replaced.
 const ABBREVIATIONS: [(&str, &str); 14] = [
     ("Id", "ID"),
     ("Url", "URL"),
@@ -34,29 +34,29 @@ const ABBREVIATIONS: [(&str, &str); 14] = [
 #[derive(Debug)]
 pub struct Writer<'o> {
     text: Text<'o>,
-    /// Whether a line was written.
+    /// Whether a line has been written.
     has_lines: bool,
-    /// Spaces before every line, for what stands within a list in a list.
+    /// The number of spaces before each line, for the items of nested lists.
     indent: usize,
-    /// The level of a value's headings where no frame says it.
+    /// The heading level of values outside any frame.
     level: usize,
     frames: Vec<Frame>,
 }
 
-/// An object or a list that is being written.
+/// An object or list that is being written.
 #[derive(Debug)]
 enum Frame {
     Members {
         level: usize,
         is_empty: bool,
-        /// Whether a note says so where it is empty.
+        /// Whether an empty object is noted as such.
         has_note: bool,
     },
     List {
         level: usize,
-        /// Whether nothing is nested in it.
+        /// Whether the list contains no objects or lists.
         is_plain: bool,
-        /// Items so far.
+        /// The number of items so far.
         count: usize,
         is_in: Within,
     },
@@ -71,7 +71,7 @@ enum Within {
 }
 
 impl<'o> Writer<'o> {
-    /// Begins a document with its title: words of ours, and the id of what it is about.
+    /// Starts a document with its title and the id of its object.
     pub fn new(text: Text<'o>, title: &str, id: &str) -> Result<Self, WriteError> {
         let mut writer = Self {
             text,
@@ -86,7 +86,7 @@ impl<'o> Writer<'o> {
         Ok(writer)
     }
 
-    /// Begins the section of an object in a list; the headings in it begin at level 3.
+    /// Starts the section of an object in a list, whose headings begin at level 3.
     pub fn section(&mut self, object_type: &str, id: &str) -> Result<(), WriteError> {
         self.level = 3;
         self.open_line(&["## "])?;
@@ -113,14 +113,14 @@ impl<'o> Writer<'o> {
         Ok(())
     }
 
-    /// Begins a line; its end is written with the next one.
+    /// Starts a line. The line before it is ended first.
     fn open_line(&mut self, parts: &[&str]) -> Result<(), WriteError> {
         self.blank()?;
         self.text.spaces(self.indent)?;
         parts.iter().try_for_each(|part| self.text.push(part))
     }
 
-    /// Begins a line that is left empty, where nothing more is written.
+    /// Ends the current line, so that the next one starts after it.
     fn blank(&mut self) -> Result<(), WriteError> {
         if !std::mem::replace(&mut self.has_lines, true) {
             return Ok(());
@@ -147,7 +147,7 @@ impl<'o> Writer<'o> {
         code(&mut self.text, text)
     }
 
-    /// Writes a plain value on a line of its own, behind the marker of the list it stands in.
+    /// Writes a plain value on its own line, after the marker of the list that contains it.
     fn plain(&mut self, value: Plain<'_>) -> Result<(), WriteError> {
         let number;
         let (marker, is_member) = match self.frames.last_mut() {
@@ -187,8 +187,8 @@ impl<'o> Writer<'o> {
         if is_blank(text) {
             return self.open_line(&[marker, "*Empty string*"]);
         }
-        // Only here is it certain in every parser that a fence begins a block, and that the
-        // lines below it belong to it: not behind a number, nor within lists in lists.
+        // In this place every parser takes a fence as the start of a block and the lines below as
+        // part of it. After a number or within nested lists, parsers differ.
         let may_be_fenced = self.indent == 0 && matches!(marker, "" | "- ");
         if may_be_fenced && text.contains('\n') {
             return self.fenced(marker, text);
@@ -197,15 +197,16 @@ impl<'o> Writer<'o> {
         code(&mut self.text, text)
     }
 
-    /// Writes a text of several lines as a block.
+    /// Writes a text of several lines as a fenced block.
     ///
-    /// Every line is indented as far as the fence: one that is not would end the list
-    /// item and the block with it, and what follows would be live.
+    /// Each line is indented like the fence. A line with less indentation would end the list item
+    /// and the block, and the rest would be live markup.
     fn fenced(&mut self, marker: &str, text: &str) -> Result<(), WriteError> {
         let (fence, keeps_ticks) = fence_for(text, 3);
         self.open_line(&[marker, &fence])?;
         let mut lines = text.split('\n').peekable();
         while let Some(line) = lines.next() {
+            // A carriage return belongs to the line break, except at the end of the text.
             let is_last = lines.peek().is_none();
             let line = if is_last {
                 line
@@ -224,7 +225,7 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// A value in which nothing is nested.
+/// A value that contains no other values.
 #[derive(Clone, Copy)]
 enum Plain<'a> {
     Word(&'a str),
@@ -329,7 +330,7 @@ fn hashes(level: usize) -> &'static str {
     &"######"[..level.min(6)]
 }
 
-/// The key as words: `last_https_certificate` is `Last HTTPS Certificate`.
+/// Converts a key to words: `last_https_certificate` becomes `Last HTTPS Certificate`.
 fn heading_words(key: &str) -> String {
     let titled = titled(key);
     let mut words = String::with_capacity(titled.len());
@@ -341,7 +342,8 @@ fn heading_words(key: &str) -> String {
     words
 }
 
-/// Title case as Python has it: a letter is large unless a letter stands before it.
+/// Converts a key to title case as Python's `str.title` does: a letter is upper case unless it
+/// follows another letter.
 fn titled(key: &str) -> String {
     let mut title = String::with_capacity(key.len());
     let mut within = false;

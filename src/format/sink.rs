@@ -1,8 +1,8 @@
-//! The writers' side of reading: a JSON value goes to a writer piece by piece.
+//! The interface of the writers, to which a JSON value is fed token by token.
 //!
-//! No tree is built of an answer. What a writer holds is what it needs to go on, and what it
-//! has written is bounded while it writes: a few bytes of an answer can stand for hundreds in
-//! a document.
+//! No tree is built of an answer. A writer holds only the state that it needs to continue. The size
+//! of a document is checked while it is written, because a few bytes of an answer can become
+//! hundreds in a document.
 
 use std::cell::Cell;
 
@@ -10,58 +10,59 @@ use thiserror::Error;
 
 use super::json::{self, Quoted, Unreadable};
 
-/// A writer that a JSON value is fed to, in the order in which it stands in the text.
+/// A writer that receives the tokens of a JSON value in their order in the text.
 pub trait Sink {
-    /// The reason why a writer stops.
+    /// The error with which a writer stops.
     type Error: From<Unreadable>;
 
-    /// Begins an object; its keys and values follow.
+    /// Starts an object; its keys and values follow.
     fn begin_object(&mut self) -> Result<(), Self::Error>;
 
-    /// Takes a key; its value follows.
+    /// Writes a key; its value follows.
     fn key(&mut self, key: Quoted<'_>) -> Result<(), Self::Error>;
 
     /// Ends an object.
     fn end_object(&mut self) -> Result<(), Self::Error>;
 
-    /// Begins an array; `is_plain` looks ahead and tells that nothing is nested in it.
+    /// Starts an array. `is_plain` looks ahead and returns whether the array contains no objects or
+    /// arrays.
     fn begin_array(&mut self, is_plain: impl FnOnce() -> bool) -> Result<(), Self::Error>;
 
     /// Ends an array.
     fn end_array(&mut self) -> Result<(), Self::Error>;
 
-    /// Takes a string.
+    /// Writes a string.
     fn string(&mut self, text: Quoted<'_>) -> Result<(), Self::Error>;
 
-    /// Takes `null`, `true`, `false` or a number, as it stands.
+    /// Writes `null`, `true`, `false` or a number, unchanged.
     fn word(&mut self, word: &str) -> Result<(), Self::Error>;
 }
 
-/// The reasons why a document can't be written.
+/// The reasons for which a document cannot be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum WriteError {
-    /// Its source is not the JSON that belongs there.
+    /// The source is not the expected JSON.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    /// It would be larger than a document may be.
+    /// The document would exceed its size limit.
     #[error("the document would be too large")]
     TooLarge,
 }
 
-/// The text of a document on its way into a body.
+/// The text of a document, written to a body up to a size limit.
 #[derive(Debug)]
 pub struct Text<'o> {
     out: &'o mut Vec<u8>,
-    /// The number of bytes that were counted instead of written, where the text is measured.
+    /// The number of bytes so far, if the text is only measured.
     measured: Option<&'o Cell<usize>>,
-    /// Whether it stands in a JSON string.
+    /// Whether the text is part of a JSON string.
     is_quoted: bool,
-    /// Bytes that may still be written.
+    /// The bytes that may still be written.
     room: usize,
 }
 
 impl<'o> Text<'o> {
-    /// Creates a text of at most `limit` bytes, written as it is.
+    /// Creates a text of at most `limit` bytes, written unchanged.
     pub fn bare(out: &'o mut Vec<u8>, limit: usize) -> Self {
         Self {
             out,
@@ -71,7 +72,7 @@ impl<'o> Text<'o> {
         }
     }
 
-    /// Creates a text of at most `limit` bytes, escaped as it stands in a JSON string.
+    /// Creates a text of at most `limit` bytes, escaped for a JSON string.
     pub fn quoted(out: &'o mut Vec<u8>, limit: usize) -> Self {
         Self {
             is_quoted: true,
@@ -79,7 +80,7 @@ impl<'o> Text<'o> {
         }
     }
 
-    /// Returns the number of bytes of what `write` writes, quoted or not, without keeping it.
+    /// Returns the number of bytes that `write` writes, without keeping them.
     pub fn measure(
         is_quoted: bool,
         limit: usize,
@@ -95,7 +96,7 @@ impl<'o> Text<'o> {
         Ok(count.get())
     }
 
-    /// Writes more of it.
+    /// Appends to the text.
     #[inline]
     pub fn push(&mut self, text: &str) -> Result<(), WriteError> {
         // Nothing is shorter once it is escaped.
@@ -117,7 +118,7 @@ impl<'o> Text<'o> {
         Ok(())
     }
 
-    /// Writes so many spaces.
+    /// Appends `count` spaces.
     #[inline]
     pub(super) fn spaces(&mut self, count: usize) -> Result<(), WriteError> {
         const SPACES: &str = "                                ";

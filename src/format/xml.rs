@@ -1,7 +1,7 @@
-//! XML as the ported program wrote it, made well-formed whatever the data (CONTRACT 4).
+//! XML in the style of the Python original, made well-formed (`docs/http-api.md`, section 4).
 //!
-//! Elements are named after keys; `<item index="0">` stands for an element of a list. A
-//! key that no element can be named after is kept in a `key` attribute.
+//! Elements are named after keys, and `<item index="0">` is an element of a list. A key that is not
+//! a valid element name is kept in a `key` attribute.
 
 use std::borrow::Cow;
 
@@ -12,31 +12,33 @@ use super::{
     sink::{Sink, Text, WriteError},
 };
 
-/// The length of the pieces in which a text is escaped: no copy of the whole is made.
+/// The length of the pieces in which a text is escaped, so that no copy of the whole is made.
 const PIECE: usize = 4096;
 
 /// A writer of one XML document.
 pub struct Writer<'o> {
     text: Text<'o>,
-    /// The elements that are open.
+    /// The open elements.
     open: Vec<Element>,
-    /// The start tag of the next element, but for its bracket.
+    /// The start tag of the next element without its brackets.
     next: String,
-    /// The length of its name, with which the tag begins.
+    /// The length of the element's name, with which `next` begins.
     name: usize,
-    /// Whether the bracket that ends the last start tag is still to be written.
+    /// Whether the `>` of the last start tag has not been written yet.
+    ///
+    /// It stays open because an empty element ends in `/>`.
     is_unfinished: bool,
 }
 
 /// The element of an object or array.
 struct Element {
     name: String,
-    /// The number of the next element of an array.
+    /// The index of the next element, if this is an array.
     index: Option<usize>,
 }
 
 impl<'o> Writer<'o> {
-    /// Begins a document whose root element is `root`, which must be a valid name.
+    /// Starts a document whose root element is `root`, which must be a valid name.
     pub fn new(mut text: Text<'o>, root: &str) -> Result<Self, WriteError> {
         text.push("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
         Ok(Self {
@@ -48,7 +50,7 @@ impl<'o> Writer<'o> {
         })
     }
 
-    /// Writes the start tag of the next value, but for its bracket.
+    /// Writes the start tag of the next value without its closing bracket.
     fn start(&mut self, is_array: bool) -> Result<(), WriteError> {
         if std::mem::take(&mut self.is_unfinished) {
             self.text.push(">")?;
@@ -57,9 +59,11 @@ impl<'o> Writer<'o> {
         self.text.spaces(2 * self.open.len())?;
         self.text.push("<")?;
         let index = self.open.last_mut().and_then(|open| open.index.as_mut());
+        // Outside an array, `next` holds the start tag for the last key, or for the root.
         let Some(index) = index else {
             return self.text.push(&self.next);
         };
+        // Elements of an array have no key; the original names them by kind.
         let name = if is_array { "item_list" } else { "item" };
         self.next.clear();
         self.next.push_str(name);
@@ -95,7 +99,7 @@ impl<'o> Writer<'o> {
         self.text.push(">")
     }
 
-    /// Writes an element that holds text and nothing else.
+    /// Writes an element that contains only text.
     fn leaf(&mut self, text: &str) -> Result<(), WriteError> {
         self.start(false)?;
         self.text.push(">")?;
@@ -121,6 +125,7 @@ impl Sink for Writer<'_> {
         self.next.clear();
         self.next.push_str(&name);
         self.name = name.len();
+        // The original key can be recovered from the attribute.
         if name != key {
             self.next.push_str(" key=\"");
             for piece in pieces(&key) {
@@ -152,7 +157,7 @@ impl Sink for Writer<'_> {
     }
 }
 
-/// Cuts a text into pieces of bounded length.
+/// Splits a text into pieces of bounded length.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -165,7 +170,8 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// As ported, but never cut: what a name can't hold becomes `_`.
+/// Returns the element name for a key. Characters that a name cannot contain become `_`; nothing is
+/// cut off.
 fn element_name(key: &str) -> Cow<'_, str> {
     let sound = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
     let first = |letter: char| letter.is_ascii_alphabetic() || letter == '_';
@@ -186,12 +192,13 @@ fn element_name(key: &str) -> Cow<'_, str> {
     })
 }
 
-/// Returns a text in which no character is markup, and none that XML 1.0 forbids.
+/// Escapes markup, and replaces the characters that XML 1.0 forbids.
 fn escaped(text: &str) -> Cow<'_, str> {
     partial_escape(allowed(text))
 }
 
-/// Does the same for an attribute, where a reader would make spaces of tabs and line breaks.
+/// Escapes an attribute's value. A reader would turn tabs and line breaks into spaces, so they
+/// become character references.
 fn attribute(text: &str) -> String {
     let escaped = escape(allowed(text));
     escaped.replace('\t', "&#9;").replace('\n', "&#10;")

@@ -1,10 +1,10 @@
-//! Hosts: where one stands in a URL, and which texts can be one.
+//! Hosts: their place in a URL, and the texts that can be one.
 
 use std::net::Ipv6Addr;
 
 use url::Host;
 
-/// Returns what follows `http://` or `https://` in any case, if one of them is there.
+/// Returns the text after `http://` or `https://` in any case, if it has one of them.
 pub(super) fn after_scheme(url: &str) -> Option<&str> {
     ["http://", "https://"].into_iter().find_map(|scheme| {
         let (given, rest) = url.split_at_checked(scheme.len())?;
@@ -12,7 +12,7 @@ pub(super) fn after_scheme(url: &str) -> Option<&str> {
     })
 }
 
-/// Whether a URL without its scheme begins with a host that can exist.
+/// Whether a URL without its scheme begins with a valid host.
 pub(super) fn names_host(rest: &str) -> bool {
     let Some((host, port)) = host_and_port(rest) else {
         return false;
@@ -20,10 +20,10 @@ pub(super) fn names_host(rest: &str) -> bool {
     port.is_none_or(|port| port.is_empty() || is_port(port)) && is_host(host)
 }
 
-/// Whether this is a URL but for its scheme.
+/// Whether a text would be a URL if it had a scheme.
 ///
-/// A colon has to be a port's: what comes before another one is a scheme that is not taken. With an
-/// `@` it is more likely an e-mail address; a URL with a user in it needs its scheme.
+/// A colon has to introduce a port, since it otherwise ends a scheme other than HTTP. A text with
+/// an `@` is more likely an e-mail address; a URL with userinfo needs its scheme.
 pub(super) fn is_bare_url(text: &str) -> bool {
     let Some((host, port)) = host_and_port(text) else {
         return false;
@@ -34,9 +34,9 @@ pub(super) fn is_bare_url(text: &str) -> bool {
         && is_host(host)
 }
 
-/// Whether every label is one of 1 to 63 letters, digits, `-` or `_`, with 253 characters in all.
+/// Whether each label has 1 to 63 letters, digits, `-` or `_`, with 253 characters in all.
 ///
-/// A dot may stand at the end.
+/// A trailing dot is allowed.
 pub(super) fn is_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_label = |label: &str| {
@@ -48,7 +48,7 @@ pub(super) fn is_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// Whether the last label is a number: such a host is an IPv4 address or nothing (WHATWG URL).
+/// Whether the last label is a number. Such a host is an IPv4 address or invalid (WHATWG URL).
 pub(super) fn ends_in_number(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or_default();
@@ -57,12 +57,12 @@ pub(super) fn ends_in_number(host: &str) -> bool {
     is_decimal || hex.is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Returns what stands before path, query and fragment; browsers take a backslash for a slash.
+/// Returns the text before path, query and fragment. Browsers treat a backslash as a slash.
 fn authority(rest: &str) -> &str {
     rest.split(['/', '?', '#', '\\']).next().unwrap_or_default()
 }
 
-/// Splits host and port off a URL without its scheme, past the userinfo.
+/// Splits host and port off a URL without its scheme, skipping the userinfo.
 fn host_and_port(rest: &str) -> Option<(&str, Option<&str>)> {
     let authority = authority(rest);
     let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -88,7 +88,7 @@ fn is_host(host: &str) -> bool {
         let address = rest.strip_suffix(']').unwrap_or_default();
         return address.parse::<Ipv6Addr>().is_ok();
     }
-    // An ASCII name is taken as it is: attackers register `xn--` labels that the parser refuses.
+    // ASCII names skip the parser: attackers register `xn--` labels that it rejects.
     if host.is_ascii() && !host.contains('%') && !ends_in_number(host) {
         return is_name(host);
     }

@@ -1,21 +1,22 @@
-//! The refusal of a text that is no indicator.
+//! The error for a text that is not an indicator.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// The number of characters that are repeated of an understood text.
+/// The maximum number of characters of a refanged text that the message repeats.
 const MOST_SHOWN: usize = 100;
 
-/// A text that is no indicator; the message says what is expected instead and, where the text
-/// stands for another, which one that is.
+/// The error for a text that is not an indicator.
+///
+/// The message says what is expected instead and, if the text was refanged, what it was read as.
 #[derive(Clone, Error, PartialEq, Eq)]
 pub struct InvalidIndicator {
     expected: Expected,
     understood: Option<String>,
 }
 
-/// The form that was expected.
+/// The expected form.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum Expected {
     /// A hash.
@@ -23,7 +24,7 @@ pub(super) enum Expected {
     File,
     /// A URL.
     #[error(
-        "a URL begins with `http://` or `https://` (left out, `http://` is put before it), names a \
+        "a URL begins with `http://` or `https://` (`http://` is added if both are missing), names a \
          host (letters, digits, `-` and `_` between single dots, or an IP address) and holds no \
          control characters"
     )]
@@ -41,7 +42,7 @@ pub(super) enum Expected {
     )]
     Domain,
     /// A domain, where an IP address was given.
-    #[error("this is an IP address and no domain: ask for it under `/api/v1/ips/`")]
+    #[error("this is an IP address, not a domain: look it up under `/api/v1/ips/`")]
     DomainNotIp,
     /// An IP address.
     #[error(
@@ -52,7 +53,7 @@ pub(super) enum Expected {
 }
 
 impl InvalidIndicator {
-    /// Creates the refusal of a text that does not stand for another.
+    /// Creates the error for a text that was not refanged.
     pub(super) fn of(expected: Expected) -> Self {
         Self {
             expected,
@@ -60,7 +61,7 @@ impl InvalidIndicator {
         }
     }
 
-    /// Creates the refusal of a text that was understood as another, if the two differ.
+    /// Creates the error for a text, which names the refanged text if the two differ.
     pub(super) fn new(expected: Expected, given: &str, understood: &str) -> Self {
         let understood = (given != understood).then(|| shown(understood));
         Self {
@@ -74,13 +75,13 @@ impl fmt::Display for InvalidIndicator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.expected)?;
         match &self.understood {
-            Some(understood) => write!(f, "; what was given was understood as `{understood}`"),
+            Some(understood) => write!(f, "; the text was understood as `{understood}`"),
             None => Ok(()),
         }
     }
 }
 
-/// An indicator can be confidential, so what was given stays out of a `Debug` print.
+/// Omits the text, because an indicator can be confidential.
 impl fmt::Debug for InvalidIndicator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("InvalidIndicator")
@@ -89,7 +90,7 @@ impl fmt::Debug for InvalidIndicator {
     }
 }
 
-/// Returns the beginning of a text on one line, with nothing hidden in it.
+/// Returns the start of a text on one line, with invisible characters escaped.
 fn shown(text: &str) -> String {
     let mut shown: String = text
         .chars()

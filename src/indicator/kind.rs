@@ -1,13 +1,13 @@
-//! The kinds of indicator and their names, here and at VirusTotal.
+//! The kinds of indicator, and their names in the gateway and at VirusTotal.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The four kinds of indicator, each a collection of VirusTotal's.
+/// A kind of indicator; each is a collection at VirusTotal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A file, known by its hash.
+    /// A file, identified by its hash.
     File,
     /// A URL.
     Url,
@@ -18,10 +18,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order in which they are listed to clients.
+    /// All kinds, in the order in which clients see them.
     pub const ALL: [Self; 4] = [Self::File, Self::Url, Self::Domain, Self::Ip];
 
-    /// The name in templates and in `/templates`: `file`, `url`, `domain`, `ip`.
+    /// Returns the name in templates and in `/templates`: `file`, `url`, `domain`, `ip`.
     pub fn name(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// The `type` of VirusTotal's objects of this kind.
+    /// Returns the `type` of VirusTotal's objects of this kind.
     pub fn object_type(self) -> &'static str {
         match self {
             Self::Ip => "ip_address",
@@ -39,14 +39,14 @@ impl Kind {
         }
     }
 
-    /// The kind whose objects VirusTotal gives this `type`, if it is one of ours.
+    /// Returns the kind whose objects have this `type` at VirusTotal, if there is one.
     pub fn of_object_type(object_type: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|kind| kind.object_type() == object_type)
     }
 
-    /// The gateway's own path segment: `files`, `urls`, `domains`, `ips`.
+    /// Returns the gateway's path segment: `files`, `urls`, `domains`, `ips`.
     pub fn collection(self) -> &'static str {
         match self {
             Self::File => "files",
@@ -56,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// VirusTotal's path segment, which differs for IP addresses only.
+    /// Returns VirusTotal's path segment, which differs for IP addresses only.
     pub fn upstream_collection(self) -> &'static str {
         match self {
             Self::Ip => "ip_addresses",
@@ -64,7 +64,7 @@ impl Kind {
         }
     }
 
-    /// The word in headings: `File`, `URL`, `Domain`, `IP Address` (CONTRACT 4).
+    /// Returns the name in headings: `File`, `URL`, `Domain`, `IP Address`.
     pub fn title(self) -> &'static str {
         match self {
             Self::File => "File",
@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// The word within a sentence: `file`, `URL`, `domain`, `IP address`.
+    /// Returns the name within a sentence: `file`, `URL`, `domain`, `IP address`.
     pub fn noun(self) -> &'static str {
         match self {
             Self::File => "file",

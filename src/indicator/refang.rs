@@ -1,26 +1,26 @@
-//! Refanging: reads indicators that were written so that they can't be clicked on.
+//! Refanging of indicators that were written so that they cannot be clicked on.
 //!
 //! Only the scheme, the host and the separators before the path change. Userinfo, path and query
-//! keep their bytes, since brackets can be part of them.
+//! keep their bytes, since brackets may be part of them.
 
 use std::borrow::Cow;
 
-/// The characters that can begin a defanged separator.
+/// The characters that can start a defanged separator.
 const OPENING: [char; 3] = ['[', '(', '{'];
 
-/// A URL taken apart where a defanged one differs.
+/// A URL split at the places where a defanged one differs.
 struct Parts<'a> {
     scheme: Cow<'a, str>,
-    /// Empty, or up to and including its `@`.
+    /// Empty, or the text up to and including the `@`.
     userinfo: &'a str,
     /// The host and the port.
     host: Cow<'a, str>,
-    /// The slash that stood defanged before the path.
+    /// The slash before the path, if it was defanged.
     slash: &'static str,
     rest: &'a str,
 }
 
-/// Returns the URL that a defanged one stands for, and any other text as it is.
+/// Refangs a URL; returns any other text unchanged.
 pub(super) fn url(text: &str) -> Cow<'_, str> {
     let (scheme, after) = scheme(text);
     let (authority, slash, rest) = authority(after);
@@ -31,6 +31,7 @@ pub(super) fn url(text: &str) -> Cow<'_, str> {
     let parts = Parts {
         scheme,
         userinfo,
+        // Userinfo is excluded: brackets in it are part of it.
         host: self::host(host),
         slash,
         rest,
@@ -48,7 +49,7 @@ pub(super) fn url(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{scheme}{userinfo}{host}{slash}{rest}"))
 }
 
-/// Returns the name or address that a defanged one stands for, and any other text as it is.
+/// Refangs a name or an address; returns any other text unchanged.
 pub(super) fn host(text: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
     let mut from = 0;
@@ -80,7 +81,7 @@ impl Parts<'_> {
 
 /// Splits off the scheme with its `://`; without one the first part is empty.
 ///
-/// The letters of a scheme that is not defanged are kept: a URL keeps its bytes.
+/// A scheme that is not defanged keeps its case, because a URL keeps its bytes.
 fn scheme(text: &str) -> (Cow<'_, str>, &str) {
     let Some((word, is_defanged)) = scheme_word(text) else {
         return (Cow::Borrowed(""), text);
@@ -102,7 +103,8 @@ fn scheme(text: &str) -> (Cow<'_, str>, &str) {
     (Cow::Owned(format!("{word}://")), &after[length..])
 }
 
-/// Finds `http` or `https` at the beginning, with an `x` for a `t` or not.
+/// Finds `http` or `https` at the start, where each `t` may be an `x`. Returns it and whether it
+/// has an `x`.
 fn scheme_word(text: &str) -> Option<(&str, bool)> {
     let is = |at: usize, letters: &[u8]| {
         let letter = text.as_bytes().get(at);
@@ -115,12 +117,12 @@ fn scheme_word(text: &str) -> Option<(&str, bool)> {
     Some((word, word.contains(['x', 'X'])))
 }
 
-/// Returns the length of a `://` of which any part can stand in brackets: `[:]//`, `[://]`.
+/// Returns the length of a `://` of which any part may be in brackets: `[:]//`, `[://]`.
 fn scheme_end(text: &str) -> Option<usize> {
     let (mut wanted, mut open) = (b"://".iter().peekable(), None);
     for (at, byte) in text.bytes().enumerate() {
         match (open, wanted.peek()) {
-            // The host may begin with a bracket of its own: that of an IPv6 address.
+            // A bracket after this belongs to the host, such as that of an IPv6 address.
             (None, None) => return Some(at),
             (Some(close), _) if byte == close => open = None,
             (_, Some(&&next)) if byte == next => {
@@ -140,13 +142,14 @@ fn authority(text: &str) -> (&str, &'static str, &str) {
     };
     let bytes = text.as_bytes();
     let before = at.checked_sub(1).and_then(|at| closing(bytes[at]));
+    // A slash in brackets, as in `[/]`, begins the path.
     if before.is_some() && bytes[at] == b'/' && bytes.get(at + 1).copied() == before {
         return (&text[..at - 1], "/", &text[at + 2..]);
     }
     (&text[..at], "", &text[at..])
 }
 
-/// Reads a defanged `.` or `:` at the beginning, and its length.
+/// Reads a defanged `.` or `:` at the start. Returns it with its length in the text.
 fn separator(text: &str) -> Option<(char, usize)> {
     let close = closing(*text.as_bytes().first()?)?;
     let end = text.bytes().position(|byte| byte == close)?;
@@ -213,7 +216,7 @@ mod tests {
         assert_eq!(host(given), meant);
     }
 
-    /// The ways to write one separator.
+    /// Generates the ways to write one separator.
     fn written(separator: char) -> impl Strategy<Value = String> {
         let dots = ["[.]", "(.)", "{.}", "[dot]", "(dot)", "[DOT]", "{dot}", "."];
         let colons = ["[:]", "(:)", "{:}", ":"];
@@ -225,7 +228,7 @@ mod tests {
         prop::sample::select(ways).prop_map(str::to_owned)
     }
 
-    /// A text with each of these separators written in some way.
+    /// Generates a text with each separator written in one of these ways.
     fn defanged(text: &str) -> BoxedStrategy<String> {
         let parts = text.chars().map(|letter| match letter {
             '.' | ':' => written(letter).boxed(),
@@ -247,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_defanged_url_means_the_url(
+        fn a_defanged_url_is_refanged_to_the_url(
             (scheme, defanged_scheme) in scheme_and_defanged(),
             (host, defanged_host) in "[a-z0-9-]{1,9}(\\.[a-z]{1,9}){1,3}(:[1-9][0-9]{0,3})?"
                 .prop_flat_map(|host| {
@@ -261,7 +264,7 @@ mod tests {
         }
 
         #[test]
-        fn a_defanged_address_means_the_address(
+        fn a_defanged_address_is_refanged_to_the_address(
             (address, given) in any::<std::net::IpAddr>().prop_flat_map(|address| {
                 let text = address.to_string();
                 let defanged = defanged(&text);
@@ -272,7 +275,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_but_brackets_and_x_is_changed(text in "[^\\[({xX]{0,40}") {
+        fn text_without_brackets_and_x_is_unchanged(text in "[^\\[({xX]{0,40}") {
             prop_assert_eq!(url(&text), text.as_str());
             prop_assert_eq!(host(&text), text.as_str());
         }

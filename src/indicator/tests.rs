@@ -1,4 +1,4 @@
-//! Every kind of indicator, from what a client may write.
+//! Every kind of indicator, in the forms that clients write.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -90,7 +90,7 @@ fn urls_keep_their_bytes(#[case] text: &str, #[case] expected: Option<&str>) {
 #[case("aHR0cDovLy4", None)]
 #[case("aHR0cDovL2EgYi8", None)]
 #[case("Cg", None)]
-// `http://a.b/` and a byte that is no UTF-8, which some servers take.
+// `http://a.b/` followed by a byte that is not UTF-8, which some servers accept.
 #[case("aHR0cDovL2EuYi_p", Some("aHR0cDovL2EuYi_p"))]
 // `hxxp://evil[.]com/`, defanged.
 #[case("aHh4cDovL2V2aWxbLl1jb20v", Some("aHR0cDovL2V2aWwuY29tLw"))]
@@ -171,7 +171,7 @@ fn ips_are_canonical(#[case] text: &str, #[case] expected: Option<&str>) {
 #[case(Kind::Ip, "1.2.3[.]444", &["`1.2.3.444`", "IPv4"])]
 #[case(Kind::Ip, "example.com", &["/api/v1/domains/"])]
 #[case(Kind::Url, "aHR0cDovL2EKYi8", &[r"`http://a\nb/`", "base64"])]
-fn a_refusal_says_what_was_understood(
+fn the_error_shows_the_refanged_text(
     #[case] kind: Kind,
     #[case] text: &str,
     #[case] says: &[&str],
@@ -183,7 +183,7 @@ fn a_refusal_says_what_was_understood(
 }
 
 #[test]
-fn a_refusal_of_a_url_says_what_was_understood_on_one_short_line() {
+fn the_error_for_a_url_shows_the_refanged_text_on_one_short_line() {
     let message = Indicator::url("hxxp://[.]/\u{202e}`\u{7}").unwrap_err();
     let message = message.to_string();
     assert!(
@@ -201,7 +201,7 @@ fn a_refusal_of_a_url_says_what_was_understood_on_one_short_line() {
 #[case::brackets_within_brackets("evil[[.]]com", "evil[[.]]com")]
 #[case::an_address_of_such("1.2.3[[.]]4", "1.2.3[[.]]4")]
 #[case::no_indicator("list[.]append(x)", "list[.]append(x)")]
-fn a_text_is_refanged_once_and_for_all(#[case] text: &str, #[case] meant: &str) {
+fn refanging_is_idempotent(#[case] text: &str, #[case] meant: &str) {
     assert_eq!(refang(text), meant);
     assert_eq!(refang(meant), meant);
 }
@@ -219,9 +219,9 @@ proptest! {
         }
     }
 
-    /// Texts close to indicators get further than any text does.
+    /// Texts that resemble indicators reach more of the code than arbitrary ones.
     #[test]
-    fn nothing_that_is_taken_changes_the_path(
+    fn no_accepted_indicator_changes_the_path(
         text in prop_oneof![
             any::<String>(),
             "(h[tx]{2}ps?(://|\\[:\\]//))?[a-z0-9.\\[\\](){}:@%/?#\\\\ é-]{0,24}",
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn what_looks_right_is_taken(
+    fn well_formed_indicators_are_accepted(
         host in "[a-z]{1,20}(\\.[a-z]{2,8}){1,3}",
         path in "(/[!-~]{0,20})?",
     ) {

@@ -1,4 +1,4 @@
-//! URLs as they are written, and VirusTotal's ids of them.
+//! URLs as they are written, and VirusTotal's ids for them.
 
 use std::{borrow::Cow, fmt};
 
@@ -9,16 +9,15 @@ use base64::{
 
 use super::{InvalidIndicator, host, invalid::Expected, refang};
 
-/// A URL as it stands; its bytes are kept, since VirusTotal canonicalises them.
+/// A URL with its bytes unchanged, since VirusTotal canonicalises it.
 ///
-/// The check is loose behind the host on purpose: what attackers write is often no valid URL to a
-/// browser's parser and known to VirusTotal all the same.
+/// Beyond the host the check is deliberately loose: URLs that attackers write are often invalid to
+/// a browser's parser, but known to VirusTotal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebUrl<'a>(Cow<'a, str>);
 
 impl<'a> WebUrl<'a> {
-    /// Takes a URL as it is, or as it was before it was defanged; `http://` is put before one
-    /// without a scheme.
+    /// Parses a URL, refanging it if necessary. A URL without a scheme gets `http://`.
     pub fn parse(text: &'a str) -> Result<Self, InvalidIndicator> {
         let url = refang::url(text);
         if !is_clean(&url) {
@@ -39,21 +38,22 @@ impl<'a> WebUrl<'a> {
     }
 }
 
-/// Not printed, as an indicator is not.
+/// Omits the URL, because an indicator can be confidential.
 impl fmt::Debug for WebUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebUrl(…)")
     }
 }
 
-/// Returns the id by which VirusTotal finds a URL: its unpadded, URL-safe base64.
+/// Returns VirusTotal's id of a URL: its unpadded, URL-safe base64.
 pub(super) fn encode(url: &[u8]) -> String {
     general_purpose::URL_SAFE_NO_PAD.encode(url)
 }
 
-/// Returns the normalised form of a base64 id, if it is that of a URL.
+/// Returns the normalised form of a base64 id, if it decodes to a URL.
 pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
     let bytes = decode(text).ok_or_else(|| InvalidIndicator::of(Expected::UrlId))?;
+    // Only the host has to be text; some servers accept other bytes in a path.
     let url = String::from_utf8_lossy(&bytes);
     let refanged = refang::url(&url);
     let names_host = match host::after_scheme(&refanged) {
@@ -61,7 +61,7 @@ pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
         None => host::is_bare_url(&refanged),
     };
     if !names_host || !is_clean(&refanged) {
-        // Bytes that are no text say nothing to the one who sent them.
+        // Bytes that are not text would not help the client in the message.
         let is_text = matches!(url, Cow::Borrowed(_)) && host::after_scheme(&refanged).is_some();
         return Err(if is_text {
             InvalidIndicator::new(Expected::UrlId, text, &refanged)
@@ -77,12 +77,12 @@ pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
     })
 }
 
-/// Whether there is no control character, and no white space around it.
+/// Whether a URL has no control characters and no white space around it.
 fn is_clean(url: &str) -> bool {
     !url.contains(char::is_control) && url.trim() == url
 }
 
-/// Reads base64 in either alphabet, padded or not.
+/// Decodes base64 in either alphabet, padded or not.
 fn decode(text: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)

@@ -1,4 +1,4 @@
-//! An analysis, asked about until it is over or the caller's time is.
+//! Analyses: polled until the analysis is completed or the caller's wait ends.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -25,38 +25,38 @@ use crate::{
     vt::{Call, VtError},
 };
 
-/// The pause after the first time it is asked about; each further one is twice as long.
+/// The pause after the first poll; each further pause is twice as long.
 ///
-/// Every time costs a unit, and most analyses take minutes.
+/// Every poll costs a unit, and most analyses take minutes.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A state older than this is not the last that a caller can know.
+/// The age from which a caller polls once more at the end of its wait.
 const OLD: Duration = Duration::from_millis(500);
 
-/// The longest pause.
+/// The longest pause between polls.
 const LAST_PAUSE: Duration = Duration::from_secs(30);
 
-/// When a caller who does not wait longer may come back, at the earliest.
+/// The shortest time after which a caller that does not wait should ask again.
 const LATER: Duration = Duration::from_secs(15);
 
 /// The id of an analysis, such as base64 with its padding, or `u-<sha256>-<timestamp>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalysisId(String);
 
-/// A text that is no id of an analysis.
+/// The error for a text that is not an analysis id.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "an analysis is given by the id that VirusTotal gave it: 1 to 256 visible ASCII characters, \
+    "an analysis id is the one that VirusTotal returned: 1 to 256 visible ASCII characters, \
      none of them `?`, `#` or `%`, and `/` only in base64"
 )]
 pub struct InvalidAnalysisId;
 
-/// Where an analysis stands.
+/// The state of an analysis.
 #[derive(Debug)]
 pub struct Analysis {
-    /// What VirusTotal says of it.
+    /// The analysis as VirusTotal describes it.
     pub reply: Reply,
-    /// When to ask again, where it is not over.
+    /// The time after which to ask again, or `None` if the analysis is completed.
     pub retry_after: Option<Duration>,
 }
 
@@ -65,7 +65,7 @@ impl FromStr for AnalysisId {
 
     fn from_str(text: &str) -> Result<Self, InvalidAnalysisId> {
         let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-        // Two dots would be the folder above, one the folder itself.
+        // These segments would change the path.
         let is_relative = matches!(text, "." | "..");
         let may_have_slash = is_base64(text);
         let is_kept_out =
@@ -88,26 +88,26 @@ fn is_base64(text: &str) -> bool {
     text.len() - digits.len() <= 2 && digits.bytes().all(is_digit)
 }
 
-/// The state of an analysis when it was last asked about.
+/// The outcome of the last poll of an analysis.
 #[derive(Clone, Debug)]
 pub(super) struct Polled {
-    /// What VirusTotal says, and whether it is over.
+    /// VirusTotal's answer, and whether the analysis is completed.
     asked: Result<(Got, bool), LookupError>,
-    /// The key that it was asked with.
+    /// The key that was used.
     by: KeyHash,
     at: Instant,
-    /// When it is asked again.
+    /// The time until the next poll.
     pause: Duration,
-    /// What has it asked at once.
+    /// Triggers the next poll at once.
     nudge: Arc<Notify>,
 }
 
 impl Lookup {
-    /// Asks about an analysis, and again until it is completed or the wish's `wait` is over.
+    /// Polls an analysis until it is completed or the caller's `wait` is over.
     ///
-    /// A unit of quota each time, however many wait. Quota that runs out is waited for as long
-    /// as there is time. Once there is a state, neither its end nor VirusTotal's failure spoils
-    /// it.
+    /// Each poll costs one unit of quota, regardless of the number of callers that wait. If quota
+    /// runs out, polling resumes when there is quota again, as long as the wait lasts. Once a state
+    /// is known, later failures do not replace it: the caller gets the last state.
     pub async fn analysis(
         &self,
         context: &RequestContext,
@@ -127,9 +127,10 @@ impl Lookup {
         Ok(Analysis { reply, retry_after })
     }
 
-    /// Returns the state of an analysis, and when to ask again if it is not over.
+    /// Returns the state of an analysis, and the time after which to ask again if it is not
+    /// completed.
     ///
-    /// A caller that finds no place to wait in gets what it would have got without waiting.
+    /// A caller for which there is no room to wait gets the state without waiting.
     async fn state(
         &self,
         context: &RequestContext,
@@ -151,8 +152,9 @@ impl Lookup {
         Ok((got, (!is_over).then_some(LATER)))
     }
 
-    /// Follows the polls of an analysis until the wait is over; a caller that was served by
-    /// another's calls has saved a unit.
+    /// Follows the polls of an analysis until the wait is over.
+    ///
+    /// A caller that was served by another caller's polls has saved a unit.
     async fn wait_for(
         &self,
         context: &RequestContext,
@@ -160,6 +162,7 @@ impl Lookup {
         wish: &Wish,
     ) -> Result<(Got, Option<Duration>), LookupError> {
         let (own, end) = (context.key.hash(), Instant::now() + wish.wait);
+        // A key that may not see other keys' answers follows polls of its own.
         let mut alone = (!self.may_share(context, wish).await).then_some(own);
         let mut known = None;
         loop {
@@ -168,7 +171,7 @@ impl Lookup {
             let mut polls = self.0.polls.join(&flight, |progress| {
                 let (lookup, wish) = (self.clone(), wish.clone());
                 let (context, question) = (context.clone(), question.clone());
-                // The callers that wait for it count the time that it takes.
+                // Each caller that waits for a poll counts the time itself.
                 let account = Bill::current().timed_elsewhere();
                 let poll = async move { lookup.poll(context, question, wish, progress).await };
                 account.cover(poll)
@@ -176,17 +179,19 @@ impl Lookup {
             let is_leader = polls.is_leader;
             match until(end, own, &mut polls, known.take()).await {
                 Waited::Over(over) => {
+                    // The leader's key paid for the polls.
                     if over.is_ok() && !is_leader {
                         self.parts().purse.save(&context.key);
                     }
                     return over;
                 }
+                // Continues with polls by the caller's own key, and keeps the last known state.
                 Waited::OwnWay(state) => (alone, known) = (Some(own), state),
             }
         }
     }
 
-    /// Asks about an analysis, time and again, for all who wait for it.
+    /// Polls an analysis on behalf of all callers that wait for it.
     async fn poll(
         &self,
         context: RequestContext,
@@ -195,7 +200,7 @@ impl Lookup {
         progress: Progress<FlightKey, Polled>,
     ) {
         let (mut pauses, nudge) = (Pauses(FIRST_PAUSE), Arc::new(Notify::new()));
-        // The pauses are kept here: a unit is not queued for beside them.
+        // The pauses are made here, so a poll does not queue for a unit as well.
         let mut wish = Wish {
             wait: Duration::ZERO,
             ..wish
@@ -206,12 +211,13 @@ impl Lookup {
             let pause = pauses.next();
             let (pause, is_done) = match &asked {
                 Ok((_, is_over)) => (pause, *is_over),
-                // However soon VirusTotal lets us, never at once again.
+                // VirusTotal may allow another call at once; the pause applies all the same.
                 Err(error) => match error.until_quota() {
                     Some(wait) => (wait.max(pause), false),
                     None => (pause, true),
                 },
             };
+            // Registered before the outcome is published, so that no nudge is missed.
             let nudged = nudge.notified();
             let polled = Polled {
                 asked,
@@ -230,7 +236,8 @@ impl Lookup {
                 () = progress.abandoned() => return,
                 () = self.parts().stop.cancelled() => return,
             }
-            // The first asked for anybody; those who wait leave the last unit of a minute.
+            // The first poll serves a caller that just arrived. Later ones leave the last unit of
+            // the minute to others.
             wish = Wish {
                 is_sparing: true,
                 patience: Patience::default(),
@@ -243,17 +250,18 @@ impl Lookup {
 /// The outcome of a caller's wait for an analysis.
 enum Waited {
     Over(Result<(Got, Option<Duration>), LookupError>),
-    /// It was asked with another key, whose errors and whose units are that key's own.
-    /// Holds the last state that is known.
+    /// The poll used another key, whose errors and units are that key's own. Holds the last known
+    /// state.
     OwnWay(Option<Known>),
 }
 
-/// A state of an analysis that is not over, and when to ask again.
+/// The state of an analysis that is not completed, and the time after which to ask again.
 type Known = (Got, Duration);
 
-/// Returns the last state that is known when the wait is over, and when to ask again.
+/// Follows the polls until `end`; returns the last known state and the time after which to ask
+/// again.
 ///
-/// `known` is the state that is known before.
+/// `known` is the state known from earlier polls.
 async fn until(
     end: Instant,
     own: KeyHash,
@@ -274,7 +282,9 @@ async fn until(
                     return Waited::OwnWay(known);
                 }
                 Err(error) => match (error.until_quota(), known.take()) {
+                    // There will be quota in time, so the next poll is worth waiting for.
                     (Some(_), state) if polled.pause < left => known = state,
+                    // There will not be, and the last state is better than a 429.
                     (Some(_), Some((got, _))) => {
                         return Waited::Over(Ok((got, Some(polled.pause))));
                     }
@@ -289,11 +299,12 @@ async fn until(
             }
         }
         tokio::select! {
-            // The last time is when the caller's time is up: that is what it waits for.
+            // A state that is not recent is refreshed when the caller's time is up: the end of the
+            // wait is the moment that the caller wants to know about.
             () = sleep(left), if polled.is_some() => {
                 let polled = polled.filter(|it| it.at.elapsed() >= OLD);
                 let Some(polled) = polled else { break };
-                // A further call would be on the account of the other key.
+                // A further poll would be charged to the other key.
                 if polled.by != own {
                     return Waited::OwnWay(known);
                 }
@@ -303,7 +314,7 @@ async fn until(
                 }
             }
             changed = polls.changed() => if changed.is_err() {
-                // The gateway stops: what is known has to do.
+                // The gateway is stopping, so the last known state is returned.
                 break;
             }
         }
@@ -314,12 +325,12 @@ async fn until(
 
 /// Whether an analysis is completed.
 fn is_over(got: &Got) -> Result<bool, LookupError> {
-    // What counts as fresh is: no other is kept.
+    // Only completed analyses are cached, and only cached answers have a TTL.
     let is_fresh = !got.answer.fresh_for.is_zero();
     Ok(is_fresh || answer::is_completed(&got.plain()?)?)
 }
 
-/// Each twice as long as the one before, up to a longest.
+/// Pauses, each twice as long as the one before, up to `LAST_PAUSE`.
 struct Pauses(Duration);
 
 impl Pauses {

@@ -1,4 +1,4 @@
-//! Why a lookup gave no answer, and what can be made of that.
+//! Errors of a lookup, and which of them a stale answer may replace.
 
 use std::time::Duration;
 
@@ -12,32 +12,32 @@ use crate::{
     vt::{Reason, Refusal, VtError},
 };
 
-/// Why a lookup gave no answer.
+/// The reasons for which a lookup has no answer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LookupError {
-    /// The key's allowance has run out; VirusTotal was not asked.
+    /// The key's quota is exhausted; VirusTotal was not asked.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
-    /// VirusTotal knows no such object, now or when it was last asked.
-    #[error("VirusTotal does not know it")]
+    /// VirusTotal does not know the object, now or when it was last asked.
+    #[error("VirusTotal does not know the object")]
     Unknown(Refusal, Seen),
-    /// VirusTotal gave none.
+    /// The call to VirusTotal failed.
     #[error(transparent)]
     Upstream(#[from] VtError),
-    /// VirusTotal gave something else.
+    /// VirusTotal's answer is malformed.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
-    /// VirusTotal's answer is sound, but a document of it would be too large.
+    /// VirusTotal's answer is well-formed, but the rendered document would be too large.
     #[error("{}", AnswerError::TooLarge)]
     TooLarge,
-    /// The task that asked broke down.
-    #[error("the task that asked VirusTotal broke down")]
+    /// The task that made the call panicked.
+    #[error("the task that called VirusTotal ended without an answer")]
     Lost,
 }
 
 impl LookupError {
-    /// How long until there is quota again, the gateway's count of it or VirusTotal's; none
-    /// where that is not what is missing.
+    /// Returns the time until there is quota again, by the gateway's count or VirusTotal's; `None`
+    /// if the error has another cause.
     pub(super) fn until_quota(&self) -> Option<Duration> {
         match self {
             Self::Exhausted(exhausted) => Some(exhausted.retry_after),
@@ -48,7 +48,7 @@ impl LookupError {
         }
     }
 
-    /// Whether VirusTotal failed, rather than said no.
+    /// Whether VirusTotal failed, as opposed to refusing the request.
     pub(super) fn is_trouble(&self) -> bool {
         match self {
             Self::Upstream(error) => error.is_trouble(),
@@ -57,7 +57,8 @@ impl LookupError {
         }
     }
 
-    /// As what something old is given in its place; none, where the error stands.
+    /// Returns the origin of a stale answer that is served instead of this error, or `None` if the
+    /// error must be returned.
     pub(super) fn excuse(&self) -> Option<Origin> {
         if self.until_quota().is_some() {
             return Some(Origin::StaleForQuota);

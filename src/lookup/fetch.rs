@@ -1,5 +1,4 @@
-//! The call itself: a lease, a unit of quota for each try, VirusTotal, and what is kept of its
-//! answer.
+//! The call itself: a lease, a unit of quota for each attempt, VirusTotal, and the cache entry.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -25,13 +24,14 @@ use crate::{
     vt::{Body, LargeAnswers, Reason, Refusal, VtError},
 };
 
-/// How long to wait before the second and the third try, give or take a half.
+/// The pauses before the second and the third attempt, each varied by up to half.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
 
-/// The time for which a call waits in the queue for a unit while any caller waits for it.
+/// The longest time that a call stays in the queue for a unit; it leaves earlier when no caller
+/// waits for it.
 const LONGEST_QUEUE: Duration = Duration::from_mins(5);
 
-/// A question, on whose behalf it is asked, and what is known of the answer.
+/// A question, the request that asks it, and the known answer.
 #[derive(Clone)]
 pub(super) struct FetchJob {
     pub(super) question: Question,
@@ -39,37 +39,37 @@ pub(super) struct FetchJob {
     pub(super) key: CacheKey,
     /// The names of the object that the answer is about.
     pub(super) names: Arc<[ObjectName]>,
-    /// The kept answer that will not do.
+    /// The cached answer that is not fresh enough.
     pub(super) known: Option<Arc<CachedAnswer>>,
     pub(super) wish: Wish,
     /// Whether the caller's key may see what others fetched.
     pub(super) may_share: bool,
 }
 
-/// The right to make one call: towards VirusTotal a unit, towards other replicas a ticket.
+/// The right to make one call: a unit of quota and the lease among replicas.
 struct Turn {
     unit: Unit,
     ticket: Ticket,
 }
 
-/// When VirusTotal was asked, on this replica's clock and on that of all.
+/// The time at which VirusTotal was asked, on this replica's clock and on the shared clock.
 #[derive(Clone, Copy)]
 struct Asked {
     here: Moment,
     shared: Option<SharedTime>,
 }
 
-/// The way in which a call is made ready.
+/// The outcome of preparing a call.
 enum Ready {
     Call(Turn),
-    /// Another call has asked meanwhile.
+    /// Another call has fetched the answer in the meantime.
     Answered(Arc<CachedAnswer>),
 }
 
 type Flight = Progress<FlightKey, Landed>;
 
 impl Lookup {
-    /// Makes the call, on a task of its own, and tells its outcome to all who follow it.
+    /// Makes the call and publishes its outcome to all callers that follow it.
     pub(super) async fn fly(&self, job: FetchJob, is_alone: bool, flight: Flight) {
         let result = self.fetch(&job, is_alone, &flight).await;
         let by = job.context.key.hash();
@@ -84,7 +84,7 @@ impl Lookup {
     ) -> Result<Fetched, LookupError> {
         let ready = tokio::select! {
             ready = self.make_ready(job, is_alone, flight) => ready?,
-            // Without a caller nothing is asked or spent.
+            // With no caller left, nothing is asked or spent.
             () = flight.abandoned() => return Err(LookupError::Lost),
         };
         let turn = match ready {
@@ -104,8 +104,7 @@ impl Lookup {
             shared: ticket.at(),
         };
         let size = body.as_ref().map_or(0, |body| body.plain.len());
-        // To compress a large answer takes longer than others should wait for this thread. The
-        // body has its permit.
+        // Compressing a large answer would block this thread for too long. The body has a permit.
         let take_in = || self.take_in(job, asked, body);
         let (answer, plain, is_kept) = LargeAnswers::run_now(size, take_in);
         if let (About::Analysis(id), Answer::Found(_)) = (&job.question.about, &answer.answer) {
@@ -125,9 +124,10 @@ impl Lookup {
         })
     }
 
-    /// Gets a unit and a ticket, in the queue for a unit if need be.
+    /// Acquires a unit and a lease, waiting in the queue for a unit if necessary.
     ///
-    /// Nothing is held while the call is queued, so that other replicas wait for no queue.
+    /// No lease is held while the call is queued, so that other replicas do not wait for this one's
+    /// queue.
     async fn make_ready(
         &self,
         job: &FetchJob,
@@ -149,6 +149,7 @@ impl Lookup {
             Err(refused) => refused,
         };
         drop(ticket);
+        // A back-off after a 429 is not waited for.
         let NotNow::Exhausted(exhausted) = &refused else {
             return Err(refused.into());
         };
@@ -164,7 +165,7 @@ impl Lookup {
             .await?;
         let held = parts.purse.hold(&job.context.key, &unit);
         flight.run();
-        // Others may have asked for it while this waited.
+        // Another call may have fetched the answer while this one was queued.
         if let Some(kept) = self.kept_meanwhile(job).await {
             return Ok(Ready::Answered(kept));
         }
@@ -177,8 +178,8 @@ impl Lookup {
         }
     }
 
-    /// Claims the right to ask, for all replicas; a caller that shares its call with no other only
-    /// learns the time.
+    /// Claims the lease among replicas. A caller that does not coalesce only learns the shared
+    /// time.
     async fn claim(&self, job: &FetchJob, is_alone: bool) -> Claim {
         let (cache, patience) = (&self.parts().cache, &job.wish.patience);
         if is_alone {
@@ -202,11 +203,11 @@ impl Lookup {
         serves.filter(|_| is_newer).map(|_| kept.answer)
     }
 
-    /// Asks, again where that may help, and spends a unit each time. Returns the answer with the
-    /// moment at which it was asked for: a body, or VirusTotal's "not found".
+    /// Asks VirusTotal, retrying transient failures, and spends a unit for each attempt.
     ///
-    /// A try that never reached VirusTotal gives its unit back. Further tries fall under
-    /// the first one's time limit, and end quietly where no unit is left for them.
+    /// Returns the time of the request with a body or with VirusTotal's "not found". An attempt
+    /// that never reached VirusTotal releases its unit. Retries share the deadline of the first
+    /// attempt, and stop without an error of their own if no unit is left.
     async fn call(
         &self,
         job: &FetchJob,
@@ -215,14 +216,15 @@ impl Lookup {
     ) -> Result<(Moment, Result<Body, Refusal>), LookupError> {
         let (parts, context, call) = (self.parts(), &job.context, &job.question.call);
         let endpoint = call.endpoint();
-        // Held until the call is over, even if its callers hang up: that bounds the calls at once.
+        // The place is held until the call ends, even if its callers hang up: this bounds
+        // concurrent calls.
         let held = parts.purse.hold(&context.key, &unit);
         let _place = tokio::select! {
             place = bill::waiting(parts.calls.take(context.caller)) => place,
             () = flight.abandoned() => return Err(LookupError::Lost),
         };
         held.release();
-        // A 429 may have come while this one waited for its place.
+        // A 429 may have started a back-off while this call waited for its place.
         parts.purse.confirm(&context.key, &endpoint, &unit)?;
         let deadline = parts.vt.deadline();
         let (mut unit, mut pauses) = (unit, PAUSES.into_iter());
@@ -236,6 +238,7 @@ impl Lookup {
                 }
                 Err(error) => error,
             };
+            // A refusal would be repeated, so only transient failures are retried.
             let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
                 return Err(error.into());
             };
@@ -254,7 +257,8 @@ impl Lookup {
         }
     }
 
-    /// Makes an answer to be kept. Returns it, its bytes, and whether it is kept.
+    /// Builds the cache entry for an answer. Returns the entry, the uncompressed bytes, and whether
+    /// to cache it.
     fn take_in(
         &self,
         job: &FetchJob,
@@ -288,12 +292,14 @@ impl Lookup {
 
     /// Notes that the object of a completed analysis counts as written to from now on.
     ///
-    /// Each analysis does so once, and only while it is of the last day, was begun here or was
-    /// seen before it was completed: to read an old one again changes nothing.
+    /// This happens once for each analysis, and only if the analysis is at most a day old, was
+    /// started here, or was seen before it was completed. Reading an old analysis again invalidates
+    /// nothing.
     async fn note_completed(&self, id: &str, analysis: &[u8]) {
         let cache = &self.parts().cache;
         let begun = cache.begun(id);
         let is_own = !begun.is_empty() || cache.was_pending(id);
+        // Without this check, reading an old analysis would invalidate a fresh report.
         if !cache.note_completed(id) || !is_own && !is_recent_analysis(analysis) {
             return;
         }
@@ -305,7 +311,8 @@ impl Lookup {
     }
 }
 
-/// Returns half to one and a half of the pause, so that callers that failed together part.
+/// Returns half to one and a half of the pause, so that callers that failed together do not retry
+/// together.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + fastrand::f64())
 }

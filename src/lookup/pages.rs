@@ -1,4 +1,4 @@
-//! A list longer than VirusTotal's pages, gathered page by page.
+//! Lists longer than VirusTotal's pages, gathered page by page.
 
 use std::time::Duration;
 
@@ -16,38 +16,39 @@ use crate::{
     vt::Call,
 };
 
-/// How many objects VirusTotal gives on one page at most.
+/// The maximum number of objects that VirusTotal returns on one page.
 const PAGE: usize = 40;
 
-/// The most pages that one request reads, however few objects they hold.
+/// The maximum number of pages that one request reads, even if they hold few objects.
 const MOST_PAGES: usize = 10;
 
-/// What is asked of a relationship.
+/// A query for the objects of a relationship.
 #[derive(Debug)]
 pub struct RelatedQuery {
-    /// Whose relationship.
+    /// The object that has the relationship.
     pub indicator: Indicator,
-    /// Its name.
+    /// The relationship's name.
     pub relationship: String,
-    /// How many objects at most; above 40 they come in pages, each a lookup.
+    /// The maximum number of objects to return. Above 40 they come in pages, each of which costs a
+    /// unit.
     pub limit: usize,
-    /// Where to begin, as the answer before said.
+    /// The cursor from an earlier answer.
     pub cursor: Option<String>,
 }
 
-/// The pages that could be had.
+/// The pages that were fetched.
 pub(super) struct Gathered {
-    /// At least one, in their order.
+    /// The pages in order; at least one.
     pub(super) pages: Vec<Bytes>,
-    /// What each of them is kept by.
+    /// The cache key of each page.
     pub(super) keys: Vec<CacheKey>,
-    /// Why there are fewer than asked for, where there might be more.
+    /// The reason that the list is shorter than asked for, if there may be more.
     pub(super) truncated: Option<&'static str>,
-    /// Where they come from.
+    /// The origin and age of the pages.
     pub(super) seen: Seen,
 }
 
-/// One page, and how much it holds.
+/// A page with its number of objects and its cursor.
 struct Page {
     got: Got,
     bytes: Bytes,
@@ -55,8 +56,8 @@ struct Page {
 }
 
 impl RelatedQuery {
-    /// Whether VirusTotal gives as much at once: then one page is asked for, and one is paid
-    /// for, however short it comes.
+    /// Whether one page of VirusTotal's is enough. Then no second page is fetched, even if the
+    /// first is short.
     pub(super) fn is_one_page(&self) -> bool {
         self.limit <= PAGE
     }
@@ -70,7 +71,8 @@ impl RelatedQuery {
         }
     }
 
-    /// Where only descriptors are wanted, VirusTotal is asked for no more.
+    /// Returns the call for one page. For descriptors only, it asks VirusTotal for no more than
+    /// those.
     fn call(&self, limit: usize, cursor: Option<&str>, view: &View<'_>) -> Call {
         let collection = self.indicator.kind().upstream_collection();
         let (id, relationship) = (self.indicator.id(), self.relationship.as_str());
@@ -85,11 +87,11 @@ impl RelatedQuery {
 }
 
 impl Lookup {
-    /// Fetches pages until there are as many objects as asked for, or no more.
+    /// Fetches pages until there are enough objects or no more.
     ///
-    /// Once there is a page, quota that runs out ends the list instead of spoiling it: the
-    /// last page's cursor goes on from there. So it does after ten pages. A cursor that was
-    /// followed before ends the list for good: the same pages would come again, each for a unit.
+    /// After the first page, running out of quota ends the list without an error; the last page's
+    /// cursor continues from there. Reaching `MOST_PAGES` does the same. A repeated cursor ends the
+    /// list without a cursor, because the same pages would be fetched again, each for a unit.
     pub(super) async fn gather(
         &self,
         context: &RequestContext,
@@ -110,6 +112,7 @@ impl Lookup {
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         let mut followed: Vec<String> = Vec::new();
         loop {
+            // The last page asks for no more than is missing, so that its cursor skips nothing.
             let question = query.question(missing.min(PAGE), cursor.as_deref(), view);
             let page = match self.page(context, query, &question, wish).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
@@ -127,10 +130,11 @@ impl Lookup {
             gathered.pages.push(bytes);
             gathered.keys.push(got.key);
             missing = missing.saturating_sub(objects);
-            // A page without objects ends the list, whatever cursor it carries.
+            // An empty page ends the list even if it has a cursor.
             if missing == 0 || objects == 0 || next.is_none() {
                 return Ok(gathered);
             }
+            // A cursor that VirusTotal repeats would lead through the same pages for ever.
             followed.extend(cursor);
             if next.as_ref().is_some_and(|next| followed.contains(next)) {
                 return Ok(gathered);
@@ -143,7 +147,7 @@ impl Lookup {
         }
     }
 
-    /// Fetches a page; asks once more if the kept bytes are malformed or turn out to be outdated.
+    /// Fetches a page; refetches once if the cached bytes are malformed or outdated.
     async fn page(
         &self,
         context: &RequestContext,
@@ -160,7 +164,7 @@ impl Lookup {
         self.measure(query, got).await
     }
 
-    /// Returns the names that a page tells of the object whose relationship it is.
+    /// Returns the names that a page reveals of the object that has the relationship.
     pub(super) fn told_by_page(&self, query: &RelatedQuery, page: &[u8]) -> Vec<ObjectName> {
         match query.relationship.as_str() {
             "comments" | "votes" => self.told_by_contributions(&query.indicator, page),
@@ -168,7 +172,7 @@ impl Lookup {
         }
     }
 
-    /// Looks at how much a page holds, apart from the threads that serve if it is large.
+    /// Counts the objects of a page, on a blocking thread if the page is large.
     async fn measure(&self, query: &RelatedQuery, got: Got) -> Result<Page, LookupError> {
         let size = got.size();
         let measure = || {

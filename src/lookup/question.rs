@@ -1,4 +1,4 @@
-//! Questions to VirusTotal, and how long their answers count as fresh.
+//! Questions to VirusTotal, and the TTL of their answers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,12 +12,10 @@ use crate::{
     vt::{Body, Call},
 };
 
-/// The time for which a file that was analysed within the last day counts as fresh: verdicts
-/// still come in.
+/// The TTL of a report on an object analysed within the last day, whose verdicts still change.
 const TTL_RECENT: Duration = Duration::from_mins(10);
 
-/// The time for which "not found" counts as fresh where the object was written to within the
-/// last hour.
+/// The TTL of "not found" for an object that was written to within the last hour.
 const TTL_SETTLING: Duration = Duration::from_secs(10);
 
 const DAY: Duration = Duration::from_hours(24);
@@ -30,25 +28,25 @@ pub(super) struct Question {
     pub(super) ttl: TtlRule,
 }
 
-/// The subject of a question, as far as writes can make its answer untrue.
+/// The object that a question is about. A write to it makes the answer stale.
 #[derive(Clone, Debug)]
 pub(super) enum About {
-    /// An object, or a list of one.
+    /// An object, or a list that belongs to one.
     Object(Indicator),
-    /// A search for this text: if that is an indicator, the answer is about its object.
+    /// A search for this text. If the text is an indicator, the answer is about that object.
     Search(String),
     /// The analysis with this id.
     Analysis(String),
 }
 
-/// The rule for how long an answer counts as fresh.
+/// The rule for the TTL of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TtlRule {
-    /// As long as the settings say.
+    /// The TTL from the settings.
     Usual,
-    /// The same, but less where VirusTotal has analysed it lately.
+    /// The same, but shorter if VirusTotal analysed the object recently.
     Report,
-    /// A day once it is completed; before that it is not kept, nor is "not found".
+    /// A day for a completed analysis. A pending analysis and "not found" are not cached.
     Analysis,
 }
 
@@ -58,6 +56,7 @@ impl Question {
         match &self.about {
             About::Object(indicator) => ObjectName::of(indicator),
             About::Search(text) => {
+                // URLs come last: a bare host would match one, too.
                 let kinds = [Kind::File, Kind::Ip, Kind::Domain].into_iter();
                 let mut indicators = kinds.filter_map(|kind| Indicator::parse(kind, text).ok());
                 let indicator = indicators.next().or_else(|| Indicator::url(text).ok());
@@ -67,16 +66,16 @@ impl Question {
         }
     }
 
-    /// Returns how long an answer counts as fresh; none where it is not kept.
+    /// Returns the TTL of an answer, or `None` if it is not cached.
     ///
-    /// `is_settling`: whether the object was written to within the last hour.
+    /// `is_settling` tells whether the object was written to within the last hour.
     pub(super) fn fresh_for(
         &self,
         body: &Body,
         is_settling: bool,
         rules: &config::Cache,
     ) -> Option<Duration> {
-        // So a search says that it has not found it.
+        // An empty result list means "not found".
         let is_search = matches!(self.about, About::Search(_));
         if is_search && is_settling && is_empty_list(&body.plain) {
             return self.absent_for(is_settling, rules);
@@ -91,9 +90,9 @@ impl Question {
         }
     }
 
-    /// Returns how long "not found" counts as fresh; none where it is not kept.
+    /// Returns the TTL of "not found", or `None` if it is not cached.
     ///
-    /// `is_settling`: whether the object was written to within the last hour.
+    /// `is_settling` tells whether the object was written to within the last hour.
     pub(super) fn absent_for(&self, is_settling: bool, rules: &config::Cache) -> Option<Duration> {
         let ttl = rules.ttl_not_found;
         match self.ttl {
@@ -108,25 +107,26 @@ fn is_empty_list(page: &[u8]) -> bool {
     answer::extent(page).is_ok_and(|extent| extent.objects == 0)
 }
 
-/// Whether VirusTotal has analysed this within the last day.
+/// Whether VirusTotal has analysed the object within the last day.
 ///
-/// Looked for in the text, without reading it all: the name elsewhere in a report only makes
-/// it count as fresh for less long.
+/// Searches the text instead of parsing the report. A match elsewhere in the report only shortens
+/// the TTL.
 fn is_recent(report: &[u8]) -> bool {
     date_in(report, b"\"last_analysis_date\":").is_some_and(is_within_a_day)
 }
 
-/// Whether an analysis was begun within the last day, as far as its text tells.
+/// Whether an analysis was started within the last day, or carries no date.
 pub(super) fn is_recent_analysis(analysis: &[u8]) -> bool {
     date_in(analysis, b"\"date\":").is_none_or(is_within_a_day)
 }
 
-/// Returns the Unix second that stands behind this name in a JSON text.
+/// Returns the Unix second that follows this name in a JSON text.
 fn date_in(text: &[u8], name: &[u8]) -> Option<u64> {
     let at = memmem::find(text, name)?;
     let digits = text[at + name.len()..].trim_ascii_start();
     let length = digits
         .iter()
+        // Longer than any Unix time in seconds, and bounded for malformed text.
         .take(12)
         .take_while(|byte| byte.is_ascii_digit())
         .count();
@@ -134,7 +134,7 @@ fn date_in(text: &[u8], name: &[u8]) -> Option<u64> {
 }
 
 fn is_within_a_day(seconds: u64) -> bool {
-    // A date that is shown, so the wall clock's.
+    // The date comes from VirusTotal, so it is compared with the wall clock.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_secs();
     now.saturating_sub(seconds) < DAY.as_secs()

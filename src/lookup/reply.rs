@@ -1,4 +1,4 @@
-//! What a caller gets of a lookup, and where it says it comes from.
+//! The reply of a lookup, with the origin and age that it reports.
 
 use std::time::Duration;
 
@@ -7,41 +7,43 @@ use crate::{
     cache::{Finished, ViewKey},
 };
 
-/// What a caller gets.
+/// The reply to a caller.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// The bytes, and what names them.
+    /// The body with its entity tag and cursor.
     pub finished: Finished,
-    /// Where they come from.
+    /// The origin and age.
     pub seen: Seen,
 }
 
-/// Where an answer comes from, and how old it is.
+/// The origin and age of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Whence.
+    /// The origin.
     pub origin: Origin,
-    /// How long ago VirusTotal gave it.
+    /// The time since VirusTotal was asked.
     pub age: Duration,
 }
 
-/// Whence an answer comes; what is put together of several is what the last of these is.
+/// The source of an answer.
+///
+/// The order matters: a list gathered from several pages reports the greatest of their origins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// It was kept.
+    /// The cache.
     Hit,
-    /// VirusTotal has just given it.
+    /// VirusTotal, for this request.
     Miss,
-    /// It was kept, is past its time, and the caller takes it so.
+    /// The cache; the answer is past its TTL and the caller accepts that.
     Stale,
-    /// The same, since no quota is left for a new one.
+    /// The cache; the answer is past its TTL and no quota is left for a new one.
     StaleForQuota,
-    /// The same, since VirusTotal gave nothing better.
+    /// The cache; the answer is past its TTL and VirusTotal failed.
     StaleForUpstream,
 }
 
 impl Origin {
-    /// Its name in the log and in what is counted.
+    /// Returns the name used in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -54,11 +56,11 @@ impl Origin {
 }
 
 impl Reply {
-    /// What has been made of an answer that comes from there.
+    /// Builds a reply from a rendered answer.
     pub(super) fn new(answer: Answer, seen: Seen) -> Self {
         let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
         let finished = Finished {
-            // Weak: the same bytes can be sent packed, too.
+            // A weak tag, since the same document may also be sent compressed.
             etag: format!("W/\"{hash:032x}\"").into(),
             body: answer.body.into(),
             cursor: answer.cursor.map(Into::into),
@@ -68,7 +70,7 @@ impl Reply {
 }
 
 impl Seen {
-    /// What is said of something put together of this and that.
+    /// Combines two pages: the worse origin and the greater age.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             origin: self.origin.max(other.origin),
@@ -77,7 +79,7 @@ impl Seen {
     }
 }
 
-/// Returns the key of the finished view of an answer.
+/// Returns the key by which a rendered view is cached.
 pub(super) fn view_key(view: &View<'_>) -> ViewKey {
     ViewKey {
         format: view.format,

@@ -1,4 +1,4 @@
-//! A search: one page, one unit of quota.
+//! Searches: one page, one unit of quota.
 
 use bytes::Bytes;
 
@@ -13,32 +13,32 @@ use crate::{
     vt::Call,
 };
 
-/// What is searched.
+/// The data that a search covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corpus {
-    /// What every key may find: an indicator, or comments by their tags.
+    /// Indicators, and comments by tag; open to every key.
     Everything,
-    /// All of VirusTotal in its query language; for premium keys.
+    /// All of VirusTotal, in its query language; for premium keys.
     Intelligence,
 }
 
-/// What is asked of a search.
+/// A search query.
 #[derive(Debug)]
 pub struct SearchQuery {
-    /// What is searched.
+    /// The data to search.
     pub corpus: Corpus,
-    /// In VirusTotal's language; not empty.
+    /// The query in VirusTotal's language; not empty.
     pub query: String,
-    /// How many objects at most.
+    /// The maximum number of objects to return.
     pub limit: usize,
-    /// Where to begin, as the answer before said.
+    /// The cursor from an earlier answer.
     pub cursor: Option<String>,
-    /// An attribute to sort by, with `+` or `-` behind it.
+    /// An attribute to sort by, followed by `+` or `-`.
     pub order: Option<String>,
 }
 
 impl Corpus {
-    /// How many objects can be asked for at once.
+    /// Returns the maximum number of objects that a client can ask for at once.
     pub fn most(self) -> usize {
         match self {
             Self::Everything => 100,
@@ -46,7 +46,7 @@ impl Corpus {
         }
     }
 
-    /// How many objects VirusTotal gives on one page at most.
+    /// Returns the maximum number of objects that VirusTotal returns on one page.
     fn page(self) -> usize {
         match self {
             Self::Everything => 40,
@@ -84,7 +84,7 @@ impl SearchQuery {
 }
 
 impl Lookup {
-    /// One page of what a search finds; one unit of quota.
+    /// Searches VirusTotal and returns one page. Costs at most one unit of quota.
     pub async fn search(
         &self,
         context: &RequestContext,

@@ -1,10 +1,10 @@
-//! Callers at the same time share one call to VirusTotal, each on its own terms.
+//! Coalesces concurrent lookups into one call, within the limits of each caller.
 //!
-//! - A request from before a write to the object shares no call with one from after it.
-//! - A caller whose call waits in a queue for quota leaves at its own deadline, with the 429
-//!   that it would have got alone.
-//! - Where keys share what they fetch, a success or a "not found" is for all who joined; any
-//!   other outcome is the asker's own, and the others ask with their own keys.
+//! - A request from before a write to the object never shares a call with a later one.
+//! - A caller whose call is queued for quota leaves at its own deadline, with the 429 that it would
+//!   have received alone.
+//! - Where keys share what they fetch, a success or a "not found" serves all callers. Any other
+//!   outcome belongs to the key that asked, and the others ask with their own keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,34 +21,34 @@ use crate::{
     spend::NotNow,
 };
 
-/// The time before another look whether a queued call could have its unit by now.
+/// The interval for checking whether quota has run out for a queued call.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The identity of a call under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FlightKey {
     key: CacheKey,
-    /// The object's last change: only an answer that is asked for after it serves.
+    /// The object's last change. Only an answer that was asked for after it serves.
     since: Moment,
-    /// The key that asks for itself alone; none where others may join.
+    /// The key that does not coalesce with others; `None` where others may join.
     alone: Option<KeyHash>,
 }
 
-/// An answer that has just come.
+/// An answer that has just arrived.
 #[derive(Clone, Debug)]
 pub(super) struct Fetched {
     pub(super) answer: Arc<CachedAnswer>,
-    /// Its bytes, which the answer only has compressed; none where another replica asked, or they
-    /// are many: callers that wait hold no large answer unpacked.
+    /// The uncompressed bytes, or `None` if another replica fetched the answer or it is large:
+    /// callers that wait for a permit must not hold it uncompressed.
     pub(super) plain: Option<Bytes>,
-    /// Whether another replica asked.
+    /// Whether another replica fetched the answer.
     pub(super) is_others: bool,
 }
 
 /// The outcome of a call.
 #[derive(Clone, Debug)]
 pub(super) struct Landed {
-    /// The key that it was made with.
+    /// The key that was used.
     pub(super) by: KeyHash,
     pub(super) result: Result<Fetched, LookupError>,
 }
@@ -56,16 +56,16 @@ pub(super) struct Landed {
 /// The outcome of following a call.
 enum Followed {
     Landed(Landed),
-    /// The call waits for quota, and no unit comes in the caller's time.
+    /// The call is queued, and no unit becomes available within the caller's wait.
     TimeUp(NotNow),
-    /// The call waits for the quota of another key.
+    /// The call is queued for the quota of another key.
     OwnWay,
     /// The task that made the call ended without an outcome.
     Lost,
 }
 
 impl Lookup {
-    /// Asks VirusTotal, or has the answer of a call under way.
+    /// Joins the call for this answer that is under way, or starts one.
     pub(super) async fn ask_once(&self, job: &FetchJob) -> Result<Fetched, LookupError> {
         let own = job.context.key.hash();
         let end = Instant::now() + job.wish.wait;
@@ -74,12 +74,12 @@ impl Lookup {
             let flight = self.flight_key(job.key.clone(), &job.names, alone);
             let mut call = self.0.flights.join(&flight, |progress| {
                 let (lookup, job) = (self.clone(), job.clone());
-                // In a box, since it is large and wrapped several times before it runs.
+                // Boxed, because the future is large and is wrapped several times before it runs.
                 Box::pin(async move { lookup.fly(job, alone.is_some(), progress).await })
             });
             let began = Instant::now();
             let followed = self.follow(&mut call, job, end, alone).await;
-            // The leader has on its account what the call itself waited.
+            // The leader's wait is counted where it makes the call.
             if !call.is_leader {
                 bill::waited(began.elapsed());
             }
@@ -89,20 +89,24 @@ impl Lookup {
                 Followed::OwnWay => alone = Some(own),
                 Followed::Landed(Landed { by, result }) => match result {
                     Ok(fetched) => {
+                        // Another caller or another replica paid for the answer.
                         if !call.is_leader || fetched.is_others {
                             self.parts().purse.save(&job.context.key);
                         }
                         return Ok(fetched);
                     }
-                    // The lack of a place to wait in is the leader's own.
+                    // The queue was full for the leader. This caller has a share of its own.
                     Err(LookupError::Exhausted(Exhausted { full: Some(_), .. }))
                         if !call.is_leader =>
                     {
                         alone = Some(own);
                     }
-                    // With the time that this caller has, it can wait for a unit itself.
+                    // This caller can wait long enough for a unit, so it joins or starts another
+                    // call.
                     Err(LookupError::Exhausted(refused))
                         if !call.is_leader && Instant::now() + refused.retry_after <= end => {}
+                    // Another key's failure says nothing about this key, so this caller asks for
+                    // itself.
                     Err(error) if by == own => return Err(error),
                     Err(_) => alone = Some(own),
                 },
@@ -111,7 +115,9 @@ impl Lookup {
     }
 
     /// Returns the identity of a call about an object with these names, or of the polls of an
-    /// analysis: one that is begun anew has others.
+    /// analysis.
+    ///
+    /// A write to the object changes the identity.
     pub(super) fn flight_key(
         &self,
         key: CacheKey,
@@ -125,7 +131,7 @@ impl Lookup {
         }
     }
 
-    /// Follows a call to its outcome, or as long as it makes sense to the caller.
+    /// Follows a call until its outcome, or until waiting no longer helps the caller.
     async fn follow(
         &self,
         follower: &mut Follower<Landed>,
@@ -149,6 +155,8 @@ impl Lookup {
             if !follower.is_leader && !waits_for_own_key {
                 return Followed::OwnWay;
             }
+            // The forecast can change while the call is queued; the last refusal is what a 429
+            // reports.
             refused = self.parts().purse.forecast(&job.context).err().or(refused);
             let left = end.saturating_duration_since(Instant::now());
             if let Some(refused) = &refused
@@ -156,7 +164,7 @@ impl Lookup {
             {
                 return Followed::TimeUp(refused.clone());
             }
-            // Until a unit is missing there is no 429 to leave with.
+            // Until quota is known to be short, there is no 429 to return.
             let look_again = if refused.is_some() { left } else { LOOK_AGAIN };
             let wait = async {
                 tokio::select! {

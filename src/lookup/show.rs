@@ -1,4 +1,4 @@
-//! The view that a caller gets of an answer.
+//! Rendering an answer into the view that a caller asked for.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Lookup {
-    /// Returns the view of an answer, rendered apart from the threads that serve if it is large.
+    /// Renders a view of an answer, on a blocking thread if the answer is large.
     pub(super) async fn show(
         &self,
         got: Got,
@@ -24,10 +24,10 @@ impl Lookup {
         self.parts().vt.large().run(size, show).await
     }
 
-    /// Returns the view of an answer: the finished one, if it was asked for before.
+    /// Returns the cached view of an answer, or renders it.
     ///
-    /// This is where it shows whether an answer is well-formed. One that is not is evicted, and
-    /// the answer that it replaced is restored.
+    /// Rendering is the first time an answer is parsed. A malformed answer is evicted, and the
+    /// answer that it replaced is restored.
     fn show_now(
         &self,
         got: Got,
@@ -37,6 +37,7 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let cache = &self.parts().cache;
         let (view_key, is_new) = (reply::view_key(view), got.seen.origin == Origin::Miss);
+        // A new answer has no views yet, so the lookup is skipped.
         if !is_new && let Some(finished) = cache.view(&got.key, &view_key, &got.answer) {
             return Ok(Reply {
                 finished,
@@ -51,17 +52,18 @@ impl Lookup {
                 return Ok(Reply::new(render(&old.plain()?)?.answer, old.seen));
             }
         };
-        // Where it was read before, it told the same.
+        // If the answer was rendered before, it revealed the same names then.
         let _ = got.answer.told.set(told.into());
         let reply = Reply::new(answer, got.seen);
-        // Most answers are asked for once, so a view is kept from the second time on.
+        // Most answers are asked for only once, so a view is cached from the second time on.
         if !is_new {
             cache.put_view(&got.key, view_key, &got.answer, &reply.finished);
         }
         Ok(reply)
     }
 
-    /// Evicts a malformed answer and restores the one that it replaced, if that still serves.
+    /// Evicts a malformed answer and restores the entry it replaced, if that entry is still
+    /// acceptable.
     fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
         let parts = self.parts();
         parts.cache.remove(&got.key);
@@ -97,7 +99,7 @@ impl Got {
         })
     }
 
-    /// Returns the size of the answer in bytes, unpacked.
+    /// Returns the uncompressed size of the answer in bytes.
     pub(super) fn size(&self) -> usize {
         match &self.answer.answer {
             Answer::Found(packed) => packed.length(),

@@ -1,4 +1,7 @@
-//! The names of objects that an answer tells, beside those in its question.
+//! The names of objects that an answer reveals, in addition to those in its question.
+//!
+//! A file has three digests and a URL two ids. A write under one name must invalidate answers kept
+//! under the others, so names that belong to one object are joined.
 
 use super::Lookup;
 use crate::{
@@ -7,7 +10,7 @@ use crate::{
     indicator::{Indicator, Kind},
 };
 
-/// The most names that are taken from one answer.
+/// The maximum number of names taken from one answer.
 const MOST: usize = 100;
 
 /// A rendered answer, and the names of objects in it.
@@ -18,7 +21,7 @@ pub(super) struct Rendered {
 }
 
 impl Rendered {
-    /// Returns what was made of an answer that tells no names.
+    /// Wraps a rendered answer that reveals no names.
     pub(super) fn plain(answer: Result<Answer, AnswerError>) -> Result<Self, AnswerError> {
         let told = Vec::new();
         Ok(Self {
@@ -29,7 +32,8 @@ impl Rendered {
 }
 
 impl Lookup {
-    /// Returns the names that the report on a file or URL tells, and notes that they are one's.
+    /// Returns the names that a report on a file or URL reveals, and joins them with the
+    /// indicator's.
     pub(super) fn told_by_report(&self, indicator: &Indicator, answer: &Answer) -> Vec<ObjectName> {
         let told = answer.names.iter();
         let told: Vec<_> = match indicator.kind() {
@@ -41,14 +45,16 @@ impl Lookup {
         told
     }
 
-    /// Returns the names that a list of comments or votes tells of its object, and notes that
-    /// they are one's: the id of each tells what it is about.
+    /// Returns the names that a list of comments or votes reveals of its object, and joins them.
+    ///
+    /// The id of each comment or vote contains a name of the object.
     pub(super) fn told_by_contributions(
         &self,
         indicator: &Indicator,
         page: &[u8],
     ) -> Vec<ObjectName> {
         let told = answer::listed(page);
+        // All contributions on the page are about the same object, so one is enough.
         let told = told.iter().take(1);
         let told: Vec<_> = told
             .flat_map(|it| ObjectName::of_analysis(&it.id))
@@ -57,9 +63,11 @@ impl Lookup {
         told
     }
 
-    /// Returns the names of the objects that a search found: the answer is about each of them.
+    /// Returns the names of the objects that a search found, since the answer is about each of
+    /// them.
     ///
-    /// One that has a name that was searched for (`names`) has the others, too.
+    /// If one of them has a name that was searched for (`names`), its other names are joined with
+    /// it.
     pub(super) fn told_by_search(&self, names: &[ObjectName], page: &[u8]) -> Vec<ObjectName> {
         let mut told = Vec::new();
         for found in answer::listed(page) {
@@ -92,7 +100,7 @@ fn listed_names(found: &Listed) -> Vec<ObjectName> {
     }
 }
 
-/// Returns the names of a URL that is given by its id or its text.
+/// Returns the names of a URL given by its id or its text.
 fn url_names(name: &str) -> Vec<ObjectName> {
     let indicator = Indicator::parse(Kind::Url, name).or_else(|_| Indicator::url(name));
     indicator.as_ref().map(ObjectName::of).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! How fresh a caller wants an answer, and how long it waits for one.
+//! The freshness that a caller requires, and the time that it waits.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use crate::{
     spend::Claim,
 };
 
-/// What a caller says of freshness (`Cache-Control`) and of waiting (`wait`).
+/// The caller's requirements: freshness (`Cache-Control`) and waiting (`wait`).
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
-    /// VirusTotal is to be asked, whatever is kept: `no-cache`.
+    /// Whether VirusTotal must be asked even if an answer is cached: `no-cache`.
     pub anew: bool,
-    /// How old an answer may be: `max-age`.
+    /// The greatest age of an answer: `max-age`.
     pub max_age: Option<Duration>,
-    /// How long past its time it may be: `max-stale`; without a number, ever so long.
+    /// The greatest time past the TTL: `max-stale`; without a number, unlimited.
     pub max_stale: Option<Duration>,
-    /// How long it waits for a unit of quota: `wait`.
+    /// The time to wait for a unit of quota: `wait`.
     pub wait: Duration,
-    /// Whether the last unit of a minute is left to others; for polls.
+    /// Whether the last unit of a minute is left to others; set for polls.
     pub is_sparing: bool,
-    /// How much longer it is let wait for Redis.
+    /// The remaining time that this request may spend waiting for Redis.
     pub patience: Patience,
 }
 
 impl Wish {
-    /// Returns the same wish, but nothing that is kept will do.
+    /// Returns the same requirements, but refuses cached answers.
     pub(super) fn anew(&self) -> Self {
         Self {
             anew: true,
@@ -36,7 +36,7 @@ impl Wish {
         }
     }
 
-    /// Returns the claim by which a unit is asked for at first, before any wait.
+    /// Returns the claim for the first request for a unit, before any wait.
     pub(super) fn claim(&self) -> Claim {
         if self.is_sparing {
             Claim::Spare
@@ -45,9 +45,9 @@ impl Wish {
         }
     }
 
-    /// Whether this serves as it is, and as what.
+    /// Returns the origin under which a cached answer serves as it is, or `None` if it does not.
     ///
-    /// Nothing that is doubtful does: VirusTotal is asked first.
+    /// A doubtful answer does not serve: VirusTotal is asked first.
     pub(super) fn takes(&self, kept: &Kept, now: Moment, rules: &config::Cache) -> Option<Origin> {
         let entry = &kept.answer;
         let age = entry.age(now);
@@ -57,11 +57,12 @@ impl Wish {
         if age < entry.fresh_for {
             return Some(Origin::Hit);
         }
+        // Without `max-stale` a caller does not accept an answer past its TTL.
         let late = self.max_stale?.min(rules.max_stale);
         (!late.is_zero() && age < entry.fresh_for.saturating_add(late)).then_some(Origin::Stale)
     }
 
-    /// Whether this serves where nothing better can be had.
+    /// Whether a cached answer serves if no better one is available.
     pub(super) fn puts_up_with(&self, kept: &Kept, now: Moment, rules: &config::Cache) -> bool {
         let entry = &kept.answer;
         let age = entry.age(now);
@@ -96,7 +97,7 @@ mod tests {
         is_shared: false,
     };
 
-    /// Ten seconds fresh; `age` seconds old.
+    /// Each answer is fresh for ten seconds and `age` seconds old.
     #[rstest]
     #[case::fresh(Wish::default(), 9, Some(Origin::Hit), true)]
     #[case::past_its_time(Wish::default(), 10, None, true)]
@@ -109,7 +110,7 @@ mod tests {
     #[case::a_little_staleness(max_stale(5), 14, Some(Origin::Stale), true)]
     #[case::too_much_staleness(max_stale(5), 15, None, false)]
     #[case::more_than_there_is(max_stale(10_000), 110, None, false)]
-    fn each_wish_is_met(
+    fn freshness_requirements_decide_about_cached_answers(
         #[case] wish: Wish,
         #[case] age: u64,
         #[case] taken: Option<Origin>,

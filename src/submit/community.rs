@@ -1,28 +1,29 @@
-//! What a caller adds to an object for others to see: a comment, a vote.
+//! Contributions to an object that others can see: comments and votes.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A comment or a vote, as VirusTotal takes it.
+/// A comment or a vote, in VirusTotal's terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contribution {
-    /// Text; words that begin with `#` become tags. Never empty.
+    /// A comment; words that begin with `#` become tags. Never empty.
     Comment(String),
-    /// An opinion.
+    /// A vote.
     Vote(Verdict),
 }
 
-/// What a vote says.
+/// The verdict of a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Verdict {
-    /// It does harm.
+    /// The object is malicious.
     Malicious,
-    /// It does none.
+    /// The object is harmless.
     Harmless,
 }
 
-/// A text only: read as an enum is, it could also be an object with one of the names in it.
+/// Accepts a string only. A derived `Deserialize` would also accept an object with the variant's
+/// name as its key.
 impl TryFrom<String> for Verdict {
     type Error = &'static str;
 
@@ -35,7 +36,7 @@ impl TryFrom<String> for Verdict {
     }
 }
 
-/// VirusTotal's envelope around an object that is sent to it.
+/// VirusTotal's envelope around an object in a request.
 #[derive(Debug, Serialize)]
 pub(super) struct Envelope<'a> {
     data: Data<'a>,
@@ -56,7 +57,7 @@ enum Attributes<'a> {
 }
 
 impl Contribution {
-    /// Where VirusTotal keeps its kind, below the object it is about.
+    /// Returns the collection below the object that VirusTotal posts this kind to.
     pub fn collection(&self) -> &'static str {
         match self {
             Self::Comment(_) => "comments",

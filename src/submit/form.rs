@@ -1,8 +1,8 @@
-//! A file in a form (`multipart/form-data`), checked as it passes.
+//! A multipart form with a file, checked while it passes through.
 //!
-//! The form goes on to VirusTotal as it stands, so that its length stays known and a file's
-//! name arrives in whatever encoding it has. Taking it apart and putting it together again
-//! would lose both; so this only looks on, and says when something is wrong.
+//! The form is forwarded byte for byte. Its length stays known, and the file's name keeps its
+//! encoding; decoding the form and building a new one would lose both. This parser only observes
+//! the bytes and reports an error if the form is invalid.
 
 use hyper::header::HeaderValue;
 use memchr::memmem::Finder;
@@ -18,56 +18,56 @@ use crate::cache::ObjectName;
 mod digests;
 mod headers;
 
-/// How large a file may be: VirusTotal's 650 MB.
+/// The largest file that VirusTotal accepts: 650 MB.
 const MAX_FILE: u64 = 650 * 1024 * 1024;
 
-/// How large the whole form may be: the file, and beside it names, a password.
+/// The largest form: the file plus room for headers and a password.
 pub const MAX_FORM: u64 = MAX_FILE + 64 * 1024;
 
-/// How long the headers of one field may be.
+/// The longest headers of one field.
 const MAX_HEADERS: usize = 16 * 1024;
 
-/// Why a form can't be passed on; the message says what is expected instead.
+/// The reasons for which a form is rejected; each message says what is expected instead.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum FormError {
-    /// The content type names no boundary, or none that could be one.
+    /// The content type has no valid boundary.
     #[error("the content type names no boundary between the form's fields")]
     Boundary,
-    /// It is no form with fields.
+    /// The body is not a multipart form.
     #[error("the form can't be read: send one as `curl -F file=@path` does")]
     Malformed,
-    /// It has no field `file`.
+    /// The field `file` is missing.
     #[error("the form has no field `file`: send the file in it, as `curl -F file=@path` does")]
     NoFile,
-    /// It has a field that VirusTotal does not know.
+    /// A field has a name that VirusTotal does not know.
     #[error("the form has a field that is neither `file` nor `password`")]
     UnknownField,
-    /// It has a field twice.
+    /// A field appears twice.
     #[error("the form has the field `{0}` twice: one file is sent at a time")]
     Twice(&'static str),
-    /// The file has no bytes.
+    /// The file is empty.
     #[error("the file is empty")]
     EmptyFile,
-    /// The file, or what is around it, is too large.
+    /// The file or the form is too large.
     #[error("the file is too large: VirusTotal takes 650 MB at most")]
     TooLarge,
-    /// It ends before its last boundary, or its connection does.
+    /// The form or its connection ends before the last boundary.
     #[error("the form breaks off before its end: send all of it")]
     BrokenOff,
-    /// Nothing more came of it for too long.
-    #[error("the upload came to a halt: nothing more came of it in time")]
+    /// The sender stalled or was too slow.
+    #[error("the upload came to a halt: nothing more of it arrived in time")]
     Halted,
 }
 
-/// Looks on while a form passes by, in pieces of any size.
+/// An incremental parser for a form that arrives in pieces of any size.
 #[derive(Debug)]
 pub struct Form {
-    /// A line break and the boundary: what ends a part.
+    /// A line break and the boundary, which together end a part.
     delimiter: Needle,
     state: State,
-    /// Bytes seen so far.
+    /// The number of bytes parsed so far.
     seen: u64,
-    /// Bytes of the file among them, once it has begun.
+    /// The length of the file; 0 while it is arriving, `None` before.
     file: Option<u64>,
     digests: Digests,
     has_password: bool,
@@ -77,13 +77,13 @@ pub struct Form {
 enum State {
     /// Before the first boundary.
     Before,
-    /// Right behind a boundary: two hyphens end the form, a line break begins a part.
+    /// Directly after a boundary: two hyphens end the form, a line break begins a part.
     Boundary(Vec<u8>),
     /// Within the headers of a part.
     Headers(Vec<u8>),
-    /// Within a part's content, since this place in the form.
+    /// Within the content of a part, which began at this offset in the form.
     Content { field: Field, since: u64 },
-    /// Behind the last boundary.
+    /// After the last boundary.
     After,
 }
 
@@ -93,19 +93,19 @@ enum Field {
     Password,
 }
 
-/// Something to look for in pieces, between which it may be divided.
+/// A byte string to search for in a stream, where it may be split between pieces.
 #[derive(Debug)]
 struct Needle {
     finder: Finder<'static>,
-    /// The last bytes seen, which could be its beginning.
+    /// The last bytes of the stream, which may be the start of a match.
     tail: Vec<u8>,
 }
 
 impl Form {
-    /// A form whose fields this content type's boundary divides.
+    /// Creates a parser for a form with this boundary.
     pub fn new(boundary: &str) -> Self {
         let mut delimiter = Needle::new(format!("\r\n--{boundary}").as_bytes());
-        // The first boundary needs no line break before it.
+        // The first boundary needs no line break before it, so one is assumed.
         delimiter.tail.extend_from_slice(b"\r\n");
         Self {
             delimiter,
@@ -117,7 +117,7 @@ impl Form {
         }
     }
 
-    /// Takes the next piece.
+    /// Parses the next piece.
     pub fn push(&mut self, mut piece: &[u8]) -> Result<(), FormError> {
         while !piece.is_empty() {
             let taken = self.step(piece)?;
@@ -130,7 +130,8 @@ impl Form {
         Ok(())
     }
 
-    /// Returns the names of the file at VirusTotal, its digests; none before the form has ended.
+    /// Returns the names of the file at VirusTotal, which are its digests; empty until the form has
+    /// ended.
     pub fn names(&self) -> Vec<ObjectName> {
         if self.end().is_err() {
             return Vec::new();
@@ -139,17 +140,18 @@ impl Form {
         ObjectName::of_file(digests.iter().map(String::as_str))
     }
 
-    /// Says that this was all.
+    /// Ends the form; fails if it is incomplete.
     pub fn end(&self) -> Result<(), FormError> {
         match &self.state {
             State::After => Ok(()),
-            // Not one boundary: this is something else than a form.
+            // Without a single boundary the body is not a form at all.
             State::Before => Err(FormError::Malformed),
             _ => Err(FormError::BrokenOff),
         }
     }
 
-    /// Takes as much of a piece as one state does, at least a byte.
+    /// Consumes as much of a piece as the current state can, at least one byte, and returns its
+    /// length.
     fn step(&mut self, piece: &[u8]) -> Result<usize, FormError> {
         match &mut self.state {
             State::Before => {
@@ -170,13 +172,14 @@ impl Form {
             State::Headers(lines) => {
                 let taken = take_headers(lines, piece)?;
                 if lines.ends_with(b"\r\n\r\n") {
+                    // Another parser could see a boundary within the headers.
                     if self.delimiter.finder.find(lines).is_some() {
                         return Err(FormError::Malformed);
                     }
                     let field = field(lines)?;
                     self.open(field)?;
                     let since = self.seen + taken as u64;
-                    // A boundary at the very beginning stands at the beginning of a line, too.
+                    // A boundary may directly follow the headers: their last line break counts.
                     self.delimiter.tail.extend_from_slice(b"\r\n");
                     self.state = State::Content { field, since };
                 }
@@ -184,6 +187,7 @@ impl Form {
             }
             State::Content { field, since } => {
                 let boundary = self.delimiter.len();
+                // Until the boundary is found, the last bytes of a piece may be its start.
                 let Some(end) = self.delimiter.find(piece) else {
                     if *field == Field::File {
                         self.digests.push(piece, boundary - 1);
@@ -193,7 +197,7 @@ impl Form {
                 let length = self.seen + end as u64 - *since;
                 if *field == Field::File {
                     self.digests.finish(&piece[..end], boundary);
-                    // What was found, the delimiter, is no part of the content.
+                    // The match includes the delimiter, which is not part of the content.
                     let length = length.saturating_sub(boundary as u64);
                     if length > MAX_FILE {
                         return Err(FormError::TooLarge);
@@ -227,11 +231,12 @@ impl Form {
     }
 }
 
-/// Reads what stands on a boundary's line so far.
+/// Parses the rest of a boundary's line, as far as it has arrived.
 fn after_boundary(line: Vec<u8>) -> Result<State, FormError> {
     match line.as_slice() {
         b"--" => Ok(State::After),
-        // The headers' first line break is the one before them, so that none at all is fine.
+        // A part may have no headers, so this line break can already be the first of the empty
+        // line.
         [padding @ .., b'\r', b'\n'] if is_blank(padding) => Ok(State::Headers(b"\r\n".to_vec())),
         [padding @ .., b'\r' | b' ' | b'\t'] if is_blank(padding) && line.len() < 80 => {
             Ok(State::Boundary(line))
@@ -245,12 +250,12 @@ fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t'))
 }
 
-/// Takes the bytes of a piece that still belong to the headers.
+/// Takes the bytes of a piece that belong to the headers, and returns their number.
 fn take_headers(lines: &mut Vec<u8>, piece: &[u8]) -> Result<usize, FormError> {
     let held = lines.len();
     let room = MAX_HEADERS.saturating_sub(held).min(piece.len());
     lines.extend_from_slice(&piece[..room]);
-    // The end may be divided between what was held and what has come.
+    // The end of the headers may be split between the bytes held and the piece.
     let from = held.saturating_sub(3);
     if let Some(at) = memchr::memmem::find(&lines[from..], b"\r\n\r\n") {
         lines.truncate(from + at + 4);
@@ -274,10 +279,13 @@ impl Needle {
         self.finder.needle().len()
     }
 
-    /// Where in this piece the needle ends, if it does; what follows is for later.
+    /// Returns the offset in this piece at which the needle ends, or `None` if it does not end
+    /// there.
     fn find(&mut self, piece: &[u8]) -> Option<usize> {
+        // A match that starts in `tail` uses at most this many bytes of the piece.
         let overlap = self.len() - 1;
         let held = self.tail.len();
+        // A match may begin in an earlier piece and end in this one.
         self.tail
             .extend_from_slice(&piece[..overlap.min(piece.len())]);
         if let Some(at) = self.finder.find(&self.tail) {
@@ -289,6 +297,7 @@ impl Needle {
             self.tail.clear();
             return Some(at + self.len());
         }
+        // Keeps as many bytes as a match could start with.
         if piece.len() >= overlap {
             self.tail.clear();
             self.tail.extend_from_slice(&piece[piece.len() - overlap..]);
@@ -300,7 +309,7 @@ impl Needle {
     }
 }
 
-/// The boundary that a form's content type names: 1 to 70 characters (RFC 2046, 5.1.1).
+/// Returns the boundary of a form's content type: 1 to 70 characters (RFC 2046, section 5.1.1).
 pub fn boundary(content_type: &[u8]) -> Result<&str, FormError> {
     let (_, mut parameters) = parameters(content_type).ok_or(FormError::Boundary)?;
     let boundary = parameters.find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"));
@@ -313,9 +322,10 @@ pub fn boundary(content_type: &[u8]) -> Result<&str, FormError> {
     boundary.ok_or(FormError::Boundary)
 }
 
-/// The content type of a form with this boundary, said once and for all.
+/// Returns the content type of a form with this boundary.
 ///
-/// The caller's own could name two boundaries, of which VirusTotal might take the other one.
+/// The caller's header is not forwarded: it could contain two boundaries, and VirusTotal might use
+/// the other one.
 pub fn content_type(boundary: &str) -> Result<HeaderValue, FormError> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"'+_-.".contains(&byte);
     let quote = if boundary.bytes().all(is_token) {

@@ -1,39 +1,39 @@
-//! The least pace of an upload, which holds a place for requests while it arrives.
+//! The minimum pace of an upload, which occupies a request slot while it arrives.
 
 use std::time::Duration;
 
-/// The time in which the first byte has to come.
+/// The time within which the first byte has to arrive.
 const TO_BEGIN: Duration = Duration::from_secs(10);
 
-/// The time after which the rate is judged, time and again.
+/// The interval at which the rate is checked.
 const STRETCH: Duration = Duration::from_secs(30);
 
-/// The least number of bytes in each stretch: 1 KB/s, with a little to spare for a sender that
-/// keeps exactly to that and is late by a piece.
+/// The minimum number of bytes per interval: 1 KB/s, minus a tolerance for a sender that keeps
+/// exactly to that rate and is one piece late.
 const LEAST: u64 = 28_000;
 
-/// The pace of a sender, by the time in which it is waited for.
+/// The pace of a sender, measured over the time that the gateway waits for it.
 ///
-/// Time in which it could not send, because VirusTotal takes no more, does not count.
+/// Time in which VirusTotal accepts no more data does not count against the sender.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// The longest time without a byte, once it has begun.
+    /// The longest silence, once the first byte has arrived.
     most_silent: Duration,
-    /// The time since the last byte came.
+    /// The time since the last byte arrived.
     silent: Duration,
-    /// The part of this stretch that has passed.
+    /// The elapsed part of the current interval.
     passed: Duration,
-    /// The bytes that came in it.
+    /// The bytes that arrived in the current interval.
     bytes: u64,
     has_begun: bool,
 }
 
-/// A sender that is too slow.
+/// The error for a sender that is too slow.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooSlow;
 
 impl Pace {
-    /// Creates the pace of an upload that may be silent for so long.
+    /// Creates the pace of an upload that may be silent for at most `most_silent`.
     pub(super) fn new(most_silent: Duration) -> Self {
         Self {
             most_silent,
@@ -44,19 +44,19 @@ impl Pace {
         }
     }
 
-    /// Returns the time for which the sender can be waited for before it is judged.
+    /// Returns the time to wait for the sender before the next check.
     pub(super) fn left(&self) -> Duration {
         let silence = self.patience().saturating_sub(self.silent);
         silence.min(STRETCH.saturating_sub(self.passed))
     }
 
-    /// Counts time in which the sender was waited for.
+    /// Adds time spent waiting for the sender.
     pub(super) fn waited(&mut self, time: Duration) {
         self.silent += time;
         self.passed += time;
     }
 
-    /// Judges the sender by what came and what passed; after either has been counted.
+    /// Checks the sender; called after its bytes and the time have been counted.
     pub(super) fn judge(&mut self) -> Result<(), TooSlow> {
         if self.silent >= self.patience() {
             return Err(TooSlow);
@@ -72,7 +72,7 @@ impl Pace {
         Ok(())
     }
 
-    /// Counts bytes that came.
+    /// Adds bytes that arrived.
     pub(super) fn received(&mut self, bytes: usize) {
         if bytes > 0 {
             self.silent = Duration::ZERO;
@@ -81,7 +81,7 @@ impl Pace {
         }
     }
 
-    /// Returns the longest time without a byte at this point.
+    /// Returns the longest silence allowed at this point.
     fn patience(&self) -> Duration {
         if self.has_begun {
             self.most_silent
@@ -97,7 +97,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Sends so many bytes each time after so many seconds; returns when that ends.
+    /// Sends `bytes` every `every` seconds; returns the second at which the sender is too slow.
     fn ends(pace: &mut Pace, every: u64, bytes: usize) -> Option<u64> {
         for second in 1..=600 {
             pace.waited(SECOND);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn after_thirty_seconds_a_kilobyte_a_second_is_the_least() {
+    fn less_than_a_kilobyte_a_second_ends_it_after_thirty_seconds() {
         for (every, bytes) in [(1, 1), (15, 1), (1, 900), (15, 13_500)] {
             assert_eq!(
                 ends(&mut begun(), every, bytes),
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_before_do_not_pay_for_a_trickle() {
+    fn a_fast_start_does_not_excuse_a_trickle() {
         let mut pace = begun();
         pace.received(100 << 20);
         assert_eq!(ends(&mut pace, 1, 1), Some(60));
     }
 
     #[test]
-    fn silence_ends_it_before_the_stretch_is_over() {
+    fn silence_ends_it_before_the_interval_is_over() {
         let mut pace = Pace::new(Duration::from_secs(5));
         pace.received(100 << 20);
         assert_eq!(pace.left(), Duration::from_secs(5));

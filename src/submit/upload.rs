@@ -1,4 +1,4 @@
-//! A file on its way through: checked, counted and passed on while it arrives.
+//! A file on its way to VirusTotal: checked, counted and forwarded while it arrives.
 
 use std::{
     future::poll_fn,
@@ -38,39 +38,39 @@ use crate::{
     },
 };
 
-/// The endpoint that an upload spends a unit for, whichever way it goes.
+/// The endpoint whose quota an upload spends, for small and large files alike.
 const ENDPOINT: &str = "POST /files";
 
-/// Up to this length a form goes to `POST /files`, which takes 32 MB.
+/// The longest form for `POST /files`, which accepts 32 MB. Longer ones need an upload URL.
 const MAX_SMALL: u64 = 31 * 1024 * 1024;
 
-/// How much of a form is read before VirusTotal is asked.
+/// The length of the prefix that is read before VirusTotal is asked.
 ///
-/// What is wrong with a small one is found out in time to cost nothing, and one without a
-/// length that ends by then has one.
+/// A small invalid form is thus rejected at no cost, and a small form without `Content-Length`
+/// still gets a length.
 const BEGINNING: usize = 64 * 1024;
 
-/// How many times longer the answer to all of a form may take than a piece of it.
+/// The factor by which the time limit for the answer exceeds that for a single piece.
 ///
-/// Megabytes of it can still wait in buffers for a slow line, and VirusTotal has to take in
-/// what it got.
+/// When the last piece is handed over, megabytes may still wait in buffers for a slow line, and
+/// VirusTotal has to process the file.
 const LAST_PATIENCE: u32 = 4;
 
 /// A form as it arrives.
 #[derive(Debug)]
 pub struct Incoming<'a, B> {
-    /// The request's content type, `multipart/form-data` with a boundary.
+    /// The request's content type: `multipart/form-data` with a boundary.
     pub content_type: &'a HeaderValue,
-    /// Its body. What is left of it after an error is the caller's.
+    /// The request's body. After an error, the caller has to drain the rest.
     pub body: &'a mut B,
 }
 
 impl Submit {
-    /// Uploads a file; one unit of quota, whichever way it goes.
+    /// Uploads a file. Costs one unit of quota, for small and large files alike.
     ///
-    /// The unit is spent when VirusTotal is first asked, and stays so where the form turns out
-    /// to be wrong later on. There is no limit to how long it takes. What ends it is a time
-    /// without progress, as long as one call may take, or a sender that is too slow (`Pace`).
+    /// The unit is spent when VirusTotal is first asked, and is not released if the form turns out
+    /// to be invalid later. The total time is unlimited; an upload ends early if it makes no
+    /// progress for as long as one call may take, or if the sender is too slow (`Pace`).
     pub async fn upload<B>(
         &self,
         context: &RequestContext,
@@ -92,6 +92,7 @@ impl Submit {
             pace: Pace::new(self.parts().vt.patience()),
         };
         let beginning = bill::waiting(arriving.beginning()).await?;
+        // A form without `Content-Length` has a length after all if it ended within the prefix.
         let length = length.or(beginning.whole_length());
         let (feed, body) = upload::pipe(length);
         let form = Upload {
@@ -116,7 +117,7 @@ impl Submit {
         };
         let mut told = self.pass(passage);
         let passing = async {
-            // Until there is a place for it, VirusTotal takes nothing.
+            // VirusTotal accepts nothing before the call has a place.
             let is_begun = start.await.is_ok();
             if is_begun {
                 arriving.pass_on(beginning, feed, ended).await?;
@@ -125,20 +126,21 @@ impl Submit {
         };
         let answer = tokio::select! {
             biased;
-            // VirusTotal need not hear a form out to refuse it.
+            // VirusTotal may refuse a form before it has arrived completely.
             early = &mut told => early,
             passed = passing => {
                 passed?;
                 told.await
             }
         };
-        // Only a panic ends it without an answer.
+        // The sender is dropped without an answer only if the task panics.
         let answer = answer.unwrap_or(Err(SubmitError::Lost));
         started(&answer?, view)
     }
 
-    /// Sends a form on a task of its own: once VirusTotal may have all of it, what it says
-    /// counts although the sender has hung up.
+    /// Sends a form to VirusTotal on a task of its own.
+    ///
+    /// Once VirusTotal may have the whole form, its answer counts even if the client has hung up.
     fn pass(&self, passage: Passage) -> oneshot::Receiver<Result<Bytes, SubmitError>> {
         let (mut tell, told) = oneshot::channel();
         let submit = self.clone();
@@ -150,7 +152,7 @@ impl Submit {
                     return purse.give_back(&passage.context.key, &passage.unit);
                 }
             };
-            // In a box, since it is large and wrapped several times before it runs.
+            // Boxed, because the future is large and is wrapped several times before it runs.
             let answer = Box::pin(submit.send_form(passage)).await;
             drop(place);
             let _ = tell.send(answer);
@@ -175,23 +177,26 @@ impl Submit {
             Destination::Files
         } else {
             let named = vt.upload_url(key, vt.deadline()).await;
+            // This call spends the unit; the upload itself is free.
             purse.settle(key, ENDPOINT, unit, named)?
         };
         let is_first_call = matches!(to, Destination::Files);
+        // The client has hung up: nothing was sent if no upload URL was requested.
         if passage.begin.send(()).is_err() {
             if is_first_call {
                 purse.give_back(key, unit);
             }
             return Err(SubmitError::Lost);
         }
+        // From here on a dropped call counts as a write that may have been carried out.
         let mut write = Write::new(cache, Vec::new());
         let mut answer = pin!(vt.upload(key, to, passage.form));
         let answer = tokio::select! {
             biased;
             early = &mut answer => early,
             names = passage.names => {
-                // From here on VirusTotal may have all of it. Where the sender has broken off
-                // there are no names, and the call ends by itself.
+                // From here on VirusTotal may have the whole form. If the client broke off there
+                // are no names, and the call ends by itself.
                 write.add(names.unwrap_or_default());
                 let late = timeout(vt.patience() * LAST_PATIENCE, answer).await;
                 late.unwrap_or(Err(VtError::Timeout))
@@ -211,20 +216,20 @@ impl Submit {
 struct Passage {
     context: RequestContext,
     unit: Unit,
-    /// The form's length, where it is known.
+    /// The form's length, if known.
     length: Option<u64>,
     form: Upload,
-    /// Tells that the form is taken from now on.
+    /// Signals that VirusTotal accepts the form from now on.
     begin: oneshot::Sender<()>,
-    /// The names of the file, once the whole form has arrived.
+    /// The names of the file, sent once the whole form has arrived.
     names: oneshot::Receiver<Vec<ObjectName>>,
 }
 
-/// A form that is being read, and what has been seen of it.
+/// A form that is being read, with the state of its parser.
 struct Arriving<'a, B> {
     body: &'a mut B,
     form: Form,
-    /// The time to wait for room to pass a piece on.
+    /// The time limit for forwarding one piece.
     patience: Duration,
     pace: Pace,
 }
@@ -232,7 +237,7 @@ struct Arriving<'a, B> {
 /// The first pieces of a form.
 struct Beginning {
     pieces: Vec<Bytes>,
-    /// Whether there are no more.
+    /// Whether these are all pieces of the form.
     is_whole: bool,
 }
 
@@ -261,10 +266,11 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
         Ok(beginning)
     }
 
-    /// Passes on what has come and what is still to come.
+    /// Forwards the pieces already read and those that still arrive.
     ///
-    /// The last piece waits until the form is known to be whole: without it VirusTotal can't
-    /// take half a form for one. Before it, `ended` tells the file's names.
+    /// The last piece is held back until the form is known to be complete, so that VirusTotal
+    /// cannot take half a form for a whole one. `ended` receives the file's names before that piece
+    /// is sent.
     async fn pass_on(
         &mut self,
         beginning: Beginning,
@@ -282,19 +288,19 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
         }
         let _ = ended.send(self.form.names());
         send(&feed, held, self.patience).await?;
-        // Where the request is over already, its answer tells why.
+        // If the request has already ended, its answer carries the error.
         let _ = feed.finish().await;
         Ok(())
     }
 
-    /// The next piece; none once the form has ended as it should.
+    /// Returns the next piece, or `None` if the form has ended and is complete.
     async fn next(&mut self) -> Result<Option<Bytes>, FormError> {
         loop {
             match self.frame().await? {
                 None => return self.form.end().map(|()| None),
                 Some(Err(_)) => return Err(FormError::BrokenOff),
                 Some(Ok(frame)) => {
-                    // Trailers say nothing here.
+                    // Trailers are ignored.
                     let Ok(piece) = frame.into_data() else {
                         continue;
                     };
@@ -307,11 +313,13 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
         }
     }
 
-    /// Waits for the next frame for as long as the sender may take.
+    /// Waits for the next frame as long as the sender's pace allows.
     async fn frame(&mut self) -> Result<Option<Result<Frame<Bytes>, B::Error>>, FormError> {
         loop {
             let began = Instant::now();
             let frame = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context));
+            // Bytes and time are counted before the pace is checked, whichever of them ended the
+            // wait.
             let frame = timeout(self.pace.left(), frame).await;
             self.pace.waited(began.elapsed());
             if let Ok(Some(Ok(frame))) = &frame {
@@ -325,11 +333,11 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
     }
 }
 
-/// Passes on a piece, if there is one, as soon as there is room for it.
+/// Forwards a piece, if there is one, as soon as there is room for it.
 async fn send(feed: &Feed, piece: Option<Bytes>, patience: Duration) -> Result<(), VtError> {
     let Some(piece) = piece else { return Ok(()) };
     match timeout(patience, feed.send(piece)).await {
-        // The request is over; its answer, polled beside this, is what counts.
+        // The request has ended. Its answer, which is polled beside this, decides the outcome.
         Ok(Err(_)) => std::future::pending().await,
         Ok(Ok(())) => Ok(()),
         Err(_) => Err(VtError::Timeout),

@@ -1,4 +1,4 @@
-//! Writes and the objects that they change, once VirusTotal has taken them.
+//! Invalidation of cached answers after a write.
 
 use crate::{
     answer,
@@ -8,7 +8,7 @@ use crate::{
 
 /// A write that was sent, or is about to be.
 ///
-/// If it is dropped before its outcome is known, it may have been carried out.
+/// If it is dropped before its outcome is known, the write counts as possibly carried out.
 #[derive(Debug)]
 pub(super) struct Write<'a> {
     cache: &'a Cache,
@@ -21,12 +21,12 @@ impl<'a> Write<'a> {
         Self { cache, names }
     }
 
-    /// Adds names that were found out while it was sent.
+    /// Adds names that became known while the write was sent.
     pub(super) fn add(&mut self, names: Vec<ObjectName>) {
         self.names.extend(names);
     }
 
-    /// Notes what VirusTotal's answer says of the write.
+    /// Invalidates the object's cached answers according to the outcome of the write.
     pub(super) async fn settle(mut self, answer: Result<&[u8], &VtError>) {
         let names = std::mem::take(&mut self.names);
         match answer {
@@ -39,11 +39,12 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Notes an accepted write; an answer that is an analysis tells more names.
+    /// Records an accepted write. If VirusTotal answered with an analysis, that reveals more names.
     async fn note_accepted(&self, mut names: Vec<ObjectName>, answer: &[u8]) {
         let analysis = answer::id(answer).unwrap_or_default();
         names.extend(ObjectName::of_analysis(&analysis));
         names.extend(ObjectName::in_analysis(answer));
+        // The names are joined first, so that the write applies to all of them.
         self.cache.join_names(&names);
         self.cache.note_begun(&analysis, &names);
         self.cache.note_write(&names, Certainty::Certain);

@@ -1,25 +1,25 @@
-//! Exclusion patterns, compiled into a trie that a reader walks along.
+//! Exclusion patterns, compiled into a trie that the reader walks along.
 
 use thiserror::Error;
 
-/// How many nodes one template's trie may have.
+/// The maximum number of nodes of one template's trie.
 ///
-/// Patterns that mix names and `*` at many depths multiply; a template that needs
-/// more than this is a mistake, and is refused when it is loaded.
+/// Patterns that mix names and `*` at many depths multiply. A template that needs more nodes than
+/// this is a mistake, and is rejected at start.
 const MAX_NODES: usize = 10_000;
 
-/// Exclusion patterns, compiled.
+/// Compiled exclusion patterns.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     root: Node,
 }
 
-/// Where a reader stands among the patterns.
+/// A position of the reader among the patterns.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
-    /// Sorted by length, then text: telling two keys apart mostly takes one comparison.
+    /// Sorted by length, then text: most comparisons end at the length.
     named: Vec<(Box<str>, Next)>,
-    /// What `*` leads to, for keys not in `named` and for elements of arrays.
+    /// The target of `*`, for keys not in `named` and for elements of arrays.
     any: Option<Box<Next>>,
 }
 
@@ -29,22 +29,22 @@ pub(super) enum Next {
     Descend(Node),
 }
 
-/// What is wrong with a pattern.
+/// The reasons for which a pattern is rejected.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MalformedPattern {
-    /// `""`, `a..b`, `.a`, `a.`.
+    /// A part is empty: `""`, `a..b`, `.a`, `a.`.
     #[error("an empty part in pattern: `{0}`")]
     EmptyPart(String),
-    /// `a*`: a star stands for a whole key.
+    /// A `*` is part of a key, as in `a*`.
     #[error("`*` stands for a whole key and can't be part of one, in pattern: `{0}`")]
     PartialStar(String),
-    /// The patterns multiply beyond bounds.
+    /// The patterns multiply beyond `MAX_NODES`.
     #[error("the patterns together are too many or too deep (more than {MAX_NODES} steps)")]
     TooLarge,
 }
 
 impl Filter {
-    /// Compiles dotted paths in which `*` is any one key or array element.
+    /// Compiles dotted paths in which `*` stands for any one key or array element.
     pub fn compile<'p>(
         patterns: impl IntoIterator<Item = &'p str>,
     ) -> Result<Self, MalformedPattern> {
@@ -77,10 +77,10 @@ fn split(pattern: &str) -> Result<Vec<&str>, MalformedPattern> {
 }
 
 impl Node {
-    /// Builds the node for what is left of the patterns that are alive here.
+    /// Builds the node for the rest of the patterns that match up to here.
     ///
-    /// A name's child carries on with the patterns of that name and those of `*`, so
-    /// that reading follows one path. `None` when the budget of nodes is spent.
+    /// The child of a name continues both the patterns of that name and those of `*`, so that the
+    /// reader follows a single path. Returns `None` if the budget of nodes is exhausted.
     fn build<'p, P: AsRef<[&'p str]>>(patterns: &[P], budget: &mut usize) -> Option<Self> {
         *budget = budget.checked_sub(1)?;
         let mut names: Vec<&str> = patterns
@@ -113,7 +113,7 @@ impl Node {
         })
     }
 
-    /// What becomes of the value of a key.
+    /// Returns the next node for the value of a key, or `None` if no pattern matches.
     pub(super) fn at_key(&self, key: &str) -> Option<&Next> {
         let found = self
             .named
@@ -124,7 +124,7 @@ impl Node {
             .or(self.any.as_deref())
     }
 
-    /// What becomes of the elements of an array.
+    /// Returns the next node for the elements of an array.
     pub(super) fn at_element(&self) -> Option<&Next> {
         self.any.as_deref()
     }
@@ -142,6 +142,7 @@ impl Next {
             .filter(|(part, _)| taken(part))
             .map(|(_, rest)| rest)
             .collect();
+        // A pattern ends here, so everything below is excluded.
         if rests.iter().any(|rest| rest.is_empty()) {
             return Some(Self::Exclude);
         }
@@ -149,7 +150,7 @@ impl Next {
     }
 }
 
-/// Where a value stands: to be left out, or to be read on with this node's patterns.
+/// The decision about a value: exclude it, or keep it and continue with this node's patterns.
 #[derive(Clone, Copy)]
 pub(super) enum Verdict<'t> {
     Exclude,

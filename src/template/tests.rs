@@ -1,11 +1,11 @@
-//! What can be loaded, and what stops the start.
+//! Templates that load, and mistakes that stop the start.
 
 use rstest::rstest;
 use serde_json::json;
 
 use super::*;
 
-/// A directory of its own for a test, with these files, removed at its end.
+/// A temporary directory with these files, removed when dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -47,7 +47,7 @@ fn default_of(templates: &Templates, kind: Kind) -> Vec<&str> {
 }
 
 #[test]
-fn the_shipped_ones_carry_the_ported_names_and_exclusions() {
+fn built_in_templates_have_the_names_and_exclusions_of_the_original() {
     let templates = Templates::load(None).unwrap();
     let engines = |fields: &[&str]| {
         fields
@@ -142,7 +142,7 @@ fn a_directory_can_replace_a_default() {
 )]
 #[case(
     r#"{"name": "vt4ai_ip_basics", "object": "ip", "exclude_fields": []}"#,
-    "another template of the name"
+    "another template has the name"
 )]
 fn a_template_that_cannot_be_used_is_named(#[case] text: &str, #[case] fault: &str) {
     let mistakes = Directory::with(&[("bad.json", text), ("good.json", SMALL)])
@@ -168,7 +168,7 @@ fn every_mistake_is_reported_and_two_defaults_are_one() {
     let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     assert_eq!(mistakes.len(), 2, "{mistakes:?}");
     assert!(
-        mistakes[0].contains("2.json") && mistakes[0].contains("another default"),
+        mistakes[0].contains("2.json") && mistakes[0].contains("already the default"),
         "{mistakes:?}"
     );
 }
@@ -184,7 +184,7 @@ fn a_missing_directory_is_a_mistake() {
 }
 
 #[test]
-fn a_template_is_shown_as_it_was_given() {
+fn a_template_is_shown_as_written() {
     let templates = Directory::with(&[("small.json", SMALL)]).load().unwrap();
     let shown = serde_json::to_value(templates.named("small").unwrap()).unwrap();
     let given = json!({"name": "small", "object": "file", "description": "d", "default": false, "exclude_fields": ["a.*"]});

@@ -194,7 +194,7 @@ async fn a_signal_lets_requests_end_and_a_second_does_not(
         process.signal("-TERM");
         if count == 1 {
             // It has heard it; two at once would be one.
-            process.wait_for("told to stop", 1);
+            process.wait_for("shutdown requested", 1);
         }
     }
     if signals == 1 {

@@ -273,7 +273,7 @@ async fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
 #[case::no_clients(Some("client = []"), "clients reloaded")]
 #[case::emptied(Some(""), "clients reloaded")]
 #[case::comments(Some("# nothing\n"), "clients reloaded")]
-#[case::deleted(None, "the file of clients is gone")]
+#[case::deleted(None, "clients' file deleted")]
 #[tokio::test]
 async fn without_a_table_no_token_holds_and_the_servers_key_stays_shut(
     #[case] text: Option<&str>,

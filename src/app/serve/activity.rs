@@ -1,4 +1,4 @@
-//! The activity of a connection: its requests, and the pace at which their answers are taken.
+//! The activity of a connection: its requests, and the pace at which the client receives answers.
 
 use std::{
     sync::{
@@ -13,55 +13,55 @@ use super::{
     pace::{Pace, Progress, Verdict},
 };
 
-/// The moment from which times are counted that are kept as numbers.
+/// The reference for times that are stored as numbers.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The bytes that a socket is seen to take at once: half of what the system keeps unsent.
+/// The bytes that a socket appears to accept at once: half of what the system keeps unsent.
 const SOCKET_LUMP: u64 = 8 * 1024;
 
-/// The bytes that a slow client's stream is seen to take at once, with some to spare.
+/// The bytes that a slow client's stream appears to accept at once, with a margin.
 const STREAM_LUMP: u64 = 2 * 1024;
 
-/// The activity on a connection.
+/// The activity of a connection.
 #[derive(Debug)]
 pub(in crate::app) struct Activity {
-    /// Whole heads so far.
+    /// The number of complete heads so far.
     heads: AtomicU64,
-    /// Requests whose answers have not been taken to the end.
+    /// The number of requests whose answers have not been received completely.
     running: AtomicUsize,
-    /// Those of them that wait for the client.
+    /// The number of those that wait for the client.
     waiting: AtomicUsize,
     /// The time of the last progress, in milliseconds since [`START`].
     last: AtomicU64,
     is_http2: AtomicBool,
-    /// Whether the head that comes next is framed in a way that hyper does not read.
+    /// Whether hyper cannot read the framing of the next head.
     is_odd: AtomicBool,
-    /// The bytes that the socket took.
+    /// The bytes that the socket accepted.
     pub(super) socket: Progress,
 }
 
-/// The state of a connection, as far as it decides which one makes room.
+/// The state of a connection, which decides whether it may be closed to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::app) enum Standing {
-    /// No whole head has come yet.
+    /// No complete head has arrived.
     Silent,
-    /// Everything is answered, and has been for this long.
+    /// All requests are answered, and have been for this long.
     Idle(Duration),
-    /// All that is under way waits for the client, and nothing has moved for this long.
+    /// All running requests wait for the client, and nothing has moved for this long.
     Stalled(Duration),
-    /// Something is being worked on, or moves.
+    /// A request is being handled, or bytes are moving.
     Busy,
 }
 
-/// A request and its answer, until the client has taken it.
+/// A request and its answer, until the client has received it.
 #[derive(Debug)]
 pub(in crate::app) struct Exchange {
     connection: Arc<Activity>,
-    /// The pace at which its answer is taken.
+    /// The pace at which the client receives the answer.
     progress: Progress,
     is_waiting: AtomicBool,
     is_answered: AtomicBool,
-    /// The memory that it takes by itself.
+    /// The memory that the request takes by itself.
     _charge: Charge,
 }
 
@@ -80,7 +80,7 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Notes that a request's head has come.
+    /// Records that the head of a request has arrived.
     pub(in crate::app) fn begin(self: &Arc<Self>, charge: Charge) -> Exchange {
         self.heads.fetch_add(1, Ordering::Relaxed);
         self.running.fetch_add(1, Ordering::Relaxed);
@@ -94,46 +94,50 @@ impl Activity {
         }
     }
 
-    /// Notes that the connection speaks HTTP/2, where bytes on the socket need not be progress.
+    /// Records that the connection uses HTTP/2, where bytes on the socket are not necessarily
+    /// progress.
     pub(super) fn set_http2(&self) {
         self.is_http2.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a head of HTTP/1.1 is expected.
+    /// Whether the head of an HTTP/1.1 request is expected.
     pub(super) fn expects_head(&self) -> bool {
         !self.is_http2.load(Ordering::Relaxed) && self.running.load(Ordering::Relaxed) == 0
     }
 
-    /// Notes that the head that comes next is framed in a way that hyper does not read.
+    /// Records that hyper cannot read the framing of the next head.
     pub(super) fn set_odd(&self) {
         self.is_odd.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that was noted of the head that has come.
+    /// Returns whether hyper cannot read the framing of this head, and resets the flag.
     pub(super) fn take_odd(&self) -> bool {
+        // The load spares the hot path an atomic write.
         self.is_odd.load(Ordering::Relaxed) && self.is_odd.swap(false, Ordering::Relaxed)
     }
 
-    /// Notes that the socket took bytes.
+    /// Records that the socket accepted bytes.
     pub(super) fn wrote(&self, bytes: usize, now: Instant) {
         self.socket.moved(bytes as u64, now);
+        // Over HTTP/2 pings and headers move bytes, too, so only the streams report progress.
         if !self.is_http2.load(Ordering::Relaxed) {
             self.note_progress(now);
         }
     }
 
-    /// Whether a head has ever come.
+    /// Whether any head has arrived.
     pub(in crate::app) fn has_begun(&self) -> bool {
         self.heads.load(Ordering::Relaxed) > 0
     }
 
-    /// Returns what the connection is doing.
+    /// Returns the state of the connection.
     pub(in crate::app) fn standing(&self, now: Instant) -> Standing {
         let (running, waiting) = (
             self.running.load(Ordering::Relaxed),
             self.waiting.load(Ordering::Relaxed),
         );
         let still = self.still_for(now);
+        // A blocked socket stalls the connection, even between two requests.
         if self.socket.is_waiting() || (running > 0 && waiting >= running) {
             Standing::Stalled(still)
         } else if running > 0 {
@@ -145,7 +149,7 @@ impl Activity {
         }
     }
 
-    /// Whether nothing is left that moves, once one of its streams is ended for being too slow.
+    /// Whether nothing moves any more once one of the streams is ended for being too slow.
     fn is_given_up(&self, pace: Pace, now: Instant) -> bool {
         let running = self.running.load(Ordering::Relaxed);
         let is_last = running <= 1;
@@ -164,35 +168,35 @@ impl Activity {
 }
 
 impl Exchange {
-    /// Notes that the client has to send more of its request.
+    /// Records that the client has to send more of its request.
     ///
-    /// Once there is an answer, the rest of the request is only drained and does not count.
+    /// After the answer has started, the rest of the request is only drained and does not count.
     pub(super) fn wait_for_request(&self) {
         if !self.is_answered.load(Ordering::Relaxed) {
             self.start_waiting();
         }
     }
 
-    /// Notes that more of the request came, or that no more of it is wanted.
+    /// Records that more of the request arrived, or that no more is needed.
     pub(super) fn received(&self, bytes: usize) {
         if !self.is_answered.load(Ordering::Relaxed) && self.stop_waiting() && bytes > 0 {
             self.connection.note_progress(Instant::now());
         }
     }
 
-    /// Notes that there is an answer.
+    /// Records that the answer has started.
     pub(super) fn answer(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
         self.stop_waiting();
     }
 
-    /// Notes that the client has to take a piece of the answer.
+    /// Records that the client has to receive a piece of the answer.
     pub(super) fn wait(&self) {
         self.progress.wait(Instant::now());
         self.start_waiting();
     }
 
-    /// Notes that the client took it. Returns how long it was waited for.
+    /// Records that the client received it. Returns the time that this took.
     pub(super) fn moved(&self, bytes: usize) -> Duration {
         if !self.stop_waiting() {
             return Duration::ZERO;
@@ -202,24 +206,24 @@ impl Exchange {
         self.progress.moved(bytes as u64, now)
     }
 
-    /// Compares how the client takes this answer with the pace.
+    /// Compares the client's progress with the pace.
     pub(super) fn verdict(&self, pace: Pace) -> Verdict {
         self.progress.verdict(pace, Instant::now())
     }
 
-    /// Whether the connection has to end with this exchange, which is too slow.
+    /// Whether the connection has to end together with this exchange, which is too slow.
     pub(super) fn is_last_that_moves(&self, pace: Pace) -> bool {
         self.connection.is_given_up(pace, Instant::now())
     }
 
-    /// Notes that the client is waited for.
+    /// Records that the exchange waits for the client.
     pub(super) fn start_waiting(&self) {
         if !self.is_waiting.swap(true, Ordering::Relaxed) {
             self.connection.waiting.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Notes that it is not any more. Returns whether it was.
+    /// Records that the exchange no longer waits for the client. Returns whether it did.
     pub(super) fn stop_waiting(&self) -> bool {
         let was_waiting = self.is_waiting.swap(false, Ordering::Relaxed);
         if was_waiting {
@@ -247,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_stalled_once_all_that_runs_waits_for_its_client() {
+    fn a_connection_is_stalled_once_all_its_requests_wait_for_the_client() {
         let activity = Arc::<Activity>::default();
         let standing = || activity.standing(Instant::now());
         assert_eq!(standing(), Standing::Silent);

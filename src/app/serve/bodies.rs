@@ -1,4 +1,4 @@
-//! The bodies of requests and answers, watched while they move.
+//! The bodies of requests and answers, whose progress is recorded.
 
 use std::{
     pin::Pin,
@@ -13,17 +13,17 @@ use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::{activity::Exchange, held::Charge};
 
-/// The largest piece of an answer that is handed over at once.
+/// The largest pieces of an answer that are handed over at once.
 const HTTP1_PIECE: usize = 64 * 1024;
 const HTTP2_PIECE: usize = 16 * 1024;
 
-/// The same where the client is slow, so that it is seen in time that anything moves.
+/// The same for a slow client, so that its progress becomes visible in time.
 const SLOW_PIECE: usize = 1024;
 
-/// The time within which a client that is not slow takes a piece.
+/// The time within which a client that is not slow receives a piece.
 const QUICK: Duration = Duration::from_millis(100);
 
-/// The body of a request, which notes when the client is waited for.
+/// The body of a request, which records when the gateway waits for the client.
 #[derive(Debug)]
 pub(super) struct Inbound {
     pub(super) body: Incoming,
@@ -65,38 +65,40 @@ impl Drop for Inbound {
     }
 }
 
-/// The body of an answer, handed over in pieces so that it shows how fast they are taken.
+/// The body of an answer, handed over in pieces that show the client's pace.
 ///
-/// Over HTTP/2, hyper takes a piece and holds it until the client's window opens by a byte; h2
-/// then has all of it, however little goes out, and takes nothing more before that is gone. Once
-/// it has the last piece the stream is out of reach. So the last byte is a piece of its own:
-/// when that is handed over everything before it went out, and it goes out, too. Until then the
-/// source is kept, with all that it keeps itself.
+/// Over HTTP/2, hyper holds a piece until the client's window opens by a byte. h2 then has the
+/// whole piece, no matter how little is sent, and accepts no more until that is sent. After the
+/// last piece the stream is out of reach. So the last byte is a piece of its own: when it is handed
+/// over, everything before has been sent. Until then the source is kept, with everything that the
+/// source itself holds.
 #[derive(Debug)]
 pub(super) struct Outbound {
-    /// The body that the handler made.
+    /// The handler's body.
     source: Body,
     /// Whether the source has ended.
     is_ended: bool,
-    /// The bytes that the source gave and that are not handed over yet.
+    /// The bytes that the source has yielded and that are not handed over yet.
     current: Bytes,
-    /// The frame after them.
+    /// The frame that follows `current`.
     next: Option<Frame<Bytes>>,
-    /// The number of bytes of the piece that was handed over last.
+    /// The length of the piece that was handed over last.
     handed: usize,
-    /// Whether the client took its time for the one before.
+    /// Whether the client was slow to receive the piece before.
     is_slow: bool,
     is_http2: bool,
     exchange: Arc<Exchange>,
-    /// The memory that the answer takes, where that is worth counting.
+    /// The memory that the answer takes, if it is large enough to count.
     charge: Option<Arc<Charge>>,
 }
 
-/// A piece of an answer. It counts as long as anything keeps it, because it keeps all of the
-/// buffer that it was cut from.
+/// A piece of an answer with the charge for its memory.
+///
+/// The charge lasts as long as anything refers to the piece, because the piece keeps the whole
+/// buffer from which it was cut.
 struct Charged {
     bytes: Bytes,
-    /// Over HTTP/2 each stream has its own memory, however little it sends.
+    /// Over HTTP/2 each stream has memory of its own, regardless of the bytes that it sends.
     _exchange: Option<Arc<Exchange>>,
     _charge: Option<Arc<Charge>>,
 }
@@ -128,7 +130,7 @@ impl Outbound {
         }
     }
 
-    /// Reads until something is known that comes next, and whether more comes after it.
+    /// Reads the source until the next bytes, and whether more follow, are known.
     fn fill(&mut self, context: &mut Context<'_>) -> Result<(), axum::Error> {
         while self.next.is_none() && !self.is_ended {
             match Pin::new(&mut self.source).poll_frame(context) {
@@ -148,10 +150,11 @@ impl Outbound {
         Ok(())
     }
 
-    /// Takes the next piece of what has come.
+    /// Cuts the next piece off the bytes that have arrived.
     fn cut(&mut self) -> Bytes {
         let (most, length) = (self.most(), self.current.len());
         let is_followed = self.next.as_ref().is_some_and(Frame::is_data);
+        // The last byte over HTTP/2 is a piece of its own; see `Outbound`.
         let end = if self.is_http2 && !is_followed && length > 1 {
             length - 1
         } else {
@@ -168,9 +171,9 @@ impl Outbound {
         })
     }
 
-    /// Notes that the client has to take a piece.
+    /// Records that the client has to receive a piece.
     ///
-    /// The socket of HTTP/1.1 carries one answer at a time and watches the pace itself.
+    /// The socket measures the pace of HTTP/1.1 itself, since it carries one answer at a time.
     fn note_waiting(&self) {
         if self.is_http2 {
             self.exchange.wait();
@@ -179,7 +182,7 @@ impl Outbound {
         }
     }
 
-    /// Notes that the client took a piece of so many bytes.
+    /// Records that the client received a piece of this length.
     fn note_moved(&mut self, bytes: usize) {
         if self.is_http2 {
             self.is_slow = self.exchange.moved(bytes) > QUICK;
@@ -188,7 +191,7 @@ impl Outbound {
         }
     }
 
-    /// Returns the number of bytes that have come and are not handed over yet.
+    /// Returns the number of bytes that have arrived and are not handed over yet.
     fn known(&self) -> usize {
         let next = self.next.as_ref().and_then(Frame::data_ref);
         self.current.len() + next.map_or(0, Bytes::len)
@@ -211,7 +214,7 @@ impl HttpBody for Outbound {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        // hyper polls again only when it has handed over the piece before.
+        // hyper polls again only after it has handed over the previous piece.
         let handed = std::mem::take(&mut self.handed);
         if handed > 0 {
             self.note_moved(handed);

@@ -1,16 +1,16 @@
-//! The memory that answers take while their clients have not taken them, by address.
+//! The memory of answers that clients have not received yet, counted by address.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// The part of all that one address may hold: a quarter, as of connections.
+/// The divisor for the share of one address: a quarter, as of connections.
 const PART: usize = 4;
 
-/// A count of bytes that are held, with a bound.
+/// A count of bytes with a limit.
 ///
-/// The bytes of an address count for all addresses, too.
+/// The bytes of an address also count towards the account of all addresses.
 #[derive(Debug)]
 pub(in crate::app) struct Account {
     held: AtomicUsize,
@@ -18,12 +18,12 @@ pub(in crate::app) struct Account {
     above: Option<Arc<Self>>,
 }
 
-/// Bytes that are held until this is dropped.
+/// Bytes that count until this is dropped.
 #[derive(Debug)]
 pub(in crate::app) struct Charge {
     account: Option<Arc<Account>>,
     bytes: usize,
-    /// Whether it does not count for all addresses.
+    /// Whether the bytes do not count towards the account of all addresses.
     is_alone: bool,
 }
 
@@ -37,7 +37,8 @@ impl Account {
         })
     }
 
-    /// Creates an account of one address below that of all; a trusted proxy may fill that.
+    /// Creates the account of one address below that of all. A trusted proxy may use the whole
+    /// limit.
     pub(in crate::app) fn below(all: &Arc<Self>, is_trusted: bool) -> Arc<Self> {
         let most = if is_trusted {
             all.most
@@ -51,9 +52,10 @@ impl Account {
         })
     }
 
-    /// Counts these bytes here, and not for all addresses.
+    /// Counts bytes for this address only.
     ///
-    /// A request counts before it can be refused, so it must not take room from other addresses.
+    /// A request is counted before it can be rejected, so it must not take room from other
+    /// addresses.
     pub(in crate::app) fn charge_alone(self: &Arc<Self>, bytes: usize) -> Charge {
         self.held.fetch_add(bytes, Ordering::Relaxed);
         Charge {
@@ -63,7 +65,7 @@ impl Account {
         }
     }
 
-    /// Counts these bytes.
+    /// Counts bytes for this address and for all.
     pub(in crate::app) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
         self.held.fetch_add(bytes, Ordering::Relaxed);
         if let Some(all) = &self.above {
@@ -76,14 +78,17 @@ impl Account {
         }
     }
 
-    /// Whether so many bytes more are within the bounds, or next to nothing else is held.
+    /// Whether `bytes` more are within the limits. An answer of any size is, if almost nothing else
+    /// is held.
     pub(in crate::app) fn has_room(&self, bytes: usize) -> bool {
         let held = self.held.load(Ordering::Relaxed);
+        // An address that holds little may exceed its limit once, or a large answer could never be
+        // sent.
         let fits = held.saturating_add(bytes) <= self.most || held < self.most / PART;
         fits && self.above.as_ref().is_none_or(|all| all.has_room(bytes))
     }
 
-    /// Whether this account is over its own bound, and not only that of all.
+    /// Whether this account exceeds its own limit, as opposed to that of all addresses.
     pub(in crate::app) fn is_full(&self) -> bool {
         self.held.load(Ordering::Relaxed) >= self.most
     }
@@ -118,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_holds_a_quarter_and_one_answer_fits_whatever_its_size() {
+    fn one_address_holds_a_quarter_but_a_single_answer_of_any_size_fits() {
         let all = Account::of_all(400);
         let (one, other) = (Account::below(&all, false), Account::below(&all, false));
         let proxy = Account::below(&all, true);

@@ -1,4 +1,4 @@
-//! The least pace at which a client takes what it is sent.
+//! The minimum pace at which a client has to receive its answers.
 
 use std::{
     pin::Pin,
@@ -9,12 +9,12 @@ use std::{
 
 use tokio::time::{Sleep, sleep_until};
 
-/// The pace below which a client has its answer, or its connection, ended.
+/// The pace below which a client's answer or connection is ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// The time within which something has to move; after it the rate counts.
+    /// The time within which any byte has to move, and the length of the window for the rate.
     pub stall: Duration,
-    /// The least rate, in bytes a second.
+    /// The lowest rate, in bytes per second.
     pub rate: u64,
 }
 
@@ -28,8 +28,8 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Returns the number of bytes that have to move while the client is waited for this long,
-    /// where they move in lumps of this size.
+    /// Returns the minimum number of bytes that have to move in a window, if they move in lumps of
+    /// this size.
     fn least(self, lump: u64) -> u64 {
         let millis = u64::try_from(self.stall.as_millis()).unwrap_or(u64::MAX);
         let bytes = self.rate.saturating_mul(millis) / 1000;
@@ -37,52 +37,52 @@ impl Pace {
     }
 }
 
-/// The bytes that a client has taken while it was waited for.
+/// The progress of a client in receiving bytes.
 ///
-/// Only time for which the client is to blame counts: while the gateway has nothing to send, the
-/// clock stands still.
+/// Only time in which the gateway waits for the client counts: while the gateway has nothing to
+/// send, the clock stands still.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// The number of bytes that are seen to move at once.
+    /// The number of bytes that appear to move at once.
     ///
-    /// A client that takes bytes at an even rate is seen to take them in such lumps, so a window
-    /// of time can hold one less than it should.
+    /// A client that receives bytes at a steady rate appears to accept them in lumps of this size,
+    /// so a window can contain one lump fewer than expected.
     lump: u64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The time since which the client is waited for without anything moving.
+    /// The time since which the client has been waited for without progress.
     since: Option<Instant>,
-    /// The time from which this wait counts in the window; later than `since` if a window ended
-    /// in between.
+    /// The time from which this wait counts in the window; later than `since` if a window ended in
+    /// between.
     counted_from: Option<Instant>,
-    /// The time that the client was waited for before, in this window.
+    /// The time of earlier waits in this window.
     waited: Duration,
     /// The bytes that moved in this window.
     moved: u64,
 }
 
-/// The state of a client against a pace.
+/// The result of comparing a client with the pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is not waited for.
+    /// The client is not waited for.
     Idle,
-    /// It is fast enough so far; to be looked at again at this time.
+    /// The client is fast enough so far and is due for another check at this time.
     Until(Instant),
-    /// It is slower than the pace.
+    /// The client is slower than the pace.
     TooSlow,
 }
 
-/// Waits until a client turns out to be too slow.
+/// A timer for the next verdict on a client.
 #[derive(Debug, Default)]
 pub(super) struct Watchdog {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watchdog {
-    /// Is ready once the client is too slow. Asks for a verdict now, and again when one is due.
+    /// Resolves once the client is too slow. Asks for a verdict now, and again whenever one is due.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -94,7 +94,7 @@ impl Watchdog {
                 Verdict::TooSlow => return Poll::Ready(()),
                 Verdict::Until(until) => until.into(),
             };
-            // A timer that goes off too early costs less than one that is set for each piece.
+            // The timer is not reset for each piece: a wake-up that is too early costs less.
             let timer = self
                 .timer
                 .get_or_insert_with(|| Box::pin(sleep_until(until)));
@@ -105,7 +105,7 @@ impl Watchdog {
 }
 
 impl Progress {
-    /// Creates the progress of a client that has nothing to take yet.
+    /// Creates the progress of a client that has nothing to receive yet.
     pub(super) fn new(lump: u64) -> Self {
         Self {
             lump,
@@ -113,7 +113,7 @@ impl Progress {
         }
     }
 
-    /// Notes that the client has to take something now, unless that is known.
+    /// Records that the client has to receive something, unless it already had to.
     pub(super) fn wait(&self, now: Instant) {
         let mut state = self.lock();
         if state.since.is_none() {
@@ -122,9 +122,7 @@ impl Progress {
         }
     }
 
-    /// Notes that bytes moved, and that the client is not waited for any more.
-    ///
-    /// Returns how long it was waited for.
+    /// Records that bytes moved, which ends the wait for the client. Returns the length of the wait.
     pub(super) fn moved(&self, bytes: u64, now: Instant) -> Duration {
         let mut state = self.lock();
         state.moved = state.moved.saturating_add(bytes);
@@ -140,30 +138,33 @@ impl Progress {
         self.lock().since.is_some()
     }
 
-    /// Compares what moved with the pace.
+    /// Compares the progress with the pace.
     pub(super) fn verdict(&self, pace: Pace, now: Instant) -> Verdict {
         let mut state = self.lock();
         let (Some(since), Some(from)) = (state.since, state.counted_from) else {
             return Verdict::Idle;
         };
+        // Nothing has moved at all within the time limit.
         if now.saturating_duration_since(since) >= pace.stall {
             return Verdict::TooSlow;
         }
         let waited = state.waited + now.saturating_duration_since(from);
         let left = pace.stall.saturating_sub(waited);
         if !left.is_zero() {
+            // The window is not over: the next check is due when it is, or at the time limit.
             return Verdict::Until((since + pace.stall).min(now + left));
         }
         if state.moved < pace.least(self.lump) {
             return Verdict::TooSlow;
         }
-        // The next window begins.
+        // The next window starts.
         (state.waited, state.moved) = (Duration::ZERO, 0);
         state.counted_from = Some(now);
         Verdict::Until(since + pace.stall)
     }
 
-    /// A panic elsewhere leaves a state behind that is still true.
+    /// Locks the state. A panic while it was locked leaves consistent values behind, so poisoning
+    /// is ignored.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -180,7 +181,7 @@ mod tests {
         rate: 1024,
     };
 
-    /// Takes `bytes` every `every` seconds; returns the second at which that is too slow.
+    /// Receives `bytes` every `every` seconds; returns the second at which the client is too slow.
     fn ended_at(bytes: u64, every: u64) -> Option<u64> {
         let (progress, start) = (Progress::new(LUMP), Instant::now());
         progress.wait(start);
@@ -198,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_for_30_seconds_is_too_slow() {
+    fn no_progress_for_30_seconds_is_too_slow() {
         assert_eq!(ended_at(1 << 20, 10_000), Some(30));
         assert_eq!(ended_at(1 << 20, 31), Some(30));
         assert_eq!(ended_at(1 << 20, 29), None);
     }
 
     #[test]
-    fn less_than_the_rate_after_30_seconds_is_too_slow() {
+    fn less_than_the_rate_over_30_seconds_is_too_slow() {
         assert_eq!(ended_at(1, 1), Some(30));
         assert_eq!(ended_at(500, 1), Some(30));
         assert_eq!(ended_at(2048, 9), Some(30));
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_there_was_nothing_to_take_does_not_count() {
+    fn time_without_anything_to_receive_does_not_count() {
         let (progress, start) = (Progress::new(LUMP), Instant::now());
         let at = |second| start + Duration::from_secs(second);
         for second in (0..600).step_by(15) {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_beginning_does_not_excuse_what_follows() {
+    fn a_fast_start_does_not_excuse_a_trickle() {
         let (progress, start) = (Progress::new(LUMP), Instant::now());
         progress.wait(start);
         progress.moved(10 << 20, start);

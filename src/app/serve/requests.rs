@@ -33,7 +33,7 @@ use crate::{
 /// The time that a request waits while its address holds as much memory as it may.
 const MEMORY_TIME: Duration = Duration::from_secs(5);
 
-/// The time between two looks whether it still does.
+/// The interval at which it checks again.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The memory that a request takes by itself, with its stream or connection.
@@ -45,10 +45,10 @@ const WORTH_COUNTING: usize = 4 * 1024;
 /// The memory of a compressor.
 const COMPRESSOR: usize = 320 * 1024;
 
-/// The size that is assumed of an answer that does not know its own.
+/// The size assumed for an answer of unknown length.
 const UNKNOWN: usize = 64 * 1024;
 
-/// Answers the requests of one connection.
+/// Returns the service that answers the requests of one connection.
 pub(super) fn service(
     port: Arc<Port>,
     place: &Place,
@@ -60,9 +60,9 @@ pub(super) fn service(
     Error = Infallible,
     Future: Send + 'static,
 > + use<> {
-    // Not the place itself: a stream may outlive its connection by a moment.
+    // The service does not hold the place: a stream may outlive its connection by a moment.
     let (activity, memory) = (Arc::clone(&place.activity), place.memory.clone());
-    // hyper's own, since tower's would be cloned and boxed for each request.
+    // hyper's `service_fn`, because a tower service would be cloned and boxed for each request.
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
         if activity.take_odd() {
@@ -81,10 +81,10 @@ fn is_http2(request: &Request<Incoming>) -> bool {
     request.version() >= Version::HTTP_2
 }
 
-/// Answers a request; once the gateway is told to stop, as the last on its connection.
+/// Answers a request. During a shutdown the answer is the last on its connection.
 ///
-/// A proxy that keeps connections would else send a request into one that is just being
-/// closed, and a post that got no answer can't be sent again.
+/// Otherwise a proxy that keeps connections open could send a request while the connection is being
+/// closed, and a POST without an answer cannot be repeated.
 async fn answer(
     port: Arc<Port>,
     memory: Memory,
@@ -104,7 +104,7 @@ async fn answer(
     });
     let answer = port.router.clone().oneshot(request).await?;
     let (mut answer, charge) = charge(answer, &memory);
-    // HTTP/2 has no such header: there the end itself is announced.
+    // HTTP/2 has no such header; it announces the end with a GOAWAY frame.
     if !is_http2 && port.end.told.is_cancelled() {
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(header::CONNECTION, close);
@@ -112,9 +112,10 @@ async fn answer(
     Ok(answer.map(|body| Outbound::new(body, is_http2, exchange, charge)))
 }
 
-/// Waits for an address that holds as much memory as it may. Whether it then has some left.
+/// Waits while an address holds as much memory as it may. Returns whether it then has some left.
 async fn has_memory(memory: &Memory) -> bool {
     let mut until = None;
+    // Each round closes one stalled connection, which may free memory.
     while !memory.has_room(BASE) {
         let until = *until.get_or_insert_with(|| Instant::now() + MEMORY_TIME);
         if Instant::now() >= until {
@@ -126,7 +127,8 @@ async fn has_memory(memory: &Memory) -> bool {
     true
 }
 
-/// Counts the memory of an answer, or refuses it where its address has none left.
+/// Charges the memory of an answer, or replaces the answer with an error if its address has none
+/// left.
 fn charge(answer: Response, memory: &Memory) -> (Response, Option<Charge>) {
     let weight = weight(&answer);
     if weight < WORTH_COUNTING {
@@ -146,7 +148,7 @@ fn weight(answer: &Response) -> usize {
     match (answer.extensions().get(), exact) {
         (Some(Weight(bytes)), Some(_)) => *bytes,
         (None, Some(bytes)) => bytes,
-        // It is compressed as it is sent.
+        // An answer with a known weight but no length is compressed while it is sent.
         (Some(Weight(bytes)), None) => bytes + COMPRESSOR,
         (None, None) => UNKNOWN,
     }

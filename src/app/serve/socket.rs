@@ -1,4 +1,4 @@
-//! A client's socket, which ends when the client takes too little of what it is sent.
+//! A client's socket, which fails when the client receives too little.
 
 use std::{
     io::{self, IoSlice},
@@ -20,10 +20,9 @@ use super::{
     pace::{Pace, Watchdog},
 };
 
-/// The number of bytes, not sent yet, above which the system takes no more.
+/// The number of unsent bytes above which the system accepts no more.
 ///
-/// By itself it takes megabytes, which are memory, too, and hide for minutes that a client
-/// stands still.
+/// By default it buffers megabytes. These take memory, and hide a stalled client for minutes.
 const UNSENT: u32 = 16 * 1024;
 
 /// A socket whose client has to keep to a pace.
@@ -38,9 +37,9 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, pace: Pace) -> Self {
-        // Answers are written whole: waiting to fill a packet only delays them.
+        // Answers are written whole, so waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        // Where the system has no such option, it is only less precise.
+        // Without this option the pace is measured less precisely.
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
         Self {
             stream,
@@ -51,7 +50,7 @@ impl Socket {
         }
     }
 
-    /// Notes how a write went. Fails where the client has been too slow by now.
+    /// Records the outcome of a write. Fails if the client has become too slow.
     fn note(
         &mut self,
         written: Poll<io::Result<usize>>,

@@ -1,4 +1,4 @@
-//! The streams of an HTTP/2 connection, each of which ends when its client is too slow.
+//! The streams of an HTTP/2 connection, each of which ends if its client is too slow.
 
 use std::{
     future::poll_fn,
@@ -16,10 +16,10 @@ use super::{
     pace::{Pace, Watchdog},
 };
 
-/// Runs the streams of one connection.
+/// An executor for the streams of one connection.
 ///
-/// hyper calls the service with a request, and then has what becomes of it run here, before it
-/// turns to the next one: that is how a stream is matched with its exchange.
+/// hyper calls the service with a request and hands the resulting future to this executor before it
+/// turns to the next request. This order matches a stream with its exchange.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     next: Arc<Mutex<Option<Arc<Exchange>>>>,
@@ -39,12 +39,13 @@ impl Streams {
         }
     }
 
-    /// Names the exchange of the stream that is run next.
+    /// Sets the exchange of the stream that is executed next.
     pub(super) fn announce(&self, exchange: &Arc<Exchange>) {
         *self.lock() = Some(Arc::clone(exchange));
     }
 
-    /// A panic elsewhere leaves a value behind that is still true.
+    /// Locks the exchange. A panic while it was locked leaves a consistent value behind, so
+    /// poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Exchange>>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,7 +64,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     }
 }
 
-/// Runs a stream to its end, or until its client is too slow: dropping it resets it.
+/// Runs a stream to its end, or until its client is too slow. Dropping the future resets the
+/// stream.
 async fn run(
     stream: impl Future<Output = ()>,
     exchange: Arc<Exchange>,
@@ -73,7 +75,7 @@ async fn run(
     let mut stream = pin!(stream);
     let mut watchdog = Watchdog::default();
     let is_too_slow = poll_fn(|context| {
-        // First, since it is what changes the exchange.
+        // The stream is polled first, since that changes the exchange.
         if stream.as_mut().poll(context).is_ready() {
             return Poll::Ready(false);
         }
@@ -82,7 +84,7 @@ async fn run(
     })
     .await;
     if is_too_slow {
-        debug!("a stream was ended: its client was too slow");
+        debug!("stream reset, client too slow");
         if exchange.is_last_that_moves(pace) {
             close.cancel();
         }

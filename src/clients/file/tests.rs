@@ -19,7 +19,7 @@ fn mistakes(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_client_is_read_whole() {
+fn all_fields_of_a_client_are_read() {
     let fields = "per_minute = 3\nper_day = 40\nscopes = [\"read\", \"submit\"]\n\
                   expires = 2026-03-01T12:00:00+02:00";
     let clients = read_with_key(&table(fields)).unwrap();
@@ -50,7 +50,7 @@ fn every_mistake_is_found_at_once() {
                 [[client]]\nname = \"bob\"\n";
     let mistakes = mistakes(text);
     for (client, field) in [
-        ("client 1: ", "none of"),
+        ("client 1: ", "other than"),
         ("client 1: ", "`name`"),
         ("client 1: ", "`token_sha256`"),
         ("client 1: ", "`scopes`"),
@@ -81,7 +81,7 @@ fn a_file_may_have_no_clients() {
 }
 
 #[test]
-fn no_mistake_repeats_what_stands_there() {
+fn no_mistake_repeats_a_value() {
     for secret in [
         "vt4ai_secret = 1",
         "scopes = [\"vt4ai_secret\"]",
@@ -97,7 +97,7 @@ fn no_mistake_repeats_what_stands_there() {
     }
     assert_eq!(
         mistakes(&table("expires = nonsense")),
-        ["line 4 is not TOML, or says something twice"]
+        ["line 4 is not TOML, or repeats a key"]
     );
 }
 
@@ -116,7 +116,7 @@ fn a_client_needs_a_key_of_its_own_or_the_servers() {
 }
 
 #[test]
-fn a_time_without_offset_or_date_is_no_expiry() {
+fn a_time_without_offset_or_date_is_not_an_expiry() {
     for bad in ["2026-03-01T12:00:00", "12:00:00", "\"2026-03-01\"", "1"] {
         let text = table(&format!("scopes = [\"read\"]\nexpires = {bad}"));
         assert!(mistakes(&text)[0].contains("`expires`"), "{bad}");

@@ -1,8 +1,8 @@
-//! Scans of URLs and of what is known, and how analyses go on.
+//! Scans of URLs and rescans of objects, and the progress of their analyses.
 
 use super::*;
 
-/// The analysis that a post began.
+/// Returns the id of the analysis that a POST started.
 async fn begin(site: &Site, path: &str, body: &str) -> String {
     let answer = site.post(path, body.to_owned()).await;
     assert_eq!(answer["data"]["type"], "analysis");
@@ -46,7 +46,7 @@ async fn a_url_is_known_once_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_url_must_be_one() {
+async fn an_invalid_url_is_rejected() {
     let site = Site::new();
     for (body, expected) in [
         ("", "BadRequestError"),
@@ -112,7 +112,7 @@ async fn an_analysis_is_complete_at_the_third_reading() {
 }
 
 #[tokio::test]
-async fn what_was_sent_has_a_date_once_it_is_analysed() {
+async fn a_submitted_object_has_a_date_once_it_is_analysed() {
     let site = Site::new();
     let analysis = begin(&site, "/urls", "url=http://new.example/").await;
     let path = format!("/urls/{}", URL_SAFE_NO_PAD.encode("http://new.example/"));
@@ -124,7 +124,7 @@ async fn what_was_sent_has_a_date_once_it_is_analysed() {
 }
 
 #[tokio::test]
-async fn only_what_is_there_is_analysed() {
+async fn only_existing_objects_are_analysed() {
     let site = Site::new();
     for path in [
         "/files/0000/analyse",

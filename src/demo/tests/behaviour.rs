@@ -1,4 +1,4 @@
-//! What all sandboxes together saw.
+//! The combined sandbox results.
 
 use super::*;
 
@@ -30,7 +30,7 @@ async fn a_summary_joins_every_report() {
 }
 
 #[tokio::test]
-async fn techniques_stand_by_sandbox_and_tactic() {
+async fn techniques_are_grouped_by_sandbox_and_tactic() {
     let trees = ask(&format!("/files/{}/behaviour_mitre_trees", crowd::TROJAN)).await;
     let data = trees["data"].as_object().unwrap();
     let names: Vec<_> = data.keys().collect();
@@ -53,7 +53,7 @@ async fn techniques_stand_by_sandbox_and_tactic() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_in_no_sandbox_has_no_behaviour() {
+async fn a_file_without_sandbox_reports_has_no_behaviour() {
     for name in ["behaviour_summary", "behaviour_mitre_trees"] {
         for id in [
             "524ae521081da386b0573371ecfa967791a2066af7c14215f7af055a69af4899",

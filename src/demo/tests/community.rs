@@ -78,7 +78,7 @@ async fn a_comment_is_made_once() {
 }
 
 #[tokio::test]
-async fn pages_hold_what_was_sent_and_what_was_there() {
+async fn pages_hold_sent_and_embedded_items() {
     let site = Site::new();
     let path = format!("/files/{}/comments", crowd::TROJAN);
     for n in 0..15 {
@@ -123,7 +123,7 @@ async fn a_vote_is_cast_once_and_can_change() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_comment_or_vote_is_refused() {
+async fn a_malformed_comment_or_vote_is_rejected() {
     let site = Site::new();
     for (what, body, expected) in [
         ("comments", "{".to_owned(), "BadRequestError"),

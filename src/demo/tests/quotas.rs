@@ -1,11 +1,11 @@
-//! What a key may ask, and has asked.
+//! Quotas of keys and the calls that they have made.
 
 use serde_json::json;
 
 use super::*;
 
 #[tokio::test]
-async fn a_key_sees_what_it_may_and_has_asked() {
+async fn a_key_sees_its_allowances_and_calls() {
     let site = Site::new();
     let path = "/users/public-key/overall_quotas";
     for _ in 0..3 {

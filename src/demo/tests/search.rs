@@ -1,4 +1,4 @@
-//! Both searches.
+//! The two searches.
 
 use serde_json::json;
 
@@ -16,14 +16,14 @@ async fn found(query: &str) -> Vec<String> {
     ids(&list["data"]).into_iter().map(str::to_owned).collect()
 }
 
-/// All that a query of the larger language finds.
+/// Returns all results of an intelligence query.
 async fn hits(query: &str) -> Vec<Value> {
     let list = ask(&format!("{}&limit=300", path("intelligence/search", query))).await;
     list["data"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn a_search_finds_what_its_text_names() {
+async fn a_search_finds_the_object_that_its_text_names() {
     let safe = "0f115db062b7c0dd030b16878c99dea5c354b49dc37b38eb8846179c7783e9d7";
     for (query, expected) in [
         ("44d88612fea8a8f36de82e1278abb02f", Some(EICAR)),
@@ -48,7 +48,7 @@ async fn a_search_finds_what_its_text_names() {
 }
 
 #[tokio::test]
-async fn a_search_finds_what_was_sent() {
+async fn a_search_finds_submitted_objects() {
     let site = Site::new();
     site.post("/urls", "url=http://lately.example/sent").await;
     let comment = json!({ "data": { "type": "comment", "attributes": { "text": "#lately" } } });
@@ -95,7 +95,7 @@ async fn pages_of_hits_hold_every_item_once() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_for_its_own_query() {
+async fn a_cursor_is_valid_for_its_own_query_only() {
     let page = ask(&path("intelligence/search", "entity:file")).await;
     let next = page["links"]["next"].as_str().unwrap();
     let next = next
@@ -118,7 +118,7 @@ async fn a_cursor_is_good_for_its_own_query() {
 }
 
 #[tokio::test]
-async fn conditions_hold_all_together() {
+async fn all_conditions_must_hold() {
     let positives = |it: &Value| {
         it["attributes"]["last_analysis_stats"]["malicious"]
             .as_u64()
@@ -170,7 +170,7 @@ async fn content_is_shown_where_it_was_found() {
 }
 
 #[tokio::test]
-async fn hits_can_be_put_in_order() {
+async fn results_can_be_sorted() {
     for (order, name, is_falling) in [
         ("size%2B", "size", false),
         ("size+", "size", false),
@@ -189,7 +189,7 @@ async fn hits_can_be_put_in_order() {
 }
 
 #[tokio::test]
-async fn a_search_that_makes_no_sense_is_a_400() {
+async fn an_invalid_search_is_a_400() {
     let intelligence = "/intelligence/search?query=";
     for (path, expected) in [
         ("/search".to_owned(), "BadRequestError"),
@@ -217,7 +217,7 @@ async fn a_search_that_makes_no_sense_is_a_400() {
 }
 
 #[tokio::test]
-async fn what_is_none_of_the_language_is_a_word() {
+async fn an_unknown_term_is_a_word() {
     for query in [
         "size:5",
         "entity:house",

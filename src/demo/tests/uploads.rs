@@ -1,4 +1,4 @@
-//! Files: the form, its limits, upload URLs, and the objects that come of them.
+//! Uploads: the form, its limits, upload URLs, and the resulting objects.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,7 @@ use super::*;
 const TYPE: &str = "multipart/form-data; boundary=X";
 const END: &str = "\r\n--X--\r\n";
 
-/// A body in pieces, its length not told.
+/// A body in pieces whose length is not announced.
 struct Pieces<I>(I);
 
 impl<I: Iterator<Item = Bytes> + Unpin> HttpBody for Pieces<I> {
@@ -41,7 +41,7 @@ fn form(content: &str) -> String {
     format!("{}{content}{END}", head("file", "notes.txt"))
 }
 
-/// A form with a file of so many pieces of one mebibyte, each of one letter.
+/// Builds a form with a file of this many pieces of one mebibyte, each filled with one letter.
 fn large(pieces: usize) -> Body {
     let letters = (b'a'..=b'z').cycle().take(pieces);
     let file = letters.map(|letter| Bytes::from(vec![letter; 1 << 20]));
@@ -62,7 +62,7 @@ fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The path of a new upload URL.
+/// Returns the path of a new upload URL.
 async fn upload_path(site: &Site) -> String {
     let request = request("/files/upload_url").header("x-apikey", KEY);
     let (_, answer) = site
@@ -120,7 +120,7 @@ async fn an_upload_becomes_an_object() {
 }
 
 #[tokio::test]
-async fn an_upload_of_what_is_known_changes_nothing() {
+async fn an_upload_of_a_known_file_changes_nothing() {
     let site = Site::new();
     let eicar = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
     let before = site.get(&format!("/files/{EICAR}")).await;

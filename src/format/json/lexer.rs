@@ -1,31 +1,31 @@
-//! The pieces of JSON text: strings, numbers, words, and the space between them.
+//! Tokens of JSON text: strings, numbers, words and brackets.
 //!
-//! Strict as RFC 8259 is, since what passes here is written into our own answers. Only
-//! one thing is mended: half of a surrogate pair, which is no character, becomes U+FFFD.
+//! The lexer is as strict as RFC 8259, because the text is copied into the gateway's own answers.
+//! Only unpaired surrogates are repaired: they become U+FFFD.
 
 use std::borrow::Cow;
 
 use thiserror::Error;
 
-/// Text that is not the JSON that belongs there. Only the place is kept, not what stands
-/// in it: that could be anything, a key included.
+/// The error for text that is not the expected JSON. Only the offset is kept: the text could
+/// contain anything, even a key.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Unreadable {
-    /// No JSON.
-    #[error("no valid JSON at byte {0}")]
+    /// The text is not JSON.
+    #[error("invalid JSON at byte {0}")]
     Syntax(usize),
-    /// Nested deeper than a reader goes.
-    #[error("nested too deep at byte {0}")]
+    /// Objects and arrays are nested too deeply.
+    #[error("nested too deeply at byte {0}")]
     TooDeep(usize),
-    /// JSON, but nothing under the keys that were to lead to it.
-    #[error("what should be there is missing")]
+    /// The text is JSON, but has no value under the expected keys.
+    #[error("an expected value is missing")]
     Missing,
 }
 
-/// The depth to which objects and arrays may be nested.
+/// The maximum nesting depth of objects and arrays.
 const MAX_DEPTH: usize = 120;
 
-/// Where a reader stands in JSON text.
+/// A position in JSON text.
 #[derive(Clone, Debug)]
 pub(crate) struct Lexer<'a> {
     text: &'a str,
@@ -33,7 +33,7 @@ pub(crate) struct Lexer<'a> {
     depth: usize,
 }
 
-/// A string of the text, quotes included.
+/// A string token, including its quotes.
 #[derive(Clone, Copy, Debug)]
 pub struct Quoted<'a> {
     raw: &'a str,
@@ -50,17 +50,17 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Returns the place in the text, in bytes.
+    /// Returns the offset in the text, in bytes.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    /// Returns the number of objects and arrays around the place.
+    /// Returns the number of objects and arrays around the position.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Returns the text that was read since this place.
+    /// Returns the text read since this offset.
     pub(crate) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
@@ -69,7 +69,7 @@ impl<'a> Lexer<'a> {
         Err(Unreadable::Syntax(self.at))
     }
 
-    /// The next byte that is not space; it is not taken. At the end it is 0.
+    /// Skips white space and returns the next byte without consuming it; 0 at the end of the text.
     #[inline]
     pub(crate) fn peek(&mut self) -> u8 {
         loop {
@@ -77,18 +77,18 @@ impl<'a> Lexer<'a> {
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
                 byte => return byte,
             }
-            // VirusTotal indents by four spaces a level.
+            // VirusTotal indents by four spaces per level.
             while self.rest().starts_with(b"    ") {
                 self.at += 4;
             }
         }
     }
 
-    /// Takes the next byte that is not space, if it is this one.
+    /// Skips white space and consumes the next byte if it is `byte`.
     #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
-        // Spelled out: rustc 1.95 miscompiles `self.at += usize::from(…)` here with
-        // optimisation, which the tests in release mode would show.
+        // Not `self.at += usize::from(…)`: rustc 1.95 miscompiles that here with optimisation. The
+        // tests fail in release mode if it does.
         if self.peek() != byte {
             return false;
         }
@@ -96,7 +96,7 @@ impl<'a> Lexer<'a> {
         true
     }
 
-    /// Takes the next byte that is not space, which must be this one.
+    /// Consumes the next byte after white space, which must be `byte`.
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Unreadable> {
         if self.take(byte) {
             Ok(())
@@ -105,9 +105,9 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Takes the bracket that opens an object or array; tells whether anything stands in it.
+    /// Consumes an opening bracket and returns whether the object or array has any members.
     ///
-    /// After each member or element, [`more`](Self::more) tells whether another one follows.
+    /// After each member, [`more`](Self::more) returns whether another one follows.
     pub(crate) fn open(&mut self, bracket: u8, closing: u8) -> Result<bool, Unreadable> {
         if self.depth == MAX_DEPTH {
             return Err(Unreadable::TooDeep(self.at));
@@ -120,7 +120,7 @@ impl<'a> Lexer<'a> {
         Ok(true)
     }
 
-    /// Takes a comma, and tells that more follows, or the closing bracket.
+    /// Consumes a comma or the closing bracket, and returns whether another member follows.
     pub(crate) fn more(&mut self, closing: u8) -> Result<bool, Unreadable> {
         if self.take(b',') {
             return Ok(true);
@@ -130,7 +130,7 @@ impl<'a> Lexer<'a> {
         Ok(false)
     }
 
-    /// Takes a value, and returns its text.
+    /// Consumes a value and returns its text.
     pub(crate) fn raw(&mut self) -> Result<&'a str, Unreadable> {
         self.peek();
         let start = self.at;
@@ -138,7 +138,7 @@ impl<'a> Lexer<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Takes a value, checking it as if it were to be written.
+    /// Consumes a value, validating it as if it were to be written.
     pub(crate) fn skip(&mut self) -> Result<(), Unreadable> {
         match self.peek() {
             b'{' => {
@@ -163,10 +163,10 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// Tells whether none of the elements up to the end of this array is an object or array.
+    /// Whether no element from here to the end of this array is an object or array.
     ///
-    /// The look ahead stops at the first that is. However deep arrays are nested, each element
-    /// is passed once in this way, for the array that it stands in.
+    /// Stops at the first one that is. Each element is scanned ahead at most once, for the array
+    /// that contains it, so the work stays linear at any depth.
     pub(crate) fn is_plain_to_the_end(&self) -> bool {
         let mut ahead = self.clone();
         loop {
@@ -175,14 +175,14 @@ impl<'a> Lexer<'a> {
                 b'"' => ahead.string().map(drop),
                 _ => ahead.word().map(drop),
             };
-            // What is malformed is reported by who reads on.
+            // The caller reports malformed text when it reads on.
             if taken.is_err() || !ahead.take(b',') {
                 return true;
             }
         }
     }
 
-    /// Fails unless nothing but space is left.
+    /// Fails unless only white space is left.
     pub(crate) fn finish(&mut self) -> Result<(), Unreadable> {
         if self.peek() != 0 || self.at < self.text.len() {
             return self.fault();
@@ -190,7 +190,7 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// Takes `null`, `true`, `false` or a number.
+    /// Consumes `null`, `true`, `false` or a number.
     pub(crate) fn word(&mut self) -> Result<&'a str, Unreadable> {
         match self.peek() {
             b'n' => self.literal("null"),
@@ -208,7 +208,7 @@ impl<'a> Lexer<'a> {
         Ok(word)
     }
 
-    /// Takes a number; its text is its value, to the last digit.
+    /// Consumes a number and returns its text, so that all digits are kept.
     fn number(&mut self) -> Result<&'a str, Unreadable> {
         let start = self.at;
         self.skip_if(|byte| byte == b'-');
@@ -245,7 +245,7 @@ impl<'a> Lexer<'a> {
         if count == 0 { self.fault() } else { Ok(()) }
     }
 
-    /// Takes a string.
+    /// Consumes a string.
     pub(crate) fn string(&mut self) -> Result<Quoted<'a>, Unreadable> {
         self.peek();
         let start = self.at;
@@ -271,7 +271,8 @@ impl<'a> Lexer<'a> {
         })
     }
 
-    /// Takes an escape, a whole pair of surrogates if it is one; whether it is half of one.
+    /// Consumes an escape, or both escapes of a surrogate pair. Returns whether it is an unpaired
+    /// surrogate.
     fn escape(&mut self) -> Result<bool, Unreadable> {
         let escaped = self.rest().get(1).copied().unwrap_or_default();
         if escaped != b'u' {
@@ -309,7 +310,7 @@ impl<'a> Lexer<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// Creates one from a text of ours, quotes included, in which nothing is escaped.
+    /// Wraps a string constant, including its quotes, that contains no escapes.
     pub(crate) fn literal(raw: &'a str) -> Self {
         Self {
             raw,
@@ -318,7 +319,7 @@ impl<'a> Quoted<'a> {
         }
     }
 
-    /// The string as it is to be written, quotes included.
+    /// Returns the JSON text of the string, including its quotes.
     #[inline]
     pub(crate) fn written(self) -> Cow<'a, str> {
         if self.has_broken_pairs {
@@ -344,20 +345,20 @@ impl<'a> Quoted<'a> {
         mended
     }
 
-    /// What the string says.
+    /// Returns the decoded string.
     pub(crate) fn meant(self) -> Cow<'a, str> {
         if self.has_escapes {
-            // The text is valid, and mended, so it is read.
+            // The text is valid and has no unpaired surrogates, so decoding succeeds.
             return serde_json::from_str(&self.written()).map_or(Cow::Borrowed(""), Cow::Owned);
         }
         Cow::Borrowed(&self.raw[1..self.raw.len() - 1])
     }
 }
 
-/// How many bytes stand before a quote, a backslash or a control character.
+/// Returns the number of bytes before the first quote, backslash or control character.
 ///
-/// Eight bytes at a time: a byte is found by what its subtraction borrows, and the lowest
-/// one found is exact.
+/// Examines eight bytes at a time. Subtracting the limit sets the high bit of each byte below it. A
+/// borrow can also mark a byte after the first match, but the lowest mark is exact.
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -380,7 +381,7 @@ pub(super) fn plain_length(bytes: &[u8]) -> usize {
             .count()
 }
 
-/// The number in `\uXXXX` at the beginning of these bytes.
+/// Returns the number in `\uXXXX` at the start of these bytes.
 fn hex_unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     digits.iter().try_fold(0, |unit, digit| {

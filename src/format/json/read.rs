@@ -1,10 +1,10 @@
-//! Finds values in JSON text, which it checks to its end and copies nothing of.
+//! Lookup of values in JSON text. The text is validated to its end and not copied.
 
 use super::lexer::{Lexer, Unreadable};
 
-/// Returns the value under `path` as it stands.
+/// Returns the text of the value at `path`.
 ///
-/// Other keys on the way are skipped. Of equal ones the first counts that leads to something.
+/// Other keys on the way are skipped. Of equal keys, the first one that leads to a value counts.
 pub(crate) fn find<'a>(json: &'a str, path: &[&str]) -> Result<Option<&'a str>, Unreadable> {
     let mut lexer = Lexer::new(json);
     let found = descend(&mut lexer, path)?;
@@ -34,9 +34,9 @@ fn descend<'a>(lexer: &mut Lexer<'a>, path: &[&str]) -> Result<Option<&'a str>, 
     Ok(found)
 }
 
-/// Takes an object, and returns the values of these keys as they stand.
+/// Consumes an object and returns the texts of the values of these keys.
 ///
-/// Other keys are skipped; of equal ones the first counts. Anything but an object is an error.
+/// Other keys are skipped; of equal keys the first one counts. Fails if the value is not an object.
 pub(crate) fn members<'a, const N: usize>(
     lexer: &mut Lexer<'a>,
     keys: [&str; N],
@@ -51,6 +51,7 @@ pub(crate) fn members<'a, const N: usize>(
         lexer.expect(b':')?;
         let value = lexer.raw()?;
         let slot = keys.iter().zip(&mut found).find(|(name, _)| **name == key);
+        // A later value of an equal key is ignored.
         if let Some((_, slot @ None)) = slot {
             *slot = Some(value);
         }
@@ -59,7 +60,7 @@ pub(crate) fn members<'a, const N: usize>(
     Ok(found)
 }
 
-/// Returns the text that a value is, if it is a string.
+/// Returns the decoded text of a value, if it is a string.
 pub(crate) fn text(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
     let text = Lexer::new(raw).string().ok()?;
     Some(text.meant())

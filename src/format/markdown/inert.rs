@@ -1,4 +1,4 @@
-//! The rules that keep texts from acting in Markdown, under whichever parser reads it.
+//! Rules that keep text from acting as markup in any Markdown parser.
 
 use std::fmt::Write as _;
 
@@ -7,15 +7,17 @@ use crate::{
     hidden::is_hidden,
 };
 
-/// The most backticks that may stand together.
+/// The maximum number of backticks that may stand together.
 ///
-/// GitHub's parser takes no run of more than 80 for a code span, and counts 255 of a fence at
-/// most: a longer fence would not hold.
+/// GitHub's parser ignores code spans with more than 80 backticks, and counts at most 255 of a
+/// fence, so a longer fence would not hold.
 pub(super) const MAX_RUN: usize = 32;
 
-/// Writes a text as a code span, line breaks in it as `\u{a}`.
+/// Writes a text as a code span, with line breaks as `\u{a}`.
 pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
     let (fence, keeps_ticks) = fence_for(text, 1);
+    // A backtick at either end would join the fence. Parsers strip one space from both ends of a
+    // code span, unless it consists of spaces only; such a text needs another one.
     let tick = keeps_ticks && (text.starts_with('`') || text.ends_with('`'));
     let spaces = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
     let pad = if tick || spaces { " " } else { "" };
@@ -26,17 +28,19 @@ pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
     out.push(&fence)
 }
 
-/// Returns a fence of at least `least` backticks that this text can't end, and whether the
-/// backticks in it can stand as they are: not where more of them stand together than a fence
-/// can be long.
+/// Returns a fence of at least `least` backticks that the text cannot end, and whether its own
+/// backticks can stay.
+///
+/// They cannot if more of them stand together than a fence may be long; they are then escaped.
 pub(super) fn fence_for(text: &str, least: usize) -> (String, bool) {
     let longest = longest_run(text);
     let keeps_ticks = longest <= MAX_RUN;
+    // Escaped backticks no longer count, so one is enough.
     let length = if keeps_ticks { longest + 1 } else { 1 };
     ("`".repeat(length.max(least)), keeps_ticks)
 }
 
-/// Writes a text with all made visible that a reader would not see, line breaks among it.
+/// Writes a text with invisible characters escaped, line breaks included.
 pub(super) fn write_clean(
     out: &mut Text<'_>,
     text: &str,
@@ -54,28 +58,29 @@ pub(super) fn write_clean(
         }
         out.push(&text[start..at])?;
         start = at + letter.len_utf8();
-        // Together they are one line break.
+        // A carriage return and a line feed are one line break.
         if letter == '\r' && text[start..].starts_with('\n') {
             continue;
         }
         written.clear();
-        // Writing to a `String` does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(written, "\\u{{{:x}}}", u32::from(letter));
         out.push(&written)?;
     }
     out.push(&text[start..])
 }
 
-/// Tells whether a text is nothing but space, of which a reader would see nothing.
+/// Whether a text consists of white space only, of which a reader would see nothing.
 pub(super) fn is_blank(text: &str) -> bool {
     let is_space = |letter: char| {
         matches!(letter, '\t' | '\n' | '\r') || (letter.is_whitespace() && !is_hidden(letter))
     };
-    // A carriage return alone is made visible.
+    // A carriage return without a line feed is escaped, so it is visible.
     text.chars().all(is_space) && text.matches('\r').count() == text.matches("\r\n").count()
 }
 
-/// Tells whether nothing in a text could act or hide; most texts are so, and are told apart fast.
+/// Whether nothing in a text could act as markup or be invisible. Most texts are bare, so this test
+/// is fast.
 pub(super) fn is_bare(text: &str) -> bool {
     let marks = |letter| {
         matches!(
@@ -96,7 +101,7 @@ pub(super) fn is_bare(text: &str) -> bool {
         && !begins_list(text)
 }
 
-/// Finds a scheme, or a host without one: markdown-it makes links of `//localhost`, too.
+/// Whether a text contains a scheme, or a host without one: markdown-it links `//localhost`, too.
 fn names_authority(text: &str) -> bool {
     text.contains("://")
         || text
@@ -104,17 +109,17 @@ fn names_authority(text: &str) -> bool {
             .any(|(at, found)| text[at + found.len()..].starts_with(char::is_alphanumeric))
 }
 
-/// Finds `www.` in any case of letters, of which GitHub makes a link.
+/// Whether a text contains `www.` in any case, which GitHub turns into a link.
 fn names_www(text: &str) -> bool {
     text.as_bytes()
         .windows(4)
         .any(|part| part.eq_ignore_ascii_case(b"www."))
 }
 
-/// Finds a host name without a scheme, of which markdown-it makes a link. The last labels that
-/// it takes are a setting of the page, so any word counts as one.
+/// Whether a text contains a host name without a scheme, which markdown-it turns into a link.
 ///
-/// An address counts where a port or a path stands behind it: without, it could be a version.
+/// The top-level domains that it accepts are a setting of the page, so any word counts as one. An
+/// address counts only if a port or a path follows; on its own it could be a version number.
 fn names_host(text: &str) -> bool {
     let is_of_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
     let mut names = text.split(|letter: char| !is_of_name(letter));
@@ -130,7 +135,7 @@ fn is_host(name: &str) -> bool {
     before.ends_with(|letter: char| letter != '.') && (is_word || is_encoded)
 }
 
-/// Finds `192.0.2.1:80` and `192.0.2.1/x`; a network's `/24` is no path.
+/// Whether a text contains `192.0.2.1:80` or `192.0.2.1/x`. The `/24` of a network is not a path.
 fn names_address_with_more(text: &str) -> bool {
     let is_of_address = |letter: char| letter.is_ascii_digit() || letter == '.';
     text.match_indices([':', '/']).any(|(at, mark)| {
@@ -147,13 +152,13 @@ fn names_address_with_more(text: &str) -> bool {
     })
 }
 
-/// Finds `:smile:`, of which many pages make a picture.
+/// Whether a text contains `:smile:`, which many pages turn into an image.
 fn names_emoji(text: &str) -> bool {
     text.split(' ')
         .any(|word| word.contains(':') && !is_of_hex_groups(word) && holds_emoji(word))
 }
 
-/// Tells whether a word is like `2001:db8::1` or `12:30:45`.
+/// Whether a word looks like `2001:db8::1` or `12:30:45`.
 fn is_of_hex_groups(word: &str) -> bool {
     word.starts_with(|letter: char| letter.is_ascii_hexdigit())
         && word
@@ -166,7 +171,7 @@ fn holds_emoji(word: &str) -> bool {
     let mut parts = word.split(':').skip(1).peekable();
     while let Some(name) = parts.next() {
         let is_of_time = name.len() <= 2 && name.bytes().all(|byte| byte.is_ascii_digit());
-        // What stands behind the last colon has none behind it.
+        // A name needs a colon on both sides; the last part has none after it.
         if parts.peek().is_some() && !is_of_time && name.chars().all(is_name) {
             return true;
         }
@@ -174,7 +179,8 @@ fn holds_emoji(word: &str) -> bool {
     false
 }
 
-/// Finds digits of any script, a `.` or `)`, and a space or the end: Markdown's numbered list.
+/// Whether a text starts with digits of any script, a `.` or `)`, and a space or the end: a
+/// numbered list.
 fn begins_list(text: &str) -> bool {
     let rest = text.trim_start_matches(char::is_numeric);
     rest.len() < text.len()
@@ -183,7 +189,7 @@ fn begins_list(text: &str) -> bool {
             .is_some_and(|after| after.is_empty() || after.starts_with(' '))
 }
 
-/// Returns the length of the longest run of backticks; a fence must be longer.
+/// Returns the length of the longest run of backticks. A fence must be longer.
 pub(super) fn longest_run(text: &str) -> usize {
     text.split(|letter| letter != '`')
         .map(str::len)

@@ -1,4 +1,4 @@
-//! Markdown of anything is inert: a `CommonMark` parser with GitHub's extensions says so.
+//! Markdown of any data is inert, as judged by a `CommonMark` parser with GitHub's extensions.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{format::json::Unreadable, template::filter::Filtered, testing};
 
-/// A document of a value's JSON text.
+/// Renders the JSON text of a value as a document.
 fn document_of(title: &str, id: &str, json: &str) -> String {
     let mut out = Vec::new();
     let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), title, id).unwrap();
@@ -27,7 +27,7 @@ fn document(title: &str, id: &str, data: &Value) -> String {
     document_of(title, id, &data.to_string())
 }
 
-/// A document of a list of items, each with a section for what it carries.
+/// Renders a list of items as a document, with a section for each member they have.
 fn list(title: &str, id: &str, items: &[Value]) -> String {
     let mut out = Vec::new();
     let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), title, id).unwrap();
@@ -42,7 +42,7 @@ fn list(title: &str, id: &str, items: &[Value]) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// A text as a code span.
+/// Renders a text as a code span.
 fn span(text: &str) -> String {
     let mut out = Vec::new();
     code(&mut Text::bare(&mut out, usize::MAX), text).unwrap();
@@ -59,7 +59,8 @@ fn options() -> Options<'static> {
     options
 }
 
-/// Headings a parser finds, as levels, and everything it finds that acts.
+/// Returns the headings that a parser finds, as levels, and everything it finds that acts as
+/// markup.
 fn read(markdown: &str) -> (Vec<u8>, Vec<String>) {
     let arena = Arena::new();
     let (mut headings, mut live) = (Vec::new(), Vec::new());
@@ -82,7 +83,7 @@ fn read(markdown: &str) -> (Vec<u8>, Vec<String>) {
     (headings, live)
 }
 
-/// The headings that the renderer means, at most; those deep within lists are code.
+/// Returns the headings that the renderer intends, at most: those deep within lists are code.
 fn meant(value: &Value, level: usize, headings: &mut Vec<u8>) {
     match value {
         Value::Object(map) => {
@@ -113,8 +114,8 @@ fn of(value: &Value) -> String {
     document("File Report", "id", &json!({ "key": value }))
 }
 
-/// A document without what stands in code: each line with its code spans emptied, and how far
-/// the fences of blocks are indented.
+/// Returns a document without its code: each line with its code spans emptied, and the indentation
+/// of fenced blocks.
 fn outside_code(markdown: &str) -> (Vec<String>, Vec<usize>) {
     let (mut lines, mut fences, mut open) = (Vec::new(), Vec::new(), None);
     for line in markdown.split('\n') {
@@ -134,7 +135,7 @@ fn outside_code(markdown: &str) -> (Vec<String>, Vec<usize>) {
     (lines, fences)
 }
 
-/// A line with nothing in its code spans, each of which ends with as many backticks as it begins.
+/// Empties the code spans of a line. Each ends with as many backticks as it starts with.
 fn without_spans(line: &str) -> String {
     let (mut outside, mut rest) = (String::new(), line);
     while let Some(at) = rest.find('`') {
@@ -152,7 +153,8 @@ fn without_spans(line: &str) -> String {
     outside + rest
 }
 
-/// Everything in a line outside code that a parser could act on, behind what we write ourselves.
+/// Returns everything in a line outside code that a parser could act on, after the writer's own
+/// markup.
 fn acts(line: &str) -> Option<String> {
     let line = line.trim_start_matches(' ');
     let bare = line.trim_start_matches('#').trim_start_matches(' ');
@@ -200,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn nothing_in_any_json_acts(data in testing::object(), id in testing::text()) {
+    fn no_json_produces_active_markup(data in testing::object(), id in testing::text()) {
         let data = Value::Object(data);
         let markdown = document("File Report", &id, &data);
         let (found, live) = read(&markdown);
@@ -211,9 +213,9 @@ proptest! {
         prop_assert!(!has_hidden(&markdown), "{markdown:?}");
     }
 
-    /// Parsers differ in what a list is, and in what is a link; none differs in what this asks.
+    /// Parsers differ in what is a list or a link, but not in what this test asks.
     #[test]
-    fn nothing_but_plain_words_stands_outside_code(data in testing::json()) {
+    fn only_plain_words_appear_outside_code(data in testing::json()) {
         let markdown = of(&data);
         let (lines, fences) = outside_code(&markdown);
         let acting: Vec<_> = lines.iter().skip(1).filter_map(|line| acts(line)).collect();
@@ -222,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_in_any_list_acts(items in prop::collection::vec(testing::object(), 0..4)) {
+    fn no_list_produces_active_markup(items in prop::collection::vec(testing::object(), 0..4)) {
         let items: Vec<_> = items.into_iter().map(|attributes| {
             json!({"id": attributes.keys().next(), "type": "file", "attributes": attributes})
         }).collect();
@@ -242,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_can_be_read_back(text in "[^\\x00-\\x1f\\x7f-\\u{a0}\\u{ad}\\u{200b}-\\u{ffff}]{1,30}") {
+    fn a_text_survives_a_round_trip(text in "[^\\x00-\\x1f\\x7f-\\u{a0}\\u{ad}\\u{200b}-\\u{ffff}]{1,30}") {
         prop_assume!(!text.chars().any(is_hidden) && text.trim() == text && !text.is_empty());
         let arena = Arena::new();
         let markdown = span(&text);
@@ -334,7 +336,7 @@ fn values_are_written_as_ported(#[case] value: Value, #[case] expected: &str) {
 #[case("@user")]
 #[case("x\\y")]
 #[case("x\ty")]
-fn what_a_page_could_act_on_is_a_code_span(#[case] text: &str) {
+fn text_that_a_page_could_act_on_becomes_a_code_span(#[case] text: &str) {
     for value in [
         json!(text),
         json!([text]),
@@ -382,7 +384,7 @@ fn plain_words_are_bare(#[case] text: &str) {
 #[case(json!([[{"b": ["x\n- y"]}]]), "  - `x\\u{a}- y`")]
 #[case(json!([{"b": "x\n# y"}]), "```\nx\n# y\n```")]
 #[case(json!([{"b": ["x\n# y"]}]), "- ```\n  x\n  # y\n  ```")]
-fn several_lines_within_lists_in_lists_are_one_code_span(
+fn several_lines_within_nested_lists_become_one_code_span(
     #[case] value: Value,
     #[case] expected: &str,
 ) {
@@ -399,7 +401,7 @@ fn several_lines_within_lists_in_lists_are_one_code_span(
 #[case("100.0")]
 #[case("-1.0E+0010")]
 #[case(&"9".repeat(100_000))]
-fn numbers_are_copied_as_they_stand(#[case] number: &str) {
+fn numbers_are_copied_unchanged(#[case] number: &str) {
     let markdown = document_of(
         "T",
         "i",
@@ -413,7 +415,7 @@ fn numbers_are_copied_as_they_stand(#[case] number: &str) {
 }
 
 #[test]
-fn half_a_pair_of_surrogates_is_a_replacement_character() {
+fn an_unpaired_surrogate_becomes_a_replacement_character() {
     let markdown = document_of(
         "T",
         "i",
@@ -446,12 +448,12 @@ fn writing_stops_at_the_bound() {
     let written = Writer::new(Text::quoted(&mut out, limit), "T", "i")
         .and_then(|mut writer| Filtered::at(&[], &json, None).feed(&mut writer));
     assert_eq!(written, Err(WriteError::TooLarge));
-    // Line breaks are two bytes in JSON.
+    // A line break is two bytes in JSON.
     assert!(out.len() <= 2 * limit, "{}", out.len());
 }
 
 #[test]
-fn what_is_no_json_is_reported() {
+fn invalid_json_is_reported() {
     let mut out = Vec::new();
     let mut writer = Writer::new(Text::bare(&mut out, 1000), "T", "i").unwrap();
     let read = Filtered::at(&[], "[1, [2}", None).feed(&mut writer);

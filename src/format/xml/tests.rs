@@ -1,4 +1,4 @@
-//! XML of anything is well-formed, and its keys and texts can be got back.
+//! XML of any data is well-formed, and its keys and texts can be recovered.
 
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{template::filter::Filtered, testing};
 
-/// A document of a value's JSON text.
+/// Renders the JSON text of a value as a document.
 fn document_of(root: &str, json: &str) -> String {
     let mut out = Vec::new();
     let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), root).unwrap();
@@ -19,7 +19,7 @@ fn document(root: &str, data: &Value) -> String {
     document_of(root, &data.to_string())
 }
 
-/// What a reader of the XML finds must be what was written.
+/// Checks that a reader of the XML finds what was written.
 fn assert_read_back(node: Node<'_, '_>, value: &Value) {
     let children: Vec<_> = node.children().filter(Node::is_element).collect();
     match value {
@@ -55,7 +55,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_json_is_read_back(data in testing::json()) {
+    fn any_json_survives_a_round_trip(data in testing::json()) {
         let xml = document("file_report", &data);
         let read = Document::parse(&xml).unwrap();
         prop_assert_eq!(read.root_element().tag_name().name(), "file_report");
@@ -106,7 +106,7 @@ fn a_name_is_never_cut() {
 }
 
 #[test]
-fn numbers_and_half_pairs_are_written_as_in_markdown() {
+fn numbers_and_unpaired_surrogates_are_written_as_in_markdown() {
     let digits = "9".repeat(100_000);
     for number in [
         "1e400",
@@ -128,7 +128,7 @@ fn numbers_and_half_pairs_are_written_as_in_markdown() {
 }
 
 #[test]
-fn a_value_that_is_no_object_is_the_root() {
+fn a_value_that_is_not_an_object_is_the_root() {
     let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
     for (json, root) in [
         ("null", "<root></root>"),
@@ -141,7 +141,7 @@ fn a_value_that_is_no_object_is_the_root() {
 }
 
 #[test]
-fn a_long_text_is_escaped_without_a_seam() {
+fn a_long_text_is_escaped_across_pieces() {
     let text = "é<&\u{1}\r".repeat(5000);
     let xml = document("root", &json!({ &text: &text }));
     let read = Document::parse(&xml).unwrap();

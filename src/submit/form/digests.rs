@@ -1,13 +1,13 @@
-//! The digests of a file that passes in a form: they are its names at VirusTotal.
+//! Digests of a file within a form; VirusTotal uses them as the file's names.
 
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// The size in bytes up to which the MD5 is computed, too.
+/// The size in bytes up to which the MD5 is computed.
 ///
-/// It is the slowest of the three, and VirusTotal's answer names it for every file: it is
-/// needed only where that answer can't be read.
+/// MD5 is the slowest of the three and only needed if VirusTotal's answer, which contains it, is
+/// malformed.
 const MAX_MD5: u64 = 32 * 1024 * 1024;
 
 /// The digests of a file so far.
@@ -16,19 +16,20 @@ pub(super) struct Digests {
     sha256: Sha256,
     sha1: Sha1,
     md5: Md5,
-    /// Bytes that may turn out to be the beginning of the boundary behind the file.
+    /// The last bytes, which may turn out to be the start of the boundary.
     held: Vec<u8>,
     length: u64,
 }
 
 impl Digests {
-    /// Takes a piece of the file of which the last `overlap` bytes may not belong to it.
+    /// Adds a piece of the file whose last `overlap` bytes may belong to the boundary.
     pub(super) fn push(&mut self, piece: &[u8], overlap: usize) {
         if piece.len() >= overlap {
             let held = std::mem::take(&mut self.held);
             self.update(&held);
             let (sure, rest) = piece.split_at(piece.len() - overlap);
             self.update(sure);
+            // The allocation is reused for the new rest.
             self.held = held;
             self.held.clear();
             self.held.extend_from_slice(rest);
@@ -40,7 +41,8 @@ impl Digests {
         self.update(&sure);
     }
 
-    /// Takes the last piece, whose last bytes, or all, are the boundary: so many of them.
+    /// Adds the last piece. Together with the bytes held back it ends in the boundary, which is
+    /// `boundary` bytes long.
     pub(super) fn finish(&mut self, piece: &[u8], boundary: usize) {
         let mut last = std::mem::take(&mut self.held);
         last.extend_from_slice(piece);

@@ -1,14 +1,14 @@
-//! The headers of a form's part: which field it is.
+//! The headers of a form's part, which say what field it is.
 
 use super::{Field, FormError};
 
 /// A parameter's name and value.
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// Which field the headers of a part belong to.
+/// Returns the field that the headers of a part describe.
 ///
-/// What another reader could take for another field is refused: half a line break, a header
-/// or a name that stands twice.
+/// Headers that another parser could read as a different field are rejected: bare carriage returns
+/// or line feeds, and a header or parameter that appears twice.
 pub(super) fn field(headers: &mut [u8]) -> Result<Field, FormError> {
     unfold(headers);
     let headers = headers.strip_suffix(b"\n").unwrap_or(headers);
@@ -19,6 +19,7 @@ pub(super) fn field(headers: &mut [u8]) -> Result<Field, FormError> {
             continue;
         }
         let colon = line.iter().position(|&byte| byte == b':');
+        // Bare carriage returns and NUL bytes end a line in some parsers.
         let colon = colon.filter(|_| !line.iter().any(|byte| matches!(byte, b'\r' | 0)));
         let (name, value) = line.split_at(colon.ok_or(FormError::Malformed)?);
         if name
@@ -37,14 +38,15 @@ pub(super) fn field(headers: &mut [u8]) -> Result<Field, FormError> {
         (Some((_, name)), None) if kind.eq_ignore_ascii_case(b"form-data") => match name {
             b"file" => Ok(Field::File),
             b"password" => Ok(Field::Password),
-            // A misspelt password would send a protected archive without it.
+            // A misspelt `password` would otherwise upload a protected archive without its
+            // password.
             _ => Err(FormError::UnknownField),
         },
         _ => Err(FormError::Malformed),
     }
 }
 
-/// Joins the lines of a header that goes on behind a break.
+/// Joins header lines that are folded over several lines.
 fn unfold(headers: &mut [u8]) {
     for at in 2..headers.len() {
         if matches!(headers[at - 2..=at], [b'\r', b'\n', b' ' | b'\t']) {
@@ -53,8 +55,9 @@ fn unfold(headers: &mut [u8]) {
     }
 }
 
-/// What stands before a header's parameters, and their names and values as far as they can
-/// be read, without quotes.
+/// Returns the text before a header's parameters, and the parameters without quotes.
+///
+/// The parameters end at the first one that is malformed.
 pub(super) fn parameters(header: &[u8]) -> Option<(&[u8], impl Iterator<Item = Pair<'_>>)> {
     let end = header.iter().position(|&byte| byte == b';')?;
     let mut rest = &header[end + 1..];
@@ -66,10 +69,9 @@ pub(super) fn parameters(header: &[u8]) -> Option<(&[u8], impl Iterator<Item = P
     Some((header[..end].trim_ascii(), parameters))
 }
 
-/// The first parameter, and what stands behind it.
+/// Returns the first parameter's name and value, and the rest of the text.
 ///
-/// Within quotes a backslash keeps the next byte from ending them; the file's name is free
-/// to hold `; name="…"`.
+/// Within quotes a backslash escapes the next byte, so a file's name can contain `; name="…"`.
 fn parameter(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let end = text.iter().position(|byte| b"=;\"".contains(byte))?;
     let (name, rest) = (text[..end].trim_ascii(), &text[end + 1..]);

@@ -1,4 +1,4 @@
-//! Forms as clients send them, whole and in any pieces.
+//! Forms as clients send them, whole and in pieces of any size.
 
 use md5::Md5;
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ const FILE: &str = "name=\"file\"; filename=\"a.txt\"";
 #[case::no_header(&[("name=\"file\"\r\nnonsense", "x")], Err(FormError::Malformed))]
 #[case::two_headers(&[("name=\"file\"\r\nCONTENT-disposition: x", "x")], Err(FormError::Malformed))]
 #[case::nameless(&[("filename=\"file\"", "x")], Err(FormError::Malformed))]
-fn forms_are_judged_as_they_pass(
+fn forms_are_validated_as_they_pass(
     #[case] parts: &[(&str, &str)],
     #[case] expected: Result<u64, FormError>,
 ) {
@@ -99,12 +99,12 @@ fn a_boundary_at_the_beginning_of_any_line_is_one() {
 }
 
 #[test]
-fn headers_have_the_same_bound_in_any_pieces() {
+fn header_limits_do_not_depend_on_pieces() {
     for (length, expected) in [
         (16 * 1024, Ok(1)),
         (16 * 1024 + 1, Err(FormError::Malformed)),
     ] {
-        // With the line breaks around them.
+        // Includes the line breaks around the headers.
         let more = length - 2 - FILE.len() - "Content-Disposition: form-data; \r\nX:\r\n\r\n".len();
         let form = form(&[(&format!("{FILE}\r\nX:{}", "x".repeat(more)), "x")]);
         assert_eq!(check(&form, &[]), expected);
@@ -125,21 +125,21 @@ fn headers_have_the_same_bound_in_any_pieces() {
     "------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n\r\nx",
     FormError::Malformed
 )]
-fn what_is_no_form_is_refused(#[case] text: &str, #[case] expected: FormError) {
+fn a_body_that_is_not_a_form_is_rejected(#[case] text: &str, #[case] expected: FormError) {
     assert_eq!(check(text.as_bytes(), &[]), Err(expected));
 }
 
 #[test]
-fn every_form_that_breaks_off_is_refused() {
+fn every_truncated_form_is_rejected() {
     let whole = form(&[(FILE, "hello"), ("name=password", "infected")]);
-    // The line break at the end may be left out.
+    // The line break after the last boundary is optional.
     for length in 1..whole.len() - 2 {
         assert!(check(&whole[..length], &[]).is_err(), "{length}");
     }
 }
 
 #[test]
-fn preamble_padding_and_epilogue_are_no_parts() {
+fn preamble_padding_and_epilogue_are_ignored() {
     let form = format!(
         "This is a form.\r\n--{B} \t\r\ncontent-disposition : form-data;name=file\r\n\r\nx\r\n--{B}--\r\nbye\r\n--{B}\r\n"
     );
@@ -207,12 +207,12 @@ fn a_content_type_names_one_boundary(#[case] name: &str, #[case] expected: &str)
 
 proptest! {
     #[test]
-    fn pieces_change_nothing(
+    fn the_result_does_not_depend_on_pieces(
         content in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'-'), any::<u8>()], 0..300),
         near in 0_usize..45,
         pieces in proptest::collection::vec(1_usize..60, 0..40),
     ) {
-        // A file that holds the beginning of the boundary.
+        // A file that contains the start of the boundary.
         let mut content = content;
         content.extend_from_slice(&format!("\r\n--{B}").as_bytes()[..near.min(B.len() + 3)]);
         let text = part(FILE, "");
@@ -230,7 +230,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_it_panic(bytes in any::<Vec<u8>>(), pieces in proptest::collection::vec(0_usize..20, 0..20)) {
+    fn no_input_makes_the_parser_panic(bytes in any::<Vec<u8>>(), pieces in proptest::collection::vec(0_usize..20, 0..20)) {
         let _ = check(&bytes, &pieces);
         let mut form = form(&[(FILE, "x")]);
         form.truncate(60 + bytes.len());

@@ -1,4 +1,4 @@
-//! The filter beside a naive one on a tree.
+//! Comparison of the filter with a naive one that works on a tree.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -19,7 +19,7 @@ fn filtered(json: &str, patterns: &[&str]) -> String {
     written(Filtered::at(&[], json, Some(&filter))).unwrap()
 }
 
-/// What a pattern means, said as plainly as possible.
+/// Removes what a pattern matches, in the plainest way.
 fn remove(value: &mut Value, pattern: &[String]) {
     let Some((part, rest)) = pattern.split_first() else {
         return;
@@ -42,7 +42,7 @@ fn pattern() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(prop_oneof![3 => "[abc]", 2 => Just("*".to_owned())], 1..5)
 }
 
-/// JSON with a few letters changed, most of them such as matter to JSON.
+/// Generates JSON with a few characters changed, most of them significant in JSON.
 fn nearly_json() -> impl Strategy<Value = String> {
     let letter = prop_oneof![
         prop::sample::select(
@@ -77,7 +77,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn it_removes_what_a_naive_filter_removes(
+    fn it_removes_the_same_as_a_naive_filter(
         json in testing::json(),
         patterns in prop::collection::vec(pattern(), 0..6),
         pretty in any::<bool>(),
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn it_takes_just_what_a_json_parser_takes(text in nearly_json()) {
+    fn it_accepts_exactly_the_json_that_serde_json_accepts(text in nearly_json()) {
         let parsed = serde_json::from_str::<IgnoredAny>(&text);
         let copied = written(Filtered::at(&[], &text, None));
         prop_assert_eq!(copied.is_ok(), parsed.is_ok(), "{:?} of {:?}", copied, text);
@@ -116,7 +116,10 @@ proptest! {
 #[case(&["a"], json!({"md5": "x"}))]
 #[case(&["*"], json!({}))]
 #[case(&["nothing.here", "a.deeper"], json!({"md5": "x", "a": 1}))]
-fn a_pattern_takes_a_key_with_all_below_it(#[case] patterns: &[&str], #[case] left: Value) {
+fn a_pattern_excludes_a_key_with_everything_below_it(
+    #[case] patterns: &[&str],
+    #[case] left: Value,
+) {
     assert_eq!(
         filtered(r#"{"md5": "x", "a": 1}"#, patterns),
         left.to_string()
@@ -143,7 +146,7 @@ fn numbers_keep_their_value() {
 }
 
 #[test]
-fn a_value_is_found_under_its_path_wherever_its_key_stands() {
+fn a_value_is_found_at_its_path_only() {
     let json = r#"{"links": {"attributes": 1}, "data": {"x": {"attributes": 2}, "attributes": {"a": [ ]}, "id": 3}}"#;
     let found = Filtered::at(&["data", "attributes"], json, None);
     assert_eq!(written(found).unwrap(), r#"{"a":[]}"#);
@@ -161,7 +164,7 @@ fn a_value_is_found_under_its_path_wherever_its_key_stands() {
 }
 
 #[test]
-fn texts_are_copied_but_half_a_pair_of_surrogates_is_mended() {
+fn texts_are_copied_except_unpaired_surrogates() {
     let json =
         r#"{"a\u0062": "\u00e9\ud83d\ude00\/ü", "\ud800k": "x\udc00\ud83dy\ud83d\ud83d\ude00"}"#;
     let kept =
@@ -171,7 +174,7 @@ fn texts_are_copied_but_half_a_pair_of_surrogates_is_mended() {
 }
 
 #[test]
-fn what_is_no_json_fails() {
+fn invalid_json_fails() {
     for bad in [
         "{",
         r#"{"a": 1"#,
@@ -200,12 +203,12 @@ fn nesting_is_bounded() {
 #[case("a.", MalformedPattern::EmptyPart("a.".to_owned()))]
 #[case("a.b*", MalformedPattern::PartialStar("a.b*".to_owned()))]
 #[case("**", MalformedPattern::PartialStar("**".to_owned()))]
-fn a_malformed_pattern_is_refused(#[case] pattern: &str, #[case] error: MalformedPattern) {
+fn a_malformed_pattern_is_rejected(#[case] pattern: &str, #[case] error: MalformedPattern) {
     assert_eq!(Filter::compile([pattern]).unwrap_err(), error);
 }
 
 #[test]
-fn patterns_that_multiply_are_refused() {
+fn patterns_that_multiply_are_rejected() {
     let patterns: Vec<_> = (0..24)
         .map(|at| {
             (0..24).map(move |step| {

@@ -198,7 +198,7 @@ fn the_limit_of_descriptors_is_raised_as_far_as_it_goes() {
 async fn too_few_descriptors_lower_the_cap_with_a_warning_and_cost_others_nothing() {
     let folder = Folder::new();
     let process = Process::start(&mut limited(&folder, "-n 256", &["--demo"]));
-    process.wait_for("VT4AI_MAX_CONNECTIONS is lowered", 1);
+    process.wait_for("VT4AI_MAX_CONNECTIONS lowered", 1);
     let address = process.address.parse().unwrap();
     let mut held = Vec::new();
     for _ in 0..400 {
