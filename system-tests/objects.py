@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 import random
 import re
 import time
@@ -196,6 +197,8 @@ class World:
         self.touched = {}
         # The time of the last failed GET, by key, object and subject; of the last 429, by key, collection and kind.
         self.faults, self.closed = {}, {}
+        # The faults that have begun and not ended: a caller that comes meanwhile may share the call.
+        self.failing = collections.Counter()
         self.counts = collections.Counter()
         self.alive = [self.create(activity) for activity in activities]
 
@@ -278,11 +281,14 @@ class World:
         kind = self.dice.choice(READ_FAULTS if self.dice.random() < 0.3 else READ_FAULTS[:-1])
         self.counts[f"GET {kind}"] += 1
         about = call.key, call.object.number, call.what
-        self.faults[about] = time.monotonic()
+        self.failing[about] += 1
+        self.faults[about] = math.inf
         call.object.note(f"GET {call.name[:8]} {call.what} for {call.key[-5:]}: {kind}")
-        can_go_on = await fake_virustotal.fail(reader, writer, kind, json.dumps(whole).encode())
-        self.faults[about] = time.monotonic()
-        return can_go_on
+        try:
+            return await fake_virustotal.fail(reader, writer, kind, json.dumps(whole).encode())
+        finally:
+            self.failing[about] -= 1
+            self.faults[about] = math.inf if self.failing[about] else time.monotonic()
 
     async def get(self, call, reader, writer):
         """Answers a GET with the version at the time of its arrival."""
