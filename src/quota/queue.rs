@@ -1,9 +1,10 @@
-//! The queue of those who wait for a unit of one key: it goes round the callers that share the
-//! key, and is first come, first served within one.
+//! The queue of requests that wait for a unit of one key: round-robin over the callers that share
+//! the key, first come, first served within each.
 //!
-//! Nobody hands out units. Each reckons when the one for its place will come, leaving one to
-//! everybody before it, sleeps until then, and takes it. So who stalls holds up no more than
-//! its own unit, and whatever moves places or units wakes those who have to reckon again.
+//! There is no dispatcher. Each request predicts when the unit for its place becomes available,
+//! leaving one unit to each request before it, sleeps until then, and takes the unit. A stalled
+//! request therefore delays nothing but its own unit. Every change of places or units wakes the
+//! requests whose predictions it affects.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -19,14 +20,15 @@ use crate::{
     key::KeyHash,
 };
 
-/// The part of a key's waiting places that one caller may hold: a quarter, and at least one.
+/// The divisor for the share of a key's waiting places that one caller may hold: a quarter, at
+/// least one.
 const PART: usize = 4;
 
-/// Those who wait, the first in front.
+/// The waiting requests in the order in which they are served.
 ///
 /// A round serves each caller once. A new request joins the round after the last one that its
-/// caller waits in, else the one that is being served, behind all others of that round; so
-/// rounds never decrease along the queue, and the order of those who wait never changes.
+/// caller waits in, or else the current round, behind all requests of that round. Rounds therefore
+/// never decrease along the queue, and the order of waiting requests never changes.
 #[derive(Debug, Default)]
 pub(super) struct Queue(VecDeque<Waiter>);
 
@@ -34,29 +36,29 @@ pub(super) struct Queue(VecDeque<Waiter>);
 struct Waiter {
     caller: CallerId,
     round: u64,
-    /// Its wake-up call, which also identifies it.
+    /// Wakes the request, and identifies it.
     turn: Arc<Notify>,
 }
 
-/// A request for a unit that may wait.
+/// A request for a unit that may queue.
 #[derive(Clone, Copy, Debug)]
 struct Comer {
     key: KeyHash,
     caller: CallerId,
-    /// The longest that it waits.
+    /// The maximum wait.
     wait: Duration,
-    /// Whether it goes before all others, since its turn has come before.
+    /// Whether it goes to the front, since it has waited its turn before.
     is_again: bool,
 }
 
-/// What became of somebody who came for a unit.
+/// The outcome of a request's arrival.
 enum Arrival {
     Served(Unit),
-    /// It waits, for what it was refused.
+    /// The request is queued, with the refusal that it would have got.
     Queued(Arc<Notify>, Exhausted),
 }
 
-/// A place in a key's queue; whoever drops it leaves the queue.
+/// A place in a key's queue. Dropping it leaves the queue.
 struct Place<'q> {
     quota: &'q Quota,
     comer: Comer,
@@ -64,17 +66,17 @@ struct Place<'q> {
 }
 
 impl Queue {
-    /// How many wait.
+    /// Returns the number of waiting requests.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Has everybody reckon again: units came or went.
+    /// Wakes all requests, because the number of units changed.
     pub(super) fn wake_all(&self) {
         self.wake_from(0);
     }
 
-    /// Takes the place that is a caller's turn; it is held until it is left.
+    /// Inserts a request of a caller at its place in the order.
     pub(super) fn enter(&mut self, caller: CallerId) -> Arc<Notify> {
         let (round, at) = (self.round_for(caller), self.position_for(caller));
         let turn = Arc::new(Notify::new());
@@ -88,7 +90,7 @@ impl Queue {
         turn
     }
 
-    /// Takes the first place, for somebody who had come to it once.
+    /// Inserts a request at the front, for one that had reached it before.
     pub(super) fn enter_first(&mut self, caller: CallerId) -> Arc<Notify> {
         let turn = Arc::new(Notify::new());
         self.wake_all();
@@ -100,23 +102,25 @@ impl Queue {
         turn
     }
 
-    /// Returns the number of those who would go before a caller that comes now.
+    /// Returns the number of requests that go before a new one of this caller.
     fn position_for(&self, caller: CallerId) -> usize {
         let round = self.round_for(caller);
         self.0.partition_point(|waiter| waiter.round <= round)
     }
 
+    /// Returns the round that a new request of this caller joins.
     fn round_for(&self, caller: CallerId) -> u64 {
         let mut latest = self.0.iter().rev();
         let own = latest.find(|waiter| waiter.caller == caller);
         own.map_or_else(|| self.current_round(), |waiter| waiter.round + 1)
     }
 
+    /// Returns the round that is being served.
     fn current_round(&self) -> u64 {
         self.0.front().map_or(0, |waiter| waiter.round)
     }
 
-    /// Returns the reason why one more of a caller may not wait, where so many may in all.
+    /// Returns the reason why a caller may not queue another request, if there are `most` places.
     fn full(&self, caller: CallerId, most: usize) -> Option<Full> {
         if self.len() >= most {
             return Some(Full::All);
@@ -129,14 +133,15 @@ impl Queue {
         self.0.iter().position(|it| Arc::ptr_eq(&it.turn, turn))
     }
 
-    /// Leaves with a unit, which those behind had reckoned with.
+    /// Removes a request that got its unit. The predictions behind it already account for that
+    /// unit.
     fn served(&mut self, turn: &Arc<Notify>) {
         if let Some(at) = self.position(turn) {
             self.0.remove(at);
         }
     }
 
-    /// Leaves without one: everybody behind moves up.
+    /// Removes a request without a unit, and wakes those behind it, which move up.
     fn leave(&mut self, turn: &Arc<Notify>) {
         if let Some(at) = self.position(turn) {
             self.0.remove(at);
@@ -151,12 +156,12 @@ impl Queue {
 }
 
 impl Quota {
-    /// Spends one unit as soon as there is one, within the time the caller has.
+    /// Spends a unit as soon as one is available, within `wait`.
     ///
-    /// The callers of a key take turns, and each is served first come, first served. Where no
-    /// unit can come in time, or as many wait as may (`VT4AI_MAX_WAITING`, a quarter of them of
-    /// one caller), it fails at once; so it does later on, when other callers get the unit
-    /// that it counted on. To drop it gives the place up and spends nothing.
+    /// Callers of a key take turns, and each caller's requests are served first come, first served.
+    /// Fails at once if no unit can become available in time or the queue is full
+    /// (`VT4AI_MAX_WAITING`, a quarter of it for each caller), and later if other callers get the
+    /// unit that this request counted on. Dropping the future leaves the queue and spends nothing.
     pub async fn take_within(
         &self,
         key: KeyHash,
@@ -172,7 +177,8 @@ impl Quota {
         .await
     }
 
-    /// The same for whoever got a unit that another replica had spent, before all others.
+    /// Like [`take_within`](Self::take_within), at the front of the queue: for a request whose unit
+    /// turned out to be spent by another replica.
     pub async fn take_within_again(
         &self,
         key: KeyHash,
@@ -198,7 +204,8 @@ impl Quota {
             }
         };
         loop {
-            // Either way there is something to reckon: the unit is due, or things have changed.
+            // A timeout means that the unit is due, a notification that the prediction changed.
+            // Both call for another attempt.
             let _ = timeout(refused.retry_after, place.turn.notified()).await;
             let now = Now::read();
             refused = match place.take(now) {
@@ -257,7 +264,7 @@ impl Place<'_> {
         })
     }
 
-    /// Leaves, and says what the same caller finds when it comes back.
+    /// Leaves the queue, and returns the refusal that the same caller would get now.
     fn give_up(&self, now: Now) -> Option<Exhausted> {
         self.quota.with(self.comer.key, now, |account, rules| {
             account.queue.leave(&self.turn);

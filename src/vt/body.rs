@@ -1,4 +1,4 @@
-//! VirusTotal's bodies: bounded, unpacked at once.
+//! Reads response bodies: bounded in size and decompressed at once.
 
 use bytes::BytesMut;
 use reqwest::{
@@ -9,16 +9,16 @@ use reqwest::{
 use super::{Body, VtError};
 use crate::bill;
 
-/// The coding in which a body is packed.
+/// A supported content coding.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Identity,
     Gzip,
 }
 
-/// Reads the body of a success, which VirusTotal always gives as a JSON object.
+/// Reads the body of a successful response, which is always a JSON object.
 ///
-/// Anything else comes from something between, and is no more than its status.
+/// Any other body comes from an intermediary, so only its status is reported.
 pub(super) async fn read_success(response: Response, limit: usize) -> Result<Body, VtError> {
     let status = response.status().as_u16();
     let body = read(response, limit).await?;
@@ -29,10 +29,10 @@ pub(super) async fn read_success(response: Response, limit: usize) -> Result<Bod
     }
 }
 
-/// Reads a body of up to `limit` bytes, before and after decompression.
+/// Reads a body of at most `limit` bytes, before and after decompression.
 ///
-/// It is unpacked at once when it is all there: to unpack it chunk by chunk as it comes
-/// costs a third more, and a report is small.
+/// The body is decompressed when it is complete. Decompressing each chunk as it arrives costs a
+/// third more, and a report is small.
 pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, VtError> {
     let coding = coding(response.headers())?;
     let mut body = BytesMut::new();
@@ -51,10 +51,10 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, V
     }
 }
 
-/// Reads `Content-Encoding`, a list that may stand in several lines.
+/// Parses `Content-Encoding`, a list that may span several header lines.
 ///
-/// Codings are named in any case, and gzip has an old name, too (RFC 9110, 8.4.1). Only gzip
-/// was asked for, and only once is it accepted.
+/// Names are case-insensitive, and `x-gzip` is an old name for gzip (RFC 9110, section 8.4.1). The
+/// client accepts only gzip, so any other coding, or gzip applied twice, is an error.
 fn coding(headers: &HeaderMap) -> Result<Coding, VtError> {
     let mut found = Coding::Identity;
     let lines = headers.get_all(header::CONTENT_ENCODING).iter();

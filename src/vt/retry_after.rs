@@ -1,4 +1,4 @@
-//! `Retry-After` as VirusTotal, or anything between, may send it.
+//! Parsing of `Retry-After`, as VirusTotal or an intermediary may send it.
 
 use std::time::SystemTime;
 
@@ -6,10 +6,10 @@ use reqwest::header::{self, HeaderMap};
 
 use crate::clock::BackOff;
 
-/// Returns the time that `Retry-After` asks to wait, as seconds or as a date.
+/// Returns the wait that `Retry-After` asks for, in seconds or as a date.
 ///
-/// More than 24 hours count as 24 hours. A zero, a date that is not in the future and a value that
-/// can't be read count as not given; so do two values, which contradict each other.
+/// More than 24 hours count as 24 hours. Zero, a date that is not in the future, an unreadable
+/// value, and two values, which may contradict each other, count as not given.
 pub(super) fn read(headers: &HeaderMap, now: SystemTime) -> Option<BackOff> {
     let mut values = headers.get_all(header::RETRY_AFTER).iter();
     let value = values.next()?;
@@ -24,7 +24,7 @@ pub(super) fn read(headers: &HeaderMap, now: SystemTime) -> Option<BackOff> {
     (!wait.is_zero()).then_some(wait)
 }
 
-/// Returns the time until an HTTP date, if that is still to come.
+/// Returns the time until an HTTP date, or `None` if it has passed.
 fn until(date: &str, now: SystemTime) -> Option<BackOff> {
     let then = httpdate::parse_http_date(date).ok()?;
     let left = then.duration_since(now).ok()?;
