@@ -1,4 +1,4 @@
-//! Leases: of all replicas that would ask VirusTotal the same, one does.
+//! Leases: of all replicas that need the same answer, one fetches it.
 
 use std::{
     mem,
@@ -13,23 +13,23 @@ use tokio::time::sleep;
 use super::{Order, Patience, Recalled, Redis, answers, millis};
 use crate::key::KeyHash;
 
-/// The time that a lease lasts if it is not renewed, as when its holder died.
+/// The time after which a lease expires unless it is renewed, such as when its holder has died.
 const LASTS: Duration = Duration::from_secs(2);
 
-/// How often its holder renews it.
+/// The interval at which the holder renews a lease.
 const RENEW_EVERY: Duration = Duration::from_millis(600);
 
-/// The time between two looks for what another replica fetches: most waits are short, and others
-/// as long as VirusTotal may take.
+/// The two intervals at which a waiting replica polls: most waits are short, others take as long as
+/// VirusTotal does.
 const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
-/// The number of looks after the shorter time.
+/// The number of polls at the shorter interval.
 const OFTEN: usize = 100;
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("claim.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
 
-/// The right to ask VirusTotal, for as long as it is renewed.
+/// The exclusive right to fetch an answer, for as long as it is renewed.
 #[derive(Debug)]
 pub struct Lease {
     redis: Redis,
@@ -40,20 +40,20 @@ pub struct Lease {
 /// The outcome of a claim.
 #[derive(Debug)]
 pub enum Claimed {
-    /// The lease is ours; with what is kept by that name at this moment.
+    /// The lease was granted. Includes the entry that the shared cache holds now.
     Ours(Lease, Recalled),
-    /// Redis does not help: each replica asks for itself.
+    /// Redis is not available. Each replica fetches for itself.
     Nothing,
 }
 
 type Said = (bool, String, Option<Bytes>, String, String, String);
 
 impl Redis {
-    /// Claims the right to ask for this, and waits while another replica has it.
+    /// Claims the lease for an answer, and waits while another replica holds it.
     ///
-    /// Another one that began before the last write to the object is not waited for.
-    /// `names` are the object's. What is kept when the wait is over may be what that replica
-    /// fetched.
+    /// A holder that started before the last write to the object is not waited for. `names` are the
+    /// object's names. After a wait the shared cache usually holds the answer that the other
+    /// replica fetched.
     pub async fn claim(
         &self,
         name: (Option<KeyHash>, &str),
@@ -86,7 +86,8 @@ impl Redis {
                 Some((false, ..)) => {
                     let pause = LOOK_EVERY[usize::from(looked >= OFTEN)];
                     sleep(pause).await;
-                    // While another one asks VirusTotal, to look is not what one waits for.
+                    // The pause overlaps with the other replica's fetch, so it is not charged as
+                    // waiting for Redis.
                     overlapped = pause;
                 }
             }
@@ -96,7 +97,7 @@ impl Redis {
 }
 
 impl Lease {
-    /// Does the work, and renews the lease until it is done.
+    /// Runs `work`, and renews the lease until it is done.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         let renewing = async {
             loop {
@@ -112,13 +113,13 @@ impl Lease {
         }
     }
 
-    /// Returns its name and token, by which Redis ends it.
+    /// Returns the lease's name and token. The caller takes over releasing it.
     pub(super) fn into_parts(mut self) -> (String, String) {
         (mem::take(&mut self.name), mem::take(&mut self.token))
     }
 }
 
-/// Ends the lease of a caller that went away with it.
+/// Releases the lease if its holder was cancelled.
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.name.is_empty() {
