@@ -1,4 +1,4 @@
-//! The places that requests hold: one of those that work, or one of those that only wait.
+//! Places of requests: one kind for those that work, another for those that only wait.
 
 use std::{
     future::poll_fn,
@@ -11,23 +11,23 @@ use super::{CallerId, Full, Share, Shares};
 
 /// Places for requests that work, and as many for requests that only wait.
 ///
-/// No caller holds more than a quarter of either. A handle: its clones hand out the same places.
+/// No caller holds more than a quarter of either kind. A handle: clones share the places.
 #[derive(Clone, Debug)]
 pub struct Places {
     working: Shares,
     waiting: Shares,
 }
 
-/// The claim of a request to its place; dropping it gives the place back.
+/// A request's claim to its place. Dropping it frees the place.
 ///
-/// The body of the answer owns it until it is sent.
+/// It moves into the response's body, which holds it until it is sent.
 #[derive(Debug)]
 pub struct Hold(Place);
 
-/// The place of a request, for the work that is done on its behalf.
+/// A handle to a request's place, for work on behalf of the request.
 ///
-/// A handle that keeps no place by itself: once the request is over, nothing is held, however
-/// long a task goes on that was begun for it.
+/// The handle does not keep the place: it is free once the request is over, even if a task started
+/// by the request goes on.
 #[derive(Clone, Debug)]
 pub struct Place(Arc<Inner>);
 
@@ -40,18 +40,18 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Standing {
-    /// The place; none once the request is over.
+    /// The held place; `None` once the request is over.
     share: Option<Share>,
-    /// The number of waits under way. They may overlap: a request waits for a call that waits
-    /// for a unit of quota.
+    /// The number of concurrent waits. They can be nested: a request waits for a call that waits
+    /// for quota.
     waits: usize,
 }
 
-/// A wait that is under way.
+/// A wait in progress.
 struct Wait<'a>(&'a Place);
 
 impl Places {
-    /// Creates `all` places for requests that work, and as many for those that only wait.
+    /// Creates `all` places of each kind.
     pub fn new(all: usize) -> Self {
         Self {
             working: Shares::new(all),
@@ -59,7 +59,7 @@ impl Places {
         }
     }
 
-    /// Takes a place among those that work.
+    /// Takes a place for a request that works.
     pub fn enter(&self, caller: CallerId) -> Result<Hold, Full> {
         let share = self.working.try_take(caller)?;
         Ok(Hold(Place::standing(self.clone(), caller, Some(share))))
@@ -80,20 +80,19 @@ impl Drop for Hold {
 }
 
 impl Place {
-    /// Creates a place that no bound applies to: waiting costs nothing there.
+    /// Creates a place without a bound, where waiting is always possible.
     pub fn unbounded(caller: CallerId) -> Self {
         Self::standing(Places::new(1), caller, None)
     }
 
-    /// Waits for something without taking a place from a request that could work.
+    /// Awaits `work` while holding a waiting place instead of a working one.
     ///
-    /// Meanwhile the request holds a waiting place instead of its own. Where its caller has a
-    /// quarter of those, or all are taken, `work` is dropped. What is there at once takes no
-    /// waiting place.
+    /// If all waiting places are taken, or the caller has its quarter of them, `work` is dropped
+    /// and the reason returned. Work that is ready at once needs no waiting place.
     ///
-    /// Afterwards the request goes on at once, even if that is one more than may work: it may
-    /// have got a unit of quota whose time is running. There are never more of those than
-    /// waiting places, and its caller begins nothing new before it is below its quarter again.
+    /// Afterwards the request returns to a working place even if none is free, because it may have
+    /// acquired a unit of quota, which expires. The excess is bounded by the number of waiting
+    /// places, and the caller can't start new requests until it is below its quarter again.
     pub async fn waiting<F: Future>(&self, work: F) -> Result<F::Output, Full> {
         let mut work = pin!(work);
         let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
@@ -113,7 +112,7 @@ impl Place {
         }))
     }
 
-    /// A panic elsewhere leaves a standing behind that is still true.
+    /// Locks the state, ignoring poisoning: each update leaves it valid.
     fn lock(&self) -> MutexGuard<'_, Standing> {
         let standing = self.0.standing.lock();
         standing.unwrap_or_else(PoisonError::into_inner)
@@ -125,6 +124,7 @@ impl<'a> Wait<'a> {
         let Inner { places, caller, .. } = &*place.0;
         let mut standing = place.lock();
         if standing.waits == 0 && standing.share.is_some() {
+            // Assigning drops, and so frees, the working place.
             standing.share = Some(places.waiting.try_take(*caller)?);
         }
         standing.waits += 1;
@@ -153,12 +153,12 @@ mod tests {
         CallerId::at([192, 0, 2, last].into())
     }
 
-    /// The numbers of those that work and that wait.
+    /// Returns the numbers of working and waiting requests.
     fn held(places: &Places) -> [usize; 2] {
         [places.working.taken(), places.waiting.taken()]
     }
 
-    /// Lets a future go on, which is not over then.
+    /// Polls a future once, which must then be pending.
     async fn begin<F: Future + Unpin>(future: &mut F) {
         poll_fn(|context| {
             assert!(std::pin::Pin::new(&mut *future).poll(context).is_pending());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_waits_holds_no_place_of_those_that_work() {
+    async fn waiting_request_holds_no_working_place() {
         let places = Places::new(1);
         let one = places.enter(caller(1)).unwrap();
         assert_eq!(places.enter(caller(2)).unwrap_err(), Full::All);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waits_within_waits_hold_one_waiting_place() {
+    async fn nested_waits_hold_one_waiting_place() {
         let places = Places::new(4);
         let hold = places.enter(caller(1)).unwrap();
         let place = hold.place();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_goes_on_after_the_request_holds_nothing() {
+    async fn work_after_the_request_holds_no_place() {
         let places = Places::new(4);
         let hold = places.enter(caller(1)).unwrap();
         let place = hold.place();

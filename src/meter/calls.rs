@@ -1,4 +1,4 @@
-//! Calls to VirusTotal: how many, what came of them, how long they took.
+//! Metrics of calls to VirusTotal.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use metrics::{Counter, Histogram, Label};
 
 use super::{Meter, Registry, names};
 
-/// A call that was let go. Dropped before its end, it counts as `abandoned`.
+/// A call in progress. Dropped before its end, it counts as `abandoned`.
 #[derive(Debug)]
 pub struct UnderWay<'m> {
     meter: &'m Meter,
@@ -30,7 +30,7 @@ impl<'m> UnderWay<'m> {
         }
     }
 
-    /// It is over, and this came of it.
+    /// Ends the measurement with this outcome.
     pub fn end(mut self, outcome: &'static str) {
         self.outcome = outcome;
     }
