@@ -51,6 +51,7 @@ impl CallerId {
     pub fn at(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(address) => {
+                // Keeps the upper 64 bits, the network.
                 let network = u128::from(address) >> 64 << 64;
                 IpAddr::V6(Ipv6Addr::from_bits(network))
             }

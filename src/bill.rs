@@ -68,6 +68,8 @@ pub fn spend() {
 /// Removes a returned unit from the current bill.
 pub fn give_back() {
     let _ = BILL.try_with(|bill| {
+        // `checked_sub` leaves zero as it is, should a return be recorded under another bill than
+        // its unit.
         let less = |units: u64| units.checked_sub(1);
         let order = Ordering::Relaxed;
         bill.sums.units.fetch_update(order, order, less)

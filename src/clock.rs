@@ -137,6 +137,7 @@ impl Now {
 
     /// Returns the time until 00:00 UTC on the first of the next month.
     pub fn until_next_month(self) -> Duration {
+        // `Month::next` wraps from December to January without the year.
         let (year, month) = (self.utc.year(), self.utc.month().next());
         let year = year + i32::from(month == time::Month::January);
         self.until(Date::from_calendar_date(year, month, 1).ok())

@@ -101,6 +101,7 @@ impl Closed {
     pub fn refusal(&self, key: KeyHash, endpoint: &str, now: Instant) -> Option<Refusal> {
         let known = self.lock();
         let places = [None, Some(endpoint.to_owned())].map(|endpoint| Place { key, endpoint });
+        // Both the key's and the endpoint's back-off may apply. The later end decides.
         let closures = places.iter().filter_map(|place| known.get(place));
         let closure = closures.max_by_key(|closure| closure.until)?;
         let left = closure.left(now)?;
@@ -127,6 +128,7 @@ impl Closed {
                 Some(self.back_off(Place { key, endpoint }, refusal, now))
             }
             Err(VtError::Refused(refusal)) if is_wrong_key(refusal) => {
+                // The caller is told the length of this back-off.
                 refusal.retry_after = Some(AFTER_WRONG_KEY);
                 let place = Place {
                     key,
@@ -179,6 +181,7 @@ impl Closed {
             }
             (None, None, _) => (BackOff::new(now.until_next_minute()), Some(SECOND)),
         };
+        // A back-off is never shortened, not even by a shorter `Retry-After`.
         let wait = left.map_or(wait, |left| wait.max(left));
         refusal.retry_after = Some(wait);
         let closure = Closure {

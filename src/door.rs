@@ -132,6 +132,8 @@ impl StateStore for Recent {
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut records = self.lock();
+        // The lock is held from reading to writing, so the closure runs once. A refusal stores
+        // nothing.
         let (outcome, next) = f(records.get(caller))?;
         records.put(caller, next);
         Ok(outcome)
@@ -147,6 +149,7 @@ impl ShrinkableKeyedStateStore<CallerId> for Recent {
             .addresses
             .iter()
             .filter(|(_, at)| **at <= drop_below);
+        // Collected first: `LruCache` has no `retain`, and can't be changed while it is iterated.
         let idle: Vec<_> = idle.map(|(address, _)| *address).collect();
         for address in idle {
             records.addresses.pop(&address);

@@ -152,6 +152,7 @@ impl Meter {
     /// Renders all metrics as text, together with the current state.
     pub fn render(&self, state: State) -> String {
         state::set(&self.registry, &state);
+        // Held while the gauges are set, so that concurrent scrapes don't mix.
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         state::set_quota(&self.registry, &shown, &state.quota);
         *shown = state.quota;

@@ -293,6 +293,7 @@ impl Quota {
     /// Reads a key's account, up to date, without counting that as a use.
     fn look<T>(&self, key: KeyHash, now: Now, read: impl FnOnce(&Ledger, &Rules) -> T) -> T {
         let mut keys = self.lock();
+        // Reading must not create an account, so an unknown key is read as an empty one.
         let mut unknown = Account::default();
         let account = keys.get_mut(&key).unwrap_or(&mut unknown);
         let rules = self.rules(account);
@@ -304,6 +305,7 @@ impl Quota {
     fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut Account, &Rules) -> T) -> T {
         let mut keys = self.lock();
         let account = keys.get_or_default(key, Account::is_waited_for);
+        // Callers read the clock before they take the lock, so times may arrive out of order.
         account.last_used = account.last_used.max(Some(now.steady));
         let rules = self.rules(account);
         act(account, &rules)

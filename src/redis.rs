@@ -123,6 +123,8 @@ impl Redis {
         link.queue(change);
         if link.is_up() {
             let replica = Arc::clone(&self.replica);
+            // Several deliveries may run at once. They take turns, and the first one sends all
+            // changes.
             self.tasks
                 .spawn(async move { link.deliver(&replica).await });
         }

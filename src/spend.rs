@@ -196,6 +196,7 @@ impl Purse {
                 }
                 return Err(closed);
             }
+            // From here on the caller returns the unit.
             if let Some(own) = own.keep() {
                 bill::spend();
                 return Ok(Unit { own, common });
@@ -258,6 +259,7 @@ impl Purse {
         answer: Result<T, VtError>,
     ) -> Result<T, VtError> {
         self.note_acceptance(key.hash(), Some(unit), &answer);
+        // No connection was made, so VirusTotal can't have charged the unit.
         if matches!(answer, Err(VtError::Unreachable)) {
             self.give_back(key, unit);
         }

@@ -161,6 +161,7 @@ impl VirusTotal {
             upstream.endpoint = endpoint,
             upstream.outcome = Empty
         );
+        // Counts as abandoned if this future is dropped.
         let under_way = self.meter.call(endpoint);
         let answer = call.instrument(span.clone()).await;
         let outcome = answer.as_ref().map_or_else(VtError::outcome, |_| "ok");
@@ -179,6 +180,7 @@ impl VirusTotal {
     async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Response, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;
         secret.set_sensitive(true);
+        // Passes the trace on to the upstream, if there is a collector.
         let request = match traces::traceparent() {
             Some(parent) => request.header("traceparent", parent),
             None => request,

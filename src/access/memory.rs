@@ -89,6 +89,7 @@ where
 
     /// Removes an entry.
     pub fn remove(&mut self, name: &K) -> Option<V> {
+        // An entry is in at most one of the two maps.
         let lasting = self.lasting.remove(name);
         lasting.or_else(|| self.unverified.pop(name))
     }
@@ -143,6 +144,7 @@ where
         if !self.accepted.is_lasting(name.key()) {
             return false;
         }
+        // The key was accepted after the entry was made.
         if let Some(value) = self.unverified.pop(name) {
             self.lasting.insert(name.clone(), value);
         }
@@ -156,6 +158,7 @@ where
         if self.unverified.len() < MAX_UNVERIFIED.get() {
             return;
         }
+        // An `LruCache` iterates from the most to the least recently used.
         let mut oldest = self.unverified.iter().rev();
         let oldest = oldest.find(|(_, value)| !is_in_use(value));
         if let Some(name) = oldest.map(|(name, _)| name.clone()) {

@@ -95,6 +95,7 @@ impl Place {
     /// places, and the caller can't start new requests until it is below its quarter again.
     pub async fn waiting<F: Future>(&self, work: F) -> Result<F::Output, Full> {
         let mut work = pin!(work);
+        // Polled once before taking a waiting place, since work that is ready at once needs none.
         let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
         if let Poll::Ready(output) = first.await {
             return Ok(output);
@@ -123,6 +124,7 @@ impl<'a> Wait<'a> {
     fn begin(place: &'a Place) -> Result<Self, Full> {
         let Inner { places, caller, .. } = &*place.0;
         let mut standing = place.lock();
+        // Only the outermost wait swaps the place, and only while the request lasts.
         if standing.waits == 0 && standing.share.is_some() {
             // Assigning drops, and so frees, the working place.
             standing.share = Some(places.waiting.try_take(*caller)?);

@@ -131,6 +131,7 @@ impl Drop for Share {
         if let Some(own) = held.by_caller.get_mut(&self.caller) {
             *own -= 1;
             if *own == 0 {
+                // Keeps the map as small as the number of current callers.
                 held.by_caller.remove(&self.caller);
             }
         }

@@ -62,6 +62,7 @@ impl Calls {
     ) {
         let label = || Label::new("endpoint", endpoint.to_owned());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not the entry API, which would allocate the key for every call.
         if !all.contains_key(endpoint) {
             let duration = registry.histogram(names::CALL_DURATION, vec![label()]);
             let outcomes = HashMap::new();

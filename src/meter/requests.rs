@@ -94,6 +94,7 @@ impl Requests {
         let series = route.series(registry, answered);
         series.count.increment(1);
         series.duration.record(answered.took);
+        // Concurrent waits are summed, so they can exceed the duration.
         let own = answered.took.saturating_sub(answered.waited);
         route.overhead.record(own);
         if answered.units > 0 {
@@ -110,6 +111,7 @@ impl Requests {
         if let Some(route) = routes.get(name) {
             return Arc::clone(route);
         }
+        // A known route needs only the read lock. A new one is rare.
         drop(routes);
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         let new = || {
@@ -135,6 +137,7 @@ impl Route {
         }
         drop(known);
         let mut known = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        // Checked again: another thread may have added the series between the two locks.
         if let Some(series) = known.iter().find(is_it) {
             return series.clone();
         }

@@ -63,6 +63,7 @@ pub(super) fn set(registry: &Registry, state: &State) {
 pub(super) fn set_quota(registry: &Registry, before: &[KeyStanding], now: &[KeyStanding]) {
     let or_endless = |limit: Option<u64>| limit.map_or(f64::INFINITY, float);
     let is_gone = |(key, _): &&KeyStanding| now.iter().all(|(other, _)| other != key);
+    // Keys that the last scrape showed and that no longer exist.
     let gone = before.iter().filter(is_gone).map(|it| (it, true));
     for ((key, windows), is_gone) in now.iter().map(|it| (it, false)).chain(gone) {
         for it in windows {

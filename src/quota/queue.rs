@@ -105,6 +105,7 @@ impl Queue {
     /// Returns the number of requests that go before a new one of this caller.
     fn position_for(&self, caller: CallerId) -> usize {
         let round = self.round_for(caller);
+        // Binary search: rounds never decrease along the queue.
         self.0.partition_point(|waiter| waiter.round <= round)
     }
 
@@ -213,6 +214,8 @@ impl Quota {
                 Err(refused) => refused,
             };
             let waited = now.steady.saturating_duration_since(came.steady);
+            // The prediction moved beyond the caller's time, such as when the allowance was
+            // lowered.
             if refused.retry_after > comer.wait.saturating_sub(waited) {
                 return Err(place.give_up(now).unwrap_or(refused));
             }
@@ -236,6 +239,7 @@ impl Quota {
                 Ok(unit) => return Ok(Arrival::Served(unit)),
                 Err(refused) => refused,
             };
+            // Hopeless waits are refused before they take a place.
             if refused.retry_after > wait {
                 return Err(refused);
             }
@@ -257,6 +261,7 @@ impl Place<'_> {
     fn take(&self, now: Now) -> Result<Unit, Exhausted> {
         self.quota.with(self.comer.key, now, |account, rules| {
             let end = account.queue.len();
+            // A request that is no longer queued goes behind all others.
             let before = account.queue.position(&self.turn).unwrap_or(end);
             let unit = account.take(rules, (before, Claim::Any), now)?;
             account.queue.served(&self.turn);

@@ -36,6 +36,7 @@ impl Truth {
             daily: Usage::scarcer(&quotas["api_requests_daily"]),
             monthly: Usage::scarcer(&quotas["api_requests_monthly"]),
         };
+        // JSON without any of the three windows is not VirusTotal's report.
         (truth != Self::default()).then_some(truth)
     }
 }

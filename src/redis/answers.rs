@@ -88,6 +88,7 @@ impl Redis {
         patience: &Patience,
     ) -> Option<Recalled> {
         let looked = Instant::now();
+        // Until Redis has this replica's writes, its entries may be older than they are.
         if self.is_telling(names) {
             return None;
         }
@@ -119,6 +120,7 @@ impl Redis {
     /// under which it was fetched. Does not wait for either.
     pub fn land(&self, shared: &Shared<'_>, lease: Option<Lease>) {
         let is_kept = shared.bytes.len() <= LARGEST && !shared.life.is_zero();
+        // Dropping the lease releases it.
         if !is_kept {
             return;
         }

@@ -64,6 +64,8 @@ impl Redis {
         let mut overlapped = Duration::ZERO;
         for looked in 0_usize.. {
             let sent = Instant::now();
+            // Until Redis has this replica's writes, the lease's name is that of the state before
+            // them.
             if self.is_telling(names) {
                 return Claimed::Nothing;
             }
@@ -109,6 +111,7 @@ impl Lease {
         };
         tokio::select! {
             done = work => done,
+            // Never ready: renewing ends only by being dropped.
             () = renewing => std::future::pending().await,
         }
     }

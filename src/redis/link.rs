@@ -124,6 +124,7 @@ impl Link {
         order: Order,
         overlapped: Duration,
     ) -> Option<T> {
+        // A multiplexed connection: clones share one socket.
         let mut connection = self.lock().connection.clone()?;
         let left = patience.left(self.patience);
         if left.is_zero() {
@@ -268,6 +269,8 @@ impl Link {
             for news in lines.iter().filter_map(|line| News::read(line, replica)) {
                 hear(news);
             }
+            // An unreadable time leaves the old one, so that messages are read again rather than
+            // lost.
             *heard = until.parse().ok().or(*heard);
             if !has_more {
                 return Ok(());

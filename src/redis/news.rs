@@ -109,6 +109,7 @@ impl News {
     /// Parses a message. Of a replica's own messages only the names matter, since Redis may have
     /// added some.
     pub(super) fn read(line: &str, replica: &str) -> Option<Self> {
+        // A line is the time, the kind, the sender's id and the names.
         let mut words = line.split(' ').skip(1);
         let (kind, teller) = (words.next()?, words.next()?);
         let mut names = words.map(str::to_owned);

@@ -122,6 +122,7 @@ impl Redis {
         for limit in [limits.minute, limits.day, limits.month] {
             script.arg(number(limit));
         }
+        // Without an endpoint the script only reads.
         script.arg(u8::from(endpoint.is_some()));
         let said: Said = self
             .ask(patience, Order::Script(script), Duration::ZERO)

@@ -91,6 +91,7 @@ impl Purse {
         let _ = Arc::clone(&self)
             .take_lesson(context.key, Some(attempt))
             .await;
+        // Wakes the caller.
         drop(waited_for);
     }
 
@@ -142,6 +143,7 @@ impl Purse {
             let (day, month) = (used(truth.daily), used(truth.monthly));
             self.redis.learn(hash, asked.utc, day, month);
         }
+        // Released last, when the waiting lookups can see the new allowances.
         drop(attempt);
         Ok(())
     }

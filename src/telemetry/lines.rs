@@ -60,6 +60,7 @@ where
             }
         }
         self.format_fields(writer.by_ref(), event)?;
+        // A span's fields were formatted when they were recorded, by the same formatter.
         for span in context.event_scope().into_iter().flatten() {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
                 writer.write_str(&fields.fields)?;

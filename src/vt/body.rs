@@ -40,6 +40,7 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Body, V
         .await
         .map_err(|error| VtError::of_transport(&error))?
     {
+        // Checked before the chunk is stored, so that memory stays within the limit.
         if body.len() + chunk.len() > limit {
             return Err(VtError::TooLarge);
         }

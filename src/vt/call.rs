@@ -120,6 +120,8 @@ impl Call {
         let path = self.path.split('?').next().unwrap_or_default();
         let segments = path.split('/').skip(1).enumerate();
         segments.fold(format!("{method} "), |endpoint, (at, segment)| {
+            // The second segment is an id, except in `/intelligence/search` and
+            // `/files/upload_url`.
             let is_id = at == 1 && !matches!(segment, "search" | "upload_url");
             endpoint + "/" + if is_id { "{}" } else { segment }
         })
@@ -130,6 +132,7 @@ impl Call {
     pub(super) fn pattern(&self) -> String {
         let endpoint = self.endpoint();
         let is_known = |(at, segment): (usize, &str)| {
+            // The first three parts are the method, the collection and the id.
             at < 3 || OWN.contains(&segment) || relationships::is_known(segment)
         };
         let segments = endpoint.split('/').enumerate();

@@ -155,6 +155,7 @@ impl VtError {
             } else {
                 usual_code(reason).into()
             },
+            // The message is dropped rather than repaired if any part of it is unfit.
             message: message.filter(|text| speaks(reason) && message::is_fit(text, key)),
             retry_after,
         })

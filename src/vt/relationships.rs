@@ -116,6 +116,7 @@ fn rows(table: &'static str) -> impl Iterator<Item = Relationship> {
             name: cells.next()?,
             description: cells.next()?,
             tier: cells.next()?,
+            // The table marks a relationship to a single object with " (single)".
             object: cells.next()?.trim_end_matches(" (single)"),
         })
     })

@@ -105,6 +105,7 @@ impl Body for Fed {
                 self.is_over = true;
                 None
             }
+            // The sender was dropped before `finish`.
             None => Some(Err(BrokenOff)),
         })
     }
@@ -160,6 +161,8 @@ impl VirusTotal {
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)
             .body(reqwest::Body::wrap(upload.body));
+        // Only reading an error body has a deadline, which starts once the response head has
+        // arrived.
         let answer = async {
             let response = self.send(key, request).await?;
             let success = Self::accept(key, response, self.deadline()).await?;
@@ -181,6 +184,7 @@ fn own_url(text: &str, site: &Url) -> Option<Url> {
     }
     if is_virustotal(site) {
         let sound = is_virustotal(&url) && url.port().is_none() && is_http(&url);
+        // The default port was dropped by the parser, so a URL on port 80 becomes one on 443.
         return (sound && url.set_scheme("https").is_ok()).then_some(url);
     }
     (url.origin() == site.origin() && is_http(&url)).then_some(url)
