@@ -20,29 +20,29 @@ use crate::{
 };
 
 /// The back-off after an unknown key, so that a client in a loop does not hammer VirusTotal.
-const AFTER_WRONG_KEY: BackOff = BackOff::new(Duration::from_mins(1));
+const WRONG_KEY_BACK_OFF: BackOff = BackOff::new(Duration::from_mins(1));
 
 /// The second consecutive back-off after 429s without `Retry-After`. Each further one is twice as
 /// long.
-const SECOND: BackOff = BackOff::new(Duration::from_mins(2));
+const SECOND_BACK_OFF: BackOff = BackOff::new(Duration::from_mins(2));
 
 /// The maximum back-off after consecutive 429s without `Retry-After`.
-const LONGEST: BackOff = BackOff::new(Duration::from_hours(1));
+const MAX_BACK_OFF: BackOff = BackOff::new(Duration::from_hours(1));
 
 /// The back-offs of all keys.
 #[derive(Debug)]
 pub struct Closed {
-    known: Mutex<KeyMemory<Place, Closure>>,
+    known: Mutex<KeyMemory<Scope, Closure>>,
 }
 
 /// The scope of a back-off: one endpoint, or the whole API if `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Place {
+struct Scope {
     key: KeyHash,
     endpoint: Option<String>,
 }
 
-impl OfKey for Place {
+impl OfKey for Scope {
     fn key(&self) -> KeyHash {
         self.key
     }
@@ -69,7 +69,7 @@ pub enum Change {
 
 /// The serialized form of a back-off.
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct SharedBackOff {
     endpoint: Option<String>,
     refusal: Refusal,
     next: Option<BackOff>,
@@ -100,9 +100,9 @@ impl Closed {
     /// Returns the refusal to give instead of a call, with the time until the back-off ends.
     pub fn refusal(&self, key: KeyHash, endpoint: &str, now: Instant) -> Option<Refusal> {
         let known = self.lock();
-        let places = [None, Some(endpoint.to_owned())].map(|endpoint| Place { key, endpoint });
+        let scopes = [None, Some(endpoint.to_owned())].map(|endpoint| Scope { key, endpoint });
         // Both the key's and the endpoint's back-off may apply. The later end decides.
-        let closures = places.iter().filter_map(|place| known.get(place));
+        let closures = scopes.iter().filter_map(|scope| known.get(scope));
         let closure = closures.max_by_key(|closure| closure.until)?;
         let left = closure.left(now)?;
         Some(Refusal {
@@ -125,23 +125,23 @@ impl Closed {
         let endpoint = Some(endpoint.to_owned());
         match answer {
             Err(VtError::Refused(refusal)) if refusal.reason == Reason::TooManyRequests => {
-                Some(self.back_off(Place { key, endpoint }, refusal, now))
+                Some(self.back_off(Scope { key, endpoint }, refusal, now))
             }
             Err(VtError::Refused(refusal)) if is_wrong_key(refusal) => {
                 // The caller is told the length of this back-off.
-                refusal.retry_after = Some(AFTER_WRONG_KEY);
-                let place = Place {
+                refusal.retry_after = Some(WRONG_KEY_BACK_OFF);
+                let scope = Scope {
                     key,
                     endpoint: None,
                 };
                 let closure = Closure {
                     refusal: refusal.clone(),
-                    until: AFTER_WRONG_KEY.after(now.steady),
+                    until: WRONG_KEY_BACK_OFF.after(now.steady),
                     next: None,
                 };
-                Some(shut(&mut self.lock(), place, closure, now))
+                Some(insert_longer(&mut self.lock(), scope, closure, now))
             }
-            Ok(_) => self.open(&Place { key, endpoint }, now),
+            Ok(_) => self.open(&Scope { key, endpoint }, now),
             Err(_) => None,
         }
     }
@@ -150,25 +150,25 @@ impl Closed {
     ///
     /// Never shortens a back-off.
     pub fn adopt(&self, key: KeyHash, closure: &str, left: BackOff, now: Now) {
-        let Ok(told) = serde_json::from_str::<Told>(closure) else {
+        let Ok(shared) = serde_json::from_str::<SharedBackOff>(closure) else {
             return;
         };
-        let endpoint = told.endpoint;
+        let endpoint = shared.endpoint;
         let closure = Closure {
-            refusal: told.refusal,
+            refusal: shared.refusal,
             until: left.after(now.steady),
-            next: told.next.map(|next| next.min(LONGEST)),
+            next: shared.next.map(|next| next.min(MAX_BACK_OFF)),
         };
-        shut(&mut self.lock(), Place { key, endpoint }, closure, now);
+        insert_longer(&mut self.lock(), Scope { key, endpoint }, closure, now);
     }
 
     /// Starts a back-off after a 429, and writes its length into the refusal.
     ///
     /// A 429 without `Retry-After` that arrives during a back-off belongs to a request sent before
     /// it, so it does not mean that the back-off was too short.
-    fn back_off(&self, place: Place, refusal: &mut Refusal, now: Now) -> Change {
+    fn back_off(&self, scope: Scope, refusal: &mut Refusal, now: Now) -> Change {
         let mut known = self.lock();
-        let before = known.get(&place);
+        let before = known.get(&scope);
         let left = before.and_then(|closure| closure.left(now.steady));
         let planned = before.and_then(|closure| closure.next);
         // `Retry-After` takes precedence, then the current back-off, then the planned one; else
@@ -177,9 +177,9 @@ impl Closed {
             (Some(wait), _, _) => (wait, None),
             (None, Some(left), planned) => (left, planned),
             (None, None, Some(wait)) if !wait.is_zero() => {
-                (wait, Some(wait.doubled().min(LONGEST)))
+                (wait, Some(wait.doubled().min(MAX_BACK_OFF)))
             }
-            (None, None, _) => (BackOff::new(now.until_next_minute()), Some(SECOND)),
+            (None, None, _) => (BackOff::new(now.until_next_minute()), Some(SECOND_BACK_OFF)),
         };
         // A back-off is never shortened, not even by a shorter `Retry-After`.
         let wait = left.map_or(wait, |left| wait.max(left));
@@ -189,24 +189,24 @@ impl Closed {
             until: wait.after(now.steady),
             next,
         };
-        shut(&mut known, place, closure, now)
+        insert_longer(&mut known, scope, closure, now)
     }
 
     /// Removes a back-off that is over.
     ///
     /// A back-off that is not over stays: the request that succeeded was sent before it began.
-    fn open(&self, place: &Place, now: Now) -> Option<Change> {
+    fn open(&self, scope: &Scope, now: Now) -> Option<Change> {
         let mut known = self.lock();
-        let closure = known.get(place)?;
+        let closure = known.get(scope)?;
         if closure.left(now.steady).is_some() {
             return None;
         }
-        known.remove(place);
+        known.remove(scope);
         Some(Change::Opened)
     }
 
     /// Locks the back-offs, ignoring poisoning: each entry is valid by itself.
-    fn lock(&self) -> MutexGuard<'_, KeyMemory<Place, Closure>> {
+    fn lock(&self) -> MutexGuard<'_, KeyMemory<Scope, Closure>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -220,25 +220,25 @@ impl Closure {
 }
 
 /// Inserts a back-off unless a longer one exists, and returns the one in effect.
-fn shut(
-    known: &mut KeyMemory<Place, Closure>,
-    place: Place,
+fn insert_longer(
+    known: &mut KeyMemory<Scope, Closure>,
+    scope: Scope,
     mut closure: Closure,
     now: Now,
 ) -> Change {
-    if let Some(before) = known.get(&place).filter(|it| it.until > closure.until) {
+    if let Some(before) = known.get(&scope).filter(|it| it.until > closure.until) {
         closure.clone_from(before);
     }
-    let told = Told {
-        endpoint: place.endpoint.clone(),
+    let shared = SharedBackOff {
+        endpoint: scope.endpoint.clone(),
         refusal: closure.refusal.clone(),
         next: closure.next,
     };
     let left = closure.left(now.steady).unwrap_or_default();
-    known.insert(place, closure);
+    known.insert(scope, closure);
     // Can't fail: all fields are plain data.
-    let text = serde_json::to_string(&told).unwrap_or_default();
-    Change::Shut(told.endpoint, left, text)
+    let text = serde_json::to_string(&shared).unwrap_or_default();
+    Change::Shut(shared.endpoint, left, text)
 }
 
 /// Returns whether VirusTotal does not know the key. An inactive user's key, by contrast, may
@@ -435,12 +435,12 @@ mod tests {
     fn stored_next_back_off_is_an_hour_at_most() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         let refusal = serde_json::to_value(refused("QuotaExceededError", Some(1))).unwrap();
-        let told = serde_json::json!({
+        let shared = serde_json::json!({
             "endpoint": FILES,
             "refusal": refusal,
             "next": {"secs": u64::MAX, "nanos": 0},
         });
-        closed.adopt(key("a"), &told.to_string(), BackOff::default(), now);
+        closed.adopt(key("a"), &shared.to_string(), BackOff::default(), now);
         let said = learn(&closed, refused("QuotaExceededError", None), now);
         assert_eq!(said, Some(3600));
     }

@@ -204,12 +204,12 @@ impl VirusTotal {
         }
         let status = response.status().as_u16();
         let retry_after = retry_after::read(response.headers(), SystemTime::now());
-        let said = timeout_at(deadline, body::read(response, MAX_ERROR_BODY)).await;
-        let said = said.ok().and_then(Result::ok);
-        let said = said.map(|body| body.plain).unwrap_or_default();
+        let body = timeout_at(deadline, body::read(response, MAX_ERROR_BODY)).await;
+        let body = body.ok().and_then(Result::ok);
+        let body = body.map(|body| body.plain).unwrap_or_default();
         Err(VtError::of_response(
             status,
-            &said,
+            &body,
             retry_after,
             key.expose(),
         ))

@@ -35,11 +35,11 @@ pub struct Place(Arc<Inner>);
 struct Inner {
     places: Places,
     caller: CallerId,
-    standing: Mutex<Standing>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Standing {
+struct State {
     /// The held place; `None` once the request is over.
     share: Option<Share>,
     /// The number of concurrent waits. They can be nested: a request waits for a call that waits
@@ -62,7 +62,7 @@ impl Places {
     /// Takes a place for a request that works.
     pub fn enter(&self, caller: CallerId) -> Result<Hold, Full> {
         let share = self.working.try_take(caller)?;
-        Ok(Hold(Place::standing(self.clone(), caller, Some(share))))
+        Ok(Hold(Place::with_share(self.clone(), caller, Some(share))))
     }
 }
 
@@ -82,7 +82,7 @@ impl Drop for Hold {
 impl Place {
     /// Creates a place without a bound, where waiting is always possible.
     pub fn unbounded(caller: CallerId) -> Self {
-        Self::standing(Places::new(1), caller, None)
+        Self::with_share(Places::new(1), caller, None)
     }
 
     /// Awaits `work` while holding a waiting place instead of a working one.
@@ -104,32 +104,32 @@ impl Place {
         Ok(work.await)
     }
 
-    fn standing(places: Places, caller: CallerId, share: Option<Share>) -> Self {
-        let standing = Mutex::new(Standing { share, waits: 0 });
+    fn with_share(places: Places, caller: CallerId, share: Option<Share>) -> Self {
+        let state = Mutex::new(State { share, waits: 0 });
         Self(Arc::new(Inner {
             places,
             caller,
-            standing,
+            state,
         }))
     }
 
     /// Locks the state, ignoring poisoning: each update leaves it valid.
-    fn lock(&self) -> MutexGuard<'_, Standing> {
-        let standing = self.0.standing.lock();
-        standing.unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let state = self.0.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<'a> Wait<'a> {
     fn begin(place: &'a Place) -> Result<Self, Full> {
         let Inner { places, caller, .. } = &*place.0;
-        let mut standing = place.lock();
+        let mut state = place.lock();
         // Only the outermost wait swaps the place, and only while the request lasts.
-        if standing.waits == 0 && standing.share.is_some() {
+        if state.waits == 0 && state.share.is_some() {
             // Assigning drops, and so frees, the working place.
-            standing.share = Some(places.waiting.try_take(*caller)?);
+            state.share = Some(places.waiting.try_take(*caller)?);
         }
-        standing.waits += 1;
+        state.waits += 1;
         Ok(Self(place))
     }
 }
@@ -137,10 +137,10 @@ impl<'a> Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let Inner { places, caller, .. } = &*self.0.0;
-        let mut standing = self.0.lock();
-        standing.waits -= 1;
-        if standing.waits == 0 && standing.share.is_some() {
-            standing.share = Some(places.working.take_anyway(*caller));
+        let mut state = self.0.lock();
+        state.waits -= 1;
+        if state.waits == 0 && state.share.is_some() {
+            state.share = Some(places.working.take_anyway(*caller));
         }
     }
 }

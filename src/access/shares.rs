@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::CallerId;
 
 /// The divisor for one caller's share: a quarter of all places, at least one.
-const PART: usize = 4;
+const SHARE_DIVISOR: usize = 4;
 
 /// Places that callers take and return: for requests, for calls to VirusTotal.
 ///
@@ -54,7 +54,7 @@ pub enum Full {
 impl Shares {
     /// Creates `all` places, of which one caller may hold a quarter.
     pub fn new(all: usize) -> Self {
-        Self::with_each(all, (all / PART).max(1))
+        Self::with_each(all, (all / SHARE_DIVISOR).max(1))
     }
 
     /// Creates `all` places, of which one caller may hold `each`.

@@ -7,7 +7,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::clock::Now;
 
 /// The time between two refreshes of a key, whether or not the last one succeeded.
-const LEARN_EVERY: Duration = Duration::from_mins(10);
+const REFRESH_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The decision whether to refresh a key's allowances.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Lesson {
         if !lesson.first.is_cancelled() {
             return Due::Underway(Underway(lesson.first.clone()));
         }
-        if now.steady.saturating_duration_since(lesson.attempted) < LEARN_EVERY {
+        if now.steady.saturating_duration_since(lesson.attempted) < REFRESH_INTERVAL {
             return Due::No;
         }
         lesson.attempted = now.steady;

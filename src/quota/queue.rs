@@ -22,7 +22,7 @@ use crate::{
 
 /// The divisor for the share of a key's waiting places that one caller may hold: a quarter, at
 /// least one.
-const PART: usize = 4;
+const SHARE_DIVISOR: usize = 4;
 
 /// The waiting requests in the order in which they are served.
 ///
@@ -42,13 +42,13 @@ struct Waiter {
 
 /// A request for a unit that may queue.
 #[derive(Clone, Copy, Debug)]
-struct Comer {
+struct QueueRequest {
     key: KeyHash,
     caller: CallerId,
     /// The maximum wait.
     wait: Duration,
     /// Whether it goes to the front, since it has waited its turn before.
-    is_again: bool,
+    goes_first: bool,
 }
 
 /// The outcome of a request's arrival.
@@ -61,7 +61,7 @@ enum Arrival {
 /// A place in a key's queue. Dropping it leaves the queue.
 struct Place<'q> {
     quota: &'q Quota,
-    comer: Comer,
+    request: QueueRequest,
     turn: Arc<Notify>,
 }
 
@@ -127,7 +127,7 @@ impl Queue {
             return Some(Full::All);
         }
         let own = self.0.iter().filter(|waiter| waiter.caller == caller);
-        (own.count() >= (most / PART).max(1)).then_some(Full::Caller)
+        (own.count() >= (most / SHARE_DIVISOR).max(1)).then_some(Full::Caller)
     }
 
     fn position(&self, turn: &Arc<Notify>) -> Option<usize> {
@@ -169,11 +169,11 @@ impl Quota {
         caller: CallerId,
         wait: Duration,
     ) -> Result<Unit, Exhausted> {
-        self.queue(Comer {
+        self.queue(QueueRequest {
             key,
             caller,
             wait,
-            is_again: false,
+            goes_first: false,
         })
         .await
     }
@@ -186,22 +186,29 @@ impl Quota {
         caller: CallerId,
         wait: Duration,
     ) -> Result<Unit, Exhausted> {
-        self.queue(Comer {
+        self.queue(QueueRequest {
             key,
             caller,
             wait,
-            is_again: true,
+            goes_first: true,
         })
         .await
     }
 
-    async fn queue(&self, comer: Comer) -> Result<Unit, Exhausted> {
-        let came = Now::read();
-        let (place, mut refused) = match self.arrive(comer, came)? {
+    async fn queue(&self, request: QueueRequest) -> Result<Unit, Exhausted> {
+        let started = Now::read();
+        let (place, mut refused) = match self.arrive(request, started)? {
             Arrival::Served(unit) => return Ok(unit),
             Arrival::Queued(turn, refused) => {
                 let quota = self;
-                (Place { quota, comer, turn }, refused)
+                (
+                    Place {
+                        quota,
+                        request,
+                        turn,
+                    },
+                    refused,
+                )
             }
         };
         loop {
@@ -213,24 +220,24 @@ impl Quota {
                 Ok(unit) => return Ok(unit),
                 Err(refused) => refused,
             };
-            let waited = now.steady.saturating_duration_since(came.steady);
+            let waited = now.steady.saturating_duration_since(started.steady);
             // The prediction moved beyond the caller's time, such as when the allowance was
             // lowered.
-            if refused.retry_after > comer.wait.saturating_sub(waited) {
+            if refused.retry_after > request.wait.saturating_sub(waited) {
                 return Err(place.give_up(now).unwrap_or(refused));
             }
         }
     }
 
-    fn arrive(&self, comer: Comer, now: Now) -> Result<Arrival, Exhausted> {
-        let Comer {
+    fn arrive(&self, request: QueueRequest, now: Now) -> Result<Arrival, Exhausted> {
+        let QueueRequest {
             key,
             caller,
             wait,
-            is_again,
-        } = comer;
+            goes_first,
+        } = request;
         self.with(key, now, |account, rules| {
-            let before = if is_again {
+            let before = if goes_first {
                 0
             } else {
                 account.queue.position_for(caller)
@@ -243,7 +250,7 @@ impl Quota {
             if refused.retry_after > wait {
                 return Err(refused);
             }
-            if is_again {
+            if goes_first {
                 return Ok(Arrival::Queued(account.queue.enter_first(caller), refused));
             }
             match account.queue.full(caller, self.max_waiting) {
@@ -259,7 +266,7 @@ impl Quota {
 
 impl Place<'_> {
     fn take(&self, now: Now) -> Result<Unit, Exhausted> {
-        self.quota.with(self.comer.key, now, |account, rules| {
+        self.quota.with(self.request.key, now, |account, rules| {
             let end = account.queue.len();
             // A request that is no longer queued goes behind all others.
             let before = account.queue.position(&self.turn).unwrap_or(end);
@@ -271,9 +278,9 @@ impl Place<'_> {
 
     /// Leaves the queue, and returns the refusal that the same caller would get now.
     fn give_up(&self, now: Now) -> Option<Exhausted> {
-        self.quota.with(self.comer.key, now, |account, rules| {
+        self.quota.with(self.request.key, now, |account, rules| {
             account.queue.leave(&self.turn);
-            let before = account.queue.position_for(self.comer.caller);
+            let before = account.queue.position_for(self.request.caller);
             forecast::check(&account.ledger, rules, (before, Claim::Any), now).err()
         })
     }
@@ -281,7 +288,7 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(account) = self.quota.lock().get_mut(&self.comer.key) {
+        if let Some(account) = self.quota.lock().get_mut(&self.request.key) {
             account.queue.leave(&self.turn);
         }
     }

@@ -61,10 +61,10 @@ pub struct Shared<'a> {
     pub names: &'a [String],
 }
 
-pub(super) type Said = (Option<Bytes>, String, String, String);
+pub(super) type Reply = (Option<Bytes>, String, String, String);
 
 impl Recalled {
-    pub(super) fn of((bytes, changed, doubted, now): Said, looked: Instant) -> Self {
+    pub(super) fn of((bytes, changed, doubted, now): Reply, looked: Instant) -> Self {
         let number = |text: String| text.parse().unwrap_or_default();
         Self {
             bytes,
@@ -98,15 +98,15 @@ impl Redis {
             script.arg(name);
         }
         let order = Order::Script(script);
-        let said = self.ask(patience, order, Duration::ZERO).await?;
-        Some(Recalled::of(said, looked))
+        let reply = self.ask(patience, order, Duration::ZERO).await?;
+        Some(Recalled::of(reply, looked))
     }
 
     /// Returns the shared time, for a request that is made without a lease.
     pub async fn begin(&self, patience: &Patience) -> Option<SharedTime> {
         let order = Order::Script(BEGIN.key(clock()));
-        let said: String = self.ask(patience, order, Duration::ZERO).await?;
-        said.parse().ok()
+        let reply: String = self.ask(patience, order, Duration::ZERO).await?;
+        reply.parse().ok()
     }
 
     /// Evicts an entry.
@@ -190,8 +190,8 @@ impl Redis {
     pub async fn is_accepted(&self, key: KeyHash, patience: &Patience) -> bool {
         let mut cmd = Cmd::new();
         cmd.arg("EXISTS").arg(of_key("accepted", key));
-        let said = self.ask(patience, Order::Cmd(cmd), Duration::ZERO).await;
-        said == Some(1)
+        let reply = self.ask(patience, Order::Cmd(cmd), Duration::ZERO).await;
+        reply == Some(1)
     }
 }
 

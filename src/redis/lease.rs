@@ -14,17 +14,17 @@ use super::{Order, Patience, Recalled, Redis, answers, millis};
 use crate::key::KeyHash;
 
 /// The time after which a lease expires unless it is renewed, such as when its holder has died.
-const LASTS: Duration = Duration::from_secs(2);
+const LEASE_DURATION: Duration = Duration::from_secs(2);
 
 /// The interval at which the holder renews a lease.
-const RENEW_EVERY: Duration = Duration::from_millis(600);
+const RENEW_INTERVAL: Duration = Duration::from_millis(600);
 
 /// The two intervals at which a waiting replica polls: most waits are short, others take as long as
 /// VirusTotal does.
-const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
+const POLL_INTERVALS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
 /// The number of polls at the shorter interval.
-const OFTEN: usize = 100;
+const FAST_POLLS: usize = 100;
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("claim.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
@@ -46,7 +46,7 @@ pub enum Claimed {
     Nothing,
 }
 
-type Said = (bool, String, Option<Bytes>, String, String, String);
+type Reply = (bool, String, Option<Bytes>, String, String, String);
 
 impl Redis {
     /// Claims the lease for an answer, and waits while another replica holds it.
@@ -62,7 +62,7 @@ impl Redis {
     ) -> Claimed {
         let token = format!("{:032x}", fastrand::u128(..));
         let mut overlapped = Duration::ZERO;
-        for looked in 0_usize.. {
+        for polls in 0_usize.. {
             let sent = Instant::now();
             // Until Redis has this replica's writes, the lease's name is that of the state before
             // them.
@@ -71,13 +71,13 @@ impl Redis {
             }
             let mut script = CLAIM.key(answers::clock());
             script.key(answers::answer(name)).key(answers::lease(name));
-            script.arg(&token).arg(millis(LASTS));
+            script.arg(&token).arg(millis(LEASE_DURATION));
             for name in names {
                 script.arg(name);
             }
             let order = Order::Script(script);
-            let said: Option<Said> = self.ask(patience, order, overlapped).await;
-            match said {
+            let reply: Option<Reply> = self.ask(patience, order, overlapped).await;
+            match reply {
                 None => return Claimed::Nothing,
                 Some((true, name, bytes, changed, doubted, now)) => {
                     let redis = self.clone();
@@ -86,7 +86,7 @@ impl Redis {
                     return Claimed::Ours(lease, recalled);
                 }
                 Some((false, ..)) => {
-                    let pause = LOOK_EVERY[usize::from(looked >= OFTEN)];
+                    let pause = POLL_INTERVALS[usize::from(polls >= FAST_POLLS)];
                     sleep(pause).await;
                     // The pause overlaps with the other replica's fetch, so it is not charged as
                     // waiting for Redis.
@@ -103,9 +103,9 @@ impl Lease {
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         let renewing = async {
             loop {
-                sleep(RENEW_EVERY).await;
+                sleep(RENEW_INTERVAL).await;
                 let mut script = RENEW.key(&self.name);
-                script.arg(&self.token).arg(millis(LASTS));
+                script.arg(&self.token).arg(millis(LEASE_DURATION));
                 self.redis.tell(Order::Script(script));
             }
         };

@@ -25,16 +25,16 @@ use super::{
 use crate::{config, tls};
 
 /// The interval of health checks and connection attempts.
-const EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time limit for connecting.
-const CONNECT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The minimum time between two warnings.
-const WARN_EVERY: Duration = Duration::from_mins(1);
+const WARN_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The number of commands that are buffered for writing. Further senders wait.
-const BUFFER: usize = 1000;
+const WRITE_BUFFER: usize = 1000;
 
 /// The CA file for Redis is missing, unreadable or empty.
 #[derive(Debug, Error)]
@@ -59,7 +59,7 @@ pub(super) struct Link {
     patience: Duration,
     state: Mutex<State>,
     /// Notified when a health check is due at once.
-    trouble: Notify,
+    check_now: Notify,
     /// Whether the first connection attempt has ended.
     settled: watch::Sender<bool>,
     /// The changes that are still to be announced.
@@ -82,7 +82,7 @@ impl Link {
         let url = config.url.expose();
         let client = match &config.ca_file {
             None => Client::open(url),
-            Some(file) => Client::build_with_tls(url, trust(file)?),
+            Some(file) => Client::build_with_tls(url, read_ca_file(file)?),
         };
         Ok(Self {
             client: client.ok(),
@@ -92,7 +92,7 @@ impl Link {
                 why: "not connected yet".to_owned(),
                 warned: None,
             }),
-            trouble: Notify::new(),
+            check_now: Notify::new(),
             settled: watch::Sender::new(false),
             outbox: Mutex::default(),
             delivery: tokio::sync::Mutex::default(),
@@ -135,9 +135,9 @@ impl Link {
         patience.spend(began.elapsed().saturating_sub(overlapped));
         match said {
             Ok(Ok(said)) => return Some(said),
-            Ok(Err(error)) => self.suspect(&error),
+            Ok(Err(error)) => self.note_failure(&error),
             // A timeout of a request with little budget left is no sign that Redis is slow.
-            Err(_) if left >= self.patience / 2 => self.lose("no reply in time"),
+            Err(_) if left >= self.patience / 2 => self.disconnect("no reply in time"),
             Err(_) => {}
         }
         None
@@ -158,7 +158,7 @@ impl Link {
         if let Some(mut connection) = connection
             && let Err(why) = self.deliver_over(&mut connection, replica).await
         {
-            self.lose(&why);
+            self.disconnect(&why);
         }
     }
 
@@ -176,10 +176,10 @@ impl Link {
             let told = timeout(self.patience, order.send::<Value>(connection)).await;
             match told {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) if is_own_fault(&error) => {
-                    warn!(error.cause = what(&error), "Redis rejected a change");
+                Ok(Err(error)) if is_permanent(&error) => {
+                    warn!(error.cause = describe(&error), "Redis rejected a change");
                 }
-                Ok(Err(error)) => return Err(what(&error)),
+                Ok(Err(error)) => return Err(describe(&error)),
                 Err(_) => return Err("no reply in time".to_owned()),
             }
             // Removed only now: until Redis has the change, its answers may be older than the
@@ -194,7 +194,7 @@ impl Link {
     ) -> Result<T, String> {
         match timeout(self.patience, work).await {
             Ok(Ok(said)) => Ok(said),
-            Ok(Err(error)) => Err(what(&error)),
+            Ok(Err(error)) => Err(describe(&error)),
             Err(_) => Err("no reply in time".to_owned()),
         }
     }
@@ -205,18 +205,18 @@ impl Link {
             match self.connect().await {
                 Ok(mut connection) => {
                     while self
-                        .is_well(&mut connection, &mut heard, replica, &hear)
+                        .check_health(&mut connection, &mut heard, replica, &hear)
                         .await
                     {
-                        self.use_it(&connection);
-                        // Check again when the interval has passed or trouble was reported.
-                        let _ = timeout(EVERY, self.trouble.notified()).await;
+                        self.set_available(&connection);
+                        // Check again when the interval has passed or a command failed.
+                        let _ = timeout(CHECK_INTERVAL, self.check_now.notified()).await;
                     }
                 }
-                Err(error) => self.lose(&what(&error)),
+                Err(error) => self.disconnect(&describe(&error)),
             }
             self.settled.send_replace(true);
-            sleep(EVERY).await;
+            sleep(CHECK_INTERVAL).await;
         }
     }
 
@@ -224,10 +224,10 @@ impl Link {
         let client = self.client.as_ref();
         let client = client.ok_or((ErrorKind::InvalidClientConfig, "the URL can't be used"))?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // Each command has a time limit of its own.
             .set_response_timeout(None)
-            .set_pipeline_buffer_size(BUFFER);
+            .set_pipeline_buffer_size(WRITE_BUFFER);
         client
             .get_multiplexed_async_connection_with_config(&config)
             .await
@@ -235,7 +235,7 @@ impl Link {
 
     /// Checks that Redis accepts writes in time. Announces queued changes, and reads those of other
     /// replicas.
-    async fn is_well(
+    async fn check_health(
         &self,
         connection: &mut MultiplexedConnection,
         heard: &mut Option<i64>,
@@ -248,7 +248,7 @@ impl Link {
             Err(why) => Err(why),
         };
         if let Err(why) = &well {
-            self.lose(why);
+            self.disconnect(why);
         }
         well.is_ok()
     }
@@ -278,7 +278,7 @@ impl Link {
         }
     }
 
-    fn use_it(&self, connection: &MultiplexedConnection) {
+    fn set_available(&self, connection: &MultiplexedConnection) {
         let mut state = self.lock();
         if state.connection.is_none() {
             if state.warned.is_some() {
@@ -292,20 +292,20 @@ impl Link {
 
     /// Handles a failed command: drops the connection if it is broken, else requests a health
     /// check.
-    fn suspect(&self, error: &RedisError) {
+    fn note_failure(&self, error: &RedisError) {
         match error.kind() {
             // An error for one key proves nothing about others. A health check decides.
-            ErrorKind::Server(_) | ErrorKind::UnexpectedReturnType => self.trouble.notify_one(),
-            _ => self.lose(&what(error)),
+            ErrorKind::Server(_) | ErrorKind::UnexpectedReturnType => self.check_now.notify_one(),
+            _ => self.disconnect(&describe(error)),
         }
     }
 
     /// Drops the connection until a health check succeeds.
-    fn lose(&self, why: &str) {
+    fn disconnect(&self, why: &str) {
         let mut state = self.lock();
         state.connection = None;
         why.clone_into(&mut state.why);
-        if state.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+        if state.warned.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
             state.warned = Some(Instant::now());
             warn!(
                 error.cause = why,
@@ -313,7 +313,7 @@ impl Link {
             );
         }
         drop(state);
-        self.trouble.notify_one();
+        self.check_now.notify_one();
     }
 
     /// Locks the outbox, ignoring poisoning: each entry is valid by itself.
@@ -328,7 +328,7 @@ impl Link {
 }
 
 /// Reads the authorities to trust in place of the built-in ones.
-fn trust(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
+fn read_ca_file(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
     // Checked first, because the client does not report errors in the file.
     tls::read_authorities(file)?;
     Ok(TlsCertificates {
@@ -338,22 +338,22 @@ fn trust(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
 }
 
 /// Returns whether a command can never succeed, such as one for a key of the wrong type.
-fn is_own_fault(error: &RedisError) -> bool {
+fn is_permanent(error: &RedisError) -> bool {
     matches!(error.code(), Some("ERR" | "WRONGTYPE"))
 }
 
 /// Describes an error without text that could repeat an address or a password.
-fn what(error: &RedisError) -> String {
+fn describe(error: &RedisError) -> String {
     let code = error.code().filter(|code| {
         let is_code = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
         code.len() <= 32 && code.bytes().all(is_code)
     });
-    let what = match code {
+    let text = match code {
         Some(code) => code,
         None if error.is_connection_refusal() => "connection refused",
         None if error.is_timeout() => "no reply in time",
         None if error.is_io_error() => "connection lost, or TLS failed",
         None => error.category(),
     };
-    what.to_owned()
+    text.to_owned()
 }

@@ -67,7 +67,7 @@ pub struct Taken {
     pub closures: Vec<(BackOff, String)>,
 }
 
-type Said = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
+type Reply = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
 
 impl Redis {
     /// Takes a unit for a call to an endpoint, if the replicas together have one within these
@@ -124,10 +124,10 @@ impl Redis {
         }
         // Without an endpoint the script only reads.
         script.arg(u8::from(endpoint.is_some()));
-        let said: Said = self
+        let reply: Reply = self
             .ask(patience, Order::Script(script), Duration::ZERO)
             .await?;
-        let (verdict, wait, used, others, day, month, closures) = said;
+        let (verdict, wait, used, others, day, month, closures) = reply;
         let is_taken = verdict == "taken" && endpoint.is_some();
         Some(Taken {
             token: is_taken.then_some(Token(token)),

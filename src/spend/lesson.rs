@@ -23,7 +23,7 @@ use crate::{
 const QUOTAS: &str = "GET /users/{}/overall_quotas";
 
 /// The time for which a key's first call waits for its allowances, and the time limit of a refresh.
-const LESSON: Duration = Duration::from_secs(2);
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Purse {
     /// Refreshes a key's quota as far as possible without spending a unit. Fails if VirusTotal
@@ -54,21 +54,21 @@ impl Purse {
             Due::First(attempt) => {
                 // In a task of its own, which continues after the first caller hangs up.
                 let (waited_for, over) = oneshot::channel();
-                let lesson =
-                    Arc::clone(self).take_first_lesson(context.clone(), attempt, waited_for);
-                self.tasks.spawn(lesson.instrument(Span::current()));
-                let _ = bill::waiting(timeout(LESSON, over)).await;
+                let refresh =
+                    Arc::clone(self).make_first_refresh(context.clone(), attempt, waited_for);
+                self.tasks.spawn(refresh.instrument(Span::current()));
+                let _ = bill::waiting(timeout(REFRESH_TIMEOUT, over)).await;
                 true
             }
             Due::Underway(first) => {
-                let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                let _ = bill::waiting(timeout(REFRESH_TIMEOUT, first.over())).await;
                 true
             }
             Due::Again(attempt) => {
                 let (purse, key) = (Arc::clone(self), key.clone());
                 self.tasks.spawn(async move {
                     let _place = purse.calls.take(caller).await;
-                    let _ = Arc::clone(&purse).take_lesson(key, Some(attempt)).await;
+                    let _ = Arc::clone(&purse).refresh(key, Some(attempt)).await;
                 });
                 false
             }
@@ -78,7 +78,7 @@ impl Purse {
 
     /// Makes the first refresh as soon as there is a place for the call, unless the caller has
     /// stopped waiting by then.
-    async fn take_first_lesson(
+    async fn make_first_refresh(
         self: Arc<Self>,
         context: RequestContext,
         attempt: Attempt,
@@ -88,9 +88,7 @@ impl Purse {
             place = self.calls.take(context.caller) => place,
             () = waited_for.closed() => return self.quota.put_off(context.key.hash(), attempt),
         };
-        let _ = Arc::clone(&self)
-            .take_lesson(context.key, Some(attempt))
-            .await;
+        let _ = Arc::clone(&self).refresh(context.key, Some(attempt)).await;
         // Wakes the caller.
         drop(waited_for);
     }
@@ -103,7 +101,7 @@ impl Purse {
         let attempt = match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) | Due::Again(attempt) => Some(attempt),
             Due::Underway(first) => {
-                let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                let _ = bill::waiting(timeout(REFRESH_TIMEOUT, first.over())).await;
                 if self.accepted.contains(key.hash()) {
                     return Ok(());
                 }
@@ -112,17 +110,20 @@ impl Purse {
             Due::No => None,
         };
         let _place = bill::waiting(self.calls.take(context.caller)).await;
-        bill::waiting(Arc::clone(self).take_lesson(key.clone(), attempt)).await
+        bill::waiting(Arc::clone(self).refresh(key.clone(), attempt)).await
     }
 
     /// Fetches and applies a key's allowances. Fails if VirusTotal refuses the key.
-    async fn take_lesson(
+    async fn refresh(
         self: Arc<Self>,
         key: ApiKey,
         attempt: Option<Attempt>,
     ) -> Result<(), Refusal> {
         let (hash, asked) = (key.hash(), Now::read());
-        let answer = self.vt.overall_quotas(&key, Instant::now() + LESSON).await;
+        let answer = self
+            .vt
+            .overall_quotas(&key, Instant::now() + REFRESH_TIMEOUT)
+            .await;
         // A success without allowances comes from an intermediary and proves nothing. After a
         // failure the last allowances stay.
         let truth = answer.map(|body| Truth::read(&body.plain));

@@ -21,7 +21,7 @@ use crate::config::Collector;
 mod export;
 
 /// The time limit for exporting the last spans at shutdown.
-const LAST: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
@@ -52,14 +52,14 @@ where
 pub fn finish() {
     if let Some(provider) = PROVIDER.get() {
         // Ignored: the collector may be gone.
-        let _ = provider.shutdown_with_timeout(LAST);
+        let _ = provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT);
     }
 }
 
 /// Attaches a span to the trace named by a request's `traceparent` header (W3C).
 pub fn join(span: &Span, traceparent: Option<&str>) {
     if let Some(traceparent) = traceparent.filter(|_| PROVIDER.get().is_some()) {
-        let context = TraceContextPropagator::new().extract(&Parent(traceparent));
+        let context = TraceContextPropagator::new().extract(&TraceParent(traceparent));
         // Fails for a span that the filter disabled, which needs no parent.
         let _ = span.set_parent(context);
     }
@@ -99,9 +99,9 @@ pub fn end(span: &Span) {
 }
 
 /// A carrier with only the `traceparent` header.
-struct Parent<'a>(&'a str);
+struct TraceParent<'a>(&'a str);
 
-impl Extractor for Parent<'_> {
+impl Extractor for TraceParent<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         (key == "traceparent").then_some(self.0)
     }

@@ -128,12 +128,14 @@ impl VtError {
     ///
     /// The result contains neither `key`, which was sent with the request, nor a part of it.
     pub fn of_response(status: u16, body: &[u8], retry_after: Option<BackOff>, key: &str) -> Self {
-        let said = Said::read(body);
-        let known = said.as_ref().and_then(|said| reason_of_code(&said.code));
+        let error_body = ErrorBody::read(body);
+        let known = error_body
+            .as_ref()
+            .and_then(|error_body| reason_of_code(&error_body.code));
         // A 5xx never counts as a definite refusal, whatever its code: a write may have been
         // carried out.
         let known = known.filter(|reason| status < 500 || !is_definite(*reason));
-        let reason = match (status, &said) {
+        let reason = match (status, &error_body) {
             // Whatever the code: requests that go on after a 429 can get an account suspended.
             (429, _) => Some(Reason::TooManyRequests),
             (503, None) => Some(Reason::Transient),
@@ -143,7 +145,7 @@ impl VtError {
         let Some(reason) = reason else {
             return Self::Unexpected(status);
         };
-        let Said { code, message } = said.unwrap_or_default();
+        let ErrorBody { code, message } = error_body.unwrap_or_default();
         // A documented code cannot leak the key, but is dropped if it contradicts the status. An
         // unknown code is kept if it does not resemble the key.
         let is_new = reason_of_code(&code).is_none() && is_code(&code);
@@ -156,7 +158,7 @@ impl VtError {
                 usual_code(reason).into()
             },
             // The message is dropped rather than repaired if any part of it is unfit.
-            message: message.filter(|text| speaks(reason) && message::is_fit(text, key)),
+            message: message.filter(|text| has_safe_message(reason) && message::is_fit(text, key)),
             retry_after,
         })
     }
@@ -241,12 +243,12 @@ impl VtError {
 
 /// The error object of a response body.
 #[derive(Default)]
-struct Said {
+struct ErrorBody {
     code: String,
     message: Option<String>,
 }
 
-impl Said {
+impl ErrorBody {
     /// Parses `{"error": {"code": "…", "message": "…"}}`, where the message is optional.
     ///
     /// The code must be a string (Google's front ends send a number) and end in `Error`, which
@@ -329,7 +331,7 @@ fn usual_code(reason: Reason) -> &'static str {
 
 /// Returns whether the message of this error may be passed on. That of a 401 can echo the key, and
 /// that of a server error can reveal internals.
-fn speaks(reason: Reason) -> bool {
+fn has_safe_message(reason: Reason) -> bool {
     !matches!(
         reason,
         Reason::Unauthorized | Reason::Transient | Reason::Deadline

@@ -14,7 +14,7 @@ use crate::hidden::is_hidden;
 const MAX_MESSAGE: usize = 300;
 
 /// The number of consecutive characters of a key that must not appear in a message.
-const SHARED: usize = 12;
+const MIN_SHARED: usize = 12;
 
 /// The number of nested layers of percent-encoding that are decoded.
 const MAX_LAYERS: usize = 4;
@@ -59,7 +59,7 @@ fn resembles_in_layers(text: &str, key: &str) -> bool {
         let text_digits = text_letters.replace("0x", "");
         shares(&text, &key)
             // Without punctuation, a part counts only if enough letters and digits remain.
-            || (letters.len() >= SHARED && shares(&text_letters, &letters))
+            || (letters.len() >= MIN_SHARED && shares(&text_letters, &letters))
             || [&exact, &digits].iter().any(|digits| shares_digits(&text_digits, digits))
     };
     let mut layer: String = text.chars().map(narrow).collect();
@@ -79,16 +79,16 @@ fn resembles_in_layers(text: &str, key: &str) -> bool {
 
 /// Returns whether a text contains a part of the key. A short key must appear whole.
 fn shares(text: &str, key: &str) -> bool {
-    if key.len() <= SHARED {
+    if key.len() <= MIN_SHARED {
         return text.contains(key);
     }
-    let mut parts = key.as_bytes().windows(SHARED);
+    let mut parts = key.as_bytes().windows(MIN_SHARED);
     parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
 }
 
 /// Returns whether a text contains 12 consecutive characters of the key in hexadecimal.
 fn shares_digits(text: &str, digits: &str) -> bool {
-    let mut parts = digits.as_bytes().windows(2 * SHARED).step_by(2);
+    let mut parts = digits.as_bytes().windows(2 * MIN_SHARED).step_by(2);
     parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
 }
 
@@ -126,7 +126,7 @@ fn decoded(text: &str) -> Vec<Vec<u8>> {
 fn shifted(word: &str, group: usize) -> impl Iterator<Item = &str> {
     let starts = 0..group.min(word.len());
     let rests = starts.map(|start| &word[start..]);
-    rests.filter(|rest| rest.len() >= SHARED)
+    rests.filter(|rest| rest.len() >= MIN_SHARED)
 }
 
 fn read_base64(word: &str) -> Option<Vec<u8>> {
@@ -245,7 +245,7 @@ mod tests {
             key in "[!-~]{12,64}", before in "[ -~]{0,20}", after in "[ -~]{0,20}",
             start: prop::sample::Index, length: prop::sample::Index, bits: u64,
         ) {
-            let length = SHARED + length.index(key.len() - SHARED + 1);
+            let length = MIN_SHARED + length.index(key.len() - MIN_SHARED + 1);
             let start = start.index(key.len() - length + 1);
             let part = &key[start..start + length];
             let cased = recased(part, bits);

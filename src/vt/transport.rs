@@ -29,10 +29,10 @@ use crate::config;
 ///
 /// The pool checks for idle connections once per period of this length, so a connection is closed
 /// after at most twice this time, 30 s.
-const IDLE: Duration = Duration::from_secs(15);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The time limit for establishing a connection.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The number of connections that are remembered, far more than are open at once.
 const MOST_REMEMBERED: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
@@ -69,7 +69,9 @@ impl Transport {
         let tls = tls::config(config)?;
         let unpooled = builder(config, tls.clone()).pool_max_idle_per_host(0);
         Ok(Self {
-            pooled: builder(config, tls).pool_idle_timeout(IDLE).build()?,
+            pooled: builder(config, tls)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .build()?,
             unpooled: unpooled.build()?,
             answered: Mutex::new(LruCache::new(MOST_REMEMBERED)),
             is_unreachable: AtomicBool::new(false),
@@ -177,7 +179,7 @@ fn builder(config: &config::Upstream, tls: ClientConfig) -> ClientBuilder {
     headers.insert(X_TOOL, HeaderValue::from_static("vt4ai"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     // Shorter than the call's time limit, so that a failed connection is reported as such.
-    let connect = (config.timeout * 9 / 10).min(CONNECT);
+    let connect = (config.timeout * 9 / 10).min(CONNECT_TIMEOUT);
     let builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)

@@ -26,7 +26,7 @@ use tracing::{info, warn};
 use crate::{config::Collector, tls};
 
 /// The time limit for one export.
-const PATIENCE: Duration = Duration::from_secs(10);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An exporter. Its requests run on the given runtime.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Exporter {
             .default_headers(collector.headers.clone())
             .redirect(redirect::Policy::none())
             .referer(false)
-            .timeout(PATIENCE);
+            .timeout(EXPORT_TIMEOUT);
         let client = if collector.is_local() {
             client.no_proxy()
         } else {
@@ -66,7 +66,7 @@ impl Exporter {
     }
 
     /// Logs the first failure and the first success after failures.
-    fn tell(&self, sent: &Result<(), String>) {
+    fn log_change(&self, sent: &Result<(), String>) {
         let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match sent {
             Err(why) if !was_failing => warn!(error.cause = why, "trace export failed"),
@@ -95,7 +95,7 @@ impl SpanExporter for Exporter {
             }
             Ok(Err(_)) | Err(_) => Err("the collector can't be reached".to_owned()),
         };
-        self.tell(&sent);
+        self.log_change(&sent);
         sent.map_err(OTelSdkError::InternalFailure)
     }
 }
