@@ -98,6 +98,8 @@ impl Closed {
     }
 
     /// Returns the refusal to give instead of a call, with the time until the back-off ends.
+    ///
+    /// `endpoint` is a method and a path pattern, such as `GET /files/{}`.
     pub fn refusal(&self, key: KeyHash, endpoint: &str, now: Instant) -> Option<Refusal> {
         let known = self.lock();
         let scopes = [None, Some(endpoint.to_owned())].map(|endpoint| Scope { key, endpoint });
@@ -260,7 +262,7 @@ mod tests {
     const FILES: &str = "GET /files/{}";
     const DAY: u64 = 24 * 60 * 60;
 
-    /// Twenty seconds past noon.
+    /// Returns a time twenty seconds past noon.
     fn noon() -> Now {
         Now {
             steady: Instant::now(),

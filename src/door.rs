@@ -69,14 +69,13 @@ impl Door {
     }
 }
 
-/// Storage for governor's state of each caller. governor's own maps would keep every caller
-/// forever.
+/// The storage of governor's state for each caller. governor's own maps keep every caller forever.
 #[derive(Debug)]
 struct Recent(Mutex<Records>);
 
 #[derive(Debug)]
 struct Records {
-    /// Bounded by the number of configured clients.
+    /// The clients, whose number the configuration bounds.
     clients: HashMap<KeyHash, Nanos>,
     keys: KeyMemory<KeyHash, Nanos>,
     addresses: LruCache<IpAddr, Nanos>,

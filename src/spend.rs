@@ -95,7 +95,7 @@ pub struct Unit {
     common: Option<redis::Token>,
 }
 
-/// Hands out units, and learns from the outcomes of the calls.
+/// The source of units of quota, which also learns from the outcomes of calls.
 #[derive(Debug)]
 pub struct Purse {
     vt: Arc<VirusTotal>,
@@ -112,7 +112,7 @@ pub struct Purse {
 pub struct Parts {
     /// The upstream.
     pub vt: Arc<VirusTotal>,
-    /// This replica's count of units.
+    /// The count of units in this process.
     pub quota: Arc<Quota>,
     /// The keys that VirusTotal has accepted.
     pub accepted: AcceptedKeys,

@@ -1,4 +1,4 @@
-//! Determines which user owns the peer's socket of a local connection.
+//! The user that owns the peer's socket of a local connection.
 //!
 //! Linux lists every TCP socket of a network namespace with its owner. The peer's socket is in the
 //! same list as the gateway's, with local and remote address swapped. A peer in another namespace
@@ -35,7 +35,7 @@ pub struct Ends {
     pub local: SocketAddr,
 }
 
-/// Finds the owners of peers' sockets.
+/// A finder of the owners of peers' sockets.
 #[derive(Clone, Debug)]
 pub struct PeerOwners {
     readings: Arc<Semaphore>,
@@ -99,6 +99,7 @@ mod system {
     /// The user id that stands for all users that a user namespace does not map.
     const OVERFLOW: u32 = 65_534;
 
+    /// Finds the owner in the kernel's lists of TCP sockets.
     pub(super) fn find(ends: Ends) -> io::Result<PeerOwner> {
         for _ in 0..TRIES {
             if let Some(uid) = listed_owner(ends)? {

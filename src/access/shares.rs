@@ -25,7 +25,7 @@ struct Inner {
     /// The number of places that one caller may hold.
     each: usize,
     held: Mutex<Held>,
-    /// Notified when a place is returned.
+    /// The signal that a place was returned.
     room: Notify,
 }
 

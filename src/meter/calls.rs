@@ -45,6 +45,7 @@ impl Drop for UnderWay<'_> {
 }
 
 #[derive(Default)]
+/// The series of all endpoints.
 pub(super) struct Calls(Mutex<HashMap<String, Endpoint>>);
 
 struct Endpoint {
@@ -53,6 +54,7 @@ struct Endpoint {
 }
 
 impl Calls {
+    /// Records a call that has ended.
     pub(super) fn ended(
         &self,
         registry: &Registry,

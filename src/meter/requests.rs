@@ -84,11 +84,13 @@ impl Requests {
         }
     }
 
+    /// Counts a request in flight until the guard is dropped.
     pub(super) fn arrived(&self) -> Arrived {
         self.in_flight.increment(1);
         Arrived(self.in_flight.clone())
     }
 
+    /// Records a completed request.
     pub(super) fn answered(&self, registry: &Registry, answered: &Answered<'_>) {
         let route = self.route(registry, answered.route);
         let series = route.series(registry, answered);

@@ -40,7 +40,7 @@ pub struct Underway(CancellationToken);
 #[derive(Debug)]
 pub(super) struct Lesson {
     attempted: Instant,
-    /// Cancelled when the first refresh has ended.
+    /// The token that is cancelled when the first refresh has ended.
     first: CancellationToken,
 }
 

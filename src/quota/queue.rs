@@ -36,7 +36,7 @@ pub(super) struct Queue(VecDeque<Waiter>);
 struct Waiter {
     caller: CallerId,
     round: u64,
-    /// Wakes the request, and identifies it.
+    /// The signal that wakes the request, which also identifies it.
     turn: Arc<Notify>,
 }
 
@@ -178,8 +178,8 @@ impl Quota {
         .await
     }
 
-    /// Like [`take_within`](Self::take_within), at the front of the queue: for a request whose unit
-    /// turned out to be spent by another replica.
+    /// Spends a unit like [`take_within`](Self::take_within), from the front of the queue: for a
+    /// request whose unit turned out to be spent by another replica.
     pub async fn take_within_again(
         &self,
         key: KeyHash,

@@ -61,9 +61,12 @@ pub struct Shared<'a> {
     pub names: &'a [String],
 }
 
+/// The reply of a lookup: the entry, the times of the last certain and possible write, the shared
+/// time.
 pub(super) type Reply = (Option<Bytes>, String, String, String);
 
 impl Recalled {
+    /// Converts the reply to a lookup that was sent at `looked`.
     pub(super) fn of((bytes, changed, doubted, now): Reply, looked: Instant) -> Self {
         let number = |text: String| text.parse().unwrap_or_default();
         Self {
@@ -202,10 +205,12 @@ fn name(what: &str, (owner, path): (Option<KeyHash>, &str)) -> String {
     format!("{PREFIX}{what}:{owner}:{}", digest(path))
 }
 
+/// Returns the Redis key of an answer.
 pub(super) fn answer(of: (Option<KeyHash>, &str)) -> String {
     name("answer", of)
 }
 
+/// Returns the Redis key of a lease, without the time of the object's last write.
 pub(super) fn lease(of: (Option<KeyHash>, &str)) -> String {
     name("lease", of)
 }

@@ -53,18 +53,18 @@ pub enum Health {
 /// A connection that is open or being opened.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// `None` if the client rejects the URL, which the configuration has checked before.
+    /// The client, or `None` if it rejected the URL, which the configuration has checked before.
     client: Option<Client>,
     /// The time limit for all Redis commands of one request, and for a health check.
     patience: Duration,
     state: Mutex<State>,
-    /// Notified when a health check is due at once.
+    /// The signal for an immediate health check.
     check_now: Notify,
     /// Whether the first connection attempt has ended.
     settled: watch::Sender<bool>,
     /// The changes that are still to be announced.
     outbox: Mutex<Outbox>,
-    /// Held during an announcement, so that changes arrive in order.
+    /// The lock held during announcements, which keeps changes in order.
     delivery: tokio::sync::Mutex<()>,
     created: Instant,
 }
@@ -104,6 +104,7 @@ impl Link {
         self.lock().connection.is_some()
     }
 
+    /// Returns whether Redis is available, with the reason if it is not.
     pub(super) fn health(&self) -> Health {
         let state = self.lock();
         match state.connection {
@@ -112,6 +113,7 @@ impl Link {
         }
     }
 
+    /// Waits until the first connection attempt has ended.
     pub(super) async fn settled(&self) {
         // Can't fail: `self` owns the sender.
         let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
@@ -148,6 +150,7 @@ impl Link {
         self.outbox().push(change);
     }
 
+    /// Returns whether a change to an object with one of these names is still to be announced.
     pub(super) fn is_telling(&self, names: &[String]) -> bool {
         self.outbox().mentions(names)
     }
@@ -162,6 +165,7 @@ impl Link {
         }
     }
 
+    /// Announces queued changes over a connection.
     async fn deliver_over(
         &self,
         connection: &mut MultiplexedConnection,
@@ -199,6 +203,7 @@ impl Link {
         }
     }
 
+    /// Connects, checks the connection regularly, and reconnects after failures. Never returns.
     pub(super) async fn keep_up(&self, replica: &str, hear: impl Fn(News) + Send) {
         let mut heard = None;
         loop {
@@ -253,6 +258,7 @@ impl Link {
         well.is_ok()
     }
 
+    /// Passes the messages since the last read to `hear`.
     async fn read_news(
         &self,
         connection: &mut MultiplexedConnection,
@@ -278,6 +284,7 @@ impl Link {
         }
     }
 
+    /// Makes the connection available to requests.
     fn set_available(&self, connection: &MultiplexedConnection) {
         let mut state = self.lock();
         if state.connection.is_none() {

@@ -48,6 +48,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    /// Queues a change, dropping the oldest if the queue is full.
     pub(super) fn push(&mut self, change: Change) {
         if self.waiting.len() >= MAX_WAITING {
             self.waiting.pop_front();
@@ -55,6 +56,7 @@ impl Outbox {
         self.waiting.push_back(change);
     }
 
+    /// Returns the change to announce next.
     pub(super) fn first(&self) -> Option<Change> {
         self.waiting.front().cloned()
     }
@@ -66,6 +68,7 @@ impl Outbox {
         }
     }
 
+    /// Returns whether a queued change concerns one of these names.
     pub(super) fn mentions(&self, names: &[String]) -> bool {
         let mut waiting = self.waiting.iter();
         waiting.any(|change| change.news.names().iter().any(|name| names.contains(name)))
@@ -73,6 +76,7 @@ impl Outbox {
 }
 
 impl Change {
+    /// Returns the command that announces the change.
     pub(super) fn order(&self, replica: &str) -> Order {
         let mut script = CHANGE.key(answers::clock());
         script.key(news_key());
@@ -135,6 +139,7 @@ pub(super) fn read_since(since: i64) -> Order {
     Order::Script(script)
 }
 
+/// Returns the Redis key of the list of messages.
 pub(super) fn news_key() -> String {
     format!("{PREFIX}news")
 }

@@ -85,7 +85,7 @@ impl<'writer> FormatFields<'writer> for Lines {
     }
 }
 
-/// Writes fields, each with its leading separator.
+/// A writer of fields, each with its leading separator.
 struct FieldWriter<'writer> {
     lines: Lines,
     writer: Writer<'writer>,
@@ -171,7 +171,7 @@ impl Visit for FieldWriter<'_> {
     }
 }
 
-/// Adapts a formatter for `serde_json`, which writes only whole characters.
+/// An adapter of a formatter for `serde_json`, which writes only whole characters.
 struct Utf8<'a, 'writer>(&'a mut Writer<'writer>);
 
 impl io::Write for Utf8<'_, '_> {

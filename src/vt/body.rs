@@ -1,4 +1,4 @@
-//! Reads response bodies: bounded in size and decompressed at once.
+//! Response bodies: bounded in size and decompressed at once.
 
 use bytes::BytesMut;
 use reqwest::{

@@ -1,4 +1,4 @@
-//! Decides which error messages of VirusTotal may be passed on: those without hidden characters,
+//! The rules by which error messages of VirusTotal are passed on: without hidden characters,
 //! markup, or parts of the API key.
 
 use base64::{

@@ -9,9 +9,9 @@ use super::*;
 enum Event {
     Take,
     TakeSpare,
-    /// Returns the unit that was taken this number of units before the last one.
+    /// The return of the unit that was taken this number of units before the last one.
     GiveBack(usize),
-    /// VirusTotal reports these allowances and usage.
+    /// A report of these allowances and usage.
     Learn {
         per_minute: u64,
         per_day: u64,

@@ -1,4 +1,4 @@
-//! Exports spans to a collector.
+//! The exporter of spans to a collector.
 //!
 //! OpenTelemetry's own exporter adds a second HTTP client and protobuf. The few fields of a span
 //! are easily written as OTLP JSON, and reqwest is a dependency anyway.
