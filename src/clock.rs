@@ -197,7 +197,7 @@ mod tests {
     #[case(datetime!(2026-01-01 12:00:20 UTC), Duration::from_secs(40))]
     #[case(datetime!(2026-01-01 12:00:00 UTC), Duration::from_mins(1))]
     #[case(datetime!(2026-01-01 12:00:59.999 UTC), Duration::from_millis(1))]
-    fn the_next_minute_is_after_now(#[case] utc: OffsetDateTime, #[case] wait: Duration) {
+    fn next_minute_is_after_now(#[case] utc: OffsetDateTime, #[case] wait: Duration) {
         let steady = Instant::now();
         assert_eq!(Now { steady, utc }.until_next_minute(), wait);
     }
@@ -211,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_number_of_seconds_panics_or_lasts_longer(digits in "[0-9]{1,400}") {
+        fn no_number_of_seconds_panics_or_exceeds_the_bound(digits in "[0-9]{1,400}") {
             let wait = BackOff::parse_seconds(&digits).unwrap();
             prop_assert!(wait <= BackOff::MAX);
             let now = Instant::now();

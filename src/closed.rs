@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn many_429s_at_once_are_one_back_off() {
+    fn concurrent_429s_are_one_back_off() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         for _ in 0..20 {
             let said = learn(&closed, refused("QuotaExceededError", None), now);

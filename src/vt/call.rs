@@ -180,21 +180,21 @@ mod tests {
     }
 
     #[test]
-    fn no_segment_leads_up() {
+    fn no_segment_changes_the_path_depth() {
         for id in [
             ".", "..", "%2e", "%2e%2e", ".%2e", "%2E.", "..\\", "../x", "..;", "\t..", "",
         ] {
             let call = Call::get(&["users", id, "overall_quotas"]);
             let url = format!("https://www.virustotal.com/api/v3{}", call.path);
             let url = url::Url::parse(&url).unwrap();
-            // As it was put together: the parser found nothing to resolve.
+            // Unchanged: the parser found no dot segment to resolve.
             assert_eq!(url.path(), format!("/api/v3{}", call.path), "{id}");
             assert_eq!(url.path_segments().unwrap().count(), 5, "{id}");
         }
     }
 
     #[test]
-    fn ids_of_analyses_and_sandbox_reports_arrive_as_they_are() {
+    fn ids_of_analyses_and_sandbox_reports_are_preserved() {
         let path = |segments: &[&str]| Call::get(segments).path;
         assert_eq!(path(&["analyses", "NDRkOA=="]), "/analyses/NDRkOA%3D%3D");
         assert_eq!(
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_the_same_whatever_the_id() {
+    fn endpoint_does_not_depend_on_the_id() {
         for (call, endpoint) in [
             (Call::get(&["files", "a"]).with("x", "1"), "GET /files/{}"),
             (
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_has_no_name_that_a_caller_made_up() {
+    fn pattern_contains_no_unknown_name() {
         for (segments, pattern) in [
             (&["files", "a"][..], "GET /files/{}"),
             (
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_holds_one_field_whatever_its_value() {
+    fn form_has_one_field_for_any_value() {
         let call = Call::post_form(&["urls"], "url", "http://a.example/?b=1&url=2+3");
         let Method::Post(Payload::Form(form)) = call.method else {
             panic!("{call:?}");

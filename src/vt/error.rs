@@ -420,7 +420,7 @@ mod tests {
         Reason::Transient,
         "TransientError"
     )]
-    fn codes_are_read_as_they_come(
+    fn codes_are_parsed_leniently(
         #[case] status: u16,
         #[case] body: &str,
         #[case] reason: Reason,
@@ -436,19 +436,19 @@ mod tests {
     #[case("Traceback:\\n  line 1", false)]
     #[case("<html>", false)]
     #[case(" ", false)]
-    fn messages_pass_only_when_harmless(#[case] message: &str, #[case] passed: bool) {
+    fn only_harmless_messages_are_passed_on(#[case] message: &str, #[case] passed: bool) {
         let body = format!(r#"{{"error":{{"code":"NotFoundError","message":"{message}"}}}}"#);
         assert_eq!(refusal(404, &body).message.is_some(), passed);
     }
 
     #[test]
-    fn a_401_never_speaks() {
+    fn message_of_a_401_is_withheld() {
         let body = r#"{"error":{"code":"WrongCredentialsError","message":"Wrong API key"}}"#;
         assert_eq!(refusal(401, body).message, None);
     }
 
     #[rstest]
-    fn without_virustotals_own_error_a_status_is_unexpected(
+    fn status_without_virustotals_error_is_unexpected(
         #[values(302, 400, 401, 403, 404, 409, 413, 418, 424, 500, 502, 504)] status: u16,
         #[values(
             "",
@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_virustotal_does_not_have_needs_a_known_code() {
+    fn undocumented_status_needs_a_known_code() {
         let body = |code| format!(r#"{{"error":{{"code":"{code}"}}}}"#).into_bytes();
         let error = VtError::of_response(418, &body("BrandNewError"), None, "k");
         assert_eq!(error, VtError::Unexpected(418));
@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[rstest]
-    fn a_fault_of_the_server_is_no_refusal_of_a_write(
+    fn server_error_is_no_refusal_of_a_write(
         #[values(500, 502, 503, 504)] status: u16,
         #[values(
             "AlreadyExistsError",
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_resembles_the_key_is_not_passed_on() {
+    fn code_that_resembles_the_key_is_withheld() {
         let key = "abcdefghijklmnop";
         for code in ["ABCDEFGHIJKL", "x_efghijklmnop", "abcdefghijklmnop"] {
             let body = format!(r#"{{"error":{{"code":"{code}Error"}}}}"#);

@@ -41,8 +41,8 @@ pub(super) fn is_fit(message: &str, key: &str) -> bool {
 /// Case, full-width forms and separators between the characters are ignored, and percent-encoding,
 /// base64 and hexadecimal (its digits separated or not) are decoded.
 pub(super) fn resembles(text: &str, key: &str) -> bool {
-    // A `%` directly before a part of the key turns its first two hex digits into another
-    // character, so the text after each `%` is checked by itself as well.
+    // A `%` directly before a part of the key would be decoded together with the part's first two
+    // hex digits, so the text after each `%` is also checked by itself.
     let behind_signs = text.match_indices('%').map(|(at, _)| &text[at + 1..]);
     let mut readings = std::iter::once(text).chain(behind_signs);
     readings.any(|text| resembles_in_layers(text, key))
@@ -182,7 +182,7 @@ mod tests {
     #[case::base64_behind_the_other_alphabets_sign("key-id/MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5")]
     #[case::behind_a_sign("%6789abcdeF%252D%66")]
     #[case::too_many_layers("%25252525252525253")]
-    fn what_resembles_the_key_is_withheld(#[case] part: &str) {
+    fn text_that_resembles_the_key_is_withheld(#[case] part: &str) {
         for message in [part.to_owned(), format!("File \"{part}\" not found")] {
             assert!(!is_fit(&message, KEY), "{message}");
         }
@@ -193,7 +193,7 @@ mod tests {
     #[case("Resource 0123456789a not found")]
     #[case("`x` costs 100% of https://www.virustotal.com/gui/x?y=%2F, \"so\" [sic] (see there)")]
     #[case("Übergröße: 漢字")]
-    fn what_is_harmless_is_passed_on(#[case] message: &str) {
+    fn harmless_text_is_passed_on(#[case] message: &str) {
         assert!(is_fit(message, KEY));
     }
 
@@ -214,12 +214,12 @@ mod tests {
     #[case::reference("[x][y]")]
     #[case::entity("&#x30;")]
     #[case::escape("\\u0030")]
-    fn what_hides_or_acts_is_withheld(#[case] message: &str) {
+    fn hidden_characters_and_markup_are_withheld(#[case] message: &str) {
         assert!(!is_fit(message, KEY));
     }
 
     #[test]
-    fn a_short_key_is_withheld_as_a_whole() {
+    fn short_key_is_matched_as_a_whole() {
         assert!(!is_fit("see ThE-kEy there", "the-key"));
         assert!(!is_fit("see the%2Dkey there", "the-key"));
         assert!(is_fit("see the-ke there", "the-key"));

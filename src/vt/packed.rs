@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_unpacks_to_itself() {
+    fn packed_body_unpacks_to_itself() {
         for plain in [&b""[..], b"x", &b"a".repeat(100_000), &[7; 3]] {
             let body = Body::plain(Bytes::copy_from_slice(plain));
             let packed = body.pack();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_are_alike_are_told_apart() {
+    fn equal_members_are_all_read() {
         let one = gzip(b"[1, 2, 3]");
         assert_eq!(gunzip(&one.repeat(3)).unwrap(), b"[1, 2, 3]".repeat(3));
         let nothing = gzip(b"");
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trailer_within_a_member_does_not_end_it() {
+    fn trailer_bytes_within_a_member_do_not_end_it() {
         let plain = b"{\"data\": []}";
         let trailer = trailer(plain);
         for copies in 1..MOST_TRAILERS {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_member_behind_one_is_a_fault() {
+    fn trailing_garbage_is_an_error() {
         let packed = gzip(b"{}");
         for behind in [
             &b"x"[..],
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_holds_for_all_members_together() {
+    fn limit_applies_to_all_members_together() {
         let packed = [gzip(&[7; 600]), gzip(&[8; 400])].concat();
         assert_eq!(gunzip_up_to(&packed, 1000).unwrap().len(), 1000);
         assert_eq!(gunzip_up_to(&packed, 999), Err(VtError::TooLarge));
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn many_members_take_a_time_in_proportion() {
+    fn many_members_take_linear_time() {
         let started = Instant::now();
         let packed = [gzip(b"").repeat(500_000), gzip(b"{}").to_vec()].concat();
         assert_eq!(gunzip(&packed).unwrap(), "{}");

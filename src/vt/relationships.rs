@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_of_every_table_is_read() {
+    fn tables_are_complete() {
         let counts: Vec<_> = kinds().map(|kind| (kind, of(kind).len())).collect();
         let expected = [
             (Kind::File, 55),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_no_relationship() {
+    fn actions_are_reserved() {
         for reserved in [
             "download_url",
             "download",

@@ -66,7 +66,7 @@ mod tests {
     #[case::date_of_old("Wednesday, 21-Oct-15 07:29:30 GMT", Some(90))]
     #[case::date_of_c("Wed Oct 21 07:29:30 2015", Some(90))]
     #[case::in_the_year_9999("Fri, 31 Dec 9999 23:59:59 GMT", Some(DAY))]
-    fn a_retry_after_counts_up_to_a_day(#[case] value: &str, #[case] wait: Option<u64>) {
+    fn retry_after_is_clamped_to_a_day(#[case] value: &str, #[case] wait: Option<u64>) {
         assert_eq!(seconds(&[value]), wait);
     }
 
@@ -86,7 +86,7 @@ mod tests {
     #[case::list("30, 60")]
     #[case::no_such_day("Wed, 99 Oct 2015 07:29:30 GMT")]
     #[case::empty("")]
-    fn what_names_no_time_to_come_counts_as_not_given(#[case] value: &str) {
+    fn value_without_a_future_time_counts_as_not_given(#[case] value: &str) {
         assert_eq!(seconds(&[value]), None);
     }
 

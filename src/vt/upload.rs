@@ -259,7 +259,7 @@ mod tests {
         Some("https://mirror.example/x")
     )]
     #[case("https://mirror.example", "http://mirror.example/x", None)]
-    fn a_file_goes_only_where_it_belongs(
+    fn upload_url_must_belong_to_the_site(
         #[case] site: &str,
         #[case] named: &str,
         #[case] expected: Option<&str>,
