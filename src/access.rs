@@ -1,10 +1,10 @@
-//! The callers that requests count for, and the bounds on what one of them may hold.
+//! Callers, to which requests are attributed, and the bounds on what one of them may hold.
 //!
-//! A *caller* is a client token, a VirusTotal key that VirusTotal has accepted before, or else
-//! an address ([`CallerId`]). It is decided once, where a request comes in, and every share is
-//! kept by it: the rate limit at the door, places for requests, waiting places, connections,
-//! calls to VirusTotal, the queue for a shared key. A key that VirusTotal has not accepted yet
-//! counts for its address, so that made-up keys gain nothing.
+//! A *caller* is a client token, a VirusTotal key that VirusTotal has accepted before, or else an
+//! address ([`CallerId`]). It is determined once, when a request arrives. Every bound applies per
+//! caller: the rate limit, places for requests, waiting places, connections, calls to VirusTotal,
+//! the queue for a shared key. A key that VirusTotal has not accepted yet counts for its address,
+//! so made-up keys gain nothing.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -24,25 +24,25 @@ mod owner;
 mod places;
 mod shares;
 
-/// The caller that a request counts for.
+/// The caller to which a request is attributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallerId {
-    /// A client, by the hash of its token.
+    /// A client, by its token's hash.
     Client(KeyHash),
     /// The owner of a VirusTotal key that VirusTotal has accepted.
     Key(KeyHash),
-    /// An IPv4 address, or the /64 of an IPv6 one, which is what one household has.
+    /// An IPv4 address, or the /64 of an IPv6 address, the usual allocation of one household.
     Address(IpAddr),
 }
 
-/// Everything below the HTTP layer that depends on who sends a request.
+/// The parts of a request that the layers below HTTP need.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     /// The VirusTotal key that the request spends.
     pub key: ApiKey,
-    /// The caller that it counts for.
+    /// The caller that the request is attributed to.
     pub caller: CallerId,
-    /// The place that it holds; what only waits does so by [`Place::waiting`].
+    /// The place that the request holds. Work that only waits runs within [`Place::waiting`].
     pub place: Place,
 }
 
@@ -51,6 +51,7 @@ impl CallerId {
     pub fn at(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(address) => {
+                // Keeps the upper 64 bits, the network.
                 let network = u128::from(address) >> 64 << 64;
                 IpAddr::V6(Ipv6Addr::from_bits(network))
             }
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv6_caller_is_its_network() {
+    fn ipv6_caller_is_its_network() {
         let at = |text: &str| CallerId::at(text.parse().unwrap());
         assert_eq!(at("2001:db8:1:2::1"), at("2001:db8:1:2:ffff::9"));
         assert_ne!(at("2001:db8:1:2::1"), at("2001:db8:1:3::1"));

@@ -1,7 +1,7 @@
-//! What one request costs: units of quota, and time in which it waits for others.
+//! The cost of a request: units of quota, and time spent waiting for others.
 //!
-//! It is written down where it happens, by tasks that the request never sees, and read once
-//! where the request ends. So it goes along with the task instead of through every signature.
+//! The cost arises in functions and tasks deep below the handler. It is collected in a task-local,
+//! so that it need not pass through every signature.
 
 use std::{
     sync::{
@@ -15,11 +15,11 @@ tokio::task_local! {
     static BILL: Bill;
 }
 
-/// The account of one request; its copies are the same account.
+/// The cost of one request. Clones share the sums.
 #[derive(Clone, Debug, Default)]
 pub struct Bill {
     sums: Arc<Sums>,
-    /// Whether waiting is somebody else's to write down.
+    /// Whether the caller measures the wait itself, so that waits here are not counted twice.
     is_timed_elsewhere: bool,
 }
 
@@ -30,17 +30,17 @@ struct Sums {
 }
 
 impl Bill {
-    /// Runs this on the account.
+    /// Runs `work` with this as the current bill.
     pub async fn cover<F: Future>(self, work: F) -> F::Output {
         BILL.scope(self, work).await
     }
 
-    /// The account of whoever calls; where there is none, one that nobody reads.
+    /// Returns the current bill, or a detached one outside of any request.
     pub fn current() -> Self {
         BILL.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// The same account for work beside which its caller waits, and counts that itself.
+    /// Returns a bill for work that the request awaits and measures itself.
     #[must_use]
     pub fn timed_elsewhere(self) -> Self {
         Self {
@@ -49,34 +49,36 @@ impl Bill {
         }
     }
 
-    /// Units of quota that were spent and not given back.
+    /// Returns the units of quota that were spent and not returned.
     pub fn units(&self) -> u64 {
         self.sums.units.load(Ordering::Relaxed)
     }
 
-    /// How long it waited for others: VirusTotal, a unit of quota, its own client.
+    /// Returns the time spent waiting for VirusTotal, quota or the client.
     pub fn waited(&self) -> Duration {
         Duration::from_micros(self.sums.waited_micros.load(Ordering::Relaxed))
     }
 }
 
-/// Writes down a unit.
+/// Adds a unit to the current bill.
 pub fn spend() {
     let _ = BILL.try_with(|bill| bill.sums.units.fetch_add(1, Ordering::Relaxed));
 }
 
-/// Strikes a unit off that was given back.
+/// Removes a returned unit from the current bill.
 pub fn give_back() {
     let _ = BILL.try_with(|bill| {
+        // `checked_sub` leaves zero as it is, should a return be recorded under another bill than
+        // its unit.
         let less = |units: u64| units.checked_sub(1);
         let order = Ordering::Relaxed;
         bill.sums.units.fetch_update(order, order, less)
     });
 }
 
-/// Writes down how long something took for which others are to blame.
+/// Runs `work` and adds its duration to the current bill as waiting.
 ///
-/// So it does for what is given up on the way.
+/// The time counts even if the future is dropped before it is ready.
 pub async fn waiting<F: Future>(work: F) -> F::Output {
     let _wait = Wait(Instant::now());
     work.await
@@ -90,7 +92,7 @@ impl Drop for Wait {
     }
 }
 
-/// The same for a time that was measured.
+/// Adds a measured wait to the current bill.
 pub fn waited(time: Duration) {
     let _ = BILL.try_with(|bill| {
         if !bill.is_timed_elsewhere {
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_happens_on_an_account_stands_on_it() {
+    async fn cost_is_added_to_the_current_bill() {
         let bill = Bill::default();
         let work = async {
             spend();
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_account_nothing_is_written_down() {
+    async fn without_a_bill_nothing_is_recorded() {
         spend();
         give_back();
         waited(Duration::from_secs(1));

@@ -1,41 +1,40 @@
-//! The time it is, on two clocks, when days and months are over, and durations from outside.
+//! Monotonic and wall-clock time, periods of the calendar, and bounded durations.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
-/// A year and a month of it, in their order.
+/// A year and a month, ordered by time.
 pub type YearMonth = (i32, u8);
 
-/// A duration that came from outside, at most `MAX_SECONDS` long.
+/// A duration from an untrusted source, at most `MAX_SECONDS` long.
 ///
-/// A header, a stored value or another process can name any number. It becomes a duration only
-/// by this type, so that it is cut before it is added to a time: a sum that the clock can't hold
-/// would panic, and one that it can hold would last for centuries.
+/// A header, a stored value or another process can contain any number. Adding an unbounded duration
+/// to a time could overflow and panic, or cause a wait of centuries.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(from = "Duration", into = "Duration")]
 pub struct Bounded<const MAX_SECONDS: u64>(Duration);
 
-/// The time for which VirusTotal is not asked: at most 24 hours.
+/// The length of a back-off, at most 24 hours.
 pub type BackOff = Bounded<{ 24 * 60 * 60 }>;
 
-/// A point in time, on the clock that never jumps and on the one that has dates.
+/// The current time on the monotonic clock and on the wall clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For the minute.
+    /// The monotonic clock, for waits and the minute.
     pub steady: Instant,
-    /// For days, months and headers.
+    /// The wall clock, for days, months and headers.
     pub utc: OffsetDateTime,
 }
 
 impl<const MAX_SECONDS: u64> Bounded<MAX_SECONDS> {
-    /// The longest there is.
+    /// The maximum duration.
     pub const MAX: Self = Self(Duration::from_secs(MAX_SECONDS));
 
-    /// Cuts a duration to the bound.
+    /// Clamps a duration to the maximum.
     pub const fn new(duration: Duration) -> Self {
         if duration.as_secs() < MAX_SECONDS {
             Self(duration)
@@ -44,17 +43,17 @@ impl<const MAX_SECONDS: u64> Bounded<MAX_SECONDS> {
         }
     }
 
-    /// Takes milliseconds, as Redis gives them.
+    /// Creates a duration from milliseconds, as Redis returns them.
     pub const fn from_millis(millis: u64) -> Self {
         Self::new(Duration::from_millis(millis))
     }
 
-    /// Parses whole seconds: digits and nothing else, however many.
+    /// Parses whole seconds: any number of digits and nothing else.
     pub fn parse_seconds(text: &str) -> Option<Self> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        // More digits than 64 bits hold are still a number.
+        // A number beyond 64 bits is valid and clamped.
         let seconds = text.parse().unwrap_or(u64::MAX);
         Some(Self::new(Duration::from_secs(seconds)))
     }
@@ -64,18 +63,18 @@ impl<const MAX_SECONDS: u64> Bounded<MAX_SECONDS> {
         self.0
     }
 
-    /// Whether there is nothing to wait for.
+    /// Returns whether the duration is zero.
     pub const fn is_zero(self) -> bool {
         self.0.is_zero()
     }
 
-    /// Returns twice the duration, as far as the bound lets it.
+    /// Returns twice the duration, clamped to the maximum.
     #[must_use]
     pub const fn doubled(self) -> Self {
         Self::new(self.0.saturating_mul(2))
     }
 
-    /// Returns the instant at which it is over; a clock that can't count so far stands still.
+    /// Returns the instant after this duration, or `start` if the clock can't represent it.
     pub fn after(self, start: Instant) -> Instant {
         start.checked_add(self.0).unwrap_or(start)
     }
@@ -94,7 +93,7 @@ impl<const MAX_SECONDS: u64> From<Bounded<MAX_SECONDS>> for Duration {
 }
 
 impl Now {
-    /// The time it is.
+    /// Reads both clocks.
     pub fn read() -> Self {
         Self {
             steady: Instant::now(),
@@ -102,7 +101,7 @@ impl Now {
         }
     }
 
-    /// The time it will be; a clock that can't count so far stands still.
+    /// Returns the time after `wait`. A clock that can't represent it keeps its value.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         let steady = self.steady.checked_add(wait);
@@ -114,42 +113,43 @@ impl Now {
         }
     }
 
-    /// The day it is, in UTC.
+    /// Returns the current day in UTC.
     pub fn day(self) -> Date {
         self.utc.date()
     }
 
-    /// The month it is, in UTC.
+    /// Returns the current month in UTC.
     pub fn month(self) -> YearMonth {
         (self.utc.year(), self.utc.month().into())
     }
 
-    /// Returns the time until the next full minute: above zero, and a minute at most.
+    /// Returns the time until the next full minute, above zero and at most a minute.
     pub fn until_next_minute(self) -> Duration {
         let seconds = Duration::from_secs(self.utc.second().into());
         let within = seconds.saturating_add(Duration::from_nanos(self.utc.nanosecond().into()));
         Duration::from_mins(1).saturating_sub(within)
     }
 
-    /// How long until 00:00 UTC.
+    /// Returns the time until 00:00 UTC.
     pub fn until_tomorrow(self) -> Duration {
         self.until(self.day().next_day())
     }
 
-    /// How long until 00:00 UTC on the first of a month.
+    /// Returns the time until 00:00 UTC on the first of the next month.
     pub fn until_next_month(self) -> Duration {
+        // `Month::next` wraps from December to January without the year.
         let (year, month) = (self.utc.year(), self.utc.month().next());
         let year = year + i32::from(month == time::Month::January);
         self.until(Date::from_calendar_date(year, month, 1).ok())
     }
 
-    /// The Unix second that is not before this time and a while.
+    /// Returns the time after `wait` as a Unix timestamp, rounded up.
     pub fn unix_after(self, wait: Duration) -> i64 {
         let then = self.after(wait).utc;
         then.unix_timestamp() + i64::from(then.nanosecond() > 0)
     }
 
-    /// How long until a day begins. A calendar that has run out of dates counts as now.
+    /// Returns the time until a day begins. `None`, beyond the end of the calendar, counts as now.
     fn until(self, day: Option<Date>) -> Duration {
         let then = day.map(|day| day.midnight().assume_utc());
         then.and_then(|then| (then - self.utc).try_into().ok())
@@ -157,7 +157,7 @@ impl Now {
     }
 }
 
-/// Seconds rounded up, so that who waits them is not early.
+/// Rounds a duration up to whole seconds, so that a client that waits for it is not early.
 pub fn whole_seconds(duration: Duration) -> u64 {
     let started = u64::from(duration.subsec_nanos() > 0);
     duration.as_secs().saturating_add(started)
@@ -188,7 +188,7 @@ mod tests {
     #[case("1 2", None)]
     #[case("\u{663}", None)]
     #[case("", None)]
-    fn seconds_are_digits_and_at_most_a_day(#[case] text: &str, #[case] seconds: Option<u64>) {
+    fn seconds_are_digits_clamped_to_a_day(#[case] text: &str, #[case] seconds: Option<u64>) {
         let parsed = BackOff::parse_seconds(text).map(BackOff::get);
         assert_eq!(parsed, seconds.map(Duration::from_secs));
     }
@@ -197,13 +197,13 @@ mod tests {
     #[case(datetime!(2026-01-01 12:00:20 UTC), Duration::from_secs(40))]
     #[case(datetime!(2026-01-01 12:00:00 UTC), Duration::from_mins(1))]
     #[case(datetime!(2026-01-01 12:00:59.999 UTC), Duration::from_millis(1))]
-    fn the_next_minute_is_after_now(#[case] utc: OffsetDateTime, #[case] wait: Duration) {
+    fn next_minute_is_after_now(#[case] utc: OffsetDateTime, #[case] wait: Duration) {
         let steady = Instant::now();
         assert_eq!(Now { steady, utc }.until_next_minute(), wait);
     }
 
     #[test]
-    fn what_was_stored_is_cut_when_it_is_read() {
+    fn stored_duration_is_clamped_when_read() {
         let stored = format!(r#"{{"secs": {}, "nanos": 5}}"#, u64::MAX);
         let read: BackOff = serde_json::from_str(&stored).unwrap();
         assert_eq!(read, BackOff::MAX);
@@ -211,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_number_of_seconds_panics_or_lasts_longer(digits in "[0-9]{1,400}") {
+        fn no_number_of_seconds_panics_or_exceeds_the_bound(digits in "[0-9]{1,400}") {
             let wait = BackOff::parse_seconds(&digits).unwrap();
             prop_assert!(wait <= BackOff::MAX);
             let now = Instant::now();

@@ -1,8 +1,9 @@
-//! VirusTotal's back-offs: an endpoint is closed to a key by a 429, all of them by a 401.
+//! Back-offs: a 429 stops calls to one endpoint with one key, a refused key stops all calls with
+//! it.
 //!
-//! To go on asking after a 429 can get an account suspended, so nothing is sent there until its
-//! time is over; VirusTotal's own client does the same. Time is handed in. A back-off ends by the
-//! monotonic clock; the wall clock only says when the next full minute begins.
+//! Requests that go on after a 429 can get an account suspended, so nothing is sent until the
+//! back-off ends; VirusTotal's own client does the same. The time is a parameter. A back-off ends
+//! by the monotonic clock. The wall clock only tells when the next full minute begins.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,29 +19,30 @@ use crate::{
     vt::{Reason, Refusal, VtError},
 };
 
-/// After a key that VirusTotal does not know, so that one in a loop does not hammer it.
-const AFTER_WRONG_KEY: BackOff = BackOff::new(Duration::from_mins(1));
+/// The back-off after an unknown key, so that a client in a loop does not hammer VirusTotal.
+const WRONG_KEY_BACK_OFF: BackOff = BackOff::new(Duration::from_mins(1));
 
-/// The second back-off in a row after 429s that say no time; each further one is twice as long.
-const SECOND: BackOff = BackOff::new(Duration::from_mins(2));
+/// The second consecutive back-off after 429s without `Retry-After`. Each further one is twice as
+/// long.
+const SECOND_BACK_OFF: BackOff = BackOff::new(Duration::from_mins(2));
 
-/// The longest closure after 429s that follow one another and say no time.
-const LONGEST: BackOff = BackOff::new(Duration::from_hours(1));
+/// The maximum back-off after consecutive 429s without `Retry-After`.
+const MAX_BACK_OFF: BackOff = BackOff::new(Duration::from_hours(1));
 
-/// The endpoints that are closed, each to a key.
+/// The back-offs of all keys.
 #[derive(Debug)]
 pub struct Closed {
-    known: Mutex<KeyMemory<Place, Closure>>,
+    known: Mutex<KeyMemory<Scope, Closure>>,
 }
 
-/// Where nothing is sent: an endpoint, or with none the whole API.
+/// The scope of a back-off: one endpoint, or the whole API if `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Place {
+struct Scope {
     key: KeyHash,
     endpoint: Option<String>,
 }
 
-impl OfKey for Place {
+impl OfKey for Scope {
     fn key(&self) -> KeyHash {
         self.key
     }
@@ -48,46 +50,45 @@ impl OfKey for Place {
 
 #[derive(Clone, Debug)]
 struct Closure {
-    /// What VirusTotal said.
+    /// The refusal that started the back-off.
     refusal: Refusal,
     until: Instant,
-    /// The next back-off, if that 429 says no time either and this one did not.
+    /// The next back-off, if this one and the next 429 have no `Retry-After`.
     next: Option<BackOff>,
 }
 
-/// What an answer of VirusTotal's changed, for other replicas to hear.
+/// A change to the back-offs, to be shared with other replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// An endpoint, or with none all of them, closed for so long; with what
-    /// [`Closed::adopt`] takes.
+    /// A back-off of an endpoint, or of all if `None`, with its duration and the serialized form
+    /// that [`Closed::adopt`] reads.
     Shut(Option<String>, BackOff, String),
-    /// What was closed once answers again.
+    /// An endpoint whose back-off was over responds again.
     Opened,
 }
 
-/// A closure as other replicas are told of it.
+/// The serialized form of a back-off.
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct SharedBackOff {
     endpoint: Option<String>,
     refusal: Refusal,
     next: Option<BackOff>,
 }
 
 impl Closed {
-    /// Creates a memory in which everything is open. Of keys that are not accepted it holds but
-    /// so much.
+    /// Creates an empty set of back-offs. Those of unverified keys are bounded in number.
     pub fn new(accepted: AcceptedKeys) -> Self {
         Self {
             known: Mutex::new(KeyMemory::new(accepted)),
         }
     }
 
-    /// Keeps what is known of a key that has just been accepted.
+    /// Makes the back-offs of a newly accepted key permanent.
     pub fn keep(&self, key: KeyHash) {
         self.lock().promote(key);
     }
 
-    /// Forgets the back-offs that are over and say nothing of the next one any more.
+    /// Evicts back-offs that are over and no longer affect the length of the next one.
     pub fn forget_idle(&self, now: Now) {
         let counts = |closure: &Closure| match closure.next {
             Some(next) => now.steady < next.after(closure.until),
@@ -96,13 +97,14 @@ impl Closed {
         self.lock().retain(|_, closure| counts(closure));
     }
 
-    /// Returns what VirusTotal would say, if this is closed; with the time until it opens.
+    /// Returns the refusal to give instead of a call, with the time until the back-off ends.
     ///
-    /// `endpoint` is a method and a path's template: `GET /files/{}`.
+    /// `endpoint` is a method and a path pattern, such as `GET /files/{}`.
     pub fn refusal(&self, key: KeyHash, endpoint: &str, now: Instant) -> Option<Refusal> {
         let known = self.lock();
-        let places = [None, Some(endpoint.to_owned())].map(|endpoint| Place { key, endpoint });
-        let closures = places.iter().filter_map(|place| known.get(place));
+        let scopes = [None, Some(endpoint.to_owned())].map(|endpoint| Scope { key, endpoint });
+        // Both the key's and the endpoint's back-off may apply. The later end decides.
+        let closures = scopes.iter().filter_map(|scope| known.get(scope));
         let closure = closures.max_by_key(|closure| closure.until)?;
         let left = closure.left(now)?;
         Some(Refusal {
@@ -111,10 +113,10 @@ impl Closed {
         })
     }
 
-    /// Learns from what VirusTotal answered to a call, and returns what that changed.
+    /// Updates the back-offs from the result of a call, and returns the change.
     ///
-    /// Whether and for how long to back off is decided here and nowhere else; the answer then says
-    /// the same.
+    /// This is the only place that decides on a back-off. Its length is written into the result, so
+    /// that the client is told the same.
     pub fn learn<T>(
         &self,
         key: KeyHash,
@@ -125,59 +127,63 @@ impl Closed {
         let endpoint = Some(endpoint.to_owned());
         match answer {
             Err(VtError::Refused(refusal)) if refusal.reason == Reason::TooManyRequests => {
-                Some(self.back_off(Place { key, endpoint }, refusal, now))
+                Some(self.back_off(Scope { key, endpoint }, refusal, now))
             }
             Err(VtError::Refused(refusal)) if is_wrong_key(refusal) => {
-                refusal.retry_after = Some(AFTER_WRONG_KEY);
-                let place = Place {
+                // The caller is told the length of this back-off.
+                refusal.retry_after = Some(WRONG_KEY_BACK_OFF);
+                let scope = Scope {
                     key,
                     endpoint: None,
                 };
                 let closure = Closure {
                     refusal: refusal.clone(),
-                    until: AFTER_WRONG_KEY.after(now.steady),
+                    until: WRONG_KEY_BACK_OFF.after(now.steady),
                     next: None,
                 };
-                Some(shut(&mut self.lock(), place, closure, now))
+                Some(insert_longer(&mut self.lock(), scope, closure, now))
             }
-            Ok(_) => self.open(&Place { key, endpoint }, now),
+            Ok(_) => self.open(&Scope { key, endpoint }, now),
             Err(_) => None,
         }
     }
 
-    /// Takes over what another replica learned, which lasts for so long still.
+    /// Merges a back-off of another replica, which lasts for `left` from now.
     ///
-    /// Nothing of it opens what is closed here for longer.
+    /// Never shortens a back-off.
     pub fn adopt(&self, key: KeyHash, closure: &str, left: BackOff, now: Now) {
-        let Ok(told) = serde_json::from_str::<Told>(closure) else {
+        let Ok(shared) = serde_json::from_str::<SharedBackOff>(closure) else {
             return;
         };
-        let endpoint = told.endpoint;
+        let endpoint = shared.endpoint;
         let closure = Closure {
-            refusal: told.refusal,
+            refusal: shared.refusal,
             until: left.after(now.steady),
-            next: told.next.map(|next| next.min(LONGEST)),
+            next: shared.next.map(|next| next.min(MAX_BACK_OFF)),
         };
-        shut(&mut self.lock(), Place { key, endpoint }, closure, now);
+        insert_longer(&mut self.lock(), Scope { key, endpoint }, closure, now);
     }
 
-    /// Closes an endpoint after a 429, and writes into the refusal for how long.
+    /// Starts a back-off after a 429, and writes its length into the refusal.
     ///
-    /// A 429 without a time that comes while the endpoint is closed was asked for before: it is no
-    /// sign that the back-off was too short.
-    fn back_off(&self, place: Place, refusal: &mut Refusal, now: Now) -> Change {
+    /// A 429 without `Retry-After` that arrives during a back-off belongs to a request sent before
+    /// it, so it does not mean that the back-off was too short.
+    fn back_off(&self, scope: Scope, refusal: &mut Refusal, now: Now) -> Change {
         let mut known = self.lock();
-        let before = known.get(&place);
+        let before = known.get(&scope);
         let left = before.and_then(|closure| closure.left(now.steady));
         let planned = before.and_then(|closure| closure.next);
+        // `Retry-After` takes precedence, then the current back-off, then the planned one; else
+        // wait for the next full minute.
         let (wait, next) = match (refusal.retry_after, left, planned) {
             (Some(wait), _, _) => (wait, None),
             (None, Some(left), planned) => (left, planned),
             (None, None, Some(wait)) if !wait.is_zero() => {
-                (wait, Some(wait.doubled().min(LONGEST)))
+                (wait, Some(wait.doubled().min(MAX_BACK_OFF)))
             }
-            (None, None, _) => (BackOff::new(now.until_next_minute()), Some(SECOND)),
+            (None, None, _) => (BackOff::new(now.until_next_minute()), Some(SECOND_BACK_OFF)),
         };
+        // A back-off is never shortened, not even by a shorter `Retry-After`.
         let wait = left.map_or(wait, |left| wait.max(left));
         refusal.retry_after = Some(wait);
         let closure = Closure {
@@ -185,59 +191,60 @@ impl Closed {
             until: wait.after(now.steady),
             next,
         };
-        shut(&mut known, place, closure, now)
+        insert_longer(&mut known, scope, closure, now)
     }
 
-    /// Forgets a back-off that is over.
+    /// Removes a back-off that is over.
     ///
-    /// One that is not stands: what succeeds meanwhile was asked for before it began.
-    fn open(&self, place: &Place, now: Now) -> Option<Change> {
+    /// A back-off that is not over stays: the request that succeeded was sent before it began.
+    fn open(&self, scope: &Scope, now: Now) -> Option<Change> {
         let mut known = self.lock();
-        let closure = known.get(place)?;
+        let closure = known.get(scope)?;
         if closure.left(now.steady).is_some() {
             return None;
         }
-        known.remove(place);
+        known.remove(scope);
         Some(Change::Opened)
     }
 
-    /// A panic elsewhere leaves closures behind that are still true.
-    fn lock(&self) -> MutexGuard<'_, KeyMemory<Place, Closure>> {
+    /// Locks the back-offs, ignoring poisoning: each entry is valid by itself.
+    fn lock(&self) -> MutexGuard<'_, KeyMemory<Scope, Closure>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Closure {
-    /// Returns the time until it opens; `None` where it is open.
+    /// Returns the time until the back-off ends, or `None` if it is over.
     fn left(&self, now: Instant) -> Option<BackOff> {
         let left = BackOff::new(self.until.saturating_duration_since(now));
         (!left.is_zero()).then_some(left)
     }
 }
 
-/// Closes a place until the later of this closure's end and the one's that stands.
-fn shut(
-    known: &mut KeyMemory<Place, Closure>,
-    place: Place,
+/// Inserts a back-off unless a longer one exists, and returns the one in effect.
+fn insert_longer(
+    known: &mut KeyMemory<Scope, Closure>,
+    scope: Scope,
     mut closure: Closure,
     now: Now,
 ) -> Change {
-    if let Some(before) = known.get(&place).filter(|it| it.until > closure.until) {
+    if let Some(before) = known.get(&scope).filter(|it| it.until > closure.until) {
         closure.clone_from(before);
     }
-    let told = Told {
-        endpoint: place.endpoint.clone(),
+    let shared = SharedBackOff {
+        endpoint: scope.endpoint.clone(),
         refusal: closure.refusal.clone(),
         next: closure.next,
     };
     let left = closure.left(now.steady).unwrap_or_default();
-    known.insert(place, closure);
-    // What was just read can be written.
-    let text = serde_json::to_string(&told).unwrap_or_default();
-    Change::Shut(told.endpoint, left, text)
+    known.insert(scope, closure);
+    // Can't fail: all fields are plain data.
+    let text = serde_json::to_string(&shared).unwrap_or_default();
+    Change::Shut(shared.endpoint, left, text)
 }
 
-/// VirusTotal's word for a key it does not know; an inactive user may become active.
+/// Returns whether VirusTotal does not know the key. An inactive user's key, by contrast, may
+/// become valid.
 fn is_wrong_key(refusal: &Refusal) -> bool {
     let code = refusal.code.to_ascii_lowercase();
     refusal.reason == Reason::Unauthorized && code.starts_with("wrongcredentials")
@@ -255,7 +262,7 @@ mod tests {
     const FILES: &str = "GET /files/{}";
     const DAY: u64 = 24 * 60 * 60;
 
-    /// Twenty seconds past noon.
+    /// Returns a time twenty seconds past noon.
     fn noon() -> Now {
         Now {
             steady: Instant::now(),
@@ -284,7 +291,7 @@ mod tests {
         }
     }
 
-    /// Learns of a refusal, and gives the seconds that its answer then says.
+    /// Records a refusal, and returns the seconds that the caller is told to wait.
     fn learn(closed: &Closed, refusal: Refusal, now: Now) -> Option<u64> {
         let mut answer = Err::<(), _>(VtError::Refused(refusal));
         closed.learn(key("a"), FILES, &mut answer, now);
@@ -298,14 +305,14 @@ mod tests {
         closed.learn(key("a"), FILES, &mut Ok(()), now)
     }
 
-    /// Seconds until it opens.
+    /// Returns the seconds until the back-off ends.
     fn left(closed: &Closed, endpoint: &str, now: Now) -> Option<u64> {
         let refusal = closed.refusal(key("a"), endpoint, now.steady)?;
         Some(refusal.retry_after.unwrap().get().as_secs())
     }
 
     #[test]
-    fn a_429_closes_its_endpoint_to_its_key_and_nothing_else() {
+    fn back_off_after_a_429_is_for_its_endpoint_and_key_only() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         learn(&closed, refused("QuotaExceededError", Some(30)), now);
         assert_eq!(left(&closed, FILES, now), Some(30));
@@ -316,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_time_it_is_the_next_minute_and_then_twice_as_long() {
+    fn back_off_without_retry_after_is_the_next_minute_and_then_doubles() {
         let (closed, mut now) = (Closed::new(AcceptedKeys::new()), noon());
         for seconds in [40, 120, 240, 480, 960, 1920, 3600, 3600] {
             let said = learn(&closed, refused("QuotaExceededError", None), now);
@@ -330,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn many_429s_at_once_are_one_back_off() {
+    fn concurrent_429s_are_one_back_off() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         for _ in 0..20 {
             let said = learn(&closed, refused("QuotaExceededError", None), now);
@@ -343,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_back_off_is_never_cut_short_by_what_was_asked_before_it() {
+    fn responses_to_earlier_requests_never_shorten_a_back_off() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         learn(&closed, refused("QuotaExceededError", Some(3600)), now);
         assert_eq!(succeed(&closed, later(now, 1)), None);
@@ -356,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wall_clock_changes_no_back_off() {
+    fn wall_clock_changes_no_back_off() {
         for (given, wait) in [(Some(60), 60), (None, 40)] {
             let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
             learn(&closed, refused("QuotaExceededError", given), now);
@@ -371,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_is_closed_out_for_a_minute() {
+    fn unknown_key_backs_off_for_a_minute() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         learn(&closed, refused("UserNotActiveError", None), now);
         assert_eq!(left(&closed, FILES, now), None);
@@ -382,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_refusal_closes_nothing() {
+    fn other_errors_start_no_back_off() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         for error in [
             VtError::Unexpected(401),
@@ -397,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn other_replicas_take_over_what_one_learned() {
+    fn replicas_share_back_offs() {
         let (closed, other, now) = (
             Closed::new(AcceptedKeys::new()),
             Closed::new(AcceptedKeys::new()),
@@ -414,12 +421,12 @@ mod tests {
         );
         other.adopt(key("a"), &closure, wait, now);
         assert_eq!(left(&other, FILES, now), Some(40));
-        // One that is over only tells how long the next one is.
+        // A back-off that is over still determines the length of the next one.
         other.adopt(key("a"), &closure, BackOff::default(), later(now, 40));
         assert_eq!(left(&other, FILES, later(now, 40)), None);
         let said = learn(&other, refused("QuotaExceededError", None), later(now, 40));
         assert_eq!(said, Some(120));
-        // What is told late opens nothing.
+        // A late report ends no back-off.
         other.adopt(key("a"), &closure, BackOff::default(), later(now, 41));
         assert_eq!(left(&other, FILES, later(now, 41)), Some(119));
         other.adopt(key("a"), "nonsense", BackOff::MAX, now);
@@ -427,28 +434,28 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_next_back_off_is_an_hour_at_most() {
+    fn stored_next_back_off_is_an_hour_at_most() {
         let (closed, now) = (Closed::new(AcceptedKeys::new()), noon());
         let refusal = serde_json::to_value(refused("QuotaExceededError", Some(1))).unwrap();
-        let told = serde_json::json!({
+        let shared = serde_json::json!({
             "endpoint": FILES,
             "refusal": refusal,
             "next": {"secs": u64::MAX, "nanos": 0},
         });
-        closed.adopt(key("a"), &told.to_string(), BackOff::default(), now);
+        closed.adopt(key("a"), &shared.to_string(), BackOff::default(), now);
         let said = learn(&closed, refused("QuotaExceededError", None), now);
         assert_eq!(said, Some(3600));
     }
 
     proptest! {
         #[test]
-        fn the_answer_says_what_then_holds(
+        fn reported_wait_equals_the_back_off(
             steps in proptest::collection::vec((any::<Option<u64>>(), 0_u64..100_000), 1..20),
         ) {
             let (closed, mut now) = (Closed::new(AcceptedKeys::new()), noon());
             for (given, passed) in steps {
                 let said = learn(&closed, refused("QuotaExceededError", given), now);
-                // Less than a second is no whole one.
+                // Less than a second is 0 whole seconds.
                 let wait = said.unwrap();
                 prop_assert!(wait <= DAY);
                 prop_assert_eq!(left(&closed, FILES, now).unwrap_or_default(), wait);

@@ -1,6 +1,6 @@
-//! How often one caller may knock at all, whatever the request: governor.
+//! The rate limit per caller on requests of any kind, by governor.
 //!
-//! This guards the gateway; what may be spent at VirusTotal is [`crate::quota`].
+//! It protects the gateway. Quota at VirusTotal is the subject of [`crate::quota`].
 
 use std::{
     collections::HashMap,
@@ -24,13 +24,13 @@ use crate::{
     key::KeyHash,
 };
 
-/// The number of addresses that are remembered; the least recently seen is evicted beyond it.
+/// The number of addresses that are remembered. Beyond it the least recently seen is evicted.
 ///
-/// Keys and clients are remembered apart from them: no address evicts a key, and no key that
-/// may be made up evicts an address.
+/// Keys and clients are stored separately: an address never evicts a key, and an unverified key
+/// never evicts an address.
 const MAX_ADDRESSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
-/// The limit on requests of any kind; without one everybody may pass.
+/// The rate limiter; without a limit it admits every request.
 #[derive(Debug)]
 pub struct Door {
     limiter: Option<RateLimiter<CallerId, Recent, DefaultClock, NoOpMiddleware>>,
@@ -38,7 +38,8 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door that lets each caller in `per_minute` times a minute, all at once if it likes.
+    /// Creates a limit of `per_minute` requests a minute for each caller, all of them at once if it
+    /// likes.
     pub fn new(per_minute: Option<NonZeroU32>, accepted: AcceptedKeys) -> Self {
         let clock = DefaultClock::default();
         let quota = per_minute.map(governor::Quota::per_minute);
@@ -47,10 +48,10 @@ impl Door {
         Self { limiter, clock }
     }
 
-    /// Lets the caller pass, or says how long it has to wait.
+    /// Admits a request, or returns the time to wait.
     ///
-    /// A key that is not accepted is counted as well, but in a small memory of its own, so that
-    /// its allowance does not start anew once it is accepted.
+    /// An unverified key is counted too, in a bounded memory of its own, so that its allowance does
+    /// not start anew once the key is accepted.
     pub fn knock(&self, caller: &CallerId) -> Result<(), Duration> {
         let Some(limiter) = &self.limiter else {
             return Ok(());
@@ -60,7 +61,7 @@ impl Door {
             .map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
-    /// Forgets every caller that could knock as often as a new one.
+    /// Evicts callers whose allowance is back in full.
     pub fn forget_idle(&self) {
         if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
@@ -68,13 +69,13 @@ impl Door {
     }
 }
 
-/// governor's state for each caller, bounded: its own maps keep every key for ever.
+/// The storage of governor's state for each caller. governor's own maps keep every caller forever.
 #[derive(Debug)]
 struct Recent(Mutex<Records>);
 
 #[derive(Debug)]
 struct Records {
-    /// As many as there are clients.
+    /// The clients, whose number the configuration bounds.
     clients: HashMap<KeyHash, Nanos>,
     keys: KeyMemory<KeyHash, Nanos>,
     addresses: LruCache<IpAddr, Nanos>,
@@ -130,6 +131,8 @@ impl StateStore for Recent {
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut records = self.lock();
+        // The lock is held from reading to writing, so the closure runs once. A refusal stores
+        // nothing.
         let (outcome, next) = f(records.get(caller))?;
         records.put(caller, next);
         Ok(outcome)
@@ -145,6 +148,7 @@ impl ShrinkableKeyedStateStore<CallerId> for Recent {
             .addresses
             .iter()
             .filter(|(_, at)| **at <= drop_below);
+        // Collected first: `LruCache` has no `retain`, and can't be changed while it is iterated.
         let idle: Vec<_> = idle.map(|(address, _)| *address).collect();
         for address in idle {
             records.addresses.pop(&address);
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn each_caller_has_an_allowance_of_its_own() {
+    fn each_caller_has_its_own_allowance() {
         let door = door(2);
         let (one, other) = (v6("192.0.2.1"), v6("192.0.2.2"));
         assert!(door.knock(&one).is_ok());
@@ -194,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_lets_everybody_pass() {
+    fn without_a_limit_every_request_is_admitted() {
         let door = door(0);
         assert!((0..10_000).all(|_| door.knock(&v6("192.0.2.1")).is_ok()));
     }
 
     #[test]
-    fn callers_are_bounded_and_forgotten() {
+    fn addresses_are_bounded() {
         let door = door(600);
         for network in 0..11_000u128 {
             let address = IpAddr::V6(Ipv6Addr::from_bits(network << 64));
@@ -212,12 +216,12 @@ mod tests {
         assert_eq!(
             limiter.len(),
             MAX_ADDRESSES.get(),
-            "all of them knocked just now"
+            "all of them sent a request just now"
         );
     }
 
     #[test]
-    fn made_up_keys_evict_neither_addresses_nor_accepted_keys_nor_clients() {
+    fn unverified_keys_evict_no_address_accepted_key_or_client() {
         let accepted = AcceptedKeys::new();
         let door = Door::new(NonZeroU32::new(1), accepted.clone());
         let CallerId::Key(real) = key("real") else {
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_accepted_goes_on_with_what_it_has_left() {
+    fn accepted_key_keeps_its_remaining_allowance() {
         let accepted = AcceptedKeys::new();
         let door = Door::new(NonZeroU32::new(2), accepted.clone());
         let CallerId::Key(real) = key("real") else {

@@ -1,9 +1,9 @@
-//! Characters that a reader does not see, in which text can be hidden.
+//! Detection of invisible characters, in which text can be hidden.
 
-/// Returns whether a character is a control character or one that Unicode calls
-/// default-ignorable: zero-width, bidi, tags, variation selectors.
+/// Returns whether a character is a control character or default-ignorable in Unicode: zero-width,
+/// bidi, tag or variation selector.
 pub fn is_hidden(letter: char) -> bool {
-    // The commonest letters are told apart by one comparison.
+    // The last line excludes printable ASCII first, by far the most common case.
     let is_special = |letter: char| {
         matches!(
             letter,

@@ -1,4 +1,4 @@
-//! A VirusTotal API key, and the hash by which everything else knows it; the same for tokens.
+//! API keys of VirusTotal and client tokens, and the hashes that identify them everywhere else.
 
 use std::{borrow::Cow, fmt};
 
@@ -8,52 +8,52 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
-/// How every client token of the gateway begins; no VirusTotal key does (CONTRACT 6).
+/// The prefix of every client token. No VirusTotal key has it (section 6 of `docs/http-api.md`).
 pub const TOKEN_PREFIX: &str = "vt4ai_";
 
-/// A VirusTotal API key: 1 to 512 visible ASCII characters, a letter or digit among them.
+/// A VirusTotal API key: 1 to 512 visible ASCII characters, including a letter or digit.
 ///
-/// Its text is wiped from memory when dropped, and never printed.
+/// Its text is wiped from memory on drop, and never printed.
 #[derive(Clone)]
 pub struct ApiKey {
     secret: SecretString,
     hash: KeyHash,
 }
 
-/// The first half of the SHA-256 of a key: it names the key in maps and counters.
+/// The first half of a key's SHA-256, which identifies the key in maps and counters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash([u8; 16]);
 
-/// The SHA-256 of a client token: all of it that is ever kept.
+/// The SHA-256 of a client token. The token itself is not stored.
 ///
-/// Two can only be compared in a time that tells nothing of where they differ.
+/// Two digests can be compared only in constant time.
 #[derive(Clone, Copy)]
 pub struct TokenDigest([u8; 32]);
 
-/// Why a text is no VirusTotal key. The text itself is never repeated.
+/// The reason why a text is not a VirusTotal key. It never contains the text.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum InvalidKey {
-    /// Empty, too long, or with characters that no key has.
+    /// The text is empty, too long, or has invalid characters.
     #[error(
         "an API key is 1 to 512 visible ASCII characters, at least one of them a letter or digit"
     )]
     Malformed,
-    /// A token of the gateway's own where a VirusTotal key is meant.
+    /// The text is or contains a client token of the gateway.
     #[error(
-        "what contains `vt4ai_` is a client token, not a VirusTotal key; \
-         a token is sent bare, without quotes or a prefix"
+        "a value that contains `vt4ai_` is a client token, not a VirusTotal key; \
+         send a token by itself, without quotes or a prefix"
     )]
     ClientToken,
 }
 
 impl ApiKey {
-    /// Takes a key as it came from a header or a setting.
+    /// Parses a key from a header or a setting.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidKey> {
         if holds_token(text) {
             return Err(InvalidKey::ClientToken);
         }
         let is_visible = text.iter().all(u8::is_ascii_graphic);
-        // A key stands in a path, too, where one of dots alone would lead elsewhere.
+        // A key becomes a path segment, where one of dots alone would resolve to another path.
         let has_substance = text.iter().any(u8::is_ascii_alphanumeric);
         let text = std::str::from_utf8(text).map_err(|_| InvalidKey::Malformed)?;
         if !is_visible || !has_substance || text.len() > 512 {
@@ -65,21 +65,21 @@ impl ApiKey {
         })
     }
 
-    /// The key's text, for the one place that sends it to VirusTotal.
+    /// Returns the key's text, for sending it to VirusTotal.
     pub fn expose(&self) -> &str {
         self.secret.expose_secret()
     }
 
-    /// The hash that stands for this key.
+    /// Returns the hash that identifies this key.
     pub fn hash(&self) -> KeyHash {
         self.hash
     }
 }
 
-/// Returns whether a client token stands anywhere in a text, in any case, percent-encoded or not.
+/// Returns whether a text contains a client token, in any case, percent-encoded or not.
 pub fn holds_token(text: &[u8]) -> bool {
     let prefix = TOKEN_PREFIX.as_bytes();
-    // Most keys have neither what a token has nor anything to decode.
+    // Fast path: most keys contain neither an underscore nor anything to decode.
     if memchr::memchr2(b'_', b'%', text).is_none() {
         return false;
     }
@@ -89,7 +89,7 @@ pub fn holds_token(text: &[u8]) -> bool {
         if windows.any(|it| it.eq_ignore_ascii_case(prefix)) {
             return true;
         }
-        // A text that is encoded more than once gets shorter at each turn.
+        // Nested encodings are decoded one by one. Each round shortens the text, so the loop ends.
         let decoded: Cow<'_, [u8]> = percent_decode(&text).into();
         if decoded.len() == text.len() {
             return false;
@@ -99,54 +99,55 @@ pub fn holds_token(text: &[u8]) -> bool {
 }
 
 impl TokenDigest {
-    /// That of a token as it came from a header.
+    /// Computes the digest of a token from a header.
     pub fn of(token: &[u8]) -> Self {
         Self(Sha256::digest(token).into())
     }
 
-    /// Reads 64 hex digits.
+    /// Parses 64 hex digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut digest = [0; 32];
         hex::decode_to_slice(text, &mut digest).ok()?;
         Some(Self(digest))
     }
 
-    /// In hexadecimal, as the file of clients has it.
+    /// Returns the digest in hexadecimal, as in the clients' file.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
     }
 
-    /// Whether both are of the same token; how long that takes does not tell.
+    /// Returns whether both digests are of the same token, in constant time.
     ///
-    /// Eight bytes at once, since a token is compared with those of all clients.
+    /// Compares eight bytes at a time, since a token is compared with those of all clients.
     pub fn matches(&self, other: &Self) -> bool {
         let (own, others) = (self.0.as_chunks().0, other.0.as_chunks().0);
+        // ORs the XOR of all words, so the time does not depend on the first difference.
         let differing = own.iter().zip(others).fold(0, |differing, (own, other)| {
             differing | (u64::from_ne_bytes(*own) ^ u64::from_ne_bytes(*other))
         });
         differing.ct_eq(&0).into()
     }
 
-    /// The hash by which the door knows the client.
+    /// Returns the hash that identifies the client.
     pub fn hash(&self) -> KeyHash {
         KeyHash::of(self.0)
     }
 }
 
 impl KeyHash {
-    /// Its first 8 hexadecimal digits: tells the few keys of one operator apart.
+    /// Returns the first 8 hex digits, which tell an operator's few keys apart.
     pub fn short(self) -> String {
         let mut hex = self.hex();
         hex.truncate(8);
         hex
     }
 
-    /// In hexadecimal, for names in Redis.
+    /// Returns the hash in hexadecimal, for Redis keys.
     pub fn hex(self) -> String {
         hex::encode(self.0)
     }
 
-    /// Reads what [`hex`](Self::hex) wrote.
+    /// Parses the output of [`hex`](Self::hex).
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut hash = [0; 16];
         hex::decode_to_slice(text, &mut hash).ok()?;
@@ -170,7 +171,7 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
-/// Not printed either: a hash of a weak key can be guessed back.
+/// Omits the hash: the key could be recovered from the hash of a weak one by guessing.
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyHash(…)")
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_visible_ascii_with_a_letter_or_digit_of_bounded_length() {
+    fn key_is_visible_ascii_of_bounded_length_with_a_letter_or_digit() {
         assert!(ApiKey::parse(b"a").is_ok());
         assert!(ApiKey::parse(&[b'z'; 512]).is_ok());
         assert!(ApiKey::parse(b"..1").is_ok());
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_a_token_is_no_key() {
+    fn text_with_a_token_is_no_key() {
         for token in [
             &b"vt4ai_x"[..],
             b"\"vt4ai_x\"",
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_never_printed() {
+    fn key_is_never_printed() {
         let key = ApiKey::parse(b"very-secret").unwrap();
         let printed = format!("{key:?} {:?} {}", key.hash(), InvalidKey::Malformed);
         assert!(!printed.contains("very-secret"), "{printed}");
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_of_the_whole_token_and_never_printed() {
+    fn digest_covers_the_whole_token_and_is_never_printed() {
         let digest = TokenDigest::of(b"vt4ai_token");
         let again = TokenDigest::from_hex(&digest.hex().to_ascii_uppercase()).unwrap();
         assert!(digest.matches(&again) && again.hash() == digest.hash());

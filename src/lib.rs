@@ -1,13 +1,20 @@
 //! A gateway in front of VirusTotal API v3 for language models and SOC tools.
 //!
-//! A request goes one way. [`http`] reads it and finds out whose key it spends, that of one of
-//! its [`clients`] for instance, and which caller it counts for ([`access`]); [`door`] limits how
-//! often that caller may ask. [`lookup`] finds the answer in the [`cache`], or takes a unit from
-//! [`quota`] ([`spend`]) and asks VirusTotal through [`vt`], once for all callers that ask for the
-//! same at that time ([`single_flight`]). It hands the bytes to [`answer`], which reads them
-//! through a [`template`] into a [`mod@format`]. [`submit`] does the same for what is written.
-//! Replicas share what is kept and spent through [`mod@redis`]. What a request costs is written on
-//! a [`bill`], and [`meter`] counts it. Nothing calls up:
+//! A request passes through the layers from top to bottom, and its answer comes back as a return
+//! value:
+//!
+//! 1. [`http`] parses the request. It determines the API key to spend, possibly that of one of the
+//!    configured [`clients`], and the caller to attribute the request to ([`access`]). [`door`]
+//!    limits the rate of requests per caller.
+//! 2. [`lookup`] returns a fresh answer from the [`cache`]. Otherwise it acquires a unit of
+//!    [`quota`] through [`spend`], and calls VirusTotal through [`vt`]. Concurrent lookups of the
+//!    same object share one call ([`single_flight`]). [`submit`] handles uploads and other writes.
+//! 3. [`answer`] renders the bytes of the answer: a [`template`] filters them, and a
+//!    [`mod@format`] writes them.
+//!
+//! Replicas share answers, quota and back-offs through [`mod@redis`]. A [`bill`] collects the cost
+//! of each request, and [`meter`] exposes the metrics. Each module may use only those in the third
+//! column:
 //!
 //! | line | modules | may use |
 //! |---|---|---|
@@ -23,7 +30,7 @@
 //! | 8 | [`indicator`], [`key`], [`clock`], [`tls`], [`mod@format`], [`config`], [`telemetry`], [`meter`], [`bill`] | hidden; config may name `Format`, `ApiKey` and `InvalidKey`; telemetry may name `Log`, `Collector` and `tls` |
 //! | 9 | [`hidden`] | nothing |
 //!
-//! [`demo`] is a VirusTotal of its own and uses nothing of ours.
+//! [`demo`] is a stand-in for VirusTotal, and uses no other module.
 
 pub mod access;
 pub mod answer;

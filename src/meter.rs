@@ -1,9 +1,9 @@
-//! Counts, times and states for Prometheus: what there is of them, by name.
+//! Metrics in Prometheus format.
 //!
-//! Each gateway has its own, so that several in one process don't count each other's. A series
-//! is looked up by its labels once; after that it is a handle that costs an atomic operation.
-//! What a label can be is bounded by whoever gives it: routes and endpoints are patterns, all
-//! other labels are words of a list.
+//! Each gateway has its own registry, so that several in one process stay separate. A series is
+//! looked up by its labels once, and updated through a handle that costs one atomic operation.
+//! Labels are bounded by their callers: routes and endpoints are patterns, all others come from
+//! fixed lists.
 
 use std::{
     fmt,
@@ -34,48 +34,48 @@ mod names;
 mod requests;
 mod state;
 
-/// How long a request or a call took, in seconds: from a cached answer to a long wait.
+/// The buckets of durations in seconds, from a cached answer to a long wait.
 const DURATIONS: [f64; 16] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
     30.0, 300.0,
 ];
 
-/// What the gateway itself adds to that.
+/// The buckets of the gateway's own part of a duration, in seconds.
 const OVERHEADS: [f64; 12] = [
     0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0,
 ];
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
-/// All that is counted in one gateway.
+/// The metrics of one gateway.
 pub struct Meter {
     registry: Registry,
     requests: Requests,
     calls: Calls,
     connections: Gauge,
     panics: Counter,
-    /// The keys that were told of last.
+    /// The keys that the last scrape showed.
     shown: Mutex<Vec<KeyStanding>>,
     process: Collector,
 }
 
-/// Where series are kept.
+/// The registry of series.
 struct Registry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
 }
 
-/// A connection that is open; it ends with this.
+/// An open connection. It counts until this is dropped.
 #[derive(Debug)]
 pub struct Connection(Gauge);
 
-/// The work panicked; the panic was counted and its message printed.
+/// A task panicked. The panic was counted, and its message printed.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the task panicked")]
 pub struct Panicked;
 
 impl Meter {
-    /// Nothing counted yet.
+    /// Creates a registry in which all counts are zero.
     pub fn new() -> Self {
         let recorder = recorder();
         let handle = recorder.handle();
@@ -99,29 +99,29 @@ impl Meter {
         }
     }
 
-    /// A request has come.
+    /// Counts a request in flight until the guard is dropped.
     pub fn arrived(&self) -> Arrived {
         self.requests.arrived()
     }
 
-    /// A request was answered.
+    /// Records a completed request.
     pub fn answered(&self, answered: &Answered<'_>) {
         self.requests.answered(&self.registry, answered);
     }
 
-    /// A handler broke down.
+    /// Counts a panic.
     pub fn panicked(&self) {
         self.panics.increment(1);
     }
 
-    /// Runs the work of a task of its own to its end, or counts its panic.
+    /// Runs a task's future to its end, and counts its panic.
     ///
-    /// Without this a panic ends its task and is seen only where the task is awaited. What the work
-    /// holds is dropped as it would be otherwise.
+    /// Otherwise a panic ends its task and is seen only where the task is awaited. The future's
+    /// values are dropped as usual.
     pub async fn count_panic<T>(&self, work: impl Future<Output = T>) -> Result<T, Panicked> {
         let mut work = pin!(work);
         std::future::poll_fn(|context| {
-            // The work is not polled again once it has panicked.
+            // Unwind safety holds because the future is not polled again after a panic.
             let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
             polled.map_or_else(
                 |_| {
@@ -134,13 +134,13 @@ impl Meter {
         .await
     }
 
-    /// A client has connected.
+    /// Counts a connection as open until the guard is dropped.
     pub fn connected(&self) -> Connection {
         self.connections.increment(1);
         Connection(self.connections.clone())
     }
 
-    /// A call to an endpoint of VirusTotal's is let go.
+    /// Starts the measurement of a call to VirusTotal.
     pub fn call(&self, endpoint: String) -> UnderWay<'_> {
         UnderWay::new(self, endpoint)
     }
@@ -149,9 +149,10 @@ impl Meter {
         self.calls.ended(&self.registry, endpoint, outcome, took);
     }
 
-    /// Everything as text, in Prometheus' own format; with it, how things stand now.
+    /// Renders all metrics as text, together with the current state.
     pub fn render(&self, state: State) -> String {
         state::set(&self.registry, &state);
+        // Held while the gauges are set, so that concurrent scrapes don't mix.
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         state::set_quota(&self.registry, &shown, &state.quota);
         *shown = state.quota;
@@ -160,7 +161,7 @@ impl Meter {
         self.registry.handle.render()
     }
 
-    /// Sorts the times of late into their buckets, so that they take no room until somebody asks.
+    /// Moves recent samples into their buckets, so that they don't accumulate between scrapes.
     pub fn tidy(&self) {
         self.registry.handle.run_upkeep();
     }
@@ -172,7 +173,7 @@ impl Default for Meter {
     }
 }
 
-/// Its numbers are for [`Meter::render`].
+/// The numbers are available through [`Meter::render`] only.
 impl fmt::Debug for Meter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Meter(…)")
@@ -204,14 +205,14 @@ impl Registry {
 
 #[expect(
     clippy::expect_used,
-    reason = "the buckets are constants, read by every test that starts"
+    reason = "the buckets are constants, which every test reads"
 )]
 fn recorder() -> PrometheusRecorder {
     let overhead = Matcher::Full(names::OVERHEAD.to_owned());
     PrometheusBuilder::new()
         .set_buckets(&DURATIONS)
         .and_then(|builder| builder.set_buckets_for_metric(overhead, &OVERHEADS))
-        .expect("there are buckets")
+        .expect("buckets are not empty")
         .build_recorder()
 }
 
@@ -222,7 +223,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_in_a_task_is_counted_and_drops_what_the_task_held() {
+    async fn panic_in_a_task_is_counted_and_drops_its_values() {
         let meter = Meter::new();
         let count = || meter.render(State::default());
         assert_eq!(meter.count_panic(async { 7 }).await, Ok(7));

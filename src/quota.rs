@@ -1,9 +1,9 @@
-//! What a VirusTotal key may still spend: lookups a minute, a day and a month.
+//! Client-side accounting of VirusTotal quota: lookups a minute, a day and a month for each key.
 //!
-//! A minute is *any* 60 seconds: a ring of instants a key, since GCRA would let twice the
-//! allowance through in the first one. Days and months are VirusTotal's own, in UTC. How much
-//! is allowed is what the operator set or what VirusTotal told ([`Quota::learn`]).
-//! Time is handed in, so the rules are tested without waiting.
+//! "A minute" is any 60 seconds, so each key has a ring of timestamps. GCRA would let twice the
+//! allowance through in the first minute. Days and months are VirusTotal's, in UTC. The allowances
+//! are configured or learned from VirusTotal ([`Quota::learn`]). The time is a parameter, so tests
+//! need not wait.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -35,16 +35,16 @@ mod queue;
 mod report;
 mod truth;
 
-/// How long a unit stays spent: the minute, and a second for a call slow to arrive.
+/// The time for which a unit counts towards the minute: 60 s plus a margin of one second.
 ///
-/// A unit is spent when the call is let go. Without the second, one that took long to
-/// reach VirusTotal and one that did not could fall into the same 60 s there.
+/// A unit is spent when its request is sent. Without the margin, one request that took long to
+/// reach VirusTotal and a later one that did not could fall into the same 60 s there.
 const MINUTE: Duration = Duration::from_secs(61);
 
-/// How long what was learned of a key is remembered after its last use.
+/// The time for which learned allowances are kept after the key's last use.
 const IN_USE: Duration = Duration::from_hours(24);
 
-/// A span of time for which there is an allowance.
+/// A period that has an allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
     /// Any 60 seconds.
@@ -55,7 +55,7 @@ pub enum Window {
     Month,
 }
 
-/// An allowance has run out; nothing was spent.
+/// The quota is exhausted. Nothing was spent.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "{}the key's {limit} lookups a {} {}{}",
@@ -65,48 +65,48 @@ pub enum Window {
     why_not_queued(*full)
 )]
 pub struct Exhausted {
-    /// The window that opens last.
+    /// The window to wait for; if several are exhausted, the one that has room last.
     pub window: Window,
-    /// Its allowance, in lookups.
+    /// The window's allowance, in lookups.
     pub limit: u64,
-    /// How long until there is a unit again, those of whoever waits already taken.
+    /// The time until a unit is available, after the requests that are already queued.
     pub retry_after: Duration,
-    /// Whether a unit is left, which [`Quota::take_spare`] does not give.
+    /// Whether a unit is left that [`Quota::take_spare`] does not spend.
     pub is_kept_back: bool,
-    /// The reason why a request that would have waited for a unit does not.
+    /// The reason why the request could not queue for a unit.
     pub full: Option<Full>,
 }
 
-/// A unit that was spent, to be handed in again if its call never left.
+/// A unit that was spent, to be returned if its request was never sent.
 #[derive(Debug)]
 pub struct Unit {
     spent: Now,
 }
 
-/// What all replicas together have spent with a key.
+/// The units that all replicas have spent with a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Units of the last minute, this replica's own among them.
+    /// The units of the last minute, including this replica's.
     pub used: u64,
-    /// How long ago those of other replicas were spent, of the oldest of them, in order.
+    /// The ages of other replicas' units of the last minute, the oldest first. May be truncated.
     pub minute: Vec<Duration>,
-    /// Units of the day.
+    /// The units of the day.
     pub day: u64,
-    /// Units of the month.
+    /// The units of the month.
     pub month: u64,
 }
 
-/// The allowances of every key, and what each has spent.
+/// The allowances and the usage of every key.
 #[derive(Debug)]
 pub struct Quota {
     limits: Limits,
     max_waiting: usize,
-    /// How long a unit stays spent; [`MINUTE`], less in tests.
+    /// The time for which a unit counts: [`MINUTE`], less in tests.
     minute: Duration,
     keys: Mutex<KeyMemory<KeyHash, Account>>,
 }
 
-/// All that is known of a key.
+/// The state of a key.
 #[derive(Debug, Default)]
 struct Account {
     ledger: Ledger,
@@ -116,7 +116,7 @@ struct Account {
     last_used: Option<Instant>,
 }
 
-/// By what a key's spending is judged.
+/// The allowances that apply to a key.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     allowed: Allowed,
@@ -124,7 +124,7 @@ struct Rules {
 }
 
 impl Window {
-    /// The window's name in messages.
+    /// Returns the window's name for messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Minute => "minute",
@@ -135,8 +135,8 @@ impl Window {
 }
 
 impl Quota {
-    /// Creates a quota with the same limits for every key, and so many who may wait for a unit
-    /// of one. What is counted of accepted keys is never forgotten because of others.
+    /// Creates a quota with the same configured limits for every key, where at most `max_waiting`
+    /// requests queue for each. Accounts of accepted keys are never evicted by those of others.
     pub fn new(limits: Limits, max_waiting: usize, accepted: AcceptedKeys) -> Self {
         Self {
             limits,
@@ -146,21 +146,21 @@ impl Quota {
         }
     }
 
-    /// Spends one unit, or says which window has run out and when it opens.
+    /// Spends a unit, or returns the exhausted window and the time to wait.
     ///
-    /// Never one that somebody in the queue reckons with.
+    /// Never takes a unit that a queued request is due to get.
     pub fn take(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
         self.take_last(key, Claim::Any, now)
     }
 
-    /// Spends one unit, but not the last of a minute; for the polls of an analysis.
+    /// Spends a unit unless it is the last of the minute. For polls of an analysis.
     ///
-    /// Where a minute has but one, or no limit, it is [`take`](Self::take).
+    /// Same as [`take`](Self::take) if the minute has one unit or no limit.
     pub fn take_spare(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
         self.take_last(key, Claim::Spare, now)
     }
 
-    /// Whether a unit could be had behind all who wait for one; spends nothing.
+    /// Checks whether a unit is available after all queued requests. Spends nothing.
     pub fn forecast(&self, key: KeyHash, now: Now) -> Result<(), Exhausted> {
         self.with(key, now, |account, rules| {
             account.ledger.roll(rules.minute, now);
@@ -169,7 +169,7 @@ impl Quota {
         })
     }
 
-    /// Hands a unit in again whose call never reached VirusTotal.
+    /// Returns a unit whose request never reached VirusTotal.
     pub fn give_back(&self, key: KeyHash, unit: &Unit) {
         if let Some(account) = self.lock().get_mut(&key) {
             account.ledger.remove(unit);
@@ -177,15 +177,15 @@ impl Quota {
         }
     }
 
-    /// Notes that VirusTotal answered with this key, which is accepted from now on: what is
-    /// counted of it is kept for as long as it counts.
+    /// Makes a key's account permanent, because VirusTotal has accepted the key.
     ///
-    /// `unit` is the one of the call. While the call was under way, other keys that were not
-    /// accepted may have evicted its account; then the unit is counted anew.
+    /// `unit` is the one that the call spent. If other keys have evicted the account during the
+    /// call, the unit is counted again.
     pub fn keep(&self, key: KeyHash, unit: Option<&Unit>, now: Now) {
         let mut keys = self.lock();
         keys.promote(key);
         let Some(unit) = unit else { return };
+        // Looked up before `get_or_default` creates the account anew.
         let is_known = keys.get(&key).is_some();
         let account = keys.get_or_default(key, Account::is_waited_for);
         let age = now.steady.saturating_duration_since(unit.spent.steady);
@@ -194,10 +194,10 @@ impl Quota {
         }
     }
 
-    /// Whether it is time to ask VirusTotal what the key may spend, and whose turn it is.
+    /// Decides whether to refresh the key's allowances from VirusTotal, and in which request.
     ///
-    /// That is so at a key's first lookup, and ten minutes after each attempt as long as the
-    /// key is used. Where no window is limited there is nothing to learn.
+    /// A refresh is due at the key's first lookup and ten minutes after each attempt while the key
+    /// is used. With all windows unlimited there is nothing to learn.
     pub fn due(&self, key: KeyHash, now: Now) -> Due {
         let Limits {
             per_minute,
@@ -210,7 +210,7 @@ impl Quota {
         self.with(key, now, |account, _| Lesson::due(&mut account.lesson, now))
     }
 
-    /// Gives an attempt to learn of a key back that was not made: it is due again.
+    /// Cancels a refresh that was not made, which becomes due again.
     pub fn put_off(&self, key: KeyHash, attempt: Attempt) {
         if let Some(account) = self.lock().get_mut(&key) {
             account.lesson = None;
@@ -218,10 +218,10 @@ impl Quota {
         drop(attempt);
     }
 
-    /// Takes over what VirusTotal says of a key: its allowances, and what others spent.
+    /// Applies the allowances and usage that VirusTotal reported.
     ///
-    /// `asked` is when it was asked, since an answer from before midnight says nothing of the
-    /// new day. The minute's count stays our own: VirusTotal tells nothing of it.
+    /// `asked` is the time of the request, since a report from before midnight does not apply to
+    /// the new day. VirusTotal does not report the minute, which stays our own count.
     pub fn learn(&self, key: KeyHash, truth: &Truth, asked: Now) {
         self.with(key, asked, |account, _| {
             account.learned.update(truth);
@@ -230,12 +230,12 @@ impl Quota {
         });
     }
 
-    /// Takes over what all replicas together have spent, as they count it in one place.
+    /// Merges the units that all replicas have spent, as counted in Redis.
     pub fn share(&self, key: KeyHash, all: &Spent, now: Now) {
         self.with(key, now, |account, _| account.ledger.share(all, now));
     }
 
-    /// What counts for a key now, and how long a unit of a minute stays spent.
+    /// Returns the allowances of a key, and the time for which a unit counts towards the minute.
     pub fn allowed(&self, key: KeyHash) -> (Allowed, Duration) {
         let keys = self.lock();
         let rules = keys.get(&key).map(|account| self.rules(account));
@@ -243,14 +243,14 @@ impl Quota {
         (rules.allowed, rules.minute)
     }
 
-    /// Counts a unit that the cache saved today.
+    /// Counts a unit that the cache has saved today.
     pub fn saved(&self, key: KeyHash, now: Now) {
         self.with(key, now, |account, _| account.ledger.save(now));
     }
 
-    /// Where the key stands in the minute; `None` where that has no limit.
+    /// Returns the state of the minute, or `None` if it is unlimited.
     pub fn standing(&self, key: KeyHash, now: Now) -> Option<Standing> {
-        // Every answer says it: no more is reckoned than is said.
+        // On the hot path; computes only the minute.
         if self.limits.per_minute == Allowance::Off {
             return None;
         }
@@ -260,22 +260,22 @@ impl Quota {
         tally.standing()
     }
 
-    /// Where the key stands in every window, and what the cache saved it.
+    /// Returns the state of every window, and the units that the cache has saved.
     pub fn report(&self, key: KeyHash, now: Now) -> Report {
         self.look(key, now, |ledger, rules| {
             ledger.report(&rules.allowed, rules.minute, now)
         })
     }
 
-    /// How many wait for a unit, of whichever key.
+    /// Returns the number of queued requests of all keys.
     pub fn waiting(&self) -> usize {
         let keys = self.lock();
         keys.values().map(|account| account.queue.len()).sum()
     }
 
-    /// Forgets every key of whose spending nothing counts any more.
+    /// Evicts accounts that no longer affect anything.
     ///
-    /// What was learned of a key is kept for a day after its last use.
+    /// Learned allowances are kept for a day after the key's last use.
     pub fn forget_idle(&self, now: Now) {
         self.lock().retain(|_, account| {
             let rules = self.rules(account);
@@ -290,9 +290,10 @@ impl Quota {
         })
     }
 
-    /// Looks at what a key has spent by now; to look is no use of the key.
+    /// Reads a key's account, up to date, without counting that as a use.
     fn look<T>(&self, key: KeyHash, now: Now, read: impl FnOnce(&Ledger, &Rules) -> T) -> T {
         let mut keys = self.lock();
+        // Reading must not create an account, so an unknown key is read as an empty one.
         let mut unknown = Account::default();
         let account = keys.get_mut(&key).unwrap_or(&mut unknown);
         let rules = self.rules(account);
@@ -300,10 +301,11 @@ impl Quota {
         read(&account.ledger, &rules)
     }
 
-    /// Does something with a key's account, which is made if need be, and counts as its use.
+    /// Updates a key's account, which is created if missing, and counts that as a use.
     fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut Account, &Rules) -> T) -> T {
         let mut keys = self.lock();
         let account = keys.get_or_default(key, Account::is_waited_for);
+        // Callers read the clock before they take the lock, so times may arrive out of order.
         account.last_used = account.last_used.max(Some(now.steady));
         let rules = self.rules(account);
         act(account, &rules)
@@ -316,14 +318,14 @@ impl Quota {
         }
     }
 
-    /// A panic elsewhere leaves counters behind that are still true.
+    /// Locks the accounts, ignoring poisoning: no update leaves a counter invalid.
     fn lock(&self) -> MutexGuard<'_, KeyMemory<KeyHash, Account>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Account {
-    /// Spends a unit if there is one for who has so many before him in the queue.
+    /// Spends a unit if one is available after `before` queued requests.
     fn take(
         &mut self,
         rules: &Rules,
@@ -346,12 +348,12 @@ impl Account {
     }
 }
 
-/// Says in a refusal why the request was not let wait, although it would have.
+/// Returns the part of the message that tells why the request could not queue.
 fn why_not_queued(full: Option<Full>) -> &'static str {
     match full {
         None => "",
-        Some(Full::All) => ", and as many requests wait as may",
-        Some(Full::Caller) => ", and as many requests of this caller wait as may of one",
+        Some(Full::All) => ", and all waiting places are taken",
+        Some(Full::Caller) => ", and this caller already holds its share of the waiting places",
     }
 }
 

@@ -1,9 +1,8 @@
-//! What replicas share, through Redis: answers, units of quota, closed endpoints, leases.
+//! State that replicas share through Redis: answers, units of quota, back-offs, leases.
 //!
-//! Redis is a help, never a need. Whatever it can't do in time is done without it: every
-//! function here then says nothing, and its caller goes by what it knows itself. It holds
-//! bytes and counts; what they mean is for those who put them there to know. Keys of
-//! VirusTotal's stand in it as hashes only.
+//! Redis is optional. An operation that Redis can't complete in time returns `None`, and the caller
+//! continues with local state. This module stores bytes and counts; their meaning belongs to its
+//! callers. VirusTotal keys are stored only as hashes.
 
 use std::{
     sync::{
@@ -30,7 +29,7 @@ pub use self::{
     units::{Limits, Taken, Token},
 };
 
-/// A script that uses the shared clock, from its parts.
+/// Assembles a script that uses the shared clock.
 macro_rules! clocked {
     ($($part:literal),+) => {
         concat!(
@@ -48,25 +47,26 @@ mod link;
 mod news;
 mod units;
 
-/// The beginning of every key, with the version of what is kept under it; `clocked!` has it, too.
+/// The prefix of every Redis key, with the version of the stored format. Repeated in `clocked!`.
 const PREFIX: &str = "vt4ai:1:";
 
-/// Redis, where it is set up (`VT4AI_REDIS_URL`).
+/// A handle to Redis, if configured (`VT4AI_REDIS_URL`).
 #[derive(Clone, Debug)]
 pub struct Redis {
     link: Option<Arc<Link>>,
-    /// How this process's units are told from those of others.
+    /// A random id of this process, which marks its units and messages.
     replica: Arc<str>,
-    /// For what nobody waits for.
+    /// The tracker of tasks for commands whose result is not awaited.
     tasks: TaskTracker,
 }
 
-/// How long a request has waited for Redis, in microseconds: `VT4AI_REDIS_TIMEOUT` in all.
+/// The time that a request has waited for Redis, in microseconds. The budget is
+/// `VT4AI_REDIS_TIMEOUT` in total.
 #[derive(Clone, Debug, Default)]
 pub struct Patience(Arc<AtomicU64>);
 
 impl Redis {
-    /// The Redis of these settings, or none; nothing is connected before [`keep_up`](Self::keep_up).
+    /// Creates a handle for a configuration. [`keep_up`](Self::keep_up) makes the connection.
     pub fn new(
         config: Option<&config::Redis>,
         tasks: TaskTracker,
@@ -79,19 +79,19 @@ impl Redis {
         })
     }
 
-    /// Whether it can be asked now.
+    /// Returns whether Redis is available now.
     pub fn is_up(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.is_up())
     }
 
-    /// How it does; nothing where it is not set up.
+    /// Returns the state of the connection, or `None` if Redis is not configured.
     pub fn health(&self) -> Option<Health> {
         self.link.as_ref().map(|link| link.health())
     }
 
-    /// Keeps the connection, and hears what other replicas tell, for as long as it is polled.
+    /// Maintains the connection and receives messages of other replicas. Never returns.
     ///
-    /// `hear` gets each piece of news once, at most a second or so later.
+    /// `hear` is called once for each message, usually within a second.
     pub async fn keep_up(self, hear: impl Fn(News) + Send) {
         match &self.link {
             Some(link) => link.keep_up(&self.replica, hear).await,
@@ -99,14 +99,15 @@ impl Redis {
         }
     }
 
-    /// Waits until it is connected or known not to be; at once where it is not set up.
+    /// Waits until the first connection attempt has ended. Returns at once if Redis is not
+    /// configured.
     pub async fn settled(&self) {
         if let Some(link) = &self.link {
             link.settled().await;
         }
     }
 
-    /// What Redis says to this; `overlapped` of the time it takes costs no patience.
+    /// Sends a command within the request's time budget. `overlapped` of the time is not charged.
     async fn ask<T>(&self, patience: &Patience, order: Order, overlapped: Duration) -> Option<T>
     where
         T: FromRedisValue,
@@ -114,7 +115,7 @@ impl Redis {
         self.link.as_ref()?.ask(patience, order, overlapped).await
     }
 
-    /// Tells every replica of a change, as soon as Redis can be reached.
+    /// Announces a change to all replicas as soon as Redis is available.
     pub fn tell_change(&self, change: Change) {
         let Some(link) = self.link.clone() else {
             return;
@@ -122,19 +123,21 @@ impl Redis {
         link.queue(change);
         if link.is_up() {
             let replica = Arc::clone(&self.replica);
+            // Several deliveries may run at once. They take turns, and the first one sends all
+            // changes.
             self.tasks
                 .spawn(async move { link.deliver(&replica).await });
         }
     }
 
-    /// Whether Redis has still to be told of a change to an object with one of these names.
+    /// Returns whether a change to an object with one of these names is still to be announced.
     fn is_telling(&self, names: &[String]) -> bool {
         self.link
             .as_ref()
             .is_some_and(|link| link.is_telling(names))
     }
 
-    /// Tells Redis something that nobody waits for.
+    /// Sends a command in the background and ignores its result.
     fn tell(&self, order: Order) {
         if let Some(link) = self.link.clone().filter(|link| link.is_up()) {
             self.tasks.spawn(async move {
@@ -146,18 +149,19 @@ impl Redis {
 }
 
 impl Patience {
-    /// What is left of this much.
+    /// Returns what is left of a budget.
     fn left(&self, of: Duration) -> Duration {
         of.saturating_sub(Duration::from_micros(self.0.load(Ordering::Relaxed)))
     }
 
+    /// Adds time spent waiting.
     fn spend(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.0.fetch_add(micros, Ordering::Relaxed);
     }
 }
 
-/// What is sent to Redis.
+/// A command or script to send.
 enum Order {
     Cmd(Cmd),
     Script(ScriptInvocation<'static>),
@@ -172,12 +176,12 @@ impl Order {
     }
 }
 
-/// The name of something that belongs to a VirusTotal key.
+/// Returns the Redis key of something that belongs to a VirusTotal key.
 fn of_key(what: &str, key: KeyHash) -> String {
     format!("{PREFIX}{what}:{}", key.hex())
 }
 
-/// A name for a text that is short and tells nothing of it.
+/// Hashes a text, so that Redis keys are short and contain no indicator.
 fn digest(text: &str) -> String {
     hex::encode(&Sha256::digest(text)[..16])
 }

@@ -1,7 +1,8 @@
-//! What every call to VirusTotal takes: an open endpoint, and a unit of the key's quota.
+//! Admission of calls to VirusTotal: the endpoint must not be in back-off, and the key needs a unit
+//! of quota.
 //!
-//! What a key may spend is learned from VirusTotal itself, which costs nothing: at its first
-//! call, which waits for that a little, and now and then while it is used.
+//! A key's allowances are learned from VirusTotal, which costs no quota. The key's first call waits
+//! briefly for that. Later refreshes run in the background while the key is used.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,22 +30,22 @@ mod lesson;
 /// The time for which other replicas remember that VirusTotal has accepted a key.
 const ACCEPTED_LASTS: Duration = Duration::from_hours(7 * 24);
 
-/// How often a unit is tried for that other replicas keep taking.
+/// The number of attempts to get a unit while other replicas keep taking the ones that are due.
 const TRIES: usize = 20;
 
-/// How a unit is asked for.
+/// The terms under which a call takes a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Any, now.
+    /// Any unit, without waiting.
     Now,
-    /// Now, but not the last of a minute.
+    /// Any unit but the last of a minute, without waiting.
     Spare,
-    /// Any, queued for this long at most.
+    /// Any unit, after waiting in the queue for at most this time.
     Within(Duration),
 }
 
 impl Claim {
-    /// Returns what is left of the claim after some time.
+    /// Returns the claim with this time deducted from the maximum wait.
     fn after(self, time: Duration) -> Self {
         match self {
             Self::Within(wait) => Self::Within(wait.saturating_sub(time)),
@@ -53,19 +54,19 @@ impl Claim {
     }
 }
 
-/// Why there is no unit for a call.
+/// A refusal to let a call proceed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum NotNow {
-    /// The allowance has run out.
+    /// The quota is exhausted.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
-    /// VirusTotal has closed the endpoint for a while, or does not know the key.
+    /// The endpoint is in back-off, or VirusTotal does not know the key.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Closed(Refusal),
 }
 
 impl NotNow {
-    /// Returns the same, said of a caller that found no place to wait in.
+    /// Adds that the caller found no waiting place.
     #[must_use]
     pub fn for_lack_of_place(self, full: Full) -> Self {
         match self {
@@ -77,7 +78,7 @@ impl NotNow {
         }
     }
 
-    /// Returns the time until a unit may be had.
+    /// Returns the time until another attempt may succeed.
     pub fn wait(&self) -> Duration {
         match self {
             Self::Exhausted(exhausted) => exhausted.retry_after,
@@ -86,15 +87,15 @@ impl NotNow {
     }
 }
 
-/// A unit that was spent.
+/// A unit of quota that was spent.
 #[derive(Debug)]
 pub struct Unit {
     own: quota::Unit,
-    /// The same where all replicas count; none where that can't be reached.
+    /// The unit in the count that replicas share; `None` if Redis was not available.
     common: Option<redis::Token>,
 }
 
-/// Hands out units, and hears what became of them.
+/// The source of units of quota, which also learns from the outcomes of calls.
 #[derive(Debug)]
 pub struct Purse {
     vt: Arc<VirusTotal>,
@@ -106,25 +107,25 @@ pub struct Purse {
     tasks: TaskTracker,
 }
 
-/// The parts that units are handed out with.
+/// The parts of a [`Purse`].
 #[derive(Debug)]
 pub struct Parts {
     /// The upstream.
     pub vt: Arc<VirusTotal>,
-    /// The units that are spent, and those that may be.
+    /// The count of units in this process.
     pub quota: Arc<Quota>,
-    /// Keys that VirusTotal has accepted.
+    /// The keys that VirusTotal has accepted.
     pub accepted: AcceptedKeys,
-    /// The same for all replicas.
+    /// The connection to Redis, through which replicas share units and back-offs.
     pub redis: Redis,
-    /// Places for calls to VirusTotal.
+    /// The places for calls to VirusTotal.
     pub calls: Shares,
-    /// Tasks that learn what a key may spend.
+    /// The tracker of tasks that refresh allowances.
     pub tasks: TaskTracker,
 }
 
 impl Purse {
-    /// Spends from the quota among these parts.
+    /// Assembles the parts.
     pub fn new(parts: Parts) -> Self {
         let Parts {
             vt,
@@ -145,10 +146,10 @@ impl Purse {
         }
     }
 
-    /// A unit for a call to this endpoint: `GET /files/{}`.
+    /// Takes a unit for a call to an endpoint such as `GET /files/{}`.
     ///
-    /// It has to be there by this replica's own count and, where Redis helps, by that of all
-    /// of them. To drop this before it is done spends nothing.
+    /// The unit must be available in this replica's count and, if Redis is available, in the shared
+    /// one. Dropping the future spends nothing.
     pub async fn unit(
         self: &Arc<Self>,
         context: &RequestContext,
@@ -159,7 +160,7 @@ impl Purse {
         let hash = context.key.hash();
         self.check_open(hash, endpoint)?;
         if self.learn(context).await {
-            // It may have turned out that VirusTotal does not know the key.
+            // VirusTotal may have refused the key meanwhile.
             self.check_open(hash, endpoint)?;
         }
         let came = Instant::now();
@@ -168,31 +169,34 @@ impl Purse {
             let claim = claim.after(came.elapsed());
             let own = self.take_own(context, claim, attempt > 0).await?;
             let own = Provisional::new(&self.quota, hash, own);
-            // Who has queued for minutes has not spent them waiting for Redis.
+            // A queued request gets a new Redis time budget: its wait was not for Redis.
             let patience = match claim {
                 Claim::Within(_) => &Patience::default(),
                 Claim::Now | Claim::Spare => patience,
             };
             let taken = self.take_common(hash, endpoint, patience).await;
             if let Some(taken @ Taken { token: None, .. }) = &taken {
+                // The shared count refuses. Return the own unit, adopt the shared counts, and try
+                // again: the next attempt queues until the unit that Redis predicts.
                 drop(own);
                 self.share(hash, taken);
                 self.check_open(hash, endpoint)?;
                 wait = taken.wait;
                 continue;
             }
-            // Without Redis the own count is all there is.
+            // Without Redis only the own count applies.
             let common = taken.and_then(|taken| {
                 self.share(hash, &taken);
                 taken.token
             });
-            // A 429 may have come while this one queued; what is dropped here is given back.
+            // A 429 may have arrived while this request queued. The own unit is returned on drop.
             if let Err(closed) = self.check_open(hash, endpoint) {
                 if let Some(token) = &common {
                     self.redis.undo(hash, token);
                 }
                 return Err(closed);
             }
+            // From here on the caller returns the unit.
             if let Some(own) = own.keep() {
                 bill::spend();
                 return Ok(Unit { own, common });
@@ -208,10 +212,10 @@ impl Purse {
         }))
     }
 
-    /// Takes a unit of this replica's own count.
+    /// Takes a unit from this replica's count.
     ///
-    /// A request that queues for it holds a waiting place meanwhile. If its caller finds no such
-    /// place, it gets what it would have got without waiting.
+    /// A queued request holds a waiting place meanwhile. If its caller has no waiting place left,
+    /// the request gets the same result as one that does not wait.
     async fn take_own(
         &self,
         context: &RequestContext,
@@ -243,10 +247,10 @@ impl Purse {
         }
     }
 
-    /// Learns from VirusTotal's answer, and gives the unit of a call that never reached it back.
+    /// Records the outcome of a call, and returns the unit if the call never reached VirusTotal.
     ///
-    /// Returns the answer as callers may have it: a 429 says how long the endpoint is closed.
-    #[must_use = "only what this returns says how long an endpoint is closed"]
+    /// Returns the result for the caller: a 429 now states the time until the back-off ends.
+    #[must_use = "only the returned error states the back-off"]
     pub fn settle<T>(
         &self,
         key: &ApiKey,
@@ -255,14 +259,15 @@ impl Purse {
         answer: Result<T, VtError>,
     ) -> Result<T, VtError> {
         self.note_acceptance(key.hash(), Some(unit), &answer);
+        // No connection was made, so VirusTotal can't have charged the unit.
         if matches!(answer, Err(VtError::Unreachable)) {
             self.give_back(key, unit);
         }
         self.note_closure(key.hash(), endpoint, answer)
     }
 
-    /// Learns from VirusTotal's answer to a call whose unit stays spent.
-    #[must_use = "only what this returns says how long an endpoint is closed"]
+    /// Records the outcome of a call whose unit stays spent.
+    #[must_use = "only the returned error states the back-off"]
     pub fn hear<T>(
         &self,
         key: &ApiKey,
@@ -273,7 +278,7 @@ impl Purse {
         self.note_closure(key.hash(), endpoint, answer)
     }
 
-    /// Notes whether VirusTotal accepts the key: only a success says so, and a 401 takes it back.
+    /// Records whether VirusTotal accepts the key: only a success proves it, and a 401 revokes it.
     fn note_acceptance<T>(&self, key: KeyHash, unit: Option<&Unit>, answer: &Result<T, VtError>) {
         match answer {
             Ok(_) => {
@@ -293,8 +298,8 @@ impl Purse {
         }
     }
 
-    /// Notes what the answer closes to the key, or opens, here and for all replicas. Returns the
-    /// answer as callers may have it.
+    /// Starts or clears the back-off that the result implies, here and for all replicas. Returns
+    /// the result for the caller.
     fn note_closure<T>(
         &self,
         key: KeyHash,
@@ -311,18 +316,18 @@ impl Purse {
         answer
     }
 
-    /// Fails, and takes the unit back, if VirusTotal has closed the endpoint since it was spent.
+    /// Returns the unit and fails if a back-off has started since the unit was spent.
     pub fn confirm(&self, key: &ApiKey, endpoint: &str, unit: &Unit) -> Result<(), NotNow> {
         self.check_open(key.hash(), endpoint)
             .inspect_err(|_| self.give_back(key, unit))
     }
 
-    /// Holds a unit until its call begins: if the request goes away before, it is given back.
+    /// Guards a unit until its call begins: if the request is dropped before, the unit is returned.
     pub fn hold<'a>(&'a self, key: &'a ApiKey, unit: &'a Unit) -> HeldUnit<'a> {
         HeldUnit::new(self, key, unit)
     }
 
-    /// Takes a unit back that was not needed after all.
+    /// Returns a unit that was not needed.
     pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
         bill::give_back();
         self.undo(key.hash(), unit);
@@ -335,17 +340,17 @@ impl Purse {
         }
     }
 
-    /// Whether a unit could be had now, behind all who wait for one; spends nothing.
+    /// Checks whether a unit is available after all queued requests. Spends nothing.
     pub fn forecast(&self, context: &RequestContext) -> Result<(), NotNow> {
         Ok(self.quota.forecast(context.key.hash(), Now::read())?)
     }
 
-    /// Forgets the back-offs that are over.
+    /// Evicts back-offs that are over.
     pub fn forget_idle(&self) {
         self.closed.forget_idle(Now::read());
     }
 
-    /// Counts a unit that another caller's call, or a kept answer, saved the key.
+    /// Counts a unit that a coalesced call or a cached answer saved.
     pub fn save(&self, key: &ApiKey) {
         self.quota.saved(key.hash(), Now::read());
     }
@@ -365,7 +370,7 @@ impl Purse {
         }
     }
 
-    /// Takes over what all replicas together have spent, and heard from VirusTotal.
+    /// Merges the counts and back-offs that replicas share.
     fn share(&self, key: KeyHash, taken: &Taken) {
         let spent = Spent {
             used: taken.used,
@@ -394,7 +399,7 @@ mod tests {
 
     const FILES: &str = "GET /files/{}";
 
-    /// One lookup a minute, and an upstream that takes no connections.
+    /// Creates a purse with one lookup a minute and an upstream that accepts no connections.
     fn purse() -> (Arc<Purse>, Arc<Quota>) {
         let upstream = config::Upstream {
             url: "http://127.0.0.1:1".parse().unwrap(),
@@ -435,7 +440,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_unit_comes_back_if_its_request_goes_away_before_its_call() {
+    async fn unit_is_returned_if_its_request_is_dropped_before_the_call() {
         let (purse, quota) = purse();
         let key = ApiKey::parse(b"k").unwrap();
         let take = || quota.take(key.hash(), Now::read());
@@ -448,7 +453,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_queued_before_a_429_is_not_sent_after_it() {
+    async fn request_queued_before_a_429_is_not_sent_after_it() {
         let (purse, quota) = purse();
         let context = RequestContext {
             key: ApiKey::parse(b"k").unwrap(),
@@ -456,7 +461,7 @@ mod tests {
             place: Place::unbounded(CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST))),
         };
         let hash = context.key.hash();
-        // A unit that is back in half a second.
+        // A unit that expires in half a second.
         let mut spent = Now::read();
         spent.steady -= Duration::from_millis(60_500);
         quota.take(hash, spent).unwrap();
@@ -478,12 +483,12 @@ mod tests {
             panic!("{queued:?}")
         };
         assert!(closed.retry_after.is_some() && closed.retry_after <= refused.retry_after);
-        // It spent nothing.
+        // The refused request spent nothing.
         assert!(quota.take(hash, Now::read()).is_ok());
     }
 
     #[tokio::test]
-    async fn a_status_without_virustotals_own_error_takes_no_acceptance_back() {
+    async fn status_without_virustotals_error_revokes_no_acceptance() {
         let (purse, _) = purse();
         let key = ApiKey::parse(b"k").unwrap();
         let is_accepted = || purse.accepted.contains(key.hash());

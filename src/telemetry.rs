@@ -1,4 +1,4 @@
-//! Logs: lines on standard error, as text or JSON. Traces: spans, for a collector.
+//! Logging to standard error, and tracing to an OpenTelemetry collector.
 
 use std::io::{self, IsTerminal as _};
 
@@ -19,13 +19,13 @@ mod lines;
 mod repeated;
 pub mod traces;
 
-/// Starts logging and, where there is a collector, tracing; a second start changes nothing.
+/// Starts logging and, if a collector is configured, tracing. A second call has no effect.
 ///
-/// A filter that can't be read counts as `INFO`; the settings refuse one before this.
+/// An invalid filter falls back to `INFO`; the configuration rejects it before.
 pub fn start(config: &Log, collector: Option<&Collector>, runtime: &Handle) {
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("INFO"));
     let registry = tracing_subscriber::registry();
-    // Without a collector one filter decides for all, which is cheaper than one for each layer.
+    // Without a collector one global filter suffices, which is cheaper than one per layer.
     let _ = match collector {
         None => registry.with(filter).with(lines(config)).try_init(),
         Some(_) => registry

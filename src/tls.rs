@@ -1,4 +1,4 @@
-//! TLS towards others: whom to trust, and by which cryptography.
+//! TLS client configuration: trusted authorities and the cryptography provider.
 
 use std::{fs, io, path::Path};
 
@@ -8,20 +8,20 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-/// The authorities that a PEM file holds; one without any can't be what was meant.
+/// Reads the authorities in a PEM file. An empty file is an error, since it can't be intended.
 pub fn read_authorities(file: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let pem = fs::read(file)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let all = all.map_err(io::Error::other)?;
     if all.is_empty() {
-        return Err(io::Error::other("it holds no PEM certificate"));
+        return Err(io::Error::other("the file contains no PEM certificate"));
     }
     Ok(all)
 }
 
-/// What a client needs that trusts the roots in the binary and these authorities.
+/// Returns a client configuration that trusts the built-in roots and these authorities.
 ///
-/// Fails where one of them is no authority's certificate.
+/// Fails if one of them is not a valid CA certificate.
 pub fn client(authorities: &[CertificateDer<'_>]) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),

@@ -1,7 +1,7 @@
-//! VirusTotal v3 over HTTP: one client for the process, one call at a time.
+//! A client for the VirusTotal v3 API.
 //!
-//! What VirusTotal answers is hostile until read: bounded in size and time, never
-//! followed elsewhere, its messages passed on only where they can hold no key.
+//! Responses are untrusted input: their size and duration are bounded, redirects are not followed,
+//! and an error message is passed on only if it cannot contain the API key.
 
 use std::{
     io,
@@ -45,49 +45,49 @@ mod tls;
 mod transport;
 pub mod upload;
 
-/// How many bytes of an error's body are read; VirusTotal's own are a few hundred.
+/// The number of bytes read of an error body. VirusTotal's own bodies are a few hundred bytes long.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// VirusTotal compresses only for a client that calls itself so (App Engine's rule).
+/// The `User-Agent`. App Engine's front end compresses responses only if it contains "gzip".
 const USER_AGENT: &str = concat!("vt4ai/", env!("CARGO_PKG_VERSION"), " (gzip)");
 
 const X_APIKEY: HeaderName = HeaderName::from_static("x-apikey");
 
-/// Names the integration; premium answers carry more when it is sent.
+/// The header that names the integration. Responses to premium keys contain more with it.
 const X_TOOL: HeaderName = HeaderName::from_static("x-tool");
 
-/// The upstream and how to reach it.
+/// A client for one upstream.
 #[derive(Debug)]
 pub struct VirusTotal {
     transport: Transport,
-    /// Where VirusTotal is, without `/api/v3`.
+    /// The upstream's base URL, without `/api/v3`.
     site: Url,
-    /// The same with it, and no slash at the end.
+    /// The base URL with `/api/v3` and without a trailing slash.
     base: String,
     timeout: Duration,
     max_body: usize,
     large: LargeAnswers,
-    /// Calls that failed since one did not.
+    /// The number of consecutive failed calls.
     failures: AtomicU32,
     meter: Arc<Meter>,
 }
 
-/// Why no client could be made.
+/// An error from [`VirusTotal::new`].
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// The file of certificate authorities is missing, unreadable or empty.
     #[error("VT4AI_UPSTREAM_CA_FILE: {0}")]
     CaFile(io::Error),
-    /// TLS could not be set up.
+    /// The TLS configuration was rejected.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The HTTP client could not be set up.
+    /// The HTTP client could not be built.
     #[error("the HTTP client can't be set up: {0}")]
     Client(#[from] reqwest::Error),
 }
 
 impl VirusTotal {
-    /// Creates a client for the upstream that the settings name.
+    /// Creates a client for the configured upstream.
     pub fn new(config: &config::Upstream, meter: Arc<Meter>) -> Result<Self, ClientError> {
         Ok(Self {
             transport: Transport::new(config)?,
@@ -106,17 +106,17 @@ impl VirusTotal {
         &self.large
     }
 
-    /// How long one call may take, and an upload go without progress.
+    /// Returns the time limit for one call, and for an upload without progress.
     pub fn patience(&self) -> Duration {
         self.timeout
     }
 
-    /// When a call that begins now must be over, every further try included.
+    /// Returns the deadline of a call that starts now. Retries share it.
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
 
-    /// Asks once, and gives the body of a success.
+    /// Sends a call once and returns the body of a successful response.
     pub async fn ask(&self, key: &ApiKey, call: &Call, deadline: Instant) -> Result<Body, VtError> {
         let url = format!("{}{}", self.base, call.path);
         let request = match &call.method {
@@ -126,12 +126,13 @@ impl VirusTotal {
                 with_payload(request, payload)
             }
         };
-        // In a box: the future of a request is large, and others hold this one.
+        // Boxed: the future of a request is large, and callers embed this one.
         let answer = Box::pin(self.exchange(key, request, deadline));
         self.watch(call.pattern(), answer).await
     }
 
-    /// How many calls have failed since VirusTotal last answered as it should, be it with no.
+    /// Returns the number of consecutive failed calls. A refusal is a valid response, not a
+    /// failure.
     pub fn failures(&self) -> u32 {
         self.failures.load(Ordering::Relaxed)
     }
@@ -154,15 +155,15 @@ impl VirusTotal {
         body::read_success(response, self.max_body, &self.large).await
     }
 
-    /// What the key may spend and has spent; costs nothing.
+    /// Fetches the key's allowances and usage, which costs no quota.
     ///
-    /// The key stands in the path, which is therefore never shown or logged.
+    /// The key is part of the path, so the path must not be shown or logged.
     pub async fn overall_quotas(&self, key: &ApiKey, deadline: Instant) -> Result<Body, VtError> {
         let call = Call::get(&["users", key.expose(), "overall_quotas"]);
         self.ask(key, &call, deadline).await
     }
 
-    /// Counts a call by its endpoint and by what comes of it.
+    /// Records a call's endpoint and outcome in the metrics and the trace.
     async fn watch<T>(
         &self,
         endpoint: String,
@@ -173,6 +174,7 @@ impl VirusTotal {
             upstream.endpoint = endpoint,
             upstream.outcome = Empty
         );
+        // Counts as abandoned if this future is dropped.
         let under_way = self.meter.call(endpoint);
         let answer = call.instrument(span.clone()).await;
         let outcome = answer.as_ref().map_or_else(VtError::outcome, |_| "ok");
@@ -187,10 +189,11 @@ impl VirusTotal {
         answer
     }
 
-    /// Sends what is made up, with the key, and reads the head of the answer.
+    /// Adds the key and trace context to a request, sends it, and reads the response head.
     async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Response, VtError> {
         let mut secret = HeaderValue::from_str(key.expose()).map_err(|_| VtError::Unreachable)?;
         secret.set_sensitive(true);
+        // Passes the trace on to the upstream, if there is a collector.
         let request = match traces::traceparent() {
             Some(parent) => request.header("traceparent", parent),
             None => request,
@@ -200,10 +203,10 @@ impl VirusTotal {
         bill::waiting(self.transport.send(request)).await
     }
 
-    /// The answer, if it is a success.
+    /// Returns a successful response, or the error that any other response stands for.
     ///
-    /// What else it is stands in its head, and holds even where its body does not come: a
-    /// 429 that breaks off or goes on forever is still one.
+    /// The status decides even if the body never arrives: a 429 whose body is cut off or endless is
+    /// still a 429.
     async fn accept(
         &self,
         key: &ApiKey,
@@ -215,21 +218,22 @@ impl VirusTotal {
         }
         let status = response.status().as_u16();
         let retry_after = retry_after::read(response.headers(), SystemTime::now());
-        let said = timeout_at(deadline, body::read(response, MAX_ERROR_BODY, &self.large)).await;
-        let said = said.ok().and_then(Result::ok);
-        let said = said.map(|body| body.plain).unwrap_or_default();
+        let body = timeout_at(deadline, body::read(response, MAX_ERROR_BODY, &self.large)).await;
+        let body = body.ok().and_then(Result::ok);
+        let body = body.map(|body| body.plain).unwrap_or_default();
         Err(VtError::of_response(
             status,
-            &said,
+            &body,
             retry_after,
             key.expose(),
         ))
     }
 }
 
+/// Adds a call's body to its request.
 fn with_payload(request: RequestBuilder, payload: &Payload) -> RequestBuilder {
     let (media, body) = match payload {
-        // Google's front end refuses a post that does not say how long it is.
+        // Google's front end rejects a POST without `Content-Length`.
         Payload::Nothing => return request.header(header::CONTENT_LENGTH, 0),
         Payload::Form(form) => (
             "application/x-www-form-urlencoded",

@@ -1,4 +1,4 @@
-//! The VirusTotal keys that are known to be real.
+//! The set of VirusTotal keys that VirusTotal has accepted.
 
 use std::{
     collections::HashSet,
@@ -10,24 +10,23 @@ use lru::LruCache;
 
 use crate::key::KeyHash;
 
-/// The number of accepted keys that are remembered; the least recently used is evicted beyond it.
+/// The maximum number of accepted keys. Beyond it the least recently used is evicted.
 ///
-/// Only a key that VirusTotal answers gets in, so made-up keys can't push one out.
+/// Only a key that VirusTotal accepts is added, so made-up keys can't evict others.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
-/// The keys with which VirusTotal has answered a request, and not refused one since; and those
-/// that the operator has set up.
+/// The keys with which a call has succeeded since the last refusal, and the operator's own keys.
 ///
-/// A handle: its clones share what they know.
+/// A handle: clones share the set.
 #[derive(Clone, Debug)]
 pub struct AcceptedKeys(Arc<Mutex<Known>>);
 
 #[derive(Debug)]
 struct Known {
     accepted: LruCache<KeyHash, ()>,
-    /// Those that were accepted once, and refused since.
+    /// The keys that were accepted once and have been refused since.
     revoked: LruCache<KeyHash, ()>,
-    /// The keys of the server and of its clients, whatever VirusTotal says of them.
+    /// The keys of the server and its clients, accepted or not.
     configured: HashSet<KeyHash>,
 }
 
@@ -35,33 +34,34 @@ impl AcceptedKeys {
     /// Creates an empty set.
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Known {
-            // Unbounded here, since the bound would allocate all of its room at once.
+            // Bounded by `accept` and `revoke`: a bound here would allocate its full capacity at
+            // once.
             accepted: LruCache::unbounded(),
             revoked: LruCache::unbounded(),
             configured: HashSet::new(),
         })))
     }
 
-    /// Whether VirusTotal has accepted this key.
+    /// Returns whether VirusTotal has accepted this key.
     pub fn contains(&self, key: KeyHash) -> bool {
         self.lock().accepted.get(&key).is_some()
     }
 
-    /// Whether what is known of this key is kept for as long as it counts: the key is accepted,
-    /// or the operator's.
+    /// Returns whether state of this key is permanent: the key is accepted, or the operator's.
     pub fn is_lasting(&self, key: KeyHash) -> bool {
         let mut known = self.lock();
         known.configured.contains(&key) || known.accepted.get(&key).is_some()
     }
 
-    /// Notes that the operator has set up this key, for the server or for a client.
+    /// Adds a key of the server or of a client.
     ///
-    /// That does not make it accepted: a caller that brings it counts for its address until it is.
+    /// That does not make it accepted: until then, a caller that sends this key counts for its
+    /// address.
     pub fn configure(&self, key: KeyHash) {
         self.lock().configured.insert(key);
     }
 
-    /// Notes that VirusTotal answered a request with this key. Returns whether that is new.
+    /// Records that a call with this key succeeded. Returns whether that is new.
     pub fn accept(&self, key: KeyHash) -> bool {
         let mut known = self.lock();
         if known.accepted.get(&key).is_some() {
@@ -75,7 +75,7 @@ impl AcceptedKeys {
         true
     }
 
-    /// Notes that VirusTotal refused this key (401). Returns whether it was accepted before.
+    /// Records that VirusTotal refused this key (401). Returns whether it was accepted before.
     pub fn refuse(&self, key: KeyHash) -> bool {
         let was_accepted = self.lock().accepted.pop(&key).is_some();
         if was_accepted {
@@ -84,7 +84,7 @@ impl AcceptedKeys {
         was_accepted
     }
 
-    /// Notes that VirusTotal refused a key that it had accepted, here or at another replica.
+    /// Records that VirusTotal refused a key that it had accepted, here or at another replica.
     pub fn revoke(&self, key: KeyHash) {
         let mut known = self.lock();
         known.accepted.pop(&key);
@@ -94,12 +94,12 @@ impl AcceptedKeys {
         known.revoked.put(key, ());
     }
 
-    /// Whether VirusTotal accepted this key once, and has refused it since.
+    /// Returns whether VirusTotal accepted this key once and has refused it since.
     pub fn is_revoked(&self, key: KeyHash) -> bool {
         self.lock().revoked.contains(&key)
     }
 
-    /// A panic elsewhere leaves a set behind that is still true.
+    /// Locks the sets, ignoring poisoning: each operation leaves them valid.
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,7 +117,7 @@ mod tests {
     use crate::key::ApiKey;
 
     #[test]
-    fn a_refusal_takes_an_acceptance_back() {
+    fn refusal_revokes_an_acceptance() {
         let key = ApiKey::parse(b"a").unwrap().hash();
         let keys = AcceptedKeys::new();
         assert!(!keys.contains(key));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operators_key_lasts_although_nobody_has_accepted_it() {
+    fn operators_key_is_permanent_without_acceptance() {
         let key = ApiKey::parse(b"a").unwrap().hash();
         let keys = AcceptedKeys::new();
         keys.configure(key);

@@ -1,4 +1,4 @@
-//! A memory for what is known of VirusTotal keys: lasting for real ones, small for others.
+//! A map for state of VirusTotal keys: permanent for accepted keys, bounded for all others.
 
 use std::{collections::HashMap, hash::Hash, num::NonZeroUsize};
 
@@ -7,21 +7,20 @@ use lru::LruCache;
 use super::AcceptedKeys;
 use crate::key::KeyHash;
 
-/// The number of entries of keys that may be made up; the least recently used is evicted beyond
-/// it.
+/// The maximum number of entries of unverified keys. Beyond it the least recently used is evicted.
 pub const MAX_UNVERIFIED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
-/// The name of something that is remembered of a VirusTotal key.
+/// A map key that belongs to a VirusTotal key.
 pub trait OfKey {
-    /// Returns the key that it is remembered of.
+    /// Returns the VirusTotal key.
     fn key(&self) -> KeyHash;
 }
 
-/// A map of what is known of VirusTotal keys.
+/// A map of state that belongs to VirusTotal keys.
 ///
-/// Entries of accepted and configured keys stay until their owner removes them. Entries of all
-/// other keys share [`MAX_UNVERIFIED`] places, since any caller can make up keys; so made-up keys
-/// only ever evict one another. An entry moves when its key is found to be accepted.
+/// Entries of accepted and configured keys stay until they are removed. Entries of all other keys
+/// share [`MAX_UNVERIFIED`] places, because any client can make up keys. Made-up keys therefore
+/// evict only one another. An entry becomes permanent when its key is found to be accepted.
 #[derive(Debug)]
 pub struct KeyMemory<K: Eq + Hash, V> {
     accepted: AcceptedKeys,
@@ -39,31 +38,31 @@ impl<K, V> KeyMemory<K, V>
 where
     K: Clone + Eq + Hash + OfKey,
 {
-    /// Creates an empty memory that believes in these keys.
+    /// Creates an empty map, with the set that tells which keys are accepted.
     pub fn new(accepted: AcceptedKeys) -> Self {
         Self {
             accepted,
             lasting: HashMap::new(),
-            // Bounded by `make_room`: a bound here would allocate all of its room at once.
+            // Bounded by `make_room`: a bound here would allocate its full capacity at once.
             unverified: LruCache::unbounded(),
         }
     }
 
-    /// Returns an entry without counting that as a use of it.
+    /// Returns an entry without counting that as a use.
     pub fn get(&self, name: &K) -> Option<&V> {
         let lasting = self.lasting.get(name);
         lasting.or_else(|| self.unverified.peek(name))
     }
 
-    /// Returns an entry to be changed.
+    /// Returns an entry for modification.
     pub fn get_mut(&mut self, name: &K) -> Option<&mut V> {
         let lasting = self.lasting.get_mut(name);
         lasting.or_else(|| self.unverified.get_mut(name))
     }
 
-    /// Returns an entry, which is made where it is missing.
+    /// Returns an entry, creating it if missing.
     ///
-    /// An entry for which `is_in_use` holds is not evicted to make room for it.
+    /// Entries for which `is_in_use` holds are not evicted to make room.
     pub fn get_or_default(&mut self, name: K, is_in_use: impl Fn(&V) -> bool) -> &mut V
     where
         V: Default,
@@ -77,7 +76,7 @@ where
         self.unverified.get_or_insert_mut(name, V::default)
     }
 
-    /// Replaces an entry, and returns what it was before.
+    /// Inserts an entry, and returns the previous one.
     pub fn insert(&mut self, name: K, value: V) -> Option<V> {
         if self.belongs_to_lasting(&name) {
             return self.lasting.insert(name, value);
@@ -90,13 +89,14 @@ where
 
     /// Removes an entry.
     pub fn remove(&mut self, name: &K) -> Option<V> {
+        // An entry is in at most one of the two maps.
         let lasting = self.lasting.remove(name);
         lasting.or_else(|| self.unverified.pop(name))
     }
 
-    /// Moves all that is remembered of a key to what lasts; for the moment it is accepted.
+    /// Makes all entries of a newly accepted key permanent.
     ///
-    /// Entries move when they are next written in any case. Until then others could evict them.
+    /// An entry would also become permanent at its next write, but could be evicted until then.
     pub fn promote(&mut self, key: KeyHash) {
         let names = self.unverified.iter().map(|(name, _)| name);
         let names: Vec<_> = names.filter(|name| name.key() == key).cloned().collect();
@@ -107,7 +107,7 @@ where
         }
     }
 
-    /// Removes every entry that is not to be kept.
+    /// Removes the entries for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         self.lasting.retain(&mut keep);
         let unverified = self.unverified.iter_mut();
@@ -130,12 +130,13 @@ where
         self.lasting.len() + self.unverified.len()
     }
 
-    /// Whether there is no entry.
+    /// Returns whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether an entry of this name is, or has to be, among those that last.
+    /// Returns whether the entry of this name belongs to the permanent ones. Moves it there if it
+    /// must.
     fn belongs_to_lasting(&mut self, name: &K) -> bool {
         if self.lasting.contains_key(name) {
             return true;
@@ -143,20 +144,21 @@ where
         if !self.accepted.is_lasting(name.key()) {
             return false;
         }
+        // The key was accepted after the entry was made.
         if let Some(value) = self.unverified.pop(name) {
             self.lasting.insert(name.clone(), value);
         }
         true
     }
 
-    /// Evicts the least recently used entry of an unverified key that is not in use, where
-    /// there is no room for one more.
+    /// Evicts the least recently used unverified entry that is not in use, if the bound is reached.
     ///
-    /// Those in use may be more: as many as there are requests.
+    /// Entries in use may exceed the bound. Their number is limited by that of requests.
     fn make_room(&mut self, is_in_use: impl Fn(&V) -> bool) {
         if self.unverified.len() < MAX_UNVERIFIED.get() {
             return;
         }
+        // An `LruCache` iterates from the most to the least recently used.
         let mut oldest = self.unverified.iter().rev();
         let oldest = oldest.find(|(_, value)| !is_in_use(value));
         if let Some(name) = oldest.map(|(name, _)| name.clone()) {
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn made_up_keys_evict_only_one_another() {
+    fn unverified_keys_evict_only_one_another() {
         let accepted = AcceptedKeys::new();
         let mut memory = KeyMemory::new(accepted.clone());
         accepted.accept(key("accepted"));
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_key_moves_when_it_is_accepted() {
+    fn entry_becomes_permanent_when_its_key_is_accepted() {
         let accepted = AcceptedKeys::new();
         let mut memory = KeyMemory::new(accepted.clone());
         for name in ["promoted", "written", "default"] {
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_use_is_not_evicted() {
+    fn entry_in_use_is_not_evicted() {
         let mut memory = KeyMemory::new(AcceptedKeys::new());
         memory.insert(key("in-use"), 1);
         for at in 0..MAX_UNVERIFIED.get() + 10 {
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_kept_remains() {
+    fn retain_removes_all_other_entries() {
         let accepted = AcceptedKeys::new();
         accepted.accept(key("1"));
         let mut memory = KeyMemory::new(accepted);

@@ -1,15 +1,16 @@
-//! The user whose process holds the other end of a connection from this machine.
+//! The user that owns the peer's socket of a local connection.
 //!
-//! Linux lists every TCP socket of a network namespace with its owner. The peer's socket is in
-//! the same list as the gateway's, with the two addresses the other way round. A peer in
-//! another namespace is not listed, and neither is one on another machine.
+//! Linux lists every TCP socket of a network namespace with its owner. The peer's socket is in the
+//! same list as the gateway's, with local and remote address swapped. A peer in another namespace
+//! or on another machine is not listed.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-/// Readings of the list at once: with tens of thousands of sockets, one takes a while.
+/// The maximum number of concurrent reads of the list. With tens of thousands of sockets a read
+/// takes long.
 const READINGS: usize = 2;
 
 /// The owner of a peer's socket.
@@ -17,11 +18,11 @@ const READINGS: usize = 2;
 pub enum PeerOwner {
     /// The gateway's own user, or root.
     Trusted,
-    /// Another user, by its number.
+    /// Another user, by its id.
     Other(u32),
-    /// The system lists no such socket, or does not tell its user from others.
+    /// The socket is not listed, or its user can't be told from others.
     Unknown,
-    /// The system has no list of sockets and owners (anything but Linux).
+    /// The system does not list sockets with their owners (any but Linux).
     Untold,
 }
 
@@ -34,7 +35,7 @@ pub struct Ends {
     pub local: SocketAddr,
 }
 
-/// Finds the owners of peers' sockets.
+/// A finder of the owners of peers' sockets.
 #[derive(Clone, Debug)]
 pub struct PeerOwners {
     readings: Arc<Semaphore>,
@@ -42,7 +43,7 @@ pub struct PeerOwners {
 }
 
 impl PeerOwners {
-    /// Creates a finder that reads on blocking threads of this tracker.
+    /// Creates a finder that reads the list in blocking tasks of this tracker.
     pub fn new(tasks: TaskTracker) -> Self {
         Self {
             readings: Arc::new(Semaphore::new(READINGS)),
@@ -50,15 +51,16 @@ impl PeerOwners {
         }
     }
 
-    /// Finds the owner of a connection's other end.
+    /// Finds the owner of the peer's socket.
     ///
     /// # Errors
-    /// If the list can't be read; another attempt may succeed.
+    ///
+    /// Fails if the list can't be read. Another attempt may succeed.
     pub async fn find(&self, ends: Ends) -> io::Result<PeerOwner> {
         let readings = Arc::clone(&self.readings);
         let reading = readings.acquire_owned().await.map_err(io::Error::other)?;
         let find = move || {
-            // Kept until the reading is over, although the caller may hang up before.
+            // Held until the read ends, even if the caller hangs up before.
             let _reading = reading;
             system::find(ends)
         };
@@ -69,7 +71,7 @@ impl PeerOwners {
 impl Ends {
     /// Returns whether a socket with these two addresses is the peer's.
     ///
-    /// A dual-stack socket has IPv4 addresses mapped into IPv6.
+    /// A dual-stack socket lists IPv4 addresses in IPv4-mapped form.
     #[cfg(target_os = "linux")]
     fn are_of(&self, own: SocketAddr, other: SocketAddr) -> bool {
         let is_same = |one: SocketAddr, two: SocketAddr| {
@@ -91,12 +93,13 @@ mod system {
 
     use super::{Ends, PeerOwner};
 
-    /// Times to read the list: it is no snapshot, and can miss an entry while others go.
+    /// The number of attempts: the list is no snapshot, and an entry can be missed while others go.
     const TRIES: usize = 3;
 
-    /// The user that stands for every user that a user namespace does not map.
+    /// The user id that stands for all users that a user namespace does not map.
     const OVERFLOW: u32 = 65_534;
 
+    /// Finds the owner in the kernel's lists of TCP sockets.
     pub(super) fn find(ends: Ends) -> io::Result<PeerOwner> {
         for _ in 0..TRIES {
             if let Some(uid) = listed_owner(ends)? {
@@ -107,7 +110,7 @@ mod system {
     }
 
     fn listed_owner(ends: Ends) -> io::Result<Option<u32>> {
-        // A dual-stack client that connects over IPv4 is in the list for IPv6.
+        // The IPv6 list contains dual-stack clients that connected over IPv4.
         if ends.peer.ip().to_canonical().is_ipv4()
             && let Some(uid) = owner_in(entries(tcp())?, ends)
         {
@@ -116,9 +119,10 @@ mod system {
         Ok(owner_in(entries(tcp6())?, ends))
     }
 
-    /// Returns the owner of the peer's socket in a list.
+    /// Returns the owner of the peer's socket, if it is in the list.
     ///
-    /// A socket that its process has closed has no inode, and is listed as root's.
+    /// A socket that its process has closed has no inode and is listed as root's, so it must not
+    /// count.
     fn owner_in(entries: Vec<TcpNetEntry>, ends: Ends) -> Option<u32> {
         let is_peer =
             |it: &TcpNetEntry| it.inode != 0 && ends.are_of(it.local_address, it.remote_address);
@@ -126,7 +130,7 @@ mod system {
         Some(socket.uid)
     }
 
-    /// Treats a missing list as an empty one: a system without IPv6 has none for it.
+    /// Treats a missing list as empty: without IPv6 there is no list for it.
     fn entries(list: Result<Vec<TcpNetEntry>, ProcError>) -> io::Result<Vec<TcpNetEntry>> {
         match list {
             Err(ProcError::NotFound(_)) => Ok(Vec::new()),
@@ -146,7 +150,7 @@ mod system {
         Ok(PeerOwner::Other(uid))
     }
 
-    /// Returns whether each user has a number of its own here.
+    /// Returns whether this user namespace maps every user to its own id.
     fn maps_every_user() -> io::Result<bool> {
         let map = fs::read_to_string("/proc/self/uid_map")?;
         Ok(map.split_whitespace().eq(["0", "0", "4294967295"]))
@@ -172,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    /// Both ends of a connection to this address.
+    /// Returns both ends of a connection to this address.
     fn connect(to: &str) -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind(to).unwrap();
         let mut address = listener.local_addr().unwrap();
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_of_this_process_is_its_own_users() {
+    async fn socket_of_this_process_is_trusted() {
         for address in ["127.0.0.1:0", "127.0.0.2:0", "[::]:0"] {
             let (_client, server) = connect(address);
             assert_eq!(find(ends(&server)).await, PeerOwner::Trusted, "{address}");
@@ -206,18 +210,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_closed_has_no_owner() {
+    async fn closed_socket_has_no_owner() {
         let (client, server) = connect("127.0.0.1:0");
         drop(client);
         assert_eq!(find(ends(&server)).await, PeerOwner::Unknown);
     }
 
     #[tokio::test]
-    async fn a_socket_that_is_not_listed_has_no_owner() {
+    async fn unlisted_socket_has_no_owner() {
         let (_client, server) = connect("127.0.0.1:0");
         let mut ends = ends(&server);
         std::mem::swap(&mut ends.local, &mut ends.peer);
-        // Both ends are of this process: exchanged they are listed, too.
+        // Both ends belong to this process, so the swapped pair is listed, too.
         assert_eq!(find(ends).await, PeerOwner::Trusted);
         ends.local.set_ip([192, 0, 2, 1].into());
         assert_eq!(find(ends).await, PeerOwner::Unknown);

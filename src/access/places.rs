@@ -1,4 +1,4 @@
-//! The places that requests hold: one of those that work, or one of those that only wait.
+//! Places of requests: one kind for those that work, another for those that only wait.
 
 use std::{
     future::poll_fn,
@@ -11,23 +11,23 @@ use super::{CallerId, Full, Share, Shares};
 
 /// Places for requests that work, and as many for requests that only wait.
 ///
-/// No caller holds more than a quarter of either. A handle: its clones hand out the same places.
+/// No caller holds more than a quarter of either kind. A handle: clones share the places.
 #[derive(Clone, Debug)]
 pub struct Places {
     working: Shares,
     waiting: Shares,
 }
 
-/// The claim of a request to its place; dropping it gives the place back.
+/// A request's claim to its place. Dropping it frees the place.
 ///
-/// The body of the answer owns it until it is sent.
+/// It moves into the response's body, which holds it until it is sent.
 #[derive(Debug)]
 pub struct Hold(Place);
 
-/// The place of a request, for the work that is done on its behalf.
+/// A handle to a request's place, for work on behalf of the request.
 ///
-/// A handle that keeps no place by itself: once the request is over, nothing is held, however
-/// long a task goes on that was begun for it.
+/// The handle does not keep the place: it is free once the request is over, even if a task started
+/// by the request goes on.
 #[derive(Clone, Debug)]
 pub struct Place(Arc<Inner>);
 
@@ -35,23 +35,23 @@ pub struct Place(Arc<Inner>);
 struct Inner {
     places: Places,
     caller: CallerId,
-    standing: Mutex<Standing>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Standing {
-    /// The place; none once the request is over.
+struct State {
+    /// The held place; `None` once the request is over.
     share: Option<Share>,
-    /// The number of waits under way. They may overlap: a request waits for a call that waits
-    /// for a unit of quota.
+    /// The number of concurrent waits. They can be nested: a request waits for a call that waits
+    /// for quota.
     waits: usize,
 }
 
-/// A wait that is under way.
+/// A wait in progress.
 struct Wait<'a>(&'a Place);
 
 impl Places {
-    /// Creates `all` places for requests that work, and as many for those that only wait.
+    /// Creates `all` places of each kind.
     pub fn new(all: usize) -> Self {
         Self {
             working: Shares::new(all),
@@ -59,10 +59,10 @@ impl Places {
         }
     }
 
-    /// Takes a place among those that work.
+    /// Takes a place for a request that works.
     pub fn enter(&self, caller: CallerId) -> Result<Hold, Full> {
         let share = self.working.try_take(caller)?;
-        Ok(Hold(Place::standing(self.clone(), caller, Some(share))))
+        Ok(Hold(Place::with_share(self.clone(), caller, Some(share))))
     }
 }
 
@@ -80,22 +80,22 @@ impl Drop for Hold {
 }
 
 impl Place {
-    /// Creates a place that no bound applies to: waiting costs nothing there.
+    /// Creates a place without a bound, where waiting is always possible.
     pub fn unbounded(caller: CallerId) -> Self {
-        Self::standing(Places::new(1), caller, None)
+        Self::with_share(Places::new(1), caller, None)
     }
 
-    /// Waits for something without taking a place from a request that could work.
+    /// Awaits `work` while holding a waiting place instead of a working one.
     ///
-    /// Meanwhile the request holds a waiting place instead of its own. Where its caller has a
-    /// quarter of those, or all are taken, `work` is dropped. What is there at once takes no
-    /// waiting place.
+    /// If all waiting places are taken, or the caller has its quarter of them, `work` is dropped
+    /// and the reason returned. Work that is ready at once needs no waiting place.
     ///
-    /// Afterwards the request goes on at once, even if that is one more than may work: it may
-    /// have got a unit of quota whose time is running. There are never more of those than
-    /// waiting places, and its caller begins nothing new before it is below its quarter again.
+    /// Afterwards the request returns to a working place even if none is free, because it may have
+    /// acquired a unit of quota, which expires. The excess is bounded by the number of waiting
+    /// places, and the caller can't start new requests until it is below its quarter again.
     pub async fn waiting<F: Future>(&self, work: F) -> Result<F::Output, Full> {
         let mut work = pin!(work);
+        // Polled once before taking a waiting place, since work that is ready at once needs none.
         let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
         if let Poll::Ready(output) = first.await {
             return Ok(output);
@@ -104,30 +104,32 @@ impl Place {
         Ok(work.await)
     }
 
-    fn standing(places: Places, caller: CallerId, share: Option<Share>) -> Self {
-        let standing = Mutex::new(Standing { share, waits: 0 });
+    fn with_share(places: Places, caller: CallerId, share: Option<Share>) -> Self {
+        let state = Mutex::new(State { share, waits: 0 });
         Self(Arc::new(Inner {
             places,
             caller,
-            standing,
+            state,
         }))
     }
 
-    /// A panic elsewhere leaves a standing behind that is still true.
-    fn lock(&self) -> MutexGuard<'_, Standing> {
-        let standing = self.0.standing.lock();
-        standing.unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state, ignoring poisoning: each update leaves it valid.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let state = self.0.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<'a> Wait<'a> {
     fn begin(place: &'a Place) -> Result<Self, Full> {
         let Inner { places, caller, .. } = &*place.0;
-        let mut standing = place.lock();
-        if standing.waits == 0 && standing.share.is_some() {
-            standing.share = Some(places.waiting.try_take(*caller)?);
+        let mut state = place.lock();
+        // Only the outermost wait swaps the place, and only while the request lasts.
+        if state.waits == 0 && state.share.is_some() {
+            // Assigning drops, and so frees, the working place.
+            state.share = Some(places.waiting.try_take(*caller)?);
         }
-        standing.waits += 1;
+        state.waits += 1;
         Ok(Self(place))
     }
 }
@@ -135,10 +137,10 @@ impl<'a> Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let Inner { places, caller, .. } = &*self.0.0;
-        let mut standing = self.0.lock();
-        standing.waits -= 1;
-        if standing.waits == 0 && standing.share.is_some() {
-            standing.share = Some(places.working.take_anyway(*caller));
+        let mut state = self.0.lock();
+        state.waits -= 1;
+        if state.waits == 0 && state.share.is_some() {
+            state.share = Some(places.working.take_anyway(*caller));
         }
     }
 }
@@ -153,12 +155,12 @@ mod tests {
         CallerId::at([192, 0, 2, last].into())
     }
 
-    /// The numbers of those that work and that wait.
+    /// Returns the numbers of working and waiting requests.
     fn held(places: &Places) -> [usize; 2] {
         [places.working.taken(), places.waiting.taken()]
     }
 
-    /// Lets a future go on, which is not over then.
+    /// Polls a future once, which must then be pending.
     async fn begin<F: Future + Unpin>(future: &mut F) {
         poll_fn(|context| {
             assert!(std::pin::Pin::new(&mut *future).poll(context).is_pending());
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_waits_holds_no_place_of_those_that_work() {
+    async fn waiting_request_holds_no_working_place() {
         let places = Places::new(1);
         let one = places.enter(caller(1)).unwrap();
         assert_eq!(places.enter(caller(2)).unwrap_err(), Full::All);
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waits_within_waits_hold_one_waiting_place() {
+    async fn nested_waits_hold_one_waiting_place() {
         let places = Places::new(4);
         let hold = places.enter(caller(1)).unwrap();
         let place = hold.place();
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_goes_on_after_the_request_holds_nothing() {
+    async fn work_after_the_request_holds_no_place() {
         let places = Places::new(4);
         let hold = places.enter(caller(1)).unwrap();
         let place = hold.place();

@@ -1,4 +1,4 @@
-//! A number of places of which no caller holds more than its share.
+//! A semaphore with a maximum per caller.
 
 use std::{
     collections::HashMap,
@@ -9,12 +9,12 @@ use tokio::sync::Notify;
 
 use super::CallerId;
 
-/// The part of all places that one caller may hold at most: a quarter, and at least one.
-const PART: usize = 4;
+/// The divisor for one caller's share: a quarter of all places, at least one.
+const SHARE_DIVISOR: usize = 4;
 
-/// Places that callers take and give back: for requests, for calls to VirusTotal.
+/// Places that callers take and return: for requests, for calls to VirusTotal.
 ///
-/// A handle: its clones hand out the same places.
+/// A handle: clones share the places.
 #[derive(Clone, Debug)]
 pub struct Shares(Arc<Inner>);
 
@@ -25,7 +25,7 @@ struct Inner {
     /// The number of places that one caller may hold.
     each: usize,
     held: Mutex<Held>,
-    /// Woken whenever a place is given back.
+    /// The signal that a place was returned.
     room: Notify,
 }
 
@@ -35,29 +35,29 @@ struct Held {
     by_caller: HashMap<CallerId, usize>,
 }
 
-/// A place that a caller holds until this is dropped.
+/// A place held by a caller until this is dropped.
 #[derive(Debug)]
 pub struct Share {
     shares: Shares,
     caller: CallerId,
 }
 
-/// The reason why there is no place.
+/// The reason for a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     /// All places are taken.
     All,
-    /// The caller holds as many as it may.
+    /// The caller has its full share.
     Caller,
 }
 
 impl Shares {
-    /// Creates `all` places, a quarter of which one caller may hold.
+    /// Creates `all` places, of which one caller may hold a quarter.
     pub fn new(all: usize) -> Self {
-        Self::with_each(all, (all / PART).max(1))
+        Self::with_each(all, (all / SHARE_DIVISOR).max(1))
     }
 
-    /// Creates `all` places, `each` of which one caller may hold.
+    /// Creates `all` places, of which one caller may hold `each`.
     pub fn with_each(all: usize, each: usize) -> Self {
         Self(Arc::new(Inner {
             all,
@@ -67,7 +67,7 @@ impl Shares {
         }))
     }
 
-    /// Takes a place for a caller, if there is one.
+    /// Takes a place if one is free.
     pub fn try_take(&self, caller: CallerId) -> Result<Share, Full> {
         let mut held = self.lock();
         if held.all >= self.0.all {
@@ -86,11 +86,11 @@ impl Shares {
         })
     }
 
-    /// Takes a place for a caller as soon as there is one.
+    /// Takes a place as soon as one is free.
     pub async fn take(&self, caller: CallerId) -> Share {
         loop {
             let mut room = std::pin::pin!(self.0.room.notified());
-            // Registered before the look, so that a place given back in between is noticed.
+            // Registered before the attempt, so that a place returned in between is noticed.
             room.as_mut().enable();
             if let Ok(share) = self.try_take(caller) {
                 return share;
@@ -99,9 +99,9 @@ impl Shares {
         }
     }
 
-    /// Takes a place for a caller even if all are taken, so that there are more for a while.
+    /// Takes a place even if none is free, temporarily exceeding the bounds.
     ///
-    /// For a caller that had one and gave it up for a time.
+    /// For a caller that had a place and gave it up for a time.
     pub fn take_anyway(&self, caller: CallerId) -> Share {
         let mut held = self.lock();
         *held.by_caller.entry(caller).or_default() += 1;
@@ -113,12 +113,12 @@ impl Shares {
         }
     }
 
-    /// Returns the number of places that are taken.
+    /// Returns the number of taken places.
     pub fn taken(&self) -> usize {
         self.lock().all
     }
 
-    /// A panic elsewhere leaves counts behind that are still true.
+    /// Locks the counts, ignoring poisoning: each update leaves them valid.
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -131,11 +131,12 @@ impl Drop for Share {
         if let Some(own) = held.by_caller.get_mut(&self.caller) {
             *own -= 1;
             if *own == 0 {
+                // Keeps the map as small as the number of current callers.
                 held.by_caller.remove(&self.caller);
             }
         }
         drop(held);
-        // All of them: the first in line may be a caller that holds as many as it may.
+        // Wakes all waiters, since the first may be a caller that has its full share.
         self.shares.0.room.notify_waiters();
     }
 }
@@ -166,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn one_place_serves_each_caller_in_turn() {
+    fn single_place_serves_each_caller_in_turn() {
         let shares = Shares::new(1);
         drop(shares.try_take(caller(1)).unwrap());
         assert!(shares.try_take(caller(2)).is_ok());
     }
 
     #[test]
-    fn a_place_that_is_taken_anyway_counts() {
+    fn place_taken_anyway_counts() {
         let shares = Shares::new(4);
         let held = [shares.take_anyway(caller(1)), shares.take_anyway(caller(1))];
         assert_eq!(shares.taken(), 2);
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_with_its_share_waits_until_it_gives_a_place_back() {
+    async fn caller_with_its_share_waits_until_it_returns_a_place() {
         let shares = Shares::new(4);
         let first = shares.try_take(caller(1)).unwrap();
         let (second, ()) = tokio::join!(shares.take(caller(1)), async { drop(first) });

@@ -1,4 +1,4 @@
-//! Calls to VirusTotal: how many, what came of them, how long they took.
+//! Metrics of calls to VirusTotal.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use metrics::{Counter, Histogram, Label};
 
 use super::{Meter, Registry, names};
 
-/// A call that was let go. Dropped before its end, it counts as `abandoned`.
+/// A call in progress. Dropped before its end, it counts as `abandoned`.
 #[derive(Debug)]
 pub struct UnderWay<'m> {
     meter: &'m Meter,
@@ -30,7 +30,7 @@ impl<'m> UnderWay<'m> {
         }
     }
 
-    /// It is over, and this came of it.
+    /// Ends the measurement with this outcome.
     pub fn end(mut self, outcome: &'static str) {
         self.outcome = outcome;
     }
@@ -45,6 +45,7 @@ impl Drop for UnderWay<'_> {
 }
 
 #[derive(Default)]
+/// The series of all endpoints.
 pub(super) struct Calls(Mutex<HashMap<String, Endpoint>>);
 
 struct Endpoint {
@@ -53,6 +54,7 @@ struct Endpoint {
 }
 
 impl Calls {
+    /// Records a call that has ended.
     pub(super) fn ended(
         &self,
         registry: &Registry,
@@ -62,6 +64,7 @@ impl Calls {
     ) {
         let label = || Label::new("endpoint", endpoint.to_owned());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not the entry API, which would allocate the key for every call.
         if !all.contains_key(endpoint) {
             let duration = registry.histogram(names::CALL_DURATION, vec![label()]);
             let outcomes = HashMap::new();

@@ -1,4 +1,4 @@
-//! The name of every series, and what it says.
+//! The names and help texts of all metrics.
 
 use metrics::Recorder;
 
@@ -28,75 +28,75 @@ pub(super) const BUILD_INFO: &str = "vt4ai_build_info";
 
 const COUNTERS: [(&str, &str); 6] = [
     (REQUESTS, "Requests answered, by route, method and status."),
-    (PANICS, "Handlers that broke down."),
-    (
-        CALLS,
-        "Calls to VirusTotal, by endpoint and by what came of them.",
-    ),
+    (PANICS, "Panics in request handlers and tasks."),
+    (CALLS, "Calls to VirusTotal, by endpoint and outcome."),
     (
         CACHE_ANSWERS,
-        "Answers by where they came from: hit, miss, stale, stale_quota, stale_upstream.",
+        "Cacheable answers, by cache outcome: hit, miss, stale, stale_quota, stale_upstream.",
     ),
-    (CACHE_EVICTIONS, "Entries dropped to make room."),
+    (
+        CACHE_EVICTIONS,
+        "Entries evicted from the cache for lack of space.",
+    ),
     (
         UNITS,
-        "Units of quota spent by requests that have been answered, whichever key paid.",
+        "Units of quota spent by completed requests, with any key.",
     ),
 ];
 
 const GAUGES: [(&str, Option<Unit>, &str); 12] = [
-    (IN_FLIGHT, None, "Requests that are being answered."),
-    (CONNECTIONS, None, "Connections that are open."),
-    (
-        CACHE_BYTES,
-        Some(Unit::Bytes),
-        "Bytes that the cache holds.",
-    ),
+    (IN_FLIGHT, None, "Requests in flight."),
+    (CONNECTIONS, None, "Open connections."),
+    (CACHE_BYTES, Some(Unit::Bytes), "Bytes in the cache."),
     (
         CACHE_MAX_BYTES,
         Some(Unit::Bytes),
-        "Bytes that the cache may hold.",
+        "Capacity of the cache in bytes.",
     ),
-    (CACHE_ENTRIES, None, "Entries that the cache holds."),
+    (CACHE_ENTRIES, None, "Entries in the cache."),
     (
         QUOTA_ALLOWED,
         None,
-        "Lookups that the server's key may spend in a window; +Inf: no limit.",
+        "Lookups that a key of the server or its clients may spend in a window; +Inf without a limit.",
     ),
     (
         QUOTA_USED,
         None,
-        "Lookups that the server's key has spent in a window, here or elsewhere.",
+        "Lookups that a key of the server or its clients has spent in a window, here or elsewhere.",
     ),
     (
         QUOTA_REMAINING,
         None,
-        "Lookups that the server's key has left in a window; +Inf: no limit.",
+        "Lookups that a key of the server or its clients has left in a window; +Inf without a limit.",
     ),
-    (WAITING, None, "Requests that wait for a unit of quota."),
+    (WAITING, None, "Requests that wait for quota."),
     (
         CLIENTS_RELOADED,
         None,
-        "Whether the clients' file could be used when it was last read: 1 or 0.",
+        "Whether the last read of the clients' file succeeded: 1 or 0.",
     ),
     (
         REDIS_UP,
         None,
-        "Whether Redis helps: 1 or 0; not there where none is set up.",
+        "Whether Redis is available: 1 or 0; absent if none is configured.",
     ),
-    (BUILD_INFO, None, "1, with the version that runs."),
+    (
+        BUILD_INFO,
+        None,
+        "Always 1; the label is the running version.",
+    ),
 ];
 
 const HISTOGRAMS: [(&str, &str); 3] = [
-    (DURATION, "From a request's head to its answer's."),
+    (DURATION, "Time from the request head to the response head."),
     (
         OVERHEAD,
-        "The part of it in which nobody else was waited for: VirusTotal, quota, the client.",
+        "The same without the time spent waiting for VirusTotal, quota or the client.",
     ),
-    (CALL_DURATION, "How long a call to VirusTotal took."),
+    (CALL_DURATION, "Duration of a call to VirusTotal."),
 ];
 
-/// Says what everything is.
+/// Registers the help texts.
 pub(super) fn describe(recorder: &impl Recorder) {
     for (name, text) in COUNTERS {
         recorder.describe_counter(name.into(), None, text.into());

@@ -1,4 +1,4 @@
-//! Requests: how many, how they ended, how long they took.
+//! Metrics of requests.
 
 use std::{
     collections::HashMap,
@@ -10,35 +10,34 @@ use metrics::{Counter, Gauge, Histogram, Label};
 
 use super::{Registry, names};
 
-/// The methods that have a label of their own; any other is `other`.
+/// The methods with a label of their own. Any other method is `other`.
 const METHODS: [&str; 8] = [
     "GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "other",
 ];
 
-/// Where answers come from, as a label says it.
+/// The labels of a cacheable answer's origin.
 const ORIGINS: [&str; 5] = ["hit", "miss", "stale", "stale_quota", "stale_upstream"];
 
-/// How a request was answered.
+/// A completed request.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
-    /// The pattern of its path, never the path itself.
+    /// The route's pattern, never the path itself.
     pub route: &'a str,
-    /// Its method.
+    /// The method.
     pub method: &'a str,
-    /// The status of the answer.
+    /// The response's status.
     pub status: u16,
-    /// How long that took, in all.
+    /// The total duration.
     pub took: Duration,
-    /// How long of it others were waited for.
+    /// The part of the duration spent waiting for VirusTotal, quota or the client.
     pub waited: Duration,
-    /// Where the answer came from, if the cache could have had it: `hit`, `miss`, `stale`,
-    /// `stale_quota`, `stale_upstream`.
+    /// The origin of a cacheable answer: `hit`, `miss`, `stale`, `stale_quota` or `stale_upstream`.
     pub origin: Option<&'a str>,
-    /// Units of quota that it cost.
+    /// The units of quota that the request spent.
     pub units: u64,
 }
 
-/// A request that is being answered; it ends with this.
+/// A request in flight. It counts until this is dropped.
 #[derive(Debug)]
 pub struct Arrived(Gauge);
 
@@ -58,7 +57,8 @@ pub(super) struct Requests {
 /// The series of one route.
 struct Route {
     overhead: Histogram,
-    /// By method, the place in [`METHODS`]; few, so they are looked through.
+    /// The series by index into [`METHODS`] and by status. There are few, so a linear search is
+    /// fast.
     series: RwLock<Vec<Series>>,
 }
 
@@ -84,16 +84,19 @@ impl Requests {
         }
     }
 
+    /// Counts a request in flight until the guard is dropped.
     pub(super) fn arrived(&self) -> Arrived {
         self.in_flight.increment(1);
         Arrived(self.in_flight.clone())
     }
 
+    /// Records a completed request.
     pub(super) fn answered(&self, registry: &Registry, answered: &Answered<'_>) {
         let route = self.route(registry, answered.route);
         let series = route.series(registry, answered);
         series.count.increment(1);
         series.duration.record(answered.took);
+        // Concurrent waits are summed, so they can exceed the duration.
         let own = answered.took.saturating_sub(answered.waited);
         route.overhead.record(own);
         if answered.units > 0 {
@@ -110,6 +113,7 @@ impl Requests {
         if let Some(route) = routes.get(name) {
             return Arc::clone(route);
         }
+        // A known route needs only the read lock. A new one is rare.
         drop(routes);
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         let new = || {
@@ -135,6 +139,7 @@ impl Route {
         }
         drop(known);
         let mut known = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        // Checked again: another thread may have added the series between the two locks.
         if let Some(series) = known.iter().find(is_it) {
             return series.clone();
         }

@@ -1,46 +1,47 @@
-//! How things stand, read by whoever asks for the numbers rather than told by the depths.
+//! The state at the time of a scrape, collected then rather than pushed by the modules below.
 
 use metrics::Label;
 
 use super::{Registry, names};
 
-/// How things stand.
+/// The state at the time of a scrape.
 #[derive(Debug, Default)]
 pub struct State {
-    /// Bytes that the cache holds.
+    /// Bytes in the cache.
     pub cache_bytes: u64,
-    /// Bytes that it may hold.
+    /// The cache's capacity in bytes.
     pub cache_max_bytes: u64,
-    /// Entries that it holds.
+    /// Entries in the cache.
     pub cache_entries: u64,
-    /// Entries that it has dropped to make room, since the start.
+    /// Entries evicted for lack of space since the start.
     pub cache_evictions: u64,
-    /// The keys of the server and its clients: a short name for each, and where it stands.
+    /// The state of the server's and the clients' keys.
     pub quota: Vec<KeyStanding>,
-    /// Whether the clients' file could not be used when it was last read, where there is one.
+    /// Whether the last read of the clients' file failed; `None` without one.
     pub has_mistakes: Option<bool>,
-    /// Requests that wait for a unit of any key.
+    /// Requests that wait for quota of any key.
     pub waiting: usize,
-    /// Whether Redis helps, where it is set up.
+    /// Whether Redis is available; `None` if it is not configured.
     pub is_redis_up: Option<bool>,
 }
 
-/// Where a key stands in a window, in lookups; no number where there is no limit.
+/// A key's quota in one window, in lookups. `None` is unlimited.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     /// `minute`, `day` or `month`.
     pub window: &'static str,
-    /// What it may spend.
+    /// The allowance.
     pub allowed: Option<u64>,
-    /// What it has spent.
+    /// The lookups spent.
     pub used: u64,
-    /// What it has left.
+    /// The lookups left.
     pub remaining: Option<u64>,
 }
 
-/// A short name for a key, and where it stands in each window.
+/// A short name for a key, and its quota in each window.
 pub type KeyStanding = (String, [Standing; 3]);
 
+/// Sets the gauges of the cache, the queue, Redis and the clients' file.
 pub(super) fn set(registry: &Registry, state: &State) {
     let gauge = |name, value| registry.gauge(name, Vec::new()).set(value);
     gauge(names::CACHE_BYTES, float(state.cache_bytes));
@@ -57,11 +58,12 @@ pub(super) fn set(registry: &Registry, state: &State) {
     }
 }
 
-/// Where keys stand now. A series can't be taken back: of a key that is there no more it
-/// says from now on that it is not a number.
+/// Sets the gauges of the keys' quotas. The exporter can't remove a series, so those of a removed
+/// key become `NaN`.
 pub(super) fn set_quota(registry: &Registry, before: &[KeyStanding], now: &[KeyStanding]) {
     let or_endless = |limit: Option<u64>| limit.map_or(f64::INFINITY, float);
     let is_gone = |(key, _): &&KeyStanding| now.iter().all(|(other, _)| other != key);
+    // Keys that the last scrape showed and that no longer exist.
     let gone = before.iter().filter(is_gone).map(|it| (it, true));
     for ((key, windows), is_gone) in now.iter().map(|it| (it, false)).chain(gone) {
         for it in windows {

@@ -1,12 +1,12 @@
-//! How much a key may spend: what the operator set, what was learned, or the usual.
+//! The allowances of a key: configured, learned, or VirusTotal's defaults.
 
 use super::{Truth, Window, truth::Usage};
 use crate::config::{Allowance, Limits};
 
-/// What VirusTotal allows a public key: lookups a minute, a day and a month.
+/// The allowances of a public key: lookups a minute, a day and a month.
 const PUBLIC: [u64; 3] = [4, 500, 15_500];
 
-/// The last that VirusTotal said of a key's allowances.
+/// The allowances that VirusTotal last reported.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Learned {
     minute: Option<u64>,
@@ -14,21 +14,21 @@ pub(super) struct Learned {
     month: Option<u64>,
 }
 
-/// What counts for a key now, in lookups; `None` is no limit.
+/// The allowances in effect for a key, in lookups. `None` is unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowed {
-    /// In any 60 s; at least 1.
+    /// Lookups in any 60 s, at least 1.
     pub minute: Option<u64>,
-    /// A day, in UTC.
+    /// Lookups a day, in UTC.
     pub day: Option<u64>,
-    /// A month, in UTC.
+    /// Lookups a month, in UTC.
     pub month: Option<u64>,
 }
 
 impl Learned {
-    /// Takes over what is said; of what is not, the last truth holds.
+    /// Applies a report. Windows that it leaves out keep their last value.
     pub(super) fn update(&mut self, truth: &Truth) {
-        // Less than one a minute would be none, for ever.
+        // Zero a minute would block the key forever.
         let per_minute = |hour: Usage| (hour.allowed / 60).max(1);
         let allowed = |usage: Usage| usage.allowed;
         self.minute = truth.hourly.map(per_minute).or(self.minute);
@@ -38,7 +38,7 @@ impl Learned {
 }
 
 impl Allowed {
-    /// What counts, given what the operator set and what was learned.
+    /// Combines the configured limits with the learned allowances.
     pub(super) fn new(limits: &Limits, learned: &Learned) -> Self {
         let [minute, day, month] = PUBLIC;
         Self {
@@ -48,7 +48,7 @@ impl Allowed {
         }
     }
 
-    /// What counts in one window.
+    /// Returns the allowance of one window.
     pub(super) fn of(&self, window: Window) -> Option<u64> {
         match window {
             Window::Minute => self.minute,
@@ -58,7 +58,8 @@ impl Allowed {
     }
 }
 
-/// Off is off, whatever is learned; a number is a ceiling; else what was learned counts.
+/// Combines a setting with a learned allowance: `Off` is unlimited, a number is an upper bound, and
+/// an unset one leaves the learned or default allowance.
 fn effective(set: Allowance, learned: Option<u64>, public: u64) -> Option<u64> {
     match set {
         Allowance::Off => None,

@@ -1,4 +1,4 @@
-//! When a unit will come, for whoever stands at a place in the queue.
+//! Predicts when a request at a given place in the queue gets a unit.
 
 use std::{
     borrow::Cow,
@@ -9,7 +9,7 @@ use std::{
 use super::{Exhausted, Rules, Window, ledger::Ledger};
 use crate::clock::Now;
 
-/// What is asked for.
+/// The kind of unit that is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
     /// Any unit.
@@ -18,24 +18,25 @@ pub(super) enum Claim {
     Spare,
 }
 
-/// What is spent, played forward: each unit is taken as soon as every window has one.
+/// A simulation of future spending, in which each queued request takes its unit as soon as every
+/// window has one.
 #[derive(Debug)]
 struct Forecast<'a> {
     rules: &'a Rules,
     spent: Cow<'a, VecDeque<Instant>>,
-    /// What those before in the queue will have spent.
+    /// The times at which earlier requests in the queue will spend their units.
     coming: Vec<Instant>,
     day: u64,
     month: u64,
     at: Now,
-    /// The window that was last waited for.
+    /// The window that was waited for last.
     window: Option<Window>,
 }
 
-/// Whether there is a unit now for who has so many before him in the queue.
+/// Checks whether a unit is available now to a request behind `before` others.
 ///
-/// If not, it says which window has to be waited for last, and for how long. `ledger` has
-/// to be rolled to `now`.
+/// If not, the error names the window that has room last and the time until then. `ledger` must be
+/// rolled to `now`.
 pub(super) fn check(
     ledger: &Ledger,
     rules: &Rules,
@@ -59,6 +60,7 @@ pub(super) fn check(
     let Some(window) = forecast.window else {
         return Ok(());
     };
+    // A spare claim may fail although a unit is left. A second run without that condition tells.
     let any = (before, Claim::Any);
     Err(Exhausted {
         window,
@@ -70,12 +72,12 @@ pub(super) fn check(
 }
 
 impl Forecast<'_> {
-    /// Moves on to where a unit can be taken.
+    /// Advances to the time at which a unit is available.
     fn open(&mut self, claim: Claim) {
         if let Some(wait) = self.until_minute(claim) {
             self.move_on(wait, Window::Minute);
         }
-        // A day without any allowance may have one tomorrow, as far as anybody knows.
+        // A daily allowance of zero may be raised tomorrow, so the wait ends then.
         let allowed = &self.rules.allowed;
         if allowed.month.is_some_and(|limit| self.month >= limit) {
             self.move_on(self.at.until_next_month(), Window::Month);
@@ -84,7 +86,7 @@ impl Forecast<'_> {
         }
     }
 
-    /// How long until fewer units than the limit are spent in the minute.
+    /// Returns the wait until fewer units than the limit are spent within the minute.
     fn until_minute(&self, claim: Claim) -> Option<Duration> {
         let limit = usize::try_from(self.rules.allowed.minute?).unwrap_or(usize::MAX);
         let limit = match claim {
@@ -92,6 +94,8 @@ impl Forecast<'_> {
             _ => limit,
         };
         let all = self.spent.len() + self.coming.len();
+        // There is room once the unit at index `all - limit` expires. The simulated units follow
+        // the spent ones in time.
         let last = all.checked_sub(limit)?;
         let coming = last.checked_sub(self.spent.len());
         let spent = coming.map_or_else(|| self.spent.get(last), |at| self.coming.get(at))?;
@@ -102,6 +106,7 @@ impl Forecast<'_> {
             .filter(|wait| !wait.is_zero())
     }
 
+    /// Advances the clock, and clears the counts of the day and month that end.
     fn move_on(&mut self, wait: Duration, window: Window) {
         let then = self.at.after(wait);
         if then.day() != self.at.day() {
@@ -114,6 +119,7 @@ impl Forecast<'_> {
         self.window = Some(window);
     }
 
+    /// Spends a simulated unit now.
     fn spend(&mut self) {
         self.coming.push(self.at.steady);
         self.day = self.day.saturating_add(1);

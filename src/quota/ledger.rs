@@ -1,6 +1,6 @@
-//! What was spent with a key, by the gateway and by others.
+//! The units spent with a key, by the gateway and by others.
 //!
-//! It is counted always and judged by what is allowed at the time, which may change.
+//! Everything is counted, even without a limit, because the allowances can change.
 
 use std::{
     borrow::Cow,
@@ -18,34 +18,34 @@ use super::{
 };
 use crate::clock::{Now, YearMonth};
 
-/// How many units of other replicas are remembered at most.
+/// The maximum number of other replicas' units that are remembered.
 const MOST_OTHERS: usize = 100_000;
 
-/// What was spent in the minute, the day and the month.
+/// The units spent in the minute, the day and the month.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// When each of our units was spent, in order; without those that no longer count.
+    /// The times of our units that still count, in order.
     minute: VecDeque<Instant>,
-    /// The same of other replicas, as far as is known.
+    /// The times of other replicas' units, as far as known.
     others: VecDeque<Instant>,
     day: Option<Count<Date>>,
     month: Option<Count<YearMonth>>,
-    /// Units that the cache saved.
+    /// The units that the cache saved today.
     saved: Option<Count<Date>>,
 }
 
-/// A count of units that ends with its period.
+/// A count of units in one period.
 #[derive(Clone, Copy, Debug)]
 struct Count<P> {
     period: P,
-    /// What the gateway spent.
+    /// The units that the gateway spent.
     own: u64,
-    /// What VirusTotal had counted beyond that when it was last asked.
+    /// The units that VirusTotal or other replicas last reported in excess of `own`.
     others: u64,
 }
 
 impl<P: Copy + PartialOrd> Count<P> {
-    /// The count of a period; one of another period is over.
+    /// Returns the count of a period, starting from zero if `slot` holds another period.
     fn of(slot: &mut Option<Self>, period: P) -> &mut Self {
         *slot = slot.filter(|count| count.period == period);
         slot.get_or_insert(Self {
@@ -59,21 +59,22 @@ impl<P: Copy + PartialOrd> Count<P> {
         slot.map_or(0, |count| count.own.saturating_add(count.others))
     }
 
-    /// Makes the count the greater of our own and what VirusTotal said in this period.
+    /// Sets the total to the greater of our own count and the reported usage.
     fn correct(slot: &mut Option<Self>, period: P, usage: Usage) {
-        // Asked before midnight, answered after: that day is over, and its count with it.
+        // If the slot holds a later period, the report is from before midnight and outdated.
         if slot.is_none_or(|count| count.period <= period) {
             let count = Self::of(slot, period);
             count.others = usage.used.saturating_sub(count.own);
         }
     }
 
-    /// Makes the count at least this.
+    /// Raises the total to at least this.
     fn raise(slot: &mut Option<Self>, period: P, total: u64) {
         let count = Self::of(slot, period);
         count.others = count.others.max(total.saturating_sub(count.own));
     }
 
+    /// Takes back one of our units, if its period is the current one.
     fn undo(slot: &mut Option<Self>, period: P) {
         if let Some(count) = slot.as_mut().filter(|count| count.period == period) {
             count.own = count.own.saturating_sub(1);
@@ -82,7 +83,7 @@ impl<P: Copy + PartialOrd> Count<P> {
 }
 
 impl Ledger {
-    /// Lets go of what no longer counts; a unit stays spent for this `minute`.
+    /// Drops expired units and periods. A unit expires after `minute`.
     pub(super) fn roll(&mut self, minute: Duration, now: Now) {
         let is_over = |at: &Instant| now.steady.saturating_duration_since(*at) >= minute;
         for units in [&mut self.minute, &mut self.others] {
@@ -95,7 +96,7 @@ impl Ledger {
         self.saved = self.saved.filter(|count| count.period == now.day());
     }
 
-    /// When the units of the last minute were spent, in order.
+    /// Returns the times of all units of the last minute, in order.
     pub(super) fn minute(&self) -> Cow<'_, VecDeque<Instant>> {
         if self.others.is_empty() {
             return Cow::Borrowed(&self.minute);
@@ -105,19 +106,19 @@ impl Ledger {
         Cow::Owned(all.into())
     }
 
-    /// Units spent today.
+    /// Returns the units spent today.
     pub(super) fn day(&self) -> u64 {
         Count::total(self.day)
     }
 
-    /// Units spent this month.
+    /// Returns the units spent this month.
     pub(super) fn month(&self) -> u64 {
         Count::total(self.month)
     }
 
     /// Spends a unit.
     pub(super) fn add(&mut self, now: Now) -> Unit {
-        // Callers read the clock before the lock, so they may come in another order.
+        // Callers read the clock before they take the lock, so times may arrive out of order.
         let later = self.minute.iter().rev();
         let later = later.take_while(|at| **at > now.steady).count();
         self.minute.insert(self.minute.len() - later, now.steady);
@@ -126,16 +127,16 @@ impl Ledger {
         Unit { spent: now }
     }
 
-    /// Whether this unit is counted in the minute.
+    /// Returns whether this unit is in the minute.
     pub(super) fn contains(&self, unit: &Unit) -> bool {
-        // From the end: what is looked for was mostly spent just now.
+        // From the end, because the unit was usually spent just now.
         self.minute.iter().rev().any(|at| *at == unit.spent.steady)
     }
 
     /// Undoes the spending of a unit.
     pub(super) fn remove(&mut self, unit: &Unit) {
         let spent = unit.spent;
-        // From the end: what is given back was mostly spent just now.
+        // From the end, because the unit was usually spent just now.
         if let Some(at) = self.minute.iter().rposition(|&at| at == spent.steady) {
             self.minute.remove(at);
         }
@@ -148,13 +149,13 @@ impl Ledger {
         Count::of(&mut self.saved, now.day()).own += 1;
     }
 
-    /// Corrects the day and the month by what VirusTotal said when it was asked.
+    /// Corrects the day and the month by VirusTotal's report.
     ///
-    /// The greater of our own count and VirusTotal's is the safe side: VirusTotal has not
-    /// counted our calls that are still on their way, so to believe it alone would spend those
-    /// twice. What can be lost is as many units of *others* as such calls there are, until
-    /// the next reading. What VirusTotal does not charge for (a new file) stays charged here.
-    /// Our own count is kept apart, so that one reading too high is mended by the next.
+    /// The greater of our own count and VirusTotal's is used. VirusTotal's may lack our calls that
+    /// are still in flight, so using it alone would spend those units twice. In return, up to as
+    /// many units of *others* may be missed until the next report. A call that VirusTotal does not
+    /// charge for (a new file) stays charged here. Our own count is kept apart, so the next report
+    /// corrects one that was too high.
     pub(super) fn correct(&mut self, truth: &Truth, asked: Now) {
         if let Some(usage) = truth.daily {
             Count::correct(&mut self.day, asked.day(), usage);
@@ -164,11 +165,12 @@ impl Ledger {
         }
     }
 
-    /// Takes over what all replicas together have spent.
+    /// Merges the units that all replicas have spent.
     pub(super) fn share(&mut self, all: &Spent, now: Now) {
         let spent = |ago: &Duration| now.steady.checked_sub(*ago);
         self.others = all.minute.iter().filter_map(spent).collect();
-        // Of very many only the oldest are told; the others are not older.
+        // A long list is cut to the oldest units. The missing ones are at most as old as the newest
+        // listed.
         let newest = self.others.back().copied().unwrap_or(now.steady);
         let count = all.used.saturating_sub(self.minute.len() as u64);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -179,7 +181,7 @@ impl Ledger {
         Count::raise(&mut self.month, now.month(), all.month);
     }
 
-    /// Whether nothing is counted that one of these limits would judge, or that was saved.
+    /// Returns whether the ledger holds nothing that affects a limit or a report.
     pub(super) fn is_blank(&self, allowed: &Allowed) -> bool {
         let unspent = |limit: Option<u64>, used: u64| limit.is_none() || used == 0;
         self.minute.is_empty()
@@ -189,7 +191,7 @@ impl Ledger {
             && Count::total(self.saved) == 0
     }
 
-    /// Where the minute stands.
+    /// Returns the state of the minute.
     pub(super) fn minute_tally(&self, allowed: &Allowed, minute: Duration, now: Now) -> Tally {
         let used = self.minute.len() + self.others.len();
         let used = used.try_into().unwrap_or(u64::MAX);
@@ -200,7 +202,7 @@ impl Ledger {
         Tally::new(allowed.minute, used, now.unix_after(all_back))
     }
 
-    /// Where the windows stand.
+    /// Returns the state of all windows.
     pub(super) fn report(&self, allowed: &Allowed, minute: Duration, now: Now) -> Report {
         Report {
             minute: self.minute_tally(allowed, minute, now),

@@ -1,4 +1,4 @@
-//! When to ask VirusTotal what a key may spend, and who asks.
+//! Scheduling of the requests that ask VirusTotal for a key's allowances.
 
 use std::time::{Duration, Instant};
 
@@ -6,53 +6,53 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Now;
 
-/// How long an attempt to learn stands, whatever came of it, while the key is used.
-const LEARN_EVERY: Duration = Duration::from_mins(10);
+/// The time between two refreshes of a key, whether or not the last one succeeded.
+const REFRESH_INTERVAL: Duration = Duration::from_mins(10);
 
-/// Whether VirusTotal is to be asked what a key may spend.
+/// The decision whether to refresh a key's allowances.
 #[derive(Debug)]
 pub enum Due {
-    /// For the first time, by whoever got this, and its lookup waits for it.
+    /// The first refresh is due. The caller makes it, and its lookup waits for it.
     First(Attempt),
-    /// Somebody else is asking for the first time; this lookup waits for that.
+    /// Another caller is making the first refresh. This lookup waits for it.
     Underway(Underway),
-    /// Again, by whoever got this; its lookup need not wait.
+    /// A further refresh is due. The caller makes it, and its lookup does not wait.
     Again(Attempt),
-    /// Not now.
+    /// No refresh is due.
     No,
 }
 
-/// The turn to ask VirusTotal; it ends when this is dropped.
+/// The exclusive right to refresh a key. The attempt ends when this is dropped.
 ///
-/// Keep it until [`learn`](super::Quota::learn) is done or the reading has failed, in a task
-/// that goes on when its caller hangs up: who waits is let go when it is dropped.
+/// Keep it until [`learn`](super::Quota::learn) is done or the request has failed, in a task that
+/// outlives its caller: dropping it releases the lookups that wait for the first refresh.
 #[derive(Debug)]
-#[must_use = "dropped, it lets those go who wait for what is learned"]
+#[must_use = "dropping it releases the lookups that wait for the refresh"]
 pub struct Attempt {
     _over: Option<DropGuard>,
 }
 
-/// The first attempt to learn of a key, made by somebody else.
+/// The first refresh of a key, in progress in another task.
 #[derive(Clone, Debug)]
 pub struct Underway(CancellationToken);
 
-/// The last attempt to learn of a key.
+/// The last refresh of a key.
 #[derive(Debug)]
 pub(super) struct Lesson {
     attempted: Instant,
-    /// Cancelled when the first attempt is over.
+    /// The token that is cancelled when the first refresh has ended.
     first: CancellationToken,
 }
 
 impl Underway {
-    /// Waits until the attempt is over, whatever came of it. How long is the caller's business.
+    /// Waits until the refresh has ended, successfully or not. The caller sets a time limit.
     pub async fn over(&self) {
         self.0.cancelled().await;
     }
 }
 
 impl Lesson {
-    /// Says whose turn it is, and counts that as an attempt.
+    /// Decides whether a refresh is due, and records it as attempted.
     pub(super) fn due(last: &mut Option<Self>, now: Now) -> Due {
         let Some(lesson) = last else {
             let first = CancellationToken::new();
@@ -64,7 +64,7 @@ impl Lesson {
         if !lesson.first.is_cancelled() {
             return Due::Underway(Underway(lesson.first.clone()));
         }
-        if now.steady.saturating_duration_since(lesson.attempted) < LEARN_EVERY {
+        if now.steady.saturating_duration_since(lesson.attempted) < REFRESH_INTERVAL {
             return Due::No;
         }
         lesson.attempted = now.steady;

@@ -1,9 +1,10 @@
-//! The queue of those who wait for a unit of one key: it goes round the callers that share the
-//! key, and is first come, first served within one.
+//! The queue of requests that wait for a unit of one key: round-robin over the callers that share
+//! the key, first come, first served within each.
 //!
-//! Nobody hands out units. Each reckons when the one for its place will come, leaving one to
-//! everybody before it, sleeps until then, and takes it. So who stalls holds up no more than
-//! its own unit, and whatever moves places or units wakes those who have to reckon again.
+//! There is no dispatcher. Each request predicts when the unit for its place becomes available,
+//! leaving one unit to each request before it, sleeps until then, and takes the unit. A stalled
+//! request therefore delays nothing but its own unit. Every change of places or units wakes the
+//! requests whose predictions it affects.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -19,14 +20,15 @@ use crate::{
     key::KeyHash,
 };
 
-/// The part of a key's waiting places that one caller may hold: a quarter, and at least one.
-const PART: usize = 4;
+/// The divisor for the share of a key's waiting places that one caller may hold: a quarter, at
+/// least one.
+const SHARE_DIVISOR: usize = 4;
 
-/// Those who wait, the first in front.
+/// The waiting requests in the order in which they are served.
 ///
 /// A round serves each caller once. A new request joins the round after the last one that its
-/// caller waits in, else the one that is being served, behind all others of that round; so
-/// rounds never decrease along the queue, and the order of those who wait never changes.
+/// caller waits in, or else the current round, behind all requests of that round. Rounds therefore
+/// never decrease along the queue, and the order of waiting requests never changes.
 #[derive(Debug, Default)]
 pub(super) struct Queue(VecDeque<Waiter>);
 
@@ -34,47 +36,47 @@ pub(super) struct Queue(VecDeque<Waiter>);
 struct Waiter {
     caller: CallerId,
     round: u64,
-    /// Its wake-up call, which also identifies it.
+    /// The signal that wakes the request, which also identifies it.
     turn: Arc<Notify>,
 }
 
-/// A request for a unit that may wait.
+/// A request for a unit that may queue.
 #[derive(Clone, Copy, Debug)]
-struct Comer {
+struct QueueRequest {
     key: KeyHash,
     caller: CallerId,
-    /// The longest that it waits.
+    /// The maximum wait.
     wait: Duration,
-    /// Whether it goes before all others, since its turn has come before.
-    is_again: bool,
+    /// Whether it goes to the front, since it has waited its turn before.
+    goes_first: bool,
 }
 
-/// What became of somebody who came for a unit.
+/// The outcome of a request's arrival.
 enum Arrival {
     Served(Unit),
-    /// It waits, for what it was refused.
+    /// The request is queued, with the refusal that it would have got.
     Queued(Arc<Notify>, Exhausted),
 }
 
-/// A place in a key's queue; whoever drops it leaves the queue.
+/// A place in a key's queue. Dropping it leaves the queue.
 struct Place<'q> {
     quota: &'q Quota,
-    comer: Comer,
+    request: QueueRequest,
     turn: Arc<Notify>,
 }
 
 impl Queue {
-    /// How many wait.
+    /// Returns the number of waiting requests.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Has everybody reckon again: units came or went.
+    /// Wakes all requests, because the number of units changed.
     pub(super) fn wake_all(&self) {
         self.wake_from(0);
     }
 
-    /// Takes the place that is a caller's turn; it is held until it is left.
+    /// Inserts a request of a caller at its place in the order.
     pub(super) fn enter(&mut self, caller: CallerId) -> Arc<Notify> {
         let (round, at) = (self.round_for(caller), self.position_for(caller));
         let turn = Arc::new(Notify::new());
@@ -88,7 +90,7 @@ impl Queue {
         turn
     }
 
-    /// Takes the first place, for somebody who had come to it once.
+    /// Inserts a request at the front, for one that had reached it before.
     pub(super) fn enter_first(&mut self, caller: CallerId) -> Arc<Notify> {
         let turn = Arc::new(Notify::new());
         self.wake_all();
@@ -100,43 +102,47 @@ impl Queue {
         turn
     }
 
-    /// Returns the number of those who would go before a caller that comes now.
+    /// Returns the number of requests that go before a new one of this caller.
     fn position_for(&self, caller: CallerId) -> usize {
         let round = self.round_for(caller);
+        // Binary search: rounds never decrease along the queue.
         self.0.partition_point(|waiter| waiter.round <= round)
     }
 
+    /// Returns the round that a new request of this caller joins.
     fn round_for(&self, caller: CallerId) -> u64 {
         let mut latest = self.0.iter().rev();
         let own = latest.find(|waiter| waiter.caller == caller);
         own.map_or_else(|| self.current_round(), |waiter| waiter.round + 1)
     }
 
+    /// Returns the round that is being served.
     fn current_round(&self) -> u64 {
         self.0.front().map_or(0, |waiter| waiter.round)
     }
 
-    /// Returns the reason why one more of a caller may not wait, where so many may in all.
+    /// Returns the reason why a caller may not queue another request, if there are `most` places.
     fn full(&self, caller: CallerId, most: usize) -> Option<Full> {
         if self.len() >= most {
             return Some(Full::All);
         }
         let own = self.0.iter().filter(|waiter| waiter.caller == caller);
-        (own.count() >= (most / PART).max(1)).then_some(Full::Caller)
+        (own.count() >= (most / SHARE_DIVISOR).max(1)).then_some(Full::Caller)
     }
 
     fn position(&self, turn: &Arc<Notify>) -> Option<usize> {
         self.0.iter().position(|it| Arc::ptr_eq(&it.turn, turn))
     }
 
-    /// Leaves with a unit, which those behind had reckoned with.
+    /// Removes a request that got its unit. The predictions behind it already account for that
+    /// unit.
     fn served(&mut self, turn: &Arc<Notify>) {
         if let Some(at) = self.position(turn) {
             self.0.remove(at);
         }
     }
 
-    /// Leaves without one: everybody behind moves up.
+    /// Removes a request without a unit, and wakes those behind it, which move up.
     fn leave(&mut self, turn: &Arc<Notify>) {
         if let Some(at) = self.position(turn) {
             self.0.remove(at);
@@ -151,76 +157,87 @@ impl Queue {
 }
 
 impl Quota {
-    /// Spends one unit as soon as there is one, within the time the caller has.
+    /// Spends a unit as soon as one is available, within `wait`.
     ///
-    /// The callers of a key take turns, and each is served first come, first served. Where no
-    /// unit can come in time, or as many wait as may (`VT4AI_MAX_WAITING`, a quarter of them of
-    /// one caller), it fails at once; so it does later on, when other callers get the unit
-    /// that it counted on. To drop it gives the place up and spends nothing.
+    /// Callers of a key take turns, and each caller's requests are served first come, first served.
+    /// Fails at once if no unit can become available in time or the queue is full
+    /// (`VT4AI_MAX_WAITING`, a quarter of it for each caller), and later if other callers get the
+    /// unit that this request counted on. Dropping the future leaves the queue and spends nothing.
     pub async fn take_within(
         &self,
         key: KeyHash,
         caller: CallerId,
         wait: Duration,
     ) -> Result<Unit, Exhausted> {
-        self.queue(Comer {
+        self.queue(QueueRequest {
             key,
             caller,
             wait,
-            is_again: false,
+            goes_first: false,
         })
         .await
     }
 
-    /// The same for whoever got a unit that another replica had spent, before all others.
+    /// Spends a unit like [`take_within`](Self::take_within), from the front of the queue: for a
+    /// request whose unit turned out to be spent by another replica.
     pub async fn take_within_again(
         &self,
         key: KeyHash,
         caller: CallerId,
         wait: Duration,
     ) -> Result<Unit, Exhausted> {
-        self.queue(Comer {
+        self.queue(QueueRequest {
             key,
             caller,
             wait,
-            is_again: true,
+            goes_first: true,
         })
         .await
     }
 
-    async fn queue(&self, comer: Comer) -> Result<Unit, Exhausted> {
-        let came = Now::read();
-        let (place, mut refused) = match self.arrive(comer, came)? {
+    async fn queue(&self, request: QueueRequest) -> Result<Unit, Exhausted> {
+        let started = Now::read();
+        let (place, mut refused) = match self.arrive(request, started)? {
             Arrival::Served(unit) => return Ok(unit),
             Arrival::Queued(turn, refused) => {
                 let quota = self;
-                (Place { quota, comer, turn }, refused)
+                (
+                    Place {
+                        quota,
+                        request,
+                        turn,
+                    },
+                    refused,
+                )
             }
         };
         loop {
-            // Either way there is something to reckon: the unit is due, or things have changed.
+            // A timeout means that the unit is due, a notification that the prediction changed.
+            // Both call for another attempt.
             let _ = timeout(refused.retry_after, place.turn.notified()).await;
             let now = Now::read();
             refused = match place.take(now) {
                 Ok(unit) => return Ok(unit),
                 Err(refused) => refused,
             };
-            let waited = now.steady.saturating_duration_since(came.steady);
-            if refused.retry_after > comer.wait.saturating_sub(waited) {
+            let waited = now.steady.saturating_duration_since(started.steady);
+            // The prediction moved beyond the caller's time, such as when the allowance was
+            // lowered.
+            if refused.retry_after > request.wait.saturating_sub(waited) {
                 return Err(place.give_up(now).unwrap_or(refused));
             }
         }
     }
 
-    fn arrive(&self, comer: Comer, now: Now) -> Result<Arrival, Exhausted> {
-        let Comer {
+    fn arrive(&self, request: QueueRequest, now: Now) -> Result<Arrival, Exhausted> {
+        let QueueRequest {
             key,
             caller,
             wait,
-            is_again,
-        } = comer;
+            goes_first,
+        } = request;
         self.with(key, now, |account, rules| {
-            let before = if is_again {
+            let before = if goes_first {
                 0
             } else {
                 account.queue.position_for(caller)
@@ -229,10 +246,11 @@ impl Quota {
                 Ok(unit) => return Ok(Arrival::Served(unit)),
                 Err(refused) => refused,
             };
+            // Hopeless waits are refused before they take a place.
             if refused.retry_after > wait {
                 return Err(refused);
             }
-            if is_again {
+            if goes_first {
                 return Ok(Arrival::Queued(account.queue.enter_first(caller), refused));
             }
             match account.queue.full(caller, self.max_waiting) {
@@ -248,8 +266,9 @@ impl Quota {
 
 impl Place<'_> {
     fn take(&self, now: Now) -> Result<Unit, Exhausted> {
-        self.quota.with(self.comer.key, now, |account, rules| {
+        self.quota.with(self.request.key, now, |account, rules| {
             let end = account.queue.len();
+            // A request that is no longer queued goes behind all others.
             let before = account.queue.position(&self.turn).unwrap_or(end);
             let unit = account.take(rules, (before, Claim::Any), now)?;
             account.queue.served(&self.turn);
@@ -257,11 +276,11 @@ impl Place<'_> {
         })
     }
 
-    /// Leaves, and says what the same caller finds when it comes back.
+    /// Leaves the queue, and returns the refusal that the same caller would get now.
     fn give_up(&self, now: Now) -> Option<Exhausted> {
-        self.quota.with(self.comer.key, now, |account, rules| {
+        self.quota.with(self.request.key, now, |account, rules| {
             account.queue.leave(&self.turn);
-            let before = account.queue.position_for(self.comer.caller);
+            let before = account.queue.position_for(self.request.caller);
             forecast::check(&account.ledger, rules, (before, Claim::Any), now).err()
         })
     }
@@ -269,7 +288,7 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(account) = self.quota.lock().get_mut(&self.comer.key) {
+        if let Some(account) = self.quota.lock().get_mut(&self.request.key) {
             account.queue.leave(&self.turn);
         }
     }

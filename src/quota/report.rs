@@ -1,47 +1,47 @@
-//! Where a key stands, for headers and for `GET /api/v1/quota`.
+//! The state of a key's quota, for headers and for `GET /api/v1/quota`.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Where a key stands in the minute.
+/// The state of a key's minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Lookups a minute.
     pub limit: u64,
-    /// Lookups left now.
+    /// Lookups that are left.
     pub remaining: u64,
-    /// The Unix second at which all of them are back.
+    /// The Unix second at which all lookups are available again.
     pub reset: i64,
 }
 
-/// Where a key stands in every window.
+/// The quota of a key in every window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Report {
-    /// Any 60 seconds; what others spent in them is not known.
+    /// Any 60 seconds. Lookups by other users of the key are not known.
     pub minute: Tally,
     /// The day, in UTC.
     pub day: Tally,
     /// The month, in UTC.
     pub month: Tally,
-    /// Units that the cache saved since 00:00 UTC.
+    /// Lookups that the cache saved since 00:00 UTC.
     pub saved_today: u64,
 }
 
-/// Where a key stands in one window, in lookups.
+/// The quota of a key in one window, in lookups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Tally {
-    /// The allowance; `None` where the operator turned the window off.
+    /// The allowance; `null` if the operator turned the window off.
     pub allowed: Option<u64>,
-    /// What is spent of it, by the gateway or others; it may be more than is allowed.
+    /// Lookups that were spent, by the gateway or others; can exceed the allowance.
     pub used: u64,
-    /// What is left of it; `None` where there is no limit.
+    /// Lookups that are left; `null` if there is no limit.
     pub remaining: Option<u64>,
-    /// The Unix second at which all of it is back: for the minute now, if none is spent.
+    /// The Unix second of the next full allowance. For the minute: now, if nothing is spent.
     pub reset: i64,
 }
 
 impl Tally {
-    /// Where the key stands; `None` where there is no limit.
+    /// Returns the state for the headers, or `None` if there is no limit.
     pub(super) fn standing(&self) -> Option<Standing> {
         Some(Standing {
             limit: self.allowed?,

@@ -1,4 +1,4 @@
-//! The rules of the windows, under a clock that the tests hand in.
+//! The rules of the windows, tested with a fake clock.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -41,7 +41,7 @@ fn key(name: &str) -> KeyHash {
     ApiKey::parse(name.as_bytes()).unwrap().hash()
 }
 
-/// A quota with these limits, as an operator sets them: 0 is off.
+/// Creates a quota with configured limits, where 0 is unlimited.
 fn quota(per_minute: u32, per_day: u32, per_month: u32) -> Quota {
     let limit = |n| NonZeroU32::new(n).map_or(Allowance::Off, Allowance::AtMost);
     let limits = Limits {
@@ -52,17 +52,17 @@ fn quota(per_minute: u32, per_day: u32, per_month: u32) -> Quota {
     Quota::new(limits, 100, AcceptedKeys::new())
 }
 
-/// A quota with the limits that VirusTotal tells.
+/// Creates a quota with the limits that VirusTotal reports.
 fn learning(max_waiting: usize) -> Quota {
     Quota::new(Limits::default(), max_waiting, AcceptedKeys::new())
 }
 
-/// One of several callers that share a key.
+/// Returns one of several callers that share a key.
 fn caller(number: u8) -> CallerId {
     CallerId::at([192, 0, 2, number].into())
 }
 
-/// Puts so many in the queue who never come for their units.
+/// Queues requests that never take their units.
 fn enqueue(quota: &Quota, key: KeyHash, waiting: usize) {
     let clock = Clock::at(NOON);
     quota.with(key, clock.after(0), |account, _| {
@@ -73,7 +73,7 @@ fn enqueue(quota: &Quota, key: KeyHash, waiting: usize) {
 const NOON: OffsetDateTime = datetime!(2026-03-15 12:00 UTC);
 
 #[test]
-fn a_minute_is_any_sixty_seconds() {
+fn minute_is_any_sixty_seconds() {
     let (quota, clock, key) = (quota(2, 0, 0), Clock::at(NOON), key("k"));
     assert!(quota.take(key, clock.after(0)).is_ok());
     assert!(quota.take(key, clock.after(50_000)).is_ok());
@@ -86,7 +86,7 @@ fn a_minute_is_any_sixty_seconds() {
 }
 
 #[test]
-fn days_and_months_are_the_calendars() {
+fn days_and_months_follow_the_calendar() {
     let (quota, key) = (quota(0, 2, 3), key("k"));
     let clock = Clock::at(datetime!(2026-12-30 23:59 UTC));
     assert!(quota.take(key, clock.after(0)).is_ok());
@@ -110,7 +110,7 @@ fn days_and_months_are_the_calendars() {
 }
 
 #[test]
-fn keys_do_not_share() {
+fn each_key_has_its_own_allowance() {
     let (quota, clock) = (quota(1, 0, 0), Clock::at(NOON));
     assert!(quota.take(key("a"), clock.after(0)).is_ok());
     assert!(quota.take(key("b"), clock.after(0)).is_ok());
@@ -118,14 +118,14 @@ fn keys_do_not_share() {
 }
 
 #[test]
-fn without_limits_nothing_is_counted() {
+fn without_limits_nothing_is_refused() {
     let (quota, clock, key) = (quota(0, 0, 0), Clock::at(NOON), key("k"));
     assert!((0..1000).all(|_| quota.take(key, clock.after(0)).is_ok()));
     assert_eq!(quota.standing(key, clock.after(0)), None);
 }
 
 #[test]
-fn standing_says_what_is_left_and_when_all_is_back() {
+fn standing_reports_what_is_left_and_when_it_resets() {
     let (quota, clock, key) = (quota(4, 0, 0), Clock::at(NOON), key("k"));
     let noon = NOON.unix_timestamp();
     let standing = |now| quota.standing(key, now).unwrap();
@@ -158,7 +158,7 @@ fn standing_says_what_is_left_and_when_all_is_back() {
 }
 
 #[test]
-fn a_unit_can_be_given_back_once_its_call_never_left() {
+fn unit_of_an_unsent_call_can_be_returned() {
     let (quota, clock, key) = (quota(1, 1, 1), Clock::at(NOON), key("k"));
     let unit = quota.take(key, clock.after(0)).unwrap();
     assert!(quota.take(key, clock.after(1)).is_err());
@@ -167,7 +167,7 @@ fn a_unit_can_be_given_back_once_its_call_never_left() {
 }
 
 #[test]
-fn keys_are_forgotten_when_nothing_of_theirs_counts() {
+fn idle_accounts_are_evicted() {
     let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
     quota.take(key("a"), clock.after(0)).unwrap();
     quota.take(key("b"), clock.after(30_000)).unwrap();
@@ -178,7 +178,7 @@ fn keys_are_forgotten_when_nothing_of_theirs_counts() {
 }
 
 #[test]
-fn a_day_is_not_forgotten_before_it_ends() {
+fn account_is_kept_until_its_day_ends() {
     let (quota, clock, key) = (quota(4, 1, 0), Clock::at(NOON), key("k"));
     quota.take(key, clock.after(0)).unwrap();
     quota.forget_idle(clock.after(3_600_000));
@@ -186,7 +186,7 @@ fn a_day_is_not_forgotten_before_it_ends() {
 }
 
 #[test]
-fn keys_that_may_be_made_up_are_bounded() {
+fn unverified_keys_are_bounded() {
     let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
     for at in 0..MAX_UNVERIFIED.get() + 10 {
         quota
@@ -197,7 +197,7 @@ fn keys_that_may_be_made_up_are_bounded() {
 }
 
 #[test]
-fn a_key_for_which_somebody_waits_is_never_forgotten() {
+fn account_with_a_queue_is_never_evicted() {
     let (quota, clock, waiting) = (quota(4, 0, 0), Clock::at(NOON), key("waiting"));
     enqueue(&quota, waiting, 1);
     for at in 0..MAX_UNVERIFIED.get() + 10 {
@@ -208,7 +208,7 @@ fn a_key_for_which_somebody_waits_is_never_forgotten() {
     assert!(quota.lock().get(&waiting).is_some());
 }
 
-/// Spends with very many keys that are not accepted.
+/// Spends a unit with each of many unverified keys.
 fn flood(quota: &Quota, now: Now) {
     for at in 0..10_240 {
         quota.take(key(&format!("made-up-{at}")), now).unwrap();
@@ -216,7 +216,7 @@ fn flood(quota: &Quota, now: Now) {
 }
 
 #[test]
-fn made_up_keys_push_out_nothing_of_an_accepted_or_configured_key() {
+fn unverified_keys_evict_no_accepted_or_configured_key() {
     let accepted = AcceptedKeys::new();
     accepted.configure(key("configured"));
     let limits = quota(4, 0, 0).limits;
@@ -235,13 +235,13 @@ fn made_up_keys_push_out_nothing_of_an_accepted_or_configured_key() {
         assert!(quota.take(key(name), clock.after(2)).is_err(), "{name}");
     }
     assert_eq!(quota.lock().len(), MAX_UNVERIFIED.get() + 2);
-    // Nothing counts any more.
+    // Nothing counts any longer.
     quota.forget_idle(clock.after(61_001));
     assert!(quota.lock().is_empty());
 }
 
 #[test]
-fn a_unit_counts_although_its_key_was_forgotten_before_it_was_accepted() {
+fn unit_counts_although_its_account_was_evicted_before_acceptance() {
     let accepted = AcceptedKeys::new();
     let limits = quota(2, 0, 0).limits;
     let (quota, clock) = (Quota::new(limits, 0, accepted.clone()), Clock::at(NOON));
@@ -255,7 +255,7 @@ fn a_unit_counts_although_its_key_was_forgotten_before_it_was_accepted() {
     let report = quota.report(key("new"), clock.after(4));
     assert_eq!((report.minute.used, report.day.used), (2, 2));
     assert!(quota.take(key("new"), clock.after(5)).is_err());
-    // What is over does not come back.
+    // An expired unit is not counted again.
     let late = quota.take(key("new"), clock.after(61_001)).unwrap();
     quota.keep(key("new"), Some(&units[0]), clock.after(61_002));
     quota.keep(key("new"), Some(&late), clock.after(61_002));
@@ -263,12 +263,12 @@ fn a_unit_counts_although_its_key_was_forgotten_before_it_was_accepted() {
 }
 
 #[test]
-fn the_window_that_opens_last_is_the_one_that_counts() {
+fn refusal_names_the_window_that_resets_last() {
     let (quota, key) = (quota(1, 2, 0), key("k"));
     let clock = Clock::at(datetime!(2026-03-15 23:58:30 UTC));
     quota.take(key, clock.after(0)).unwrap();
     quota.take(key, clock.after(61_000)).unwrap();
-    // The day opens in 29 s, the minute in 61.
+    // The day resets in 29 s, the minute in 61.
     let refused = quota.take(key, clock.after(61_000)).unwrap_err();
     assert_eq!(
         (refused.window, refused.retry_after),
@@ -278,7 +278,7 @@ fn the_window_that_opens_last_is_the_one_that_counts() {
 }
 
 #[test]
-fn the_last_unit_of_a_minute_is_not_spare() {
+fn take_spare_leaves_the_last_unit_of_a_minute() {
     let (quota, clock, key) = (quota(2, 0, 0), Clock::at(NOON), key("k"));
     assert!(quota.take_spare(key, clock.after(0)).is_ok());
     let refused = quota.take_spare(key, clock.after(1_000)).unwrap_err();
@@ -298,14 +298,14 @@ fn the_last_unit_of_a_minute_is_not_spare() {
 }
 
 #[test]
-fn the_only_unit_of_a_minute_is_for_anybody() {
+fn take_spare_takes_the_only_unit_of_a_minute() {
     let clock = Clock::at(NOON);
     assert!(quota(1, 0, 0).take_spare(key("k"), clock.after(0)).is_ok());
     assert!(quota(0, 1, 1).take_spare(key("k"), clock.after(0)).is_ok());
 }
 
 #[test]
-fn a_report_tells_of_every_window() {
+fn report_covers_every_window() {
     let (quota, clock, key) = (quota(4, 0, 3), Clock::at(NOON), key("k"));
     quota.take(key, clock.after(500)).unwrap();
     quota.saved(key, clock.after(600));
@@ -328,7 +328,7 @@ fn a_report_tells_of_every_window() {
 }
 
 #[test]
-fn what_is_set_to_nothing_is_what_a_public_key_may() {
+fn unset_limits_are_those_of_a_public_key() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
     let report = quota.report(key("k"), clock.after(0));
     let allowed = [report.minute, report.day, report.month].map(|tally| tally.allowed);
@@ -336,7 +336,7 @@ fn what_is_set_to_nothing_is_what_a_public_key_may() {
 }
 
 #[test]
-fn a_unit_that_counts_later_is_put_where_it_belongs() {
+fn units_are_kept_in_order_of_time() {
     let (quota, clock, key) = (quota(2, 0, 0), Clock::at(NOON), key("k"));
     let late = quota.take(key, clock.after(9)).unwrap();
     quota.take(key, clock.after(4)).unwrap();

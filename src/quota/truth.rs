@@ -1,13 +1,13 @@
-//! What VirusTotal says of a key's allowances: its `overall_quotas`.
+//! A key's allowances and usage as VirusTotal reports them: `overall_quotas`.
 
 use serde_json::Value;
 
-/// What VirusTotal says of a key, as far as it says it.
+/// The allowances and usage of a key, as far as VirusTotal reports them.
 ///
-/// Of a user and the group it belongs to, this is the one that has less left.
+/// Where both a user and its group have a quota, this is the one with less left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Truth {
-    /// Lookups an hour. VirusTotal tells nothing of the minute.
+    /// Lookups an hour. VirusTotal does not report the minute.
     pub hourly: Option<Usage>,
     /// Lookups a day.
     pub daily: Option<Usage>,
@@ -15,19 +15,19 @@ pub struct Truth {
     pub monthly: Option<Usage>,
 }
 
-/// One allowance, and what of it is used, by whomever.
+/// An allowance, and its usage by all clients of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Lookups; it can be huge.
+    /// Lookups. Unlimited keys have huge numbers.
     pub allowed: u64,
-    /// Lookups; it can be more than what is allowed.
+    /// Lookups. Can exceed the allowance.
     pub used: u64,
 }
 
 impl Truth {
-    /// Reads VirusTotal's answer to `GET /users/{key}/overall_quotas`.
+    /// Parses the response to `GET /users/{key}/overall_quotas`.
     ///
-    /// What is missing or is no number counts as not said; `None` where nothing is said at all.
+    /// A missing or malformed window is `None`. Returns `None` if no window is present.
     pub fn read(json: &[u8]) -> Option<Self> {
         let answer: Value = serde_json::from_slice(json).ok()?;
         let quotas = answer.get("data")?;
@@ -36,12 +36,13 @@ impl Truth {
             daily: Usage::scarcer(&quotas["api_requests_daily"]),
             monthly: Usage::scarcer(&quotas["api_requests_monthly"]),
         };
+        // JSON without any of the three windows is not VirusTotal's report.
         (truth != Self::default()).then_some(truth)
     }
 }
 
 impl Usage {
-    /// The user's or the group's, whichever has less left; of equals the smaller.
+    /// Returns the user's or the group's quota, whichever has less left, and of equals the smaller.
     fn scarcer(quota: &Value) -> Option<Self> {
         let of = ["user", "group"].map(|whose| Self::read(&quota[whose]));
         of.into_iter()
@@ -61,7 +62,7 @@ impl Usage {
     }
 }
 
-/// A number of lookups; one beyond 64 bits is the largest there is.
+/// Parses a number of lookups. A number beyond 64 bits becomes `u64::MAX`.
 fn count(number: &Value) -> Option<u64> {
     const BEYOND: f64 = 18_446_744_073_709_551_615.0;
     let huge = || number.as_f64().filter(|number| *number >= BEYOND);

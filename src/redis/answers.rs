@@ -1,4 +1,4 @@
-//! The cache that all replicas have behind their own.
+//! The cache that replicas share, behind the local one of each.
 
 use std::{
     sync::LazyLock,
@@ -13,9 +13,9 @@ use super::{
 };
 use crate::key::KeyHash;
 
-/// The largest entry, in bytes, that is shared; a larger one stays with its replica.
+/// The size in bytes above which an answer is not shared.
 ///
-/// One order after another goes over the connection: a long one holds up those behind it.
+/// Commands share one connection, so a large one delays those behind it.
 const LARGEST: usize = 1024 * 1024;
 
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("begin.lua")));
@@ -26,45 +26,48 @@ static NAMES: LazyLock<Script> =
 static JOIN: LazyLock<Script> =
     LazyLock::new(|| Script::new(clocked!("names.lua", "tell.lua", "join.lua")));
 
-/// A point in time on the clock that orders what all replicas ask and write, in microseconds.
+/// A time on the clock that orders the requests and writes of all replicas, in microseconds.
 ///
-/// It is Redis's own and never goes back, so clocks of replicas that differ do no harm.
+/// This is Redis's own clock, and it never goes back, so the replicas' clocks need not agree.
 pub type SharedTime = u64;
 
-/// The answer to a look at what is kept in Redis.
+/// The result of a lookup in the shared cache.
 #[derive(Clone, Debug)]
 pub struct Recalled {
-    /// The bytes that were put there, if any were.
+    /// The entry, if there is one.
     pub bytes: Option<Bytes>,
-    /// When the object was last written to; 0 if that is not known.
+    /// The time of the last write to the object, or 0 if none is known.
     pub changed: SharedTime,
-    /// When it may have been written to last; 0 if that is not known.
+    /// The time of the last write that may have happened, or 0 if none is known.
     pub doubted: SharedTime,
-    /// The time of the look.
+    /// The shared time of the lookup.
     pub now: SharedTime,
-    /// The instant just before it.
+    /// The local time just before the lookup.
     pub looked: Instant,
 }
 
-/// An answer to be kept for all replicas.
+/// An answer to put into the shared cache.
 #[derive(Debug)]
 pub struct Shared<'a> {
-    /// The key whose answer it is, if not all share it, and the path.
+    /// The API key that the entry belongs to (`None` if all keys share it), and the path.
     pub name: (Option<KeyHash>, &'a str),
-    /// When VirusTotal was asked.
+    /// The time at which VirusTotal was asked.
     pub asked: SharedTime,
     /// The answer.
     pub bytes: Bytes,
-    /// The time for which it is kept; with none of it the answer is not kept.
+    /// The time to live. The answer is not stored if this is zero.
     pub life: Duration,
-    /// The names of its object, in hexadecimal.
+    /// The names of the answer's object, in hexadecimal.
     pub names: &'a [String],
 }
 
-pub(super) type Said = (Option<Bytes>, String, String, String);
+/// The reply of a lookup: the entry, the times of the last certain and possible write, the shared
+/// time.
+pub(super) type Reply = (Option<Bytes>, String, String, String);
 
 impl Recalled {
-    pub(super) fn of((bytes, changed, doubted, now): Said, looked: Instant) -> Self {
+    /// Converts the reply to a lookup that was sent at `looked`.
+    pub(super) fn of((bytes, changed, doubted, now): Reply, looked: Instant) -> Self {
         let number = |text: String| text.parse().unwrap_or_default();
         Self {
             bytes,
@@ -77,9 +80,9 @@ impl Recalled {
 }
 
 impl Redis {
-    /// Returns what is kept by this name, and when its object was last written to.
+    /// Looks up an entry, and the last write to its object.
     ///
-    /// Nothing where Redis does not help, or has not yet been told all that this replica wrote
+    /// Returns `None` if Redis is not available, or has not received all of this replica's writes
     /// to the object.
     pub async fn recall(
         &self,
@@ -88,6 +91,7 @@ impl Redis {
         patience: &Patience,
     ) -> Option<Recalled> {
         let looked = Instant::now();
+        // Until Redis has this replica's writes, its entries may be older than they are.
         if self.is_telling(names) {
             return None;
         }
@@ -97,28 +101,29 @@ impl Redis {
             script.arg(name);
         }
         let order = Order::Script(script);
-        let said = self.ask(patience, order, Duration::ZERO).await?;
-        Some(Recalled::of(said, looked))
+        let reply = self.ask(patience, order, Duration::ZERO).await?;
+        Some(Recalled::of(reply, looked))
     }
 
-    /// Returns the shared time, for an answer that is asked for without a lease.
+    /// Returns the shared time, for a request that is made without a lease.
     pub async fn begin(&self, patience: &Patience) -> Option<SharedTime> {
         let order = Order::Script(BEGIN.key(clock()));
-        let said: String = self.ask(patience, order, Duration::ZERO).await?;
-        said.parse().ok()
+        let reply: String = self.ask(patience, order, Duration::ZERO).await?;
+        reply.parse().ok()
     }
 
-    /// Evicts what is kept by this name.
+    /// Evicts an entry.
     pub fn forget(&self, name: (Option<KeyHash>, &str)) {
         let mut cmd = Cmd::new();
         cmd.arg("DEL").arg(answer(name));
         self.tell(Order::Cmd(cmd));
     }
 
-    /// Keeps an answer unless its object was written to since, and ends the lease under which
-    /// it was fetched. Does not wait for either.
+    /// Stores an answer unless its object was written to since the request, and releases the lease
+    /// under which it was fetched. Does not wait for either.
     pub fn land(&self, shared: &Shared<'_>, lease: Option<Lease>) {
         let is_kept = shared.bytes.len() <= LARGEST && !shared.life.is_zero();
+        // Dropping the lease releases it.
         if !is_kept {
             return;
         }
@@ -133,16 +138,17 @@ impl Redis {
         self.tell(Order::Script(script));
     }
 
-    /// Ends the lease of this name if it has this token, with nothing to keep.
+    /// Releases a lease if it has this token, without storing an answer.
     pub(super) fn end(&self, name: String, token: &str) {
         let mut script = LAND.key(clock());
+        // With a life of 0 the script stores nothing and only releases the lease.
         script.key("").key(name).arg(token);
         script.arg(0).arg("").arg(0);
         self.tell(Order::Script(script));
     }
 
-    /// Notes that these names belong to one object, for `life`, and tells all replicas if that was
-    /// written to.
+    /// Records for `life` that these names denote one object. If the object was written to,
+    /// announces that to all replicas.
     pub fn join_names(&self, names: &[String], life: Duration) {
         let mut script = JOIN.key(clock());
         script.key(news_key());
@@ -153,8 +159,7 @@ impl Redis {
         self.tell(Order::Script(script));
     }
 
-    /// Returns all names that are known to belong to the object with these; none where Redis does
-    /// not help.
+    /// Returns all known names of the object with these names, or `None` if Redis is not available.
     pub async fn names_of(&self, names: &[String], patience: &Patience) -> Option<Vec<String>> {
         let mut script = NAMES.key(clock());
         for name in names {
@@ -164,7 +169,7 @@ impl Redis {
             .await
     }
 
-    /// Notes that VirusTotal has accepted this key; forgotten after `life`.
+    /// Records for `life` that VirusTotal has accepted a key.
     pub fn accept(&self, key: KeyHash, life: Duration) {
         let mut cmd = Cmd::new();
         cmd.arg("SET").arg(of_key("accepted", key)).arg(1);
@@ -172,7 +177,7 @@ impl Redis {
         self.tell(Order::Cmd(cmd));
     }
 
-    /// Forgets that VirusTotal accepted this key, and tells every replica.
+    /// Revokes the acceptance of a key, and announces that to all replicas.
     pub fn refuse(&self, key: KeyHash) {
         let mut cmd = Cmd::new();
         cmd.arg("DEL").arg(of_key("accepted", key));
@@ -183,30 +188,34 @@ impl Redis {
         });
     }
 
-    /// Whether VirusTotal has accepted this key from any replica, as far as is known.
+    /// Returns whether VirusTotal has accepted the key from any replica. False if Redis is not
+    /// available.
     pub async fn is_accepted(&self, key: KeyHash, patience: &Patience) -> bool {
         let mut cmd = Cmd::new();
         cmd.arg("EXISTS").arg(of_key("accepted", key));
-        let said = self.ask(patience, Order::Cmd(cmd), Duration::ZERO).await;
-        said == Some(1)
+        let reply = self.ask(patience, Order::Cmd(cmd), Duration::ZERO).await;
+        reply == Some(1)
     }
 }
 
-/// Returns the name of something about an answer: hashed, so that it is short and tells nothing.
+/// Returns a Redis key for an answer. The path is hashed: the key stays short and holds no
+/// indicator.
 fn name(what: &str, (owner, path): (Option<KeyHash>, &str)) -> String {
     let owner = owner.map_or_else(|| "shared".to_owned(), KeyHash::hex);
     format!("{PREFIX}{what}:{owner}:{}", digest(path))
 }
 
+/// Returns the Redis key of an answer.
 pub(super) fn answer(of: (Option<KeyHash>, &str)) -> String {
     name("answer", of)
 }
 
+/// Returns the Redis key of a lease, without the time of the object's last write.
 pub(super) fn lease(of: (Option<KeyHash>, &str)) -> String {
     name("lease", of)
 }
 
-/// Returns the key of the clock.
+/// Returns the Redis key of the shared clock.
 pub(super) fn clock() -> String {
     format!("{PREFIX}clock")
 }

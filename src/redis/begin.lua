@@ -1,2 +1,2 @@
--- Gives the time: what is asked for now is compared with writes by it.
+-- Returns the shared time. A request that starts now is compared by it with later writes.
 return text(now)

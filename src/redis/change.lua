@@ -1,6 +1,10 @@
--- Notes a write to an object, or a refused key, and tells it to all replicas.
--- KEYS: the clock; the news. ARGV: what it is ('changed', 'doubted', 'begun', 'refused'); for how many ms to remember it;
--- the replica that tells it; the names of the object, before them that of an analysis that was begun, or that of the key.
+-- Records a write to an object, the start of an analysis or a refused key, and announces it to all replicas.
+--
+-- KEYS: the clock; the list of messages.
+--
+-- ARGV: the kind ('changed', 'doubted', 'begun' or 'refused'); the time to remember it, in ms; the replica's
+-- id; then the names of the object (for 'begun' preceded by the name of the analysis), or the hash of the
+-- key.
 local what, life, replica = table.remove(ARGV, 1), table.remove(ARGV, 1), table.remove(ARGV, 1)
 local is_write = what == 'changed' or what == 'doubted'
 local all = is_write and all_names(ARGV) or ARGV

@@ -1,7 +1,11 @@
--- Claims the right to ask for something, for all replicas.
--- KEYS: the clock; the answer; the lease. ARGV: a token; how many ms the lease lasts; the names of the object.
--- A lease holds for one state of its object: a claim after a write does not wait for an answer from before it.
--- Gives whether it is ours now, and the lease's name; then what `recall.lua` gives.
+-- Claims the lease for an answer.
+--
+-- KEYS: the clock; the answer; the lease. ARGV: a token; the lease's duration in ms; the names of the object.
+--
+-- The name of the lease contains the time of the object's last write, so a claim after a write does not wait
+-- for an answer from before it.
+--
+-- Returns 1 if the lease was granted, else 0; the lease's name; then the same as `recall.lua`.
 local names = {}
 for index = 3, #ARGV do
     names[#names + 1] = ARGV[index]

@@ -1,6 +1,8 @@
--- KEYS: a closed endpoint. ARGV: for how many ms; how much longer to remember it; what is to be known of it.
+-- Stores a back-off, unless a longer one is stored.
+--
+-- KEYS: the back-off. ARGV: its duration in ms; how long to keep it after its end, in ms; its content.
 local left = math.min(tonumber(ARGV[1]), longest)
--- What another replica heard later may have been asked earlier: the longer one stands.
+-- A back-off that arrives later may stem from an earlier response, so the longer one stays.
 if (closure(KEYS[1]) or 0) <= left then
     keep(KEYS[1], now + left, ARGV[3], left + ARGV[2])
 end

@@ -1,4 +1,4 @@
-//! The endpoints that VirusTotal has closed to a key, for all replicas.
+//! Back-offs that replicas share.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -7,7 +7,8 @@ use ::redis::Script;
 use super::{Order, PREFIX, Redis, digest, millis};
 use crate::{clock::BackOff, key::KeyHash};
 
-/// How long a closure is remembered beyond its time: the next one may be longer for it.
+/// The time for which a back-off is kept after its end, since the next one may be longer because of
+/// it.
 const MEMORY: Duration = Duration::from_hours(1);
 
 static CLOSE: LazyLock<Script> = LazyLock::new(|| {
@@ -24,10 +25,11 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| {
 });
 
 impl Redis {
-    /// Tells every replica that an endpoint is closed to a key for so long; with none, all are.
+    /// Shares the back-off of a key for an endpoint, or for all endpoints if `None`.
     ///
-    /// They hear of it when they next want a unit for it ([`Taken`](super::Taken)). What
-    /// `closure` says is for those who put it there to know. A closure that lasts longer stands.
+    /// Replicas receive it when they next ask for a unit for that endpoint
+    /// ([`Taken`](super::Taken)). `closure` is opaque to Redis. A longer back-off that is stored
+    /// already stays.
     pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: BackOff, closure: &str) {
         let mut script = CLOSE.key(place(key, endpoint));
         let left = millis(left.get());
@@ -35,12 +37,13 @@ impl Redis {
         self.tell(Order::Script(script));
     }
 
-    /// Tells every replica that an endpoint is open to a key again, if no closure still lasts.
+    /// Clears the back-off of a key for an endpoint, unless it still lasts.
     pub fn open(&self, key: KeyHash, endpoint: &str) {
         self.tell(Order::Script(OPEN.key(place(key, Some(endpoint)))));
     }
 }
 
+/// Returns the Redis key of a back-off.
 pub(super) fn place(key: KeyHash, endpoint: Option<&str>) -> String {
     let endpoint = endpoint.map_or_else(|| "all".to_owned(), digest);
     format!("{PREFIX}closed:{}:{endpoint}", key.hex())

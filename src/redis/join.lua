@@ -1,6 +1,7 @@
--- Notes that names belong to one object: what was written to one of them was written to all. If anything was, replicas
--- that keep answers under the other names have to hear of it.
--- KEYS: the clock; the news. ARGV: for how many ms to remember it; the replica that tells it; the names.
+-- Records that names denote one object, so that a write to one of them is a write to all. If there was a
+-- write, the replicas that hold answers under the other names are told.
+--
+-- KEYS: the clock; the list of messages. ARGV: the time to remember it, in ms; the replica's id; the names.
 local life, replica = table.remove(ARGV, 1), table.remove(ARGV, 1)
 local all, was_written = all_names(ARGV), false
 for _, what in ipairs({ 'changed', 'doubted' }) do

@@ -1,7 +1,8 @@
--- Keeps an answer, if its object was not written to since it was asked for, and ends the lease under which it was
--- fetched, at once.
--- KEYS: the clock; the answer; the lease. ARGV: the lease's token; when the answer was asked for; the answer and its
--- life in ms, 0 where nothing is to be kept; the names of the object.
+-- Stores an answer unless its object was written to since the request, and releases the lease under which it
+-- was fetched. Both happen atomically.
+--
+-- KEYS: the clock; the answer; the lease. ARGV: the lease's token; the time of the request; the answer; its
+-- life in ms, 0 to store nothing; the names of the object.
 local names = {}
 for index = 5, #ARGV do
     names[#names + 1] = ARGV[index]

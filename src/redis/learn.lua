@@ -1,5 +1,7 @@
--- Takes over what VirusTotal has counted in the day and the month, as far as that is more than the replicas have.
--- KEYS: what was spent. ARGV: the day on which VirusTotal was asked; its counts of day and month, -1 where it told none.
+-- Sets the counts of the day and the month to VirusTotal's, or to what the replicas spent if that is more.
+--
+-- KEYS: the counts. ARGV: the day of the request; VirusTotal's counts of the day and the month, -1 where it
+-- gave none.
 if day ~= tonumber(ARGV[1]) then
     return 0
 end

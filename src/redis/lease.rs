@@ -1,4 +1,4 @@
-//! Leases: of all replicas that would ask VirusTotal the same, one does.
+//! Leases: of all replicas that need the same answer, one fetches it.
 
 use std::{
     mem,
@@ -13,23 +13,23 @@ use tokio::time::sleep;
 use super::{Order, Patience, Recalled, Redis, answers, millis};
 use crate::key::KeyHash;
 
-/// The time that a lease lasts if it is not renewed, as when its holder died.
-const LASTS: Duration = Duration::from_secs(2);
+/// The time after which a lease expires unless it is renewed, such as when its holder has died.
+const LEASE_DURATION: Duration = Duration::from_secs(2);
 
-/// How often its holder renews it.
-const RENEW_EVERY: Duration = Duration::from_millis(600);
+/// The interval at which the holder renews a lease.
+const RENEW_INTERVAL: Duration = Duration::from_millis(600);
 
-/// The time between two looks for what another replica fetches: most waits are short, and others
-/// as long as VirusTotal may take.
-const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
+/// The two intervals at which a waiting replica polls: most waits are short, others take as long as
+/// VirusTotal does.
+const POLL_INTERVALS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
-/// The number of looks after the shorter time.
-const OFTEN: usize = 100;
+/// The number of polls at the shorter interval.
+const FAST_POLLS: usize = 100;
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("claim.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
 
-/// The right to ask VirusTotal, for as long as it is renewed.
+/// The exclusive right to fetch an answer, for as long as it is renewed.
 #[derive(Debug)]
 pub struct Lease {
     redis: Redis,
@@ -40,20 +40,20 @@ pub struct Lease {
 /// The outcome of a claim.
 #[derive(Debug)]
 pub enum Claimed {
-    /// The lease is ours; with what is kept by that name at this moment.
+    /// The lease was granted. Includes the entry that the shared cache holds now.
     Ours(Lease, Recalled),
-    /// Redis does not help: each replica asks for itself.
+    /// Redis is not available. Each replica fetches for itself.
     Nothing,
 }
 
-type Said = (bool, String, Option<Bytes>, String, String, String);
+type Reply = (bool, String, Option<Bytes>, String, String, String);
 
 impl Redis {
-    /// Claims the right to ask for this, and waits while another replica has it.
+    /// Claims the lease for an answer, and waits while another replica holds it.
     ///
-    /// Another one that began before the last write to the object is not waited for.
-    /// `names` are the object's. What is kept when the wait is over may be what that replica
-    /// fetched.
+    /// A holder that started before the last write to the object is not waited for. `names` are the
+    /// object's names. After a wait the shared cache usually holds the answer that the other
+    /// replica fetched.
     pub async fn claim(
         &self,
         name: (Option<KeyHash>, &str),
@@ -62,20 +62,22 @@ impl Redis {
     ) -> Claimed {
         let token = format!("{:032x}", fastrand::u128(..));
         let mut overlapped = Duration::ZERO;
-        for looked in 0_usize.. {
+        for polls in 0_usize.. {
             let sent = Instant::now();
+            // Until Redis has this replica's writes, the lease's name is that of the state before
+            // them.
             if self.is_telling(names) {
                 return Claimed::Nothing;
             }
             let mut script = CLAIM.key(answers::clock());
             script.key(answers::answer(name)).key(answers::lease(name));
-            script.arg(&token).arg(millis(LASTS));
+            script.arg(&token).arg(millis(LEASE_DURATION));
             for name in names {
                 script.arg(name);
             }
             let order = Order::Script(script);
-            let said: Option<Said> = self.ask(patience, order, overlapped).await;
-            match said {
+            let reply: Option<Reply> = self.ask(patience, order, overlapped).await;
+            match reply {
                 None => return Claimed::Nothing,
                 Some((true, name, bytes, changed, doubted, now)) => {
                     let redis = self.clone();
@@ -84,9 +86,10 @@ impl Redis {
                     return Claimed::Ours(lease, recalled);
                 }
                 Some((false, ..)) => {
-                    let pause = LOOK_EVERY[usize::from(looked >= OFTEN)];
+                    let pause = POLL_INTERVALS[usize::from(polls >= FAST_POLLS)];
                     sleep(pause).await;
-                    // While another one asks VirusTotal, to look is not what one waits for.
+                    // The pause overlaps with the other replica's fetch, so it is not charged as
+                    // waiting for Redis.
                     overlapped = pause;
                 }
             }
@@ -96,29 +99,30 @@ impl Redis {
 }
 
 impl Lease {
-    /// Does the work, and renews the lease until it is done.
+    /// Runs `work`, and renews the lease until it is done.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         let renewing = async {
             loop {
-                sleep(RENEW_EVERY).await;
+                sleep(RENEW_INTERVAL).await;
                 let mut script = RENEW.key(&self.name);
-                script.arg(&self.token).arg(millis(LASTS));
+                script.arg(&self.token).arg(millis(LEASE_DURATION));
                 self.redis.tell(Order::Script(script));
             }
         };
         tokio::select! {
             done = work => done,
+            // Never ready: renewing ends only by being dropped.
             () = renewing => std::future::pending().await,
         }
     }
 
-    /// Returns its name and token, by which Redis ends it.
+    /// Returns the lease's name and token. The caller takes over releasing it.
     pub(super) fn into_parts(mut self) -> (String, String) {
         (mem::take(&mut self.name), mem::take(&mut self.token))
     }
 }
 
-/// Ends the lease of a caller that went away with it.
+/// Releases the lease if its holder was cancelled.
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.name.is_empty() {

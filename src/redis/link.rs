@@ -1,4 +1,4 @@
-//! The connection to Redis: kept up, given up when it fails, and taken up again.
+//! The connection to Redis: monitored, dropped on failure, and re-established.
 
 use std::{
     fs, io,
@@ -24,47 +24,47 @@ use super::{
 };
 use crate::{config, tls};
 
-/// How often it is looked after, and tried again where it is away.
-const EVERY: Duration = Duration::from_secs(1);
+/// The interval of health checks and connection attempts.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long it may take to connect.
-const CONNECT: Duration = Duration::from_secs(1);
+/// The time limit for connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the log says at most that it is away.
-const WARN_EVERY: Duration = Duration::from_mins(1);
+/// The minimum time between two warnings.
+const WARN_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How many orders may wait to be written; more wait for these.
-const BUFFER: usize = 1000;
+/// The number of commands that are buffered for writing. Further senders wait.
+const WRITE_BUFFER: usize = 1000;
 
-/// The file of authorities for Redis is missing, unreadable or holds none.
+/// The CA file for Redis is missing, unreadable or empty.
 #[derive(Debug, Error)]
 #[error("VT4AI_REDIS_CA_FILE: {0}")]
 pub struct UnusableAuthorities(#[from] io::Error);
 
-/// Whether Redis helps.
+/// The state of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It does.
+    /// Redis is available.
     Up,
-    /// It does not; why, without an address or a password.
+    /// Redis is not available, with the reason. The reason contains no address or password.
     Away(String),
 }
 
-/// A connection that is up or is being waited for.
+/// A connection that is open or being opened.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// None where the URL is none that the client takes; the settings are checked before.
+    /// The client, or `None` if it rejected the URL, which the configuration has checked before.
     client: Option<Client>,
-    /// How long one request may wait for it in all, and a probe.
+    /// The time limit for all Redis commands of one request, and for a health check.
     patience: Duration,
     state: Mutex<State>,
-    /// Woken when the connection has to be looked after at once.
-    trouble: Notify,
-    /// Whether the first try to connect is over.
+    /// The signal for an immediate health check.
+    check_now: Notify,
+    /// Whether the first connection attempt has ended.
     settled: watch::Sender<bool>,
-    /// The changes that other replicas have still to be told of.
+    /// The changes that are still to be announced.
     outbox: Mutex<Outbox>,
-    /// Held while that is told, so that it arrives in its order.
+    /// The lock held during announcements, which keeps changes in order.
     delivery: tokio::sync::Mutex<()>,
     created: Instant,
 }
@@ -72,7 +72,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct State {
     connection: Option<MultiplexedConnection>,
-    /// Why there is none.
+    /// The reason why there is no connection.
     why: String,
     warned: Option<Instant>,
 }
@@ -82,7 +82,7 @@ impl Link {
         let url = config.url.expose();
         let client = match &config.ca_file {
             None => Client::open(url),
-            Some(file) => Client::build_with_tls(url, trust(file)?),
+            Some(file) => Client::build_with_tls(url, read_ca_file(file)?),
         };
         Ok(Self {
             client: client.ok(),
@@ -92,7 +92,7 @@ impl Link {
                 why: "not connected yet".to_owned(),
                 warned: None,
             }),
-            trouble: Notify::new(),
+            check_now: Notify::new(),
             settled: watch::Sender::new(false),
             outbox: Mutex::default(),
             delivery: tokio::sync::Mutex::default(),
@@ -104,6 +104,7 @@ impl Link {
         self.lock().connection.is_some()
     }
 
+    /// Returns whether Redis is available, with the reason if it is not.
     pub(super) fn health(&self) -> Health {
         let state = self.lock();
         match state.connection {
@@ -112,18 +113,20 @@ impl Link {
         }
     }
 
+    /// Waits until the first connection attempt has ended.
     pub(super) async fn settled(&self) {
-        // It can't end before `self` does.
+        // Can't fail: `self` owns the sender.
         let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
     }
 
-    /// What Redis says to this, if it says so in the time that is left.
+    /// Sends a command and returns the reply, if that arrives within the remaining budget.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         patience: &Patience,
         order: Order,
         overlapped: Duration,
     ) -> Option<T> {
+        // A multiplexed connection: clones share one socket.
         let mut connection = self.lock().connection.clone()?;
         let left = patience.left(self.patience);
         if left.is_zero() {
@@ -134,33 +137,35 @@ impl Link {
         patience.spend(began.elapsed().saturating_sub(overlapped));
         match said {
             Ok(Ok(said)) => return Some(said),
-            Ok(Err(error)) => self.suspect(&error),
-            // A request that had little time left, and ran out of it, says nothing of Redis.
-            Err(_) if left >= self.patience / 2 => self.lose("it is too slow"),
+            Ok(Err(error)) => self.note_failure(&error),
+            // A timeout of a request with little budget left is no sign that Redis is slow.
+            Err(_) if left >= self.patience / 2 => self.disconnect("no reply in time"),
             Err(_) => {}
         }
         None
     }
 
-    /// Puts a change into the line of what is told to all replicas.
+    /// Queues a change for announcement.
     pub(super) fn queue(&self, change: Change) {
         self.outbox().push(change);
     }
 
+    /// Returns whether a change to an object with one of these names is still to be announced.
     pub(super) fn is_telling(&self, names: &[String]) -> bool {
         self.outbox().mentions(names)
     }
 
-    /// Tells what waits to be told, for as long as Redis takes it.
+    /// Announces queued changes until the queue is empty or Redis fails.
     pub(super) async fn deliver(&self, replica: &str) {
         let connection = self.lock().connection.clone();
         if let Some(mut connection) = connection
             && let Err(why) = self.deliver_over(&mut connection, replica).await
         {
-            self.lose(&why);
+            self.disconnect(&why);
         }
     }
 
+    /// Announces queued changes over a connection.
     async fn deliver_over(
         &self,
         connection: &mut MultiplexedConnection,
@@ -175,13 +180,14 @@ impl Link {
             let told = timeout(self.patience, order.send::<Value>(connection)).await;
             match told {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) if is_own_fault(&error) => {
-                    warn!("Redis refused to take a change: {}", what(&error));
+                Ok(Err(error)) if is_permanent(&error) => {
+                    warn!(error.cause = describe(&error), "Redis rejected a change");
                 }
-                Ok(Err(error)) => return Err(what(&error)),
-                Err(_) => return Err("it is too slow".to_owned()),
+                Ok(Err(error)) => return Err(describe(&error)),
+                Err(_) => return Err("no reply in time".to_owned()),
             }
-            // Only now: until then answers in Redis may be older than the change.
+            // Removed only now: until Redis has the change, its answers may be older than the
+            // change.
             self.outbox().told(&change);
         }
     }
@@ -192,48 +198,49 @@ impl Link {
     ) -> Result<T, String> {
         match timeout(self.patience, work).await {
             Ok(Ok(said)) => Ok(said),
-            Ok(Err(error)) => Err(what(&error)),
-            Err(_) => Err("it is too slow".to_owned()),
+            Ok(Err(error)) => Err(describe(&error)),
+            Err(_) => Err("no reply in time".to_owned()),
         }
     }
 
+    /// Connects, checks the connection regularly, and reconnects after failures. Never returns.
     pub(super) async fn keep_up(&self, replica: &str, hear: impl Fn(News) + Send) {
         let mut heard = None;
         loop {
             match self.connect().await {
                 Ok(mut connection) => {
                     while self
-                        .is_well(&mut connection, &mut heard, replica, &hear)
+                        .check_health(&mut connection, &mut heard, replica, &hear)
                         .await
                     {
-                        self.use_it(&connection);
-                        // Either way it is time to look.
-                        let _ = timeout(EVERY, self.trouble.notified()).await;
+                        self.set_available(&connection);
+                        // Check again when the interval has passed or a command failed.
+                        let _ = timeout(CHECK_INTERVAL, self.check_now.notified()).await;
                     }
                 }
-                Err(error) => self.lose(&what(&error)),
+                Err(error) => self.disconnect(&describe(&error)),
             }
             self.settled.send_replace(true);
-            sleep(EVERY).await;
+            sleep(CHECK_INTERVAL).await;
         }
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
         let client = self.client.as_ref();
-        let client = client.ok_or((ErrorKind::InvalidClientConfig, "its URL can't be used"))?;
+        let client = client.ok_or((ErrorKind::InvalidClientConfig, "the URL can't be used"))?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            // Each order has a time limit of its own.
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            // Each command has a time limit of its own.
             .set_response_timeout(None)
-            .set_pipeline_buffer_size(BUFFER);
+            .set_pipeline_buffer_size(WRITE_BUFFER);
         client
             .get_multiplexed_async_connection_with_config(&config)
             .await
     }
 
-    /// Whether it takes what is written to it, and in time; tells it what waits to be told, and
-    /// hears what others told lately.
-    async fn is_well(
+    /// Checks that Redis accepts writes in time. Announces queued changes, and reads those of other
+    /// replicas.
+    async fn check_health(
         &self,
         connection: &mut MultiplexedConnection,
         heard: &mut Option<i64>,
@@ -246,11 +253,12 @@ impl Link {
             Err(why) => Err(why),
         };
         if let Err(why) = &well {
-            self.lose(why);
+            self.disconnect(why);
         }
         well.is_ok()
     }
 
+    /// Passes the messages since the last read to `hear`.
     async fn read_news(
         &self,
         connection: &mut MultiplexedConnection,
@@ -259,7 +267,7 @@ impl Link {
         hear: &(impl Fn(News) + Send),
     ) -> Result<(), String> {
         loop {
-            // The first time, all that was told since there has been anything to keep.
+            // The first read covers the time since this process started.
             let lived = i64::try_from(self.created.elapsed().as_micros()).unwrap_or(i64::MAX);
             let order = news::read_since(heard.unwrap_or(-lived));
             let (until, has_more, lines): (String, bool, Vec<String>) =
@@ -267,6 +275,8 @@ impl Link {
             for news in lines.iter().filter_map(|line| News::read(line, replica)) {
                 hear(news);
             }
+            // An unreadable time leaves the old one, so that messages are read again rather than
+            // lost.
             *heard = until.parse().ok().or(*heard);
             if !has_more {
                 return Ok(());
@@ -274,11 +284,12 @@ impl Link {
         }
     }
 
-    fn use_it(&self, connection: &MultiplexedConnection) {
+    /// Makes the connection available to requests.
+    fn set_available(&self, connection: &MultiplexedConnection) {
         let mut state = self.lock();
         if state.connection.is_none() {
             if state.warned.is_some() {
-                info!("Redis is back: replicas share answers and quota again");
+                info!("Redis connection established again");
             }
             state.connection = Some(connection.clone());
         }
@@ -286,42 +297,46 @@ impl Link {
         self.settled.send_replace(true);
     }
 
-    /// An order failed: over a broken connection, or because Redis would not have it.
-    fn suspect(&self, error: &RedisError) {
+    /// Handles a failed command: drops the connection if it is broken, else requests a health
+    /// check.
+    fn note_failure(&self, error: &RedisError) {
         match error.kind() {
-            // One key of a wrong type says nothing of the others; a probe tells the rest.
-            ErrorKind::Server(_) | ErrorKind::UnexpectedReturnType => self.trouble.notify_one(),
-            _ => self.lose(&what(error)),
+            // An error for one key proves nothing about others. A health check decides.
+            ErrorKind::Server(_) | ErrorKind::UnexpectedReturnType => self.check_now.notify_one(),
+            _ => self.disconnect(&describe(error)),
         }
     }
 
-    /// Does without it from now on, until it is well again.
-    fn lose(&self, why: &str) {
+    /// Drops the connection until a health check succeeds.
+    fn disconnect(&self, why: &str) {
         let mut state = self.lock();
         state.connection = None;
         why.clone_into(&mut state.why);
-        if state.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+        if state.warned.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
             state.warned = Some(Instant::now());
-            warn!("Redis is away: {why}; each replica goes by what it knows itself");
+            warn!(
+                error.cause = why,
+                "Redis unavailable, continuing with local state"
+            );
         }
         drop(state);
-        self.trouble.notify_one();
+        self.check_now.notify_one();
     }
 
-    /// A panic elsewhere leaves changes behind that are still true.
+    /// Locks the outbox, ignoring poisoning: each entry is valid by itself.
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A panic elsewhere leaves a connection behind that is still true.
+    /// Locks the state, ignoring poisoning: its fields are valid independently.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The authorities in this file, in the place of the usual ones.
-fn trust(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
-    // The client reads them without saying what is wrong.
+/// Reads the authorities to trust in place of the built-in ones.
+fn read_ca_file(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
+    // Checked first, because the client does not report errors in the file.
     tls::read_authorities(file)?;
     Ok(TlsCertificates {
         client_tls: None,
@@ -329,23 +344,23 @@ fn trust(file: &Path) -> Result<TlsCertificates, UnusableAuthorities> {
     })
 }
 
-/// Whether an order failed by itself, say at a key of another type, so that it never works.
-fn is_own_fault(error: &RedisError) -> bool {
+/// Returns whether a command can never succeed, such as one for a key of the wrong type.
+fn is_permanent(error: &RedisError) -> bool {
     matches!(error.code(), Some("ERR" | "WRONGTYPE"))
 }
 
-/// What went wrong, without what an error could repeat of an address or a password.
-fn what(error: &RedisError) -> String {
+/// Describes an error without text that could repeat an address or a password.
+fn describe(error: &RedisError) -> String {
     let code = error.code().filter(|code| {
         let is_code = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
         code.len() <= 32 && code.bytes().all(is_code)
     });
-    let what = match code {
+    let text = match code {
         Some(code) => code,
-        None if error.is_connection_refusal() => "it takes no connections",
-        None if error.is_timeout() => "it is too slow",
-        None if error.is_io_error() => "the connection broke, or TLS failed",
+        None if error.is_connection_refusal() => "connection refused",
+        None if error.is_timeout() => "no reply in time",
+        None if error.is_io_error() => "connection lost, or TLS failed",
         None => error.category(),
     };
-    what.to_owned()
+    text.to_owned()
 }

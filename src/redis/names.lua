@@ -1,4 +1,4 @@
--- All names that are known to belong to the object with these names, at most as many as are useful.
+-- Returns all known names of the object with these names, at most 16.
 local function all_names(names)
     local all, seen = {}, {}
     local function add(name)

@@ -1,3 +1,4 @@
--- Gives all names that are known to belong to the object with these names.
+-- Returns all known names of the object with these names.
+--
 -- KEYS: the clock. ARGV: the names.
 return all_names(ARGV)

@@ -1,7 +1,9 @@
--- Whether Redis takes what is written to it, and what other replicas told since the last time.
--- KEYS: the clock; a value of no meaning; the news. ARGV: since when: a time of the clock or, the first time, how many
--- microseconds ago with a minus before it; how many news to give at most.
--- Gives the time up to which all was told, whether there is more, and the news in their order.
+-- Checks that Redis accepts writes, and returns the messages since the last read.
+--
+-- KEYS: the clock; a key to write to; the list of messages. ARGV: the shared time of the last read or, for
+-- the first one, the number of microseconds to go back, negated; the maximum number of messages.
+--
+-- Returns the time up to which all messages were returned, 1 if there are more, and the messages in order.
 redis.call('SET', KEYS[2], text(now), 'PX', 60000)
 local since = tonumber(ARGV[1])
 if since < 0 then
@@ -12,5 +14,5 @@ local told = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. text(since), '+inf', 'L
 if #told < most then
     return { text(now), 0, told }
 end
--- Each has a time of its own, so the last one's is where to go on.
+-- Each message has a unique time, so the last one's is where to continue.
 return { string.match(told[#told], '^%d+'), 1, told }

@@ -1,4 +1,4 @@
-//! Changes that all replicas have to hear of: writes to objects, and refused keys.
+//! Messages between replicas: writes to objects, and refused keys.
 
 use std::{collections::VecDeque, sync::LazyLock, time::Duration};
 
@@ -6,47 +6,49 @@ use ::redis::Script;
 
 use super::{Order, PREFIX, answers, millis};
 
-/// The number of changes that wait to be told while Redis is away; the oldest is dropped beyond.
+/// The number of changes that are queued while Redis is unavailable. Beyond it the oldest is
+/// dropped.
 const MAX_WAITING: usize = 100_000;
 
-/// The number of news that are read at once.
+/// The number of messages in one read.
 const MAX_NEWS: usize = 1000;
 
 static CHANGE: LazyLock<Script> =
     LazyLock::new(|| Script::new(clocked!("names.lua", "tell.lua", "change.lua")));
 static NEWS: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("news.lua")));
 
-/// A change to be told to all replicas.
+/// A change to announce to all replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The change.
+    /// The message.
     pub news: News,
-    /// The time for which it is remembered: as long as anything older is kept.
+    /// The time for which Redis remembers the change: as long as older answers may be stored.
     pub life: Duration,
 }
 
-/// A change that a replica tells the others.
+/// A message from one replica to the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The object with these names, hashed, was written to.
+    /// The object with these hashed names was written to.
     Changed(Vec<String>),
-    /// It may have been written to.
+    /// The object with these hashed names may have been written to.
     Doubted(Vec<String>),
-    /// An object that was written to has all of these names.
+    /// All of these hashed names denote one object that was written to.
     Names(Vec<String>),
-    /// An analysis, the first of these names, was begun of the object that has the others.
+    /// An analysis was started. The first name is its own, the others are its object's.
     Begun(Vec<String>),
     /// VirusTotal refused the key with this hash.
     Refused(String),
 }
 
-/// The changes that Redis has still to be told of, in their order.
+/// The changes that are still to be announced, in order.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<Change>,
 }
 
 impl Outbox {
+    /// Queues a change, dropping the oldest if the queue is full.
     pub(super) fn push(&mut self, change: Change) {
         if self.waiting.len() >= MAX_WAITING {
             self.waiting.pop_front();
@@ -54,17 +56,19 @@ impl Outbox {
         self.waiting.push_back(change);
     }
 
+    /// Returns the change to announce next.
     pub(super) fn first(&self) -> Option<Change> {
         self.waiting.front().cloned()
     }
 
-    /// Removes a change that was told, if it still is the first.
+    /// Removes an announced change, unless it was dropped from the front meanwhile.
     pub(super) fn told(&mut self, change: &Change) {
         if self.waiting.front() == Some(change) {
             self.waiting.pop_front();
         }
     }
 
+    /// Returns whether a queued change concerns one of these names.
     pub(super) fn mentions(&self, names: &[String]) -> bool {
         let mut waiting = self.waiting.iter();
         waiting.any(|change| change.news.names().iter().any(|name| names.contains(name)))
@@ -72,6 +76,7 @@ impl Outbox {
 }
 
 impl Change {
+    /// Returns the command that announces the change.
     pub(super) fn order(&self, replica: &str) -> Order {
         let mut script = CHANGE.key(answers::clock());
         script.key(news_key());
@@ -105,9 +110,10 @@ impl News {
         }
     }
 
-    /// Reads a piece of news. Of those that this replica told itself only the names are new, of
-    /// which Redis may know more.
+    /// Parses a message. Of a replica's own messages only the names matter, since Redis may have
+    /// added some.
     pub(super) fn read(line: &str, replica: &str) -> Option<Self> {
+        // A line is the time, the kind, the sender's id and the names.
         let mut words = line.split(' ').skip(1);
         let (kind, teller) = (words.next()?, words.next()?);
         let mut names = words.map(str::to_owned);
@@ -124,8 +130,8 @@ impl News {
     }
 }
 
-/// Returns the order that reads the news since a time of the shared clock, or since so many
-/// microseconds ago where that is negative.
+/// Returns the command that reads messages since a shared time or, if `since` is negative, of the
+/// last `-since` microseconds.
 pub(super) fn read_since(since: i64) -> Order {
     let mut script = NEWS.key(answers::clock());
     script.key(format!("{PREFIX}alive")).key(news_key());
@@ -133,6 +139,7 @@ pub(super) fn read_since(since: i64) -> Order {
     Order::Script(script)
 }
 
+/// Returns the Redis key of the list of messages.
 pub(super) fn news_key() -> String {
     format!("{PREFIX}news")
 }
@@ -149,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn news_of_others_are_read_and_of_ones_own_the_names() {
+    fn own_messages_yield_only_names() {
         let news = News::Doubted(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(News::read("17 doubted other a b", "own"), Some(news));
         let own = News::Names(vec!["a".to_owned(), "b".to_owned()]);
@@ -164,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_wait_in_their_order_and_in_bounded_number() {
+    fn outbox_is_ordered_and_bounded() {
         let mut outbox = Outbox::default();
         (0..=MAX_WAITING).for_each(|name| outbox.push(change(name)));
         assert_eq!(outbox.first(), Some(change(1)));

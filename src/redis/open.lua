@@ -1,4 +1,6 @@
--- KEYS: an endpoint that answers again. One that was closed anew meanwhile stays closed.
+-- Clears a back-off that is over. One that was started again meanwhile stays.
+--
+-- KEYS: the back-off.
 if (closure(KEYS[1]) or 0) == 0 then
     redis.call('DEL', KEYS[1])
 end

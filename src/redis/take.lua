@@ -1,11 +1,14 @@
--- Spends a unit of a VirusTotal key's quota, by Redis's own clock, if every window has one.
--- KEYS: the units of the last minute, by when they were spent; what was spent in the day and the month; the closed
---       endpoint, and the closure of all.
--- ARGV: the unit's name, and the part of it that is its replica's; how long a unit stays spent, in ms; the limits of
---       minute, day and month, -1 for none; 1 to spend, 0 to look.
--- Gives the verdict (taken, closed, minute, day, month); ms until it may be another; how many units the minute has,
--- and how many ms ago the oldest of them that other replicas spent were; what is spent of day and month; and the
--- closures, each as ms until it opens and what is to be known of it.
+-- Spends a unit of a key's quota by Redis's clock, if every window has one and no back-off applies.
+--
+-- KEYS: the units of the last minute, scored by their times; the counts of the day and the month; the
+-- back-offs of the endpoint and of the whole API.
+--
+-- ARGV: the unit's name, and the prefix of it that is its replica's id; the time for which a unit counts, in
+-- ms; the limits of minute, day and month, -1 for none; 1 to spend a unit, 0 to read only.
+--
+-- Returns the verdict ('taken', 'closed', 'minute', 'day' or 'month'); the ms to wait before the next
+-- attempt; the number of units in the minute; the ages in ms of other replicas' units, the oldest first; the
+-- counts of the day and the month; and the back-offs, each as the ms that it lasts and its content.
 local minute = tonumber(ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - minute)
 local used = redis.call('ZCARD', KEYS[1])
@@ -35,7 +38,7 @@ elseif of_month >= limit(6) then
 elseif of_day >= limit(5) then
     verdict, wait = 'day', tomorrow
 elseif used >= limit(4) then
-    -- The unit at whose end fewer than the limit are left.
+    -- A unit is free when the one at this index expires.
     local last = redis.call('ZRANGE', KEYS[1], used - limit(4), used - limit(4), 'WITHSCORES')
     verdict, wait = 'minute', math.max(1, (last[2] or now) + minute - now)
 elseif ARGV[7] == '1' then
@@ -46,7 +49,7 @@ elseif ARGV[7] == '1' then
     used, of_day, of_month = used + 1, of_day + 1, of_month + 1
 end
 
--- No more than a queue is long: who waits behind it is told too soon, and asks again.
+-- 256 units are enough for the length of a queue. A request behind it gets too short a wait and asks again.
 local units = redis.call('ZRANGE', KEYS[1], 0, 255, 'WITHSCORES')
 local others = {}
 for index = 1, #units, 2 do

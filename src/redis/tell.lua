@@ -1,5 +1,5 @@
--- Tells something about the object with these names, or about a key, to all replicas; KEYS[2] is where news stand.
--- Gives the time at which it is told, which nothing else has.
+-- Announces something about an object or a key to all replicas. KEYS[2] is the list of messages, kept for a
+-- day. Returns the time of the message, which is unique.
 local function tell(what, replica, names)
     local at = math.max(now, last + 1)
     redis.call('SET', KEYS[1], text(at), 'PX', 86400000)

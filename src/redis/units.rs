@@ -1,4 +1,4 @@
-//! The windows of a VirusTotal key's quota, counted for all replicas together.
+//! Quota windows that replicas share.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -30,12 +30,12 @@ static LEARN: LazyLock<Script> = LazyLock::new(|| {
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// By what a key's spending is judged.
+/// The allowances of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a unit stays spent.
+    /// The time for which a unit counts towards the minute.
     pub lasts: Duration,
-    /// Units in that time; none is no limit.
+    /// Units in that time. `None` is unlimited.
     pub minute: Option<u64>,
     /// Units a day, in UTC.
     pub day: Option<u64>,
@@ -43,34 +43,35 @@ pub struct Limits {
     pub month: Option<u64>,
 }
 
-/// A unit as Redis knows it.
+/// The name of a unit in Redis.
 #[derive(Debug)]
 pub struct Token(String);
 
-/// What Redis said to whoever wanted a unit.
+/// The reply to a request for a unit.
 #[derive(Debug)]
 pub struct Taken {
-    /// The unit; none, if there is none, if the endpoint is closed, or if nobody wanted one.
+    /// The acquired unit, or `None` if quota is exhausted, the endpoint is in back-off, or the
+    /// request only read the state.
     pub token: Option<Token>,
-    /// How long until there may be one, where there is none now.
+    /// The time until a unit may be available. Zero if one is.
     pub wait: Duration,
     /// The units of the last minute, of all replicas.
     pub used: u64,
-    /// How long ago units of other replicas were spent, of the oldest of them.
+    /// The ages of other replicas' units, the oldest first. May be truncated.
     pub others: Vec<Duration>,
-    /// What is spent of the day.
+    /// The units of the day.
     pub day: u64,
-    /// What is spent of the month.
+    /// The units of the month.
     pub month: u64,
-    /// What is known of closures of this endpoint or of all, and how long they last still.
+    /// The back-offs of this endpoint and of the whole API, with the time that each still lasts.
     pub closures: Vec<(BackOff, String)>,
 }
 
-type Said = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
+type Reply = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
 
 impl Redis {
-    /// Spends a unit for a call to this endpoint within these limits, if all replicas
-    /// together have one. Nothing where Redis does not help.
+    /// Takes a unit for a call to an endpoint, if the replicas together have one within these
+    /// limits. Returns `None` if Redis is not available.
     pub async fn take(
         &self,
         key: KeyHash,
@@ -81,19 +82,19 @@ impl Redis {
         self.look_at(key, Some(endpoint), limits, patience).await
     }
 
-    /// Where the key stands with all replicas together; spends nothing.
+    /// Reads the shared state of a key. Spends nothing.
     pub async fn look(&self, key: KeyHash, limits: &Limits, patience: &Patience) -> Option<Taken> {
         self.look_at(key, None, limits, patience).await
     }
 
-    /// Gives a unit back whose call never reached VirusTotal.
+    /// Returns a unit whose call never reached VirusTotal.
     pub fn undo(&self, key: KeyHash, token: &Token) {
         let mut script = UNDO.key(of_key("minute", key));
         script.key(of_key("spent", key)).arg(&token.0);
         self.tell(Order::Script(script));
     }
 
-    /// Tells what VirusTotal has counted in the day and the month in which it was asked.
+    /// Shares the usage that VirusTotal reported for the day and the month of the request.
     pub fn learn(&self, key: KeyHash, asked: OffsetDateTime, day: Option<u64>, month: Option<u64>) {
         let mut script = LEARN.key(of_key("spent", key));
         script
@@ -110,7 +111,7 @@ impl Redis {
         limits: &Limits,
         patience: &Patience,
     ) -> Option<Taken> {
-        // Where Redis is not set up, no script is put together for each call.
+        // Without Redis, skip building the script for each call.
         self.link.as_ref()?;
         let token = format!("{}:{:016x}", self.replica, fastrand::u64(..));
         let mut script = TAKE.key(of_key("minute", key));
@@ -121,11 +122,12 @@ impl Redis {
         for limit in [limits.minute, limits.day, limits.month] {
             script.arg(number(limit));
         }
+        // Without an endpoint the script only reads.
         script.arg(u8::from(endpoint.is_some()));
-        let said: Said = self
+        let reply: Reply = self
             .ask(patience, Order::Script(script), Duration::ZERO)
             .await?;
-        let (verdict, wait, used, others, day, month, closures) = said;
+        let (verdict, wait, used, others, day, month, closures) = reply;
         let is_taken = verdict == "taken" && endpoint.is_some();
         Some(Taken {
             token: is_taken.then_some(Token(token)),
@@ -139,14 +141,14 @@ impl Redis {
     }
 }
 
-/// Reads a closure. Bytes that are no text are none that can be used, but no reason to do without
-/// the other closures.
+/// Converts a back-off. Invalid UTF-8 makes it unusable, which must not hide the other back-offs.
 fn read_closure((left, closure): (u64, Vec<u8>)) -> (BackOff, String) {
     let closure = String::from_utf8_lossy(&closure).into_owned();
     (BackOff::from_millis(left), closure)
 }
 
-/// Lua counts in floats: what is beyond them is no limit to anybody.
+/// Converts a limit for Lua, whose numbers are floats: larger ones are cut to 2^53. -1 is
+/// unlimited.
 fn number(limit: Option<u64>) -> i64 {
     const MOST: u64 = 1 << 53;
     limit.map_or(-1, |limit| i64::try_from(limit.min(MOST)).unwrap_or(-1))

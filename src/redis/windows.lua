@@ -1,4 +1,4 @@
--- Redis's own time in ms, and a key's counts of the day and the month, those of other periods set to nothing.
+-- Redis's time in ms, and the counts of the current day and month.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local day = math.floor(time[1] / 86400)
@@ -12,7 +12,8 @@ local year = math.floor((of_era - leaps) / 365)
 local of_year = of_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
 local month = (era * 400 + year) * 12 + math.floor((5 * of_year + 2) / 153)
 
--- What the replicas spent in a window of this name, and what was spent elsewhere as far as VirusTotal told.
+-- Returns the units of a window that the replicas spent, and those that others spent according to VirusTotal.
+-- The counts of an earlier period are reset.
 local function counts(spent, window, period)
     local fields = redis.call('HMGET', spent, window, window .. '_own', window .. '_others')
     if tonumber(fields[1]) == period then

@@ -1,4 +1,4 @@
-//! Units on their way: given back if their request is gone before it has them.
+//! Guards that return units when their request is dropped.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     redis::{Patience, Redis, Taken},
 };
 
-/// A unit of the own count, which is given back on drop unless it is kept.
+/// A unit of the own count, returned on drop unless it is kept.
 #[derive(Debug)]
 pub(super) struct Provisional<'a> {
     quota: &'a Quota,
@@ -20,7 +20,7 @@ pub(super) struct Provisional<'a> {
     unit: Option<quota::Unit>,
 }
 
-/// A unit whose call has not begun, which is given back on drop unless it is released.
+/// A unit whose call has not begun, returned on drop unless it is released.
 #[derive(Debug)]
 pub struct HeldUnit<'a> {
     purse: &'a Purse,
@@ -29,7 +29,7 @@ pub struct HeldUnit<'a> {
     is_released: bool,
 }
 
-/// The answer of Redis; a unit in it is given back on drop unless it is claimed.
+/// A reply of Redis. A unit in it is returned on drop unless it is claimed.
 #[derive(Debug)]
 struct Unclaimed {
     redis: Redis,
@@ -67,7 +67,7 @@ impl<'a> HeldUnit<'a> {
         }
     }
 
-    /// Leaves the unit spent: its call begins.
+    /// Marks the unit as used, because its call begins.
     pub fn release(mut self) {
         self.is_released = true;
     }
@@ -91,16 +91,17 @@ impl Drop for Unclaimed {
 }
 
 impl Purse {
-    /// Takes a unit where all replicas count; none where Redis does not help.
+    /// Takes a unit from the count that replicas share. Returns `None` if Redis is not available.
     ///
-    /// On a task of its own: Redis may have counted the unit by the time that its caller goes
-    /// away, and only the answer tells by which name it can be given back.
+    /// Runs in a task of its own: Redis may have counted the unit by the time the request is
+    /// dropped, and only the reply contains the token by which the unit can be returned.
     pub(super) async fn take_common(
         self: &Arc<Self>,
         key: KeyHash,
         endpoint: &str,
         patience: &Patience,
     ) -> Option<Taken> {
+        // Without Redis the call returns at once, so it needs no task.
         if !self.redis.is_up() {
             let limits = self.limits(key);
             return self.redis.take(key, endpoint, &limits, patience).await;
@@ -112,7 +113,7 @@ impl Purse {
             let limits = purse.limits(key);
             let taken = purse.redis.take(key, &endpoint, &limits, &patience).await;
             let redis = purse.redis.clone();
-            // If the request is gone, this drops the answer, which gives the unit back.
+            // If the receiver is gone, the send fails and dropping the reply returns the unit.
             drop(tell.send(Unclaimed { redis, key, taken }));
         };
         self.tasks.spawn(take.instrument(Span::current()));

@@ -1,4 +1,4 @@
-//! Allowances of keys, learned from VirusTotal itself at no cost.
+//! Refreshes of keys' allowances from VirusTotal, which cost no quota.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,15 +19,15 @@ use crate::{
     vt::{Reason, Refusal, VtError},
 };
 
-/// The endpoint that tells what a key may spend.
+/// The endpoint that reports a key's allowances.
 const QUOTAS: &str = "GET /users/{}/overall_quotas";
 
-/// The time for which a key's first call waits until it is known what the key may spend.
-const LESSON: Duration = Duration::from_secs(2);
+/// The time for which a key's first call waits for its allowances, and the time limit of a refresh.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Purse {
-    /// Finds out where a key stands, as well as can be known without spending anything; or the
-    /// refusal, where VirusTotal does not take the key.
+    /// Refreshes a key's quota as far as possible without spending a unit. Fails if VirusTotal
+    /// refuses the key.
     pub async fn look(self: &Arc<Self>, context: &RequestContext) -> Result<(), Refusal> {
         let hash = context.key.hash();
         self.check_known(hash)?;
@@ -44,31 +44,31 @@ impl Purse {
         Ok(())
     }
 
-    /// Learns what the key may spend, where that is due.
+    /// Refreshes the key's allowances if that is due.
     ///
-    /// Its first call waits for that, two seconds at most; later ones don't. Returns whether
-    /// it has waited.
+    /// A key's first call waits for that, two seconds at most. Later calls don't. Returns whether
+    /// this one has waited.
     pub(super) async fn learn(self: &Arc<Self>, context: &RequestContext) -> bool {
         let (key, caller) = (&context.key, context.caller);
         match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) => {
-                // On its own task: once it has begun it goes on when the first caller has hung up.
+                // In a task of its own, which continues after the first caller hangs up.
                 let (waited_for, over) = oneshot::channel();
-                let lesson =
-                    Arc::clone(self).take_first_lesson(context.clone(), attempt, waited_for);
-                self.tasks.spawn(lesson.instrument(Span::current()));
-                let _ = bill::waiting(timeout(LESSON, over)).await;
+                let refresh =
+                    Arc::clone(self).make_first_refresh(context.clone(), attempt, waited_for);
+                self.tasks.spawn(refresh.instrument(Span::current()));
+                let _ = bill::waiting(timeout(REFRESH_TIMEOUT, over)).await;
                 true
             }
             Due::Underway(first) => {
-                let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                let _ = bill::waiting(timeout(REFRESH_TIMEOUT, first.over())).await;
                 true
             }
             Due::Again(attempt) => {
                 let (purse, key) = (Arc::clone(self), key.clone());
                 self.tasks.spawn(async move {
                     let _place = purse.calls.take(caller).await;
-                    let _ = Arc::clone(&purse).take_lesson(key, Some(attempt)).await;
+                    let _ = Arc::clone(&purse).refresh(key, Some(attempt)).await;
                 });
                 false
             }
@@ -76,9 +76,9 @@ impl Purse {
         }
     }
 
-    /// Learns of a key as soon as there is a place for the call, unless no caller waits for that any
-    /// more.
-    async fn take_first_lesson(
+    /// Makes the first refresh as soon as there is a place for the call, unless the caller has
+    /// stopped waiting by then.
+    async fn make_first_refresh(
         self: Arc<Self>,
         context: RequestContext,
         attempt: Attempt,
@@ -88,21 +88,20 @@ impl Purse {
             place = self.calls.take(context.caller) => place,
             () = waited_for.closed() => return self.quota.put_off(context.key.hash(), attempt),
         };
-        let _ = Arc::clone(&self)
-            .take_lesson(context.key, Some(attempt))
-            .await;
+        let _ = Arc::clone(&self).refresh(context.key, Some(attempt)).await;
+        // Wakes the caller.
         drop(waited_for);
     }
 
-    /// Asks VirusTotal whether it takes a key that is not accepted, and what that may spend.
+    /// Asks VirusTotal about a key that it has not accepted yet.
     ///
-    /// The key counts as good if VirusTotal does not say.
+    /// The key counts as good if VirusTotal does not answer the question.
     async fn verify(self: &Arc<Self>, context: &RequestContext) -> Result<(), Refusal> {
         let key = &context.key;
         let attempt = match self.quota.due(key.hash(), Now::read()) {
             Due::First(attempt) | Due::Again(attempt) => Some(attempt),
             Due::Underway(first) => {
-                let _ = bill::waiting(timeout(LESSON, first.over())).await;
+                let _ = bill::waiting(timeout(REFRESH_TIMEOUT, first.over())).await;
                 if self.accepted.contains(key.hash()) {
                     return Ok(());
                 }
@@ -111,18 +110,22 @@ impl Purse {
             Due::No => None,
         };
         let _place = bill::waiting(self.calls.take(context.caller)).await;
-        bill::waiting(Arc::clone(self).take_lesson(key.clone(), attempt)).await
+        bill::waiting(Arc::clone(self).refresh(key.clone(), attempt)).await
     }
 
-    /// Asks VirusTotal what a key may spend; fails where it does not take the key.
-    async fn take_lesson(
+    /// Fetches and applies a key's allowances. Fails if VirusTotal refuses the key.
+    async fn refresh(
         self: Arc<Self>,
         key: ApiKey,
         attempt: Option<Attempt>,
     ) -> Result<(), Refusal> {
         let (hash, asked) = (key.hash(), Now::read());
-        let answer = self.vt.overall_quotas(&key, Instant::now() + LESSON).await;
-        // A page of something between is no success either. Where it fails, the last truth holds.
+        let answer = self
+            .vt
+            .overall_quotas(&key, Instant::now() + REFRESH_TIMEOUT)
+            .await;
+        // A success without allowances comes from an intermediary and proves nothing. After a
+        // failure the last allowances stay.
         let truth = answer.map(|body| Truth::read(&body.plain));
         if !matches!(truth, Ok(None)) {
             self.note_acceptance(hash, None, &truth);
@@ -141,11 +144,12 @@ impl Purse {
             let (day, month) = (used(truth.daily), used(truth.monthly));
             self.redis.learn(hash, asked.utc, day, month);
         }
+        // Released last, when the waiting lookups can see the new allowances.
         drop(attempt);
         Ok(())
     }
 
-    /// Fails where VirusTotal has lately said that it does not know the key.
+    /// Fails if VirusTotal has recently refused the key.
     fn check_known(&self, key: KeyHash) -> Result<(), Refusal> {
         let refusal = self.closed.refusal(key, QUOTAS, Now::read().steady);
         refusal.map_or(Ok(()), Err)

@@ -1,7 +1,7 @@
-//! Log lines: one event each, flat, as text or JSON.
+//! Log formatting: one flat line per event, as text or JSON.
 //!
-//! tracing-subscriber's own formatters nest what belongs together (fields, span) and cost as much
-//! as all else that is done for a cached answer.
+//! tracing-subscriber's own formatters nest related fields and spans, and cost as much as all other
+//! work for a cached answer.
 
 use std::{fmt, io};
 
@@ -17,13 +17,14 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// The name of the field that holds an event's text.
+/// The field that contains an event's message.
 const MESSAGE: &str = "message";
 
-/// The form of a line.
+/// The format of a line.
 ///
-/// As text: time, level, message, then `name=value` for each field, texts in quotes. As JSON: an object with `timestamp`, `level`, `message` and the fields. In both,
-/// the fields of the spans around an event follow its own.
+/// As text: time, level, message, then `name=value` for each field, strings in quotes. As JSON: an
+/// object with `timestamp`, `level`, `message` and the fields. The fields of the enclosing spans
+/// follow the event's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lines {
     Text,
@@ -59,6 +60,7 @@ where
             }
         }
         self.format_fields(writer.by_ref(), event)?;
+        // A span's fields were formatted when they were recorded, by the same formatter.
         for span in context.event_scope().into_iter().flatten() {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
                 writer.write_str(&fields.fields)?;
@@ -83,7 +85,7 @@ impl<'writer> FormatFields<'writer> for Lines {
     }
 }
 
-/// Writes fields one after the other, each with what separates it from the one before.
+/// A writer of fields, each with its leading separator.
 struct FieldWriter<'writer> {
     lines: Lines,
     writer: Writer<'writer>,
@@ -91,7 +93,7 @@ struct FieldWriter<'writer> {
 }
 
 impl FieldWriter<'_> {
-    /// Writes a value that stands as it is in both forms: a number or a boolean.
+    /// Writes a number or a boolean, which both formats write unquoted.
     fn plain(&mut self, field: &Field, value: impl fmt::Display) {
         self.result = self
             .result
@@ -99,6 +101,7 @@ impl FieldWriter<'_> {
             .and_then(|()| write!(self.writer, "{value}"));
     }
 
+    /// Writes a string, quoted unless it is the message of a text line.
     fn text(&mut self, field: &Field, value: &str) {
         self.result = self
             .result
@@ -113,11 +116,12 @@ impl FieldWriter<'_> {
                     self.writer.write_str(value)?;
                     self.writer.write_char('"')
                 }
-                // Escapes what could break the line or steer a terminal.
+                // Escapes characters that could break the line or control a terminal.
                 Lines::Text => write!(self.writer, "{value:?}"),
             });
     }
 
+    /// Writes the separator and the field's name. A text line's message has no name.
     fn key(&mut self, field: &Field) -> fmt::Result {
         match self.lines {
             Lines::Json => {
@@ -140,7 +144,7 @@ impl FieldWriter<'_> {
 impl Visit for FieldWriter<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         match self.lines {
-            // JSON has no infinities.
+            // JSON has neither infinities nor NaN.
             Lines::Json if !value.is_finite() => self.plain(field, "null"),
             _ => self.plain(field, value),
         }
@@ -167,7 +171,7 @@ impl Visit for FieldWriter<'_> {
     }
 }
 
-/// Writes into a formatter what a serializer gives it: whole characters, always.
+/// An adapter of a formatter for `serde_json`, which writes only whole characters.
 struct Utf8<'a, 'writer>(&'a mut Writer<'writer>);
 
 impl io::Write for Utf8<'_, '_> {
@@ -182,7 +186,7 @@ impl io::Write for Utf8<'_, '_> {
     }
 }
 
-/// Writes a level, five characters wide, with its color on a terminal.
+/// Writes a level, padded to five characters, in color on a terminal.
 fn write_level(writer: &mut Writer<'_>, level: Level) -> fmt::Result {
     if !writer.has_ansi_escapes() {
         return write!(writer, "{:>5}", level.as_str());
@@ -197,18 +201,18 @@ fn write_level(writer: &mut Writer<'_>, level: Level) -> fmt::Result {
     write!(writer, "\u{1b}[{color}m{:>5}\u{1b}[0m", level.as_str())
 }
 
-/// Whether a message can be written as it is: all of it is ASCII that shows.
+/// Returns whether a message needs no escaping: it is printable ASCII.
 fn is_harmless(message: &str) -> bool {
     let is_shown = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
     message.bytes().all(is_shown)
 }
 
-/// Whether a value can be written as it is between quotes.
+/// Returns whether a value needs no escaping between quotes.
 fn is_plain(value: &str) -> bool {
     is_harmless(value) && memchr::memchr2(b'"', b'\\', value.as_bytes()).is_none()
 }
 
-/// Returns a time in UTC as RFC 3339 has it, in microseconds: `2026-11-27T09:05:03.000042Z`.
+/// Formats a UTC time as in RFC 3339, with microseconds: `2026-11-27T09:05:03.000042Z`.
 fn timestamp(now: OffsetDateTime) -> [u8; 27] {
     let mut text = *b"0000-00-00T00:00:00.000000Z";
     let parts = [
@@ -222,7 +226,7 @@ fn timestamp(now: OffsetDateTime) -> [u8; 27] {
     ];
     for (place, mut number) in parts {
         for digit in text[place].iter_mut().rev() {
-            // Less than ten, so that nothing is lost.
+            // The remainder is below ten, so the cast loses nothing.
             *digit = b'0' + (number % 10) as u8;
             number /= 10;
         }
@@ -255,7 +259,7 @@ mod tests {
         }
     }
 
-    /// Returns what is written by `work`.
+    /// Returns the output of `work`.
     fn written(lines: Lines, work: impl FnOnce()) -> String {
         let log = Log::default();
         let writer = log.clone();
@@ -284,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_text_is_flat_and_one_line() {
+    fn text_is_one_flat_line() {
         let line = written(Lines::Text, work);
         let (_, rest) = line.split_once(' ').unwrap();
         assert_eq!(
@@ -295,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_is_one_flat_object() {
+    fn json_is_one_flat_object() {
         let line = written(Lines::Json, work);
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["level"], "INFO");

@@ -1,11 +1,11 @@
-//! Warnings that would be written again and again.
+//! Throttling of repeated warnings.
 
 use std::time::{Duration, Instant};
 
-/// The time in which one warning stands for all of its kind.
+/// The minimum time between two lines of the same warning.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// The occurrences of one warning, which is written at most once a minute.
+/// A counter for one warning, which is logged at most once a minute.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Repeated {
     written: Option<Instant>,
@@ -13,8 +13,8 @@ pub struct Repeated {
 }
 
 impl Repeated {
-    /// Notes an occurrence. Returns how many there were since the last line, this one included,
-    /// if it is time for a line.
+    /// Counts an occurrence. If a line is due, returns the number of occurrences since the last
+    /// one, including this.
     pub fn note(&mut self) -> Option<u64> {
         self.note_at(Instant::now())
     }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_warning_is_written_once_a_minute_with_its_count() {
+    fn repeated_warning_is_logged_once_a_minute_with_its_count() {
         let (mut repeated, start) = (Repeated::default(), Instant::now());
         let mut at = |second| repeated.note_at(start + Duration::from_secs(second));
         assert_eq!(at(0), Some(1));

@@ -1,6 +1,6 @@
-//! Traces: the spans of a request, sent to a collector by OTLP over HTTP, as JSON.
+//! Tracing: exports the spans of requests to a collector, as OTLP over HTTP with JSON.
 //!
-//! Nothing of it runs where no collector is set up, but for looking whether there is one.
+//! Without a collector every function returns after a check for one.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -20,12 +20,12 @@ use crate::config::Collector;
 
 mod export;
 
-/// How long the last spans may take on their way when the process ends.
-const LAST: Duration = Duration::from_secs(5);
+/// The time limit for exporting the last spans at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// The layer that makes spans of ours into traces; none where there is no collector.
+/// Returns the layer that exports spans, or `None` without a collector.
 pub(super) fn layer<S>(collector: Option<&Collector>, runtime: &Handle) -> Option<impl Layer<S>>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -35,37 +35,37 @@ where
         .with_batch_exporter(exporter)
         .build();
     let tracer = provider.tracer("vt4ai");
-    // A second start in one process changes nothing.
+    // A second start in one process has no effect.
     PROVIDER.set(provider).ok()?;
     let layer = tracing_opentelemetry::layer()
         .with_tracer(tracer)
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false);
-    // Not at DEBUG: indicators stand there.
+    // INFO only, since DEBUG spans contain indicators.
     Some(layer.with_filter(Targets::new().with_target("vt4ai", Level::INFO)))
 }
 
-/// Sends what is still to be sent.
+/// Exports the remaining spans.
 ///
-/// Waits for that; not to be called on the runtime that sends it.
+/// Blocks, so it must not be called on the runtime that sends the spans.
 pub fn finish() {
     if let Some(provider) = PROVIDER.get() {
-        // Whoever collects may be gone.
-        let _ = provider.shutdown_with_timeout(LAST);
+        // Ignored: the collector may be gone.
+        let _ = provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT);
     }
 }
 
-/// Makes a span part of the trace that a caller's `traceparent` (W3C) names.
+/// Attaches a span to the trace named by a request's `traceparent` header (W3C).
 pub fn join(span: &Span, traceparent: Option<&str>) {
     if let Some(traceparent) = traceparent.filter(|_| PROVIDER.get().is_some()) {
-        let context = TraceContextPropagator::new().extract(&Parent(traceparent));
-        // A span that the filter leaves out has no parent either.
+        let context = TraceContextPropagator::new().extract(&TraceParent(traceparent));
+        // Fails for a span that the filter disabled, which needs no parent.
         let _ = span.set_parent(context);
     }
 }
 
-/// The `traceparent` to send along from within the current span.
+/// Returns the `traceparent` header for a request sent within the current span.
 pub fn traceparent() -> Option<String> {
     PROVIDER.get()?;
     let context = Span::current().context();
@@ -81,7 +81,7 @@ pub fn traceparent() -> Option<String> {
     })
 }
 
-/// Says something of a span in its trace, but not in the log.
+/// Sets an attribute on a span in its trace, but not in the log.
 pub fn note<V: Into<Value>>(span: &Span, name: &'static str, value: impl FnOnce() -> V) {
     if PROVIDER.get().is_some() {
         span.set_attribute(name, value());
@@ -90,16 +90,18 @@ pub fn note<V: Into<Value>>(span: &Span, name: &'static str, value: impl FnOnce(
 
 /// Ends a span in its trace.
 ///
-/// Its own end may be long after: a connection that was opened within it holds on to it.
+/// The `Span` itself can live much longer: a connection that was opened within it keeps a
+/// reference.
 pub fn end(span: &Span) {
     if PROVIDER.get().is_some() {
         span.context().span().end();
     }
 }
 
-struct Parent<'a>(&'a str);
+/// A carrier with only the `traceparent` header.
+struct TraceParent<'a>(&'a str);
 
-impl Extractor for Parent<'_> {
+impl Extractor for TraceParent<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         (key == "traceparent").then_some(self.0)
     }

@@ -1,4 +1,4 @@
-//! VirusTotal's bodies: bounded, unpacked at once.
+//! Response bodies: bounded in size and decompressed at once.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
@@ -9,16 +9,16 @@ use reqwest::{
 use super::{Body, LargeAnswers, VtError, large::LARGE};
 use crate::bill;
 
-/// The coding in which a body is packed.
+/// A supported content coding.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Identity,
     Gzip,
 }
 
-/// Reads the body of a success, which VirusTotal always gives as a JSON object.
+/// Reads the body of a successful response, which is always a JSON object.
 ///
-/// Anything else comes from something between, and is no more than its status.
+/// Any other body comes from an intermediary, so only its status is reported.
 pub(super) async fn read_success(
     response: Response,
     limit: usize,
@@ -33,10 +33,10 @@ pub(super) async fn read_success(
     }
 }
 
-/// Reads a body of up to `limit` bytes, before and after decompression.
+/// Reads a body of at most `limit` bytes, before and after decompression.
 ///
-/// It is unpacked at once when it is all there: to unpack it chunk by chunk as it comes
-/// costs a third more, and a report is small.
+/// The body is decompressed when it is complete. Decompressing each chunk as it arrives costs a
+/// third more, and a report is small.
 pub(super) async fn read(
     mut response: Response,
     limit: usize,
@@ -48,6 +48,7 @@ pub(super) async fn read(
         .await
         .map_err(|error| VtError::of_transport(&error))?
     {
+        // Checked before the chunk is stored, so that memory stays within the limit.
         if body.len() + chunk.len() > limit {
             return Err(VtError::TooLarge);
         }
@@ -59,10 +60,10 @@ pub(super) async fn read(
     }
 }
 
-/// Unpacks a body, which has a permit from then on if it turns out to be large.
+/// Decompresses a body, which holds a permit from then on if it turns out to be large.
 ///
-/// Its length is the sender's word, so that is only tried: before it what needs no permit, and
-/// after it the most that is allowed.
+/// The length in the trailer is the sender's claim, so it is only tried: after the size that needs
+/// no permit, and before the limit.
 async fn unpack(packed: Bytes, limit: usize, large: &LargeAnswers) -> Result<Body, VtError> {
     let said = said_length(&packed);
     for size in [LARGE, said.max(LARGE), limit] {
@@ -76,16 +77,16 @@ async fn unpack(packed: Bytes, limit: usize, large: &LargeAnswers) -> Result<Bod
     Err(VtError::TooLarge)
 }
 
-/// Returns the length that the last gzip member says it unpacks to (RFC 1952, 2.3.1).
+/// Returns the uncompressed length that the last gzip member claims (RFC 1952, section 2.3.1).
 fn said_length(packed: &[u8]) -> usize {
     let length = packed.last_chunk().copied().map(u32::from_le_bytes);
     length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX))
 }
 
-/// Reads `Content-Encoding`, a list that may stand in several lines.
+/// Parses `Content-Encoding`, a list that may span several header lines.
 ///
-/// Codings are named in any case, and gzip has an old name, too (RFC 9110, 8.4.1). Only gzip
-/// was asked for, and only once is it accepted.
+/// Names are case-insensitive, and `x-gzip` is an old name for gzip (RFC 9110, section 8.4.1). The
+/// client accepts only gzip, so any other coding, or gzip applied twice, is an error.
 fn coding(headers: &HeaderMap) -> Result<Coding, VtError> {
     let mut found = Coding::Identity;
     let lines = headers.get_all(header::CONTENT_ENCODING).iter();

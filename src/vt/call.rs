@@ -1,4 +1,4 @@
-//! One thing to ask of VirusTotal, in the words of HTTP.
+//! A call to the VirusTotal API: path, query and body.
 
 use std::fmt::{self, Write as _};
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::relationships;
 
-/// What stands in a path segment, a query or a form as it is; RFC 3986's unreserved.
+/// The characters to percent-encode: all but RFC 3986's unreserved ones.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// What stands behind an id beside the relationships.
+/// Path segments that may follow an id and are no relationship.
 const OWN: [&str; 7] = [
     "analyse",
     "behaviour_mitre_trees",
@@ -25,9 +25,9 @@ const OWN: [&str; 7] = [
     "votes",
 ];
 
-/// One thing to ask of VirusTotal: a path below `/api/v3`, a query, and for a post a body.
+/// A call to the VirusTotal API: a path below `/api/v3`, a query, and a body for a POST.
 ///
-/// Every part is percent-encoded, so that no value can change the path or add a parameter.
+/// Every part is percent-encoded, so no value can change the path or add a parameter.
 #[derive(Clone)]
 pub struct Call {
     pub(super) path: String,
@@ -35,19 +35,19 @@ pub struct Call {
     has_query: bool,
 }
 
-/// What a call does with what its path names.
+/// The method of a call.
 #[derive(Clone, Debug)]
 pub(super) enum Method {
-    /// Reads it; may be tried again.
+    /// A GET, which may be retried.
     Get,
-    /// Adds to it; never tried again.
+    /// A POST, which is never retried.
     Post(Payload),
 }
 
-/// What a post brings along.
+/// The body of a POST.
 #[derive(Clone, Debug)]
 pub(super) enum Payload {
-    /// Nothing: the path says it all.
+    /// No body.
     Nothing,
     /// `application/x-www-form-urlencoded`.
     Form(String),
@@ -55,7 +55,7 @@ pub(super) enum Payload {
     Json(Vec<u8>),
 }
 
-/// A path can hold an indicator, or a key.
+/// Omits the path, which can contain an indicator or a key.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Call(…)")
@@ -63,23 +63,23 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// A call that reads what this path names.
+    /// Creates a GET for a path.
     pub fn get(segments: &[&str]) -> Self {
         Self::new(segments, Method::Get)
     }
 
-    /// A call that starts something at this path.
+    /// Creates a POST without a body.
     pub fn post(segments: &[&str]) -> Self {
         Self::new(segments, Method::Post(Payload::Nothing))
     }
 
-    /// A call that sends a form of one field.
+    /// Creates a POST of a form with one field.
     pub fn post_form(segments: &[&str], name: &str, value: &str) -> Self {
         let form = format!("{name}={}", utf8_percent_encode(value, ESCAPED));
         Self::new(segments, Method::Post(Payload::Form(form)))
     }
 
-    /// A call that sends JSON: a value whose serialization can't fail.
+    /// Creates a POST of JSON. Serializing `value` must not fail.
     pub fn post_json(segments: &[&str], value: &impl Serialize) -> Self {
         let json = serde_json::to_vec(value).unwrap_or_default();
         Self::new(segments, Method::Post(Payload::Json(json)))
@@ -90,7 +90,7 @@ impl Call {
         for segment in segments {
             path.push('/');
             match *segment {
-                // A URL's parser takes `%2E` for a dot, too. Encoded twice they are an id that
+                // URL parsers resolve `%2E` like a dot. Encoded twice, a dot segment is an id that
                 // VirusTotal does not know.
                 "." => path.push_str("%252E"),
                 ".." => path.push_str("%252E%252E"),
@@ -104,14 +104,14 @@ impl Call {
         }
     }
 
-    /// Path and query, as they stand in the request.
+    /// Returns the path and query as they are sent.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Method and path with a hole where an id stands: `GET /files/{}/comments`.
+    /// Returns the method and the path with `{}` in place of the id: `GET /files/{}/comments`.
     ///
-    /// VirusTotal's limits hold for such an endpoint, and its own client sees them so.
+    /// VirusTotal applies its rate limits to endpoints in this form.
     pub fn endpoint(&self) -> String {
         let method = match self.method {
             Method::Get => "GET",
@@ -120,15 +120,19 @@ impl Call {
         let path = self.path.split('?').next().unwrap_or_default();
         let segments = path.split('/').skip(1).enumerate();
         segments.fold(format!("{method} "), |endpoint, (at, segment)| {
+            // The second segment is an id, except in `/intelligence/search` and
+            // `/files/upload_url`.
             let is_id = at == 1 && !matches!(segment, "search" | "upload_url");
             endpoint + "/" + if is_id { "{}" } else { segment }
         })
     }
 
-    /// The endpoint, of which there are but so many: what the tables don't have is `{}`, too.
+    /// Returns the endpoint with unknown segments replaced by `{}`, so that metrics have a bounded
+    /// number of labels.
     pub(super) fn pattern(&self) -> String {
         let endpoint = self.endpoint();
         let is_known = |(at, segment): (usize, &str)| {
+            // The first three parts are the method, the collection and the id.
             at < 3 || OWN.contains(&segment) || relationships::is_known(segment)
         };
         let segments = endpoint.split('/').enumerate();
@@ -136,7 +140,7 @@ impl Call {
         segments.collect::<Vec<_>>().join("/")
     }
 
-    /// The same with one more query parameter.
+    /// Adds a query parameter.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         let mark = if self.has_query { '&' } else { '?' };
@@ -149,7 +153,7 @@ impl Call {
         self
     }
 
-    /// The same with one more query parameter, where there is a value for it.
+    /// Adds a query parameter if it has a value.
     #[must_use]
     pub fn with_some(self, name: &str, value: Option<&str>) -> Self {
         match value {
@@ -176,21 +180,21 @@ mod tests {
     }
 
     #[test]
-    fn no_segment_leads_up() {
+    fn no_segment_changes_the_path_depth() {
         for id in [
             ".", "..", "%2e", "%2e%2e", ".%2e", "%2E.", "..\\", "../x", "..;", "\t..", "",
         ] {
             let call = Call::get(&["users", id, "overall_quotas"]);
             let url = format!("https://www.virustotal.com/api/v3{}", call.path);
             let url = url::Url::parse(&url).unwrap();
-            // As it was put together: the parser found nothing to resolve.
+            // Unchanged: the parser found no dot segment to resolve.
             assert_eq!(url.path(), format!("/api/v3{}", call.path), "{id}");
             assert_eq!(url.path_segments().unwrap().count(), 5, "{id}");
         }
     }
 
     #[test]
-    fn ids_of_analyses_and_sandbox_reports_arrive_as_they_are() {
+    fn ids_of_analyses_and_sandbox_reports_are_preserved() {
         let path = |segments: &[&str]| Call::get(segments).path;
         assert_eq!(path(&["analyses", "NDRkOA=="]), "/analyses/NDRkOA%3D%3D");
         assert_eq!(
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_the_same_whatever_the_id() {
+    fn endpoint_does_not_depend_on_the_id() {
         for (call, endpoint) in [
             (Call::get(&["files", "a"]).with("x", "1"), "GET /files/{}"),
             (
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_has_no_name_that_a_caller_made_up() {
+    fn pattern_contains_no_unknown_name() {
         for (segments, pattern) in [
             (&["files", "a"][..], "GET /files/{}"),
             (
@@ -247,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_holds_one_field_whatever_its_value() {
+    fn form_has_one_field_for_any_value() {
         let call = Call::post_form(&["urls"], "url", "http://a.example/?b=1&url=2+3");
         let Method::Post(Payload::Form(form)) = call.method else {
             panic!("{call:?}");

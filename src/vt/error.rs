@@ -1,8 +1,8 @@
-//! What can go wrong at VirusTotal, read from its answers as they really are.
+//! Errors of calls to VirusTotal, parsed from the responses that occur in practice.
 //!
-//! A front end, a proxy or a captive portal may answer in VirusTotal's place. An answer counts as
-//! VirusTotal's if it carries VirusTotal's JSON error; without one only 429 and 503 are believed,
-//! since to wait is right even if something else asks for it.
+//! A front end, a proxy or a captive portal may respond in VirusTotal's place. A response counts as
+//! VirusTotal's if it carries VirusTotal's JSON error. Without one only 429 and 503 are believed:
+//! waiting is right whichever server asked for it.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -13,60 +13,60 @@ use thiserror::Error;
 use super::message;
 use crate::clock::BackOff;
 
-/// The time to wait after a 429 for which no back-off was decided; it was not about an endpoint.
+/// The wait after a 429 that started no back-off because it concerned no endpoint.
 const AFTER_TOO_MANY: Duration = Duration::from_mins(1);
 
-/// How long to wait where VirusTotal is overloaded and does not say how long.
+/// The wait after a `TransientError` without `Retry-After`.
 const AFTER_TRANSIENT: Duration = Duration::from_secs(5);
 
-/// Why a call gave no answer. None of these holds a URL or a key.
+/// An error of a call. No variant contains a URL or a key.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum VtError {
-    /// No connection was made, so nothing was spent.
+    /// No connection was established, so no quota was spent.
     #[error("VirusTotal can't be reached")]
     Unreachable,
-    /// The connection broke, or what came over it was no HTTP.
+    /// The connection was lost, or the response was not HTTP.
     #[error("the connection to VirusTotal broke")]
     Broken,
-    /// The time for the call was up.
+    /// The deadline passed.
     #[error("VirusTotal did not answer in time")]
     Timeout,
-    /// The body is packed in a way that can't be read.
-    #[error("VirusTotal's answer can't be unpacked")]
+    /// The body could not be decompressed.
+    #[error("VirusTotal's answer could not be decompressed")]
     Undecodable,
     /// The body is larger than `VT4AI_UPSTREAM_MAX_BODY`.
     #[error("VirusTotal's answer is too large")]
     TooLarge,
-    /// A redirect, a status that its API does not have, or one without VirusTotal's own error.
+    /// A redirect, a status that the API does not use, or an error status without VirusTotal's JSON
+    /// error.
     #[error("VirusTotal answered with status {0} and no error of its own")]
     Unexpected(u16),
-    /// A place for an upload that is not VirusTotal's own; nothing was sent there.
-    #[error("VirusTotal named a place for uploads that is not its own")]
+    /// VirusTotal returned an upload URL on a foreign host. Nothing was sent there.
+    #[error("VirusTotal returned an upload URL on a foreign host")]
     Misdirected,
-    /// VirusTotal said no.
+    /// VirusTotal returned an error of its own.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Refused(Refusal),
-    /// A call that had to succeed before anything could be written failed, so nothing was sent.
+    /// A preparatory call failed, so the write was not sent.
     #[error("{0}")]
     NotSent(Box<Self>),
 }
 
-/// VirusTotal's own error.
+/// An error that VirusTotal returned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// What the code means.
+    /// The meaning of the code.
     pub reason: Reason,
-    /// The code as VirusTotal wrote it, else the usual one for its status.
+    /// The code as VirusTotal sent it, or the usual one for the status.
     pub code: Cow<'static, str>,
-    /// Its message, where one can be passed on.
+    /// The message, if it may be passed on.
     pub message: Option<String>,
-    /// The time to wait: VirusTotal's `Retry-After`, or once a back-off has begun what is left of
-    /// it.
+    /// The time to wait: VirusTotal's `Retry-After` or, during a back-off, the time until it ends.
     pub retry_after: Option<BackOff>,
 }
 
 impl Refusal {
-    /// How long to wait before another try, where one makes sense at all.
+    /// Returns the time to wait before a retry, or `None` if a retry makes no sense.
     pub fn wait(&self) -> Option<Duration> {
         let usual = match self.reason {
             Reason::TooManyRequests => AFTER_TOO_MANY,
@@ -77,32 +77,32 @@ impl Refusal {
     }
 }
 
-/// The meanings that VirusTotal's error codes have.
+/// A meaning of VirusTotal's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
-    /// The request makes no sense to VirusTotal.
+    /// The request is invalid.
     BadRequest,
     /// The key is missing, wrong or not active.
     Unauthorized,
-    /// The key may not do this.
+    /// The key lacks the permission.
     Forbidden,
-    /// No such object.
+    /// VirusTotal does not know the object.
     NotFound,
-    /// It is there already.
+    /// The object exists already.
     Conflict,
-    /// What this depends on failed.
+    /// A dependency of the request failed.
     FailedDependency,
     /// The request is too large.
     PayloadTooLarge,
-    /// An allowance has run out, or requests come too fast.
+    /// The quota is exhausted, or requests come too fast.
     TooManyRequests,
-    /// A later try may work.
+    /// A temporary failure. A retry may succeed.
     Transient,
-    /// VirusTotal ran out of time itself.
+    /// VirusTotal exceeded its own deadline.
     Deadline,
 }
 
-/// Every code of VirusTotal's documentation, without its `Error`.
+/// VirusTotal's documented codes, without the suffix `Error`.
 const CODES: [(&str, Reason); 17] = [
     ("BadRequest", Reason::BadRequest),
     ("InvalidArgument", Reason::BadRequest),
@@ -124,16 +124,19 @@ const CODES: [(&str, Reason); 17] = [
 ];
 
 impl VtError {
-    /// Reads an error out of an answer; its body can be JSON, HTML or nothing at all.
+    /// Parses an error response, whose body can be JSON, HTML or empty.
     ///
-    /// The error never holds `key`, which the request carried, or a part of it.
+    /// The result contains neither `key`, which was sent with the request, nor a part of it.
     pub fn of_response(status: u16, body: &[u8], retry_after: Option<BackOff>, key: &str) -> Self {
-        let said = Said::read(body);
-        let known = said.as_ref().and_then(|said| reason_of_code(&said.code));
-        // A fault of the server is no refusal, whatever else it says: a write may have been done.
+        let error_body = ErrorBody::read(body);
+        let known = error_body
+            .as_ref()
+            .and_then(|error_body| reason_of_code(&error_body.code));
+        // A 5xx never counts as a definite refusal, whatever its code: a write may have been
+        // carried out.
         let known = known.filter(|reason| status < 500 || !is_definite(*reason));
-        let reason = match (status, &said) {
-            // Even with another code: to go on asking can get an account suspended.
+        let reason = match (status, &error_body) {
+            // Whatever the code: requests that go on after a 429 can get an account suspended.
             (429, _) => Some(Reason::TooManyRequests),
             (503, None) => Some(Reason::Transient),
             (_, None) => None,
@@ -142,8 +145,9 @@ impl VtError {
         let Some(reason) = reason else {
             return Self::Unexpected(status);
         };
-        let Said { code, message } = said.unwrap_or_default();
-        // A documented code is no secret, and one of another meaning would contradict the status.
+        let ErrorBody { code, message } = error_body.unwrap_or_default();
+        // A documented code cannot leak the key, but is dropped if it contradicts the status. An
+        // unknown code is kept if it does not resemble the key.
         let is_new = reason_of_code(&code).is_none() && is_code(&code);
         let is_told = known == Some(reason) || (is_new && !message::resembles(&code, key));
         Self::Refused(Refusal {
@@ -153,12 +157,13 @@ impl VtError {
             } else {
                 usual_code(reason).into()
             },
-            message: message.filter(|text| speaks(reason) && message::is_fit(text, key)),
+            // The message is dropped rather than repaired if any part of it is unfit.
+            message: message.filter(|text| has_safe_message(reason) && message::is_fit(text, key)),
             retry_after,
         })
     }
 
-    /// The library's error prints its URL, so only its kind is kept.
+    /// Classifies a reqwest error. The error itself is dropped because it prints the URL.
     pub(super) fn of_transport(error: &reqwest::Error) -> Self {
         if error.is_connect() {
             Self::Unreachable
@@ -169,7 +174,7 @@ impl VtError {
         }
     }
 
-    /// Whether VirusTotal failed, rather than said no.
+    /// Returns whether the call failed, as opposed to being refused.
     pub fn is_trouble(&self) -> bool {
         match self {
             Self::Refused(refusal) => {
@@ -179,9 +184,9 @@ impl VtError {
         }
     }
 
-    /// Whether a write that ended so may have been carried out.
+    /// Returns whether a write that failed with this error may have been carried out.
     ///
-    /// It may unless the connection was never made or the write was refused with a 4xx.
+    /// It may have, unless no connection was established or the write was refused with a 4xx.
     pub fn may_have_been_carried_out(&self) -> bool {
         match self {
             Self::Unreachable | Self::Misdirected | Self::NotSent(_) => false,
@@ -193,7 +198,7 @@ impl VtError {
         }
     }
 
-    /// Returns the error of a call that only prepared a write: nothing was carried out.
+    /// Converts the error of a call that only prepared a write: the write was not carried out.
     pub(super) fn before_writing(self) -> Self {
         if self.may_have_been_carried_out() {
             Self::NotSent(Box::new(self))
@@ -202,7 +207,7 @@ impl VtError {
         }
     }
 
-    /// What became of a call that ended so, in a word of a few.
+    /// Returns the outcome label for metrics and traces.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -228,7 +233,7 @@ impl VtError {
         }
     }
 
-    /// Whether another try may work and is allowed.
+    /// Returns whether the call may be retried.
     pub fn is_passing(&self) -> bool {
         let transient = |refusal: &Refusal| refusal.reason == Reason::Transient;
         matches!(self, Self::Unreachable)
@@ -236,18 +241,18 @@ impl VtError {
     }
 }
 
-/// VirusTotal's own error.
+/// The error object of a response body.
 #[derive(Default)]
-struct Said {
+struct ErrorBody {
     code: String,
     message: Option<String>,
 }
 
-impl Said {
-    /// Reads `{"error": {"code": "…", "message": "…"}}`; the message may be missing.
+impl ErrorBody {
+    /// Parses `{"error": {"code": "…", "message": "…"}}`, where the message is optional.
     ///
-    /// The code is a text: Google's front ends put a number there. All of VirusTotal's end in
-    /// `Error`; those of Azure and others (`ResourceNotFound`) do not.
+    /// The code must be a string (Google's front ends send a number) and end in `Error`, which
+    /// tells it from the codes of Azure and others, such as `ResourceNotFound`.
     fn read(body: &[u8]) -> Option<Self> {
         let mut body: Value = serde_json::from_slice(body).ok()?;
         let error = body.get_mut("error")?;
@@ -265,7 +270,7 @@ impl Said {
     }
 }
 
-/// Case does not matter, nor does the `Error` at the end.
+/// Looks up a code, ignoring case and the suffix `Error`.
 fn reason_of_code(code: &str) -> Option<Reason> {
     let code = stem_of_code(code).unwrap_or(code);
     CODES
@@ -278,14 +283,14 @@ fn ends_in_error(code: &str) -> bool {
     stem_of_code(code).is_some_and(|stem| !stem.is_empty())
 }
 
-/// Returns what stands before the `Error` at the end, if that is there.
+/// Returns the code without its suffix `Error`, or `None` if it lacks the suffix.
 fn stem_of_code(code: &str) -> Option<&str> {
     let at = code.len().checked_sub("Error".len())?;
     let (stem, end) = code.split_at_checked(at)?;
     end.eq_ignore_ascii_case("Error").then_some(stem)
 }
 
-/// Whether nothing was done where VirusTotal gives this reason.
+/// Returns whether this reason means that the request was not carried out.
 fn is_definite(reason: Reason) -> bool {
     !matches!(
         reason,
@@ -324,8 +329,9 @@ fn usual_code(reason: Reason) -> &'static str {
     }
 }
 
-/// A 401 can echo the key, a fault of the server its insides: those say nothing.
-fn speaks(reason: Reason) -> bool {
+/// Returns whether the message of this error may be passed on. That of a 401 can echo the key, and
+/// that of a server error can reveal internals.
+fn has_safe_message(reason: Reason) -> bool {
     !matches!(
         reason,
         Reason::Unauthorized | Reason::Transient | Reason::Deadline
@@ -414,7 +420,7 @@ mod tests {
         Reason::Transient,
         "TransientError"
     )]
-    fn codes_are_read_as_they_come(
+    fn codes_are_parsed_leniently(
         #[case] status: u16,
         #[case] body: &str,
         #[case] reason: Reason,
@@ -430,19 +436,19 @@ mod tests {
     #[case("Traceback:\\n  line 1", false)]
     #[case("<html>", false)]
     #[case(" ", false)]
-    fn messages_pass_only_when_harmless(#[case] message: &str, #[case] passed: bool) {
+    fn only_harmless_messages_are_passed_on(#[case] message: &str, #[case] passed: bool) {
         let body = format!(r#"{{"error":{{"code":"NotFoundError","message":"{message}"}}}}"#);
         assert_eq!(refusal(404, &body).message.is_some(), passed);
     }
 
     #[test]
-    fn a_401_never_speaks() {
+    fn message_of_a_401_is_withheld() {
         let body = r#"{"error":{"code":"WrongCredentialsError","message":"Wrong API key"}}"#;
         assert_eq!(refusal(401, body).message, None);
     }
 
     #[rstest]
-    fn without_virustotals_own_error_a_status_is_unexpected(
+    fn status_without_virustotals_error_is_unexpected(
         #[values(302, 400, 401, 403, 404, 409, 413, 418, 424, 500, 502, 504)] status: u16,
         #[values(
             "",
@@ -469,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_virustotal_does_not_have_needs_a_known_code() {
+    fn undocumented_status_needs_a_known_code() {
         let body = |code| format!(r#"{{"error":{{"code":"{code}"}}}}"#).into_bytes();
         let error = VtError::of_response(418, &body("BrandNewError"), None, "k");
         assert_eq!(error, VtError::Unexpected(418));
@@ -478,7 +484,7 @@ mod tests {
     }
 
     #[rstest]
-    fn a_fault_of_the_server_is_no_refusal_of_a_write(
+    fn server_error_is_no_refusal_of_a_write(
         #[values(500, 502, 503, 504)] status: u16,
         #[values(
             "AlreadyExistsError",
@@ -494,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_resembles_the_key_is_not_passed_on() {
+    fn code_that_resembles_the_key_is_withheld() {
         let key = "abcdefghijklmnop";
         for code in ["ABCDEFGHIJKL", "x_efghijklmnop", "abcdefghijklmnop"] {
             let body = format!(r#"{{"error":{{"code":"{code}Error"}}}}"#);

@@ -1,5 +1,5 @@
-//! The words of VirusTotal's errors that are passed on: none that hide something, act, or hold
-//! the key.
+//! The rules by which error messages of VirusTotal are passed on: without hidden characters,
+//! markup, or parts of the API key.
 
 use base64::{
     Engine as _,
@@ -13,20 +13,21 @@ use crate::hidden::is_hidden;
 /// The longest message that is passed on, in characters.
 const MAX_MESSAGE: usize = 300;
 
-/// The number of consecutive characters of a key that give too much of it away.
-const SHARED: usize = 12;
+/// The number of consecutive characters of a key that must not appear in a message.
+const MIN_SHARED: usize = 12;
 
-/// The number of times that percent-encoding is undone, one within another.
+/// The number of nested layers of percent-encoding that are decoded.
 const MAX_LAYERS: usize = 4;
 
-/// Markup that makes a link, an image, HTML or a character out of text where an error is shown.
+/// Character sequences that produce a link, an image, HTML or an escaped character where an error
+/// is displayed.
 const MARKUP: [&str; 6] = ["<", "](", "][", "&#", "\\u", "\\x"];
 
-/// Whether a message can be passed on: one short line in plain sight, without markup, in which
-/// nothing resembles the key.
+/// Returns whether a message may be passed on: one short line of visible characters, without markup
+/// and without anything that resembles the key.
 ///
-/// An error's `detail` is shown by programs and read by models, so a message that could act there
-/// is withheld whole rather than mended. Backticks and bare URLs do no harm.
+/// An error's `detail` is displayed by programs and read by language models. A message that could
+/// act there is withheld whole rather than sanitized. Backticks and bare URLs are harmless.
 pub(super) fn is_fit(message: &str, key: &str) -> bool {
     !message.trim().is_empty()
         && message.chars().count() <= MAX_MESSAGE
@@ -35,16 +36,19 @@ pub(super) fn is_fit(message: &str, key: &str) -> bool {
         && !resembles(message, key)
 }
 
-/// Whether a text holds the key, or 12 consecutive characters of it, in any case or width, parted
-/// by blanks or other signs, or encoded: percent, base64, hexadecimal (its digits parted or not).
+/// Returns whether a text contains the key or 12 consecutive characters of it.
+///
+/// Case, full-width forms and separators between the characters are ignored, and percent-encoding,
+/// base64 and hexadecimal (its digits separated or not) are decoded.
 pub(super) fn resembles(text: &str, key: &str) -> bool {
-    // A `%` right before a part of the key makes another character of its first two letters.
+    // A `%` directly before a part of the key would be decoded together with the part's first two
+    // hex digits, so the text after each `%` is also checked by itself.
     let behind_signs = text.match_indices('%').map(|(at, _)| &text[at + 1..]);
     let mut readings = std::iter::once(text).chain(behind_signs);
     readings.any(|text| resembles_in_layers(text, key))
 }
 
-/// Whether a text holds a part of the key, however often it is encoded.
+/// Returns whether a text contains a part of the key under any number of encodings.
 fn resembles_in_layers(text: &str, key: &str) -> bool {
     let exact = hex::encode(key);
     let key = key.to_ascii_lowercase();
@@ -54,8 +58,8 @@ fn resembles_in_layers(text: &str, key: &str) -> bool {
         let text_letters = letters_of(&text);
         let text_digits = text_letters.replace("0x", "");
         shares(&text, &key)
-            // A key without its signs is told by enough of its letters only.
-            || (letters.len() >= SHARED && shares(&text_letters, &letters))
+            // Without punctuation, a part counts only if enough letters and digits remain.
+            || (letters.len() >= MIN_SHARED && shares(&text_letters, &letters))
             || [&exact, &digits].iter().any(|digits| shares_digits(&text_digits, digits))
     };
     let mut layer: String = text.chars().map(narrow).collect();
@@ -69,26 +73,26 @@ fn resembles_in_layers(text: &str, key: &str) -> bool {
         }
         layer = plain;
     }
-    // So many layers have no other purpose than to hide something.
+    // Text with this many layers of encoding is hiding something.
     true
 }
 
-/// Whether a text holds a part of the key that gives it away; a short key only as a whole.
+/// Returns whether a text contains a part of the key. A short key must appear whole.
 fn shares(text: &str, key: &str) -> bool {
-    if key.len() <= SHARED {
+    if key.len() <= MIN_SHARED {
         return text.contains(key);
     }
-    let mut parts = key.as_bytes().windows(SHARED);
+    let mut parts = key.as_bytes().windows(MIN_SHARED);
     parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
 }
 
-/// Whether a text holds 12 consecutive characters of the key, as two hexadecimal digits each.
+/// Returns whether a text contains 12 consecutive characters of the key in hexadecimal.
 fn shares_digits(text: &str, digits: &str) -> bool {
-    let mut parts = digits.as_bytes().windows(2 * SHARED).step_by(2);
+    let mut parts = digits.as_bytes().windows(2 * MIN_SHARED).step_by(2);
     parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
 }
 
-/// Returns the ASCII character of which this is the wide form, or the character itself.
+/// Maps a full-width character to its ASCII form, and leaves any other as it is.
 fn narrow(letter: char) -> char {
     const WIDE: std::ops::RangeInclusive<char> = '\u{ff01}'..='\u{ff5e}';
     if !WIDE.contains(&letter) {
@@ -97,34 +101,36 @@ fn narrow(letter: char) -> char {
     char::from_u32(u32::from(letter) - 0xfee0).unwrap_or(letter)
 }
 
+/// Returns the ASCII letters and digits of a text.
 fn letters_of(text: &str) -> String {
     let letters = text.chars().filter(char::is_ascii_alphanumeric);
     letters.collect()
 }
 
-/// Returns what the words of a text mean as base64 and its digits as hexadecimal, where they are
-/// long enough for a part of a key.
+/// Decodes the words of a text as base64 and its digits as hexadecimal, where they are long enough
+/// to contain a part of a key.
 fn decoded(text: &str) -> Vec<Vec<u8>> {
-    // One alphabet for both: signs of the other one may stand in front of a part.
+    // Both base64 alphabets are mapped to one, since a character of the other may precede the part.
     let text = text.replace('-', "+").replace('_', "/");
     let is_base64 = |letter: char| letter.is_ascii_alphanumeric() || "+/".contains(letter);
     let words = text.split(|letter| !is_base64(letter));
     let digits = text.split(|letter: char| !letter.is_ascii_hexdigit());
-    // Signs in front of a part shift the groups: of four in base64, of two in hexadecimal.
+    // Characters before the part shift its groups (of four in base64, of two in hexadecimal), so
+    // each offset is tried.
     let base64 = words.flat_map(|word| shifted(word, 4).filter_map(read_base64));
     let hex = digits.flat_map(|digits| shifted(digits, 2).filter_map(read_hex));
     base64.chain(hex).collect()
 }
 
-/// Returns what is left of a word without its first letters, fewer than `group` of them.
+/// Returns the word without its first 0 to `group - 1` characters, where enough remains.
 fn shifted(word: &str, group: usize) -> impl Iterator<Item = &str> {
     let starts = 0..group.min(word.len());
     let rests = starts.map(|start| &word[start..]);
-    rests.filter(|rest| rest.len() >= SHARED)
+    rests.filter(|rest| rest.len() >= MIN_SHARED)
 }
 
 fn read_base64(word: &str) -> Option<Vec<u8>> {
-    // What stands behind it makes no whole group either.
+    // Characters after the part may leave an incomplete group.
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true);
@@ -176,7 +182,7 @@ mod tests {
     #[case::base64_behind_the_other_alphabets_sign("key-id/MDEyMzQ1Njc4OWFiY2RlRi1mZWRjYmE5")]
     #[case::behind_a_sign("%6789abcdeF%252D%66")]
     #[case::too_many_layers("%25252525252525253")]
-    fn what_resembles_the_key_is_withheld(#[case] part: &str) {
+    fn text_that_resembles_the_key_is_withheld(#[case] part: &str) {
         for message in [part.to_owned(), format!("File \"{part}\" not found")] {
             assert!(!is_fit(&message, KEY), "{message}");
         }
@@ -187,7 +193,7 @@ mod tests {
     #[case("Resource 0123456789a not found")]
     #[case("`x` costs 100% of https://www.virustotal.com/gui/x?y=%2F, \"so\" [sic] (see there)")]
     #[case("Übergröße: 漢字")]
-    fn what_is_harmless_is_passed_on(#[case] message: &str) {
+    fn harmless_text_is_passed_on(#[case] message: &str) {
         assert!(is_fit(message, KEY));
     }
 
@@ -208,12 +214,12 @@ mod tests {
     #[case::reference("[x][y]")]
     #[case::entity("&#x30;")]
     #[case::escape("\\u0030")]
-    fn what_hides_or_acts_is_withheld(#[case] message: &str) {
+    fn hidden_characters_and_markup_are_withheld(#[case] message: &str) {
         assert!(!is_fit(message, KEY));
     }
 
     #[test]
-    fn a_short_key_is_withheld_as_a_whole() {
+    fn short_key_is_matched_as_a_whole() {
         assert!(!is_fit("see ThE-kEy there", "the-key"));
         assert!(!is_fit("see the%2Dkey there", "the-key"));
         assert!(is_fit("see the-ke there", "the-key"));
@@ -221,7 +227,7 @@ mod tests {
         assert!(is_fit("11 letters: abcdefghijk", "abcdefghijkl"));
     }
 
-    /// Any case of letters, chosen by the bits of a number.
+    /// Sets the case of each letter by a bit of a number.
     fn recased(text: &str, bits: u64) -> String {
         let recased = text.chars().enumerate().map(|(at, letter)| {
             if bits >> (at % 64) & 1 == 1 {
@@ -239,7 +245,7 @@ mod tests {
             key in "[!-~]{12,64}", before in "[ -~]{0,20}", after in "[ -~]{0,20}",
             start: prop::sample::Index, length: prop::sample::Index, bits: u64,
         ) {
-            let length = SHARED + length.index(key.len() - SHARED + 1);
+            let length = MIN_SHARED + length.index(key.len() - MIN_SHARED + 1);
             let start = start.index(key.len() - length + 1);
             let part = &key[start..start + length];
             let cased = recased(part, bits);

@@ -1,4 +1,4 @@
-//! Bytes packed with gzip: as VirusTotal sends them, and as they are kept.
+//! Gzip: response bodies as VirusTotal sends them, and bodies as the cache keeps them.
 
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor, crc32};
@@ -6,39 +6,39 @@ use memchr::memmem;
 
 use super::{VtError, large::LargePermit};
 
-/// By how much a report shrinks: room for it is made at once, rather than by doubling.
+/// The usual compression ratio of a report, by which the output buffer is sized.
 const USUAL_RATIO: usize = 8;
 
-/// The bytes of a gzip member's trailer: checksum and length of what it unpacks to.
+/// The length of a gzip member's trailer: CRC-32 and length of the uncompressed data.
 const TRAILER: usize = 8;
 
-/// The number of places in one member that may look like its trailer before it counts as broken.
+/// The number of false matches of a member's trailer after which the body counts as corrupt.
 ///
-/// A second one is a matter of chance, but for a member without content; a sender that makes
-/// up more of them would have each looked at.
+/// In honest data a second match is a coincidence, except in empty members. The bound keeps crafted
+/// data with many matches from costing quadratic time.
 const MOST_TRAILERS: usize = 16;
 
-/// An answer's body: unpacked, and packed if that is how it came.
+/// A response body: uncompressed, and compressed if it came that way.
 #[derive(Clone, Debug)]
 pub struct Body {
-    /// The bytes themselves.
+    /// The uncompressed bytes.
     pub plain: Bytes,
-    /// The same, as VirusTotal packed them in a single gzip member.
+    /// The gzip member that VirusTotal sent, if the body was a single one.
     packed: Option<Bytes>,
     /// The permit to hold it, if it is large.
     _permit: Option<LargePermit>,
 }
 
-/// A body as it is kept.
+/// A compressed body, as the cache keeps it.
 #[derive(Clone, Debug)]
 pub struct Packed {
     gzip: Bytes,
-    /// How many bytes it unpacks to.
+    /// The uncompressed length.
     length: usize,
 }
 
 impl Body {
-    /// Creates a body that came as it is.
+    /// Creates a body that was not compressed.
     pub(super) fn plain(plain: Bytes) -> Self {
         Self {
             plain,
@@ -47,9 +47,9 @@ impl Body {
         }
     }
 
-    /// Unpacks a body of one or more gzip members, which may hold up to `limit` bytes.
+    /// Decompresses a body of one or more gzip members, up to `limit` bytes.
     ///
-    /// Zeros behind the last member are padding; anything else there is a fault.
+    /// Zeros after the last member are padding. Any other trailing data is an error.
     pub(super) fn gunzip(packed: Bytes, limit: usize) -> Result<Self, VtError> {
         let mut unpacker = Decompressor::new();
         let first = unpack_member(&mut unpacker, &packed, limit)?;
@@ -60,12 +60,12 @@ impl Body {
                 _permit: None,
             });
         }
-        // Rare, and kept in a packing of our own: a single member unpacks fastest.
+        // Several members are rare. They are compressed again as one, which decompresses fastest.
         let plain = unpack_members(&mut unpacker, &packed, first, limit)?;
         Ok(Self::plain(plain.into()))
     }
 
-    /// Returns the same, with the permit to hold it for as long as it is held.
+    /// Returns the body with the permit to hold it.
     pub(super) fn with_permit(self, permit: Option<LargePermit>) -> Self {
         Self {
             _permit: permit,
@@ -73,9 +73,9 @@ impl Body {
         }
     }
 
-    /// What is kept of it: VirusTotal's own packing, else the fastest there is.
+    /// Returns the body compressed: by VirusTotal if it was, else at the fastest level.
     pub fn pack(&self) -> Packed {
-        // Copied: what was read into had room for more, and would be kept with it.
+        // Copied, because the receive buffer has spare capacity that would stay allocated.
         let packed = self.packed.as_deref().map(Bytes::copy_from_slice);
         let gzip = packed.unwrap_or_else(|| gzip(&self.plain));
         Packed {
@@ -86,28 +86,28 @@ impl Body {
 }
 
 impl Packed {
-    /// What [`bytes`](Self::bytes) and [`length`](Self::length) were of one that was kept
-    /// elsewhere; whether that is true shows when it is unpacked.
+    /// Creates a compressed body from its [`bytes`](Self::bytes) and [`length`](Self::length),
+    /// which are verified when it is decompressed.
     pub fn restore(gzip: Bytes, length: usize) -> Self {
         Self { gzip, length }
     }
 
-    /// The packed bytes.
+    /// Returns the compressed bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.gzip
     }
 
-    /// How many bytes it unpacks to.
+    /// Returns the uncompressed length.
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// How many bytes it takes to keep.
+    /// Returns the compressed length.
     pub fn size(&self) -> usize {
         self.gzip.len()
     }
 
-    /// The bytes themselves.
+    /// Decompresses the body.
     pub fn unpack(&self) -> Result<Bytes, VtError> {
         let mut unpacker = Decompressor::new();
         let plain = unpack_member(&mut unpacker, &self.gzip, self.length.max(1))?;
@@ -119,7 +119,7 @@ fn gzip(plain: &[u8]) -> Bytes {
     let level = CompressionLvl::new(1).unwrap_or_default();
     let mut compressor = Compressor::new(level);
     let mut packed = vec![0; compressor.gzip_compress_bound(plain.len())];
-    // There is room enough: so much the bound says.
+    // Can't fail: the buffer has the size that `gzip_compress_bound` asks for.
     let length = compressor.gzip_compress(plain, &mut packed);
     let length = length.unwrap_or_default();
     packed.truncate(length);
@@ -127,10 +127,9 @@ fn gzip(plain: &[u8]) -> Bytes {
     packed.into()
 }
 
-/// Unpacks the first member, up to `limit` bytes; more than that is a bomb, or might as well be.
+/// Decompresses the first member, up to `limit` bytes. More counts as a decompression bomb.
 ///
-/// How much room it takes is found by trying: the length that gzip ends with is its
-/// sender's word.
+/// The buffer grows by trial, since the length field of a gzip trailer can't be trusted.
 fn unpack_member(
     unpacker: &mut Decompressor,
     packed: &[u8],
@@ -153,12 +152,13 @@ fn unpack_member(
     }
 }
 
-/// Whether nothing follows on a member that unpacks to these bytes.
+/// Returns whether `packed` is exactly one member, which decompresses to `plain`.
 ///
-/// libdeflate does not say where a member ends, but checks that it ends with its trailer. A
-/// member whose trailer stands nowhere but at the end of the input ends there.
+/// libdeflate does not report where a member ends, but verifies its trailer. If the trailer's bytes
+/// occur only at the end of the input, the member ends there.
 fn is_whole(packed: &[u8], plain: &[u8]) -> bool {
-    // The trailer's end, the length, seldom stands elsewhere: then no checksum has to be computed.
+    // The length field is the trailer's last part and rarely occurs elsewhere, which saves
+    // computing the checksum.
     let length = length_field(plain);
     if memmem::find(packed, &length).is_some_and(|at| at + length.len() == packed.len()) {
         return true;
@@ -167,7 +167,7 @@ fn is_whole(packed: &[u8], plain: &[u8]) -> bool {
     first.is_some_and(|at| at + TRAILER == packed.len())
 }
 
-/// Unpacks all members, `limit` bytes in all; `first` is what the first one unpacks to.
+/// Decompresses all members, up to `limit` bytes in total. `first` is the first one's content.
 fn unpack_members(
     unpacker: &mut Decompressor,
     packed: &[u8],
@@ -185,7 +185,7 @@ fn unpack_members(
                 rest = &rest[end..];
                 length += more;
             }
-            // Doubled each time, so that all tries together cost no more than the last two.
+            // Doubling bounds the cost of all attempts by twice that of the last one.
             Err(DecompressionError::InsufficientSpace) if body.len() < limit => {
                 let room = body.len().max(rest.len()).saturating_mul(2);
                 body.resize(room.min(limit), 0);
@@ -198,10 +198,10 @@ fn unpack_members(
     Ok(body)
 }
 
-/// Finds where the first member ends, which unpacks to `plain`.
+/// Finds the end of the first member, which decompresses to `plain`.
 ///
-/// It ends with its trailer, and what is cut off before that does not unpack: the first place
-/// that looks like the trailer and up to which the input unpacks is the end.
+/// A truncated member does not decompress, so the end is the first match of the trailer up to which
+/// the input decompresses.
 fn member_end(unpacker: &mut Decompressor, packed: &[u8], plain: &[u8]) -> Result<usize, VtError> {
     let trailer = trailer(plain);
     let mut scratch = vec![0; plain.len()];
@@ -220,12 +220,13 @@ fn member_end(unpacker: &mut Decompressor, packed: &[u8], plain: &[u8]) -> Resul
     Err(VtError::Undecodable)
 }
 
-/// Returns the length as a trailer has it: modulo 2^32 (RFC 1952, 2.3.1).
+/// Returns the length field of a trailer: the length modulo 2^32 (RFC 1952, section 2.3.1).
 fn length_field(plain: &[u8]) -> [u8; 4] {
     let [a, b, c, d, ..] = (plain.len() as u64).to_le_bytes();
     [a, b, c, d]
 }
 
+/// Returns the trailer of a member with this content.
 fn trailer(plain: &[u8]) -> [u8; TRAILER] {
     let mut trailer = [0; TRAILER];
     let (checksum, length) = trailer.split_at_mut(TRAILER / 2);
@@ -246,14 +247,14 @@ mod tests {
         gunzip_up_to(packed, LIMIT)
     }
 
-    /// Unpacks, and checks that what is kept of it unpacks to the same.
+    /// Decompresses, and checks that the kept body decompresses to the same.
     fn gunzip_up_to(packed: &[u8], limit: usize) -> Result<Bytes, VtError> {
         let body = Body::gunzip(Bytes::copy_from_slice(packed), limit)?;
         assert_eq!(body.pack().unpack().as_ref(), Ok(&body.plain));
         Ok(body.plain)
     }
 
-    /// A member with this text between its header and its content.
+    /// Builds a member with this extra field in its header.
     fn member_with_extra(extra: &[u8], plain: &[u8]) -> Vec<u8> {
         let length = u16::try_from(extra.len()).unwrap().to_le_bytes();
         let gzip = gzip(plain);
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_unpacks_to_itself() {
+    fn packed_body_unpacks_to_itself() {
         for plain in [&b""[..], b"x", &b"a".repeat(100_000), &[7; 3]] {
             let body = Body::plain(Bytes::copy_from_slice(plain));
             let packed = body.pack();
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_are_alike_are_told_apart() {
+    fn equal_members_are_all_read() {
         let one = gzip(b"[1, 2, 3]");
         assert_eq!(gunzip(&one.repeat(3)).unwrap(), b"[1, 2, 3]".repeat(3));
         let nothing = gzip(b"");
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trailer_within_a_member_does_not_end_it() {
+    fn trailer_bytes_within_a_member_do_not_end_it() {
         let plain = b"{\"data\": []}";
         let trailer = trailer(plain);
         for copies in 1..MOST_TRAILERS {
@@ -308,13 +309,13 @@ mod tests {
             assert_eq!(gunzip(&member).as_deref(), Ok(&plain[..]));
             assert_eq!(gunzip(&member.repeat(2)).unwrap(), plain.repeat(2));
         }
-        // No honest sender has so many.
+        // No honest sender produces so many.
         let member = member_with_extra(&trailer.repeat(5000), plain);
         assert_eq!(gunzip(&member), Err(VtError::Undecodable));
     }
 
     #[test]
-    fn what_is_no_member_behind_one_is_a_fault() {
+    fn trailing_garbage_is_an_error() {
         let packed = gzip(b"{}");
         for behind in [
             &b"x"[..],
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_holds_for_all_members_together() {
+    fn limit_applies_to_all_members_together() {
         let packed = [gzip(&[7; 600]), gzip(&[8; 400])].concat();
         assert_eq!(gunzip_up_to(&packed, 1000).unwrap().len(), 1000);
         assert_eq!(gunzip_up_to(&packed, 999), Err(VtError::TooLarge));
@@ -340,13 +341,13 @@ mod tests {
     }
 
     #[test]
-    fn many_members_take_a_time_in_proportion() {
+    fn many_members_take_linear_time() {
         let started = Instant::now();
         let packed = [gzip(b"").repeat(500_000), gzip(b"{}").to_vec()].concat();
         assert_eq!(gunzip(&packed).unwrap(), "{}");
         let packed = gzip(b"12345678").repeat(100_000);
         assert_eq!(gunzip(&packed).unwrap().len(), 800_000);
-        // In square it would be hours.
+        // Quadratic time would take hours.
         assert!(started.elapsed() < Duration::from_mins(1));
     }
 }

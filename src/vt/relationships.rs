@@ -1,6 +1,6 @@
-//! The relationships that VirusTotal lists for each collection.
+//! The documented relationships of each collection.
 //!
-//! The list drifts, so a name that is not on it is passed on as long as it looks like one.
+//! VirusTotal adds relationships over time, so an unlisted name is passed on if its syntax fits.
 
 use std::sync::LazyLock;
 
@@ -9,23 +9,23 @@ use utoipa::ToSchema;
 
 use crate::indicator::Kind;
 
-/// A kind of link from one object to others.
+/// A relationship of an object to other objects.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Relationship {
-    /// Its name in paths.
+    /// The name in paths.
     #[serde(rename = "value")]
     pub name: &'static str,
-    /// What it leads to, in a line.
+    /// A description in one line.
     pub description: &'static str,
-    /// Whose key may read it: `everyone`, `signed-in`, `enterprise`, …
+    /// The access level that a key needs: `everyone`, `signed-in`, `enterprise`, …
     pub tier: &'static str,
-    /// The `type` of the objects it leads to.
+    /// The `type` of the related objects.
     pub object: &'static str,
 }
 
-/// The collections whose relationships can be asked for, each with its table.
+/// The collections with relationships, each with its table.
 ///
-/// A further collection is a line here.
+/// To add a collection, add a line.
 static TABLES: LazyLock<Vec<(Kind, Vec<Relationship>)>> = LazyLock::new(|| {
     [
         (Kind::File, include_str!("relationships/files.tsv")),
@@ -38,12 +38,12 @@ static TABLES: LazyLock<Vec<(Kind, Vec<Relationship>)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The kinds of indicator that have relationships here.
+/// Returns the kinds of indicator that have relationships.
 pub fn kinds() -> impl Iterator<Item = Kind> {
     TABLES.iter().map(|(kind, _)| *kind)
 }
 
-/// The relationships of a kind, by name.
+/// Returns the relationships of a kind, sorted by name.
 pub fn of(kind: Kind) -> &'static [Relationship] {
     TABLES
         .iter()
@@ -51,18 +51,18 @@ pub fn of(kind: Kind) -> &'static [Relationship] {
         .map_or(&[], |(_, rows)| rows)
 }
 
-/// The relationship of this name, if the kind's table has it.
+/// Looks up a relationship in a kind's table.
 pub fn named(kind: Kind, name: &str) -> Option<&'static Relationship> {
     of(kind).iter().find(|row| row.name == name)
 }
 
-/// Whether any of the tables has a relationship of this name.
+/// Returns whether any table lists a relationship of this name.
 pub fn is_known(name: &str) -> bool {
     kinds().any(|kind| named(kind, name).is_some())
 }
 
-/// Names that stand behind an id in VirusTotal's paths and are no relationships: actions, files
-/// to download, and resources of another shape.
+/// Names that may follow an id in VirusTotal's paths but are no relationships: actions, downloads
+/// and resources of another shape.
 const RESERVED: [&str; 17] = [
     "behaviour_mitre_trees",
     "behaviour_summary",
@@ -83,7 +83,7 @@ const RESERVED: [&str; 17] = [
     "zip",
 ];
 
-/// Words that make a name that of an action, in any combination.
+/// Words that mark a name as an action, in any combination.
 const ACTIONS: [&str; 6] = [
     "analyse",
     "analyze",
@@ -93,13 +93,13 @@ const ACTIONS: [&str; 6] = [
     "upload",
 ];
 
-/// Returns whether a name is no relationship's, although it looks like one.
+/// Returns whether a name is reserved for something other than a relationship.
 pub fn is_reserved(name: &str) -> bool {
     let is_action = |word: &str| ACTIONS.contains(&word);
     !is_known(name) && (RESERVED.contains(&name) || name.split('_').any(is_action))
 }
 
-/// Whether VirusTotal may have a relationship of this name: 1 to 64 of `a-z 0-9 _`.
+/// Returns whether a name has the syntax of a relationship: 1 to 64 of `a-z 0-9 _`, a letter first.
 pub fn is_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -108,7 +108,7 @@ pub fn is_name(name: &str) -> bool {
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
-/// Reads tab-separated rows below a line of headings.
+/// Parses tab-separated rows after a header line.
 fn rows(table: &'static str) -> impl Iterator<Item = Relationship> {
     table.lines().skip(1).filter_map(|line| {
         let mut cells = line.split('\t');
@@ -116,6 +116,7 @@ fn rows(table: &'static str) -> impl Iterator<Item = Relationship> {
             name: cells.next()?,
             description: cells.next()?,
             tier: cells.next()?,
+            // The table marks a relationship to a single object with " (single)".
             object: cells.next()?.trim_end_matches(" (single)"),
         })
     })
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_of_every_table_is_read() {
+    fn tables_are_complete() {
         let counts: Vec<_> = kinds().map(|kind| (kind, of(kind).len())).collect();
         let expected = [
             (Kind::File, 55),
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_no_relationship() {
+    fn actions_are_reserved() {
         for reserved in [
             "download_url",
             "download",

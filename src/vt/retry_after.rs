@@ -1,4 +1,4 @@
-//! `Retry-After` as VirusTotal, or anything between, may send it.
+//! Parsing of `Retry-After`, as VirusTotal or an intermediary may send it.
 
 use std::time::SystemTime;
 
@@ -6,10 +6,10 @@ use reqwest::header::{self, HeaderMap};
 
 use crate::clock::BackOff;
 
-/// Returns the time that `Retry-After` asks to wait, as seconds or as a date.
+/// Returns the wait that `Retry-After` asks for, in seconds or as a date.
 ///
-/// More than 24 hours count as 24 hours. A zero, a date that is not in the future and a value that
-/// can't be read count as not given; so do two values, which contradict each other.
+/// More than 24 hours count as 24 hours. Zero, a date that is not in the future, an unreadable
+/// value, and two values, which may contradict each other, count as not given.
 pub(super) fn read(headers: &HeaderMap, now: SystemTime) -> Option<BackOff> {
     let mut values = headers.get_all(header::RETRY_AFTER).iter();
     let value = values.next()?;
@@ -24,7 +24,7 @@ pub(super) fn read(headers: &HeaderMap, now: SystemTime) -> Option<BackOff> {
     (!wait.is_zero()).then_some(wait)
 }
 
-/// Returns the time until an HTTP date, if that is still to come.
+/// Returns the time until an HTTP date, or `None` if it has passed.
 fn until(date: &str, now: SystemTime) -> Option<BackOff> {
     let then = httpdate::parse_http_date(date).ok()?;
     let left = then.duration_since(now).ok()?;
@@ -66,7 +66,7 @@ mod tests {
     #[case::date_of_old("Wednesday, 21-Oct-15 07:29:30 GMT", Some(90))]
     #[case::date_of_c("Wed Oct 21 07:29:30 2015", Some(90))]
     #[case::in_the_year_9999("Fri, 31 Dec 9999 23:59:59 GMT", Some(DAY))]
-    fn a_retry_after_counts_up_to_a_day(#[case] value: &str, #[case] wait: Option<u64>) {
+    fn retry_after_is_clamped_to_a_day(#[case] value: &str, #[case] wait: Option<u64>) {
         assert_eq!(seconds(&[value]), wait);
     }
 
@@ -86,7 +86,7 @@ mod tests {
     #[case::list("30, 60")]
     #[case::no_such_day("Wed, 99 Oct 2015 07:29:30 GMT")]
     #[case::empty("")]
-    fn what_names_no_time_to_come_counts_as_not_given(#[case] value: &str) {
+    fn value_without_a_future_time_counts_as_not_given(#[case] value: &str) {
         assert_eq!(seconds(&[value]), None);
     }
 

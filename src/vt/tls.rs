@@ -1,11 +1,11 @@
-//! TLS towards VirusTotal: a company's own authorities, and which protocols to offer.
+//! TLS configuration for connections to VirusTotal.
 
 use rustls::ClientConfig;
 
 use super::ClientError;
 use crate::{config, tls};
 
-/// TLS that trusts the usual authorities and, where set, a company's own.
+/// Returns a configuration that trusts the built-in roots and, if set, additional authorities.
 pub(super) fn config(config: &config::Upstream) -> Result<ClientConfig, ClientError> {
     let file = config.ca_file.as_deref();
     let authorities = file.map(tls::read_authorities).transpose();

@@ -1,4 +1,4 @@
-//! Connections to VirusTotal: kept open for the next request, and replaced where one broke.
+//! Connection pooling, with one retry of a GET whose reused connection failed.
 
 use std::{
     error::Error,
@@ -25,31 +25,31 @@ use tracing::{debug, warn};
 use super::{ClientError, USER_AGENT, VtError, X_TOOL, tls};
 use crate::config;
 
-/// The idle time after which a connection is not used again.
+/// The idle time after which a connection is not reused.
 ///
-/// The pool looks for idle connections once in each period of this length. A connection is
-/// therefore closed when it has been idle for twice this time, 30 s, at the latest.
-const IDLE: Duration = Duration::from_secs(15);
+/// The pool checks for idle connections once per period of this length, so a connection is closed
+/// after at most twice this time, 30 s.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The longest time to wait for a connection.
-const CONNECT: Duration = Duration::from_secs(10);
+/// The time limit for establishing a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The number of connections that are remembered; far more than are ever open at once.
+/// The number of connections that are remembered, far more than are open at once.
 const MOST_REMEMBERED: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
 
-/// Sends requests, and knows which connection brought an answer before.
+/// The HTTP clients, with a record of connections that have carried a response.
 #[derive(Debug)]
 pub(super) struct Transport {
-    /// Keeps connections open for the next request.
+    /// A client that keeps connections open for reuse.
     pooled: Client,
-    /// Opens a connection for each request.
+    /// A client that opens a new connection for each request.
     unpooled: Client,
-    /// Connections that have brought an answer: a further request on one of them reuses it.
+    /// Connections that have carried a response. A later request on one of them reuses it.
     ///
-    /// Neither reqwest nor hyper-util says of a failed request whether its connection was
-    /// reused, but hyper-util says which one it was.
+    /// For a failed request neither reqwest nor hyper-util reports whether its connection was
+    /// reused, but hyper-util reports which connection it was.
     answered: Mutex<LruCache<Connection, ()>>,
-    /// Whether no connection could be made of late.
+    /// Whether the last connection attempt failed.
     is_unreachable: AtomicBool,
 }
 
@@ -61,31 +61,33 @@ struct Connection {
 }
 
 impl Transport {
-    /// Creates the clients for the upstream that the settings name.
+    /// Creates the clients for the configured upstream.
     ///
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, in either
-    /// case of letters, but for an upstream on this machine.
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` apply, in upper or lower case,
+    /// unless the upstream is on this machine.
     pub(super) fn new(config: &config::Upstream) -> Result<Self, ClientError> {
         let tls = tls::config(config)?;
         let unpooled = builder(config, tls.clone()).pool_max_idle_per_host(0);
         Ok(Self {
-            pooled: builder(config, tls).pool_idle_timeout(IDLE).build()?,
+            pooled: builder(config, tls)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .build()?,
             unpooled: unpooled.build()?,
             answered: Mutex::new(LruCache::new(MOST_REMEMBERED)),
             is_unreachable: AtomicBool::new(false),
         })
     }
 
-    /// Begins a request that is sent with [`send`](Self::send).
+    /// Starts a request to be sent with [`send`](Self::send).
     pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.pooled.request(method, url)
     }
 
-    /// Sends a request, and reads the head of the answer.
+    /// Sends a request and reads the response head.
     ///
-    /// A server may close an idle connection just as a request arrives on it. A GET whose
-    /// reused connection fails before an answer is therefore sent once more, on a connection
-    /// that is surely new. Nothing else is sent twice.
+    /// A server may close an idle connection just as a request arrives on it. A GET whose reused
+    /// connection fails before a response is therefore sent once more, on a new connection. No
+    /// other request is sent twice.
     pub(super) async fn send(&self, request: Request) -> Result<Response, VtError> {
         let copy = match *request.method() {
             Method::GET => request.try_clone(),
@@ -104,7 +106,7 @@ impl Transport {
         };
         debug!(
             error.cause = causes(&error),
-            "reused upstream connection failed, sending the request once more"
+            "reused upstream connection failed, retrying on a new one"
         );
         match self.unpooled.execute(copy).await {
             Ok(response) => {
@@ -112,13 +114,14 @@ impl Transport {
                 Ok(response)
             }
             Err(error) => Err(match self.explain(&error) {
-                // The first connection took the request, so a unit may have been spent.
+                // The first connection accepted the request, so it may have cost quota.
                 VtError::Unreachable => VtError::Broken,
                 error => error,
             }),
         }
     }
 
+    /// Records the connection of a response, unless the server closes it.
     fn note_answer(&self, response: &Response) {
         self.is_unreachable.store(false, Ordering::Relaxed);
         let is_last = response.headers().get(header::CONNECTION);
@@ -131,7 +134,7 @@ impl Transport {
         }
     }
 
-    /// Whether a request failed with its connection, and that had brought an answer before.
+    /// Returns whether a request failed because a reused connection was lost.
     fn was_reused(&self, error: &reqwest::Error) -> bool {
         match lost_connection(error) {
             Some(connection) => self.answered().pop(&connection).is_some(),
@@ -139,22 +142,23 @@ impl Transport {
         }
     }
 
-    /// Logs the causes of a failure, and returns its kind.
+    /// Logs a failure and classifies it.
     fn explain(&self, error: &reqwest::Error) -> VtError {
         let kind = VtError::of_transport(error);
         let cause = causes(error);
         let is_new =
             kind == VtError::Unreachable && !self.is_unreachable.swap(true, Ordering::Relaxed);
-        // One warning until VirusTotal answers again; each failed request has a line besides.
+        // Warn once until VirusTotal responds again. Every failed request has its own log line as
+        // well.
         if is_new {
-            warn!(error.cause = cause, "VirusTotal can't be reached");
+            warn!(error.cause = cause, "upstream unreachable");
         } else {
             debug!(error.cause = cause, "upstream request failed");
         }
         kind
     }
 
-    /// A panic elsewhere leaves connections behind that are still known.
+    /// Locks the record, ignoring poisoning: each entry is valid by itself.
     fn answered(&self) -> MutexGuard<'_, LruCache<Connection, ()>> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,15 +178,15 @@ fn builder(config: &config::Upstream, tls: ClientConfig) -> ClientBuilder {
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(X_TOOL, HeaderValue::from_static("vt4ai"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    // Less than the time for the whole call: a connection that can't be made is known as such.
-    let connect = (config.timeout * 9 / 10).min(CONNECT);
+    // Shorter than the call's time limit, so that a failed connection is reported as such.
+    let connect = (config.timeout * 9 / 10).min(CONNECT_TIMEOUT);
     let builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .default_headers(headers)
         .redirect(redirect::Policy::none())
         .referer(false)
-        // reqwest would send a POST again that an HTTP/2 server says it did not process.
+        // reqwest would resend a POST that an HTTP/2 server says it did not process.
         .retry(retry::never())
         .connect_timeout(connect);
     if config.is_local() {
@@ -192,10 +196,10 @@ fn builder(config: &config::Upstream, tls: ClientConfig) -> ClientBuilder {
     }
 }
 
-/// Returns the connection that failed before an answer came over it.
+/// Returns the connection that failed before a response arrived on it.
 ///
-/// An answer that can't be parsed has come. One that breaks off within its head can't be told
-/// from none at all.
+/// A response that can't be parsed has arrived. One that breaks off within its head can't be told
+/// from a missing one.
 fn lost_connection(error: &reqwest::Error) -> Option<Connection> {
     if error.is_connect() || error.is_timeout() {
         return None;
@@ -216,14 +220,15 @@ fn lost_connection(error: &reqwest::Error) -> Option<Connection> {
     connection
 }
 
-/// Returns the causes of an error, the nearest first; reqwest's own words would hold the URL.
+/// Returns the chain of causes, the nearest first. reqwest's own message is skipped because it
+/// contains the URL.
 fn causes(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut is_untrusted = false;
     let mut cause = error.source();
     while let Some(error) = cause {
         let words = error.to_string();
-        // An I/O error that wraps another says the same.
+        // An I/O error repeats the text of the error that it wraps.
         if !text.ends_with(&words) {
             if !text.is_empty() {
                 text.push_str(": ");
@@ -234,12 +239,12 @@ fn causes(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     if is_untrusted {
-        text.push_str(" (VT4AI_UPSTREAM_CA_FILE names authorities to trust beside the usual ones)");
+        text.push_str(" (VT4AI_UPSTREAM_CA_FILE names additional authorities to trust)");
     }
     text
 }
 
-/// Whether TLS refused the certificate; its error comes wrapped in errors of I/O.
+/// Returns whether TLS rejected the certificate. Its error is wrapped in I/O errors.
 fn is_bad_certificate(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref::<io::Error>().map(io::Error::get_ref) {
         Some(Some(inner)) => is_bad_certificate(inner),

@@ -1,4 +1,4 @@
-//! Uploads: where VirusTotal wants a file, and a body that passes through in pieces.
+//! Uploads: the destination of a file, and a body that is streamed in pieces.
 
 use std::{
     pin::Pin,
@@ -19,23 +19,23 @@ use url::{Host, Url};
 use super::{Call, VirusTotal, VtError};
 use crate::key::ApiKey;
 
-/// Where a file goes.
+/// The destination of an upload.
 #[derive(Clone, Debug)]
 pub enum Destination {
-    /// `POST /files`, for what is small.
+    /// `POST /files`, for small files.
     Files,
-    /// A URL that VirusTotal gave for this one upload.
+    /// A one-time URL that VirusTotal returned.
     OneTime(Url),
 }
 
-/// The near end of a body: what is sent here arrives at VirusTotal.
+/// The sending half of a request body.
 ///
-/// Dropped before [`finish`](Self::finish), it breaks the request off, so that nothing
-/// half sent looks whole.
+/// Dropping it before [`finish`](Self::finish) aborts the request, so that a partial body never
+/// looks complete.
 #[derive(Debug)]
 pub struct Feed(mpsc::Sender<Piece>);
 
-/// The far end of it, for [`VirusTotal::upload`].
+/// The receiving half of a request body, for [`VirusTotal::upload`].
 #[derive(Debug)]
 pub struct Fed {
     pieces: mpsc::Receiver<Piece>,
@@ -43,12 +43,12 @@ pub struct Fed {
     is_over: bool,
 }
 
-/// A form to pass on.
+/// A multipart form to upload.
 #[derive(Debug)]
 pub struct Upload {
-    /// With the boundary between the form's parts.
+    /// The content type with the form's boundary.
     pub content_type: HeaderValue,
-    /// The form itself.
+    /// The form's bytes.
     pub body: Fed,
 }
 
@@ -58,14 +58,14 @@ enum Piece {
     End,
 }
 
-/// The upload was given up at this end.
+/// The upload was aborted by the sender.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("the upload was broken off")]
+#[error("the upload was aborted")]
 pub struct BrokenOff;
 
-/// The two ends of a body; `length` in bytes, where it is known before they come.
+/// Creates a streamed body. `length` is its size in bytes, if known in advance.
 pub fn pipe(length: Option<u64>) -> (Feed, Fed) {
-    // One piece under way while the next is read: more would only wait in memory.
+    // One piece in flight while the next is read. A larger buffer would only cost memory.
     let (sender, pieces) = mpsc::channel(1);
     let fed = Fed {
         pieces,
@@ -76,13 +76,13 @@ pub fn pipe(length: Option<u64>) -> (Feed, Fed) {
 }
 
 impl Feed {
-    /// Sends some bytes as soon as there is room; fails where the request is over.
+    /// Sends a piece as soon as there is room. Fails if the request has ended.
     pub async fn send(&self, bytes: Bytes) -> Result<(), BrokenOff> {
         let sent = self.0.send(Piece::Bytes(bytes)).await;
         sent.map_err(|_| BrokenOff)
     }
 
-    /// Says that this was all.
+    /// Marks the end of the body.
     pub async fn finish(self) -> Result<(), BrokenOff> {
         self.0.send(Piece::End).await.map_err(|_| BrokenOff)
     }
@@ -105,6 +105,7 @@ impl Body for Fed {
                 self.is_over = true;
                 None
             }
+            // The sender was dropped before `finish`.
             None => Some(Err(BrokenOff)),
         })
     }
@@ -119,7 +120,7 @@ impl Body for Fed {
 }
 
 impl VirusTotal {
-    /// Asks for a URL to which one large file can be sent.
+    /// Requests a one-time URL for a large file.
     pub async fn upload_url(
         &self,
         key: &ApiKey,
@@ -137,10 +138,10 @@ impl VirusTotal {
         url.map(Destination::OneTime).ok_or(VtError::Misdirected)
     }
 
-    /// Sends a form, and gives the body of a success.
+    /// Sends a form and returns the body of a successful response.
     ///
-    /// It takes as long as the form does: what goes on too long without progress is for
-    /// the one who feeds it to end.
+    /// There is no overall deadline, since the duration depends on the sender. The caller aborts an
+    /// upload that makes no progress.
     pub async fn upload(
         &self,
         key: &ApiKey,
@@ -160,6 +161,8 @@ impl VirusTotal {
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)
             .body(reqwest::Body::wrap(upload.body));
+        // Only reading an error body has a deadline, which starts once the response head has
+        // arrived.
         let answer = async {
             let response = self.send(key, request).await?;
             let success = self.accept(key, response, self.deadline()).await?;
@@ -169,10 +172,11 @@ impl VirusTotal {
     }
 }
 
-/// The URL, if it belongs to the site that named it: a key and a file go there.
+/// Parses an upload URL and checks that it belongs to `site`, since the key and a file are sent
+/// there.
 ///
-/// VirusTotal's own can be on any of its hosts, and is documented with `http://` though
-/// it is meant for https. Another upstream's is under the same scheme, host and port.
+/// VirusTotal uses any of its hosts, and documents `http://` URLs although https is meant. For any
+/// other upstream, scheme, host and port must match.
 fn own_url(text: &str, site: &Url) -> Option<Url> {
     let mut url = Url::parse(text).ok()?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -180,6 +184,7 @@ fn own_url(text: &str, site: &Url) -> Option<Url> {
     }
     if is_virustotal(site) {
         let sound = is_virustotal(&url) && url.port().is_none() && is_http(&url);
+        // The default port was dropped by the parser, so a URL on port 80 becomes one on 443.
         return (sound && url.set_scheme("https").is_ok()).then_some(url);
     }
     (url.origin() == site.origin() && is_http(&url)).then_some(url)
@@ -189,7 +194,7 @@ fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-/// Whether a URL is on a host of VirusTotal's own.
+/// Returns whether a URL is on one of VirusTotal's hosts.
 pub fn is_virustotal(url: &Url) -> bool {
     let domain = "virustotal.com";
     match url.host() {
@@ -254,7 +259,7 @@ mod tests {
         Some("https://mirror.example/x")
     )]
     #[case("https://mirror.example", "http://mirror.example/x", None)]
-    fn a_file_goes_only_where_it_belongs(
+    fn upload_url_must_belong_to_the_site(
         #[case] site: &str,
         #[case] named: &str,
         #[case] expected: Option<&str>,

@@ -1,4 +1,4 @@
-//! What VirusTotal tells of a key, when it is asked, and what counts then.
+//! Allowances and usage that VirusTotal reports, and their effect.
 
 use std::{pin::pin, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-#[expect(clippy::unnecessary_wraps, reason = "as what is said or is not")]
+#[expect(clippy::unnecessary_wraps, reason = "a report's fields are options")]
 fn usage(allowed: u64, used: u64) -> Option<Usage> {
     Some(Usage { allowed, used })
 }
@@ -20,14 +20,14 @@ fn truth(hourly: Option<Usage>, daily: Option<Usage>, monthly: Option<Usage>) ->
     }
 }
 
-/// What is allowed, used and left: a window each.
+/// Returns the allowance and usage of each window.
 fn windows(quota: &Quota, now: Now) -> [(Option<u64>, u64); 3] {
     let report = quota.report(key("k"), now);
     [report.minute, report.day, report.month].map(|tally| (tally.allowed, tally.used))
 }
 
 #[test]
-fn the_scarcer_of_user_and_group_counts() {
+fn scarcer_quota_of_user_and_group_counts() {
     let read = |json: &str| Truth::read(json.as_bytes());
     let answer = r#"{"data": {
         "api_requests_hourly": {"user": {"allowed": 240, "used": 3}},
@@ -44,7 +44,7 @@ fn the_scarcer_of_user_and_group_counts() {
 }
 
 #[test]
-fn what_is_missing_or_odd_is_not_said() {
+fn missing_or_malformed_windows_are_none() {
     let daily = |quota: &str| {
         let answer = format!(r#"{{"data": {{"api_requests_daily": {quota}}}}}"#);
         Truth::read(answer.as_bytes()).and_then(|truth| truth.daily)
@@ -74,7 +74,7 @@ fn what_is_missing_or_odd_is_not_said() {
 }
 
 #[test]
-fn what_is_not_set_is_what_was_learned() {
+fn unset_limits_are_learned() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
     let said = truth(usage(600, 0), usage(1_000, 30), usage(20_000, 40));
     quota.learn(key("k"), &said, clock.after(0));
@@ -87,7 +87,7 @@ fn what_is_not_set_is_what_was_learned() {
 }
 
 #[test]
-fn a_number_is_a_ceiling_and_off_is_off() {
+fn configured_limit_is_an_upper_bound_and_off_is_unlimited() {
     let (quota, clock) = (quota(100, 100, 0), Clock::at(NOON));
     assert_eq!(
         windows(&quota, clock.after(0)).map(|(allowed, _)| allowed),
@@ -101,7 +101,7 @@ fn a_number_is_a_ceiling_and_off_is_off() {
 }
 
 #[test]
-fn a_minute_is_never_without_any_lookup() {
+fn minute_allows_at_least_one_lookup() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
     let said = truth(usage(30, 0), usage(u64::MAX, 0), None);
     quota.learn(key("k"), &said, clock.after(0));
@@ -110,7 +110,7 @@ fn a_minute_is_never_without_any_lookup() {
 }
 
 #[test]
-fn a_day_without_allowance_may_have_one_tomorrow() {
+fn daily_allowance_of_zero_waits_for_tomorrow() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
     let said = truth(None, usage(0, 0), None);
     quota.learn(key("k"), &said, clock.after(0));
@@ -122,7 +122,7 @@ fn a_day_without_allowance_may_have_one_tomorrow() {
 }
 
 #[test]
-fn what_others_spent_counts_and_what_is_ours_is_never_forgotten() {
+fn reported_usage_counts_and_own_units_are_kept() {
     let (quota, clock) = (quota(0, 10, 0), Clock::at(NOON));
     let day = |now| quota.report(key("k"), now).day.used;
     let say = |used, at| {
@@ -133,7 +133,7 @@ fn what_others_spent_counts_and_what_is_ours_is_never_forgotten() {
         .map(|at| quota.take(key("k"), clock.after(at)).unwrap())
         .collect();
     say(1, 10);
-    assert_eq!(day(clock.after(10)), 3, "two calls are still on their way");
+    assert_eq!(day(clock.after(10)), 3, "two calls are still in flight");
     say(8, 20);
     assert_eq!(day(clock.after(20)), 8);
     quota.take(key("k"), clock.after(30)).unwrap();
@@ -143,11 +143,15 @@ fn what_others_spent_counts_and_what_is_ours_is_never_forgotten() {
     say(40, 40);
     assert!(quota.take(key("k"), clock.after(40)).is_err());
     say(0, 50);
-    assert_eq!(day(clock.after(50)), 3, "a reading too high is mended");
+    assert_eq!(
+        day(clock.after(50)),
+        3,
+        "the next report corrects one that was too high"
+    );
 }
 
 #[test]
-fn an_answer_from_before_midnight_says_nothing_of_the_new_day() {
+fn report_from_before_midnight_does_not_apply_to_the_new_day() {
     let (quota, clock) = (
         quota(0, 10, 0),
         Clock::at(datetime!(2026-03-31 23:59:59 UTC)),
@@ -157,14 +161,14 @@ fn an_answer_from_before_midnight_says_nothing_of_the_new_day() {
     quota.learn(key("k"), &said, clock.after(0));
     let used = windows(&quota, clock.after(2_000)).map(|(_, used)| used);
     assert_eq!(used, [1, 1, 1]);
-    // The other way round, the day that is over goes.
+    // Conversely, an outdated day is dropped.
     quota.learn(key("k"), &said, clock.after(25 * 3_600_000));
     let used = windows(&quota, clock.after(25 * 3_600_000)).map(|(_, used)| used);
     assert_eq!(used, [0, 10, 10_000]);
 }
 
 #[test]
-fn counting_does_not_wait_for_a_limit() {
+fn units_are_counted_before_a_limit_is_known() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
     let much = truth(usage(60_000, 0), usage(9_999, 0), usage(9_999, 0));
     quota.learn(key("k"), &much, clock.after(0));
@@ -180,11 +184,11 @@ fn counting_does_not_wait_for_a_limit() {
 }
 
 #[test]
-fn one_learns_at_first_and_every_ten_minutes() {
+fn refresh_is_due_at_first_and_every_ten_minutes() {
     let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
     let due = |at| quota.due(key("k"), clock.after(at));
     let Due::First(attempt) = due(0) else {
-        panic!("the first lookup learns");
+        panic!("the first lookup refreshes");
     };
     assert!(matches!(due(1), Due::Underway(_)));
     drop(attempt);
@@ -202,16 +206,16 @@ fn one_learns_at_first_and_every_ten_minutes() {
 }
 
 #[test]
-fn without_limits_there_is_nothing_to_learn() {
+fn without_limits_no_refresh_is_due() {
     let (quota, clock) = (quota(0, 0, 0), Clock::at(NOON));
     assert!(matches!(quota.due(key("k"), clock.after(0)), Due::No));
 }
 
 #[tokio::test]
-async fn others_wait_for_the_first_attempt_whatever_becomes_of_it() {
+async fn other_lookups_wait_until_the_first_refresh_ends() {
     let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
     let Due::First(attempt) = quota.due(key("k"), clock.after(0)) else {
-        panic!("the first lookup learns");
+        panic!("the first lookup refreshes");
     };
     let Due::Underway(underway) = quota.due(key("k"), clock.after(0)) else {
         panic!("the second waits");
@@ -224,7 +228,7 @@ async fn others_wait_for_the_first_attempt_whatever_becomes_of_it() {
 }
 
 #[test]
-fn what_was_learned_is_kept_while_the_key_is_used() {
+fn learned_allowances_are_kept_while_the_key_is_used() {
     let hour = 3_600_000;
     let (quota, clock) = (learning(0), Clock::at(NOON));
     drop(quota.due(key("k"), clock.after(0)));

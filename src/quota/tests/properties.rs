@@ -1,17 +1,17 @@
-//! What holds whatever happens, in whatever order.
+//! Invariants under any order of events.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What can happen to a key.
+/// An event that concerns a key.
 #[derive(Clone, Debug)]
 enum Event {
     Take,
     TakeSpare,
-    /// The unit taken so many before the last one is given back.
+    /// The return of the unit that was taken this number of units before the last one.
     GiveBack(usize),
-    /// Others have spent so much of the day, and this much is allowed.
+    /// A report of these allowances and usage.
     Learn {
         per_minute: u64,
         per_day: u64,
@@ -31,7 +31,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
     prop::collection::vec((0u64..20_000, event), 0..80)
 }
 
-/// Times at which days, months and nothing end.
+/// Times shortly before the end of a day or a month, and at noon.
 fn starts() -> impl Strategy<Value = OffsetDateTime> {
     prop_oneof![
         Just(NOON),
@@ -96,7 +96,7 @@ proptest! {
                         quota.give_back(key, &unit);
                     }
                 }
-                // VirusTotal never says less than the least here.
+                // The reported allowance is never below the limit here.
                 Event::Learn { used, .. } => quota.learn(key, &truth(9, 7, used), now),
             }
             let today = taken.iter().filter(|unit| unit.spent.day() == now.day());
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn a_refusal_keeps_its_promise(start in starts(), events in events()) {
+    fn refusal_states_the_exact_wait(start in starts(), events in events()) {
         let (quota, clock, key) = (quota(4, 30, 60), Clock::at(start), key("k"));
         let mut at = 0;
         let mut units = Vec::new();
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn a_place_in_the_queue_keeps_its_promise(
+    fn queue_position_states_the_exact_wait(
         start in starts(),
         limits in (0u32..4, 0u32..6, 0u32..9),
         pauses in prop::collection::vec(0u64..20_000, 0..12),
@@ -157,7 +157,7 @@ proptest! {
             let taken = quota.take(key, clock.after(at)).is_ok();
             prop_assert_eq!(taken, greedy.take(key, clock.after(at)).is_ok());
         }
-        // Each of those before takes its unit as soon as it can.
+        // Each earlier request takes its unit as soon as it can.
         let mut then = at;
         for _ in 0..=waiting {
             if let Err(refused) = greedy.take(key, clock.after(then)) {

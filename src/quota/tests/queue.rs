@@ -1,7 +1,7 @@
-//! Those who wait: their order, their time, and what becomes of those who leave.
+//! The queue: order, waits, and requests that leave.
 //!
-//! The minute is a fifth of a second here, and nothing is held against the clock but that
-//! it is not early.
+//! A minute lasts 200 ms here. Tests check only that nothing happens too early, so a slow machine
+//! does not fail them.
 
 use std::{cell::RefCell, future::Future, pin::pin, task::Poll};
 
@@ -24,29 +24,29 @@ fn waiting(quota: &Quota) -> usize {
         .map_or(0, |account| account.queue.len())
 }
 
-/// Whether it is the minute that so many seconds have to be waited for, as seen a while ago.
+/// Returns whether the refusal asks to wait this many seconds for the minute, or a little less.
 fn is_about(refused: &Exhausted, seconds: u64) -> bool {
     let wait = refused.retry_after.as_secs_f64();
     let late = Duration::from_secs(seconds).as_secs_f64() - wait;
     refused.window == Window::Minute && (0.0..5.0).contains(&late)
 }
 
-/// What comes of a future that has nothing to wait for any more.
+/// Awaits a future that must be ready soon.
 async fn soon<F: Future>(future: F) -> F::Output {
     let over = tokio::time::timeout(Duration::from_secs(10), future);
-    over.await.expect("it was to be over soon")
+    over.await.expect("it must be ready soon")
 }
 
-/// Lets a future go on, which is not over then.
+/// Polls a future once, which must then be pending.
 async fn begin<F: Future + Unpin>(future: &mut F) {
     let begun = std::future::poll_fn(|context| {
         Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_pending())
     });
-    assert!(begun.await, "it was to wait");
+    assert!(begun.await, "it must be pending");
 }
 
 #[tokio::test]
-async fn first_come_first_served() {
+async fn requests_of_a_caller_are_served_in_order() {
     let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
     let began = Instant::now();
     let come = async |name| {
@@ -64,7 +64,7 @@ async fn first_come_first_served() {
 }
 
 #[tokio::test]
-async fn whoever_comes_again_goes_before_all() {
+async fn retried_request_goes_to_the_front() {
     let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
     quota.take(key("k"), Now::read()).unwrap();
     let come = async |name| {
@@ -84,12 +84,12 @@ async fn whoever_comes_again_goes_before_all() {
 }
 
 #[tokio::test]
-async fn nobody_passes_those_who_wait() {
+async fn new_request_does_not_overtake_the_queue() {
     let quota = quota(2, 0, 0);
     let units = [(), ()].map(|()| quota.take(key("k"), Now::read()).unwrap());
     let mut first = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut first).await;
-    // What is given back is the first one's, although it has not come for it yet.
+    // The returned unit belongs to the first request, although it has not taken it yet.
     quota.give_back(key("k"), &units[0]);
     assert!(quota.take(key("k"), Now::read()).is_err());
     assert!(
@@ -102,7 +102,7 @@ async fn nobody_passes_those_who_wait() {
 }
 
 #[tokio::test]
-async fn what_cannot_succeed_is_refused_at_once() {
+async fn hopeless_wait_is_refused_at_once() {
     let quota = Quota {
         max_waiting: 2,
         ..quota(1, 0, 0)
@@ -126,7 +126,7 @@ async fn what_cannot_succeed_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn who_is_dropped_holds_nobody_up() {
+async fn dropped_request_delays_no_other() {
     let quota = quota(1, 0, 0);
     let unit = quota.take(key("k"), Now::read()).unwrap();
     let mut one = Box::pin(quota.take_within(key("k"), caller(1), LONG));
@@ -143,14 +143,14 @@ async fn who_is_dropped_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn who_is_dropped_has_those_behind_move_up() {
+async fn requests_behind_a_dropped_one_move_up() {
     let quota = quota(1, 0, 0);
     let unit = quota.take(key("k"), Now::read()).unwrap();
     let mut one = Box::pin(quota.take_within(key("k"), caller(1), LONG));
     let mut two = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut one).await;
     begin(&mut two).await;
-    // The second hears of it, and finds that the unit is the first one's.
+    // The second request is woken, and finds that the unit belongs to the first.
     quota.give_back(key("k"), &unit);
     begin(&mut two).await;
     drop(one);
@@ -158,13 +158,16 @@ async fn who_is_dropped_has_those_behind_move_up() {
 }
 
 #[tokio::test]
-async fn who_stalls_holds_nobody_up_but_for_its_own_unit() {
+async fn stalled_request_delays_only_its_own_unit() {
     let quota = hasty(1, 100);
     quota.take(key("k"), Now::read()).unwrap();
     let mut stalled = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut stalled).await;
     let behind = tokio::time::timeout(SHORT * 2, quota.take_within(key("k"), caller(1), LONG));
-    assert!(behind.await.is_err(), "there was but the unit of the first");
+    assert!(
+        behind.await.is_err(),
+        "the only unit belongs to the first request"
+    );
     let quick = Quota {
         limits: Limits::default(),
         ..hasty(1, 100)
@@ -177,11 +180,11 @@ async fn who_stalls_holds_nobody_up_but_for_its_own_unit() {
     quick.give_back(key("k"), &units[0]);
     quick.give_back(key("k"), &units[1]);
     let behind = quick.take_within(key("k"), caller(1), Duration::ZERO);
-    assert!(behind.await.is_ok(), "the second unit is nobody's");
+    assert!(behind.await.is_ok(), "the second unit is free");
 }
 
 #[tokio::test]
-async fn a_unit_that_is_given_back_is_had_at_once() {
+async fn returned_unit_is_taken_at_once() {
     let quota = quota(1, 0, 0);
     let unit = quota.take(key("k"), Now::read()).unwrap();
     let mut waits = pin!(quota.take_within(key("k"), caller(1), LONG));
@@ -191,7 +194,7 @@ async fn a_unit_that_is_given_back_is_had_at_once() {
 }
 
 #[tokio::test]
-async fn who_waits_hears_what_is_learned() {
+async fn learned_allowance_wakes_the_queue() {
     let day = |used| {
         let daily = Some(Usage { allowed: 10, used });
         Truth {
@@ -222,10 +225,10 @@ async fn who_waits_hears_what_is_learned() {
     };
     quota.learn(key("k"), &said, Now::read());
     soon(one).await.unwrap();
-    // Others have spent the day.
+    // Other users of the key have spent the day.
     quota.learn(key("k"), &day(10), Now::read());
     let now = Now::read();
-    // Within five minutes of midnight it would wait for the new day.
+    // In the last five minutes of a day it would wait for the next one.
     if now.until_tomorrow() > Duration::from_mins(6) {
         let refused = soon(two).await.unwrap_err();
         assert_eq!(refused.window, Window::Day);
@@ -234,7 +237,7 @@ async fn who_waits_hears_what_is_learned() {
 }
 
 #[tokio::test]
-async fn keys_do_not_wait_for_one_another() {
+async fn each_key_has_its_own_queue() {
     let quota = quota(1, 0, 0);
     quota.take(key("k"), Now::read()).unwrap();
     let mut waits = pin!(quota.take_within(key("k"), caller(1), LONG));
@@ -248,7 +251,7 @@ async fn keys_do_not_wait_for_one_another() {
 }
 
 #[tokio::test]
-async fn who_gives_up_is_sent_to_the_end() {
+async fn refusal_after_a_wait_counts_from_the_end_of_the_queue() {
     let quota = learning(100);
     let hourly = |allowed| Truth {
         hourly: Some(Usage { allowed, used: 0 }),
@@ -264,13 +267,13 @@ async fn who_gives_up_is_sent_to_the_end() {
     begin(&mut two).await;
     enqueue(&quota, key("k"), 1);
     quota.learn(key("k"), &hourly(60), Now::read());
-    // One unit a minute: the second no longer gets one in time, and there are two others.
+    // With one unit a minute the second is too late, and two others are before it.
     let refused = soon(two).await.unwrap_err();
     assert!(is_about(&refused, 183), "{refused:?}");
 }
 
 #[tokio::test]
-async fn many_who_wait_all_come_to_their_unit() {
+async fn every_queued_request_gets_a_unit() {
     let quota = Arc::new(hasty(10, 100));
     let tasks = tokio_util::task::TaskTracker::new();
     let tasks: Vec<_> = (0..30)
@@ -289,7 +292,7 @@ async fn many_who_wait_all_come_to_their_unit() {
 }
 
 #[tokio::test]
-async fn the_queue_goes_round_its_callers() {
+async fn queue_is_round_robin_over_callers() {
     let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
     quota.take(key("k"), Now::read()).unwrap();
     let come = async |number| {
@@ -299,7 +302,8 @@ async fn the_queue_goes_round_its_callers() {
             .unwrap();
         order.borrow_mut().push(number);
     };
-    // The third comes last and alone, the second's second after all of the first's.
+    // The third caller arrives last, with one request. The second caller's second request arrives
+    // after three of the first caller's.
     tokio::join!(
         come(1),
         come(1),
@@ -314,7 +318,7 @@ async fn the_queue_goes_round_its_callers() {
 }
 
 #[tokio::test]
-async fn who_comes_back_time_and_again_takes_turns_with_who_waits() {
+async fn returning_caller_takes_turns_with_the_queue() {
     let (quota, order) = (hasty(1, 100), RefCell::new(Vec::new()));
     quota.take(key("k"), Now::read()).unwrap();
     let come = async |number| {
@@ -353,13 +357,13 @@ async fn no_caller_holds_more_than_a_quarter_of_a_keys_waiting_places() {
     }
     begin(&mut within(4)).await;
     begin(&mut within(5)).await;
-    // The place is free again at once.
+    // A place is free as soon as its request leaves.
     drop(waits.remove(0));
     begin(&mut within(1)).await;
 }
 
 #[tokio::test]
-async fn who_can_no_longer_be_served_in_time_hears_of_it_at_once() {
+async fn request_is_refused_once_it_can_no_longer_be_served_in_time() {
     let quota = quota(1, 0, 0);
     quota.take(key("k"), Now::read()).unwrap();
     let mut first = pin!(quota.take_within(key("k"), caller(1), LONG));
@@ -373,7 +377,7 @@ async fn who_can_no_longer_be_served_in_time_hears_of_it_at_once() {
 }
 
 #[tokio::test]
-async fn who_is_dropped_spends_nothing_and_frees_its_place_at_once() {
+async fn dropped_request_spends_nothing_and_frees_its_place() {
     let quota = Quota {
         max_waiting: 1,
         ..quota(1, 0, 0)
@@ -381,7 +385,7 @@ async fn who_is_dropped_spends_nothing_and_frees_its_place_at_once() {
     let unit = quota.take(key("k"), Now::read()).unwrap();
     let mut one = Box::pin(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut one).await;
-    // Its turn has come, but it has not come for it.
+    // The unit is due, but the request has not taken it yet.
     quota.give_back(key("k"), &unit);
     drop(one);
     assert_eq!(waiting(&quota), 0);

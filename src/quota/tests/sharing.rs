@@ -1,4 +1,4 @@
-//! What replicas spend together.
+//! Units that replicas spend together.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn spent(used: u64, minute: &[u64], day: u64, month: u64) -> Spent {
 }
 
 #[test]
-fn what_others_spent_counts_until_its_minute_is_over() {
+fn units_of_other_replicas_count_until_they_expire() {
     let (quota, clock) = (quota(3, 0, 0), Clock::at(NOON));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
     quota.share(key("k"), &spent(3, &[50, 20], 0, 0), clock.after(0));
@@ -26,21 +26,21 @@ fn what_others_spent_counts_until_its_minute_is_over() {
 }
 
 #[test]
-fn what_is_told_replaces_what_was_told_of_others_and_never_ones_own() {
+fn report_replaces_units_of_others_but_not_own_ones() {
     let (quota, clock) = (quota(3, 0, 0), Clock::at(NOON));
     for _ in 0..2 {
         assert!(quota.take(key("k"), clock.after(0)).is_ok());
     }
     quota.share(key("k"), &spent(3, &[0], 0, 0), clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_err());
-    // Redis has been restarted and knows nothing any more.
+    // Redis has been restarted and is empty.
     quota.share(key("k"), &spent(0, &[], 0, 0), clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
     assert!(quota.take(key("k"), clock.after(0)).is_err());
 }
 
 #[test]
-fn of_very_many_those_that_are_not_told_count_too() {
+fn units_cut_from_a_long_list_count() {
     let (quota, clock) = (quota(1000, 0, 0), Clock::at(NOON));
     quota.share(key("k"), &spent(999, &[30, 20, 10], 0, 0), clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
@@ -50,11 +50,11 @@ fn of_very_many_those_that_are_not_told_count_too() {
 }
 
 #[test]
-fn days_and_months_only_grow_by_what_is_told() {
+fn reports_only_raise_days_and_months() {
     let (quota, clock) = (quota(0, 5, 9), Clock::at(NOON));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
     quota.share(key("k"), &spent(0, &[], 4, 8), clock.after(0));
-    // Less is told by a Redis that has forgotten.
+    // A Redis that lost its data reports less.
     quota.share(key("k"), &spent(0, &[], 0, 0), clock.after(0));
     let report = quota.report(key("k"), clock.after(0));
     assert_eq!((report.day.used, report.month.used), (4, 8));

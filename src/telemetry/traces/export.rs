@@ -1,7 +1,7 @@
-//! Spans on their way to a collector.
+//! The exporter of spans to a collector.
 //!
-//! OpenTelemetry's own exporter brings a second HTTP client and protobuf; the few fields of a
-//! span are soon written as OTLP's JSON, and reqwest is here anyway.
+//! OpenTelemetry's own exporter adds a second HTTP client and protobuf. The few fields of a span
+//! are easily written as OTLP JSON, and reqwest is a dependency anyway.
 
 use std::{
     borrow::Cow,
@@ -25,10 +25,10 @@ use tracing::{info, warn};
 
 use crate::{config::Collector, tls};
 
-/// How long a collector may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for one export.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Sends spans; the runtime is where its requests run.
+/// An exporter. Its requests run on the given runtime.
 #[derive(Debug)]
 pub(super) struct Exporter {
     client: Client,
@@ -39,10 +39,10 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    /// None where no client can be made.
+    /// Creates an exporter, or returns `None` if no HTTP client can be built.
     ///
-    /// The proxy variables are honoured, but for a collector on this machine: its headers are
-    /// not for a proxy.
+    /// The proxy variables apply, unless the collector is on this machine: its headers may contain
+    /// credentials, which a proxy must not see.
     pub(super) fn new(collector: &Collector, runtime: Handle) -> Option<Self> {
         let base = collector.url.as_str().trim_end_matches('/');
         let client = Client::builder()
@@ -50,7 +50,7 @@ impl Exporter {
             .default_headers(collector.headers.clone())
             .redirect(redirect::Policy::none())
             .referer(false)
-            .timeout(PATIENCE);
+            .timeout(EXPORT_TIMEOUT);
         let client = if collector.is_local() {
             client.no_proxy()
         } else {
@@ -65,12 +65,12 @@ impl Exporter {
         })
     }
 
-    /// Says once that it fails, and once that it does no more.
-    fn tell(&self, sent: &Result<(), String>) {
+    /// Logs the first failure and the first success after failures.
+    fn log_change(&self, sent: &Result<(), String>) {
         let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match sent {
-            Err(why) if !was_failing => warn!("traces can't be sent: {why}"),
-            Ok(()) if was_failing => info!("traces can be sent again"),
+            Err(why) if !was_failing => warn!(error.cause = why, "trace export failed"),
+            Ok(()) if was_failing => info!("trace export recovered"),
             _ => {}
         }
     }
@@ -83,21 +83,24 @@ impl SpanExporter for Exporter {
         let request = request
             .header(header::CONTENT_TYPE, "application/json")
             .body(body);
-        // This runs on a thread of its own, where reqwest can't even begin.
+        // The batch processor calls this outside of any Tokio runtime, which reqwest needs even to
+        // start.
         let sending = async { request.send().await };
         let sent = self.tasks.spawn_on(sending, &self.runtime).await;
         let sent = match sent {
             Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
-            Ok(Ok(answer)) => Err(format!("the collector answers {}", answer.status())),
-            Ok(Err(error)) if error.is_timeout() => Err("the collector is too slow".to_owned()),
+            Ok(Ok(answer)) => Err(format!("the collector returned {}", answer.status())),
+            Ok(Err(error)) if error.is_timeout() => {
+                Err("the collector did not respond in time".to_owned())
+            }
             Ok(Err(_)) | Err(_) => Err("the collector can't be reached".to_owned()),
         };
-        self.tell(&sent);
+        self.log_change(&sent);
         sent.map_err(OTelSdkError::InternalFailure)
     }
 }
 
-/// OTLP's `ExportTraceServiceRequest`.
+/// Builds an `ExportTraceServiceRequest` of OTLP.
 fn request(batch: &[SpanData]) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let resource = [
@@ -114,7 +117,7 @@ fn request(batch: &[SpanData]) -> Value {
 }
 
 fn span(span: &SpanData) -> Value {
-    // OTLP's numbers: a server's span is 2, a client's 3; an error 2.
+    // OTLP's constants: span kind 2 is a server, 3 a client; status code 2 is an error.
     let kind = if span.name == "request" { 2 } else { 3 };
     let status = find(span, "http.status").and_then(|status| status.parse::<u16>().ok());
     let status = if status.is_some_and(|status| status >= 500) {
@@ -138,7 +141,7 @@ fn span(span: &SpanData) -> Value {
     })
 }
 
-/// What a span is called: by its pattern, so that there are but so many names.
+/// Returns a span's name, built from patterns so that the number of names is bounded.
 fn name(span: &SpanData) -> Cow<'_, str> {
     let (method, route) = (find(span, "http.method"), find(span, "http.route"));
     match (find(span, "upstream.endpoint"), method, route) {

@@ -384,7 +384,7 @@ async fn who_waits_for_a_unit_holds_no_place_of_those_that_work() {
         assert_eq!(refused.code(), "QuotaExceededError");
         let detail = refused.detail();
         assert!(
-            detail.contains("of this caller wait as may of one"),
+            detail.contains("this caller already holds its share of the waiting places"),
             "{detail}"
         );
         assert!(refused.number("retry-after").unwrap() > 100);
@@ -434,7 +434,7 @@ async fn one_clients_waits_do_not_fill_the_queue_of_a_shared_key() {
         );
         let detail = refused.detail();
         assert!(
-            detail.contains("of this caller wait as may of one"),
+            detail.contains("this caller already holds its share of the waiting places"),
             "{detail}"
         );
         // A unit for each of the three comes first.
