@@ -20,8 +20,7 @@ use tower::ServiceExt as _;
 use vt4ai::{
     http::{
         error::ApiError,
-        extract::{Ask, Query},
-        forwarded::caller_address,
+        extract::{Ask, Query, forwarded::caller_address},
     },
     vt::Call,
 };

@@ -12,7 +12,7 @@ use crate::{
     clients::Clients,
     config::Config,
     door::Door,
-    http::{Gateway, bounds::Bounds},
+    http::{Gateway, middleware::limits::Bounds},
     key::{ApiKey, KeyHash},
     lookup::{self, Lookup},
     meter::Meter,

@@ -7,13 +7,13 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use axum::{
     Json,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{caller::NotTaken, freshness};
+use super::headers::{insert_number, say_seen};
 use crate::{
     answer::MalformedAnswer,
     clients::OverAllowance,
@@ -207,7 +207,7 @@ impl IntoResponse for ApiError {
             );
         }
         if let Some(seen) = self.seen {
-            freshness::say_seen(&mut response, seen);
+            say_seen(&mut response, seen);
         }
         response.extensions_mut().insert(Failure {
             code: self.code,
@@ -217,20 +217,9 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Sets a header to a number.
-pub fn insert_number(response: &mut Response, name: HeaderName, number: impl Into<HeaderValue>) {
-    response.headers_mut().insert(name, number.into());
-}
-
 impl From<InvalidIndicator> for ApiError {
     fn from(error: InvalidIndicator) -> Self {
         Self::invalid_argument(error.to_string())
-    }
-}
-
-impl From<&NotTaken> for ApiError {
-    fn from(error: &NotTaken) -> Self {
-        Self::unauthorized(error.to_string())
     }
 }
 

@@ -15,12 +15,20 @@ use tracing::warn;
 
 pub use self::query::Query;
 
-use super::{
-    caller::{Caller, Identified},
-    error::ApiError,
-};
 use crate::access::{CallerId, Ends, PeerOwner, PeerOwners, Place};
+use crate::http::{
+    error::ApiError,
+    extract::caller::{Caller, Identified},
+};
 
+pub mod authority;
+pub mod body;
+pub mod caller;
+pub mod format;
+pub mod forwarded;
+pub mod freshness;
+pub mod list;
+pub mod locality;
 mod query;
 
 /// The other end of the connection, put there by the accept loop.

@@ -31,9 +31,9 @@ use self::{
     answers::{ListBody, ObjectBody, ReportBody},
     files::File,
 };
-use super::{
-    Shared,
+use crate::http::{
     error::{ApiError, ErrorBody},
+    state::Shared,
 };
 use crate::{format::Format, indicator::Kind, template::Templates};
 

@@ -15,7 +15,7 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use sha2::{Digest as _, Sha256};
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
-use crate::http::{freshness, refusal::Weight};
+use crate::http::headers::{self, Weight};
 
 /// The files of Swagger UI that were asked for, by their path.
 ///
@@ -74,7 +74,7 @@ impl File {
     }
 
     fn body(&self, headers: &HeaderMap) -> Response {
-        if freshness::has(headers, &self.etag) {
+        if headers::is_known(headers, &self.etag) {
             return (StatusCode::NOT_MODIFIED, Body::empty()).into_response();
         }
         if takes_gzip(headers)

@@ -5,15 +5,17 @@ use std::borrow::Cow;
 use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
-use super::{
-    Gateway, Shared, caller,
+use crate::http::{
     error::ApiError,
+    extract::caller,
+    extract::format::{self, FormatQuery},
+    extract::freshness::{self, WaitQuery},
+    extract::list::{self, ListQuery, Listing},
     extract::{Ask, Query},
-    freshness::{self, WaitQuery},
-    guard::with_context,
-    listing::{self, ListQuery, Listing},
-    negotiate::{self, FormatQuery},
+    middleware::admission::with_context,
     openapi::answers::{List, ReadErrors},
+    state::Gateway,
+    state::Shared,
 };
 use crate::{
     answer::View,
@@ -111,9 +113,9 @@ async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus) -> Response {
         async |context| {
             let query = ask.query(QUERY)?;
             let asked = read_query(&query, corpus)?;
-            let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &Kind::ALL)?;
+            let (wanted, view) = format::read(gateway, &ask.headers, &query, &Kind::ALL)?;
             let view = View {
-                descriptors_only: listing::descriptors_only(&query)?,
+                descriptors_only: list::descriptors_only(&query)?,
                 cursor: asked.cursor.as_deref(),
                 ..view
             };

@@ -2,16 +2,18 @@
 
 use axum::{extract::State, response::Response};
 
-use super::{
-    Gateway, Shared, caller,
+use crate::http::{
     extract::Ask,
-    freshness::{self, WaitQuery},
-    guard::with_context,
-    negotiate::{self, FormatQuery},
+    extract::caller,
+    extract::format::{self, FormatQuery},
+    extract::freshness::{self, WaitQuery},
+    middleware::admission::with_context,
     openapi::{
         answers::{OneObject, ReadErrors},
         parameters,
     },
+    state::Gateway,
+    state::Shared,
 };
 use crate::{clients::Scope, indicator::Indicator};
 
@@ -51,7 +53,7 @@ async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
     with_context(gateway, context, &doing, async |context| {
         let query = ask.query(&[FormatQuery::NAMES, WaitQuery::NAMES])?;
         let file = Indicator::file(ask.segment(0)?)?;
-        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
+        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
         let wish = freshness::read_wish(ask, &query)?;
         let lookup = &gateway.lookup;
         let reply = lookup.behaviour(context, &file, part, &view, &wish).await?;

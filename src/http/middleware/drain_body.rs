@@ -26,7 +26,7 @@ const ALL: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// Has whatever a handler leaves of a request's body read to its end.
-pub fn linger(request: Request, tasks: &TaskTracker) -> Request {
+pub fn drain_body(request: Request, tasks: &TaskTracker) -> Request {
     if request.body().is_end_stream() {
         return request;
     }

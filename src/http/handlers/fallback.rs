@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 use crate::vt::relationships;
 
 /// The segments before the paths of this API, of VirusTotal's and of its forerunner.

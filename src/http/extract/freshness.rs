@@ -4,24 +4,22 @@ use std::time::Duration;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use utoipa::IntoParams;
 
-use super::{
-    error::{ApiError, insert_number},
+use crate::http::{
+    error::ApiError,
+    extract::format::Wanted,
+    extract::list,
     extract::{Ask, Query},
-    listing,
-    negotiate::Wanted,
+    headers,
 };
 use crate::{
     clock::Bounded,
-    lookup::{Origin, Reply, Seen, Wish},
+    lookup::{Reply, Wish},
 };
-
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
-const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
 
 /// How long a caller may wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
@@ -108,7 +106,7 @@ fn read_control(headers: &HeaderMap) -> Wish {
 /// An answer with its age and, on a list, its next page; a 304 where the caller has it.
 pub fn respond(ask: &Ask, wanted: Wanted, reply: Reply) -> Response {
     let Reply { finished, seen } = reply;
-    let is_known = has(&ask.headers, &finished.etag);
+    let is_known = headers::is_known(&ask.headers, &finished.etag);
     let mut response = if is_known {
         (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
     } else {
@@ -120,41 +118,11 @@ pub fn respond(ask: &Ask, wanted: Wanted, reply: Reply) -> Response {
     if let Ok(etag) = HeaderValue::from_str(&finished.etag) {
         headers.insert(header::ETAG, etag);
     }
-    if let Some(link) = finished.cursor.and_then(|it| listing::next_page(ask, &it)) {
+    if let Some(link) = finished.cursor.and_then(|it| list::next_page(ask, &it)) {
         headers.insert(header::LINK, link);
     }
-    say_seen(&mut response, seen);
+    headers::say_seen(&mut response, seen);
     response
-}
-
-/// Says where an answer comes from, and how many seconds ago VirusTotal was asked for it.
-pub fn say_seen(response: &mut Response, seen: Seen) {
-    let (origin, reason) = match seen.origin {
-        Origin::Hit => ("HIT", None),
-        Origin::Miss => ("MISS", None),
-        Origin::Stale => ("STALE", None),
-        Origin::StaleForQuota => ("STALE", Some("quota")),
-        Origin::StaleForUpstream => ("STALE", Some("upstream")),
-    };
-    // For whoever writes and counts it.
-    response.extensions_mut().insert(seen.origin);
-    let headers = response.headers_mut();
-    headers.insert(X_CACHE, HeaderValue::from_static(origin));
-    if let Some(reason) = reason {
-        headers.insert(X_CACHE_REASON, HeaderValue::from_static(reason));
-    }
-    insert_number(response, header::AGE, seen.age.as_secs());
-}
-
-/// Whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).
-pub(super) fn has(headers: &HeaderMap, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let wanted = opaque(etag);
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
-    let mut tags = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    tags.any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
 }
 
 #[cfg(test)]
@@ -164,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+    fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
     }
 
@@ -240,17 +208,5 @@ mod tests {
     #[case("99999999999999999999s", None)]
     fn a_wait_is_a_duration_or_seconds(#[case] text: &str, #[case] seconds: Option<u64>) {
         assert_eq!(read_wait(text), seconds.map(Duration::from_secs));
-    }
-
-    #[rstest]
-    #[case("W/\"a\"", true)]
-    #[case("\"a\"", true)]
-    #[case("\"b\", W/\"a\"", true)]
-    #[case("*", true)]
-    #[case("\"b\"", false)]
-    #[case("a", false)]
-    fn tags_are_compared_weakly(#[case] value: &'static str, #[case] expected: bool) {
-        let headers = headers(header::IF_NONE_MATCH, value);
-        assert_eq!(has(&headers, "W/\"a\""), expected);
     }
 }

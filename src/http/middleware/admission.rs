@@ -9,12 +9,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{
-    Gateway, Shared,
-    caller::{self, Caller, Identified},
-    error::{ApiError, insert_number},
-    extract, forwarded, linger,
-    observe::ClientName,
+use crate::http::{
+    error::ApiError,
+    extract,
+    extract::caller::{self, Caller, Identified},
+    extract::forwarded,
+    headers::insert_number,
+    middleware::drain_body,
+    middleware::observe::ClientName,
+    state::Gateway,
+    state::Shared,
 };
 use crate::{
     access::{CallerId, Hold, RequestContext},
@@ -28,7 +32,7 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Lets a request pass, within its bounds, as often as its caller may knock and, where it is a
 /// client, ask.
-pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Next) -> Response {
+pub async fn admit(State(gateway): State<Shared>, mut request: Request, next: Next) -> Response {
     let identified = caller::identify(request.headers(), &gateway);
     // What is not taken is refused where a key is needed, and counts for its address.
     let caller = identified.as_ref().unwrap_or(&Caller::Nobody);
@@ -46,7 +50,7 @@ pub async fn guard(State(gateway): State<Shared>, mut request: Request, next: Ne
                 place: hold.as_ref().map(Hold::place),
             });
             // Within the door: who may not even knock is not heard out either.
-            let request = linger::linger(request, &gateway.tasks);
+            let request = drain_body::drain_body(request, &gateway.tasks);
             gateway.bounds.run(request, next, hold).await
         }
         Err(error) => {

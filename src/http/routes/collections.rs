@@ -3,14 +3,14 @@
 use axum::Extension;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::{
-    Shared,
+use crate::http::{
     openapi::{self, parameters},
+    state::Shared,
 };
 use crate::indicator::Kind;
 
 /// The same routes for each of these kinds.
-pub fn of_each<const N: usize>(
+pub(in crate::http) fn of_each<const N: usize>(
     kinds: impl IntoIterator<Item = Kind>,
     routes: impl Fn() -> [UtoipaMethodRouter<Shared>; N],
 ) -> OpenApiRouter<Shared> {

@@ -3,17 +3,19 @@
 use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
-use super::{
-    Gateway, Shared, caller,
+use crate::http::{
     error::ApiError,
+    extract::caller,
+    extract::format,
+    extract::freshness::{self, WaitQuery},
     extract::{Ask, Query},
-    freshness::{self, WaitQuery},
-    guard::with_context,
-    negotiate,
+    middleware::admission::with_context,
     openapi::{
         answers::{ReadErrors, Report},
         parameters,
     },
+    state::Gateway,
+    state::Shared,
 };
 use crate::{
     access::RequestContext,
@@ -177,7 +179,7 @@ async fn answer(
         indicator,
     } = asked;
     let kinds = [indicator.kind()];
-    let (wanted, view) = negotiate::read(gateway, &ask.headers, query, &kinds)?;
+    let (wanted, view) = format::read(gateway, &ask.headers, query, &kinds)?;
     let wish = freshness::read_wish(ask, query)?;
     let lookup = &gateway.lookup;
     let reply = lookup.report(context, &indicator, &view, &wish).await?;

@@ -6,7 +6,7 @@ use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use utoipa::IntoParams;
 
-use super::{
+use crate::http::{
     error::ApiError,
     extract::{Ask, Query},
 };

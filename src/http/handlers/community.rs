@@ -5,16 +5,19 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Gateway, Shared, caller, collections,
+use crate::http::{
     error::ApiError,
     extract::Ask,
-    freshness::{self, WaitQuery},
-    guard::with_context,
-    listing::{self, ListQuery, Listing},
-    negotiate::{self, FormatQuery},
+    extract::body,
+    extract::caller,
+    extract::format::{self, FormatQuery},
+    extract::freshness::{self, WaitQuery},
+    extract::list::{self, ListQuery, Listing},
+    middleware::admission::with_context,
     openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
-    payload,
+    routes::collections,
+    state::Gateway,
+    state::Shared,
 };
 use crate::{
     answer::View,
@@ -164,7 +167,7 @@ async fn add_comment(
     add(&gateway, kind, &ask, body, &doing, |body| {
         let expected =
             r#"`{"text": "…"}` or `{"data": {"type": "comment", "attributes": {"text": "…"}}}`"#;
-        let comment = match payload::json(body, expected)? {
+        let comment = match body::json(body, expected)? {
             NewComment::Short(comment) => comment,
             NewComment::Enveloped(envelope) => envelope.data.attributes,
         };
@@ -198,7 +201,7 @@ async fn add_vote(
     let doing = format!("adding {} vote", kind.noun());
     add(&gateway, kind, &ask, body, &doing, |body| {
         let expected = r#"`{"verdict": "malicious"}` or `{"verdict": "harmless"}`, bare or in VirusTotal's envelope"#;
-        let vote = match payload::json(body, expected)? {
+        let vote = match body::json(body, expected)? {
             NewVote::Short(vote) => vote,
             NewVote::Enveloped(envelope) => envelope.data.attributes,
         };
@@ -213,14 +216,14 @@ async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response 
     with_context(gateway, context, &doing, async |context| {
         let query = ask.query(&[FormatQuery::NAMES, ListQuery::NAMES, WaitQuery::NAMES])?;
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let Listing { limit, cursor } = Listing::read(&query, listing::MOST)?;
+        let Listing { limit, cursor } = Listing::read(&query, list::MOST)?;
         let asked = RelatedQuery {
             indicator,
             relationship: name.to_owned(),
             limit,
             cursor,
         };
-        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
+        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
         let view = View {
             cursor: asked.cursor.as_deref(),
             ..view
@@ -247,9 +250,9 @@ async fn add(
     with_context(gateway, context, doing, async |context| {
         let query = ask.query(&[FormatQuery::NAMES])?;
         let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
-        let body = payload::read(body).await?;
-        payload::require(&ask.headers, &[payload::JSON])?;
+        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
+        let body = body::read(body).await?;
+        body::require(&ask.headers, &[body::JSON])?;
         let contribution = read(&body)?;
         let submit = &gateway.submit;
         let answer = submit.contribute(context, &indicator, &contribution, &view);

@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Shared, error::ApiError, extract::Ask, openapi::answers::OpenErrors};
+use crate::http::{error::ApiError, extract::Ask, openapi::answers::OpenErrors, state::Shared};
 use crate::{indicator::Kind, template::Template};
 
 /// A template in a list.
@@ -62,7 +62,7 @@ pub async fn list_templates(State(gateway): State<Shared>) -> impl IntoResponse 
     params(("name" = String, Path, description = "The template's name", example = "vt4ai_file_basics")),
     responses(
         (status = 200, description = "The template itself", body = Template),
-        (status = 404, description = "No template has this name", body = super::error::ErrorBody<'static>),
+        (status = 404, description = "No template has this name", body = crate::http::error::ErrorBody<'static>),
         OpenErrors,
     ),
 )]

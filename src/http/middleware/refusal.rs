@@ -1,14 +1,13 @@
 //! Requests that are refused before they are routed, and what the accept loop has to know.
 
 use axum::{
-    body::HttpBody as _,
     extract::Request,
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
 
-use super::{bounds, error::ApiError, observe::X_REQUEST_ID};
 use crate::access::Full;
+use crate::http::{error::ApiError, headers::X_REQUEST_ID, middleware::limits};
 
 /// A mark of the accept loop's on a request: its address holds too much memory already.
 #[derive(Clone, Copy, Debug)]
@@ -18,26 +17,10 @@ pub struct Overloaded;
 #[derive(Clone, Copy, Debug)]
 pub struct OddlyFramed;
 
-/// The memory that an answer takes by itself, in bytes, left in its extensions.
-///
-/// Zero for an answer whose bytes all callers share. A compressor hides the size from the outside.
-#[derive(Clone, Copy, Debug)]
-pub struct Weight(pub usize);
-
-/// Notes how large an answer is before it is compressed.
-pub fn weigh(mut response: Response) -> Response {
-    let bytes = response.body().size_hint().exact();
-    if let (Some(bytes), None) = (bytes, response.extensions().get::<Weight>()) {
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        response.extensions_mut().insert(Weight(bytes));
-    }
-    response
-}
-
 /// Returns the answer to a request that is not routed at all.
 pub fn refuse(request: &Request) -> Option<Response> {
     if request.extensions().get::<Overloaded>().is_some() {
-        return Some(ApiError::no_place(Full::All, bounds::LATER).into_response());
+        return Some(ApiError::no_place(Full::All, limits::LATER).into_response());
     }
     let is_marked = request.extensions().get::<OddlyFramed>().is_some();
     if is_marked || is_framed_in_another_way(request.headers()) {
@@ -54,7 +37,7 @@ pub fn refuse(request: &Request) -> Option<Response> {
 
 /// Returns a 503 in place of an answer for which there is no memory.
 pub fn in_place_of(answer: &Response) -> Response {
-    let mut response = ApiError::no_place(Full::All, bounds::LATER).into_response();
+    let mut response = ApiError::no_place(Full::All, limits::LATER).into_response();
     for name in [X_REQUEST_ID, header::X_CONTENT_TYPE_OPTIONS] {
         if let Some(value) = answer.headers().get(&name) {
             response.headers_mut().insert(name, value.clone());

@@ -2,14 +2,15 @@
 
 use axum::{extract::State, http::header, response::Response};
 
-use super::{
-    Shared, caller,
-    error::insert_number,
+use crate::http::{
     extract::Ask,
-    freshness::{self, WaitQuery},
-    guard::with_context,
-    negotiate::{self, FormatQuery},
+    extract::caller,
+    extract::format::{self, FormatQuery},
+    extract::freshness::{self, WaitQuery},
+    headers::insert_number,
+    middleware::admission::with_context,
     openapi::answers::{Analysis, ReadErrors},
+    state::Shared,
 };
 use crate::{clients::Scope, clock::whole_seconds};
 
@@ -37,7 +38,7 @@ pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
     with_context(&gateway, context, "retrieving analysis", async |context| {
         let query = ask.query(&[FormatQuery::NAMES, WaitQuery::NAMES])?;
         let id = ask.segment(0)?.parse()?;
-        let (wanted, view) = negotiate::read(&gateway, &ask.headers, &query, &[])?;
+        let (wanted, view) = format::read(&gateway, &ask.headers, &query, &[])?;
         let wish = freshness::read_wish(&ask, &query)?;
         let lookup = &gateway.lookup;
         let analysis = lookup.analysis(context, &id, &view, &wish).await?;

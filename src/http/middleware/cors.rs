@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower::util::{Either, option_layer};
 use tower_http::cors::CorsLayer;
 
-use super::caller::KEY_HEADERS;
+use crate::http::extract::caller::KEY_HEADERS;
 
 /// How long a browser may remember what it was told.
 const REMEMBER: Duration = Duration::from_hours(1);

@@ -8,7 +8,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::{Gateway, authority, error::ApiError, extract::Ask, locality};
+use crate::http::{
+    error::ApiError, extract::Ask, extract::authority, extract::locality, state::Gateway,
+};
 use crate::{
     access::{CallerId, Place, RequestContext},
     clients::{Client, Scope, Stranger},
@@ -70,6 +72,12 @@ pub struct Identified {
     pub id: CallerId,
     /// The place that the request holds, where it needs one.
     pub place: Option<Place>,
+}
+
+impl From<&NotTaken> for ApiError {
+    fn from(error: &NotTaken) -> Self {
+        Self::unauthorized(error.to_string())
+    }
 }
 
 impl Caller {

@@ -4,7 +4,10 @@ use axum::{Json, extract::State, response::IntoResponse as _, response::Response
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Shared, caller, extract::Ask, guard::with_context, openapi::answers::ReadErrors};
+use crate::http::{
+    extract::Ask, extract::caller, middleware::admission::with_context,
+    openapi::answers::ReadErrors, state::Shared,
+};
 use crate::{clients::Scope, clock::Now, format::Format, quota::Report};
 
 /// Where a key stands.

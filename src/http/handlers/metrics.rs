@@ -8,11 +8,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{
-    Gateway, Shared, caller,
+use crate::http::{
     error::{ApiError, ErrorBody},
     extract::Ask,
+    extract::caller,
     openapi::answers::OpenErrors,
+    state::Gateway,
+    state::Shared,
 };
 use crate::{
     clock::Now,

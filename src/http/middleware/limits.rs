@@ -12,8 +12,8 @@ use axum::{
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use super::{error::ApiError, extract, freshness};
 use crate::access::{CallerId, Hold, Places};
+use crate::http::{error::ApiError, extract, extract::freshness};
 
 /// The bytes of a request's path and query at most; nginx's own bound is the same.
 const MAX_URI: usize = 8 * 1024;
@@ -22,7 +22,7 @@ const MAX_URI: usize = 8 * 1024;
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// When to come back who came while all places were taken.
-pub(super) const LATER: Duration = Duration::from_secs(1);
+pub(in crate::http) const LATER: Duration = Duration::from_secs(1);
 
 /// The bounds of requests under `/api/v1`: others cost next to nothing, and tell how it is.
 #[derive(Debug)]

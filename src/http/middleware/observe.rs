@@ -4,19 +4,20 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{Extensions, HeaderMap, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use super::{Shared, authority, error::Failure, extract, linger, refusal};
+use crate::http::{
+    error::Failure, extract, extract::authority, headers::X_REQUEST_ID, middleware::drain_body,
+    middleware::refusal, state::Shared,
+};
 use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
 
 /// The caller's trace (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
-
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// No proxy may hand one key's answer to another (CONTRACT 6).
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
@@ -50,7 +51,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
             return next.run(request).await;
         };
         // Dropped, it is still heard out.
-        drop(linger::linger(request, &gateway.tasks));
+        drop(drain_body::drain_body(request, &gateway.tasks));
         refused
     };
     let work = work.instrument(span.clone());

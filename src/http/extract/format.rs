@@ -7,7 +7,7 @@ use axum::{
 };
 use utoipa::IntoParams;
 
-use super::{Gateway, error::ApiError, extract::Query};
+use crate::http::{error::ApiError, extract::Query, state::Gateway};
 use crate::{answer::View, format::Format, indicator::Kind};
 
 /// The query of whatever takes no template; read by [`read`].

@@ -5,15 +5,17 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Shared, caller, collections,
+use crate::http::{
     error::ApiError,
+    extract::caller,
+    extract::format::{self, FormatQuery},
+    extract::freshness::{self, WaitQuery},
+    extract::list::{self, ListQuery, Listing},
     extract::{Ask, Query},
-    freshness::{self, WaitQuery},
-    guard::with_context,
-    listing::{self, ListQuery, Listing},
-    negotiate::{self, FormatQuery},
+    middleware::admission::with_context,
     openapi::answers::{List, OpenErrors, ReadErrors},
+    routes::collections,
+    state::Shared,
 };
 use crate::{
     answer::View,
@@ -101,9 +103,9 @@ async fn get_relationship(
     with_context(&gateway, context, &doing, async |context| {
         let query = ask.query(QUERY)?;
         let asked = read_query(kind, &ask, &query)?;
-        let (wanted, view) = negotiate::read(&gateway, &ask.headers, &query, &Kind::ALL)?;
+        let (wanted, view) = format::read(&gateway, &ask.headers, &query, &Kind::ALL)?;
         let view = View {
-            descriptors_only: listing::descriptors_only(&query)?,
+            descriptors_only: list::descriptors_only(&query)?,
             cursor: asked.cursor.as_deref(),
             ..view
         };
@@ -168,7 +170,7 @@ fn read_query(kind: Kind, ask: &Ask, query: &Query<'_>) -> Result<RelatedQuery, 
     if !relationships::is_name(relationship) {
         return Err(unknown_relationship(kind, relationship));
     }
-    let Listing { limit, cursor } = Listing::read(query, listing::MOST)?;
+    let Listing { limit, cursor } = Listing::read(query, list::MOST)?;
     Ok(RelatedQuery {
         indicator,
         relationship: relationship.to_owned(),

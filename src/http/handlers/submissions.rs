@@ -20,14 +20,17 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Gateway, Shared, caller, collections,
+use crate::http::{
     error::ApiError,
+    extract::body::{self, JSON},
+    extract::caller,
+    extract::format::{self, FormatQuery, Wanted},
     extract::{Ask, Query},
-    guard::with_context,
-    negotiate::{self, FormatQuery, Wanted},
+    middleware::admission::with_context,
     openapi::answers::{Started, WriteErrors},
-    payload::{self, JSON},
+    routes::collections,
+    state::Gateway,
+    state::Shared,
 };
 use crate::{
     access::RequestContext,
@@ -103,7 +106,7 @@ pub fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn upload_file(State(gateway): State<Shared>, ask: Ask, mut body: Body) -> Response {
     submit(&gateway, &ask, "uploading file", async |context, view| {
-        payload::require(&ask.headers, &[MULTIPART])?;
+        body::require(&ask.headers, &[MULTIPART])?;
         let content_type = &ask.headers[header::CONTENT_TYPE];
         let incoming = Incoming {
             content_type,
@@ -132,8 +135,8 @@ async fn upload_file(State(gateway): State<Shared>, ask: Ask, mut body: Body) ->
 )]
 async fn scan_url(State(gateway): State<Shared>, ask: Ask, body: Body) -> Response {
     submit(&gateway, &ask, "submitting URL", async |context, view| {
-        let media = payload::require(&ask.headers, &[JSON, FORM])?;
-        let body = payload::read(body).await?;
+        let media = body::require(&ask.headers, &[JSON, FORM])?;
+        let body = body::read(body).await?;
         let text = read_url(media, &body)?;
         let url = WebUrl::parse(&text)?;
         Ok(gateway.submit.scan_url(context, &url, view).await?)
@@ -175,7 +178,7 @@ async fn submit(
     let context = caller::writing_context_for(ask, gateway).await;
     with_context(gateway, context, doing, async |context| {
         let query = ask.query(&[FormatQuery::NAMES])?;
-        let (wanted, view) = negotiate::read(gateway, &ask.headers, &query, &[])?;
+        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
         let started = start(context, &view).await?;
         Ok(accepted(wanted, started))
     })
@@ -194,7 +197,7 @@ fn accepted(wanted: Wanted, started: submit::Started) -> Response {
 
 fn read_url(media: &str, body: &[u8]) -> Result<String, ApiError> {
     if media == JSON {
-        let UrlToScan { url } = payload::json(body, r#"`{"url": "…"}`"#)?;
+        let UrlToScan { url } = body::json(body, r#"`{"url": "…"}`"#)?;
         return Ok(url);
     }
     let form = str::from_utf8(body)

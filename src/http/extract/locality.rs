@@ -8,11 +8,12 @@
 use axum::http::{HeaderMap, HeaderName, Version};
 use thiserror::Error;
 
-use super::{
-    Gateway, authority,
-    extract::{self, Ask},
-};
 use crate::access::PeerOwner;
+use crate::http::{
+    extract::authority,
+    extract::{self, Ask},
+    state::Gateway,
+};
 
 /// Headers that proxies add and other clients do not.
 const PROXY_HEADERS: [&str; 8] = [

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, Uri, header, uri::Authority},
 };
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 
 /// Refuses a request that names two hosts, or the same one in two headers.
 ///

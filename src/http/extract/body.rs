@@ -11,7 +11,7 @@ use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 
 /// The media type of what [`json`] reads.
 pub const JSON: &str = "application/json";
