@@ -7,7 +7,7 @@
 
 pub use self::{
     routes::{admin_router, document, router},
-    state::{Gateway, Shared},
+    state::{Gateway, Limits, Shared},
 };
 
 pub mod error;

@@ -5,7 +5,7 @@ pub mod behaviours;
 pub mod community;
 pub mod fallback;
 pub mod health;
-pub mod metrics;
+pub mod prometheus;
 pub mod quota;
 pub mod relationships;
 pub mod reports;

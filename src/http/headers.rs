@@ -2,7 +2,7 @@
 
 use axum::{
     body::HttpBody as _,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     response::Response,
 };
 
@@ -14,13 +14,14 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
 
-/// The memory that an answer takes by itself, in bytes, left in its extensions.
+/// The memory that a response takes by itself, in bytes: an extension that the accept loop reads.
 ///
-/// Zero for an answer whose bytes all callers share. A compressor hides the size from the outside.
+/// Zero for a response whose bytes all callers share. A compressor hides the size from the accept
+/// loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Weight(pub usize);
 
-/// Notes how large an answer is before it is compressed.
+/// Records the size of a response before it is compressed.
 pub fn weigh(mut response: Response) -> Response {
     let bytes = response.body().size_hint().exact();
     if let (Some(bytes), None) = (bytes, response.extensions().get::<Weight>()) {
@@ -35,7 +36,7 @@ pub fn insert_number(response: &mut Response, name: HeaderName, number: impl Int
     response.headers_mut().insert(name, number.into());
 }
 
-/// Says where an answer comes from, and how many seconds ago VirusTotal was asked for it.
+/// Sets `X-Cache` and `Age`: where an answer came from, and the seconds since VirusTotal was asked.
 pub fn say_seen(response: &mut Response, seen: Seen) {
     let (origin, reason) = match seen.origin {
         Origin::Hit => ("HIT", None),
@@ -44,7 +45,7 @@ pub fn say_seen(response: &mut Response, seen: Seen) {
         Origin::StaleForQuota => ("STALE", Some("quota")),
         Origin::StaleForUpstream => ("STALE", Some("upstream")),
     };
-    // For whoever writes and counts it.
+    // The request log and the metrics read it.
     response.extensions_mut().insert(seen.origin);
     let headers = response.headers_mut();
     headers.insert(X_CACHE, HeaderValue::from_static(origin));
@@ -55,14 +56,18 @@ pub fn say_seen(response: &mut Response, seen: Seen) {
 }
 
 /// Returns whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).
-pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+pub(super) fn is_known<'a>(tags: impl IntoIterator<Item = &'a HeaderValue>, etag: &str) -> bool {
     let wanted = opaque(etag);
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
-    let mut tags = values
+    let mut tags = tags
+        .into_iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
     tags.any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
+}
+
+/// Returns a tag without the mark of a weak one.
+fn opaque(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/")
 }
 
 #[cfg(test)]
@@ -80,7 +85,6 @@ mod tests {
     #[case("a", false)]
     fn tags_are_compared_weakly(#[case] value: &'static str, #[case] expected: bool) {
         let value = HeaderValue::from_static(value);
-        let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, value)]);
-        assert_eq!(is_known(&headers, "W/\"a\""), expected);
+        assert_eq!(is_known([&value], "W/\"a\""), expected);
     }
 }

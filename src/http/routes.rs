@@ -3,12 +3,13 @@
 use std::{any::Any, iter, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::MatchedPath,
+    handler::Handler,
     http::{Method, Uri, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodRouter, get},
 };
 use bytes::Bytes;
 use tower::{ServiceBuilder, util::MapResponseLayer};
@@ -19,67 +20,166 @@ use tower_http::{
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::collections::{in_collection, method_of};
 use super::{
-    error::ApiError,
-    extract::caller::KEY_HEADERS,
+    error::{self, ApiError},
+    extract::credential::KEY_HEADERS,
     handlers::{
-        analyses, behaviours, community, fallback::KnownRoutes, health,
-        metrics as metrics_handlers, quota, relationships, reports, search, submissions, templates,
+        analyses, behaviours, community, fallback::KnownRoutes, health, prometheus, quota,
+        relationships, reports, search, submissions, templates,
     },
     headers,
     middleware::{admission, cors, observe},
     openapi,
     state::Shared,
 };
-use crate::{meter::Meter, template::Templates};
+use crate::{indicator::Kind, meter::Meter, template::Templates, vt};
 
-pub(super) mod collections;
+mod collections;
 
-/// Every route, with its documentation.
+/// One documented operation whose errors begin with what was being done.
+///
+/// The layer is put around the handler itself rather than its route: around a route it would cost
+/// two allocations for each request.
+macro_rules! operation {
+    ($doing:literal, $handler:path) => {{
+        let (schemas, paths, _) = routes!($handler);
+        let during =
+            MapResponseLayer::new(|response| error::during(response, || $doing.to_owned()));
+        let handler = Handler::layer($handler, during);
+        let route = MethodRouter::new().on(method_of(&paths), handler);
+        (schemas, paths, route)
+    }};
+}
+
+/// The same for an operation that is written once for all collections; `{}` is the kind's noun.
+macro_rules! operation_of {
+    ($kind:expr, $doing:literal, $handler:path) => {{
+        let kind: Kind = $kind;
+        let (schemas, paths, _) = routes!($handler);
+        let during = MapResponseLayer::new(move |response| {
+            error::during(response, || $doing.replace("{}", kind.noun()))
+        });
+        let handler = Handler::layer(Handler::layer($handler, during), Extension(kind));
+        let route = MethodRouter::new().on(method_of(&paths), handler);
+        in_collection(kind, (schemas, paths, route))
+    }};
+}
+
+/// Returns all routes but the metrics, with their documentation.
 fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(reports::get_file_report))
-        .routes(routes!(reports::analyze_url))
-        .routes(routes!(reports::get_url_report))
-        .routes(routes!(reports::get_domain_report))
-        .routes(routes!(reports::get_ip_report))
-        .routes(routes!(behaviours::get_behaviour_summary))
-        .routes(routes!(behaviours::get_behaviour_mitre_trees))
-        .merge(relationships::routes())
-        .merge(community::routes())
-        .merge(submissions::routes())
-        .routes(routes!(analyses::get_analysis))
-        .routes(routes!(search::search))
-        .routes(routes!(search::search_intelligence))
-        .routes(routes!(quota::get_quota))
+        .routes(operation!(
+            "retrieving file report",
+            reports::get_file_report
+        ))
+        .routes(operation!("retrieving URL report", reports::analyze_url))
+        .routes(operation!("retrieving URL report", reports::get_url_report))
+        .routes(operation!(
+            "retrieving domain report",
+            reports::get_domain_report
+        ))
+        .routes(operation!(
+            "retrieving IP address report",
+            reports::get_ip_report
+        ))
+        .routes(operation!(
+            "retrieving file behaviour_summary",
+            behaviours::get_behaviour_summary
+        ))
+        .routes(operation!(
+            "retrieving file behaviour_mitre_trees",
+            behaviours::get_behaviour_mitre_trees
+        ))
+        .merge(each(vt::relationships::kinds(), relationships_of))
+        .merge(each(Kind::ALL, community_of))
+        .routes(operation!("uploading file", submissions::upload_file))
+        .routes(operation!("submitting URL", submissions::scan_url))
+        .merge(each(Kind::ALL, analyses_of))
+        .routes(operation!("retrieving analysis", analyses::get_analysis))
+        .routes(operation!("retrieving search results", search::search))
+        .routes(operation!(
+            "retrieving search results",
+            search::search_intelligence
+        ))
+        .routes(operation!("retrieving quota", quota::get_quota))
         .routes(routes!(templates::list_templates))
         .routes(routes!(templates::get_template))
         .routes(routes!(health::get_root))
         .merge(health())
 }
 
-/// Whether it lives and can serve: on every port.
+fn relationships_of(kind: Kind) -> OpenApiRouter<Shared> {
+    let (schemas, paths, types) = routes!(relationships::list_relationship_types);
+    let types = types.layer(Extension(kind));
+    OpenApiRouter::new()
+        .routes(in_collection(kind, (schemas, paths, types)))
+        .routes(operation_of!(
+            kind,
+            "retrieving {} relationships",
+            relationships::get_relationship
+        ))
+}
+
+fn community_of(kind: Kind) -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(operation_of!(
+            kind,
+            "retrieving {} comments",
+            community::list_comments
+        ))
+        .routes(operation_of!(
+            kind,
+            "adding {} comment",
+            community::add_comment
+        ))
+        .routes(operation_of!(
+            kind,
+            "retrieving {} votes",
+            community::list_votes
+        ))
+        .routes(operation_of!(kind, "adding {} vote", community::add_vote))
+}
+
+fn analyses_of(kind: Kind) -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(operation_of!(
+        kind,
+        "requesting {} analysis",
+        submissions::analyse_again
+    ))
+}
+
+/// Merges the routes of each of these collections.
+fn each(
+    kinds: impl IntoIterator<Item = Kind>,
+    routes: fn(Kind) -> OpenApiRouter<Shared>,
+) -> OpenApiRouter<Shared> {
+    let kinds = kinds.into_iter();
+    kinds.fold(OpenApiRouter::new(), |all, kind| all.merge(routes(kind)))
+}
+
+/// Returns the health checks, which every port has.
 fn health() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(health::get_livez))
         .routes(routes!(health::get_readyz))
 }
 
-/// What it counts: on the port for that, if there is one.
+/// Returns the metrics, which are on the admin port if there is one.
 fn metrics() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(metrics_handlers::get_metrics))
+    OpenApiRouter::new().routes(routes!(prometheus::get_metrics))
 }
 
-/// The OpenAPI document of a gateway with these templates.
+/// Builds the OpenAPI document of a gateway with these templates.
 pub fn document(templates: &Templates) -> OpenApi {
     let mut document = routes().merge(metrics()).into_openapi();
     openapi::complete(&mut document, templates);
     document
 }
 
-/// The whole HTTP side of a gateway, with its OpenAPI document as JSON.
+/// Builds the router of the public port, with the OpenAPI document as JSON.
 ///
-/// `has_metrics`: whether they are here and not on a port of their own.
+/// `has_metrics` tells whether the metrics are here rather than on the admin port.
 pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -> Router {
     let all = if has_metrics {
         routes().merge(metrics())
@@ -88,26 +188,26 @@ pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -
     };
     let known = KnownRoutes::of(all.get_openapi());
     let router = with_fallbacks(Router::from(all).merge(openapi::ui(document.into())), known)
-        // Within what every port has: who may not even knock is not heard out either.
+        // Inside the layers of every port.
         .layer(
             ServiceBuilder::new()
-                // Around the door: a page may read that it was refused, too.
+                // Around admission: a page may read its rejections, too.
                 .layer(cors::layer(&gateway.access.origins))
-                // One for the door, the bounds and the body that is left: each costs a box.
+                // One layer for rate limit, other limits and the rest of the body: each costs a box.
                 .layer(from_fn_with_state(Arc::clone(gateway), admission::admit)),
         );
     watched(router, gateway)
 }
 
-/// What is served on a port for whoever watches the gateway.
+/// Builds the router of the admin port.
 pub fn admin_router(gateway: &Shared) -> Router {
     let known = KnownRoutes::of(health().merge(metrics()).get_openapi());
     let router =
-        Router::from(health()).route("/metrics", get(metrics_handlers::get_metrics_of_admin_port));
+        Router::from(health()).route("/metrics", get(prometheus::get_metrics_of_admin_port));
     watched(with_fallbacks(router, known), gateway)
 }
 
-/// Adds what answers where no route fits.
+/// Adds the answers to requests that no route takes.
 fn with_fallbacks(router: Router<Shared>, known: Arc<KnownRoutes>) -> Router<Shared> {
     let paths = Arc::clone(&known);
     router
@@ -117,14 +217,14 @@ fn with_fallbacks(router: Router<Shared>, known: Arc<KnownRoutes>) -> Router<Sha
         })
 }
 
-/// The layers that every port has.
+/// Adds the layers that every port has, outermost first.
 ///
-/// One stack, since a router boxes what it is given: what comes first sees a request first.
+/// They are one stack, since a router boxes each layer that it is given.
 fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
     router
         .layer(
             ServiceBuilder::new()
-                // So that no print of a request below shows a key.
+                // Hides keys from any debug print of a request further in.
                 .layer(SetSensitiveRequestHeadersLayer::new(
                     KEY_HEADERS
                         .iter()
@@ -132,17 +232,17 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
                         .chain(iter::once(header::AUTHORIZATION)),
                 ))
                 .layer(from_fn_with_state(Arc::clone(gateway), observe::observe))
-                // Around all that could panic, within what writes the log line.
+                // Around everything that could panic, inside the request log.
                 .layer(CatchPanicLayer::custom(after_panic(&gateway.meter)))
-                // Level 1: the default level costs more than all the rest of a request.
+                // Level 1: the default level costs more than the rest of the request.
                 .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-                // Within compression, which hides the size of what it holds.
+                // Inside compression, which hides the size of its body.
                 .layer(MapResponseLayer::new(headers::weigh)),
         )
         .with_state(Arc::clone(gateway))
 }
 
-/// Counts a panic, and answers in place of the handler.
+/// Returns a function that counts a panic and answers in place of the handler.
 fn after_panic(meter: &Arc<Meter>) -> impl Fn(Box<dyn Any + Send>) -> Response + Clone + use<> {
     let meter = Arc::clone(meter);
     move |panic| {

@@ -1,12 +1,11 @@
 //! The state that handlers and middlewares share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::middleware::limits::Bounds;
 use crate::{
-    access::{AcceptedKeys, PeerOwners},
+    access::{AcceptedKeys, PeerOwners, Places},
     clients::Clients,
     config::Access,
     door::Door,
@@ -21,46 +20,66 @@ use crate::{
     vt::VirusTotal,
 };
 
-/// What the handlers work with.
+/// The parts that handlers and middlewares work with.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Where reports and lists come from.
+    /// The pipeline of reads.
     pub lookup: Lookup,
-    /// Where files, URLs, comments and votes go.
+    /// The pipeline of writes.
     pub submit: Submit,
-    /// Where it is learned what each key may spend.
+    /// The units of quota, and what VirusTotal says of them.
     pub purse: Arc<Purse>,
-    /// What each key may still spend, for the headers that say so.
+    /// The quota of each key, for the headers that report it.
     pub quota: Arc<Quota>,
-    /// VirusTotal, for whoever wants to know whether it answers.
+    /// The upstream, for the readiness check.
     pub vt: Arc<VirusTotal>,
-    /// What replicas share, for whoever wants to know whether they do.
+    /// The connection to Redis, for the readiness check.
     pub redis: Redis,
-    /// The keys that VirusTotal has accepted: only they count for themselves.
+    /// The keys that VirusTotal has accepted: only they have limits of their own.
     pub accepted: AcceptedKeys,
-    /// How often one caller may knock.
+    /// The rate limit of each caller.
     pub door: Door,
-    /// What one request may take, and how many may be under way.
-    pub bounds: Bounds,
-    /// Cancelled once the gateway is told to stop: it serves on for a while.
+    /// The limits of requests under `/api/v1`.
+    pub limits: Limits,
+    /// Cancelled when the gateway starts to stop; it still serves for a while.
     pub stopping: CancellationToken,
-    /// Every template there is.
+    /// All templates.
     pub templates: Templates,
-    /// Who may spend the server's key.
+    /// The rules for spending the server's key.
     pub access: Access,
-    /// Whether it listens beyond loopback.
+    /// Whether the gateway listens beyond loopback.
     pub is_exposed: bool,
     /// Finds the users whose processes connect from this machine.
     pub owners: PeerOwners,
-    /// Who calls with a token, where clients are set up.
+    /// The clients with tokens, where some are set up.
     pub clients: Option<Arc<Clients>>,
-    /// The format where a request names none.
+    /// The format of answers to requests that name none.
     pub default_format: Format,
-    /// What is counted.
+    /// The metrics.
     pub meter: Arc<Meter>,
-    /// What runs beside requests; the end of the process waits for it.
+    /// The tasks beside requests; the process waits for them before it ends.
     pub tasks: TaskTracker,
 }
 
-/// The state that handlers share.
+/// A handle to the state, which is axum's state of the router.
 pub type Shared = Arc<Gateway>;
+
+/// The limits of requests under `/api/v1`; others cost next to nothing.
+#[derive(Debug)]
+pub struct Limits {
+    /// The places for concurrent requests.
+    pub(super) places: Places,
+    /// The time that a request may take that neither waits nor uploads.
+    pub(super) longest: Duration,
+}
+
+impl Limits {
+    /// Creates limits for `concurrent` requests, a quarter of them of one caller, and as many again
+    /// that only wait. Each may take a minute, or as long as one `call` to VirusTotal.
+    pub fn new(concurrent: usize, call: Duration) -> Self {
+        Self {
+            places: Places::new(concurrent),
+            longest: Duration::from_mins(1).max(call),
+        }
+    }
+}

@@ -7,9 +7,9 @@ use axum::{
 
 use crate::http::error::ApiError;
 
-/// Refuses a request that names two hosts, or the same one in two headers.
+/// Rejects a request that names two hosts, or the same one in two headers.
 ///
-/// Proxies, browsers and the gateway would each go by another of them.
+/// A proxy, a browser and the gateway could each use another one of them.
 pub fn check(request: &Request) -> Result<(), ApiError> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let Some(host) = hosts.next() else {
@@ -34,9 +34,9 @@ pub fn check(request: &Request) -> Result<(), ApiError> {
     ))
 }
 
-/// Returns host and port as the client wrote them; in HTTP/2 they stand in the URI.
+/// Returns host and port as the client wrote them; in HTTP/2 they are in the URI.
 ///
-/// If both are there they are the same: [`check`] has seen the request.
+/// Where header and URI both name one they are equal: [`check`] has seen the request.
 pub fn of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let host = headers
         .get(header::HOST)
@@ -56,7 +56,7 @@ fn is_same(one: &str, other: &str, default_port: &str) -> bool {
         && port.unwrap_or(default_port) == other_port.unwrap_or(default_port)
 }
 
-/// Splits off the port, where there is one.
+/// Splits off the port, if there is one.
 fn split(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, "")) => (host, None),

@@ -1,9 +1,10 @@
-//! Small bodies: what a client sends that is no file.
+//! Small bodies: JSON and forms, but not files.
 
 use std::time::Duration;
 
 use axum::{
     body::{Body, to_bytes},
+    extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
@@ -16,14 +17,35 @@ use crate::http::error::ApiError;
 /// The media type of what [`json`] reads.
 pub const JSON: &str = "application/json";
 
-/// How large a body may be that is no file.
+/// The largest size of a body that is no file.
 const MAX: usize = 64 * 1024;
 
-/// How long one may take to arrive.
+/// The time within which one must arrive.
 const TIME: Duration = Duration::from_secs(10);
 
 /// The byte order mark that some programs put before text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A body of JSON, read strictly.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// A type that can be posted as JSON.
+pub trait JsonBody: DeserializeOwned {
+    /// The forms of the body, for the error that names them.
+    const EXPECTED: &str;
+}
+
+impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let body = read(body).await?;
+        require(&parts.headers, &[JSON])?;
+        json(&body, T::EXPECTED).map(Self)
+    }
+}
 
 /// Reads a body of up to 64 KiB, within ten seconds; a byte order mark before it is left out.
 pub async fn read(body: Body) -> Result<Bytes, ApiError> {
@@ -44,8 +66,8 @@ pub async fn read(body: Body) -> Result<Bytes, ApiError> {
 
 /// Reads a JSON object; `expected` says what it should have been.
 ///
-/// Anything else is refused first: where a struct is read, serde takes an array for one. The
-/// content type is the caller's to [`require`].
+/// Anything else is rejected first, since serde reads a struct from an array as well. The content
+/// type is checked by [`require`].
 pub fn json<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiError> {
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
     let read = Some(body).filter(|_| is_object);
@@ -55,7 +77,7 @@ pub fn json<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiEr
         })
 }
 
-/// The body's media type, which must be one of these; a 415 names them.
+/// Returns the media type of the body, which must be one of these; a 415 names them.
 pub fn require(
     headers: &HeaderMap,
     media_types: &[&'static str],
@@ -72,7 +94,7 @@ pub fn require(
     })
 }
 
-/// The media type without its parameters.
+/// Returns the media type without its parameters.
 fn media_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::CONTENT_TYPE)?.as_bytes();
     let media = value.split(|&byte| byte == b';').next()?;

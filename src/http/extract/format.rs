@@ -1,45 +1,78 @@
-//! In which form an answer is wanted: `format`, else `Accept` (CONTRACT 2 and 4).
+//! The format of an answer: `format`, else `Accept` (CONTRACT 2 and 4).
+
+use std::iter;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, header},
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use utoipa::IntoParams;
 
-use crate::http::{error::ApiError, extract::Query, state::Gateway};
-use crate::{answer::View, format::Format, indicator::Kind};
+use super::{
+    parameters::Parameters,
+    query::{FromQuery, Query},
+};
+use crate::{
+    answer::View,
+    format::Format,
+    http::{error::ApiError, state::Shared},
+    indicator::Kind,
+    template::{Template, Templates},
+};
 
-/// The query of whatever takes no template; read by [`read`].
-#[derive(IntoParams)]
+/// The format that a query asks for.
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "documents the query, which is read parameter by parameter"
-)]
 pub struct FormatQuery {
-    /// The form of `data`: JSON, a Markdown or XML document in a string, or VirusTotal's own
-    /// JSON. In any case, and `md` is `markdown`. Without it `Accept: text/markdown` and
-    /// `Accept: application/xml` give the document itself.
+    /// The form of `data`: JSON (of a report, its filtered attributes), a Markdown or XML document in
+    /// a string, or VirusTotal's own JSON. In any case, and `md` is `markdown`. Without it
+    /// `Accept: text/markdown` and `Accept: application/xml` give the document itself.
     #[param(inline, example = "json")]
-    format: Option<Format>,
+    pub format: Option<Format>,
 }
 
-impl FormatQuery {
-    /// The names of these parameters.
-    pub const NAMES: &[&str] = &["format"];
+/// The template that the query of a report asks for.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TemplateQuery {
+    /// A template for this type of object; without it the type's default applies.
+    pub template_name: Option<String>,
 }
 
-/// How an answer is wanted.
+/// The format of an answer and whether it is enveloped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The form of the data.
+pub struct AnswerFormat {
     format: Format,
     /// The media type of a bare document; `None` is the JSON envelope.
     document: Option<&'static str>,
 }
 
-/// Media types that name a bare document, with the content type it is sent under.
+impl FromQuery for FormatQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        iter::once("format")
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let expected = "expected one of `json`, `markdown`, `xml`, `raw`";
+        let format = parameters.read("format", expected, read_format)?;
+        Ok(Self { format })
+    }
+}
+
+impl FromQuery for TemplateQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        iter::once("template_name")
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let template_name = parameters.one("template_name")?.map(str::to_owned);
+        Ok(Self { template_name })
+    }
+}
+
+/// Media types of bare documents, each with the content type it is sent under.
 const DOCUMENTS: [(&str, Format, &str); 3] = [
     (
         "text/markdown",
@@ -54,57 +87,67 @@ const DOCUMENTS: [(&str, Format, &str); 3] = [
     ("text/xml", Format::Xml, "text/xml; charset=utf-8"),
 ];
 
-impl Wanted {
-    /// Reads `format` and `Accept`; with neither it is the default, enveloped.
-    fn read(query: &Query<'_>, headers: &HeaderMap, default: Format) -> Result<Self, ApiError> {
-        let expected = "expected one of `json`, `markdown`, `xml`, `raw`";
-        let format = query.read("format", expected, read_format)?;
-        Ok(match (format, accepted(headers)) {
-            (Some(format), _) => Self {
-                format,
-                document: None,
-            },
-            (None, Some((format, media))) => Self {
+impl AnswerFormat {
+    /// Decides by `format`, else by `Accept`; with neither it is the default, enveloped.
+    pub fn new(format: Option<Format>, headers: &HeaderMap, default: Format) -> Self {
+        if let Some(format) = format {
+            let document = None;
+            return Self { format, document };
+        }
+        match accepted(headers) {
+            Some((format, media)) => Self {
                 format,
                 document: Some(media),
             },
-            (None, None) => Self {
+            None => Self {
                 format: default,
                 document: None,
             },
-        })
+        }
     }
 
-    /// The body under its content type.
+    /// Returns the view of objects in this format, each through its type's default template.
+    pub fn view(self, templates: &Templates) -> View<'_> {
+        View {
+            format: self.format,
+            bare: self.document.is_some(),
+            template: None,
+            templates,
+            descriptors_only: false,
+            cursor: None,
+        }
+    }
+
+    /// Returns a response with this body under the format's content type.
     pub fn respond(self, body: impl Into<Body>) -> Response {
         let media = HeaderValue::from_static(self.document.unwrap_or("application/json"));
         ([(header::CONTENT_TYPE, media)], body.into()).into_response()
     }
 }
 
-/// Reads how an answer is wanted, and the view of objects of these kinds that comes of it.
-pub fn read<'a>(
-    gateway: &'a Gateway,
-    headers: &HeaderMap,
-    query: &Query<'_>,
-    kinds: &[Kind],
-) -> Result<(Wanted, View<'a>), ApiError> {
-    let wanted = Wanted::read(query, headers, gateway.default_format)?;
-    let templates = &gateway.templates;
-    let name = query.one("template_name")?.filter(|_| !kinds.is_empty());
-    let template = name.map(|name| templates.choose(kinds, name)).transpose()?;
-    let view = View {
-        format: wanted.format,
-        bare: wanted.document.is_some(),
-        template,
-        templates,
-        descriptors_only: false,
-        cursor: None,
-    };
-    Ok((wanted, view))
+/// The format of an answer to a request whose query may hold `format` and nothing else.
+impl FromRequestParts<Shared> for AnswerFormat {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+        let Query(FormatQuery { format }) = Query::of(parts)?;
+        Ok(Self::new(format, &parts.headers, gateway.default_format))
+    }
 }
 
-/// Reads a format in any case, and by the ending of Markdown's files.
+/// Finds the template of this name among those for these kinds, where one is named.
+pub fn choose_template<'a>(
+    templates: &'a Templates,
+    kinds: &[Kind],
+    name: Option<&str>,
+) -> Result<Option<&'a Template>, ApiError> {
+    match name {
+        Some(name) => Ok(Some(templates.choose(kinds, name)?)),
+        None => Ok(None),
+    }
+}
+
+/// Reads a format in any case; `md` is Markdown.
 fn read_format(name: &str) -> Option<Format> {
     match name.to_ascii_lowercase().as_str() {
         "md" => Some(Format::Markdown),
@@ -112,10 +155,10 @@ fn read_format(name: &str) -> Option<Format> {
     }
 }
 
-/// The document that the client likes best, if it likes one better than JSON.
+/// Returns the document that a client prefers to JSON, if there is one.
 ///
-/// A browser names `text/html` and XML beside it; it gets JSON. Of equals the first one
-/// named wins, and any that is named wins over a wildcard.
+/// A browser accepts `text/html` and XML beside it, and gets JSON. Of equal qualities the first one
+/// wins, and a named type wins over a wildcard.
 fn accepted(headers: &HeaderMap) -> Option<(Format, &'static str)> {
     let ranges = || {
         let values = headers
@@ -148,7 +191,7 @@ fn accepted(headers: &HeaderMap) -> Option<(Format, &'static str)> {
     best.filter(|_| wildcard.is_none_or(|wildcard| wildcard <= best_quality))
 }
 
-/// A media range without its parameters, and its quality in thousandths.
+/// Reads a media range: its type without parameters, and its quality in thousandths.
 fn media_range(range: &str) -> Option<(&str, u16)> {
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next().filter(|media| !media.is_empty())?;

@@ -1,7 +1,7 @@
-//! Where a request comes from, as far as somebody is to be believed about it.
+//! The caller's address behind proxies.
 //!
-//! Anybody can write `Forwarded` or `X-Forwarded-For`; only what a trusted proxy put there,
-//! at the end, is worth anything.
+//! Any client can send `Forwarded` or `X-Forwarded-For`; only the entries that trusted proxies
+//! appended at the end count.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,10 +10,10 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the caller: the first one, from this end, that is no trusted proxy's.
+/// Returns the address of the caller: the last one in the chain that is no trusted proxy's.
 ///
-/// Where the two headers name different callers, one of them is not the proxy's own, and
-/// neither is believed.
+/// If the two headers name different callers, one of them is not the proxy's own, and neither
+/// counts.
 pub fn caller_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let peer = peer.to_canonical();
@@ -23,7 +23,7 @@ pub fn caller_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     let walk = |name: HeaderName, read: fn(&str) -> Option<IpAddr>| {
         let (mut address, hops) = (peer, members(headers, &name)?);
         for hop in hops.rsplit(',') {
-            // What can't be read ends the chain: what stands before it proves nothing.
+            // An unreadable entry ends the chain: the entries before it prove nothing.
             let Some(before) = read(hop.trim()) else {
                 break;
             };
@@ -42,9 +42,9 @@ pub fn caller_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     }
 }
 
-/// All values of a header as one list.
+/// Joins all values of a header into one list.
 ///
-/// What is no text spoils the hop it stands in, not the one that a proxy put behind it.
+/// Bytes that are no text spoil only the entry that holds them, not those that proxies appended.
 fn members(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values = headers.get_all(name).iter();
     let values: Vec<_> = values
@@ -53,14 +53,14 @@ fn members(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// `for=192.0.2.1;proto=https` (RFC 7239).
+/// Reads the address of an element such as `for=192.0.2.1;proto=https` (RFC 7239).
 fn read_element(element: &str) -> Option<IpAddr> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
     read_node(node.trim())
 }
 
-/// An address, with or without a port, brackets or quotes.
+/// Reads an address with or without a port, brackets or quotes.
 fn read_node(node: &str) -> Option<IpAddr> {
     let node = node.trim_matches('"');
     let bare = node.trim_start_matches('[').trim_end_matches(']');

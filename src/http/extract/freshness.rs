@@ -1,67 +1,47 @@
-//! How fresh an answer must be, how old it is, and whether the caller has it already.
+//! Freshness: `Cache-Control` and the time that a caller waits.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::http::{HeaderMap, header};
 use utoipa::IntoParams;
 
-use crate::http::{
-    error::ApiError,
-    extract::format::Wanted,
-    extract::list,
-    extract::{Ask, Query},
-    headers,
-};
-use crate::{
-    clock::Bounded,
-    lookup::{Reply, Wish},
-};
+use super::{parameters::Parameters, query::FromQuery};
+use crate::{clock::Bounded, http::error::ApiError, lookup::Wish};
 
-/// How long a caller may wait.
+/// The longest time that a caller may wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// An age that a caller names; more counts as 2^31 seconds (RFC 9111, 1.2.2).
 type Age = Bounded<{ 1 << 31 }>;
 
-/// How long a caller waits; read by [`read_wish`].
-#[derive(IntoParams)]
+/// The time that a caller waits.
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "documents the query, which is read parameter by parameter"
-)]
 pub struct WaitQuery {
     /// How long to wait for a unit of quota and, for an analysis, until it is completed, such as
     /// `60s`, or `60`, which is seconds, too; at most `5m`. Without it nothing waits.
-    #[param(pattern = "^(0|[1-9][0-9]?s?|[1-4]m)$")]
-    wait: Option<String>,
+    #[param(value_type = Option<String>, pattern = "^(0|[1-9][0-9]?s?|[1-4]m)$")]
+    pub wait: Option<Duration>,
 }
 
-impl WaitQuery {
-    /// The names of these parameters.
-    pub const NAMES: &[&str] = &["wait"];
+impl FromQuery for WaitQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        iter::once("wait")
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let expected = "expected a duration such as `30s` (a bare number is seconds), at most `5m`";
+        let wait = parameters.read("wait", expected, read_wait)?;
+        Ok(Self { wait })
+    }
 }
 
-/// Reads how fresh an answer must be, and how long its caller waits for it.
-pub fn read_wish(ask: &Ask, query: &Query<'_>) -> Result<Wish, ApiError> {
-    let expected = "expected a duration such as `30s` (a bare number is seconds), at most `5m`";
-    let wait = query.read("wait", expected, read_wait)?;
-    Ok(Wish {
-        wait: wait.unwrap_or_default(),
-        ..read_control(&ask.headers)
-    })
-}
-
-/// How long a caller with this query waits; nothing, where that can't be read.
+/// Returns the time that a caller with this query waits; zero if it can't be read.
 pub fn wait_of(query: &str) -> Duration {
     if !query.contains("wait") {
         return Duration::ZERO;
     }
-    let wait = Query::parse(query).read("wait", "", read_wait);
+    let wait = Parameters::parse(query).read("wait", "", read_wait);
     wait.ok().flatten().unwrap_or_default()
 }
 
@@ -75,8 +55,8 @@ fn read_wait(text: &str) -> Option<Duration> {
     (wait <= LONGEST_WAIT).then_some(wait)
 }
 
-/// Reads `Cache-Control`; what is not understood is passed over (RFC 9111, 5.2.3).
-fn read_control(headers: &HeaderMap) -> Wish {
+/// Reads `Cache-Control`; unknown directives are ignored (RFC 9111, 5.2.3).
+pub(super) fn read_control(headers: &HeaderMap) -> Wish {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let directives = values
         .filter_map(|value| value.to_str().ok())
@@ -103,30 +83,9 @@ fn read_control(headers: &HeaderMap) -> Wish {
     })
 }
 
-/// An answer with its age and, on a list, its next page; a 304 where the caller has it.
-pub fn respond(ask: &Ask, wanted: Wanted, reply: Reply) -> Response {
-    let Reply { finished, seen } = reply;
-    let is_known = headers::is_known(&ask.headers, &finished.etag);
-    let mut response = if is_known {
-        (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
-    } else {
-        wanted.respond(finished.body)
-    };
-    let headers = response.headers_mut();
-    // Room for all that will be there, at once: twelve with what is there already.
-    headers.reserve(8);
-    if let Ok(etag) = HeaderValue::from_str(&finished.etag) {
-        headers.insert(header::ETAG, etag);
-    }
-    if let Some(link) = finished.cursor.and_then(|it| list::next_page(ask, &it)) {
-        headers.insert(header::LINK, link);
-    }
-    headers::say_seen(&mut response, seen);
-    response
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -170,7 +129,7 @@ mod tests {
     #[case("wait=9999999999999y", None)]
     #[case("wait=18446744073709551615s1s", None)]
     fn a_wait_is_five_minutes_at_most(#[case] query: &str, #[case] seconds: Option<u64>) {
-        let wait = Query::parse(query).read("wait", "", read_wait);
+        let wait = Parameters::parse(query).read("wait", "", read_wait);
         let wait = wait.ok().flatten().map(|wait| wait.as_secs());
         assert_eq!(wait, seconds);
         assert_eq!(wait_of(query).as_secs(), seconds.unwrap_or_default());

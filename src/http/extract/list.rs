@@ -1,71 +1,59 @@
-//! What lists have in common: how much of one is asked for, and where the next page is.
+//! Parameters of lists: the number of objects, and the cursor of the next page.
 
 use std::fmt::Write as _;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use utoipa::IntoParams;
 
-use crate::http::{
-    error::ApiError,
-    extract::{Ask, Query},
-};
+use super::{parameters::Parameters, query::FromQuery};
+use crate::http::error::ApiError;
 
-/// How many related objects, comments or votes can be asked for at once.
-pub const MOST: usize = 100;
+/// The number of related objects, comments or votes that can be asked for at once.
+const MAX_LIMIT: usize = 100;
 
-/// How many objects a list holds where the query does not say.
+/// The number of objects in a list whose query does not say.
 const DEFAULT_LIMIT: usize = 10;
 
-/// The query of a list; read by [`Listing::read`].
-#[derive(IntoParams)]
+/// The query of a list.
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "documents the query, which is read parameter by parameter"
-)]
 pub struct ListQuery {
     /// How many objects at most. VirusTotal's pages hold 40: above that each page costs a lookup.
-    #[param(minimum = 1, maximum = 100, default = 10, example = 10)]
-    limit: Option<u32>,
-    /// `meta.cursor` of the page before, percent-encoded.
-    cursor: Option<String>,
-}
-
-impl ListQuery {
-    /// The names of these parameters.
-    pub const NAMES: &[&str] = &["limit", "cursor"];
-}
-
-/// How much of a list is asked for.
-#[derive(Debug)]
-pub struct Listing {
-    /// Objects at most.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 10, example = 10)]
     pub limit: usize,
-    /// Where to begin, as the answer before said.
+    /// `meta.cursor` of the page before, percent-encoded.
     pub cursor: Option<String>,
 }
 
-impl Listing {
-    /// Reads `limit`, up to `most`, and `cursor`.
-    pub fn read(query: &Query<'_>, most: usize) -> Result<Self, ApiError> {
-        let expected = format!("expected a whole number from 1 to {most}");
-        let limit = query.read("limit", &expected, |text| {
-            text.parse().ok().filter(|limit| (1..=most).contains(limit))
-        })?;
+impl FromQuery for ListQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["limit", "cursor"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
         Ok(Self {
-            limit: limit.unwrap_or(DEFAULT_LIMIT),
-            cursor: read_cursor(query)?,
+            limit: read_limit(parameters, MAX_LIMIT)?,
+            cursor: read_cursor(parameters)?,
         })
     }
 }
 
+/// Reads `limit`, which is at least one and at most `max`.
+pub fn read_limit(parameters: &Parameters<'_>, max: usize) -> Result<usize, ApiError> {
+    let expected = format!("expected a whole number from 1 to {max}");
+    let limit = parameters.read("limit", &expected, |text| {
+        text.parse().ok().filter(|limit| (1..=max).contains(limit))
+    })?;
+    Ok(limit.unwrap_or(DEFAULT_LIMIT))
+}
+
 /// Reads a cursor, with each `+` that was not percent-encoded.
 ///
-/// VirusTotal's cursors are base64, which holds no blank: one that is but for its blanks has lost
-/// its `+` to the rules of forms. VirusTotal would answer it with an empty list.
-fn read_cursor(query: &Query<'_>) -> Result<Option<String>, ApiError> {
-    let Some(cursor) = query.pasted("cursor")?.filter(|it| !it.is_empty()) else {
+/// VirusTotal's cursors are base64, which holds no blank. A blank in one was a `+` before it was
+/// decoded as in a form; VirusTotal would answer the blank with an empty list.
+pub fn read_cursor(parameters: &Parameters<'_>) -> Result<Option<String>, ApiError> {
+    let Some(cursor) = parameters.pasted("cursor")?.filter(|it| !it.is_empty()) else {
         return Ok(None);
     };
     let is_of_base64 = |b: u8| b.is_ascii_alphanumeric() || b"-_+/= ".contains(&b);
@@ -76,11 +64,9 @@ fn read_cursor(query: &Query<'_>) -> Result<Option<String>, ApiError> {
     }))
 }
 
-/// Whether only types and ids are wanted.
-pub fn descriptors_only(query: &Query<'_>) -> Result<bool, ApiError> {
-    let expected = "expected `true` or `false`";
-    let given = query.read("descriptors_only", expected, read_flag)?;
-    Ok(given.unwrap_or(false))
+/// Reads `descriptors_only`; without it the objects come with their attributes.
+pub fn read_descriptors_only(parameters: &Parameters<'_>) -> Result<Option<bool>, ApiError> {
+    parameters.read("descriptors_only", "expected `true` or `false`", read_flag)
 }
 
 fn read_flag(text: &str) -> Option<bool> {
@@ -91,10 +77,10 @@ fn read_flag(text: &str) -> Option<bool> {
     }
 }
 
-/// `Link` to the next page: this request with its cursor replaced.
-pub fn next_page(ask: &Ask, cursor: &str) -> Option<HeaderValue> {
-    let mut target = String::from(ask.uri.path());
-    let kept = ask.uri.query().unwrap_or_default().split('&');
+/// Returns the value of `Link` for the next page: the same request with its cursor replaced.
+pub fn next_page(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+    let mut target = String::from(uri.path());
+    let kept = uri.query().unwrap_or_default().split('&');
     for pair in kept.filter(|pair| !pair.is_empty() && !is_cursor(pair)) {
         let mark = if target.contains('?') { '&' } else { '?' };
         // Writing to a `String` does not fail.
@@ -126,7 +112,7 @@ mod tests {
     #[case::no_base64_half_encoded("a+%20%26", "a+ &")]
     fn a_cursor_keeps_its_plus(#[case] given: &str, #[case] read: &str) {
         let query = format!("cursor={given}");
-        let cursor = read_cursor(&Query::parse(&query)).unwrap();
+        let cursor = read_cursor(&Parameters::parse(&query)).unwrap();
         assert_eq!(cursor.as_deref(), Some(read));
     }
 

@@ -1,19 +1,17 @@
-//! Whether a request comes straight from the gateway's own user on its own machine.
+//! The check that a request comes directly from the gateway's own user on its own machine.
 //!
-//! The address alone does not tell: a proxy on this machine has it, too. So the process at the
-//! other end has to be the same user's or root's, and nothing in the request may be a proxy's
-//! work. A proxy of the same user that adds nothing and speaks HTTP/1.1 can't be told from that
-//! user.
+//! The loopback address is not enough: a proxy on this machine has it, too. So the process at the
+//! other end must be the same user's or root's, and the request must show no sign of a proxy. A
+//! proxy of the same user that adds nothing and speaks HTTP/1.1 can't be told from that user.
 
-use axum::http::{HeaderMap, HeaderName, Version};
+use axum::http::{HeaderMap, HeaderName, Version, request::Parts};
 use thiserror::Error;
 
-use crate::access::PeerOwner;
-use crate::http::{
-    extract::authority,
-    extract::{self, Ask},
-    state::Gateway,
+use super::{
+    authority,
+    peer::{self, Peer},
 };
+use crate::{access::PeerOwner, http::state::Gateway};
 
 /// Headers that proxies add and other clients do not.
 const PROXY_HEADERS: [&str; 8] = [
@@ -45,7 +43,7 @@ pub enum NotLocal {
     /// A proxy most likely passed it on.
     #[error("it is HTTP/1.0, as proxies send it")]
     OldHttp,
-    /// A DNS name of someone else's may lead here.
+    /// The host is not listed: a foreign DNS name may point here.
     #[error("its `Host` is not one that VT4AI_ALLOWED_HOSTS lists")]
     Host,
     /// The process at the other end is another user's.
@@ -57,23 +55,21 @@ pub enum NotLocal {
 }
 
 /// Checks that a request is local; asks the system only if all else says so.
-pub async fn check(ask: &Ask, gateway: &Gateway) -> Result<(), NotLocal> {
-    if !extract::peer(ask.peer.as_ref())
-        .to_canonical()
-        .is_loopback()
-    {
+pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
+    let peer = parts.extensions.get::<Peer>();
+    if !peer::address(peer).to_canonical().is_loopback() {
         return Err(NotLocal::Remote);
     }
-    if let Some(name) = proxy_header(&ask.headers) {
+    if let Some(name) = proxy_header(&parts.headers) {
         return Err(NotLocal::ProxyHeader(name.clone()));
     }
-    if ask.version < Version::HTTP_11 {
+    if parts.version < Version::HTTP_11 {
         return Err(NotLocal::OldHttp);
     }
-    if !has_allowed_host(ask, &gateway.access.allowed_hosts) {
+    if !has_allowed_host(parts, &gateway.access.allowed_hosts) {
         return Err(NotLocal::Host);
     }
-    let Some(peer) = &ask.peer else {
+    let Some(peer) = peer else {
         return Err(NotLocal::UnknownUser);
     };
     match peer.owner(&gateway.owners).await {
@@ -93,8 +89,8 @@ fn proxy_header(headers: &HeaderMap) -> Option<&HeaderName> {
     headers.keys().find(is_proxys)
 }
 
-fn has_allowed_host(ask: &Ask, allowed: &[String]) -> bool {
-    let Some(authority) = authority::of(&ask.headers, &ask.uri) else {
+fn has_allowed_host(parts: &Parts, allowed: &[String]) -> bool {
+    let Some(authority) = authority::of(&parts.headers, &parts.uri) else {
         return false;
     };
     let host = authority::without_port(authority);

@@ -1,18 +1,48 @@
 //! Analyses, and waiting for them.
 
-use axum::{extract::State, http::header, response::Response};
-
-use crate::http::{
-    extract::Ask,
-    extract::caller,
-    extract::format::{self, FormatQuery},
-    extract::freshness::{self, WaitQuery},
-    headers::insert_number,
-    middleware::admission::with_context,
-    openapi::answers::{Analysis, ReadErrors},
-    state::Shared,
+use axum::{
+    RequestPartsExt as _,
+    extract::{FromRequestParts, State},
+    http::{header, request::Parts},
+    response::Response,
 };
-use crate::{clients::Scope, clock::whole_seconds};
+use utoipa::IntoParams;
+
+use crate::{
+    clock::whole_seconds,
+    http::{
+        error::ApiError,
+        extract::{Reader, Wanted, format::FormatQuery, freshness::WaitQuery, path::Segments},
+        headers::insert_number,
+        openapi::answers::{Analysis, ReadErrors},
+        state::Shared,
+    },
+    lookup::AnalysisId,
+};
+
+/// The path of an analysis.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct AnalysisPath {
+    /// As whatever started the analysis gave it; percent-encode its `=`, `+` and `/`
+    #[param(
+        value_type = String,
+        pattern = r#"^([!-"$&-,0->@-~-][!-"$&-.0->@-~]{0,255}|[A-Za-z0-9+/]{1,254}={0,2})$"#,
+        example = "NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MTc2MDAwMDAwMA=="
+    )]
+    analysis_id: AnalysisId,
+}
+
+impl FromRequestParts<Shared> for AnalysisPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        let segments: Segments = parts.extract().await?;
+        Ok(Self {
+            analysis_id: segments.at(0).parse()?,
+        })
+    }
+}
 
 /// Analysis
 ///
@@ -24,30 +54,25 @@ use crate::{clients::Scope, clock::whole_seconds};
     get,
     path = "/api/v1/analyses/{analysis_id}",
     tag = "Analyses",
-    params(
-        ("analysis_id" = String, Path, description = "As whatever started the analysis gave it; \
-          percent-encode its `=`, `+` and `/`",
-         pattern = r#"^([!-"$&-,0->@-~-][!-"$&-.0->@-~]{0,255}|[A-Za-z0-9+/]{1,254}={0,2})$"#, example = "NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MTc2MDAwMDAwMA=="),
-        FormatQuery,
-        WaitQuery,
-    ),
-    responses(Analysis, ReadErrors),
+    params(AnalysisPath, FormatQuery, WaitQuery),
+    responses(Analysis, ReadErrors)
 )]
-pub async fn get_analysis(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let context = caller::context_for(&ask, &gateway, Scope::Read).await;
-    with_context(&gateway, context, "retrieving analysis", async |context| {
-        let query = ask.query(&[FormatQuery::NAMES, WaitQuery::NAMES])?;
-        let id = ask.segment(0)?.parse()?;
-        let (wanted, view) = format::read(&gateway, &ask.headers, &query, &[])?;
-        let wish = freshness::read_wish(&ask, &query)?;
-        let lookup = &gateway.lookup;
-        let analysis = lookup.analysis(context, &id, &view, &wish).await?;
-        let mut response = freshness::respond(&ask, wanted, analysis.reply);
-        if let Some(wait) = analysis.retry_after {
-            let seconds = whole_seconds(wait).max(1);
-            insert_number(&mut response, header::RETRY_AFTER, seconds);
-        }
-        Ok(response)
-    })
-    .await
+pub async fn get_analysis(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<()>,
+    AnalysisPath { analysis_id: id }: AnalysisPath,
+) -> Result<Response, ApiError> {
+    let view = wanted.format.view(&gateway.templates);
+    let freshness = &wanted.freshness;
+    let analysis = gateway
+        .lookup
+        .analysis(&context, &id, &view, freshness)
+        .await?;
+    let mut response = wanted.respond(analysis.reply);
+    if let Some(wait) = analysis.retry_after {
+        let seconds = whole_seconds(wait).max(1);
+        insert_number(&mut response, header::RETRY_AFTER, seconds);
+    }
+    Ok(response)
 }

@@ -1,21 +1,17 @@
-//! What sandboxes saw a file do.
+//! The behaviour of files in sandboxes.
 
 use axum::{extract::State, response::Response};
 
-use crate::http::{
-    extract::Ask,
-    extract::caller,
-    extract::format::{self, FormatQuery},
-    extract::freshness::{self, WaitQuery},
-    middleware::admission::with_context,
-    openapi::{
-        answers::{OneObject, ReadErrors},
-        parameters,
+use crate::{
+    access::RequestContext,
+    http::{
+        error::ApiError,
+        extract::{FileHash, Reader, Wanted, format::FormatQuery, freshness::WaitQuery},
+        openapi::answers::{OneObject, ReadErrors},
+        state::{Gateway, Shared},
     },
-    state::Gateway,
-    state::Shared,
+    indicator::Indicator,
 };
-use crate::{clients::Scope, indicator::Indicator};
 
 /// Behaviour of a file
 ///
@@ -25,11 +21,20 @@ use crate::{clients::Scope, indicator::Indicator};
     get,
     path = "/api/v1/files/{file_hash}/behaviour_summary",
     tag = "Files",
-    params(parameters::FileHash, FormatQuery, WaitQuery),
+    params(FileHash, FormatQuery, WaitQuery),
     responses(OneObject, ReadErrors)
 )]
-pub async fn get_behaviour_summary(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_behaviour(&gateway, &ask, "behaviour_summary").await
+pub async fn get_behaviour_summary(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<()>,
+    FileHash(file): FileHash,
+) -> Result<Response, ApiError> {
+    let part = Behaviour {
+        file: &file,
+        part: "behaviour_summary",
+    };
+    behaviour(&gateway, &context, &wanted, part).await
 }
 
 /// Techniques of a file
@@ -40,24 +45,40 @@ pub async fn get_behaviour_summary(State(gateway): State<Shared>, ask: Ask) -> R
     get,
     path = "/api/v1/files/{file_hash}/behaviour_mitre_trees",
     tag = "Files",
-    params(parameters::FileHash, FormatQuery, WaitQuery),
+    params(FileHash, FormatQuery, WaitQuery),
     responses(OneObject, ReadErrors)
 )]
-pub async fn get_behaviour_mitre_trees(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_behaviour(&gateway, &ask, "behaviour_mitre_trees").await
+pub async fn get_behaviour_mitre_trees(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<()>,
+    FileHash(file): FileHash,
+) -> Result<Response, ApiError> {
+    let part = Behaviour {
+        file: &file,
+        part: "behaviour_mitre_trees",
+    };
+    behaviour(&gateway, &context, &wanted, part).await
 }
 
-async fn get_behaviour(gateway: &Gateway, ask: &Ask, part: &str) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Read).await;
-    let doing = format!("retrieving file {part}");
-    with_context(gateway, context, &doing, async |context| {
-        let query = ask.query(&[FormatQuery::NAMES, WaitQuery::NAMES])?;
-        let file = Indicator::file(ask.segment(0)?)?;
-        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
-        let wish = freshness::read_wish(ask, &query)?;
-        let lookup = &gateway.lookup;
-        let reply = lookup.behaviour(context, &file, part, &view, &wish).await?;
-        Ok(freshness::respond(ask, wanted, reply))
-    })
-    .await
+/// One of the parts into which VirusTotal puts together all sandboxes' observations of a file.
+struct Behaviour<'a> {
+    file: &'a Indicator,
+    /// Its name in VirusTotal's path.
+    part: &'a str,
+}
+
+async fn behaviour(
+    gateway: &Gateway,
+    context: &RequestContext,
+    wanted: &Wanted<()>,
+    behaviour: Behaviour<'_>,
+) -> Result<Response, ApiError> {
+    let Behaviour { file, part } = behaviour;
+    let view = wanted.format.view(&gateway.templates);
+    let freshness = &wanted.freshness;
+    let reply = gateway
+        .lookup
+        .behaviour(context, file, part, &view, freshness);
+    Ok(wanted.respond(reply.await?))
 }

@@ -1,43 +1,39 @@
 //! Comments and votes on every collection: to read, and to add.
 
-use axum::{Extension, body::Body, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::http::{
-    error::ApiError,
-    extract::Ask,
-    extract::body,
-    extract::caller,
-    extract::format::{self, FormatQuery},
-    extract::freshness::{self, WaitQuery},
-    extract::list::{self, ListQuery, Listing},
-    middleware::admission::with_context,
-    openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
-    routes::collections,
-    state::Gateway,
-    state::Shared,
-};
 use crate::{
+    access::RequestContext,
     answer::View,
-    clients::Scope,
-    indicator::{Indicator, Kind},
+    http::{
+        error::ApiError,
+        extract::{
+            AnswerFormat, InCollection, Json, Reader, Submitter, Wanted, body::JsonBody,
+            format::FormatQuery, freshness::WaitQuery, list::ListQuery,
+        },
+        openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
+        state::{Gateway, Shared},
+    },
     lookup::RelatedQuery,
     submit::{Contribution, Verdict},
 };
 
-/// A comment, in a word or in VirusTotal's envelope.
+/// A comment, alone or in VirusTotal's envelope.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
-enum NewComment {
+pub enum NewComment {
+    /// The comment alone.
     Short(Comment),
+    /// The comment in VirusTotal's envelope.
     Enveloped(CommentEnvelope),
 }
 
+/// The text of a comment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Comment {
+pub struct Comment {
     /// The comment; words that begin with `#` become its tags.
     #[schema(
         // Unicode's white space, as it is trimmed: `\s` is something else in each language.
@@ -47,69 +43,104 @@ struct Comment {
     text: String,
 }
 
+/// VirusTotal's envelope of a comment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CommentEnvelope {
+pub struct CommentEnvelope {
     data: CommentObject,
 }
 
+/// A comment as VirusTotal's object.
 #[derive(Deserialize, ToSchema)]
-struct CommentObject {
+pub struct CommentObject {
     #[serde(rename = "type")]
     #[expect(dead_code, reason = "only checked to be there")]
     object_type: CommentType,
     attributes: Comment,
 }
 
+/// The type of a comment.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum CommentType {
+pub enum CommentType {
+    /// A comment.
     Comment,
 }
 
-/// A vote, in a word or in VirusTotal's envelope.
+/// A vote, alone or in VirusTotal's envelope.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
-enum NewVote {
+pub enum NewVote {
+    /// The vote alone.
     Short(Vote),
+    /// The vote in VirusTotal's envelope.
     Enveloped(VoteEnvelope),
 }
 
+/// The verdict of a vote.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Vote {
+pub struct Vote {
     #[schema(inline)]
     verdict: Verdict,
 }
 
+/// VirusTotal's envelope of a vote.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct VoteEnvelope {
+pub struct VoteEnvelope {
     data: VoteObject,
 }
 
+/// A vote as VirusTotal's object.
 #[derive(Deserialize, ToSchema)]
-struct VoteObject {
+pub struct VoteObject {
     #[serde(rename = "type")]
     #[expect(dead_code, reason = "only checked to be there")]
     object_type: VoteType,
     attributes: Vote,
 }
 
+/// The type of a vote.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum VoteType {
+pub enum VoteType {
+    /// A vote.
     Vote,
 }
 
-/// The routes of comments and votes, for every collection.
-pub fn routes() -> OpenApiRouter<Shared> {
-    collections::of_each(Kind::ALL, || {
-        [
-            routes!(list_comments, add_comment),
-            routes!(list_votes, add_vote),
-        ]
-    })
+impl JsonBody for NewComment {
+    const EXPECTED: &str =
+        r#"`{"text": "…"}` or `{"data": {"type": "comment", "attributes": {"text": "…"}}}`"#;
+}
+
+impl JsonBody for NewVote {
+    const EXPECTED: &str = r#"`{"verdict": "malicious"}` or `{"verdict": "harmless"}`, bare or in VirusTotal's envelope"#;
+}
+
+impl NewComment {
+    /// Returns the text, which must not be empty.
+    fn text(self) -> Result<String, ApiError> {
+        let Comment { text } = match self {
+            Self::Short(comment) => comment,
+            Self::Enveloped(envelope) => envelope.data.attributes,
+        };
+        if text.trim().is_empty() {
+            return Err(ApiError::bad_request(
+                "a comment has a text; this one is empty",
+            ));
+        }
+        Ok(text)
+    }
+}
+
+impl NewVote {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Short(vote) => vote.verdict,
+            Self::Enveloped(envelope) => envelope.data.attributes.verdict,
+        }
+    }
 }
 
 /// Comments
@@ -121,12 +152,19 @@ pub fn routes() -> OpenApiRouter<Shared> {
     params(FormatQuery, ListQuery, WaitQuery),
     responses(List, ReadErrors)
 )]
-async fn list_comments(
-    Extension(kind): Extension<Kind>,
+pub async fn list_comments(
     State(gateway): State<Shared>,
-    ask: Ask,
-) -> Response {
-    list(&gateway, kind, &ask, "comments").await
+    Reader(context): Reader,
+    wanted: Wanted<ListQuery>,
+    InCollection(indicator): InCollection,
+) -> Result<Response, ApiError> {
+    let asked = RelatedQuery {
+        indicator,
+        relationship: "comments".to_owned(),
+        limit: wanted.query.limit,
+        cursor: wanted.query.cursor.clone(),
+    };
+    list(&gateway, &context, &wanted, &asked).await
 }
 
 /// Votes
@@ -138,12 +176,19 @@ async fn list_comments(
     params(FormatQuery, ListQuery, WaitQuery),
     responses(List, ReadErrors)
 )]
-async fn list_votes(
-    Extension(kind): Extension<Kind>,
+pub async fn list_votes(
     State(gateway): State<Shared>,
-    ask: Ask,
-) -> Response {
-    list(&gateway, kind, &ask, "votes").await
+    Reader(context): Reader,
+    wanted: Wanted<ListQuery>,
+    InCollection(indicator): InCollection,
+) -> Result<Response, ApiError> {
+    let asked = RelatedQuery {
+        indicator,
+        relationship: "votes".to_owned(),
+        limit: wanted.query.limit,
+        cursor: wanted.query.cursor.clone(),
+    };
+    list(&gateway, &context, &wanted, &asked).await
 }
 
 /// Add a comment
@@ -157,28 +202,19 @@ async fn list_votes(
     request_body(content = NewComment),
     responses(OneObject, WriteErrors)
 )]
-async fn add_comment(
-    Extension(kind): Extension<Kind>,
+pub async fn add_comment(
     State(gateway): State<Shared>,
-    ask: Ask,
-    body: Body,
-) -> Response {
-    let doing = format!("adding {} comment", kind.noun());
-    add(&gateway, kind, &ask, body, &doing, |body| {
-        let expected =
-            r#"`{"text": "…"}` or `{"data": {"type": "comment", "attributes": {"text": "…"}}}`"#;
-        let comment = match body::json(body, expected)? {
-            NewComment::Short(comment) => comment,
-            NewComment::Enveloped(envelope) => envelope.data.attributes,
-        };
-        if comment.text.trim().is_empty() {
-            return Err(ApiError::bad_request(
-                "a comment has a text; this one is empty",
-            ));
-        }
-        Ok(Contribution::Comment(comment.text))
-    })
-    .await
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    InCollection(indicator): InCollection,
+    Json(comment): Json<NewComment>,
+) -> Result<Response, ApiError> {
+    let comment = Contribution::Comment(comment.text()?);
+    let view = format.view(&gateway.templates);
+    let answer = gateway
+        .submit
+        .contribute(&context, &indicator, &comment, &view);
+    Ok(format.respond(answer.await?.body))
 }
 
 /// Vote
@@ -192,71 +228,32 @@ async fn add_comment(
     request_body(content = NewVote),
     responses(OneObject, WriteErrors)
 )]
-async fn add_vote(
-    Extension(kind): Extension<Kind>,
+pub async fn add_vote(
     State(gateway): State<Shared>,
-    ask: Ask,
-    body: Body,
-) -> Response {
-    let doing = format!("adding {} vote", kind.noun());
-    add(&gateway, kind, &ask, body, &doing, |body| {
-        let expected = r#"`{"verdict": "malicious"}` or `{"verdict": "harmless"}`, bare or in VirusTotal's envelope"#;
-        let vote = match body::json(body, expected)? {
-            NewVote::Short(vote) => vote,
-            NewVote::Enveloped(envelope) => envelope.data.attributes,
-        };
-        Ok(Contribution::Vote(vote.verdict))
-    })
-    .await
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    InCollection(indicator): InCollection,
+    Json(vote): Json<NewVote>,
+) -> Result<Response, ApiError> {
+    let vote = Contribution::Vote(vote.verdict());
+    let view = format.view(&gateway.templates);
+    let answer = gateway
+        .submit
+        .contribute(&context, &indicator, &vote, &view);
+    Ok(format.respond(answer.await?.body))
 }
 
-async fn list(gateway: &Gateway, kind: Kind, ask: &Ask, name: &str) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Read).await;
-    let doing = format!("retrieving {} {name}", kind.noun());
-    with_context(gateway, context, &doing, async |context| {
-        let query = ask.query(&[FormatQuery::NAMES, ListQuery::NAMES, WaitQuery::NAMES])?;
-        let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let Listing { limit, cursor } = Listing::read(&query, list::MOST)?;
-        let asked = RelatedQuery {
-            indicator,
-            relationship: name.to_owned(),
-            limit,
-            cursor,
-        };
-        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
-        let view = View {
-            cursor: asked.cursor.as_deref(),
-            ..view
-        };
-        let wish = freshness::read_wish(ask, &query)?;
-        let reply = gateway
-            .lookup
-            .related(context, &asked, &view, &wish)
-            .await?;
-        Ok(freshness::respond(ask, wanted, reply))
-    })
-    .await
-}
-
-async fn add(
+async fn list(
     gateway: &Gateway,
-    kind: Kind,
-    ask: &Ask,
-    body: Body,
-    doing: &str,
-    read: impl FnOnce(&[u8]) -> Result<Contribution, ApiError>,
-) -> Response {
-    let context = caller::writing_context_for(ask, gateway).await;
-    with_context(gateway, context, doing, async |context| {
-        let query = ask.query(&[FormatQuery::NAMES])?;
-        let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
-        let body = body::read(body).await?;
-        body::require(&ask.headers, &[body::JSON])?;
-        let contribution = read(&body)?;
-        let submit = &gateway.submit;
-        let answer = submit.contribute(context, &indicator, &contribution, &view);
-        Ok(wanted.respond(answer.await?.body))
-    })
-    .await
+    context: &RequestContext,
+    wanted: &Wanted<ListQuery>,
+    asked: &RelatedQuery,
+) -> Result<Response, ApiError> {
+    let view = View {
+        cursor: asked.cursor.as_deref(),
+        ..wanted.format.view(&gateway.templates)
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.related(context, asked, &view, freshness);
+    Ok(wanted.respond(reply.await?))
 }

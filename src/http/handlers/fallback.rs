@@ -1,4 +1,4 @@
-//! Answers where no route fits: the path that was most likely meant, the methods that a path takes.
+//! Responses to requests that no route takes: the nearest path of a 404, the methods of a 405.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use utoipa::openapi::{OpenApi, path::PathItem};
 use crate::http::error::ApiError;
 use crate::vt::relationships;
 
-/// The segments before the paths of this API, of VirusTotal's and of its forerunner.
+/// The prefixes of the paths of this API, of VirusTotal's and of the API before that.
 const PREFIXES: [&str; 5] = ["api", "vtapi", "v1", "v2", "v3"];
 
-/// Segments as VirusTotal, its forerunner or common usage name them, and the gateway's own.
+/// Names of segments at VirusTotal or in common usage, each with the gateway's own.
 const SEGMENTS: [(&str, &str); 13] = [
     ("ip_addresses", "ips"),
     ("ip-addresses", "ips"),
@@ -28,7 +28,7 @@ const SEGMENTS: [(&str, &str); 13] = [
     ("overall_quotas", "quota"),
 ];
 
-/// Whole paths as other services have them, and what is here in their place.
+/// Paths of other services, each with its counterpart here.
 const PATHS: [(&str, &str); 13] = [
     ("alive", "`GET /livez` or `GET /readyz`"),
     ("health", "`GET /livez` or `GET /readyz`"),
@@ -45,39 +45,39 @@ const PATHS: [(&str, &str); 13] = [
     ("version", "`GET /`"),
 ];
 
-/// The longest path that is suggested with the caller's values; a longer one has placeholders.
+/// The longest path that is suggested with the caller's values; longer ones have placeholders.
 const MOST_SHOWN: usize = 200;
 
-/// The length of the longest segment that a route has, about.
+/// The approximate length of the longest segment of a route.
 const LONGEST_SEGMENT: usize = 32;
 
-/// The routes of a port, known by their documentation.
+/// The routes of a port, taken from their documentation.
 #[derive(Debug)]
 pub struct KnownRoutes {
     routes: Vec<KnownRoute>,
-    /// A sentence that leads to all paths, or lists the few there are.
+    /// A sentence that refers to the list of paths, or lists the few there are.
     there_are: String,
 }
 
 #[derive(Debug)]
 struct KnownRoute {
-    /// With parameters in braces: `/api/v1/files/{file_hash}`.
+    /// The path with parameters in braces: `/api/v1/files/{file_hash}`.
     path: String,
     methods: Vec<Method>,
 }
 
-/// A route that may have been meant.
+/// A route that the caller may have meant.
 struct Candidate<'a> {
     route: &'a KnownRoute,
     method: &'a Method,
-    /// The segments of the path, with what was asked for in the place of parameters.
+    /// The segments of the path, with the caller's values in place of parameters.
     segments: Vec<&'a str>,
     /// The distance from the requested path.
     distance: usize,
 }
 
 impl KnownRoutes {
-    /// Takes the routes out of the document that describes them.
+    /// Reads the routes from the document that describes them.
     pub fn of(document: &OpenApi) -> Arc<Self> {
         let paths = &document.paths.paths;
         let routes = paths.iter().map(|(path, item)| KnownRoute {
@@ -97,7 +97,7 @@ impl KnownRoutes {
         })
     }
 
-    /// Returns the 404 of a path that is no route's, with the nearest one that is.
+    /// Returns the 404 of an unknown path, with the nearest route.
     pub fn not_found(&self, method: &Method, uri: &Uri) -> ApiError {
         let path = uri.path();
         let there_are = &self.there_are;
@@ -107,12 +107,12 @@ impl KnownRoutes {
         })
     }
 
-    /// Returns the 405 of a route that takes other methods.
+    /// Returns the 405 of a route, with the methods it takes.
     pub fn method_not_allowed(&self, path: Option<&str>) -> ApiError {
         let route = self.routes.iter().find(|it| Some(&*it.path) == path);
         let methods = route.map_or(&[][..], |route| &route.methods);
         let mut methods: Vec<_> = methods.iter().map(Method::as_str).collect();
-        // A path that takes GET takes HEAD, too.
+        // A route for GET takes HEAD, too.
         if let Some(get) = methods.iter().position(|it| *it == "GET") {
             methods.insert(get + 1, "HEAD");
         }
@@ -143,7 +143,7 @@ impl KnownRoutes {
 }
 
 impl<'a> Candidate<'a> {
-    /// Returns the route with what was asked for in it, if that comes close.
+    /// Returns the route with the caller's values in it, if it is close to the path.
     fn of(route: &'a KnownRoute, given: &[&'a str], method: &Method) -> Option<Self> {
         let segments = route.path.split('/').filter(|it| !it.is_empty());
         let pattern: Vec<_> = segments.skip_while(|it| PREFIXES.contains(it)).collect();
@@ -183,7 +183,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Returns the segments with `relationships` before the name of one, where the route has that.
+/// Returns the segments with `relationships` inserted before the name of a known one, as the route
+/// has it.
 fn with_relationships<'a>(given: &[&'a str], pattern: &[&str]) -> Vec<&'a str> {
     match (given, pattern) {
         (&[collection, id, name], [_, _, "relationships", _]) if relationships::is_known(name) => {
@@ -193,9 +194,9 @@ fn with_relationships<'a>(given: &[&'a str], pattern: &[&str]) -> Vec<&'a str> {
     }
 }
 
-/// Returns how far a segment is from the one that is wanted, if it is near.
+/// Returns the distance of a segment from the wanted one, if it is near.
 fn far(wanted: &str, given: &str) -> Option<usize> {
-    // Comparing costs the product of both lengths, and nothing long is near.
+    // A comparison costs the product of both lengths, and no known segment is long.
     if given.len() > 2 * LONGEST_SEGMENT {
         return None;
     }

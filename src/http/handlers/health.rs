@@ -1,4 +1,4 @@
-//! What the gateway says of itself: its name, whether it lives, whether it can serve.
+//! The name of the gateway and its health checks.
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::http::{openapi::answers::OpenErrors, state::Gateway, state::Shared};
 use crate::{clients::Clients, indicator::Kind, redis};
 
-/// What `/` says.
+/// The name and version of the gateway.
 #[derive(Serialize, ToSchema)]
 struct Root {
     #[schema(example = "VT4AI API Server")]
@@ -18,7 +18,7 @@ struct Root {
     docs: &'static str,
 }
 
-/// How a check turned out.
+/// The result of a check.
 #[derive(Serialize, ToSchema)]
 struct Check {
     #[schema(example = "templates")]
@@ -27,7 +27,7 @@ struct Check {
     detail: String,
 }
 
-/// Whether the gateway can serve.
+/// The health of the gateway.
 #[derive(Serialize, ToSchema)]
 struct Health {
     #[schema(example = "ok")]
@@ -56,7 +56,7 @@ pub async fn get_root() -> impl IntoResponse {
 ///
 /// Answers as long as the process runs; restart it when this fails.
 #[utoipa::path(get, path = "/livez", tag = "Service", security(()), responses(
-    (status = 200, description = "It is", body = Health),
+    (status = 200, description = "The process is alive", body = Health),
     OpenErrors,
 ))]
 pub async fn get_livez() -> impl IntoResponse {
@@ -68,10 +68,10 @@ pub async fn get_livez() -> impl IntoResponse {
 
 /// Can it serve?
 ///
-/// Says what was checked; send requests elsewhere while this fails.
+/// Lists the checks; send requests elsewhere while this fails.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
-    (status = 200, description = "It can, with what was checked", body = Health),
-    (status = 503, description = "It is stopping", body = Health),
+    (status = 200, description = "The gateway can serve; `checks` lists the parts", body = Health),
+    (status = 503, description = "The gateway is stopping", body = Health),
     OpenErrors,
 ))]
 pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
@@ -116,7 +116,8 @@ fn check_key(gateway: &Gateway) -> Check {
     }
 }
 
-/// A file that can't be used changes nothing: that is no reason to take a replica away.
+/// Checks the clients' file. The clients of before stay, so a mistake is no reason to take a replica
+/// out of service.
 fn check_clients(clients: &Clients) -> Check {
     let count = clients.count();
     let detail = match clients.mistakes() {
@@ -133,12 +134,13 @@ fn check_clients(clients: &Clients) -> Check {
     }
 }
 
-/// What is kept is still given: that is no reason to take a replica away either.
+/// Checks the upstream. Cached answers are still served, so a failure is no reason to take a replica
+/// out of service.
 fn check_upstream(failures: u32) -> Check {
     let detail = match failures {
-        0 => "VirusTotal's last answer, if it was asked, was one".to_owned(),
-        1 => "VirusTotal's last answer was a failure".to_owned(),
-        count => format!("VirusTotal's last {count} answers were failures"),
+        0 => "the last upstream request succeeded, or there was none".to_owned(),
+        1 => "the last upstream request failed".to_owned(),
+        count => format!("the last {count} upstream requests failed"),
     };
     Check {
         name: "upstream",
@@ -147,7 +149,8 @@ fn check_upstream(failures: u32) -> Check {
     }
 }
 
-/// Without it a replica goes by what it knows itself: that is no reason to take it away.
+/// Checks Redis. Without it a replica uses its own state, so that is no reason to take it out of
+/// service.
 fn check_redis(health: redis::Health) -> Check {
     let (ok, detail) = match health {
         redis::Health::Up => (true, "replicas share answers and quota".to_owned()),

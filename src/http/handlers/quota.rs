@@ -1,18 +1,24 @@
-//! What the caller's key may still spend.
+//! The quota of the caller's key.
 
-use axum::{Json, extract::State, response::IntoResponse as _, response::Response};
+use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{
-    extract::Ask, extract::caller, middleware::admission::with_context,
-    openapi::answers::ReadErrors, state::Shared,
+use crate::{
+    clock::Now,
+    format::Format,
+    http::{
+        error::ApiError,
+        extract::{Query, Reader},
+        openapi::answers::ReadErrors,
+        state::Shared,
+    },
+    quota::Report,
 };
-use crate::{clients::Scope, clock::Now, format::Format, quota::Report};
 
-/// Where a key stands.
+/// The quota of a key.
 #[derive(Serialize, ToSchema)]
-struct Quota {
+pub struct Quota {
     data: Report,
     format: Format,
 }
@@ -28,14 +34,14 @@ struct Quota {
     tag = "Service",
     responses((status = 200, description = "Where the key stands", body = Quota), ReadErrors),
 )]
-pub async fn get_quota(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let context = caller::context_for(&ask, &gateway, Scope::Read).await;
-    with_context(&gateway, context, "retrieving quota", async |context| {
-        ask.query(&[])?;
-        gateway.purse.look(context).await?;
-        let data = gateway.quota.report(context.key.hash(), Now::read());
-        let format = Format::Json;
-        Ok(Json(Quota { data, format }).into_response())
-    })
-    .await
+pub async fn get_quota(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    _: Query<()>,
+) -> Result<Json<Quota>, ApiError> {
+    gateway.purse.look(&context).await?;
+    Ok(Json(Quota {
+        data: gateway.quota.report(context.key.hash(), Now::read()),
+        format: Format::Json,
+    }))
 }

@@ -1,25 +1,29 @@
-//! What is related to an indicator, for every collection by the same two handlers.
+//! Related objects of an indicator, for every collection by the same two handlers.
 
-use axum::{Extension, Json, extract::State, response::Response};
+use axum::{
+    Extension, Json, RequestPartsExt as _,
+    extract::{FromRequestParts, State},
+    http::request::Parts,
+    response::Response,
+};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::http::{
-    error::ApiError,
-    extract::caller,
-    extract::format::{self, FormatQuery},
-    extract::freshness::{self, WaitQuery},
-    extract::list::{self, ListQuery, Listing},
-    extract::{Ask, Query},
-    middleware::admission::with_context,
-    openapi::answers::{List, OpenErrors, ReadErrors},
-    routes::collections,
-    state::Shared,
-};
 use crate::{
     answer::View,
-    clients::Scope,
+    http::{
+        error::ApiError,
+        extract::{
+            Parameters, Query, Reader, Wanted,
+            format::{self, FormatQuery},
+            freshness::WaitQuery,
+            list::{self, ListQuery},
+            path::{self, Segments},
+            query::FromQuery,
+        },
+        openapi::answers::{List, OpenErrors, ReadErrors},
+        state::Shared,
+    },
     indicator::{Indicator, Kind},
     lookup::{LookupError, RelatedQuery},
     vt::{
@@ -28,13 +32,9 @@ use crate::{
     },
 };
 
-/// What the query of a relationship has beside that of every list.
-#[derive(IntoParams)]
+/// The parameters of a relationship beside those of every list.
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "documents the query, which is read parameter by parameter"
-)]
 pub struct RelationshipQuery {
     /// A template for objects of its own type; the others keep their type's default.
     template_name: Option<String>,
@@ -43,18 +43,24 @@ pub struct RelationshipQuery {
     descriptors_only: Option<bool>,
 }
 
-impl RelationshipQuery {
-    /// The names of these parameters.
-    pub const NAMES: &[&str] = &["template_name", "descriptors_only"];
+/// The path of a relationship.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct RelatedPath {
+    /// The relationship's name; `…/relationships/types` lists those that are known, others are passed on to VirusTotal
+    #[param(pattern = "^[a-z][a-z0-9_]{0,63}$", example = "comments")]
+    relationship: String,
+    #[param(ignore)]
+    indicator: Indicator,
 }
 
-/// The parameters that the query of a relationship may hold.
-const QUERY: &[&[&str]] = &[
-    FormatQuery::NAMES,
-    ListQuery::NAMES,
-    RelationshipQuery::NAMES,
-    WaitQuery::NAMES,
-];
+/// A path whose last segment is not reserved.
+///
+/// VirusTotal has an action or another resource behind a reserved name: passed on, it would spend
+/// the key on what the scope for reading does not allow. Such a path is a 404 with a key or without,
+/// so this comes before the caller in a signature.
+#[derive(Debug)]
+pub struct NotReserved;
 
 /// The relationships of a collection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,11 +69,52 @@ pub struct RelationshipTypes {
     relationships: &'static [Relationship],
 }
 
-/// The routes of every collection that has a table of relationships.
-pub fn routes() -> OpenApiRouter<Shared> {
-    collections::of_each(relationships::kinds(), || {
-        [routes!(list_relationship_types), routes!(get_relationship)]
-    })
+impl FromQuery for RelationshipQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["template_name", "descriptors_only"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            template_name: parameters.one("template_name")?.map(str::to_owned),
+            descriptors_only: list::read_descriptors_only(parameters)?,
+        })
+    }
+}
+
+impl FromRequestParts<Shared> for RelatedPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        let kind = path::collection(parts).await?;
+        let segments: Segments = parts.extract().await?;
+        let indicator = Indicator::parse(kind, segments.at(0))?;
+        let relationship = segments.at(1);
+        if !relationships::is_name(relationship) {
+            return Err(unknown_relationship(kind, relationship));
+        }
+        Ok(Self {
+            relationship: relationship.to_owned(),
+            indicator,
+        })
+    }
+}
+
+impl FromRequestParts<Shared> for NotReserved {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        let kind = path::collection(parts).await?;
+        // A path that can't be decoded is the next extractors' to reject.
+        let Ok(segments) = parts.extract::<Segments>().await else {
+            return Ok(Self);
+        };
+        let name = segments.at(1).to_ascii_lowercase();
+        if relationships::is_reserved(&name) {
+            return Err(reserved(kind, &name));
+        }
+        Ok(Self)
+    }
 }
 
 /// Related objects
@@ -77,44 +124,42 @@ pub fn routes() -> OpenApiRouter<Shared> {
 /// quota runs out on the way, or after ten pages, the list ends there with `meta.truncated` and a
 /// cursor to go on.
 #[utoipa::path(
-    get, path = "/api/v1/{collection}/{id}/relationships/{relationship}",
-    params(
-        ("relationship" = String, Path, description = "The relationship's name; `…/relationships/types` \
-          lists those that are known, others are passed on to VirusTotal",
-         pattern = "^[a-z][a-z0-9_]{0,63}$", example = "comments"),
-        FormatQuery,
-        ListQuery,
-        RelationshipQuery,
-        WaitQuery,
-    ),
-    responses(List, ReadErrors),
+    get,
+    path = "/api/v1/{collection}/{id}/relationships/{relationship}",
+    params(RelatedPath, FormatQuery, ListQuery, RelationshipQuery, WaitQuery),
+    responses(List, ReadErrors)
 )]
-async fn get_relationship(
-    Extension(kind): Extension<Kind>,
+pub async fn get_relationship(
+    _: NotReserved,
     State(gateway): State<Shared>,
-    ask: Ask,
-) -> Response {
-    // There is no such path, with a key or without.
-    let context = match refuse_reserved(kind, &ask) {
-        Ok(()) => caller::context_for(&ask, &gateway, Scope::Read).await,
-        Err(error) => Err(error),
+    Reader(context): Reader,
+    wanted: Wanted<(ListQuery, RelationshipQuery)>,
+    path: RelatedPath,
+) -> Result<Response, ApiError> {
+    let (ListQuery { limit, cursor }, wanted) = wanted.take();
+    let asked = RelatedQuery {
+        indicator: path.indicator,
+        relationship: path.relationship,
+        limit,
+        cursor,
     };
-    let doing = format!("retrieving {} relationships", kind.noun());
-    with_context(&gateway, context, &doing, async |context| {
-        let query = ask.query(QUERY)?;
-        let asked = read_query(kind, &ask, &query)?;
-        let (wanted, view) = format::read(&gateway, &ask.headers, &query, &Kind::ALL)?;
-        let view = View {
-            descriptors_only: list::descriptors_only(&query)?,
-            cursor: asked.cursor.as_deref(),
-            ..view
-        };
-        let wish = freshness::read_wish(&ask, &query)?;
-        let reply = gateway.lookup.related(context, &asked, &view, &wish).await;
-        let reply = reply.map_err(|error| say_tier(error, &asked))?;
-        Ok(freshness::respond(&ask, wanted, reply))
-    })
-    .await
+    let templates = &gateway.templates;
+    let options = &wanted.query;
+    let view = View {
+        template: format::choose_template(templates, &Kind::ALL, options.template_name.as_deref())?,
+        descriptors_only: options.descriptors_only.unwrap_or(false),
+        cursor: asked.cursor.as_deref(),
+        ..wanted.format.view(templates)
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway
+        .lookup
+        .related(&context, &asked, &view, freshness)
+        .await;
+    match reply {
+        Ok(reply) => Ok(wanted.respond(reply)),
+        Err(error) => Err(say_tier(error, &asked)),
+    }
 }
 
 /// Known relationships
@@ -129,57 +174,32 @@ async fn get_relationship(
     ),
     security(()),
 )]
-async fn list_relationship_types(
+pub async fn list_relationship_types(
     Extension(kind): Extension<Kind>,
-    ask: Ask,
-) -> Result<Json<RelationshipTypes>, ApiError> {
-    ask.query(&[])?;
-    Ok(Json(RelationshipTypes {
+    _: Query<()>,
+) -> Json<RelationshipTypes> {
+    Json(RelationshipTypes {
         relationships: relationships::of(kind),
-    }))
+    })
 }
 
-/// Refuses a name behind which VirusTotal has an action or another resource.
-///
-/// Passed on, it would spend the key on what no scope for reading allows.
-fn refuse_reserved(kind: Kind, ask: &Ask) -> Result<(), ApiError> {
-    let Ok(given) = ask.segment(1) else {
-        return Ok(());
-    };
-    let name = given.to_ascii_lowercase();
-    if !relationships::is_reserved(&name) {
-        return Ok(());
-    }
+/// Returns the 404 of a reserved name, with the path that may have been meant.
+fn reserved(kind: Kind, name: &str) -> ApiError {
     let collection = kind.collection();
-    let elsewhere = match name.as_str() {
+    let elsewhere = match name {
         "behaviour_mitre_trees" | "behaviour_summary" if kind == Kind::File => {
             format!("; it is at `/api/v1/{collection}/{{id}}/{name}`")
         }
         "analyse" => format!("; `POST /api/v1/{collection}/{{id}}/analyse` starts one"),
         _ => String::new(),
     };
-    Err(ApiError::not_found(format!(
+    ApiError::not_found(format!(
         "`{name}` is no relationship; `/api/v1/{collection}/relationships/types` lists them\
          {elsewhere}"
-    )))
+    ))
 }
 
-fn read_query(kind: Kind, ask: &Ask, query: &Query<'_>) -> Result<RelatedQuery, ApiError> {
-    let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-    let relationship = ask.segment(1)?;
-    if !relationships::is_name(relationship) {
-        return Err(unknown_relationship(kind, relationship));
-    }
-    let Listing { limit, cursor } = Listing::read(query, list::MOST)?;
-    Ok(RelatedQuery {
-        indicator,
-        relationship: relationship.to_owned(),
-        limit,
-        cursor,
-    })
-}
-
-/// What VirusTotal forbids, it forbids without saying which key would do.
+/// Adds to VirusTotal's 403 the tier of keys that may read the relationship.
 fn say_tier(error: LookupError, query: &RelatedQuery) -> ApiError {
     let known = relationships::named(query.indicator.kind(), &query.relationship);
     match (error, known) {
@@ -192,7 +212,7 @@ fn say_tier(error: LookupError, query: &RelatedQuery) -> ApiError {
     }
 }
 
-/// Says whose key may read a relationship, and what to do without such a key.
+/// Returns a text that names the tier of keys for a relationship, and the way on without one.
 fn tier_of(Relationship { name, tier, .. }: &Relationship) -> String {
     match *tier {
         "everyone" | "signed-in" => format!(

@@ -1,53 +1,56 @@
 //! Reports on files, URLs, domains and IP addresses.
 
+use std::iter;
+
 use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
-use crate::http::{
-    error::ApiError,
-    extract::caller,
-    extract::format,
-    extract::freshness::{self, WaitQuery},
-    extract::{Ask, Query},
-    middleware::admission::with_context,
-    openapi::{
-        answers::{ReadErrors, Report},
-        parameters,
-    },
-    state::Gateway,
-    state::Shared,
-};
 use crate::{
     access::RequestContext,
-    clients::Scope,
-    format::Format,
-    indicator::{Indicator, Kind},
+    answer::View,
+    http::{
+        error::ApiError,
+        extract::{
+            DomainName, FileHash, IpAddress, Parameters, Reader, UrlId, Wanted,
+            format::{self, FormatQuery, TemplateQuery},
+            freshness::WaitQuery,
+            query::FromQuery,
+        },
+        openapi::answers::{ReadErrors, Report},
+        state::{Gateway, Shared},
+    },
+    indicator::Indicator,
 };
 
-/// The query of a report; read by `get_report`.
-#[derive(IntoParams)]
+/// The URL that a query asks for.
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "documents the query, which is read parameter by parameter"
-)]
-pub struct ReportQuery {
-    /// The form of `data`: filtered attributes as JSON, a Markdown or XML document in a string,
-    /// or VirusTotal's attributes as they are. In any case, and `md` is `markdown`. Without it `Accept: text/markdown` and
-    /// `Accept: application/xml` give the document itself.
-    #[param(inline, example = "json")]
-    format: Option<Format>,
-    /// A template for this type of object; without it the type's default applies.
-    template_name: Option<String>,
+pub struct UrlQuery {
+    /// The URL, percent-encoded; its bytes are kept. Without a scheme, `http://` is put before it; a defanged one is refanged
+    #[param(
+        value_type = String,
+        pattern = "^https?://([A-Za-z0-9_-]{1,63}[.]){0,3}[A-Za-z][A-Za-z0-9_-]{0,50}([/?#][!-~]*)?$",
+        example = "https://example.com/"
+    )]
+    url: Indicator,
 }
 
-impl ReportQuery {
-    /// The names of these parameters.
-    pub const NAMES: &[&str] = &["format", "template_name"];
-}
+impl FromQuery for UrlQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        iter::once("url")
+    }
 
-/// The parameters that the query of a report may hold.
-const QUERY: &[&[&str]] = &[ReportQuery::NAMES, WaitQuery::NAMES];
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        match parameters.pasted("url")?.filter(|url| !url.is_empty()) {
+            Some(url) => Ok(Self {
+                url: Indicator::url(&url)?,
+            }),
+            None => Err(ApiError::bad_request(
+                "parameter `url`: the URL to look up is missing",
+            )),
+        }
+    }
+}
 
 /// File report
 ///
@@ -56,11 +59,16 @@ const QUERY: &[&[&str]] = &[ReportQuery::NAMES, WaitQuery::NAMES];
     get,
     path = "/api/v1/files/{file_hash}",
     tag = "Files",
-    params(parameters::FileHash, ReportQuery, WaitQuery),
+    params(FileHash, FormatQuery, TemplateQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
-pub async fn get_file_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::File).await
+pub async fn get_file_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    FileHash(file): FileHash,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &file).await
 }
 
 /// URL report, by the URL
@@ -69,37 +77,19 @@ pub async fn get_file_report(State(gateway): State<Shared>, ask: Ask) -> Respons
 /// percent-encoded: any further parameter is an error, since it is most likely half of the
 /// URL. Costs one lookup.
 #[utoipa::path(
-    get, path = "/api/v1/urls/analyze", tag = "URLs",
-    params(
-        ("url" = String, Query, description = "The URL, percent-encoded; its bytes are kept. \
-          Without a scheme, `http://` is put before it; a defanged one is refanged",
-         pattern = "^https?://([A-Za-z0-9_-]{1,63}[.]){0,3}[A-Za-z][A-Za-z0-9_-]{0,50}([/?#][!-~]*)?$", example = "https://example.com/"),
-        ReportQuery,
-        WaitQuery,
-    ),
-    responses(Report, ReadErrors),
+    get,
+    path = "/api/v1/urls/analyze",
+    tag = "URLs",
+    params(UrlQuery, FormatQuery, TemplateQuery, WaitQuery),
+    responses(Report, ReadErrors)
 )]
-pub async fn analyze_url(State(gateway): State<Shared>, ask: Ask) -> Response {
-    let context = caller::context_for(&ask, &gateway, Scope::Read).await;
-    with_context(
-        &gateway,
-        context,
-        "retrieving URL report",
-        async |context| {
-            let query = ask.query(&[&["url"], ReportQuery::NAMES, WaitQuery::NAMES])?;
-            let url = query.pasted("url")?.filter(|url| !url.is_empty());
-            let url = url.ok_or_else(|| {
-                ApiError::bad_request("parameter `url`: the URL to look up is missing")
-            })?;
-            let asked = Asked {
-                ask: &ask,
-                query: &query,
-                indicator: Indicator::url(&url)?,
-            };
-            answer(&gateway, context, asked).await
-        },
-    )
-    .await
+pub async fn analyze_url(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<(UrlQuery, TemplateQuery)>,
+) -> Result<Response, ApiError> {
+    let (UrlQuery { url }, wanted) = wanted.take();
+    report(&gateway, &context, &wanted, &url).await
 }
 
 /// URL report, by its id
@@ -110,11 +100,16 @@ pub async fn analyze_url(State(gateway): State<Shared>, ask: Ask) -> Response {
     get,
     path = "/api/v1/urls/{url_id}",
     tag = "URLs",
-    params(parameters::UrlId, ReportQuery, WaitQuery),
+    params(UrlId, FormatQuery, TemplateQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
-pub async fn get_url_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::Url).await
+pub async fn get_url_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    UrlId(url): UrlId,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &url).await
 }
 
 /// Domain report
@@ -125,11 +120,16 @@ pub async fn get_url_report(State(gateway): State<Shared>, ask: Ask) -> Response
     get,
     path = "/api/v1/domains/{domain}",
     tag = "Domains",
-    params(parameters::DomainName, ReportQuery, WaitQuery),
+    params(DomainName, FormatQuery, TemplateQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
-pub async fn get_domain_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::Domain).await
+pub async fn get_domain_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    DomainName(domain): DomainName,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &domain).await
 }
 
 /// IP address report
@@ -139,49 +139,31 @@ pub async fn get_domain_report(State(gateway): State<Shared>, ask: Ask) -> Respo
     get,
     path = "/api/v1/ips/{ip_address}",
     tag = "IP addresses",
-    params(parameters::IpAddress, ReportQuery, WaitQuery),
+    params(IpAddress, FormatQuery, TemplateQuery, WaitQuery),
     responses(Report, ReadErrors)
 )]
-pub async fn get_ip_report(State(gateway): State<Shared>, ask: Ask) -> Response {
-    get_report(&gateway, &ask, Kind::Ip).await
+pub async fn get_ip_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    IpAddress(address): IpAddress,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &address).await
 }
 
-/// An indicator that is asked for, and the request that asks.
-struct Asked<'a> {
-    ask: &'a Ask,
-    query: &'a Query<'a>,
-    indicator: Indicator,
-}
-
-async fn get_report(gateway: &Gateway, ask: &Ask, kind: Kind) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Read).await;
-    let doing = format!("retrieving {} report", kind.noun());
-    with_context(gateway, context, &doing, async |context| {
-        let query = ask.query(QUERY)?;
-        let asked = Asked {
-            ask,
-            query: &query,
-            indicator: Indicator::parse(kind, ask.segment(0)?)?,
-        };
-        answer(gateway, context, asked).await
-    })
-    .await
-}
-
-async fn answer(
+async fn report(
     gateway: &Gateway,
     context: &RequestContext,
-    asked: Asked<'_>,
+    wanted: &Wanted<TemplateQuery>,
+    indicator: &Indicator,
 ) -> Result<Response, ApiError> {
-    let Asked {
-        ask,
-        query,
-        indicator,
-    } = asked;
-    let kinds = [indicator.kind()];
-    let (wanted, view) = format::read(gateway, &ask.headers, query, &kinds)?;
-    let wish = freshness::read_wish(ask, query)?;
-    let lookup = &gateway.lookup;
-    let reply = lookup.report(context, &indicator, &view, &wish).await?;
-    Ok(freshness::respond(ask, wanted, reply))
+    let templates = &gateway.templates;
+    let name = wanted.query.template_name.as_deref();
+    let view = View {
+        template: format::choose_template(templates, &[indicator.kind()], name)?,
+        ..wanted.format.view(templates)
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.report(context, indicator, &view, freshness);
+    Ok(wanted.respond(reply.await?))
 }

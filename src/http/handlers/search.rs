@@ -1,37 +1,55 @@
 //! Searches: one for every key, one in VirusTotal's query language for premium ones.
 
-use std::borrow::Cow;
-
 use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
-use crate::http::{
-    error::ApiError,
-    extract::caller,
-    extract::format::{self, FormatQuery},
-    extract::freshness::{self, WaitQuery},
-    extract::list::{self, ListQuery, Listing},
-    extract::{Ask, Query},
-    middleware::admission::with_context,
-    openapi::answers::{List, ReadErrors},
-    state::Gateway,
-    state::Shared,
-};
 use crate::{
+    access::RequestContext,
     answer::View,
-    clients::Scope,
+    http::{
+        error::ApiError,
+        extract::{
+            Parameters, Searcher, Wanted,
+            format::{self, FormatQuery},
+            freshness::WaitQuery,
+            list,
+            query::FromQuery,
+        },
+        openapi::answers::{List, ReadErrors},
+        state::{Gateway, Shared},
+    },
     indicator::{self, Kind},
-    lookup::{Corpus, SearchQuery},
+    lookup::{self, Corpus},
 };
 
-/// What both searches take; read by `read_query`.
-#[derive(IntoParams)]
+/// The search of everything.
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "documents the query, which is read parameter by parameter"
-)]
-pub struct SearchParameters {
+pub struct SearchQuery {
+    /// What to look for
+    #[param(pattern = r"\S", example = "example.com")]
+    query: String,
+    /// How many objects at most
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, example = 10)]
+    limit: usize,
+}
+
+/// The search in VirusTotal's query language.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct IntelligenceQuery {
+    /// In VirusTotal's query language
+    #[param(pattern = r"\S", example = "entity:file p:5+")]
+    query: String,
+    /// How many objects at most
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 300, example = 10)]
+    limit: usize,
+}
+
+/// The parameters that both searches take.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SearchOptions {
     /// A template for objects of its own type; the others keep their type's default.
     template_name: Option<String>,
     /// `meta.cursor` of the page before, percent-encoded.
@@ -48,18 +66,48 @@ pub struct SearchParameters {
     descriptors_only: Option<bool>,
 }
 
-/// The parameters that the query of a search may hold.
-const QUERY: &[&[&str]] = &[
-    &["query"],
-    ListQuery::NAMES,
-    FormatQuery::NAMES,
-    SearchParameters::NAMES,
-    WaitQuery::NAMES,
-];
+impl FromQuery for SearchQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["query", "limit"].into_iter()
+    }
 
-impl SearchParameters {
-    /// The names of these parameters but for the cursor, which every list has.
-    pub const NAMES: &[&str] = &["template_name", "order", "descriptors_only"];
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            limit: list::read_limit(parameters, Corpus::Everything.most())?,
+            query: indicator::refang(read_text(parameters)?).into_owned(),
+        })
+    }
+}
+
+impl FromQuery for IntelligenceQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["query", "limit"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            limit: list::read_limit(parameters, Corpus::Intelligence.most())?,
+            // Nothing is refanged: brackets mean something in VirusTotal's query language.
+            query: read_text(parameters)?.to_owned(),
+        })
+    }
+}
+
+impl FromQuery for SearchOptions {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["template_name", "cursor", "order", "descriptors_only"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let expected =
+            "expected the name of an attribute with `+` or `-` behind it, such as `size-`";
+        Ok(Self {
+            template_name: parameters.one("template_name")?.map(str::to_owned),
+            cursor: list::read_cursor(parameters)?,
+            order: parameters.read("order", expected, read_order)?,
+            descriptors_only: list::read_descriptors_only(parameters)?,
+        })
+    }
 }
 
 /// Search
@@ -71,17 +119,23 @@ impl SearchParameters {
     get,
     path = "/api/v1/search",
     tag = "Search",
-    params(
-        ("query" = String, Query, description = "What to look for", pattern = r"\S", example = "example.com"),
-        ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 100, example = 10),
-        FormatQuery,
-        SearchParameters,
-        WaitQuery,
-    ),
-    responses(List, ReadErrors),
+    params(SearchQuery, FormatQuery, SearchOptions, WaitQuery),
+    responses(List, ReadErrors)
 )]
-pub async fn search(State(gateway): State<Shared>, ask: Ask) -> Response {
-    run(&gateway, &ask, Corpus::Everything).await
+pub async fn search(
+    State(gateway): State<Shared>,
+    Searcher(context): Searcher,
+    wanted: Wanted<(SearchQuery, SearchOptions)>,
+) -> Result<Response, ApiError> {
+    let (SearchQuery { query, limit }, mut wanted) = wanted.take();
+    let asked = lookup::SearchQuery {
+        corpus: Corpus::Everything,
+        query,
+        limit,
+        cursor: wanted.query.cursor.take(),
+        order: wanted.query.order.take(),
+    };
+    run(&gateway, &context, &wanted, &asked).await
 }
 
 /// Intelligence search
@@ -91,63 +145,51 @@ pub async fn search(State(gateway): State<Shared>, ask: Ask) -> Response {
     get,
     path = "/api/v1/intelligence/search",
     tag = "Search",
-    params(
-        ("query" = String, Query, description = "In VirusTotal's query language", pattern = r"\S", example = "entity:file p:5+"),
-        ("limit" = Option<u32>, Query, description = "How many objects at most", minimum = 1, maximum = 300, example = 10),
-        FormatQuery,
-        SearchParameters,
-        WaitQuery,
-    ),
-    responses(List, ReadErrors),
+    params(IntelligenceQuery, FormatQuery, SearchOptions, WaitQuery),
+    responses(List, ReadErrors)
 )]
-pub async fn search_intelligence(State(gateway): State<Shared>, ask: Ask) -> Response {
-    run(&gateway, &ask, Corpus::Intelligence).await
-}
-
-async fn run(gateway: &Gateway, ask: &Ask, corpus: Corpus) -> Response {
-    let context = caller::context_for(ask, gateway, Scope::Search).await;
-    with_context(
-        gateway,
-        context,
-        "retrieving search results",
-        async |context| {
-            let query = ask.query(QUERY)?;
-            let asked = read_query(&query, corpus)?;
-            let (wanted, view) = format::read(gateway, &ask.headers, &query, &Kind::ALL)?;
-            let view = View {
-                descriptors_only: list::descriptors_only(&query)?,
-                cursor: asked.cursor.as_deref(),
-                ..view
-            };
-            let wish = freshness::read_wish(ask, &query)?;
-            let reply = gateway.lookup.search(context, &asked, &view, &wish).await?;
-            Ok(freshness::respond(ask, wanted, reply))
-        },
-    )
-    .await
-}
-
-fn read_query(query: &Query<'_>, corpus: Corpus) -> Result<SearchQuery, ApiError> {
-    let Listing { limit, cursor } = Listing::read(query, corpus.most())?;
-    let text = query.one("query")?.filter(|text| !text.trim().is_empty());
-    let text = text
-        .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))?;
-    // In VirusTotal's query language brackets mean something.
-    let text = match corpus {
-        Corpus::Everything => indicator::refang(text),
-        Corpus::Intelligence => Cow::Borrowed(text),
-    };
-    let expected = "expected the name of an attribute with `+` or `-` behind it, such as `size-`";
-    Ok(SearchQuery {
-        corpus,
-        query: text.into_owned(),
+pub async fn search_intelligence(
+    State(gateway): State<Shared>,
+    Searcher(context): Searcher,
+    wanted: Wanted<(IntelligenceQuery, SearchOptions)>,
+) -> Result<Response, ApiError> {
+    let (IntelligenceQuery { query, limit }, mut wanted) = wanted.take();
+    let asked = lookup::SearchQuery {
+        corpus: Corpus::Intelligence,
+        query,
         limit,
-        cursor,
-        order: query.read("order", expected, read_order)?,
-    })
+        cursor: wanted.query.cursor.take(),
+        order: wanted.query.order.take(),
+    };
+    run(&gateway, &context, &wanted, &asked).await
 }
 
-/// A `+` that was not percent-encoded has become a space on the way.
+async fn run(
+    gateway: &Gateway,
+    context: &RequestContext,
+    wanted: &Wanted<SearchOptions>,
+    asked: &lookup::SearchQuery,
+) -> Result<Response, ApiError> {
+    let templates = &gateway.templates;
+    let options = &wanted.query;
+    let view = View {
+        template: format::choose_template(templates, &Kind::ALL, options.template_name.as_deref())?,
+        descriptors_only: options.descriptors_only.unwrap_or(false),
+        cursor: asked.cursor.as_deref(),
+        ..wanted.format.view(templates)
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.search(context, asked, &view, freshness);
+    Ok(wanted.respond(reply.await?))
+}
+
+fn read_text<'a>(parameters: &'a Parameters<'_>) -> Result<&'a str, ApiError> {
+    let text = parameters.one("query")?;
+    text.filter(|text| !text.trim().is_empty())
+        .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))
+}
+
+/// Reads an order. A `+` that was not percent-encoded has become a space on the way.
 fn read_order(text: &str) -> Option<String> {
     let order = text
         .strip_suffix(' ')

@@ -1,11 +1,10 @@
-//! What starts an analysis: a file, a URL, a further look at what is known.
+//! Submissions that start an analysis: a file, a URL, an object that is known already.
 
 use std::borrow::Cow;
 
 use axum::{
-    Extension,
     body::Body,
-    extract::State,
+    extract::{FromRequest, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -18,35 +17,30 @@ use utoipa::{
         schema::{SchemaType, Type},
     },
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::http::{
-    error::ApiError,
-    extract::body::{self, JSON},
-    extract::caller,
-    extract::format::{self, FormatQuery, Wanted},
-    extract::{Ask, Query},
-    middleware::admission::with_context,
-    openapi::answers::{Started, WriteErrors},
-    routes::collections,
-    state::Gateway,
-    state::Shared,
-};
 use crate::{
-    access::RequestContext,
-    answer::View,
-    indicator::{Indicator, Kind, WebUrl},
+    http::{
+        error::ApiError,
+        extract::{
+            AnswerFormat, InCollection, Parameters, Submitter,
+            body::{self, JSON},
+            format::FormatQuery,
+        },
+        openapi::answers::{Started, WriteErrors},
+        state::Shared,
+    },
+    indicator::WebUrl,
     submit::{self, Incoming},
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
 
-/// A file, in a form.
+/// A file in a form.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documents a form that is passed on as it comes")]
-struct FileForm {
+pub struct FileForm {
     /// The file, up to 650 MB; not empty.
     #[schema(value_type = String, format = Binary, min_length = 1)]
     file: Vec<u8>,
@@ -55,7 +49,7 @@ struct FileForm {
     password: Option<String>,
 }
 
-/// Anything but an array: a form holds texts only, and an array would be several fields.
+/// Returns the schema of anything but an array: a form holds texts only, and an array would be several fields.
 fn one_field() -> Schema {
     let types = [
         Type::String,
@@ -73,7 +67,7 @@ fn one_field() -> Schema {
 /// A URL to scan.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct UrlToScan {
+pub struct UrlToScan {
     /// Its bytes are kept. Without a scheme, `http://` is put before it; a defanged one is refanged.
     #[schema(
         pattern = r"^([hH][tT][tT][pP][sS]?:\/\/)?([a-zA-Z0-9_-]{1,63}\.){0,3}[a-zA-Z][a-zA-Z0-9_-]{0,50}([\/?#]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s])?)?$",
@@ -82,12 +76,41 @@ struct UrlToScan {
     url: String,
 }
 
-/// The routes of submissions, the last one for every collection.
-pub fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(upload_file))
-        .routes(routes!(scan_url))
-        .merge(collections::of_each(Kind::ALL, || [routes!(analyse_again)]))
+/// The JSON form of a URL to scan.
+const EXPECTED: &str = r#"`{"url": "…"}`"#;
+
+/// A form that is passed on as it arrives.
+#[derive(Debug)]
+pub struct Multipart {
+    content_type: HeaderValue,
+    body: Body,
+}
+
+impl FromRequest<Shared> for Multipart {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, ApiError> {
+        let headers = request.headers();
+        body::require(headers, &[MULTIPART])?;
+        Ok(Self {
+            content_type: headers[header::CONTENT_TYPE].clone(),
+            body: request.into_body(),
+        })
+    }
+}
+
+impl FromRequest<Shared> for UrlToScan {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, ApiError> {
+        let media = body::require(request.headers(), &[JSON, FORM])?;
+        let body = body::read(request.into_body()).await?;
+        if media == JSON {
+            return body::json(&body, EXPECTED);
+        }
+        let url = read_form(&body)?;
+        Ok(Self { url })
+    }
 }
 
 /// Upload a file
@@ -104,17 +127,19 @@ pub fn routes() -> OpenApiRouter<Shared> {
     request_body(content = FileForm, content_type = "multipart/form-data"),
     responses(Started, WriteErrors),
 )]
-async fn upload_file(State(gateway): State<Shared>, ask: Ask, mut body: Body) -> Response {
-    submit(&gateway, &ask, "uploading file", async |context, view| {
-        body::require(&ask.headers, &[MULTIPART])?;
-        let content_type = &ask.headers[header::CONTENT_TYPE];
-        let incoming = Incoming {
-            content_type,
-            body: &mut body,
-        };
-        Ok(gateway.submit.upload(context, incoming, view).await?)
-    })
-    .await
+pub async fn upload_file(
+    State(gateway): State<Shared>,
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    mut form: Multipart,
+) -> Result<Response, ApiError> {
+    let incoming = Incoming {
+        content_type: &form.content_type,
+        body: &mut form.body,
+    };
+    let view = format.view(&gateway.templates);
+    let started = gateway.submit.upload(&context, incoming, &view).await?;
+    Ok(accepted(format, started))
 }
 
 /// Scan a URL
@@ -133,15 +158,16 @@ async fn upload_file(State(gateway): State<Shared>, ask: Ask, mut body: Body) ->
     )),
     responses(Started, WriteErrors),
 )]
-async fn scan_url(State(gateway): State<Shared>, ask: Ask, body: Body) -> Response {
-    submit(&gateway, &ask, "submitting URL", async |context, view| {
-        let media = body::require(&ask.headers, &[JSON, FORM])?;
-        let body = body::read(body).await?;
-        let text = read_url(media, &body)?;
-        let url = WebUrl::parse(&text)?;
-        Ok(gateway.submit.scan_url(context, &url, view).await?)
-    })
-    .await
+pub async fn scan_url(
+    State(gateway): State<Shared>,
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    UrlToScan { url }: UrlToScan,
+) -> Result<Response, ApiError> {
+    let url = WebUrl::parse(&url)?;
+    let view = format.view(&gateway.templates);
+    let started = gateway.submit.scan_url(&context, &url, &view).await?;
+    Ok(accepted(format, started))
 }
 
 /// Analyse again
@@ -155,38 +181,20 @@ async fn scan_url(State(gateway): State<Shared>, ask: Ask, body: Body) -> Respon
     params(FormatQuery),
     responses(Started, WriteErrors)
 )]
-async fn analyse_again(
-    Extension(kind): Extension<Kind>,
+pub async fn analyse_again(
     State(gateway): State<Shared>,
-    ask: Ask,
-) -> Response {
-    let doing = format!("requesting {} analysis", kind.noun());
-    submit(&gateway, &ask, &doing, async |context, view| {
-        let indicator = Indicator::parse(kind, ask.segment(0)?)?;
-        Ok(gateway.submit.analyse(context, &indicator, view).await?)
-    })
-    .await
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    InCollection(indicator): InCollection,
+) -> Result<Response, ApiError> {
+    let view = format.view(&gateway.templates);
+    let started = gateway.submit.analyse(&context, &indicator, &view).await?;
+    Ok(accepted(format, started))
 }
 
-/// Starts an analysis, where the caller may, and says where it can be followed.
-async fn submit(
-    gateway: &Gateway,
-    ask: &Ask,
-    doing: &str,
-    start: impl AsyncFnOnce(&RequestContext, &View<'_>) -> Result<submit::Started, ApiError>,
-) -> Response {
-    let context = caller::writing_context_for(ask, gateway).await;
-    with_context(gateway, context, doing, async |context| {
-        let query = ask.query(&[FormatQuery::NAMES])?;
-        let (wanted, view) = format::read(gateway, &ask.headers, &query, &[])?;
-        let started = start(context, &view).await?;
-        Ok(accepted(wanted, started))
-    })
-    .await
-}
-
-fn accepted(wanted: Wanted, started: submit::Started) -> Response {
-    let mut response = wanted.respond(started.answer.body);
+/// Returns the 202 that says where the analysis can be followed.
+fn accepted(format: AnswerFormat, started: submit::Started) -> Response {
+    let mut response = format.respond(started.answer.body);
     *response.status_mut() = StatusCode::ACCEPTED;
     let id = utf8_percent_encode(&started.analysis, NON_ALPHANUMERIC);
     if let Ok(location) = HeaderValue::try_from(format!("/api/v1/analyses/{id}")) {
@@ -195,14 +203,10 @@ fn accepted(wanted: Wanted, started: submit::Started) -> Response {
     response
 }
 
-fn read_url(media: &str, body: &[u8]) -> Result<String, ApiError> {
-    if media == JSON {
-        let UrlToScan { url } = body::json(body, r#"`{"url": "…"}`"#)?;
-        return Ok(url);
-    }
+fn read_form(body: &[u8]) -> Result<String, ApiError> {
     let form = str::from_utf8(body)
         .map_err(|_| ApiError::bad_request("the form is not percent-encoded"))?;
-    let form = Query::parse(form);
+    let form = Parameters::parse(form);
     form.refuse_credentials()?;
     if form.has_other_than(&["url"]) {
         return Err(ApiError::bad_request(

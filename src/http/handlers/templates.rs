@@ -1,15 +1,44 @@
-//! The templates there are.
+//! The list of templates, and each template.
 
 use axum::{
-    Json,
-    extract::State,
+    Json, RequestPartsExt as _,
+    extract::{FromRequestParts, State},
+    http::request::Parts,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::http::{error::ApiError, extract::Ask, openapi::answers::OpenErrors, state::Shared};
-use crate::{indicator::Kind, template::Template};
+use crate::{
+    http::{
+        error::{ApiError, ErrorBody},
+        extract::path::Segments,
+        openapi::answers::OpenErrors,
+        state::Shared,
+    },
+    indicator::Kind,
+    template::Template,
+};
+
+/// The path of a template.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TemplatePath {
+    /// The template's name
+    #[param(example = "vt4ai_file_basics")]
+    name: String,
+}
+
+impl FromRequestParts<Shared> for TemplatePath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        let segments: Segments = parts.extract().await?;
+        Ok(Self {
+            name: segments.at(0).to_owned(),
+        })
+    }
+}
 
 /// A template in a list.
 #[derive(Serialize, ToSchema)]
@@ -22,7 +51,7 @@ struct TemplateSummary {
     default: bool,
 }
 
-/// The templates there are, by the type of object they are for.
+/// All templates, by the type of object they are for.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FiltersByType)]
 struct TemplateList {
@@ -59,15 +88,18 @@ pub async fn list_templates(State(gateway): State<Shared>) -> impl IntoResponse 
 ///
 /// What a template leaves out, as dotted paths in which `*` is any one key or array element.
 #[utoipa::path(get, path = "/templates/{name}", tag = "Templates", security(()),
-    params(("name" = String, Path, description = "The template's name", example = "vt4ai_file_basics")),
+    params(TemplatePath),
     responses(
         (status = 200, description = "The template itself", body = Template),
-        (status = 404, description = "No template has this name", body = crate::http::error::ErrorBody<'static>),
+        (status = 404, description = "No template has this name", body = ErrorBody<'static>),
         OpenErrors,
     ),
 )]
-pub async fn get_template(State(gateway): State<Shared>, ask: Ask) -> Result<Response, ApiError> {
-    match gateway.templates.named(ask.segment(0)?) {
+pub async fn get_template(
+    State(gateway): State<Shared>,
+    TemplatePath { name }: TemplatePath,
+) -> Result<Response, ApiError> {
+    match gateway.templates.named(&name) {
         Some(template) => Ok(Json(template).into_response()),
         None => Err(ApiError::not_found(
             "no such template; `/templates` lists those there are",

@@ -1,6 +1,6 @@
-//! The door before every handler, and the headers that say what a key may still spend.
+//! Admission: identifies the caller of a request and applies its limits before any handler runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     extract::{Request, State},
@@ -9,20 +9,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::http::{
-    error::ApiError,
-    extract,
-    extract::caller::{self, Caller, Identified},
-    extract::forwarded,
-    headers::insert_number,
-    middleware::drain_body,
-    middleware::observe::ClientName,
-    state::Gateway,
-    state::Shared,
-};
+use super::{drain_body, limits, observe::ClientName};
 use crate::{
-    access::{CallerId, Hold, RequestContext},
+    access::{CallerId, Hold},
     clock::Now,
+    http::{
+        error::ApiError,
+        extract::{
+            caller::Identified,
+            credential::{self, Caller},
+            forwarded, is_under_api, peer,
+        },
+        headers::insert_number,
+        state::{Gateway, Shared},
+    },
     key::KeyHash,
 };
 
@@ -30,62 +30,60 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Lets a request pass, within its bounds, as often as its caller may knock and, where it is a
-/// client, ask.
+/// Admits a request within the limits of its caller, and reports the quota of the key it spends.
 pub async fn admit(State(gateway): State<Shared>, mut request: Request, next: Next) -> Response {
-    let identified = caller::identify(request.headers(), &gateway);
-    // What is not taken is refused where a key is needed, and counts for its address.
-    let caller = identified.as_ref().unwrap_or(&Caller::Nobody);
+    let identified = credential::identify(request.headers(), &gateway);
+    // A rejected credential is refused where a key is needed; here it counts for its address.
+    let caller = identified.as_ref().unwrap_or(&Caller::Anonymous);
     let id = caller_id(&gateway, caller, &request);
     let client = match caller {
         Caller::Client(client) => Some(ClientName(Arc::clone(&client.name))),
-        Caller::Nobody | Caller::Key(_) => None,
+        Caller::Anonymous | Caller::Key(_) => None,
     };
-    let concerns_key = extract::is_under_api(request.uri());
-    let mut response = match let_in(&gateway, caller, id, &request) {
+    let concerns_key = is_under_api(request.uri());
+    let (mut response, key) = match let_in(&gateway, caller, id, &request) {
         Ok(hold) => {
+            let spends = Arc::new(OnceLock::new());
             request.extensions_mut().insert(Identified {
                 caller: identified,
                 id,
                 place: hold.as_ref().map(Hold::place),
+                spends: Arc::clone(&spends),
             });
-            // Within the door: who may not even knock is not heard out either.
+            // After the rate limit: the body of a request beyond that is not read to its end.
             let request = drain_body::drain_body(request, &gateway.tasks);
-            gateway.bounds.run(request, next, hold).await
+            let response = limits::run(&gateway.limits, request, next, hold).await;
+            (response, spends.get().copied())
         }
-        Err(error) => {
-            let mut response = error.into_response();
-            if let Some(key) = caller.key().filter(|_| concerns_key) {
-                say_standing(&mut response, &gateway, key);
-            }
-            response
-        }
+        Err(error) => (error.into_response(), caller.key().filter(|_| concerns_key)),
     };
+    if let Some(key) = key {
+        report_quota(&mut response, &gateway, key);
+    }
     if let Some(client) = client {
         response.extensions_mut().insert(client);
     }
     response
 }
 
-/// Decides which caller a request counts for, in every share and limit.
+/// Decides which caller a request counts for in every limit.
 ///
-/// A key that VirusTotal has not accepted yet counts for its address: made-up keys are free.
+/// A key that VirusTotal has not accepted yet counts for its address, since keys can be made up.
 fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId {
     match caller {
         Caller::Client(client) => CallerId::Client(client.hash()),
         Caller::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
-        Caller::Key(_) | Caller::Nobody => {
-            let peer = extract::peer(request.extensions().get());
+        Caller::Key(_) | Caller::Anonymous => {
+            let peer = peer::address(request.extensions().get());
             let trusted = &gateway.access.trusted_proxies;
             CallerId::at(forwarded::caller_address(peer, request.headers(), trusted))
         }
     }
 }
 
-/// Lets a request in, with its place if it needs one.
+/// Applies the rate limit, the limit of concurrent requests and a client's allowance.
 ///
-/// A client's allowance is spent last: a request that finds no place because of others costs none
-/// of it.
+/// The allowance comes last, so that a request without a place costs none of it.
 fn let_in(
     gateway: &Gateway,
     caller: &Caller,
@@ -99,7 +97,7 @@ fn let_in(
         let door = gateway.door.knock(&CallerId::Key(key.hash()));
         door.map_err(ApiError::too_many_requests)?;
     }
-    let hold = gateway.bounds.admit(request, id)?;
+    let hold = limits::admit(&gateway.limits, request, id)?;
     let Caller::Client(client) = caller else {
         return Ok(hold);
     };
@@ -111,26 +109,8 @@ fn let_in(
     Ok(hold)
 }
 
-/// Every answer that concerns a key: what the work gives or else what was being done, and where
-/// the key stands.
-pub async fn with_context(
-    gateway: &Gateway,
-    context: Result<RequestContext, ApiError>,
-    doing: &str,
-    work: impl AsyncFnOnce(&RequestContext) -> Result<Response, ApiError>,
-) -> Response {
-    let hash = context.as_ref().ok().map(|context| context.key.hash());
-    let answer = async { work(&context?).await }.await;
-    let answer = answer.map_err(|error| error.during(doing));
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    if let Some(hash) = hash {
-        say_standing(&mut response, gateway, hash);
-    }
-    response
-}
-
-/// Adds `X-RateLimit-*`: where the key stands in the minute, if that is limited.
-fn say_standing(response: &mut Response, gateway: &Gateway, key: KeyHash) {
+/// Sets `X-RateLimit-*` to the key's quota of the minute, if that is limited.
+fn report_quota(response: &mut Response, gateway: &Gateway, key: KeyHash) {
     if let Some(standing) = gateway.quota.standing(key, Now::read()) {
         insert_number(response, LIMIT, standing.limit);
         insert_number(response, REMAINING, standing.remaining);

@@ -1,6 +1,6 @@
-//! Whose web pages may call: answers to browsers' questions about that (CORS).
+//! Cross-origin requests of web pages (CORS).
 //!
-//! A page sends a key or a token itself; cookies and the like are never asked for.
+//! Pages send a key or a token themselves; browsers are never asked for cookies.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower::util::{Either, option_layer};
 use tower_http::cors::CorsLayer;
 
-use crate::http::extract::caller::KEY_HEADERS;
+use crate::http::extract::credential::KEY_HEADERS;
 
-/// How long a browser may remember what it was told.
+/// The time for which a browser may keep a preflight answer.
 const REMEMBER: Duration = Duration::from_hours(1);
 
-/// What a page may send beside what every page may.
+/// The headers that a page may send, beside those that every page may.
 const SENT: [HeaderName; 5] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
@@ -22,7 +22,7 @@ const SENT: [HeaderName; 5] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// What a page may read of an answer's head beside what every page may (CONTRACT 6).
+/// The headers of a response that a page may read, beside those that every page may.
 const READ: [HeaderName; 11] = [
     header::AGE,
     header::ETAG,
@@ -37,7 +37,7 @@ const READ: [HeaderName; 11] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Lets pages of these origins call; with none, nothing is said of other pages.
+/// Builds the layer that lets pages of these origins call; without origins it does nothing.
 pub fn layer(origins: &[String]) -> Either<CorsLayer, tower::layer::util::Identity> {
     let origins: Vec<HeaderValue> = origins
         .iter()

@@ -1,8 +1,8 @@
-//! Hears a client out that was answered before it had sent everything.
+//! Draining of request bodies that a handler leaves unread.
 //!
-//! To close a connection on which bytes are still coming resets it, and a client that is
-//! busy sending then never reads why it was refused. So what is left of a body is read and
-//! thrown away for a while, beside the answer; nginx's `lingering_close` does the same.
+//! Closing a connection on which bytes still arrive resets it, and a client that is busy sending
+//! never reads its rejection. So the rest of a body is read and dropped for a while after the
+//! response; nginx's `lingering_close` does the same.
 
 use std::{
     mem,
@@ -21,11 +21,13 @@ use hyper::body::{Frame, SizeHint};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::task::TaskTracker;
 
-/// How long a client is heard out in all, and without a byte of it.
+/// The longest time for which a body is drained.
 const ALL: Duration = Duration::from_secs(30);
+
+/// The longest time without a byte of it.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Has whatever a handler leaves of a request's body read to its end.
+/// Wraps the body of a request so that the rest of it is drained once it is dropped.
 pub fn drain_body(request: Request, tasks: &TaskTracker) -> Request {
     if request.body().is_end_stream() {
         return request;
@@ -34,7 +36,7 @@ pub fn drain_body(request: Request, tasks: &TaskTracker) -> Request {
     request.map(|body| Body::new(Lingering { body, tasks }))
 }
 
-/// A body that is read to its end even when it is dropped before.
+/// A body whose rest is drained when it is dropped.
 struct Lingering {
     body: Body,
     tasks: TaskTracker,
@@ -63,7 +65,7 @@ impl HttpBody for Lingering {
 impl Drop for Lingering {
     fn drop(&mut self) {
         let body = mem::take(&mut self.body);
-        // Outside the runtime there is no client either.
+        // Outside the runtime there is no client that could be sending.
         if let (false, Ok(runtime)) = (body.is_end_stream(), Handle::try_current()) {
             self.tasks.spawn_on(timeout(ALL, drain(body)), &runtime);
         }

@@ -1,4 +1,4 @@
-//! Around every request: its id, its line in the log, the headers that all answers have.
+//! The outermost layer: request ids, the request log, metrics, and headers of every response.
 
 use std::{sync::Arc, time::Instant};
 
@@ -16,26 +16,26 @@ use crate::http::{
 };
 use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
 
-/// The caller's trace (W3C Trace Context).
+/// The header with the caller's trace (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
 
-/// No proxy may hand one key's answer to another (CONTRACT 6).
+/// The request headers that an answer depends on: no proxy may hand one key's answer to another.
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
 
-/// The client that sent a request, left in the response's extensions.
+/// The name of the client that sent a request: an extension of the response for the log.
 #[derive(Clone, Debug)]
 pub struct ClientName(pub Arc<str>);
 
-/// Names the request, runs it, counts it, and writes one line about it.
+/// Gives a request its id, runs it, counts it, and writes its line of the log.
 ///
-/// Indicators stand in paths and can be confidential: the line has the route instead, and only
-/// at `DEBUG` there is a line with the path. Queries are never written: URLs stand in them.
+/// Paths hold indicators, which can be confidential: the line has the route instead, and the path
+/// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
 pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
-    debug!(parent: &span, http.path = request.uri().path(), "asked");
+    debug!(parent: &span, http.path = request.uri().path(), "request received");
     let method = name_of(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let under_api = extract::is_under_api(request.uri());
@@ -43,14 +43,14 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let arrived = gateway.meter.arrived();
     let work = async {
         let refused = refusal::refuse(&request).or_else(|| {
-            // Before anything is decided by the host that a request names.
+            // First, since later decisions depend on the host that a request names.
             let error = authority::check(&request).err()?;
             Some(error.into_response())
         });
         let Some(refused) = refused else {
             return next.run(request).await;
         };
-        // Dropped, it is still heard out.
+        // Dropping the request drains the rest of its body.
         drop(drain_body::drain_body(request, &gateway.tasks));
         refused
     };
@@ -74,7 +74,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     response
 }
 
-/// Returns the name of a method as it is logged and counted: callers can make up any.
+/// Returns the name under which a method is logged and counted. Callers can invent methods.
 fn name_of(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -101,7 +101,7 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, no-cache"),
         );
-        // Compression and CORS have put theirs there.
+        // Compression and CORS have added theirs already.
         let others: Vec<_> = headers.get_all(header::VARY).iter().cloned().collect();
         headers.insert(header::VARY, VARY);
         for other in others {
@@ -110,7 +110,7 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
     }
 }
 
-/// Says in the trace what became of a request, and ends it there.
+/// Records the outcome of a request in its trace span, and ends the span.
 fn end_trace(span: &Span, answered: &Answered<'_>) {
     traces::note(span, "http.method", || answered.method.to_owned());
     traces::note(span, "http.route", || answered.route.to_owned());
@@ -125,7 +125,7 @@ fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
     let failure = extensions.get::<Failure>();
     let client = extensions.get::<ClientName>();
     let client = client.map(|ClientName(name)| name.as_ref());
-    // A macro's level is a constant, so the line is written in two places.
+    // The level of the macro is a constant, so there is one call for each level.
     macro_rules! line {
         ($level:ident, $message:literal) => {
             $level!(
@@ -144,13 +144,13 @@ fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
         };
     }
     if answered.status >= 500 {
-        line!(warn, "failed");
+        line!(warn, "request failed");
     } else {
-        line!(info, "answered");
+        line!(info, "request completed");
     }
 }
 
-/// The caller's id where it is a sane token: 1 to 128 letters, digits, `-`, `_`, `.`.
+/// Returns the caller's request id if it is 1 to 128 letters, digits, `-`, `_` or `.`, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let sane = |id: &&HeaderValue| {
         (1..=128).contains(&id.len())

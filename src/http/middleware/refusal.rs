@@ -1,4 +1,4 @@
-//! Requests that are refused before they are routed, and what the accept loop has to know.
+//! Requests that are rejected before they are routed, and the marks of the accept loop on them.
 
 use axum::{
     extract::Request,
@@ -9,15 +9,15 @@ use axum::{
 use crate::access::Full;
 use crate::http::{error::ApiError, headers::X_REQUEST_ID, middleware::limits};
 
-/// A mark of the accept loop's on a request: its address holds too much memory already.
+/// The mark on a request whose address holds too much memory already.
 #[derive(Clone, Copy, Debug)]
 pub struct Overloaded;
 
-/// A mark of the accept loop's on a request: its `Transfer-Encoding` does not end in `chunked`.
+/// The mark on a request whose `Transfer-Encoding` does not end in `chunked`.
 #[derive(Clone, Copy, Debug)]
 pub struct OddlyFramed;
 
-/// Returns the answer to a request that is not routed at all.
+/// Returns the response to a request that is not routed.
 pub fn refuse(request: &Request) -> Option<Response> {
     if request.extensions().get::<Overloaded>().is_some() {
         return Some(ApiError::no_place(Full::All, limits::LATER).into_response());
@@ -27,7 +27,7 @@ pub fn refuse(request: &Request) -> Option<Response> {
         let detail = "the only transfer coding that is read is `chunked`: \
                       send the body with it alone, or with `Content-Length`";
         let mut response = ApiError::not_implemented(detail).into_response();
-        // Where the body ends is for others to say.
+        // The end of the body is unknown, so the connection can't be used again.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
         return Some(response);
@@ -35,7 +35,7 @@ pub fn refuse(request: &Request) -> Option<Response> {
     None
 }
 
-/// Returns a 503 in place of an answer for which there is no memory.
+/// Returns a 503 in place of a response for which there is no memory.
 pub fn in_place_of(answer: &Response) -> Response {
     let mut response = ApiError::no_place(Full::All, limits::LATER).into_response();
     for name in [X_REQUEST_ID, header::X_CONTENT_TYPE_OPTIONS] {
@@ -46,9 +46,9 @@ pub fn in_place_of(answer: &Response) -> Response {
     response
 }
 
-/// Whether `Transfer-Encoding` says anything but `chunked`.
+/// Returns whether `Transfer-Encoding` holds anything but `chunked`.
 ///
-/// hyper reads a body whose last coding is `chunked`, and passes over the others.
+/// hyper reads a body whose last coding is `chunked` and ignores the others.
 fn is_framed_in_another_way(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else {

@@ -42,7 +42,7 @@ pub(super) struct ListBody {
     #[schema(schema_with = list_or_document)]
     data: (),
     format: Format,
-    /// Where the next page begins; only lists have it.
+    /// The cursor of the next page and the size of the list; only lists have it.
     meta: Option<Meta<'static>>,
 }
 
@@ -89,22 +89,22 @@ pub struct Report;
 /// The answers of an analysis.
 pub struct Analysis;
 
-/// The answers of whatever starts one.
+/// The answers of operations that start an analysis.
 pub struct Started;
 
-/// The answers of whatever gives one object that is no report.
+/// The answers of operations on one object that is no report.
 pub struct OneObject;
 
 /// The answers of a list.
 pub struct List;
 
-/// The errors of whatever reads from VirusTotal.
+/// The errors of operations that read from VirusTotal.
 pub struct ReadErrors;
 
-/// The errors of whatever writes to VirusTotal.
+/// The errors of operations that write to VirusTotal.
 pub struct WriteErrors;
 
-/// The errors of whatever anybody may ask.
+/// The errors of operations without a key.
 pub struct OpenErrors;
 
 type Responses = BTreeMap<String, RefOr<Response>>;

@@ -1,33 +1,24 @@
-//! Routes that every collection has, each written once.
+//! Operations that every collection has, each written once.
 
-use axum::Extension;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use axum::routing::MethodFilter;
+use utoipa::openapi::path::Paths;
+use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::http::{
-    openapi::{self, parameters},
-    state::Shared,
+use crate::{
+    http::{
+        openapi::{self, parameters},
+        state::Shared,
+    },
+    indicator::Kind,
 };
-use crate::indicator::Kind;
 
-/// The same routes for each of these kinds.
-pub(in crate::http) fn of_each<const N: usize>(
-    kinds: impl IntoIterator<Item = Kind>,
-    routes: impl Fn() -> [UtoipaMethodRouter<Shared>; N],
-) -> OpenApiRouter<Shared> {
-    let each = kinds.into_iter().flat_map(|kind| {
-        let routes = routes();
-        routes.into_iter().map(move |route| of_kind(kind, route))
-    });
-    each.fold(OpenApiRouter::new(), OpenApiRouter::routes)
-}
-
-/// One collection's form of a route that is written for all.
+/// Returns one collection's form of an operation that is written for all.
 ///
-/// OpenAPI can't describe a `{collection}` on which the form of `{id}` depends, so each
-/// has a path of its own; the handler is told its kind.
-fn of_kind(
+/// OpenAPI can't describe a `{collection}` on which the form of `{id}` depends, so each has a path
+/// of its own.
+pub(super) fn in_collection(
     kind: Kind,
-    (schemas, mut paths, handler): UtoipaMethodRouter<Shared>,
+    (schemas, mut paths, route): UtoipaMethodRouter<Shared>,
 ) -> UtoipaMethodRouter<Shared> {
     let id = parameters::path_parameter(kind);
     paths.paths = std::mem::take(&mut paths.paths)
@@ -40,5 +31,14 @@ fn of_kind(
             (path.replace("{id}", &format!("{{{}}}", id.name)), item)
         })
         .collect();
-    (schemas, paths, handler.layer(Extension(kind)))
+    (schemas, paths, route)
+}
+
+/// Returns the method of the operation that these paths document: all of the API's are GET or POST.
+pub(super) fn method_of(paths: &Paths) -> MethodFilter {
+    if paths.paths.values().any(|item| item.post.is_some()) {
+        MethodFilter::POST
+    } else {
+        MethodFilter::GET
+    }
 }

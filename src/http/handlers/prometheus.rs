@@ -1,4 +1,4 @@
-//! What is counted, for Prometheus.
+//! The metrics, for Prometheus.
 
 use std::collections::HashSet;
 
@@ -8,23 +8,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::http::{
-    error::{ApiError, ErrorBody},
-    extract::Ask,
-    extract::caller,
-    openapi::answers::OpenErrors,
-    state::Gateway,
-    state::Shared,
-};
 use crate::{
     clock::Now,
+    http::{
+        error::ErrorBody,
+        extract::caller::MetricsReader,
+        openapi::answers::OpenErrors,
+        state::{Gateway, Shared},
+    },
     key::{ApiKey, KeyHash},
     meter::{Standing, State as Standings},
     quota::{Report, Tally, Window},
     redis,
 };
 
-/// The text format's own name.
+/// The content type of the text format.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Metrics
@@ -39,9 +37,8 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     (status = 403, description = "The client has no scope `metrics`", body = ErrorBody<'static>),
     OpenErrors,
 ))]
-pub async fn get_metrics(State(gateway): State<Shared>, ask: Ask) -> Result<Response, ApiError> {
-    caller::admit_to_metrics(&ask, &gateway).await?;
-    Ok(render(&gateway))
+pub async fn get_metrics(_: MetricsReader, State(gateway): State<Shared>) -> Response {
+    render(&gateway)
 }
 
 /// Serves the metrics on a port of their own.
