@@ -12,7 +12,7 @@ use axum::{
 
 use super::{
     authority,
-    credential::{Caller, CredentialError, takes_own_keys},
+    credential::{Caller, CredentialError, misplaced, takes_own_keys},
     locality,
     parameters::Parameters,
 };
@@ -192,10 +192,19 @@ async fn servers_key(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<A
 /// Returns the server's key, where a request without a credential may read with it.
 async fn readable_key<'a>(parts: &Parts, gateway: &'a Gateway) -> Result<&'a ApiKey, ApiError> {
     let access = &gateway.access;
-    let refused = |why: &str| Err(ApiError::unauthorized(why.to_owned()));
+    let refused = |why: &str| {
+        let seen = misplaced(&parts.headers).map(|it| format!("; {it}"));
+        let detail = format!("{why}{}", seen.unwrap_or_default());
+        Err(ApiError::unauthorized(detail))
+    };
     let own = what_to_send(gateway);
     let Some(key) = &access.key else {
-        return refused(&format!("no API key: {own}"));
+        let detail = if gateway.clients.is_none() {
+            format!("no API key: {own}, or have the operator set the server's (VT4AI_API_KEY)")
+        } else {
+            format!("no API key: {own}")
+        };
+        return refused(&detail);
     };
     if from_foreign_page(parts, &access.origins) {
         return refused(&format!(

@@ -18,6 +18,20 @@ pub static KEY_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("x-apikey"),
 ];
 
+/// Headers in which other services take keys.
+const MISTAKEN_HEADERS: [&str; 10] = [
+    "api-key",
+    "apikey",
+    "private-token",
+    "x-access-token",
+    "x-api-token",
+    "x-auth-key",
+    "x-auth-token",
+    "x-key",
+    "x-virustotal-key",
+    "x-vt-key",
+];
+
 /// The sender of a request, by its credential.
 #[derive(Clone, Debug)]
 pub enum Caller {
@@ -117,6 +131,24 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     let ours =
         scheme.eq_ignore_ascii_case(b"Bearer ") && token.starts_with(TOKEN_PREFIX.as_bytes());
     ours.then_some(token)
+}
+
+/// Returns a sentence about a header that most likely holds a credential but is not read for one.
+///
+/// Neither the value nor a part of it is repeated.
+pub(super) fn misplaced(headers: &HeaderMap) -> Option<String> {
+    // A client token in it would have been found, so this holds something else.
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Some(
+            "the header `Authorization` was sent, and only client tokens (`Bearer vt4ai_…`) are \
+             read there"
+                .to_owned(),
+        );
+    }
+    let found = MISTAKEN_HEADERS
+        .iter()
+        .find(|name| headers.contains_key(**name))?;
+    Some(format!("the header `{found}` was sent, which is not read"))
 }
 
 /// Returns whether callers may send VirusTotal keys of their own.
