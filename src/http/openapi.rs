@@ -1,6 +1,6 @@
 //! The OpenAPI document, built from the handlers' attributes, and Swagger UI.
 //!
-//! Answers and errors that operations share are in [`answers`], the path parameter of each kind of
+//! Answers that operations share are in [`answers`], errors in [`errors`], the path parameter of each kind of
 //! indicator in [`mod@parameters`].
 
 use std::sync::Arc;
@@ -38,6 +38,7 @@ use crate::http::{
 use crate::{format::Format, indicator::Kind, template::Templates};
 
 pub mod answers;
+pub mod errors;
 mod files;
 pub mod parameters;
 

@@ -30,7 +30,7 @@ use super::{
     },
     headers,
     middleware::{admission, cors, observe},
-    openapi,
+    openapi::{self, errors::say_doing},
     state::Shared,
 };
 use crate::{indicator::Kind, meter::Meter, template::Templates, vt};
@@ -56,7 +56,8 @@ macro_rules! operation {
 macro_rules! operation_of {
     ($kind:expr, $doing:literal, $handler:path) => {{
         let kind: Kind = $kind;
-        let (schemas, paths, _) = routes!($handler);
+        let (schemas, mut paths, _) = routes!($handler);
+        say_doing(&mut paths, &$doing.replace("{}", kind.noun()));
         let during = MapResponseLayer::new(move |response| {
             error::during(response, || $doing.replace("{}", kind.noun()))
         });

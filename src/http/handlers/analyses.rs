@@ -14,7 +14,7 @@ use crate::{
         error::ApiError,
         extract::{Reader, Wanted, format::FormatQuery, freshness::WaitQuery, path::Segments},
         headers::insert_number,
-        openapi::answers::{Analysis, ReadErrors},
+        openapi::{answers::Analysis, errors::ReadErrors},
         state::Shared,
     },
     lookup::AnalysisId,

@@ -7,7 +7,7 @@ use crate::{
     http::{
         error::ApiError,
         extract::{FileHash, Reader, Wanted, format::FormatQuery, freshness::WaitQuery},
-        openapi::answers::{OneObject, ReadErrors},
+        openapi::{answers::OneObject, errors::ReadErrors},
         state::{Gateway, Shared},
     },
     indicator::Indicator,

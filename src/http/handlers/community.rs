@@ -13,7 +13,10 @@ use crate::{
             AnswerFormat, InCollection, Json, Reader, Submitter, Wanted, body::JsonBody,
             format::FormatQuery, freshness::WaitQuery, list::ListQuery,
         },
-        openapi::answers::{List, OneObject, ReadErrors, WriteErrors},
+        openapi::{
+            answers::{List, OneObject},
+            errors::{ReadErrors, WriteErrors},
+        },
         state::{Gateway, Shared},
     },
     lookup::RelatedQuery,

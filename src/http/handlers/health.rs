@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{openapi::answers::OpenErrors, state::Gateway, state::Shared};
+use crate::http::{openapi::errors::OpenErrors, state::Gateway, state::Shared};
 use crate::{clients::Clients, indicator::Kind, redis};
 
 /// The name and version of the gateway.

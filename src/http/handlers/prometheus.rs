@@ -13,7 +13,7 @@ use crate::{
     http::{
         error::ErrorBody,
         extract::caller::MetricsReader,
-        openapi::answers::OpenErrors,
+        openapi::errors::OpenErrors,
         state::{Gateway, Shared},
     },
     key::{ApiKey, KeyHash},

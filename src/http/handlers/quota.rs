@@ -10,7 +10,7 @@ use crate::{
     http::{
         error::ApiError,
         extract::{Query, Reader},
-        openapi::answers::ReadErrors,
+        openapi::errors::ReadErrors,
         state::Shared,
     },
     quota::Report,

@@ -21,7 +21,10 @@ use crate::{
             path::{self, Segments},
             query::FromQuery,
         },
-        openapi::answers::{List, OpenErrors, ReadErrors},
+        openapi::{
+            answers::List,
+            errors::{OpenErrors, ReadErrors},
+        },
         state::Shared,
     },
     indicator::{Indicator, Kind},

@@ -16,7 +16,10 @@ use crate::{
             freshness::WaitQuery,
             query::FromQuery,
         },
-        openapi::answers::{ReadErrors, Report},
+        openapi::{
+            answers::{DomainReport, FileReport, IpReport, UrlReport},
+            errors::ReadErrors,
+        },
         state::{Gateway, Shared},
     },
     indicator::Indicator,
@@ -60,7 +63,7 @@ impl FromQuery for UrlQuery {
     path = "/api/v1/files/{file_hash}",
     tag = "Files",
     params(FileHash, FormatQuery, TemplateQuery, WaitQuery),
-    responses(Report, ReadErrors)
+    responses(FileReport, ReadErrors)
 )]
 pub async fn get_file_report(
     State(gateway): State<Shared>,
@@ -81,7 +84,7 @@ pub async fn get_file_report(
     path = "/api/v1/urls/analyze",
     tag = "URLs",
     params(UrlQuery, FormatQuery, TemplateQuery, WaitQuery),
-    responses(Report, ReadErrors)
+    responses(UrlReport, ReadErrors)
 )]
 pub async fn analyze_url(
     State(gateway): State<Shared>,
@@ -101,7 +104,7 @@ pub async fn analyze_url(
     path = "/api/v1/urls/{url_id}",
     tag = "URLs",
     params(UrlId, FormatQuery, TemplateQuery, WaitQuery),
-    responses(Report, ReadErrors)
+    responses(UrlReport, ReadErrors)
 )]
 pub async fn get_url_report(
     State(gateway): State<Shared>,
@@ -121,7 +124,7 @@ pub async fn get_url_report(
     path = "/api/v1/domains/{domain}",
     tag = "Domains",
     params(DomainName, FormatQuery, TemplateQuery, WaitQuery),
-    responses(Report, ReadErrors)
+    responses(DomainReport, ReadErrors)
 )]
 pub async fn get_domain_report(
     State(gateway): State<Shared>,
@@ -140,7 +143,7 @@ pub async fn get_domain_report(
     path = "/api/v1/ips/{ip_address}",
     tag = "IP addresses",
     params(IpAddress, FormatQuery, TemplateQuery, WaitQuery),
-    responses(Report, ReadErrors)
+    responses(IpReport, ReadErrors)
 )]
 pub async fn get_ip_report(
     State(gateway): State<Shared>,

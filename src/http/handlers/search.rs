@@ -15,7 +15,7 @@ use crate::{
             list,
             query::FromQuery,
         },
-        openapi::answers::{List, ReadErrors},
+        openapi::{answers::List, errors::ReadErrors},
         state::{Gateway, Shared},
     },
     indicator::{self, Kind},

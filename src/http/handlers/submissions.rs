@@ -26,7 +26,7 @@ use crate::{
             body::{self, JSON},
             format::FormatQuery,
         },
-        openapi::answers::{Started, WriteErrors},
+        openapi::{answers::Started, errors::WriteErrors},
         state::Shared,
     },
     indicator::WebUrl,

@@ -13,7 +13,7 @@ use crate::{
     http::{
         error::{ApiError, ErrorBody},
         extract::path::Segments,
-        openapi::answers::OpenErrors,
+        openapi::errors::OpenErrors,
         state::Shared,
     },
     indicator::Kind,
