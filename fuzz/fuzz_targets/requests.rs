@@ -8,7 +8,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::Request,
-    http::{HeaderMap, HeaderValue},
+    http::{HeaderMap, HeaderValue, Uri},
     response::IntoResponse as _,
     routing::get,
 };
@@ -20,8 +20,7 @@ use tower::ServiceExt as _;
 use vt4ai::{
     http::{
         error::ApiError,
-        extract::{Ask, Query},
-        forwarded::caller_address,
+        extract::{Parameters, forwarded::caller_address, path::Segments},
     },
     vt::Call,
 };
@@ -36,28 +35,22 @@ static ROUTER: LazyLock<Router> =
     LazyLock::new(|| Router::new().route("/files/{id}/relationships/{name}", get(read)));
 
 /// Asserts that a handler reads the values in the URI.
-async fn read(ask: Ask) {
-    let raw: Vec<_> = ask.uri.path().split('/').collect();
-    for (at, place) in [(0, 2), (1, 4)] {
-        let decoded = percent_decode_str(raw[place]).decode_utf8();
-        match ask.segment(at) {
-            Ok(segment) => assert!(decoded.is_ok_and(|decoded| decoded == segment)),
-            // One segment that can't be decoded makes all of them unreadable.
-            Err(_) => assert!(
-                [2, 4]
-                    .iter()
-                    .any(|at| percent_decode_str(raw[*at]).decode_utf8().is_err())
-            ),
+async fn read(uri: Uri, segments: Result<Segments, ApiError>) {
+    let raw: Vec<_> = uri.path().split('/').collect();
+    let decoded = [raw[2], raw[4]].map(|it| percent_decode_str(it).decode_utf8().ok());
+    match segments {
+        Ok(segments) => {
+            let read = [0, 1].map(|at| Some(segments.at(at).into()));
+            assert_eq!(decoded, read);
         }
+        // One segment that can't be read spoils them all.
+        Err(_) => assert!(decoded.iter().any(Option::is_none)),
     }
-    let text = ask.uri.query().unwrap_or_default();
-    query(&Query::parse(text));
-    if let Ok(known) = ask.query(&[&["format", "limit", "cursor", ""]]) {
-        query(&known);
-    }
+    let parameters = Parameters::parse(uri.query().unwrap_or_default());
+    query(&parameters);
 }
 
-fn query(query: &Query<'_>) {
+fn query(query: &Parameters<'_>) {
     for name in ["format", "limit", "cursor", ""] {
         let value = query.one(name).ok().flatten().map(str::to_owned);
         let read = query.read(name, "expected text", |text| Some(text.to_owned()));
@@ -91,8 +84,8 @@ fn is_strict(text: &str) {
         name.is_some() && value.is_some() && is_first()
     };
     let is_taken = pairs.iter().enumerate().all(is_sound);
-    let query = Query::parse(text);
-    let checked = query.check(&KNOWN);
+    let query = Parameters::parse(text);
+    let checked = query.check(KNOWN.into_iter());
     assert_eq!(checked.is_ok(), is_taken, "{text}");
     if let Err(refusal) = checked {
         is_plain(refusal);
@@ -156,7 +149,10 @@ fn passes_on(text: &str) {
         text => text,
     };
     assert_eq!(percent_decode_str(segments[2]).decode_utf8().unwrap(), sent);
-    assert_eq!(Query::parse(query).one("cursor").ok().flatten(), Some(text));
+    assert_eq!(
+        Parameters::parse(query).one("cursor").ok().flatten(),
+        Some(text)
+    );
     call.endpoint();
 }
 
@@ -189,7 +185,7 @@ fn is_from(text: &str) {
 }
 
 fuzz_target!(|text: &str| {
-    query(&Query::parse(text));
+    query(&Parameters::parse(text));
     is_strict(text);
     is_from(text);
     passes_on(text);
@@ -199,7 +195,7 @@ fuzz_target!(|text: &str| {
     send(&format!("/files/{id}/relationships/{name}?{rest}"));
     let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     assert_eq!(
-        Query::parse(&format!("x={encoded}&y"))
+        Parameters::parse(&format!("x={encoded}&y"))
             .one("x")
             .ok()
             .flatten(),

@@ -1,19 +1,19 @@
 //! Every error a client can get, as `{"detail", "code"}` (CONTRACT 5).
 //!
-//! The one table from the domain's errors to statuses. Nothing here logs: what failed is
-//! left in the response's extensions, and `observe` writes it down once.
+//! This is the one table from domain errors to statuses. It does not log: the failure is an
+//! extension of the response, and the `observe` middleware logs it once.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
 use axum::{
     Json,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{caller::NotTaken, freshness};
+use super::headers::{insert_number, say_seen};
 use crate::{
     answer::MalformedAnswer,
     clients::OverAllowance,
@@ -38,27 +38,29 @@ pub struct ApiError {
     status: StatusCode,
     code: Cow<'static, str>,
     detail: Cow<'static, str>,
-    /// For `Retry-After`; every 429 and 503 has one.
+    /// The value of `Retry-After`, which every 429 and 503 has.
     retry_after: Option<Duration>,
-    /// For the log, where it tells more than the detail.
+    /// The cause for the log, where it is more than the detail.
     cause: Option<String>,
-    /// Where an answer comes from that says there is nothing.
+    /// The origin of an answer that VirusTotal does not know the object.
     seen: Option<Seen>,
 }
 
-/// What the log says of a failed request, left in the response's extensions.
+/// The failure of a request as the log shows it: an extension of the response.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The `code` that the client got.
     pub code: Cow<'static, str>,
-    /// What happened, where that is more than the client is told.
+    /// The `detail` that the client got.
+    pub detail: Cow<'static, str>,
+    /// The cause, where it is more than the client is told.
     pub cause: Option<String>,
 }
 
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody<'a> {
-    /// What went wrong, and what to change.
+    /// The mistake or failure, and the way on.
     #[schema(
         example = "Error retrieving file report: a file is given by its MD5, SHA-1 or SHA-256"
     )]
@@ -85,7 +87,7 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "BadRequestError", detail)
     }
 
-    /// 400: an identifier that is none.
+    /// 400: an identifier that can't be one.
     pub fn invalid_argument(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentError", detail)
     }
@@ -99,12 +101,12 @@ impl ApiError {
         )
     }
 
-    /// 403: with the server's key, or as this client, it may not be done.
+    /// 403: an operation that the server's key or this client may not do.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "ForbiddenError", detail)
     }
 
-    /// 413: a body that is larger than what can be read here.
+    /// 413: a body that is larger than the limit.
     pub fn payload_too_large(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -113,7 +115,7 @@ impl ApiError {
         )
     }
 
-    /// 415: a body of another kind.
+    /// 415: a body of another content type.
     pub fn unsupported_media_type(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -122,12 +124,12 @@ impl ApiError {
         )
     }
 
-    /// 404: no such thing here.
+    /// 404: a path or template that does not exist.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFoundError", detail)
     }
 
-    /// 429 at the door.
+    /// 429: a caller beyond its rate limit.
     pub fn too_many_requests(wait: Duration) -> Self {
         let detail = "too many requests from this key or address; wait as `Retry-After` says";
         Self::new(
@@ -144,12 +146,12 @@ impl ApiError {
         Self::new(StatusCode::URI_TOO_LONG, "UriTooLongError", detail)
     }
 
-    /// 501: a request that is framed in a way that is not read here.
+    /// 501: a request with an unsupported transfer coding.
     pub fn not_implemented(detail: &'static str) -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedError", detail)
     }
 
-    /// 504: it took longer than a request may.
+    /// 504: a request that took longer than it may.
     pub fn too_slow(time: Duration) -> Self {
         let seconds = time.as_secs();
         let detail =
@@ -157,7 +159,7 @@ impl ApiError {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
     }
 
-    /// 500: a fault of ours, of which the client learns nothing more.
+    /// 500: a fault of the gateway, of which the client learns nothing more.
     pub fn internal(cause: String) -> Self {
         let detail =
             "the gateway failed; the request id in `X-Request-Id` finds the failure in its log";
@@ -176,13 +178,6 @@ impl ApiError {
             cause: Some(cause),
             ..self
         }
-    }
-
-    /// Says first what was being done: `retrieving file report`.
-    #[must_use]
-    pub fn during(self, doing: &str) -> Self {
-        let detail = format!("Error {doing}: {}", self.detail).into();
-        Self { detail, ..self }
     }
 }
 
@@ -207,30 +202,40 @@ impl IntoResponse for ApiError {
             );
         }
         if let Some(seen) = self.seen {
-            freshness::say_seen(&mut response, seen);
+            say_seen(&mut response, seen);
         }
         response.extensions_mut().insert(Failure {
             code: self.code,
+            detail: self.detail,
             cause: self.cause,
         });
         response
     }
 }
 
-/// Sets a header to a number.
-pub fn insert_number(response: &mut Response, name: HeaderName, number: impl Into<HeaderValue>) {
-    response.headers_mut().insert(name, number.into());
+/// Begins the detail of an error with what was being done, such as `retrieving file report`.
+///
+/// Extractors and handlers of a route fail without knowing that, so its layer adds it to the
+/// finished response; any other response is returned as it is.
+pub fn during(mut response: Response, doing: impl FnOnce() -> String) -> Response {
+    let Some(failure) = response.extensions_mut().get_mut::<Failure>() else {
+        return response;
+    };
+    let detail = format!("Error {}: {}", doing(), failure.detail);
+    let body = ErrorBody {
+        detail: &detail,
+        code: &failure.code,
+    };
+    if let Ok(body) = serde_json::to_vec(&body) {
+        failure.detail = detail.into();
+        *response.body_mut() = body.into();
+    }
+    response
 }
 
 impl From<InvalidIndicator> for ApiError {
     fn from(error: InvalidIndicator) -> Self {
         Self::invalid_argument(error.to_string())
-    }
-}
-
-impl From<&NotTaken> for ApiError {
-    fn from(error: &NotTaken) -> Self {
-        Self::unauthorized(error.to_string())
     }
 }
 
@@ -333,13 +338,13 @@ impl From<Refusal> for ApiError {
 }
 
 impl ApiError {
-    /// 429: an allowance has run out.
+    /// 429: an allowance that is used up.
     fn used_up(which: &impl fmt::Display, wait: Duration) -> Self {
         let detail = format!("{which}; wait as `Retry-After` says");
         Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceededError", detail).after(wait)
     }
 
-    /// 502: of VirusTotal's answer no document can be made.
+    /// 502: an answer of VirusTotal's that would make too large a document.
     fn document_too_large() -> Self {
         let detail = "the document would be too large; ask with `format=json` or a smaller `limit`";
         Self::new(StatusCode::BAD_GATEWAY, "DocumentTooLargeError", detail)
@@ -350,7 +355,7 @@ impl ApiError {
     }
 }
 
-/// The status for each of VirusTotal's reasons, and what to say where it says nothing.
+/// Returns the status of each of VirusTotal's reasons, and the detail where VirusTotal gives none.
 fn of_reason(reason: Reason) -> (StatusCode, &'static str) {
     match reason {
         Reason::BadRequest => (

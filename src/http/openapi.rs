@@ -1,7 +1,7 @@
-//! The OpenAPI document, made from the handlers' own attributes, and Swagger UI.
+//! The OpenAPI document, built from the handlers' attributes, and Swagger UI.
 //!
-//! What is the same for many operations stands here once: their answers and errors in
-//! [`answers`], the parameter that names an indicator of each kind in [`mod@parameters`].
+//! Answers that operations share are in [`answers`], errors in [`errors`], the path parameter of each kind of
+//! indicator in [`mod@parameters`].
 
 use std::sync::Arc;
 
@@ -31,26 +31,27 @@ use self::{
     answers::{ListBody, ObjectBody, ReportBody},
     files::File,
 };
-use super::{
-    Shared,
+use crate::http::{
     error::{ApiError, ErrorBody},
+    state::Shared,
 };
 use crate::{format::Format, indicator::Kind, template::Templates};
 
 pub mod answers;
+pub mod errors;
 mod files;
 pub mod parameters;
 
-/// Where the document is.
+/// The path of the document.
 const DOCUMENT: &str = "/openapi.json";
 
 /// The names of the security schemes.
 const SCHEME: &str = "ApiKey";
 const TOKEN_SCHEME: &str = "ClientToken";
 
-/// What a browser may do on the page of Swagger UI: it comes whole from here and asks only here.
+/// The headers that restrict the page of Swagger UI to files and requests of this server.
 ///
-/// It sets styles from its scripts, and has its icons in them; no script stands in its HTML.
+/// Its scripts set styles and hold its icons; its HTML has no inline script.
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -71,7 +72,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     ),
 ];
 
-/// Introduces the document.
+/// The document without operations.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -103,7 +104,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
 )]
 struct Base;
 
-/// The document without its paths: what it is about, and how a key is sent.
+/// Builds the document without its paths, with the ways to send a key.
 pub fn base() -> Document {
     let mut document = Base::openapi();
     document.info.version = String::from(env!("CARGO_PKG_VERSION"));
@@ -122,7 +123,7 @@ pub fn base() -> Document {
     document
 }
 
-/// Names the templates that this gateway has, where one can be named.
+/// Lists the templates of this gateway at each `template_name`.
 pub fn complete(document: &mut Document, templates: &Templates) {
     for (path, item) in &mut document.paths.paths {
         let kind = Kind::ALL
@@ -161,7 +162,7 @@ fn parameters(item: &mut PathItem) -> impl Iterator<Item = &mut Parameter> {
         })
 }
 
-/// Makes an operation that is written for every collection one of this collection.
+/// Adapts an operation that is written for all collections to one of them.
 pub fn adapt(operation: &mut Operation, kind: Kind, id: Option<Parameter>) {
     operation.tags = Some(vec![tag(kind).to_owned()]);
     if let Some(name) = &mut operation.operation_id {
@@ -184,9 +185,9 @@ fn tag(kind: Kind) -> &'static str {
     }
 }
 
-/// Swagger UI at `/docs`, out of the binary, and the document, as JSON, at `/openapi.json`.
+/// Builds the routes of Swagger UI at `/docs` and of the document, as JSON, at `/openapi.json`.
 ///
-/// The document is written once: as a value it takes megabytes, and a copy at each request.
+/// The document is serialized once: as a value it takes megabytes, and a copy for each request.
 pub fn ui(document: Bytes) -> Router<Shared> {
     let config = Config::from(DOCUMENT)
         .try_it_out_enabled(true)

@@ -159,6 +159,26 @@ async fn without_a_key_that_works_it_is_a_401(
     assert!(!reply.text().contains("wrong-key"));
 }
 
+#[rstest]
+#[case::bearer("authorization", "Bearer 0123456789", "`Authorization`")]
+#[case::another_header("x-api-token", "0123456789", "`x-api-token`")]
+#[tokio::test]
+async fn a_401_names_the_header_in_which_a_key_was_sent(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] named: &str,
+) {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let reply = gateway.get_with(&file(EICAR), &[(name, value)]).await;
+    is_well_formed(&reply);
+    let detail = reply.detail();
+    assert_eq!((reply.status, upstream.count()), (401, 0), "{detail}");
+    assert!(detail.contains(named), "{detail}");
+    assert!(detail.contains("`X-API-Key`"), "{detail}");
+    assert!(!detail.contains("0123456789"), "{detail}");
+}
+
 #[tokio::test]
 async fn a_key_is_at_most_512_characters() {
     let upstream = Upstream::demo().await;

@@ -26,7 +26,8 @@ use crate::{
     app::connections::{Memory, Place},
     http::{
         extract::Peer,
-        refusal::{self, OddlyFramed, Overloaded, Weight},
+        headers::Weight,
+        middleware::refusal::{self, OddlyFramed, Overloaded},
     },
 };
 

@@ -1,4 +1,4 @@
-//! Advice in the details of errors: the way on from there.
+//! Advice in the details of errors.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 
 use super::ApiError;
 
-/// The way on where a key may not do something at VirusTotal.
+/// The advice where VirusTotal forbids something to a key.
 const SEND_ANOTHER_KEY: &str = "send a key whose account has this privilege in `X-API-Key` (for \
     some things a premium key), or ask for something else";
 
 impl ApiError {
-    /// 405: another method is meant; the known ones are named.
+    /// 405: a method that the path does not take; the detail lists those it takes.
     pub fn method_not_allowed(methods: &[&str]) -> Self {
         let named = if methods.is_empty() {
             "the header `Allow` names those it takes".to_owned()
@@ -42,7 +42,7 @@ impl ApiError {
     }
 }
 
-/// Adds to VirusTotal's message of a 403 what to do, where it only says that this is forbidden.
+/// Adds advice to VirusTotal's message of a 403 that only says that this is forbidden.
 pub(super) fn on_forbidden(message: String) -> String {
     let words = message.to_lowercase();
     let is_stock = ["not authorized", "not allowed", "forbidden", "permission"]

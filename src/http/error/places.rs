@@ -1,4 +1,4 @@
-//! Refusals of requests for which there is no place.
+//! Rejections of requests for which there is no place.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::ApiError;
 use crate::access::Full;
 
 impl ApiError {
-    /// 503: as many requests are under way as may be; 429: as many of this caller as of one.
+    /// 503: all places are taken; 429: this caller holds as many as it may.
     pub fn no_place(full: Full, wait: Duration) -> Self {
         let (status, code, detail) = match full {
             Full::All => (

@@ -1,4 +1,4 @@
-//! Errors of what was to be written: whether it may have been carried out.
+//! Errors of writes, each with its effect: a write may have been carried out.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -11,14 +11,14 @@ use crate::{
     vt::{Reason, VtError},
 };
 
-/// Follows on an error after which a second try could write twice.
+/// The advice after an error where a second try could write twice.
 const UNCERTAIN: &str = "the request may have been carried out: check before sending it again";
 
-/// Follows on an error after which a second try is safe.
+/// The advice after an error where a second try is safe.
 const UNSENT: &str = "nothing was sent: try again later";
 
 impl ApiError {
-    /// Returns the error of a write, with what is known of its effect.
+    /// Returns the error of a write with its known effect.
     pub(super) fn of_write(error: VtError) -> Self {
         let effect = match &error {
             error if error.may_have_been_carried_out() => UNCERTAIN,
@@ -32,13 +32,13 @@ impl ApiError {
         }
     }
 
-    /// 502: VirusTotal answered a write with something else than what it wrote.
+    /// 502: an unreadable answer to a write.
     pub(super) fn of_unreadable_write(error: &MalformedAnswer) -> Self {
         let detail = format!("{NOT_WHAT_IT_SHOULD_BE}; {UNCERTAIN}");
         Self::bad_gateway(detail, error.to_string())
     }
 
-    /// 504: a write took longer than a request may.
+    /// 504: a write that took longer than a request may.
     pub fn too_slow_to_write(time: Duration) -> Self {
         let seconds = time.as_secs();
         let detail = format!("there was no answer within {seconds} s; {UNCERTAIN}");
@@ -59,7 +59,7 @@ impl From<SubmitError> for ApiError {
     }
 }
 
-/// Describes a failure without advice: another try is what a write may not be given.
+/// Describes a failure without advice, since a write must not be tried again.
 fn failure(error: &VtError) -> Cow<'static, str> {
     match error {
         VtError::NotSent(error) => failure(error),

@@ -1,291 +1,110 @@
-//! The parameters of a query, read strictly: each is known, stands once and can be read.
+//! Queries that are read into the same structs that document them.
 
-use std::borrow::Cow;
+use std::iter;
 
-use percent_encoding::percent_decode;
+use axum::{extract::FromRequestParts, http::request::Parts};
 
-use crate::{http::error::ApiError, key::TOKEN_PREFIX};
+use super::parameters::Parameters;
+use crate::http::error::ApiError;
 
-/// Parameters whose values are often pasted as they are, so that a `&` in them cuts them short, and
-/// the words for such a value.
-const PASTED: [(&str, &str); 3] = [
-    ("url", "the URL"),
-    ("cursor", "the cursor"),
-    ("query", "the text to search for"),
-];
-
-/// Names under which clients of other services send their keys, without `-` and `_`.
-const CREDENTIALS: [&str; 9] = [
-    "accesstoken",
-    "apikey",
-    "apitoken",
-    "authorization",
-    "bearer",
-    "key",
-    "token",
-    "xapikey",
-    "xapitoken",
-];
-
-/// The longest name that is repeated whole in an error; a longer one could be a key.
-const MOST_SHOWN: usize = 32;
-
-/// The parameters of a query, or of a form that is written like one.
+/// The query of a request, read strictly: an unknown, repeated or unreadable parameter is a 400.
 #[derive(Debug)]
-pub struct Query<'a> {
-    pairs: Vec<Pair<'a>>,
+pub struct Query<T>(pub T);
+
+/// A group of query parameters.
+///
+/// The struct that implements it derives `IntoParams` as well, so that what is read is what the
+/// OpenAPI document lists. Tuples combine groups.
+pub trait FromQuery: Sized {
+    /// Returns the names of the parameters.
+    fn names() -> impl Iterator<Item = &'static str> + Clone;
+
+    /// Reads the values; the names have been checked.
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError>;
 }
 
-#[derive(Debug)]
-struct Pair<'a> {
-    name: Decoded<'a>,
-    value: Decoded<'a>,
-    /// The value as it came.
-    raw: &'a str,
+impl<T: FromQuery> Query<T> {
+    /// Reads the query of a request with these parts.
+    pub fn of(parts: &Parts) -> Result<Self, ApiError> {
+        let parameters = Parameters::parse(parts.uri.query().unwrap_or_default());
+        parameters.check(T::names())?;
+        T::read(&parameters).map(Self)
+    }
 }
 
-/// Percent-decoded text; `None` where it is not valid UTF-8.
-type Decoded<'a> = Option<Cow<'a, str>>;
+impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
 
-impl<'a> Query<'a> {
-    /// Cuts a query, or a form that is written like one, into parameters.
-    pub fn parse(text: &'a str) -> Self {
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| {
-            let (name, raw) = pair.split_once('=').unwrap_or((pair, ""));
-            Pair {
-                name: decode(name),
-                value: decode(raw),
-                raw,
-            }
-        });
-        Self {
-            pairs: pairs.collect(),
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::of(parts)
+    }
+}
+
+/// No parameters.
+impl FromQuery for () {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        iter::empty()
     }
 
-    /// Rejects a parameter that is not among these, stands twice or can't be read.
-    pub fn check(&self, known: &[&str]) -> Result<(), ApiError> {
-        for pair in &self.pairs {
-            let name = pair.name.as_deref();
-            match name.filter(|name| known.contains(name)) {
-                Some(name) => self.one(name).map(|_| ())?,
-                None => return Err(self.unknown(name, known)),
-            }
-        }
+    fn read(_: &Parameters<'_>) -> Result<Self, ApiError> {
         Ok(())
     }
+}
 
-    /// Rejects a parameter that is most likely a key or a token.
-    pub fn refuse_credentials(&self) -> Result<(), ApiError> {
-        let names = self.pairs.iter().filter_map(|pair| pair.name.as_deref());
-        match names.into_iter().find(|name| is_credential(name)) {
-            Some(name) => Err(misplaced_credential(name)),
-            None => Ok(()),
-        }
+impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        A::names().chain(B::names())
     }
 
-    /// Returns the value of a parameter; one that stands twice or can't be read is a 400.
-    pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
-        let Some(pair) = self.single(name)? else {
-            return Ok(None);
-        };
-        match pair.value.as_deref() {
-            Some(value) => Ok(Some(value)),
-            None => Err(not_utf8(name)),
-        }
-    }
-
-    /// Returns the same for a value that is likely pasted without being encoded: a `+` that can't
-    /// stand for a blank is a `+`.
-    ///
-    /// A program that writes blanks as `+` encodes these other characters, and writes no `%20`.
-    pub fn pasted(&self, name: &str) -> Result<Option<Cow<'_, str>>, ApiError> {
-        let Some(pair) = self.single(name)? else {
-            return Ok(None);
-        };
-        let is_bare =
-            pair.raw.contains([':', '/', '?', '@', '$', ',', ';', '=']) || pair.raw.contains("%20");
-        let value = if is_bare {
-            percent_decode(pair.raw.as_bytes()).decode_utf8().ok()
-        } else {
-            pair.value.clone()
-        };
-        match value {
-            Some(value) => Ok(Some(value)),
-            None => Err(not_utf8(name)),
-        }
-    }
-
-    /// Reads the value of a parameter; `expected` says what it should have been.
-    pub fn read<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, ApiError> {
-        let value = self.one(name)?;
-        value
-            .map(|value| read(value).ok_or_else(|| unusable(name, expected)))
-            .transpose()
-    }
-
-    /// Whether there is a parameter that has none of these names.
-    pub fn has_other_than(&self, names: &[&str]) -> bool {
-        self.pairs
-            .iter()
-            .any(|pair| !pair.name.as_deref().is_some_and(|it| names.contains(&it)))
-    }
-
-    fn single(&self, name: &str) -> Result<Option<&Pair<'a>>, ApiError> {
-        let mut pairs = self
-            .pairs
-            .iter()
-            .filter(|pair| pair.name.as_deref() == Some(name));
-        let first = pairs.next();
-        if pairs.next().is_some() {
-            return Err(unusable(name, "it may be given only once"));
-        }
-        Ok(first)
-    }
-
-    /// Says which parameters there are, and which values have most likely been cut short.
-    fn unknown(&self, name: Option<&str>, known: &[&str]) -> ApiError {
-        let error = match name {
-            Some(name) if is_credential(name) => misplaced_credential(name),
-            Some(name) => unknown(name, known),
-            None => {
-                ApiError::bad_request("a parameter's name is not valid UTF-8 once percent-decoded")
-            }
-        };
-        let is_given = |pasted: &str| {
-            let mut names = self.pairs.iter().map(|pair| pair.name.as_deref());
-            names.any(|name| name == Some(pasted))
-        };
-        let mut cut = PASTED.iter().filter(|(pasted, _)| known.contains(pasted));
-        match cut.find(|(pasted, _)| *pasted == "url" || is_given(pasted)) {
-            Some((pasted, whole)) => error.with_advice(&format!(
-                "if it is part of {whole}, percent-encode {whole} (with curl: `-G --data-urlencode \
-                 '{pasted}=…'`)"
-            )),
-            None => error,
-        }
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        Ok((A::read(parameters)?, B::read(parameters)?))
     }
 }
 
-fn unknown(name: &str, known: &[&str]) -> ApiError {
-    let shown = shown(name);
-    if known.is_empty() {
-        return ApiError::bad_request(format!(
-            "parameter `{shown}`: unknown; this path takes no parameters"
-        ));
+impl<A: FromQuery, B: FromQuery, C: FromQuery> FromQuery for (A, B, C) {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        A::names().chain(B::names()).chain(C::names())
     }
-    let known_names = known.join("`, `");
-    ApiError::bad_request(match nearest(name, known) {
-        Some(near) => format!(
-            "parameter `{shown}`: unknown, did you mean `{near}`? This path takes `{known_names}`"
-        ),
-        None => format!("parameter `{shown}`: unknown; this path takes `{known_names}`"),
-    })
-}
 
-/// Returns the known name that was most likely meant.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    // Comparing costs the product of both lengths, and nothing long is near.
-    if name.len() > MOST_SHOWN {
-        return None;
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let first = A::read(parameters)?;
+        Ok((first, B::read(parameters)?, C::read(parameters)?))
     }
-    let name = name.to_lowercase();
-    let distance = |known: &str| strsim::osa_distance(known, &name);
-    let near = known.iter().copied().min_by_key(|known| distance(known))?;
-    if distance(near) <= (near.len() / 3).max(1) {
-        return Some(near);
-    }
-    let is_part = |known: &&str| name.len() > 2 && (known.contains(&name) || name.contains(known));
-    known.iter().copied().find(is_part)
-}
-
-fn is_credential(name: &str) -> bool {
-    let plain = name.to_lowercase().replace(['-', '_'], "");
-    CREDENTIALS.contains(&plain.as_str()) || is_token(name)
-}
-
-fn is_token(text: &str) -> bool {
-    text.to_lowercase().contains(TOKEN_PREFIX)
-}
-
-/// Returns the error of a key in the query. It repeats neither the value nor a name that may be a
-/// token itself.
-fn misplaced_credential(name: &str) -> ApiError {
-    let name = if is_token(name) { TOKEN_PREFIX } else { name };
-    ApiError::bad_request(format!(
-        "parameter `{name}`: a key or token belongs in the header `X-API-Key`, never in the query, \
-         since addresses are logged"
-    ))
-}
-
-/// Returns a name on one line, cut where it is too long to be one.
-fn shown(name: &str) -> String {
-    let is_long = name.chars().nth(MOST_SHOWN).is_some();
-    let most = if is_long { 8 } else { MOST_SHOWN };
-    let letters = name.chars().filter(|letter| *letter != '`').take(most);
-    let mut shown: String = letters.flat_map(char::escape_debug).collect();
-    if is_long {
-        shown.push('…');
-    }
-    shown
-}
-
-fn not_utf8(name: &str) -> ApiError {
-    unusable(name, "its value is not valid UTF-8 once percent-decoded")
-}
-
-fn unusable(name: &str, why: &str) -> ApiError {
-    ApiError::bad_request(format!("parameter `{name}`: {why}"))
-}
-
-fn decode(text: &str) -> Decoded<'_> {
-    if text.contains('+') {
-        let spaced = text.replace('+', " ");
-        let decoded = percent_decode(spaced.as_bytes()).decode_utf8().ok()?;
-        return Some(Cow::Owned(decoded.into_owned()));
-    }
-    percent_decode(text.as_bytes()).decode_utf8().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use utoipa::IntoParams;
 
     use super::*;
+    use crate::http::{
+        extract::{
+            format::{FormatQuery, TemplateQuery},
+            freshness::WaitQuery,
+            list::ListQuery,
+        },
+        handlers::{
+            relationships::RelationshipQuery,
+            reports::UrlQuery,
+            search::{IntelligenceQuery, SearchOptions, SearchQuery},
+        },
+    };
 
-    const KNOWN: [&str; 5] = ["format", "template_name", "limit", "cursor", "wait"];
-
-    #[rstest]
-    #[case("fomat", Some("format"))]
-    #[case("Format", Some("format"))]
-    #[case("templatename", Some("template_name"))]
-    #[case("template", Some("template_name"))]
-    #[case("limits", Some("limit"))]
-    #[case("waiting", Some("wait"))]
-    #[case("curser", Some("cursor"))]
-    #[case("x", None)]
-    #[case("", None)]
-    #[case("sort", None)]
-    fn a_name_that_is_close_is_suggested(#[case] name: &str, #[case] near: Option<&str>) {
-        assert_eq!(nearest(name, &KNOWN), near);
+    fn is_documented<T: FromQuery + IntoParams>() {
+        let documented = T::into_params(|| None).into_iter().map(|it| it.name);
+        assert!(T::names().eq(documented));
     }
 
-    #[rstest]
-    #[case::base64("a+b/c==", "a+b/c==")]
-    #[case::url("http://a.b/c+d", "http://a.b/c+d")]
-    #[case::half_encoded("a+%20%26", "a+ &")]
-    #[case::form_encoded("http%3A%2F%2Fa.b%2Fc+d", "http://a.b/c d")]
-    #[case::form_encoded_plus("a%2Bb+c%3D", "a+b c=")]
-    #[case::nothing_to_tell("a+b", "a b")]
-    fn a_pasted_plus_is_told_from_a_blank(#[case] raw: &str, #[case] value: &str) {
-        let text = format!("cursor={raw}");
-        let query = Query::parse(&text);
-        assert_eq!(query.pasted("cursor").unwrap().as_deref(), Some(value));
+    #[test]
+    fn parameters_that_are_read_are_those_that_are_documented() {
+        is_documented::<FormatQuery>();
+        is_documented::<TemplateQuery>();
+        is_documented::<WaitQuery>();
+        is_documented::<ListQuery>();
+        is_documented::<RelationshipQuery>();
+        is_documented::<UrlQuery>();
+        is_documented::<SearchQuery>();
+        is_documented::<IntelligenceQuery>();
+        is_documented::<SearchOptions>();
     }
 }

@@ -1,12 +1,13 @@
-//! The answers and errors that operations share, and the bodies they have.
+//! The answers that operations share, and their bodies.
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use utoipa::{
     IntoResponses, ToSchema,
     openapi::{
-        ArrayBuilder, Content, Header, HeaderBuilder, Object, ObjectBuilder, Ref, RefOr, Response,
-        ResponseBuilder, Schema,
+        ArrayBuilder, Content, ContentBuilder, Header, HeaderBuilder, Object, ObjectBuilder, Ref,
+        RefOr, Response, ResponseBuilder, Schema,
         schema::{AdditionalProperties, OneOfBuilder, Type},
     },
 };
@@ -42,7 +43,7 @@ pub(super) struct ListBody {
     #[schema(schema_with = list_or_document)]
     data: (),
     format: Format,
-    /// Where the next page begins; only lists have it.
+    /// The cursor of the next page and the size of the list; only lists have it.
     meta: Option<Meta<'static>>,
 }
 
@@ -83,36 +84,71 @@ fn any_object() -> ObjectBuilder {
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
 }
 
-/// The answers of a report.
-pub struct Report;
+/// The answers of a file's report.
+pub struct FileReport;
+
+/// The answers of a URL's report.
+pub struct UrlReport;
+
+/// The answers of a domain's report.
+pub struct DomainReport;
+
+/// The answers of an IP address's report.
+pub struct IpReport;
 
 /// The answers of an analysis.
 pub struct Analysis;
 
-/// The answers of whatever starts one.
+/// The answers of operations that start an analysis.
 pub struct Started;
 
-/// The answers of whatever gives one object that is no report.
+/// The answers of operations on one object that is no report.
 pub struct OneObject;
 
 /// The answers of a list.
 pub struct List;
 
-/// The errors of whatever reads from VirusTotal.
-pub struct ReadErrors;
+/// Responses by their status.
+pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// The errors of whatever writes to VirusTotal.
-pub struct WriteErrors;
-
-/// The errors of whatever anybody may ask.
-pub struct OpenErrors;
-
-type Responses = BTreeMap<String, RefOr<Response>>;
-
-impl IntoResponses for Report {
+impl IntoResponses for FileReport {
     fn responses() -> Responses {
-        let ok = answer("The report", Ref::from_schema_name("ReportBody"));
-        BTreeMap::from([("200".to_owned(), ok.build().into())])
+        report(json!({
+            "type_description": "Text",
+            "reputation": 3461,
+            "last_analysis_stats": {"malicious": 66, "undetected": 4},
+        }))
+    }
+}
+
+impl IntoResponses for UrlReport {
+    fn responses() -> Responses {
+        report(json!({
+            "url": "https://example.com/",
+            "title": "Example Domain",
+            "last_analysis_stats": {"harmless": 68, "undetected": 26},
+        }))
+    }
+}
+
+impl IntoResponses for DomainReport {
+    fn responses() -> Responses {
+        report(json!({
+            "registrar": "Example Registrar",
+            "reputation": 12,
+            "last_analysis_stats": {"harmless": 67, "undetected": 27},
+        }))
+    }
+}
+
+impl IntoResponses for IpReport {
+    fn responses() -> Responses {
+        report(json!({
+            "country": "US",
+            "asn": 15169,
+            "as_owner": "GOOGLE",
+            "last_analysis_stats": {"harmless": 62, "undetected": 32},
+        }))
     }
 }
 
@@ -122,7 +158,7 @@ impl IntoResponses for List {
             "The next page, as `<…>; rel=\"next\"`; left out on the last",
             Type::String,
         );
-        let ok = answer("The page", Ref::from_schema_name("ListBody")).header("Link", link);
+        let ok = cached(answer("The page", "ListBody", None)).header("Link", link);
         BTreeMap::from([("200".to_owned(), ok.build().into())])
     }
 }
@@ -133,7 +169,16 @@ impl IntoResponses for Analysis {
             "Seconds after which to ask again; left out once it is completed",
             Type::Integer,
         );
-        let ok = answer("The analysis", Ref::from_schema_name("ReportBody"));
+        let example = json!({
+            "status": "completed",
+            "date": 1_760_000_000,
+            "stats": {"malicious": 0, "harmless": 68, "undetected": 26},
+        });
+        let ok = cached(answer(
+            "The analysis",
+            "ReportBody",
+            Some(enveloped(&example)),
+        ));
         let ok = ok.header("Retry-After", later).build();
         BTreeMap::from([("200".to_owned(), ok.into())])
     }
@@ -142,10 +187,7 @@ impl IntoResponses for Analysis {
 impl IntoResponses for Started {
     fn responses() -> Responses {
         let location = header("`/api/v1/analyses/{analysis_id}`", Type::String);
-        let ok = answer(
-            "The descriptor of the analysis",
-            Ref::from_schema_name("ObjectBody"),
-        );
+        let ok = answer("The descriptor of the analysis", "ObjectBody", None);
         let ok = ok.header("Location", location).build();
         BTreeMap::from([("202".to_owned(), ok.into())])
     }
@@ -153,78 +195,61 @@ impl IntoResponses for Started {
 
 impl IntoResponses for OneObject {
     fn responses() -> Responses {
-        let ok = answer("The object", Ref::from_schema_name("ObjectBody"));
+        let ok = cached(answer("The object", "ObjectBody", None));
         BTreeMap::from([("200".to_owned(), ok.build().into())])
     }
 }
 
-impl IntoResponses for ReadErrors {
-    fn responses() -> Responses {
-        errors(&[
-            (
-                400,
-                "An identifier or a parameter can't be used; nothing was spent",
-            ),
-            (
-                401,
-                "No API key or client token, or one that was refused, here or by VirusTotal",
-            ),
-            (
-                403,
-                "VirusTotal: the key may not do this; or the client has not the scope for it",
-            ),
-            (404, "VirusTotal does not know the object"),
-            (
-                429,
-                "Too many requests: the gateway's own limit, or VirusTotal's",
-            ),
-            (500, "A fault in the gateway"),
-            (
-                502,
-                "VirusTotal can't be reached, or its answer is not what it should be",
-            ),
-            (503, "VirusTotal is overloaded"),
-            (504, "VirusTotal did not answer in time"),
-        ])
-    }
+/// Returns the answers of a report with these attributes as the example.
+fn report(attributes: Value) -> Responses {
+    let ok = answer("The report", "ReportBody", Some(enveloped(&attributes)));
+    BTreeMap::from([("200".to_owned(), cached(ok).build().into())])
 }
 
-impl IntoResponses for WriteErrors {
-    fn responses() -> Responses {
-        let mut all = ReadErrors::responses();
-        all.extend(errors(&[
-            (
-                400,
-                "An identifier, a parameter or the body can't be used; nothing was written",
-            ),
-            (
-                403,
-                "The server's key is for reading only, the client has not the scope `submit`, or VirusTotal: the key may not do this",
-            ),
-            (409, "VirusTotal has this already"),
-            (413, "The body is too large"),
-            (415, "The body has another content type"),
-            (424, "Something that this depends on failed at VirusTotal"),
-        ]));
-        all
-    }
+fn enveloped(data: &Value) -> Value {
+    json!({"data": data, "format": "json"})
 }
 
-impl IntoResponses for OpenErrors {
-    fn responses() -> Responses {
-        errors(&[
-            (400, "The request names two hosts"),
-            (429, "Too many requests"),
-            (500, "A fault in the gateway"),
-        ])
-    }
+/// Documents the headers of answers that could come from the cache.
+fn cached(answer: ResponseBuilder) -> ResponseBuilder {
+    answer
+        .header(
+            "X-Cache",
+            header(
+                "`HIT` from the cache, `MISS` from VirusTotal, `STALE` from the cache past its time",
+                Type::String,
+            ),
+        )
+        .header(
+            "X-Cache-Reason",
+            header(
+                "The reason for a stale answer: `quota` or `upstream`; left out where the request \
+                 allowed it",
+                Type::String,
+            ),
+        )
+        .header(
+            "Age",
+            header("Seconds since VirusTotal was asked", Type::Integer),
+        )
+        .header(
+            "ETag",
+            header(
+                "Names these bytes; with it in `If-None-Match` an unchanged answer is a 304",
+                Type::String,
+            ),
+        )
 }
 
-fn answer(description: &str, envelope: Ref) -> ResponseBuilder {
+/// Starts an answer: its JSON envelope with an example, and the bare documents.
+fn answer(description: &str, envelope: &str, example: Option<Value>) -> ResponseBuilder {
     let text = || Content::new(Some(Object::with_type(Type::String)));
+    let json = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(envelope)))
+        .example(example);
     ResponseBuilder::new()
         .description(description)
-        .content("application/json", Content::new(Some(envelope)))
+        .content("application/json", json.build())
         .content("text/markdown", text())
         .content("application/xml", text())
         .content("text/xml", text())
@@ -249,27 +274,8 @@ fn answer(description: &str, envelope: Ref) -> ResponseBuilder {
         )
 }
 
-fn errors(rows: &[(u16, &str)]) -> Responses {
-    let error = |&(status, description): &(u16, &str)| {
-        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
-        let mut response = ResponseBuilder::new()
-            .description(description)
-            .content("application/json", body);
-        if matches!(status, 429 | 503) {
-            response = response.header(
-                "Retry-After",
-                header("Whole seconds to wait", Type::Integer),
-            );
-        }
-        if status == 401 {
-            response = response.header("WWW-Authenticate", header("`ApiKey`", Type::String));
-        }
-        (status.to_string(), response.build().into())
-    };
-    rows.iter().map(error).collect()
-}
-
-fn header(description: &str, value: Type) -> Header {
+/// Returns a header of a response.
+pub(super) fn header(description: &str, value: Type) -> Header {
     HeaderBuilder::new()
         .schema(Some(Object::with_type(value)))
         .description(Some(description))

@@ -1,4 +1,4 @@
-//! Files that are the same for all callers: compressed once, shared by all answers.
+//! Static files: compressed once, shared by all responses.
 
 use std::{
     collections::HashMap,
@@ -15,14 +15,14 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use sha2::{Digest as _, Sha256};
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
-use crate::http::{freshness, refusal::Weight};
+use crate::http::headers::{Weight, is_known};
 
-/// The files of Swagger UI that were asked for, by their path.
+/// The files of Swagger UI that were requested so far, by their path.
 ///
-/// Only those that exist get in, so they are few.
+/// Only files that exist are added, so they are few.
 static SWAGGER: LazyLock<Mutex<HashMap<String, Arc<File>>>> = LazyLock::new(Mutex::default);
 
-/// A file, in the forms in which it is sent.
+/// A file, plain and compressed.
 #[derive(Debug)]
 pub(super) struct File {
     content_type: HeaderValue,
@@ -32,14 +32,14 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Creates a file of plain bytes. It is compressed when it is first asked for like that.
+    /// Creates a file of plain bytes, which are compressed when gzip is first requested.
     pub(super) fn plain(content_type: &str, bytes: Bytes) -> Self {
         let file = Self::new(content_type, &bytes);
         let _ = file.plain.set(Some(bytes));
         file
     }
 
-    /// Creates a file of bytes that are compressed already, as gzip.
+    /// Creates a file of bytes that are compressed with gzip already.
     fn packed(content_type: &str, bytes: Bytes) -> Self {
         let file = Self::new(content_type, &bytes);
         let _ = file.packed.set(Some(bytes));
@@ -51,7 +51,7 @@ impl File {
         Self {
             content_type: HeaderValue::from_str(content_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            // Weak, since it stands for both forms.
+            // Weak, since both forms have the same tag.
             etag: format!("W/\"{}\"", &digest[..32]),
             packed: OnceLock::new(),
             plain: OnceLock::new(),
@@ -68,13 +68,13 @@ impl File {
         if let Ok(etag) = HeaderValue::from_str(&self.etag) {
             own.insert(header::ETAG, etag);
         }
-        // All answers share the bytes.
+        // All responses share the bytes.
         response.extensions_mut().insert(Weight(0));
         response
     }
 
     fn body(&self, headers: &HeaderMap) -> Response {
-        if freshness::has(headers, &self.etag) {
+        if is_known(headers.get_all(header::IF_NONE_MATCH), &self.etag) {
             return (StatusCode::NOT_MODIFIED, Body::empty()).into_response();
         }
         if takes_gzip(headers)
@@ -118,7 +118,7 @@ pub(super) fn swagger(path: &str, config: &Arc<Config<'static>>) -> Option<Arc<F
     Some(file)
 }
 
-/// Whether gzip is among what a client takes, and not with a quality of zero.
+/// Returns whether a client accepts gzip, with a quality above zero.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter();
     let values = values.filter_map(|value| value.to_str().ok());
@@ -145,7 +145,7 @@ fn pack(plain: &[u8]) -> Option<Bytes> {
     Some(packed.into())
 }
 
-/// Unpacks gzip, which ends with the number of bytes that went in.
+/// Decompresses gzip, whose last four bytes are the length of the plain text.
 fn unpack(packed: &[u8]) -> Option<Bytes> {
     let length = u32::from_le_bytes(*packed.last_chunk()?);
     let mut plain = vec![0; usize::try_from(length).ok()?];

@@ -1,13 +1,10 @@
 //! The path parameters that name an indicator, one for each kind.
 
 use serde_json::json;
-use utoipa::{
-    IntoParams,
-    openapi::{
-        ObjectBuilder, Required, Schema,
-        path::{Parameter, ParameterBuilder, ParameterIn},
-        schema::{KnownFormat, OneOfBuilder, SchemaFormat, Type},
-    },
+use utoipa::openapi::{
+    ObjectBuilder, Required, Schema,
+    path::{Parameter, ParameterBuilder, ParameterIn},
+    schema::{KnownFormat, OneOfBuilder, SchemaFormat, Type},
 };
 
 use crate::indicator::Kind;
@@ -65,31 +62,7 @@ const URL_ID: &str = concat!(
     "){0,50})?))$",
 );
 
-macro_rules! path_parameters {
-    ($($(#[$doc:meta])* $name:ident: $kind:expr;)*) => {$(
-        $(#[$doc])*
-        pub struct $name;
-
-        impl IntoParams for $name {
-            fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-                vec![path_parameter($kind)]
-            }
-        }
-    )*};
-}
-
-path_parameters! {
-    /// The parameter of a path that names a file.
-    FileHash: Kind::File;
-    /// The parameter of a path that names a URL.
-    UrlId: Kind::Url;
-    /// The parameter of a path that names a domain.
-    DomainName: Kind::Domain;
-    /// The parameter of a path that names an IP address.
-    IpAddress: Kind::Ip;
-}
-
-/// The path parameter that names an indicator of this kind.
+/// Returns the path parameter that names an indicator of this kind.
 pub fn path_parameter(kind: Kind) -> Parameter {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let (name, description, schema, example) = match kind {

@@ -1,0 +1,261 @@
+//! The caller of a request: whose VirusTotal key it spends, and what it may do.
+//!
+//! A request spends its own key, its client's or, where CONTRACT 8 lets it, the server's. The
+//! admission middleware identifies the caller; the extractors here decide what it may do.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderName, HeaderValue, header, request::Parts},
+};
+
+use super::{
+    authority,
+    credential::{Caller, CredentialError, misplaced, takes_own_keys},
+    locality,
+    parameters::Parameters,
+};
+use crate::{
+    access::{CallerId, Place, RequestContext},
+    clients::{Client, Scope},
+    config::Keyless,
+    http::{
+        error::ApiError,
+        state::{Gateway, Shared},
+    },
+    key::{ApiKey, KeyHash},
+};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The identity of a request: an extension that the admission middleware adds.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// The sender, or the reason why its credential is rejected.
+    pub caller: Result<Caller, CredentialError>,
+    /// The caller that the request counts for in every limit.
+    pub id: CallerId,
+    /// The place that the request holds, where it needs one.
+    pub place: Option<Place>,
+    /// The key that the request was allowed to spend; the middleware then reports its quota.
+    pub spends: Arc<OnceLock<KeyHash>>,
+}
+
+/// A caller that may read reports and lists.
+#[derive(Debug)]
+pub struct Reader(pub RequestContext);
+
+/// A caller that may search.
+#[derive(Debug)]
+pub struct Searcher(pub RequestContext);
+
+/// A caller that may submit: an upload publishes a file to the world.
+///
+/// Callers with a key of their own decide for themselves. With the server's key its operator
+/// decides, for all or for a client.
+#[derive(Debug)]
+pub struct Submitter(pub RequestContext);
+
+/// A caller that may read the metrics on the public port.
+///
+/// Beyond loopback that takes a client token with the scope `metrics`; on loopback any local request
+/// may.
+#[derive(Debug)]
+pub struct MetricsReader;
+
+impl FromRequestParts<Shared> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+        context(parts, gateway, Scope::Read).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Shared> for Searcher {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+        context(parts, gateway, Scope::Search).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Shared> for Submitter {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+        context(parts, gateway, Scope::Submit).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Shared> for MetricsReader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+        let caller = &identified(parts)?.caller;
+        if let Ok(Caller::Client(client)) = caller
+            && client.may(Scope::Metrics)
+        {
+            return Ok(Self);
+        }
+        let why = if gateway.is_exposed {
+            "this server listens beyond its own machine".to_owned()
+        } else {
+            match locality::check(parts, gateway).await {
+                Ok(()) => return Ok(Self),
+                Err(why) => format!("without one they are for the server's own user, but {why}"),
+            }
+        };
+        if let Caller::Client(client) = sender(parts)? {
+            return Err(lacks_scope(client, Scope::Metrics));
+        }
+        Err(ApiError::unauthorized(format!(
+            "metrics need a client token with the scope `metrics`: {why}; send one in the header \
+             `X-API-Key` or as `Authorization: Bearer`, or have the operator set VT4AI_ADMIN_PORT"
+        )))
+    }
+}
+
+/// Returns the key that a request spends and the caller that it counts for, if it has this scope.
+async fn context(
+    parts: &Parts,
+    gateway: &Gateway,
+    scope: Scope,
+) -> Result<RequestContext, ApiError> {
+    let identified = identified(parts)?;
+    let key = match sender(parts)? {
+        Caller::Key(key) => key.clone(),
+        Caller::Client(client) => clients_key(client, scope)?,
+        Caller::Anonymous => servers_key(parts, gateway, scope).await?,
+    };
+    // Set only by the first extractor that succeeds, and there is one in each handler.
+    let _ = identified.spends.set(key.hash());
+    let caller = identified.id;
+    let place = identified.place.clone();
+    let place = place.unwrap_or_else(|| Place::unbounded(caller));
+    Ok(RequestContext { key, caller, place })
+}
+
+fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
+    let identified = parts.extensions.get();
+    identified.ok_or_else(|| ApiError::internal("a route without admission".to_owned()))
+}
+
+/// Returns the sender of a request, or a 401 that says why its credential is rejected.
+///
+/// A key in the query is a 400 already here: else the answer would be that there is no key.
+fn sender(parts: &Parts) -> Result<&Caller, ApiError> {
+    let caller = identified(parts)?.caller.as_ref().map_err(ApiError::from)?;
+    if matches!(caller, Caller::Anonymous) {
+        let query = parts.uri.query().unwrap_or_default();
+        Parameters::parse(query).refuse_credentials()?;
+    }
+    Ok(caller)
+}
+
+fn clients_key(client: &Client, scope: Scope) -> Result<ApiKey, ApiError> {
+    if client.may(scope) {
+        return Ok(client.key.clone());
+    }
+    Err(lacks_scope(client, scope))
+}
+
+fn lacks_scope(client: &Client, scope: Scope) -> ApiError {
+    ApiError::forbidden(format!(
+        "the client `{}` has no scope `{}`; have the operator add it",
+        client.name,
+        scope.name()
+    ))
+}
+
+fn what_to_send(gateway: &Gateway) -> &'static str {
+    if takes_own_keys(gateway) {
+        "send your VirusTotal key in the header `X-API-Key`"
+    } else {
+        "send your client token in the header `X-API-Key`"
+    }
+}
+
+/// Returns the server's key, where a request without a credential may spend it.
+async fn servers_key(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<ApiKey, ApiError> {
+    let key = readable_key(parts, gateway).await?;
+    if scope == Scope::Submit && !gateway.access.allow_submissions {
+        return Err(ApiError::forbidden(format!(
+            "this server's API key is for reading only, since what is submitted can be seen by \
+             others: {}, or have the operator set VT4AI_ALLOW_SUBMISSIONS",
+            what_to_send(gateway)
+        )));
+    }
+    Ok(key.clone())
+}
+
+/// Returns the server's key, where a request without a credential may read with it.
+async fn readable_key<'a>(parts: &Parts, gateway: &'a Gateway) -> Result<&'a ApiKey, ApiError> {
+    let access = &gateway.access;
+    let refused = |why: &str| {
+        let seen = misplaced(&parts.headers).map(|it| format!("; {it}"));
+        let detail = format!("{why}{}", seen.unwrap_or_default());
+        Err(ApiError::unauthorized(detail))
+    };
+    let own = what_to_send(gateway);
+    let Some(key) = &access.key else {
+        let detail = if gateway.clients.is_none() {
+            format!("no API key: {own}, or have the operator set the server's (VT4AI_API_KEY)")
+        } else {
+            format!("no API key: {own}")
+        };
+        return refused(&detail);
+    };
+    if from_foreign_page(parts, &access.origins) {
+        return refused(&format!(
+            "a page of another site may not spend this server's API key: {own}"
+        ));
+    }
+    if access.allow_anonymous {
+        return Ok(key);
+    }
+    if gateway.clients.is_some() {
+        return refused(&format!("this server's API key is for its clients: {own}"));
+    }
+    if access.keyless == Keyless::Off {
+        return refused(&format!(
+            "this server's API key is not for requests without a key (VT4AI_KEYLESS=off): {own}"
+        ));
+    }
+    if let Err(why) = locality::check(parts, gateway).await {
+        return refused(&format!(
+            "this server's API key is for requests that its own user sends from its own machine, \
+             but {why}: {own}, or have the operator set up client tokens (VT4AI_CLIENTS_FILE) or \
+             set VT4AI_ALLOW_ANONYMOUS=true"
+        ));
+    }
+    Ok(key)
+}
+
+/// Returns whether a page of an origin that may not call here sent a request.
+///
+/// A request that needs no permission, such as an image's, carries no `Origin`; browsers
+/// mark it with `Sec-Fetch-Site`.
+fn from_foreign_page(parts: &Parts, may_call: &[String]) -> bool {
+    let (headers, uri) = (&parts.headers, &parts.uri);
+    let origins = headers.get_all(header::ORIGIN);
+    let listed =
+        |origin: &HeaderValue| may_call.iter().any(|it| it.as_bytes() == origin.as_bytes());
+    if headers.contains_key(header::ORIGIN) && origins.iter().all(listed) {
+        return false;
+    }
+    let sites = headers.get_all(SEC_FETCH_SITE);
+    let foreign_site = sites
+        .iter()
+        .any(|site| site != "same-origin" && site != "none");
+    let own = |origin: &HeaderValue| {
+        let origin = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"));
+        origin.is_some_and(|(_, host)| {
+            authority::of(headers, uri).is_some_and(|own| own.eq_ignore_ascii_case(host))
+        })
+    };
+    foreign_site || !origins.iter().all(own)
+}

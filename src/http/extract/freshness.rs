@@ -1,0 +1,171 @@
+//! Freshness: `Cache-Control` and the time that a caller waits.
+
+use std::{iter, time::Duration};
+
+use axum::http::{HeaderMap, header};
+use utoipa::IntoParams;
+
+use super::{parameters::Parameters, query::FromQuery};
+use crate::{clock::Bounded, http::error::ApiError, lookup::Wish};
+
+/// The longest time that a caller may wait.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// An age that a caller names; more counts as 2^31 seconds (RFC 9111, 1.2.2).
+type Age = Bounded<{ 1 << 31 }>;
+
+/// The time that a caller waits.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WaitQuery {
+    /// How long to wait for a unit of quota and, for an analysis, until it is completed, such as
+    /// `60s`, or `60`, which is seconds, too; at most `5m`. Without it nothing waits.
+    #[param(value_type = Option<String>, pattern = "^(0|[1-9][0-9]?s?|[1-4]m)$")]
+    pub wait: Option<Duration>,
+}
+
+impl FromQuery for WaitQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        iter::once("wait")
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let expected = "expected a duration such as `30s` (a bare number is seconds), at most `5m`";
+        let wait = parameters.read("wait", expected, read_wait)?;
+        Ok(Self { wait })
+    }
+}
+
+/// Returns the time that a caller with this query waits; zero if it can't be read.
+pub fn wait_of(query: &str) -> Duration {
+    if !query.contains("wait") {
+        return Duration::ZERO;
+    }
+    let wait = Parameters::parse(query).read("wait", "", read_wait);
+    wait.ok().flatten().unwrap_or_default()
+}
+
+fn read_wait(text: &str) -> Option<Duration> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if is_number {
+        Duration::from_secs(text.parse().ok()?)
+    } else {
+        humantime::parse_duration(text).ok()?
+    };
+    (wait <= LONGEST_WAIT).then_some(wait)
+}
+
+/// Reads `Cache-Control`; unknown directives are ignored (RFC 9111, 5.2.3).
+pub(super) fn read_control(headers: &HeaderMap) -> Wish {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    directives.fold(Wish::default(), |wish, directive| {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        let seconds = || Age::parse_seconds(value.trim().trim_matches('"')).map(Age::get);
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-cache" | "no-store" => Wish { anew: true, ..wish },
+            "max-age" => Wish {
+                max_age: seconds().or(wish.max_age),
+                ..wish
+            },
+            "max-stale" if value.is_empty() => Wish {
+                max_stale: Some(Age::MAX.get()),
+                ..wish
+            },
+            "max-stale" => Wish {
+                max_stale: seconds().or(wish.max_stale),
+                ..wish
+            },
+            _ => wish,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[rstest]
+    #[case("", false, None, None)]
+    #[case("no-cache", true, None, None)]
+    #[case("No-Cache, x=y", true, None, None)]
+    #[case("max-age=60", false, Some(60), None)]
+    #[case("max-age=\"60\" , max-stale=5", false, Some(60), Some(5))]
+    #[case("max-stale", false, None, Some(1 << 31))]
+    #[case("max-age=x, max-stale=-1", false, None, None)]
+    #[case("max-age=+1, max-stale=1e400", false, None, None)]
+    #[case("max-age=9999999999999, max-stale=99999999999999999999", false, Some(1 << 31), Some(1 << 31))]
+    fn cache_control_is_read(
+        #[case] value: &'static str,
+        #[case] anew: bool,
+        #[case] max_age: Option<u64>,
+        #[case] max_stale: Option<u64>,
+    ) {
+        let wish = read_control(&headers(header::CACHE_CONTROL, value));
+        let seconds = |it: Option<Duration>| it.map(|it| it.as_secs());
+        assert_eq!(wish.anew, anew);
+        assert_eq!(seconds(wish.max_age), max_age);
+        assert_eq!(seconds(wish.max_stale), max_stale);
+    }
+
+    #[rstest]
+    #[case("wait=0s", Some(0))]
+    #[case("wait=5m", Some(300))]
+    #[case("wait=301s", None)]
+    #[case("wait=-1s", None)]
+    #[case("wait=1e400s", None)]
+    #[case("wait=18446744073709551615s", None)]
+    #[case("wait=18446744073709551616s", None)]
+    #[case("wait=9999999999999y", None)]
+    #[case("wait=18446744073709551615s1s", None)]
+    fn a_wait_is_five_minutes_at_most(#[case] query: &str, #[case] seconds: Option<u64>) {
+        let wait = Parameters::parse(query).read("wait", "", read_wait);
+        let wait = wait.ok().flatten().map(|wait| wait.as_secs());
+        assert_eq!(wait, seconds);
+        assert_eq!(wait_of(query).as_secs(), seconds.unwrap_or_default());
+    }
+
+    proptest! {
+        #[test]
+        fn no_control_or_wait_panics(text in "[ -~]{0,40}", digits in "[0-9]{1,40}") {
+            let value = format!("max-age={digits}, max-stale={digits}, {text}");
+            let value = HeaderValue::from_str(&value).unwrap();
+            let wish = read_control(&HeaderMap::from_iter([(header::CACHE_CONTROL, value)]));
+            prop_assert!(wish.max_age.is_some() && wish.max_stale.is_some());
+            prop_assert!(read_wait(&text).is_none_or(|wait| wait <= LONGEST_WAIT));
+            let ages = format!("{digits}y {digits}s");
+            prop_assert!(read_wait(&ages).is_none_or(|wait| wait.is_zero()));
+        }
+    }
+
+    #[rstest]
+    #[case("0", Some(0))]
+    #[case("30", Some(30))]
+    #[case("030", Some(30))]
+    #[case("300", Some(300))]
+    #[case("30s", Some(30))]
+    #[case("5m", Some(300))]
+    #[case("", None)]
+    #[case("301", None)]
+    #[case("301s", None)]
+    #[case("1.5", None)]
+    #[case("-1", None)]
+    #[case("+1", None)]
+    #[case(" 1", None)]
+    #[case("1e1", None)]
+    #[case("18446744073709551616", None)]
+    #[case("99999999999999999999s", None)]
+    fn a_wait_is_a_duration_or_seconds(#[case] text: &str, #[case] seconds: Option<u64>) {
+        assert_eq!(read_wait(text), seconds.map(Duration::from_secs));
+    }
+}

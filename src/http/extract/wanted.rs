@@ -1,0 +1,96 @@
+//! The answer that a request wants: its query with the headers that go with it.
+
+use axum::{
+    body::Body,
+    extract::FromRequestParts,
+    http::{HeaderValue, StatusCode, Uri, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{
+    format::{AnswerFormat, FormatQuery},
+    freshness::{self, WaitQuery},
+    list,
+    query::{FromQuery, Query},
+};
+use crate::{
+    http::{error::ApiError, headers, state::Shared},
+    lookup::{Reply, Wish},
+};
+
+/// The answer that a read wants: format, freshness, and the parameters `Q` of its own.
+#[derive(Debug)]
+pub struct Wanted<Q> {
+    /// The parameters beside `format` and `wait`.
+    pub query: Q,
+    /// The format, from `format` and `Accept`.
+    pub format: AnswerFormat,
+    /// The freshness, from `Cache-Control` and `wait`.
+    pub freshness: Wish,
+    /// The values of `If-None-Match`.
+    etags: Vec<HeaderValue>,
+    /// The request's own target, for the link to the next page.
+    target: Uri,
+}
+
+impl<Q: FromQuery> FromRequestParts<Shared> for Wanted<Q> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+        let Query((FormatQuery { format }, query, WaitQuery { wait })) = Query::of(parts)?;
+        let headers = &parts.headers;
+        Ok(Self {
+            query,
+            format: AnswerFormat::new(format, headers, gateway.default_format),
+            freshness: Wish {
+                wait: wait.unwrap_or_default(),
+                ..freshness::read_control(headers)
+            },
+            etags: headers
+                .get_all(header::IF_NONE_MATCH)
+                .iter()
+                .cloned()
+                .collect(),
+            target: parts.uri.clone(),
+        })
+    }
+}
+
+impl<A, B> Wanted<(A, B)> {
+    /// Splits off the first group of parameters.
+    pub fn take(self) -> (A, Wanted<B>) {
+        let (first, query) = self.query;
+        let rest = Wanted {
+            query,
+            format: self.format,
+            freshness: self.freshness,
+            etags: self.etags,
+            target: self.target,
+        };
+        (first, rest)
+    }
+}
+
+impl<Q> Wanted<Q> {
+    /// Returns an answer with its age and, on a list, its next page; a 304 where the caller has it.
+    pub fn respond(&self, reply: Reply) -> Response {
+        let Reply { finished, seen } = reply;
+        let mut response = if headers::is_known(&self.etags, &finished.etag) {
+            (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
+        } else {
+            self.format.respond(finished.body)
+        };
+        let headers = response.headers_mut();
+        // Reserves once for all headers that will be there: twelve with those that are there already.
+        headers.reserve(8);
+        if let Ok(etag) = HeaderValue::from_str(&finished.etag) {
+            headers.insert(header::ETAG, etag);
+        }
+        let cursor = finished.cursor.as_deref();
+        if let Some(link) = cursor.and_then(|cursor| list::next_page(&self.target, cursor)) {
+            headers.insert(header::LINK, link);
+        }
+        headers::say_seen(&mut response, seen);
+        response
+    }
+}

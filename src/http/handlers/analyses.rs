@@ -1,0 +1,78 @@
+//! Analyses, and waiting for them.
+
+use axum::{
+    RequestPartsExt as _,
+    extract::{FromRequestParts, State},
+    http::{header, request::Parts},
+    response::Response,
+};
+use utoipa::IntoParams;
+
+use crate::{
+    clock::whole_seconds,
+    http::{
+        error::ApiError,
+        extract::{Reader, Wanted, format::FormatQuery, freshness::WaitQuery, path::Segments},
+        headers::insert_number,
+        openapi::{answers::Analysis, errors::ReadErrors},
+        state::Shared,
+    },
+    lookup::AnalysisId,
+};
+
+/// The path of an analysis.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct AnalysisPath {
+    /// As whatever started the analysis gave it; percent-encode its `=`, `+` and `/`
+    #[param(
+        value_type = String,
+        pattern = r#"^([!-"$&-,0->@-~-][!-"$&-.0->@-~]{0,255}|[A-Za-z0-9+/]{1,254}={0,2})$"#,
+        example = "NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MTc2MDAwMDAwMA=="
+    )]
+    analysis_id: AnalysisId,
+}
+
+impl FromRequestParts<Shared> for AnalysisPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        let segments: Segments = parts.extract().await?;
+        Ok(Self {
+            analysis_id: segments.at(0).parse()?,
+        })
+    }
+}
+
+/// Analysis
+///
+/// How far an analysis is and, once its `status` is `completed`, what came of it. With `wait`
+/// VirusTotal is asked again, at growing intervals, until then or until the time is up. An
+/// answer with another status says in `Retry-After` when to ask again. Costs one lookup each
+/// time VirusTotal is asked.
+#[utoipa::path(
+    get,
+    path = "/api/v1/analyses/{analysis_id}",
+    tag = "Analyses",
+    params(AnalysisPath, FormatQuery, WaitQuery),
+    responses(Analysis, ReadErrors)
+)]
+pub async fn get_analysis(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<()>,
+    AnalysisPath { analysis_id: id }: AnalysisPath,
+) -> Result<Response, ApiError> {
+    let view = wanted.format.view(&gateway.templates);
+    let freshness = &wanted.freshness;
+    let analysis = gateway
+        .lookup
+        .analysis(&context, &id, &view, freshness)
+        .await?;
+    let mut response = wanted.respond(analysis.reply);
+    if let Some(wait) = analysis.retry_after {
+        let seconds = whole_seconds(wait).max(1);
+        insert_number(&mut response, header::RETRY_AFTER, seconds);
+    }
+    Ok(response)
+}

@@ -1,0 +1,262 @@
+//! Comments and votes on every collection: to read, and to add.
+
+use axum::{extract::State, response::Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    access::RequestContext,
+    answer::View,
+    http::{
+        error::ApiError,
+        extract::{
+            AnswerFormat, InCollection, Json, Reader, Submitter, Wanted, body::JsonBody,
+            format::FormatQuery, freshness::WaitQuery, list::ListQuery,
+        },
+        openapi::{
+            answers::{List, OneObject},
+            errors::{ReadErrors, WriteErrors},
+        },
+        state::{Gateway, Shared},
+    },
+    lookup::RelatedQuery,
+    submit::{Contribution, Verdict},
+};
+
+/// A comment, alone or in VirusTotal's envelope.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum NewComment {
+    /// The comment alone.
+    Short(Comment),
+    /// The comment in VirusTotal's envelope.
+    Enveloped(CommentEnvelope),
+}
+
+/// The text of a comment.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Comment {
+    /// The comment; words that begin with `#` become its tags.
+    #[schema(
+        // Unicode's white space, as it is trimmed: `\s` is something else in each language.
+        pattern = r"[^\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+        example = "Phishing for bank accounts #phishing"
+    )]
+    text: String,
+}
+
+/// VirusTotal's envelope of a comment.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommentEnvelope {
+    data: CommentObject,
+}
+
+/// A comment as VirusTotal's object.
+#[derive(Deserialize, ToSchema)]
+pub struct CommentObject {
+    #[serde(rename = "type")]
+    #[expect(dead_code, reason = "only checked to be there")]
+    object_type: CommentType,
+    attributes: Comment,
+}
+
+/// The type of a comment.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CommentType {
+    /// A comment.
+    Comment,
+}
+
+/// A vote, alone or in VirusTotal's envelope.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum NewVote {
+    /// The vote alone.
+    Short(Vote),
+    /// The vote in VirusTotal's envelope.
+    Enveloped(VoteEnvelope),
+}
+
+/// The verdict of a vote.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vote {
+    #[schema(inline)]
+    verdict: Verdict,
+}
+
+/// VirusTotal's envelope of a vote.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoteEnvelope {
+    data: VoteObject,
+}
+
+/// A vote as VirusTotal's object.
+#[derive(Deserialize, ToSchema)]
+pub struct VoteObject {
+    #[serde(rename = "type")]
+    #[expect(dead_code, reason = "only checked to be there")]
+    object_type: VoteType,
+    attributes: Vote,
+}
+
+/// The type of a vote.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VoteType {
+    /// A vote.
+    Vote,
+}
+
+impl JsonBody for NewComment {
+    const EXPECTED: &str =
+        r#"`{"text": "…"}` or `{"data": {"type": "comment", "attributes": {"text": "…"}}}`"#;
+}
+
+impl JsonBody for NewVote {
+    const EXPECTED: &str = r#"`{"verdict": "malicious"}` or `{"verdict": "harmless"}`, bare or in VirusTotal's envelope"#;
+}
+
+impl NewComment {
+    /// Returns the text, which must not be empty.
+    fn text(self) -> Result<String, ApiError> {
+        let Comment { text } = match self {
+            Self::Short(comment) => comment,
+            Self::Enveloped(envelope) => envelope.data.attributes,
+        };
+        if text.trim().is_empty() {
+            return Err(ApiError::bad_request(
+                "a comment has a text; this one is empty",
+            ));
+        }
+        Ok(text)
+    }
+}
+
+impl NewVote {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Short(vote) => vote.verdict,
+            Self::Enveloped(envelope) => envelope.data.attributes.verdict,
+        }
+    }
+}
+
+/// Comments
+///
+/// What others have written, newest first. Costs one lookup for every 40 asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/{collection}/{id}/comments",
+    params(FormatQuery, ListQuery, WaitQuery),
+    responses(List, ReadErrors)
+)]
+pub async fn list_comments(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<ListQuery>,
+    InCollection(indicator): InCollection,
+) -> Result<Response, ApiError> {
+    let asked = RelatedQuery {
+        indicator,
+        relationship: "comments".to_owned(),
+        limit: wanted.query.limit,
+        cursor: wanted.query.cursor.clone(),
+    };
+    list(&gateway, &context, &wanted, &asked).await
+}
+
+/// Votes
+///
+/// What others hold it for, newest first. Costs one lookup for every 40 asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/{collection}/{id}/votes",
+    params(FormatQuery, ListQuery, WaitQuery),
+    responses(List, ReadErrors)
+)]
+pub async fn list_votes(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<ListQuery>,
+    InCollection(indicator): InCollection,
+) -> Result<Response, ApiError> {
+    let asked = RelatedQuery {
+        indicator,
+        relationship: "votes".to_owned(),
+        limit: wanted.query.limit,
+        cursor: wanted.query.cursor.clone(),
+    };
+    list(&gateway, &context, &wanted, &asked).await
+}
+
+/// Add a comment
+///
+/// Publishes a comment under the key's account, and gives it. With the server's own key it is
+/// refused unless `VT4AI_ALLOW_SUBMISSIONS` is set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/{collection}/{id}/comments",
+    params(FormatQuery),
+    request_body(content = NewComment),
+    responses(OneObject, WriteErrors)
+)]
+pub async fn add_comment(
+    State(gateway): State<Shared>,
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    InCollection(indicator): InCollection,
+    Json(comment): Json<NewComment>,
+) -> Result<Response, ApiError> {
+    let comment = Contribution::Comment(comment.text()?);
+    let view = format.view(&gateway.templates);
+    let answer = gateway
+        .submit
+        .contribute(&context, &indicator, &comment, &view);
+    Ok(format.respond(answer.await?.body))
+}
+
+/// Vote
+///
+/// Publishes a vote under the key's account, and gives it; the same vote twice is a 409. With
+/// the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS` is set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/{collection}/{id}/votes",
+    params(FormatQuery),
+    request_body(content = NewVote),
+    responses(OneObject, WriteErrors)
+)]
+pub async fn add_vote(
+    State(gateway): State<Shared>,
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    InCollection(indicator): InCollection,
+    Json(vote): Json<NewVote>,
+) -> Result<Response, ApiError> {
+    let vote = Contribution::Vote(vote.verdict());
+    let view = format.view(&gateway.templates);
+    let answer = gateway
+        .submit
+        .contribute(&context, &indicator, &vote, &view);
+    Ok(format.respond(answer.await?.body))
+}
+
+async fn list(
+    gateway: &Gateway,
+    context: &RequestContext,
+    wanted: &Wanted<ListQuery>,
+    asked: &RelatedQuery,
+) -> Result<Response, ApiError> {
+    let view = View {
+        cursor: asked.cursor.as_deref(),
+        ..wanted.format.view(&gateway.templates)
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.related(context, asked, &view, freshness);
+    Ok(wanted.respond(reply.await?))
+}

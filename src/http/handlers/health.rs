@@ -1,0 +1,164 @@
+//! The name of the gateway and its health checks.
+
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::{openapi::errors::OpenErrors, state::Gateway, state::Shared};
+use crate::{clients::Clients, indicator::Kind, redis};
+
+/// The name and version of the gateway.
+#[derive(Serialize, ToSchema)]
+struct Root {
+    #[schema(example = "VT4AI API Server")]
+    message: &'static str,
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    #[schema(example = "/docs")]
+    docs: &'static str,
+}
+
+/// The result of a check.
+#[derive(Serialize, ToSchema)]
+struct Check {
+    #[schema(example = "templates")]
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+/// The health of the gateway.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    checks: Vec<Check>,
+}
+
+/// Name and version
+///
+/// For a first look, and for clients that want to know what answers here.
+#[utoipa::path(get, path = "/", tag = "Service", security(()), responses(
+    (status = 200, description = "Who answers here, and where its documentation is", body = Root),
+    OpenErrors,
+))]
+pub async fn get_root() -> impl IntoResponse {
+    Json(Root {
+        message: "VT4AI API Server",
+        version: env!("CARGO_PKG_VERSION"),
+        docs: "/docs",
+    })
+}
+
+/// Is the process alive?
+///
+/// Answers as long as the process runs; restart it when this fails.
+#[utoipa::path(get, path = "/livez", tag = "Service", security(()), responses(
+    (status = 200, description = "The process is alive", body = Health),
+    OpenErrors,
+))]
+pub async fn get_livez() -> impl IntoResponse {
+    Json(Health {
+        status: "ok",
+        checks: Vec::new(),
+    })
+}
+
+/// Can it serve?
+///
+/// Lists the checks; send requests elsewhere while this fails.
+#[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
+    (status = 200, description = "The gateway can serve; `checks` lists the parts", body = Health),
+    (status = 503, description = "The gateway is stopping", body = Health),
+    OpenErrors,
+))]
+pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
+    if gateway.stopping.is_cancelled() {
+        let (status, checks) = ("stopping", Vec::new());
+        let health = Json(Health { status, checks });
+        return (StatusCode::SERVICE_UNAVAILABLE, health);
+    }
+    let checks = checks(&gateway);
+    let is_well = checks.iter().all(|check| check.ok);
+    let status = if is_well { "ok" } else { "degraded" };
+    (StatusCode::OK, Json(Health { status, checks }))
+}
+
+fn checks(gateway: &Gateway) -> Vec<Check> {
+    let mut checks = vec![check_templates(gateway), check_key(gateway)];
+    checks.extend(gateway.clients.as_deref().map(check_clients));
+    checks.push(check_upstream(gateway.vt.failures()));
+    checks.extend(gateway.redis.health().map(check_redis));
+    checks
+}
+
+fn check_templates(gateway: &Gateway) -> Check {
+    let of = |kind: Kind| gateway.templates.of(kind).count();
+    let count: usize = Kind::ALL.into_iter().map(of).sum();
+    Check {
+        name: "templates",
+        ok: true,
+        detail: format!("{count} loaded"),
+    }
+}
+
+fn check_key(gateway: &Gateway) -> Check {
+    let detail = match gateway.access.key {
+        Some(_) => "the server holds a VirusTotal key",
+        None => "the server holds no VirusTotal key; callers send theirs",
+    };
+    Check {
+        name: "key",
+        ok: true,
+        detail: detail.to_owned(),
+    }
+}
+
+/// Checks the clients' file. The clients of before stay, so a mistake is no reason to take a replica
+/// out of service.
+fn check_clients(clients: &Clients) -> Check {
+    let count = clients.count();
+    let detail = match clients.mistakes() {
+        0 => format!("{count} may call with a token"),
+        mistakes => format!(
+            "their file can't be used, for {mistakes} mistakes that the log names; the {count} \
+             of before may call"
+        ),
+    };
+    Check {
+        name: "clients",
+        ok: clients.mistakes() == 0,
+        detail,
+    }
+}
+
+/// Checks the upstream. Cached answers are still served, so a failure is no reason to take a replica
+/// out of service.
+fn check_upstream(failures: u32) -> Check {
+    let detail = match failures {
+        0 => "the last upstream request succeeded, or there was none".to_owned(),
+        1 => "the last upstream request failed".to_owned(),
+        count => format!("the last {count} upstream requests failed"),
+    };
+    Check {
+        name: "upstream",
+        ok: failures == 0,
+        detail,
+    }
+}
+
+/// Checks Redis. Without it a replica uses its own state, so that is no reason to take it out of
+/// service.
+fn check_redis(health: redis::Health) -> Check {
+    let (ok, detail) = match health {
+        redis::Health::Up => (true, "replicas share answers and quota".to_owned()),
+        redis::Health::Away(why) => (false, format!("away: {why}")),
+    };
+    Check {
+        name: "redis",
+        ok,
+        detail,
+    }
+}

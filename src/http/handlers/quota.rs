@@ -1,0 +1,47 @@
+//! The quota of the caller's key.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    clock::Now,
+    format::Format,
+    http::{
+        error::ApiError,
+        extract::{Query, Reader},
+        openapi::errors::ReadErrors,
+        state::Shared,
+    },
+    quota::Report,
+};
+
+/// The quota of a key.
+#[derive(Serialize, ToSchema)]
+pub struct Quota {
+    data: Report,
+    format: Format,
+}
+
+/// Quota
+///
+/// What VirusTotal allows the caller's key in any minute, a day and a month, what of that is
+/// spent, here or elsewhere, and when it is back; and the lookups that the cache saved it
+/// today. Costs nothing.
+#[utoipa::path(
+    get,
+    path = "/api/v1/quota",
+    tag = "Service",
+    responses((status = 200, description = "Where the key stands", body = Quota), ReadErrors),
+)]
+pub async fn get_quota(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    _: Query<()>,
+) -> Result<Json<Quota>, ApiError> {
+    gateway.purse.look(&context).await?;
+    Ok(Json(Quota {
+        data: gateway.quota.report(context.key.hash(), Now::read()),
+        format: Format::Json,
+    }))
+}

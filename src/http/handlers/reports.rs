@@ -1,0 +1,172 @@
+//! Reports on files, URLs, domains and IP addresses.
+
+use std::iter;
+
+use axum::{extract::State, response::Response};
+use utoipa::IntoParams;
+
+use crate::{
+    access::RequestContext,
+    answer::View,
+    http::{
+        error::ApiError,
+        extract::{
+            DomainName, FileHash, IpAddress, Parameters, Reader, UrlId, Wanted,
+            format::{self, FormatQuery, TemplateQuery},
+            freshness::WaitQuery,
+            query::FromQuery,
+        },
+        openapi::{
+            answers::{DomainReport, FileReport, IpReport, UrlReport},
+            errors::ReadErrors,
+        },
+        state::{Gateway, Shared},
+    },
+    indicator::Indicator,
+};
+
+/// The URL that a query asks for.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UrlQuery {
+    /// The URL, percent-encoded; its bytes are kept. Without a scheme, `http://` is put before it; a defanged one is refanged
+    #[param(
+        value_type = String,
+        pattern = "^https?://([A-Za-z0-9_-]{1,63}[.]){0,3}[A-Za-z][A-Za-z0-9_-]{0,50}([/?#][!-~]*)?$",
+        example = "https://example.com/"
+    )]
+    url: Indicator,
+}
+
+impl FromQuery for UrlQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        iter::once("url")
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        match parameters.pasted("url")?.filter(|url| !url.is_empty()) {
+            Some(url) => Ok(Self {
+                url: Indicator::url(&url)?,
+            }),
+            None => Err(ApiError::bad_request(
+                "parameter `url`: the URL to look up is missing",
+            )),
+        }
+    }
+}
+
+/// File report
+///
+/// What VirusTotal knows of a file, found by its MD5, SHA-1 or SHA-256. Costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/files/{file_hash}",
+    tag = "Files",
+    params(FileHash, FormatQuery, TemplateQuery, WaitQuery),
+    responses(FileReport, ReadErrors)
+)]
+pub async fn get_file_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    FileHash(file): FileHash,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &file).await
+}
+
+/// URL report, by the URL
+///
+/// What VirusTotal knows of a URL; it never submits the URL for a scan. The URL must be
+/// percent-encoded: any further parameter is an error, since it is most likely half of the
+/// URL. Costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/urls/analyze",
+    tag = "URLs",
+    params(UrlQuery, FormatQuery, TemplateQuery, WaitQuery),
+    responses(UrlReport, ReadErrors)
+)]
+pub async fn analyze_url(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<(UrlQuery, TemplateQuery)>,
+) -> Result<Response, ApiError> {
+    let (UrlQuery { url }, wanted) = wanted.take();
+    report(&gateway, &context, &wanted, &url).await
+}
+
+/// URL report, by its id
+///
+/// What VirusTotal knows of a URL, found by VirusTotal's id of it or by the base64 of the
+/// URL. Costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/urls/{url_id}",
+    tag = "URLs",
+    params(UrlId, FormatQuery, TemplateQuery, WaitQuery),
+    responses(UrlReport, ReadErrors)
+)]
+pub async fn get_url_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    UrlId(url): UrlId,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &url).await
+}
+
+/// Domain report
+///
+/// What VirusTotal knows of a domain. Internationalised names may be given as they are
+/// read. Costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/domains/{domain}",
+    tag = "Domains",
+    params(DomainName, FormatQuery, TemplateQuery, WaitQuery),
+    responses(DomainReport, ReadErrors)
+)]
+pub async fn get_domain_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    DomainName(domain): DomainName,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &domain).await
+}
+
+/// IP address report
+///
+/// What VirusTotal knows of an IPv4 or IPv6 address. Costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ips/{ip_address}",
+    tag = "IP addresses",
+    params(IpAddress, FormatQuery, TemplateQuery, WaitQuery),
+    responses(IpReport, ReadErrors)
+)]
+pub async fn get_ip_report(
+    State(gateway): State<Shared>,
+    Reader(context): Reader,
+    wanted: Wanted<TemplateQuery>,
+    IpAddress(address): IpAddress,
+) -> Result<Response, ApiError> {
+    report(&gateway, &context, &wanted, &address).await
+}
+
+async fn report(
+    gateway: &Gateway,
+    context: &RequestContext,
+    wanted: &Wanted<TemplateQuery>,
+    indicator: &Indicator,
+) -> Result<Response, ApiError> {
+    let templates = &gateway.templates;
+    let name = wanted.query.template_name.as_deref();
+    let view = View {
+        template: format::choose_template(templates, &[indicator.kind()], name)?,
+        ..wanted.format.view(templates)
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.report(context, indicator, &view, freshness);
+    Ok(wanted.respond(reply.await?))
+}

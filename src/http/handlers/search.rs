@@ -1,0 +1,203 @@
+//! Searches: one for every key, one in VirusTotal's query language for premium ones.
+
+use axum::{extract::State, response::Response};
+use utoipa::IntoParams;
+
+use crate::{
+    access::RequestContext,
+    answer::View,
+    http::{
+        error::ApiError,
+        extract::{
+            Parameters, Searcher, Wanted,
+            format::{self, FormatQuery},
+            freshness::WaitQuery,
+            list,
+            query::FromQuery,
+        },
+        openapi::{answers::List, errors::ReadErrors},
+        state::{Gateway, Shared},
+    },
+    indicator::{self, Kind},
+    lookup::{self, Corpus},
+};
+
+/// The search of everything.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SearchQuery {
+    /// What to look for
+    #[param(pattern = r"\S", example = "example.com")]
+    query: String,
+    /// How many objects at most
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, example = 10)]
+    limit: usize,
+}
+
+/// The search in VirusTotal's query language.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct IntelligenceQuery {
+    /// In VirusTotal's query language
+    #[param(pattern = r"\S", example = "entity:file p:5+")]
+    query: String,
+    /// How many objects at most
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 300, example = 10)]
+    limit: usize,
+}
+
+/// The parameters that both searches take.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SearchOptions {
+    /// A template for objects of its own type; the others keep their type's default.
+    template_name: Option<String>,
+    /// `meta.cursor` of the page before, percent-encoded.
+    cursor: Option<String>,
+    /// An attribute to sort by, with `+` (percent-encoded) or `-` behind it; VirusTotal knows
+    /// more of them than the pattern names.
+    #[param(
+        pattern = "^(size|positives|(first|last)_submission_date|times_submitted)[+-]$",
+        example = "size-"
+    )]
+    order: Option<String>,
+    /// `true` gives types and ids only.
+    #[param(default = false)]
+    descriptors_only: Option<bool>,
+}
+
+impl FromQuery for SearchQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["query", "limit"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            limit: list::read_limit(parameters, Corpus::Everything.most())?,
+            query: indicator::refang(read_text(parameters)?).into_owned(),
+        })
+    }
+}
+
+impl FromQuery for IntelligenceQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["query", "limit"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            limit: list::read_limit(parameters, Corpus::Intelligence.most())?,
+            // Nothing is refanged: brackets mean something in VirusTotal's query language.
+            query: read_text(parameters)?.to_owned(),
+        })
+    }
+}
+
+impl FromQuery for SearchOptions {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["template_name", "cursor", "order", "descriptors_only"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let expected =
+            "expected the name of an attribute with `+` or `-` behind it, such as `size-`";
+        Ok(Self {
+            template_name: parameters.one("template_name")?.map(str::to_owned),
+            cursor: list::read_cursor(parameters)?,
+            order: parameters.read("order", expected, read_order)?,
+            descriptors_only: list::read_descriptors_only(parameters)?,
+        })
+    }
+}
+
+/// Search
+///
+/// For every key: a hash, URL, domain or IP address finds that object (a defanged one is
+/// refanged), `#tag` finds comments.
+/// One page, up to 40 objects of it; costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/search",
+    tag = "Search",
+    params(SearchQuery, FormatQuery, SearchOptions, WaitQuery),
+    responses(List, ReadErrors)
+)]
+pub async fn search(
+    State(gateway): State<Shared>,
+    Searcher(context): Searcher,
+    wanted: Wanted<(SearchQuery, SearchOptions)>,
+) -> Result<Response, ApiError> {
+    let (SearchQuery { query, limit }, mut wanted) = wanted.take();
+    let asked = lookup::SearchQuery {
+        corpus: Corpus::Everything,
+        query,
+        limit,
+        cursor: wanted.query.cursor.take(),
+        order: wanted.query.order.take(),
+    };
+    run(&gateway, &context, &wanted, &asked).await
+}
+
+/// Intelligence search
+///
+/// For premium keys: all of VirusTotal in its query language. One page; costs one lookup.
+#[utoipa::path(
+    get,
+    path = "/api/v1/intelligence/search",
+    tag = "Search",
+    params(IntelligenceQuery, FormatQuery, SearchOptions, WaitQuery),
+    responses(List, ReadErrors)
+)]
+pub async fn search_intelligence(
+    State(gateway): State<Shared>,
+    Searcher(context): Searcher,
+    wanted: Wanted<(IntelligenceQuery, SearchOptions)>,
+) -> Result<Response, ApiError> {
+    let (IntelligenceQuery { query, limit }, mut wanted) = wanted.take();
+    let asked = lookup::SearchQuery {
+        corpus: Corpus::Intelligence,
+        query,
+        limit,
+        cursor: wanted.query.cursor.take(),
+        order: wanted.query.order.take(),
+    };
+    run(&gateway, &context, &wanted, &asked).await
+}
+
+async fn run(
+    gateway: &Gateway,
+    context: &RequestContext,
+    wanted: &Wanted<SearchOptions>,
+    asked: &lookup::SearchQuery,
+) -> Result<Response, ApiError> {
+    let templates = &gateway.templates;
+    let options = &wanted.query;
+    let view = View {
+        template: format::choose_template(templates, &Kind::ALL, options.template_name.as_deref())?,
+        descriptors_only: options.descriptors_only.unwrap_or(false),
+        cursor: asked.cursor.as_deref(),
+        ..wanted.format.view(templates)
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.search(context, asked, &view, freshness);
+    Ok(wanted.respond(reply.await?))
+}
+
+fn read_text<'a>(parameters: &'a Parameters<'_>) -> Result<&'a str, ApiError> {
+    let text = parameters.one("query")?;
+    text.filter(|text| !text.trim().is_empty())
+        .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))
+}
+
+/// Reads an order. A `+` that was not percent-encoded has become a space on the way.
+fn read_order(text: &str) -> Option<String> {
+    let order = text
+        .strip_suffix(' ')
+        .map_or_else(|| text.to_owned(), |name| format!("{name}+"));
+    let name = order.strip_suffix(['+', '-']).unwrap_or(&order);
+    let sound = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    sound.then_some(order)
+}

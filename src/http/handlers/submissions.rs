@@ -1,0 +1,219 @@
+//! Submissions that start an analysis: a file, a URL, an object that is known already.
+
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ObjectBuilder, Schema,
+        schema::{SchemaType, Type},
+    },
+};
+
+use crate::{
+    http::{
+        error::ApiError,
+        extract::{
+            AnswerFormat, InCollection, Parameters, Submitter,
+            body::{self, JSON},
+            format::FormatQuery,
+        },
+        openapi::{answers::Started, errors::WriteErrors},
+        state::Shared,
+    },
+    indicator::WebUrl,
+    submit::{self, Incoming},
+};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
+
+/// A file in a form.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documents a form that is passed on as it comes")]
+pub struct FileForm {
+    /// The file, up to 650 MB; not empty.
+    #[schema(value_type = String, format = Binary, min_length = 1)]
+    file: Vec<u8>,
+    /// The password of a protected archive, any text.
+    #[schema(schema_with = one_field, required = false)]
+    password: Option<String>,
+}
+
+/// Returns the schema of anything but an array: a form holds texts only, and an array would be several fields.
+fn one_field() -> Schema {
+    let types = [
+        Type::String,
+        Type::Number,
+        Type::Boolean,
+        Type::Object,
+        Type::Null,
+    ];
+    let field = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(types))
+        .description(Some("The password of a protected archive, any text."));
+    field.build().into()
+}
+
+/// A URL to scan.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UrlToScan {
+    /// Its bytes are kept. Without a scheme, `http://` is put before it; a defanged one is refanged.
+    #[schema(
+        pattern = r"^([hH][tT][tT][pP][sS]?:\/\/)?([a-zA-Z0-9_-]{1,63}\.){0,3}[a-zA-Z][a-zA-Z0-9_-]{0,50}([\/?#]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s])?)?$",
+        example = "https://example.com/"
+    )]
+    url: String,
+}
+
+/// The JSON form of a URL to scan.
+const EXPECTED: &str = r#"`{"url": "…"}`"#;
+
+/// A form that is passed on as it arrives.
+#[derive(Debug)]
+pub struct Multipart {
+    content_type: HeaderValue,
+    body: Body,
+}
+
+impl FromRequest<Shared> for Multipart {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, ApiError> {
+        let headers = request.headers();
+        body::require(headers, &[MULTIPART])?;
+        Ok(Self {
+            content_type: headers[header::CONTENT_TYPE].clone(),
+            body: request.into_body(),
+        })
+    }
+}
+
+impl FromRequest<Shared> for UrlToScan {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, ApiError> {
+        let media = body::require(request.headers(), &[JSON, FORM])?;
+        let body = body::read(request.into_body()).await?;
+        if media == JSON {
+            return body::json(&body, EXPECTED);
+        }
+        let url = read_form(&body)?;
+        Ok(Self { url })
+    }
+}
+
+/// Upload a file
+///
+/// Sends a file of up to 650 MB to VirusTotal, piece by piece as it arrives, and gives the
+/// analysis that this starts. **An upload publishes the file**: others can download it from
+/// VirusTotal. With the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS` is
+/// set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/files",
+    tag = "Files",
+    params(FormatQuery),
+    request_body(content = FileForm, content_type = "multipart/form-data"),
+    responses(Started, WriteErrors),
+)]
+pub async fn upload_file(
+    State(gateway): State<Shared>,
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    mut form: Multipart,
+) -> Result<Response, ApiError> {
+    let incoming = Incoming {
+        content_type: &form.content_type,
+        body: &mut form.body,
+    };
+    let view = format.view(&gateway.templates);
+    let started = gateway.submit.upload(&context, incoming, &view).await?;
+    Ok(accepted(format, started))
+}
+
+/// Scan a URL
+///
+/// Submits a URL to VirusTotal and gives the analysis that this starts. Others can see that
+/// it was scanned. With the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS`
+/// is set. Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/urls",
+    tag = "URLs",
+    params(FormatQuery),
+    request_body(content(
+        (UrlToScan = "application/json"),
+        (UrlToScan = "application/x-www-form-urlencoded"),
+    )),
+    responses(Started, WriteErrors),
+)]
+pub async fn scan_url(
+    State(gateway): State<Shared>,
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    UrlToScan { url }: UrlToScan,
+) -> Result<Response, ApiError> {
+    let url = WebUrl::parse(&url)?;
+    let view = format.view(&gateway.templates);
+    let started = gateway.submit.scan_url(&context, &url, &view).await?;
+    Ok(accepted(format, started))
+}
+
+/// Analyse again
+///
+/// Has VirusTotal analyse once more what it already knows, and gives the analysis that this
+/// starts. With the server's own key it is refused unless `VT4AI_ALLOW_SUBMISSIONS` is set.
+/// Costs one lookup.
+#[utoipa::path(
+    post,
+    path = "/api/v1/{collection}/{id}/analyse",
+    params(FormatQuery),
+    responses(Started, WriteErrors)
+)]
+pub async fn analyse_again(
+    State(gateway): State<Shared>,
+    Submitter(context): Submitter,
+    format: AnswerFormat,
+    InCollection(indicator): InCollection,
+) -> Result<Response, ApiError> {
+    let view = format.view(&gateway.templates);
+    let started = gateway.submit.analyse(&context, &indicator, &view).await?;
+    Ok(accepted(format, started))
+}
+
+/// Returns the 202 that says where the analysis can be followed.
+fn accepted(format: AnswerFormat, started: submit::Started) -> Response {
+    let mut response = format.respond(started.answer.body);
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let id = utf8_percent_encode(&started.analysis, NON_ALPHANUMERIC);
+    if let Ok(location) = HeaderValue::try_from(format!("/api/v1/analyses/{id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn read_form(body: &[u8]) -> Result<String, ApiError> {
+    let form = str::from_utf8(body)
+        .map_err(|_| ApiError::bad_request("the form is not percent-encoded"))?;
+    let form = Parameters::parse(form);
+    form.refuse_credentials()?;
+    if form.has_other_than(&["url"]) {
+        return Err(ApiError::bad_request(
+            "the form has a field beside `url`: if it is part of the URL, percent-encode the URL \
+             (with curl: `--data-urlencode 'url=…'`)",
+        ));
+    }
+    let url = form.pasted("url")?.map(Cow::into_owned);
+    url.ok_or_else(|| ApiError::bad_request("the form has no field `url`: the URL to scan"))
+}

@@ -1,0 +1,90 @@
+//! Response headers and marks that several parts of this module set or read.
+
+use axum::{
+    body::HttpBody as _,
+    http::{HeaderName, HeaderValue, header},
+    response::Response,
+};
+
+use crate::lookup::{Origin, Seen};
+
+/// The header that names a request in the log.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
+
+/// The memory that a response takes by itself, in bytes: an extension that the accept loop reads.
+///
+/// Zero for a response whose bytes all callers share. A compressor hides the size from the accept
+/// loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Weight(pub usize);
+
+/// Records the size of a response before it is compressed.
+pub fn weigh(mut response: Response) -> Response {
+    let bytes = response.body().size_hint().exact();
+    if let (Some(bytes), None) = (bytes, response.extensions().get::<Weight>()) {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        response.extensions_mut().insert(Weight(bytes));
+    }
+    response
+}
+
+/// Sets a header to a number.
+pub fn insert_number(response: &mut Response, name: HeaderName, number: impl Into<HeaderValue>) {
+    response.headers_mut().insert(name, number.into());
+}
+
+/// Sets `X-Cache` and `Age`: where an answer came from, and the seconds since VirusTotal was asked.
+pub fn say_seen(response: &mut Response, seen: Seen) {
+    let (origin, reason) = match seen.origin {
+        Origin::Hit => ("HIT", None),
+        Origin::Miss => ("MISS", None),
+        Origin::Stale => ("STALE", None),
+        Origin::StaleForQuota => ("STALE", Some("quota")),
+        Origin::StaleForUpstream => ("STALE", Some("upstream")),
+    };
+    // The request log and the metrics read it.
+    response.extensions_mut().insert(seen.origin);
+    let headers = response.headers_mut();
+    headers.insert(X_CACHE, HeaderValue::from_static(origin));
+    if let Some(reason) = reason {
+        headers.insert(X_CACHE_REASON, HeaderValue::from_static(reason));
+    }
+    insert_number(response, header::AGE, seen.age.as_secs());
+}
+
+/// Returns whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).
+pub(super) fn is_known<'a>(tags: impl IntoIterator<Item = &'a HeaderValue>, etag: &str) -> bool {
+    let wanted = opaque(etag);
+    let mut tags = tags
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    tags.any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
+}
+
+/// Returns a tag without the mark of a weak one.
+fn opaque(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("W/\"a\"", true)]
+    #[case("\"a\"", true)]
+    #[case("\"b\", W/\"a\"", true)]
+    #[case("*", true)]
+    #[case("\"b\"", false)]
+    #[case("a", false)]
+    fn tags_are_compared_weakly(#[case] value: &'static str, #[case] expected: bool) {
+        let value = HeaderValue::from_static(value);
+        assert_eq!(is_known([&value], "W/\"a\""), expected);
+    }
+}

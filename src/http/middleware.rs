@@ -1,0 +1,8 @@
+//! Layers around the handlers.
+
+pub mod admission;
+pub mod cors;
+pub mod drain_body;
+pub mod limits;
+pub mod observe;
+pub mod refusal;

@@ -1,0 +1,172 @@
+//! The outermost layer: request ids, the request log, metrics, and headers of every response.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{Extensions, HeaderMap, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use tracing::{Instrument as _, Span, debug, info, info_span, warn};
+
+use crate::http::{
+    error::Failure, extract, extract::authority, headers::X_REQUEST_ID, middleware::drain_body,
+    middleware::refusal, state::Shared,
+};
+use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
+
+/// The header with the caller's trace (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
+
+/// The request headers that an answer depends on: no proxy may hand one key's answer to another.
+const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
+
+/// The name of the client that sent a request: an extension of the response for the log.
+#[derive(Clone, Debug)]
+pub struct ClientName(pub Arc<str>);
+
+/// Gives a request its id, runs it, counts it, and writes its line of the log.
+///
+/// Paths hold indicators, which can be confidential: the line has the route instead, and the path
+/// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
+pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
+    let parent = request.headers().get(TRACEPARENT);
+    traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
+    debug!(parent: &span, http.path = request.uri().path(), "request received");
+    let method = name_of(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let under_api = extract::is_under_api(request.uri());
+    let (started, bill) = (Instant::now(), Bill::default());
+    let arrived = gateway.meter.arrived();
+    let work = async {
+        let refused = refusal::refuse(&request).or_else(|| {
+            // First, since later decisions depend on the host that a request names.
+            let error = authority::check(&request).err()?;
+            Some(error.into_response())
+        });
+        let Some(refused) = refused else {
+            return next.run(request).await;
+        };
+        // Dropping the request drains the rest of its body.
+        drop(drain_body::drain_body(request, &gateway.tasks));
+        refused
+    };
+    let work = work.instrument(span.clone());
+    let mut response = bill.clone().cover(work).await;
+    drop(arrived);
+    add_headers(response.headers_mut(), id, under_api);
+    let origin = response.extensions().get::<Origin>();
+    let answered = Answered {
+        route: route.as_ref().map_or("-", MatchedPath::as_str),
+        method,
+        status: response.status().as_u16(),
+        took: started.elapsed(),
+        waited: bill.waited(),
+        origin: origin.map(|origin| origin.name()),
+        units: bill.units(),
+    };
+    gateway.meter.answered(&answered);
+    end_trace(&span, &answered);
+    write_line(&span, &answered, response.extensions());
+    response
+}
+
+/// Returns the name under which a method is logged and counted. Callers can invent methods.
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "OTHER",
+    }
+}
+
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
+    headers.insert(X_REQUEST_ID, id);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if under_api {
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-cache"),
+        );
+        // Compression and CORS have added theirs already.
+        let others: Vec<_> = headers.get_all(header::VARY).iter().cloned().collect();
+        headers.insert(header::VARY, VARY);
+        for other in others {
+            headers.append(header::VARY, other);
+        }
+    }
+}
+
+/// Records the outcome of a request in its trace span, and ends the span.
+fn end_trace(span: &Span, answered: &Answered<'_>) {
+    traces::note(span, "http.method", || answered.method.to_owned());
+    traces::note(span, "http.route", || answered.route.to_owned());
+    traces::note(span, "http.status", || i64::from(answered.status));
+    traces::note(span, "cache", || {
+        answered.origin.unwrap_or("none").to_owned()
+    });
+    traces::end(span);
+}
+
+fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
+    let failure = extensions.get::<Failure>();
+    let client = extensions.get::<ClientName>();
+    let client = client.map(|ClientName(name)| name.as_ref());
+    // The level of the macro is a constant, so there is one call for each level.
+    macro_rules! line {
+        ($level:ident, $message:literal) => {
+            $level!(
+                parent: span,
+                http.method = answered.method,
+                http.route = answered.route,
+                http.status = answered.status,
+                duration_ms = answered.took.as_secs_f64() * 1000.0,
+                cache = answered.origin,
+                quota.units = answered.units,
+                client.name = client,
+                error.code = failure.map(|failure| failure.code.as_ref()),
+                error.cause = failure.and_then(|failure| failure.cause.as_deref()),
+                $message
+            )
+        };
+    }
+    if answered.status >= 500 {
+        line!(warn, "request failed");
+    } else {
+        line!(info, "request completed");
+    }
+}
+
+/// Returns the caller's request id if it is 1 to 128 letters, digits, `-`, `_` or `.`, else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let sane = |id: &&HeaderValue| {
+        (1..=128).contains(&id.len())
+            && id
+                .as_bytes()
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    headers
+        .get(X_REQUEST_ID)
+        .filter(sane)
+        .cloned()
+        .unwrap_or_else(new_id)
+}
+
+fn new_id() -> HeaderValue {
+    let id = format!("{:032x}", fastrand::u128(..));
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
+}

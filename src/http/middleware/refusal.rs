@@ -1,0 +1,62 @@
+//! Requests that are rejected before they are routed, and the marks of the accept loop on them.
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+
+use crate::access::Full;
+use crate::http::{error::ApiError, headers::X_REQUEST_ID, middleware::limits};
+
+/// The mark on a request whose address holds too much memory already.
+#[derive(Clone, Copy, Debug)]
+pub struct Overloaded;
+
+/// The mark on a request whose `Transfer-Encoding` does not end in `chunked`.
+#[derive(Clone, Copy, Debug)]
+pub struct OddlyFramed;
+
+/// Returns the response to a request that is not routed.
+pub fn refuse(request: &Request) -> Option<Response> {
+    if request.extensions().get::<Overloaded>().is_some() {
+        return Some(ApiError::no_place(Full::All, limits::LATER).into_response());
+    }
+    let is_marked = request.extensions().get::<OddlyFramed>().is_some();
+    if is_marked || is_framed_in_another_way(request.headers()) {
+        let detail = "the only transfer coding that is read is `chunked`: \
+                      send the body with it alone, or with `Content-Length`";
+        let mut response = ApiError::not_implemented(detail).into_response();
+        // The end of the body is unknown, so the connection can't be used again.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        return Some(response);
+    }
+    None
+}
+
+/// Returns a 503 in place of a response for which there is no memory.
+pub fn in_place_of(answer: &Response) -> Response {
+    let mut response = ApiError::no_place(Full::All, limits::LATER).into_response();
+    for name in [X_REQUEST_ID, header::X_CONTENT_TYPE_OPTIONS] {
+        if let Some(value) = answer.headers().get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
+/// Returns whether `Transfer-Encoding` holds anything but `chunked`.
+///
+/// hyper reads a body whose last coding is `chunked` and ignores the others.
+fn is_framed_in_another_way(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        return false;
+    };
+    let is_chunked = coding
+        .as_bytes()
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"chunked");
+    !is_chunked || codings.next().is_some()
+}

@@ -1,0 +1,44 @@
+//! Operations that every collection has, each written once.
+
+use axum::routing::MethodFilter;
+use utoipa::openapi::path::Paths;
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::{
+    http::{
+        openapi::{self, parameters},
+        state::Shared,
+    },
+    indicator::Kind,
+};
+
+/// Returns one collection's form of an operation that is written for all.
+///
+/// OpenAPI can't describe a `{collection}` on which the form of `{id}` depends, so each has a path
+/// of its own.
+pub(super) fn in_collection(
+    kind: Kind,
+    (schemas, mut paths, route): UtoipaMethodRouter<Shared>,
+) -> UtoipaMethodRouter<Shared> {
+    let id = parameters::path_parameter(kind);
+    paths.paths = std::mem::take(&mut paths.paths)
+        .into_iter()
+        .map(|(path, mut item)| {
+            let path = path.replace("{collection}", kind.collection());
+            for operation in item.get.iter_mut().chain(&mut item.post) {
+                openapi::adapt(operation, kind, path.contains("{id}").then(|| id.clone()));
+            }
+            (path.replace("{id}", &format!("{{{}}}", id.name)), item)
+        })
+        .collect();
+    (schemas, paths, route)
+}
+
+/// Returns the method of the operation that these paths document: all of the API's are GET or POST.
+pub(super) fn method_of(paths: &Paths) -> MethodFilter {
+    if paths.paths.values().any(|item| item.post.is_some()) {
+        MethodFilter::POST
+    } else {
+        MethodFilter::GET
+    }
+}

@@ -1,0 +1,85 @@
+//! The state that handlers and middlewares share.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    access::{AcceptedKeys, PeerOwners, Places},
+    clients::Clients,
+    config::Access,
+    door::Door,
+    format::Format,
+    lookup::Lookup,
+    meter::Meter,
+    quota::Quota,
+    redis::Redis,
+    spend::Purse,
+    submit::Submit,
+    template::Templates,
+    vt::VirusTotal,
+};
+
+/// The parts that handlers and middlewares work with.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The pipeline of reads.
+    pub lookup: Lookup,
+    /// The pipeline of writes.
+    pub submit: Submit,
+    /// The units of quota, and what VirusTotal says of them.
+    pub purse: Arc<Purse>,
+    /// The quota of each key, for the headers that report it.
+    pub quota: Arc<Quota>,
+    /// The upstream, for the readiness check.
+    pub vt: Arc<VirusTotal>,
+    /// The connection to Redis, for the readiness check.
+    pub redis: Redis,
+    /// The keys that VirusTotal has accepted: only they have limits of their own.
+    pub accepted: AcceptedKeys,
+    /// The rate limit of each caller.
+    pub door: Door,
+    /// The limits of requests under `/api/v1`.
+    pub limits: Limits,
+    /// Cancelled when the gateway starts to stop; it still serves for a while.
+    pub stopping: CancellationToken,
+    /// All templates.
+    pub templates: Templates,
+    /// The rules for spending the server's key.
+    pub access: Access,
+    /// Whether the gateway listens beyond loopback.
+    pub is_exposed: bool,
+    /// Finds the users whose processes connect from this machine.
+    pub owners: PeerOwners,
+    /// The clients with tokens, where some are set up.
+    pub clients: Option<Arc<Clients>>,
+    /// The format of answers to requests that name none.
+    pub default_format: Format,
+    /// The metrics.
+    pub meter: Arc<Meter>,
+    /// The tasks beside requests; the process waits for them before it ends.
+    pub tasks: TaskTracker,
+}
+
+/// A handle to the state, which is axum's state of the router.
+pub type Shared = Arc<Gateway>;
+
+/// The limits of requests under `/api/v1`; others cost next to nothing.
+#[derive(Debug)]
+pub struct Limits {
+    /// The places for concurrent requests.
+    pub(super) places: Places,
+    /// The time that a request may take that neither waits nor uploads.
+    pub(super) longest: Duration,
+}
+
+impl Limits {
+    /// Creates limits for `concurrent` requests, a quarter of them of one caller, and as many again
+    /// that only wait. Each may take a minute, or as long as one `call` to VirusTotal.
+    pub fn new(concurrent: usize, call: Duration) -> Self {
+        Self {
+            places: Places::new(concurrent),
+            longest: Duration::from_mins(1).max(call),
+        }
+    }
+}
