@@ -125,7 +125,9 @@ impl Cache {
         };
         self.learn_changes(names, &recalled);
         let at = Some(recalled.now);
+        // An answer from before a write that may have happened is no reason not to ask.
         if let Some(kept) = self.take_over(key, recalled)
+            && !kept.is_doubtful
             && known.is_none_or(|known| kept.answer.is_newer_than(known))
         {
             return Claim::Answered(kept);
