@@ -84,12 +84,14 @@ pub enum StartError {
     #[error(transparent)]
     Openapi(#[from] serde_json::Error),
     /// The port could not be taken.
-    #[error("can't listen on {address}: {error}")]
+    #[error("can't listen on {address}: {error}{advice}")]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The system's error.
         error: io::Error,
+        /// The settings that help, after a separator, or nothing.
+        advice: &'static str,
     },
 }
 
@@ -266,7 +268,11 @@ pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
 /// Starts the stand-in VirusTotal on a loopback port of its own.
 async fn start_stand_in(background: &Background) -> Result<Url, StartError> {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let failed = |error| StartError::Listen { address, error };
+    let failed = |error| StartError::Listen {
+        address,
+        error,
+        advice: "",
+    };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let url = format!("http://{}", listener.local_addr().map_err(failed)?);
     let url = Url::parse(&url).map_err(|error| failed(io::Error::other(error)))?;

@@ -1,4 +1,4 @@
-//! The ports, and how many may wait there.
+//! The ports, and the connections that may wait there to be accepted.
 
 use std::{io, net::SocketAddr};
 
@@ -12,15 +12,30 @@ use crate::config::Server;
 /// Where there is no room the system drops them, and who connects tries again after a second.
 pub(super) const BACKLOG: u32 = 4096;
 
-/// Takes the port and, where there is one, the port for whoever watches.
+/// The advice where the public port is taken.
+const OTHER_PORT: &str =
+    "; set another port with `--port` (`VT4AI_PORT`), where 0 takes any free one";
+
+/// The advice where the admin port is taken.
+const OTHER_ADMIN_PORT: &str =
+    "; set another port with `--admin-port` (`VT4AI_ADMIN_PORT`), where 0 takes any free one";
+
+/// Takes the public port and, where there is one, the admin port.
 pub(super) fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener>), StartError> {
-    let take = |port| {
+    let take = |port, advice| {
         let address = SocketAddr::new(server.host, port);
-        listen_at(address).map_err(|error| StartError::Listen { address, error })
+        listen_at(address).map_err(|error| StartError::Listen {
+            address,
+            advice: match error.kind() {
+                io::ErrorKind::AddrInUse => advice,
+                _ => "",
+            },
+            error,
+        })
     };
-    let listener = take(server.port)?;
-    let admin = server.admin_port.map(take).transpose()?;
-    Ok((listener, admin))
+    let listener = take(server.port, OTHER_PORT)?;
+    let admin = server.admin_port.map(|port| take(port, OTHER_ADMIN_PORT));
+    Ok((listener, admin.transpose()?))
 }
 
 /// As [`TcpListener::bind`], with room for more who wait.
