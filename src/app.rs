@@ -28,6 +28,7 @@ use crate::{
 
 mod announce;
 mod background;
+pub mod check;
 mod connections;
 pub mod descriptors;
 pub mod health;
@@ -235,7 +236,10 @@ impl App {
 
     fn announce(&self) {
         if self.gateway.access.key.is_none() && self.gateway.clients.is_none() {
-            info!("no VirusTotal key is set (VT4AI_API_KEY): callers send theirs in `X-API-Key`");
+            info!(
+                "no VirusTotal key is set: callers without one are refused. Set VT4AI_API_KEY or \
+                 VT4AI_API_KEY_FILE, let callers send theirs in `X-API-Key`, or try `--demo`"
+            );
         }
         let Ok(address) = self.address() else { return };
         info!("listening on http://{address}, documentation at http://{address}/docs");

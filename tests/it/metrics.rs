@@ -589,8 +589,5 @@ fn the_ports_are_two() {
     let Err(vt4ai::config::Rejected::Mistakes(mistakes)) = refused else {
         panic!("one port was taken for both");
     };
-    assert!(
-        mistakes[0].starts_with("VT4AI_ADMIN_PORT: "),
-        "{mistakes:?}"
-    );
+    assert!(mistakes[0].starts_with("--admin-port: "), "{mistakes:?}");
 }
