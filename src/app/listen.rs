@@ -7,9 +7,9 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::StartError;
 use crate::config::Server;
 
-/// How many connections may wait to be accepted; the system has a bound of its own.
+/// The number of connections that may wait to be accepted; the system has a bound of its own.
 ///
-/// Where there is no room the system drops them, and who connects tries again after a second.
+/// Beyond it the system drops connections, and their clients retry after a second.
 pub(super) const BACKLOG: u32 = 4096;
 
 /// The advice where the public port is taken.
@@ -38,13 +38,13 @@ pub(super) fn listen(server: &Server) -> Result<(TcpListener, Option<TcpListener
     Ok((listener, admin.transpose()?))
 }
 
-/// As [`TcpListener::bind`], with room for more who wait.
+/// Binds as [`TcpListener::bind`] does, with a longer backlog.
 fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Connections of the process before may still be on their way out.
+    // Connections of the previous process may still be closing.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

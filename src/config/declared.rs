@@ -11,7 +11,7 @@ pub struct Declared {
     pub group: String,
     /// The name of its environment variable.
     pub variable: String,
-    /// The text of its default; empty where there is none or the text describes it.
+    /// Its default; empty if it has no default or one that its text describes.
     pub default: String,
     /// Its whole text, in one line.
     pub text: String,

@@ -19,28 +19,23 @@ pub(super) fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
 
 fn warning(name: &str, known: &[String]) -> String {
     match nearest(name, known) {
-        Some(nearest) => format!("{name} is not a setting and has no effect: is {nearest} meant?"),
-        None => format!("{name} is not a setting and has no effect"),
+        Some(nearest) => format!("{name} is not a setting: is {nearest} meant?"),
+        None => format!("{name} is not a setting"),
     }
 }
 
 /// Returns the setting that was most likely meant.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let given = name.strip_prefix(PREFIX)?;
     // Comparing costs the product of both lengths, and nothing long is near.
-    if given.len() > 64 {
+    if name.len() > 64 {
         return None;
     }
-    let own = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
-    let distances = own.map(|own| (strsim::osa_distance(own, given), own));
-    let (distance, own) = distances.min()?;
-    if distance > (own.len() / 3).max(1) {
-        return None;
-    }
-    known
+    let distances = known
         .iter()
-        .map(String::as_str)
-        .find(|known| known.strip_prefix(PREFIX) == Some(own))
+        .map(|known| (strsim::osa_distance(known, name), known));
+    let (distance, nearest) = distances.min()?;
+    let length = nearest.len().saturating_sub(PREFIX.len());
+    (distance <= (length / 3).max(1)).then_some(nearest)
 }
 
 #[cfg(test)]
@@ -61,10 +56,10 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "VT4AI_ is not a setting and has no effect",
-                "VT4AI_LOGLEVEL is not a setting and has no effect: is VT4AI_LOG_LEVEL meant?",
-                "VT4AI_PROT is not a setting and has no effect: is VT4AI_PORT meant?",
-                "VT4AI_XYZ is not a setting and has no effect",
+                "VT4AI_ is not a setting",
+                "VT4AI_LOGLEVEL is not a setting: is VT4AI_LOG_LEVEL meant?",
+                "VT4AI_PROT is not a setting: is VT4AI_PORT meant?",
+                "VT4AI_XYZ is not a setting",
             ]
         );
     }
