@@ -486,7 +486,12 @@ async fn promtool_finds_nothing() {
     let upstream = Upstream::demo().await;
     let flags = [
         &CACHED[..],
-        &["--api-key", "x", "--redis-url", "redis://127.0.0.1:1"],
+        &[
+            "--api-key",
+            "12345678",
+            "--redis-url",
+            "redis://127.0.0.1:1",
+        ],
     ]
     .concat();
     let gateway = Gateway::before(&upstream, &flags).await;
