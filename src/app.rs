@@ -28,6 +28,7 @@ use crate::{
 
 mod announce;
 mod background;
+pub mod check;
 mod connections;
 pub mod descriptors;
 pub mod health;
@@ -83,13 +84,15 @@ pub enum StartError {
     /// The OpenAPI document could not be serialized.
     #[error(transparent)]
     Openapi(#[from] serde_json::Error),
-    /// The port could not be bound.
-    #[error("can't listen on {address}: {error}")]
+    /// The port could not be taken.
+    #[error("can't listen on {address}: {error}{advice}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// The reason.
+        /// The system's error.
         error: io::Error,
+        /// The settings that help, after a separator, or nothing.
+        advice: &'static str,
     },
 }
 
@@ -238,7 +241,10 @@ impl App {
 
     fn announce(&self) {
         if self.gateway.access.key.is_none() && self.gateway.clients.is_none() {
-            info!("no VirusTotal key set (VT4AI_API_KEY), callers send theirs in `X-API-Key`");
+            info!(
+                "no VirusTotal key is set: callers without one are refused. Set VT4AI_API_KEY or \
+                 VT4AI_API_KEY_FILE, let callers send theirs in `X-API-Key`, or try `--demo`"
+            );
         }
         let Ok(address) = self.address() else { return };
         info!("listening on http://{address}, documentation at http://{address}/docs");
@@ -271,7 +277,11 @@ pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
 /// Starts the stand-in for VirusTotal on a loopback port.
 async fn start_stand_in(background: &Background) -> Result<Url, StartError> {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let failed = |error| StartError::Listen { address, error };
+    let failed = |error| StartError::Listen {
+        address,
+        error,
+        advice: "",
+    };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let url = format!("http://{}", listener.local_addr().map_err(failed)?);
     let url = Url::parse(&url).map_err(|error| failed(io::Error::other(error)))?;

@@ -9,12 +9,12 @@ use anyhow::Context as _;
 use tokio::{runtime, select, signal::unix};
 use vt4ai::{
     app::{self, App},
-    config::{Command, Config, EXIT_USAGE, report_mistakes},
+    config::{Command, Config, EXIT_CHECK_FAILED, EXIT_USAGE, report_mistakes},
     telemetry,
 };
 
-/// The system's allocator spends a tenth more CPU on a report, and more still once a full cache has
-/// left gaps everywhere (`benches/compare.py`, `cached.py`).
+/// The allocator. The system's spends a tenth more CPU on a report, and more still once a full cache
+/// has fragmented the heap (`benches/compare.py`, `cached.py`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -28,27 +28,40 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     match Command::read() {
-        Ok(Command::Serve(config)) => serve(*config),
-        Ok(Command::Openapi) => {
-            writeln!(io::stdout(), "{}", app::openapi()?)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Ok(Command::NewToken(name)) => match app::new_token(&name) {
-            Ok(issued) => {
-                writeln!(io::stdout(), "{issued}")?;
-                Ok(ExitCode::SUCCESS)
-            }
-            Err(error) => {
-                report_mistakes([error.to_string()]);
-                Ok(EXIT_USAGE.into())
-            }
-        },
+        Ok(Command::Serve(config)) => return serve(*config),
+        Ok(Command::Check(config, mistakes)) => return check(&config, mistakes),
         Ok(Command::Healthcheck(server)) => {
             app::health::check(&server).context("the gateway is not healthy")?;
-            Ok(ExitCode::SUCCESS)
         }
-        Err(rejected) => Ok(rejected.report().into()),
+        Ok(Command::Openapi) => writeln!(io::stdout(), "{}", app::openapi()?)?,
+        Ok(Command::NewToken(name)) => match app::new_token(&name) {
+            Ok(issued) => writeln!(io::stdout(), "{issued}")?,
+            Err(error) => {
+                report_mistakes([error.to_string()]);
+                return Ok(EXIT_USAGE.into());
+            }
+        },
+        Ok(Command::Completions(script)) => io::stdout().write_all(&script)?,
+        Err(rejected) => return Ok(rejected.report().into()),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reports every mistake in the settings and in the files that they name.
+fn check(config: &Config, mut mistakes: Vec<String>) -> anyhow::Result<ExitCode> {
+    for warning in &config.warnings {
+        writeln!(io::stderr(), "warning: {warning}")?;
+    }
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    mistakes.extend(runtime.block_on(app::check::files(config)));
+    if mistakes.is_empty() {
+        writeln!(io::stdout(), "the settings can be used")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    report_mistakes(mistakes);
+    Ok(EXIT_CHECK_FAILED.into())
 }
 
 fn serve(config: Config) -> anyhow::Result<ExitCode> {
@@ -61,7 +74,7 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log, config.collector.as_ref(), runtime.handle());
     let ended = runtime.block_on(run_until_told(config))?;
     if ended == Ended::AtOnce {
-        // Asked twice, it waits for nothing any more.
+        // Asked twice, the process waits for nothing any more.
         runtime.shutdown_background();
     } else {
         telemetry::traces::finish();
@@ -73,14 +86,14 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// How the serving ended.
+/// The end of serving.
 #[derive(PartialEq, Eq)]
 enum Ended {
-    /// Settings that can't be used.
+    /// It never began: the settings can't be used.
     NotBegun,
-    /// Told to stop, it has.
+    /// The requests were finished after a signal, or the time for that was up.
     InOrder,
-    /// Told twice.
+    /// A second signal ended it.
     AtOnce,
 }
 

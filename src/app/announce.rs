@@ -10,6 +10,9 @@ pub(super) fn settings(config: &Config) {
     if let Some(file) = &config.env_file {
         info!("settings read from {}", file.display());
     }
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
     if config.demo {
         return;
     }

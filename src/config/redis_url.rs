@@ -1,21 +1,21 @@
-//! Where Redis is: a URL that can hold a password, so it is never printed.
+//! The URL of Redis, which can hold a password and so is never printed.
 
 use std::{fmt, str::FromStr};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-/// `redis://` or, over TLS, `rediss://[user][:password@]host[:port][/database]`.
+/// A URL `redis://[user][:password@]host[:port][/database]`, or `rediss://` over TLS.
 #[derive(Clone)]
 pub struct RedisUrl(SecretString);
 
 impl RedisUrl {
-    /// The URL's text, for the one place that connects.
+    /// Returns the URL's text, for the one place that connects.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether it is reached over TLS.
+    /// Returns whether Redis is reached over TLS.
     pub fn is_secure(&self) -> bool {
         let scheme = self.expose().split(':').next();
         scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("rediss"))
@@ -32,11 +32,11 @@ impl FromStr for RedisUrl {
                 && url.has_host()
                 && (database.is_empty() || database.parse::<u16>().is_ok())
                 && url.query().is_none()
-                // The client takes one for leave not to check certificates.
+                // `#insecure` would tell the client not to check certificates.
                 && url.fragment().is_none()
         });
         url.map(|_| Self(text.into()))
-            .ok_or("expected `redis://` or `rediss://`, a host and, if need be, port and database")
+            .ok_or("expected `redis://` or `rediss://`, a host and, optionally, port and database")
     }
 }
 

@@ -486,7 +486,12 @@ async fn promtool_finds_nothing() {
     let upstream = Upstream::demo().await;
     let flags = [
         &CACHED[..],
-        &["--api-key", "x", "--redis-url", "redis://127.0.0.1:1"],
+        &[
+            "--api-key",
+            "12345678",
+            "--redis-url",
+            "redis://127.0.0.1:1",
+        ],
     ]
     .concat();
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -589,8 +594,5 @@ fn the_ports_are_two() {
     let Err(vt4ai::config::Rejected::Mistakes(mistakes)) = refused else {
         panic!("one port was taken for both");
     };
-    assert!(
-        mistakes[0].starts_with("VT4AI_ADMIN_PORT: "),
-        "{mistakes:?}"
-    );
+    assert!(mistakes[0].starts_with("--admin-port: "), "{mistakes:?}");
 }

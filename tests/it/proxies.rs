@@ -49,7 +49,7 @@ async fn a_claim_from_elsewhere_is_not_believed(#[case] flags: &[&str]) {
 #[tokio::test]
 async fn a_trusted_proxy_does_not_make_a_request_local() {
     let upstream = Upstream::demo().await;
-    let flags = ["--trusted-proxies", "127.0.0.1", "--api-key", "servers"];
+    let flags = ["--trusted-proxies", "127.0.0.1", "--api-key", "the-servers"];
     let gateway = Gateway::before(&upstream, &flags).await;
     let claim = [("x-forwarded-for", "127.0.0.1")];
     assert_eq!(gateway.get_with(&file(EICAR), &claim).await.status, 401);

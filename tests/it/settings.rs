@@ -1,11 +1,13 @@
-//! Flags, variables, `.env` and the templates' folder (CONTRACT 7).
+//! Flags, variables, `.env` and the templates' folder.
 
 use rstest::rstest;
-use vt4ai::config::{Allowance, Command, Keyless, Limits, Rejected};
+use vt4ai::config::{Allowance, Command, Keyless, Limits, Rejected, declared};
 
 use crate::harness::{
     EICAR, Folder, Gateway, Process, Upstream, client, config, file, refusing, run, send, vt4ai,
 };
+
+mod documents;
 
 /// Every setting that can be wrong, with a value that is.
 const WRONG: [(&str, &str); 34] = [
@@ -51,7 +53,7 @@ fn flag(variable: &str) -> String {
 }
 
 #[test]
-fn all_mistakes_are_reported_at_once_by_name() {
+fn all_mistakes_are_reported_at_once_by_the_flag() {
     let flags = WRONG
         .iter()
         .map(|(name, value)| format!("{}={value}", flag(name)));
@@ -62,7 +64,7 @@ fn all_mistakes_are_reported_at_once_by_name() {
     for (name, _) in WRONG {
         let named = mistakes
             .iter()
-            .filter(|mistake| mistake.starts_with(&format!("{name}: ")));
+            .filter(|mistake| mistake.starts_with(&format!("{}: ", flag(name))));
         assert_eq!(named.count(), 1, "{name}: {mistakes:#?}");
     }
     assert_eq!(mistakes.len(), WRONG.len(), "{mistakes:#?}");
@@ -70,12 +72,18 @@ fn all_mistakes_are_reported_at_once_by_name() {
 }
 
 #[test]
-fn a_mistake_is_exit_status_64() {
+fn a_mistake_in_a_variable_is_reported_by_the_variable_with_exit_status_64() {
     let folder = Folder::new();
     let mut command = vt4ai(&folder, &[]);
     let (status, out, log) = run(command.envs(WRONG));
     assert_eq!((status, out.as_str()), (64, ""));
-    assert!(WRONG.iter().all(|(name, _)| log.contains(name)), "{log}");
+    for (name, _) in WRONG {
+        assert!(log.contains(&format!("\n  {name}: ")), "{name}: {log}");
+    }
+    assert!(
+        !log.contains("very-secret") && !log.contains("--port"),
+        "{log}"
+    );
     let (status, _, log) = run(&mut vt4ai(&folder, &["--no-such-flag"]));
     assert!(status == 64 && log.contains("--no-such-flag"), "{log}");
 }
@@ -87,7 +95,7 @@ fn an_empty_variable_counts_as_not_set() {
 }
 
 #[test]
-fn the_defaults_are_the_contracts() {
+fn the_defaults_are_those_documented() {
     let Ok(Command::Serve(config)) = Command::parse(["vt4ai"]) else {
         panic!("the defaults were refused");
     };
@@ -125,7 +133,7 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
         .env("VT4AI_LOG_FORMAT", "text");
     let (status, _, log) = run(command);
     assert_eq!(status, 64);
-    assert!(log.contains("VT4AI_DEFAULT_FORMAT"), "{log}");
+    assert!(log.contains("--default-format: "), "{log}");
     assert!(
         !log.contains("VT4AI_LOG_FORMAT") && !log.contains("VT4AI_HOST"),
         "{log}"
@@ -143,7 +151,7 @@ fn the_env_file_is_read() {
 }
 
 #[test]
-fn help_and_version_are_no_mistakes() {
+fn help_and_version_are_printed_with_exit_status_0() {
     let folder = Folder::new();
     let (status, help, _) = run(&mut vt4ai(&folder, &["--help"]));
     assert_eq!(status, 0);
@@ -155,7 +163,201 @@ fn help_and_version_are_no_mistakes() {
     );
 }
 
-/// The names of all variables that a text mentions.
+#[rstest]
+#[case::short("-h", false)]
+#[case::long("--help", true)]
+fn help_lists_every_setting_in_its_group(#[case] flag: &str, #[case] is_long: bool) {
+    let folder = Folder::new();
+    let (status, help, _) = run(vt4ai(&folder, &[flag]).env("VT4AI_HOST", "very-secret"));
+    assert_eq!(status, 0);
+    for setting in declared() {
+        assert!(
+            help.contains(&format!("[env: {}]", setting.variable)),
+            "{help}"
+        );
+        assert!(help.contains(&format!("\n{}:\n", setting.group)), "{help}");
+    }
+    assert_eq!(help.contains("`ps` shows flags"), is_long);
+    assert!(!help.contains("very-secret"));
+}
+
+#[rstest]
+#[case(&["openapi"], &[])]
+#[case(&["token"], &[])]
+#[case(&["token", "new"], &[])]
+#[case(&["completions"], &[])]
+#[case(&["healthcheck"], &["VT4AI_HOST", "VT4AI_PORT"])]
+fn a_subcommand_shows_its_own_options(#[case] command: &[&str], #[case] expected: &[&str]) {
+    let (status, help, _) = run(&mut vt4ai(&Folder::new(), &[command, &["--help"]].concat()));
+    let shown = declared().into_iter().map(|it| it.variable);
+    let shown: Vec<_> = shown
+        .filter(|it| help.contains(&format!("[env: {it}]")))
+        .collect();
+    assert!(status == 0 && shown == expected, "{help}");
+}
+
+#[test]
+fn a_flag_may_stand_before_or_after_the_subcommand() {
+    let port = |arguments: &[&str]| match Command::parse(arguments) {
+        Ok(Command::Serve(config)) => config.server.port,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(port(&["vt4ai", "--port", "1"]), 1);
+    assert_eq!(port(&["vt4ai", "--port", "1", "serve"]), 1);
+    assert_eq!(port(&["vt4ai", "serve", "--port", "2"]), 2);
+    assert_eq!(port(&["vt4ai", "--port", "1", "serve", "--port", "2"]), 2);
+}
+
+#[test]
+fn settings_of_redis_and_of_a_collector_count_only_with_its_url() {
+    let flags = [
+        "--redis-timeout",
+        "1s",
+        "--otel-exporter-otlp-headers",
+        "a=b",
+    ];
+    let without = config(&flags);
+    assert!(without.redis.is_none() && without.collector.is_none());
+    let urls = [
+        "--redis-url=redis://x",
+        "--otel-exporter-otlp-endpoint=http://x",
+    ];
+    let with = config(&[&flags[..], &urls].concat());
+    assert_eq!(with.redis.unwrap().timeout.as_secs(), 1);
+    assert_eq!(with.collector.unwrap().headers["a"], "b");
+    let defaults = config(&urls);
+    assert_eq!(defaults.redis.unwrap().timeout.as_millis(), 100);
+    assert!(defaults.collector.unwrap().headers.is_empty());
+}
+
+#[test]
+fn the_demo_has_no_limits_but_those_set() {
+    let demo = config(&["--demo"]);
+    assert_eq!(
+        (demo.client_rate, demo.limits.per_day),
+        (None, Allowance::Off)
+    );
+    assert!(demo.access.allow_anonymous && demo.access.allow_submissions);
+    let bounded = config(&["--demo=yes", "--client-rate-per-minute", "600"]);
+    assert_eq!(bounded.client_rate.unwrap().get(), 600);
+}
+
+#[test]
+fn check_reports_mistakes_in_settings_and_files_with_exit_status_2() {
+    let folder = Folder::new()
+        .with("mine.json", "[]")
+        .with("clients.toml", "[[client]]\nname = \"very secret\"\n")
+        .with("empty.pem", "no certificate");
+    let mut command = vt4ai(&folder, &["check", "--port", "abc"]);
+    let command = command.envs([
+        ("VT4AI_TEMPLATES_DIR", "."),
+        ("VT4AI_CLIENTS_FILE", "clients.toml"),
+        ("VT4AI_UPSTREAM_CA_FILE", "empty.pem"),
+        ("VT4AI_REDIS_URL", "rediss://127.0.0.1:1"),
+        ("VT4AI_REDIS_CA_FILE", "not-there.pem"),
+        ("VT4AI_LOG_FORMAT", "very-secret"),
+        ("VT4AI_PROT", "very-secret"),
+    ]);
+    let (status, out, log) = run(command);
+    assert_eq!((status, out.as_str()), (2, ""), "{log}");
+    for part in [
+        "--port: ",
+        "mine.json",
+        "VT4AI_CLIENTS_FILE: ",
+        "VT4AI_UPSTREAM_CA_FILE: ",
+        "VT4AI_REDIS_CA_FILE: ",
+        "VT4AI_LOG_FORMAT: ",
+        "warning: VT4AI_PROT ",
+    ] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    assert!(!log.contains("very-secret"), "{log}");
+}
+
+#[test]
+fn check_of_sound_settings_takes_no_port_and_exits_with_status_0() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = Folder::new().with("mine.json", TEMPLATE);
+    let flags = ["check", "--port", &port, "--templates-dir", "."];
+    let (status, out, log) = run(&mut vt4ai(&folder, &flags));
+    assert_eq!((status, log.as_str()), (0, ""));
+    assert!(!out.is_empty());
+}
+
+#[test]
+fn check_of_a_broken_env_file_exits_with_status_2() {
+    let folder = Folder::new().with(".env", "VT4AI_API_KEY 'secret\n");
+    let (status, _, log) = run(&mut vt4ai(&folder, &["check"]));
+    assert!(
+        status == 2 && log.contains(".env") && !log.contains("secret"),
+        "{log}"
+    );
+}
+
+#[rstest]
+#[case("bash")]
+#[case("zsh")]
+#[case("fish")]
+fn completions_are_printed(#[case] shell: &str) {
+    let (status, script, _) = run(&mut vt4ai(&Folder::new(), &["completions", shell]));
+    assert_eq!(status, 0);
+    assert!(
+        script.contains("healthcheck") && script.contains("cache-ttl"),
+        "{script}"
+    );
+}
+
+#[test]
+fn a_variable_that_is_almost_a_setting_is_warned_of() {
+    let folder = Folder::new().with(".env", "VT4AI_LOGLEVEL=very-secret\n");
+    let mut command = vt4ai(&folder, &[]);
+    let log = Process::start(command.env("VT4AI_PROT", "very-secret")).stop();
+    for (given, meant) in [
+        ("VT4AI_PROT", "VT4AI_PORT"),
+        ("VT4AI_LOGLEVEL", "VT4AI_LOG_LEVEL"),
+    ] {
+        let is_warning = |line: &&str| line.contains("WARN") && line.contains(given);
+        let warning = log.lines().find(is_warning).expect(&log);
+        assert!(warning.contains(&format!("is {meant} meant?")), "{warning}");
+    }
+    assert!(!log.contains("very-secret"), "{log}");
+}
+
+#[test]
+fn a_key_that_is_too_short_is_a_mistake_and_an_unusual_one_is_warned_of() {
+    let folder = Folder::new().with("short", "12345\n");
+    for (name, value) in [("VT4AI_API_KEY", "12345"), ("VT4AI_API_KEY_FILE", "short")] {
+        let (status, _, log) = run(vt4ai(&folder, &[]).env(name, value));
+        assert!(status == 64 && log.contains(&format!("{name}: ")), "{log}");
+        assert!(!log.contains("12345"), "{log}");
+    }
+    for (key, is_warned_of) in [
+        ("not-hexadecimal".to_owned(), true),
+        ("0aF9".repeat(16), false),
+    ] {
+        let mut command = vt4ai(&folder, &[]);
+        let log = Process::start(command.env("VT4AI_API_KEY", &key)).stop();
+        assert_eq!(log.contains("64 hexadecimal digits"), is_warned_of, "{log}");
+        assert!(!log.contains(&key), "{log}");
+    }
+}
+
+#[test]
+fn a_start_without_a_key_says_what_to_do() {
+    let folder = Folder::new();
+    let log = Process::start(&mut vt4ai(&folder, &[])).stop();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("no VirusTotal key"));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("VT4AI_API_KEY") && lines[0].contains("X-API-Key"));
+    let log = Process::start(&mut vt4ai(&folder, &["--demo"])).stop();
+    assert!(!log.contains("no VirusTotal key"), "{log}");
+}
+
+/// Returns the names of all variables that a text mentions.
 fn variables(text: &str) -> Vec<&str> {
     let words = text.split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
     let mut names: Vec<_> = words.filter(|word| word.starts_with("VT4AI_")).collect();
@@ -165,37 +367,24 @@ fn variables(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_example_file_lists_every_variable() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
-    let example = std::fs::read_to_string(path).unwrap();
-    let (_, help, _) = run(&mut vt4ai(&Folder::new(), &["--help"]));
-    assert_eq!(variables(&example), variables(&help));
-    let lines = example
-        .lines()
-        .map(|line| line.trim_start_matches(['#', ' ']));
-    let set: Vec<_> = lines
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, _)| name)
-        .collect();
-    for name in variables(&help) {
-        assert!(set.contains(&name), "{name} has no line of its own");
-    }
-    drop(Process::start(&mut vt4ai(
-        &Folder::new().with(".env", &example),
-        &[],
-    )));
+fn the_example_of_an_env_file_can_be_used() {
+    let example = include_str!("../../.env.example");
+    let folder = Folder::new().with(".env", example);
+    let log = Process::start(&mut vt4ai(&folder, &[])).stop();
+    assert!(!log.contains("WARN"), "{log}");
 }
 
-/// What is shipped beside the binary, and what it says of settings.
+/// The files that are shipped beside the binary and name settings.
 #[rstest]
 #[case(include_str!("../../deploy/compose.yml"))]
 #[case(include_str!("../../deploy/nginx.conf"))]
 #[case(include_str!("../../deploy/vt4ai.service"))]
 #[case(include_str!("../../Dockerfile"))]
-fn no_other_variable_is_named(#[case] text: &str) {
-    let (_, help, _) = run(&mut vt4ai(&Folder::new(), &["--help"]));
-    let (known, named) = (variables(&help), variables(text));
-    let unknown: Vec<_> = named.iter().filter(|name| !known.contains(name)).collect();
+fn only_settings_are_named(#[case] text: &str) {
+    let known: Vec<_> = declared().into_iter().map(|it| it.variable).collect();
+    let named = variables(text);
+    let is_unknown = |name: &&&str| !known.iter().any(|known| known == *name);
+    let unknown: Vec<_> = named.iter().filter(is_unknown).collect();
     assert!(!named.is_empty() && unknown.is_empty(), "{unknown:?}");
 }
 
@@ -333,11 +522,27 @@ fn a_templates_folder_that_is_not_there_stops_the_start() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn a_port_that_is_taken_is_named_with_the_settings_that_help() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let (status, _, log) = run(&mut vt4ai(&Folder::new(), &["--port", &port]));
-    assert!(status != 0 && log.contains(&port), "{log}");
+    let error = |flags: &[&str]| {
+        let (status, _, log) = run(&mut vt4ai(&Folder::new(), flags));
+        let error = log.lines().find(|line| line.starts_with("error: "));
+        assert!(
+            status == 1 && error.is_some_and(|it| it.contains(&port)),
+            "{log}"
+        );
+        error.unwrap_or_default().to_owned()
+    };
+    let public = error(&["--port", &port]);
+    for part in ["`--port`", "`VT4AI_PORT`", "0 takes any free one"] {
+        assert!(public.contains(part), "{public}");
+    }
+    let admin = error(&["--port", "0", "--admin-port", &port]);
+    assert!(
+        admin.contains("`--admin-port`") && admin.contains("`VT4AI_ADMIN_PORT`"),
+        "{admin}"
+    );
 }
 
 #[test]
@@ -371,11 +576,16 @@ async fn the_servers_key_can_be_in_a_file() {
     for flags in [
         &["--api-key-file", &folder.file("bad")][..],
         &["--api-key-file", &folder.file("not-there")],
-        &["--api-key-file", &folder.file("key"), "--api-key", "other"],
+        &[
+            "--api-key-file",
+            &folder.file("key"),
+            "--api-key",
+            "another-key",
+        ],
     ] {
         let (status, _, log) = run(&mut vt4ai(&folder, flags));
         assert_eq!(status, 64);
-        assert!(log.contains("VT4AI_API_KEY_FILE: "), "{log}");
+        assert!(log.contains("--api-key-file: "), "{log}");
         assert!(!log.contains("two words"), "{log}");
     }
 }
@@ -396,8 +606,5 @@ fn authorities_that_cannot_be_read_stop_the_start() {
     }
     let clear = ["--redis-url", "redis://localhost", "--redis-ca-file", "x"];
     let (status, _, log) = run(&mut vt4ai(&folder, &clear));
-    assert!(
-        status == 64 && log.contains("VT4AI_REDIS_CA_FILE: "),
-        "{log}"
-    );
+    assert!(status == 64 && log.contains("--redis-ca-file: "), "{log}");
 }

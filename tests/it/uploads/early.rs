@@ -74,7 +74,7 @@ async fn whoever_sends_everything_first_still_reads_why_it_was_refused(
 #[tokio::test]
 async fn where_it_may_not_be_published_nothing_need_be_sent() {
     let upstream = Recorder::start(virustotal).await;
-    let gateway = Gateway::at(&upstream.url, &["--api-key", "k"]).await;
+    let gateway = Gateway::at(&upstream.url, &["--api-key", "the-servers"]).await;
     let form = long();
     let head = format!(
         "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {MULTIPART}\r\nContent-Length: {}\r\n",

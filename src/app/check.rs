@@ -1,0 +1,37 @@
+//! `vt4ai check`: reads the files that the settings name.
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use super::StartError;
+use crate::{
+    clients::Clients, config::Config, meter::Meter, redis::Redis, template::Templates,
+    vt::VirusTotal,
+};
+
+/// Returns what would stop the start: mistakes in templates, in the file of clients, and in the
+/// files of certificate authorities.
+pub async fn files(config: &Config) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let mut note = |error: StartError| match error.mistakes() {
+        named if named.is_empty() => mistakes.push(error.to_string()),
+        named => mistakes.extend(named),
+    };
+    if let Err(error) = Templates::load(config.templates.as_deref()) {
+        note(StartError::Templates(error));
+    }
+    if let Some(file) = &config.clients {
+        let clients = Clients::load(file.clone(), config.access.key.clone()).await;
+        if let Err(error) = clients {
+            note(StartError::Clients(error));
+        }
+    }
+    if let Err(error) = VirusTotal::new(&config.upstream, Arc::new(Meter::new())) {
+        note(error.into());
+    }
+    if let Err(error) = Redis::new(config.redis.as_ref(), TaskTracker::new()) {
+        note(error.into());
+    }
+    mistakes
+}

@@ -1,0 +1,67 @@
+//! The declarations of the settings, for clap and for documents.
+
+use clap::{Arg, Args as _, Command};
+
+use super::Config;
+
+/// A setting as `.env.example` and `docs/configuration.md` describe it.
+#[derive(Debug)]
+pub struct Declared {
+    /// The group that `--help` lists it in.
+    pub group: String,
+    /// The name of its environment variable.
+    pub variable: String,
+    /// Its default; empty if it has no default or one that its text describes.
+    pub default: String,
+    /// Its whole text, in one line.
+    pub text: String,
+}
+
+/// Returns all settings, group by group.
+pub fn declared() -> Vec<Declared> {
+    settings().get_arguments().map(Declared::from).collect()
+}
+
+impl From<&Arg> for Declared {
+    fn from(arg: &Arg) -> Self {
+        let default = arg.get_default_values().first();
+        let default = default.and_then(|default| default.to_str());
+        let text = match (arg.get_long_help(), arg.get_help()) {
+            (Some(long), _) => long.to_string().replace("\n\n", " "),
+            // clap drops the full stop of a text that is one paragraph.
+            (None, short) => format!("{}.", short.cloned().unwrap_or_default()),
+        };
+        Self {
+            group: arg.get_help_heading().unwrap_or_default().to_owned(),
+            variable: variable(arg),
+            default: default.unwrap_or_default().to_owned(),
+            text,
+        }
+    }
+}
+
+/// Returns all settings for clap.
+pub(super) fn settings() -> Command {
+    Config::augment_args(Command::new("vt4ai")).mut_args(|arg| {
+        let name = arg.get_value_names().and_then(|names| names.first());
+        // The last word of the flag, unless the declaration has a word of its own.
+        let word = name.and_then(|name| name.rsplit(['-', '_']).next());
+        let word = word.unwrap_or_default().to_ascii_uppercase();
+        let is_described = arg.get_default_values().iter().any(|it| it.is_empty());
+        let variable = variable(&arg);
+        arg.value_name(word)
+            .env(variable)
+            .hide_env_values(true)
+            .hide_default_value(is_described)
+    })
+}
+
+/// Returns a setting's variable: `VT4AI_PORT` for `--port`.
+pub(super) fn variable(arg: &Arg) -> String {
+    let flag = arg.get_long().unwrap_or_default();
+    let name = flag.replace('-', "_").to_ascii_uppercase();
+    if name.starts_with("OTEL_") {
+        return name;
+    }
+    format!("VT4AI_{name}")
+}

@@ -1,0 +1,66 @@
+//! Environment variables that look like settings and are not.
+
+use super::declared::declared;
+
+/// The beginning of every variable that is a setting of the gateway's own.
+const PREFIX: &str = "VT4AI_";
+
+/// Returns a warning for each name that looks like a setting and is not.
+pub(super) fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let known: Vec<_> = declared().into_iter().map(|it| it.variable).collect();
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort_unstable();
+    names
+        .iter()
+        .filter(|name| name.starts_with(PREFIX) && !known.contains(name))
+        .map(|name| warning(name, &known))
+        .collect()
+}
+
+fn warning(name: &str, known: &[String]) -> String {
+    match nearest(name, known) {
+        Some(nearest) => format!("{name} is not a setting: is {nearest} meant?"),
+        None => format!("{name} is not a setting"),
+    }
+}
+
+/// Returns the setting that was most likely meant.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    // Comparing costs the product of both lengths, and nothing long is near.
+    if name.len() > 64 {
+        return None;
+    }
+    let distances = known
+        .iter()
+        .map(|known| (strsim::osa_distance(known, name), known));
+    let (distance, nearest) = distances.min()?;
+    let length = nearest.len().saturating_sub(PREFIX.len());
+    (distance <= (length / 3).max(1)).then_some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_setting_is_named_with_the_nearest() {
+        let names = [
+            "VT4AI_PROT",
+            "VT4AI_LOGLEVEL",
+            "VT4AI_PORT",
+            "PATH",
+            "VT4AI_",
+            "VT4AI_XYZ",
+        ];
+        let warnings = warnings(names.map(str::to_owned));
+        assert_eq!(
+            warnings,
+            [
+                "VT4AI_ is not a setting",
+                "VT4AI_LOGLEVEL is not a setting: is VT4AI_LOG_LEVEL meant?",
+                "VT4AI_PROT is not a setting: is VT4AI_PORT meant?",
+                "VT4AI_XYZ is not a setting",
+            ]
+        );
+    }
+}

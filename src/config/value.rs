@@ -1,0 +1,277 @@
+//! Parsers of values. An error says what is expected and never repeats the value.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    num::{NonZeroU32, NonZeroUsize},
+    str::FromStr,
+    thread,
+    time::Duration,
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+use percent_encoding::percent_decode_str;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::{
+    Allowance, Keyless,
+    secret::{self, UnusableKey},
+};
+use crate::key::ApiKey;
+
+/// The longest duration that can be set: some are added to one another and to the time.
+const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
+
+/// A parsed value, or what is expected instead.
+type Parsed<T> = Result<T, &'static str>;
+
+pub(super) fn address(text: &str) -> Parsed<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if bare.eq_ignore_ascii_case("localhost") {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    or(
+        bare.parse(),
+        "expected an IP address such as `127.0.0.1` or `::`",
+    )
+}
+
+pub(super) fn port(text: &str) -> Parsed<u16> {
+    or(text.parse(), "expected a port, 0 to 65535")
+}
+
+pub(super) fn workers(text: &str) -> Parsed<NonZeroUsize> {
+    if text.is_empty() {
+        return Ok(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+    }
+    count(text)
+}
+
+pub(super) fn count(text: &str) -> Parsed<NonZeroUsize> {
+    or(text.parse(), "expected a whole number, at least 1")
+}
+
+pub(super) fn whole_number(text: &str) -> Parsed<usize> {
+    or(text.parse(), "expected a whole number")
+}
+
+pub(super) fn bytes(text: &str) -> Parsed<u64> {
+    or(text.parse(), "expected a number of bytes")
+}
+
+pub(super) fn bytes_above_zero(text: &str) -> Parsed<usize> {
+    let bytes: NonZeroUsize = or(text.parse(), "expected a number of bytes, at least 1")?;
+    Ok(bytes.get())
+}
+
+pub(super) fn rate(text: &str) -> Parsed<Option<NonZeroU32>> {
+    let rate = or(text.parse(), "expected a whole number, 0 for no limit")?;
+    Ok(NonZeroU32::new(rate))
+}
+
+pub(super) fn boolean(text: &str) -> Parsed<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("expected `true` or `false`"),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Parsed<Duration> {
+    let duration = humantime::parse_duration(text);
+    let duration = or(duration, "expected a duration such as `30s` or `500ms`")?;
+    if duration > LONGEST {
+        return Err("expected a duration of 100 years at most");
+    }
+    Ok(duration)
+}
+
+pub(super) fn duration_above_zero(text: &str) -> Parsed<Duration> {
+    let duration = duration(text)?;
+    if duration.is_zero() {
+        return Err("expected a duration above zero");
+    }
+    Ok(duration)
+}
+
+pub(super) fn http_url(text: &str) -> Parsed<Url> {
+    let expected = "expected an http or https URL without user, query or fragment";
+    let url: Url = or(text.parse(), expected)?;
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !is_plain || !url.has_host() || !matches!(url.scheme(), "http" | "https") {
+        return Err(expected);
+    }
+    Ok(url)
+}
+
+pub(super) fn cache_scope(text: &str) -> Parsed<bool> {
+    match text {
+        "key" => Ok(false),
+        "shared" => Ok(true),
+        _ => Err("expected `key` or `shared`"),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Parsed<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err("expected `text` or `json`"),
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Parsed<String> {
+    let expected = "expected a level such as `INFO` or directives such as `info,vt4ai=debug`";
+    or(EnvFilter::try_new(text), expected)?;
+    Ok(text.to_owned())
+}
+
+pub(super) fn api_key(text: &str) -> Result<ApiKey, UnusableKey> {
+    secret::parse(text.as_bytes())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser's result")]
+pub(super) fn hosts(text: &str) -> Parsed<Vec<String>> {
+    Ok(members(text).map(str::to_ascii_lowercase).collect())
+}
+
+pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {
+    members(text).map(origin).collect()
+}
+
+/// Parses an origin exactly as browsers write it, since it is compared with theirs.
+fn origin(text: &str) -> Parsed<String> {
+    let expected = "expected origins such as `https://soc.example`: scheme, host and, unless it is \
+                    the usual one, port";
+    let text = text.to_ascii_lowercase();
+    let url: Url = or(text.parse(), expected)?;
+    // A pattern would match nothing.
+    let is_sound = matches!(url.scheme(), "http" | "https") && !text.contains('*');
+    if !is_sound || url.origin().ascii_serialization() != text {
+        return Err(expected);
+    }
+    Ok(text)
+}
+
+pub(super) fn networks(text: &str) -> Parsed<Vec<IpNet>> {
+    members(text).map(network).collect()
+}
+
+fn network(text: &str) -> Parsed<IpNet> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.into());
+    }
+    or(
+        text.parse(),
+        "expected addresses or networks such as `10.0.0.0/8`",
+    )
+}
+
+pub(super) fn headers(text: &str) -> Parsed<HeaderMap> {
+    members(text).map(header).collect()
+}
+
+/// Parses a header as OpenTelemetry writes it.
+fn header(pair: &str) -> Parsed<(HeaderName, HeaderValue)> {
+    let expected = "expected `name=value`, separated by commas, values percent-encoded";
+    let (name, value) = pair.split_once('=').ok_or(expected)?;
+    let name = or(name.trim().parse(), expected)?;
+    let value: Vec<u8> = percent_decode_str(value.trim()).collect();
+    let mut value = or(HeaderValue::from_bytes(&value), expected)?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+/// Returns the members of a list, without blanks and empty ones.
+fn members(list: &str) -> impl Iterator<Item = &str> {
+    let members = list.split(',').map(str::trim);
+    members.filter(|member| !member.is_empty())
+}
+
+/// Replaces an error, which could repeat the value.
+fn or<T, E>(value: Result<T, E>, expected: &'static str) -> Parsed<T> {
+    value.map_err(|_| expected)
+}
+
+impl FromStr for Keyless {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Parsed<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "local" => Ok(Self::Local),
+            "off" => Ok(Self::Off),
+            _ => Err("expected `local` or `off`"),
+        }
+    }
+}
+
+impl FromStr for Allowance {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Parsed<Self> {
+        if text.is_empty() {
+            return Ok(Self::Unset);
+        }
+        Ok(rate(text)?.map_or(Self::Off, Self::AtMost))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        for good in [
+            "https://soc.example",
+            "HTTP://localhost:3000",
+            "http://[::1]:8080",
+        ] {
+            assert_eq!(origin(good), Ok(good.to_ascii_lowercase()));
+        }
+        for bad in [
+            "*",
+            "null",
+            "soc.example",
+            "https://soc.example/",
+            "https://soc.example:443",
+            "https://soc.example/path",
+            "https://*.example",
+            "file:///etc",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network() {
+        for (good, expected) in [
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("::1", "::1/128"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(network(good).unwrap().to_string(), expected);
+        }
+        for bad in ["proxy.example", "10.0.0.0/33", "10.0.0", "*"] {
+            assert!(network(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_read_and_never_printed() {
+        let (name, value) = header(" Authorization = Bearer%20very-secret= ").unwrap();
+        assert_eq!(
+            (name.as_str(), value.as_bytes()),
+            ("authorization", &b"Bearer very-secret="[..])
+        );
+        assert!(!format!("{value:?}").contains("very-secret"));
+        for bad in ["", "authorization", "=x", "a b=c", "a=%0a", "a=\u{7f}"] {
+            assert!(header(bad).is_err(), "{bad}");
+        }
+    }
+}
