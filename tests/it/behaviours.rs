@@ -1,4 +1,4 @@
-//! What sandboxes saw a file do (CONTRACT 1, 4).
+//! Tests of the reports on a file's behaviour in sandboxes (CONTRACT 1, 4).
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
 };
 
 const PARTS: [&str; 2] = ["behaviour_summary", "behaviour_mitre_trees"];
-/// A file that the stand-in has, and no sandbox has run.
+/// A file that the stand-in has, without a behaviour report.
 const UNSEEN: &str = "32a610e32f63be8ee10ad2324081b51b390a4efd3acef685acb36d25ab358ed9";
 
 fn behaviour(hash: &str, part: &str) -> String {

@@ -1,4 +1,4 @@
-//! How much is taken at once, how long it may take, and how it all ends.
+//! Tests of the limits on concurrency and time, and of the graceful stop.
 
 use std::{fs, process::Command};
 
@@ -34,7 +34,7 @@ async fn more_at_once_than_may_be_is_a_503() {
             (second.status, second.number("retry-after")),
             (503, Some(1))
         );
-        // Who looks after it gets in.
+        // Health checks and static answers need no place.
         for path in ["/livez", "/readyz", "/templates"] {
             assert_eq!(gateway.get(path).await.status, 200, "{path}");
         }
@@ -70,7 +70,7 @@ async fn at_the_cap_the_oldest_connection_without_a_request_makes_room() {
         idle.push(stream);
     }
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
-    // Closed or reset: in either case there is nothing more.
+    // A closed and a reset connection both mean that nothing more comes.
     let mut rest = Vec::new();
     let read = idle[0].read_to_end(&mut rest).await;
     assert!(read.is_err() || rest.is_empty());
@@ -101,7 +101,8 @@ async fn once_told_to_stop_it_says_so_and_serves_on_for_a_while() {
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
 }
 
-/// A proxy keeps connections for a while, and must not find them closed when it has a post.
+/// A proxy keeps connections open for a while, and must not find them closed when it forwards a
+/// POST.
 #[tokio::test]
 async fn once_told_to_stop_each_answer_is_the_last_on_its_connection() {
     let upstream = Upstream::demo().await;
@@ -135,7 +136,7 @@ async fn a_connection_that_was_made_before_the_end_has_its_answer() {
         wire.send(ASK).await;
         assert_eq!(wire.answer().await.status, 200);
     }
-    // Who has nothing to say is not waited for.
+    // The stop does not wait for a connection without a request.
     assert_eq!(silent.rest().await, "");
 }
 
@@ -173,7 +174,7 @@ async fn an_upstream_that_fails_is_reported_and_no_reason_to_go_away() {
     assert!(check["detail"].as_str().unwrap().contains("last 2 answers"));
 }
 
-/// A gateway of its own process, and a request that it is answering.
+/// Runs the binary while it answers a request.
 #[rstest]
 #[case::once(1, Some(0))]
 #[case::twice(2, Some(1))]
@@ -193,7 +194,7 @@ async fn a_signal_lets_requests_end_and_a_second_does_not(
     for count in 1..=signals {
         process.signal("-TERM");
         if count == 1 {
-            // It has heard it; two at once would be one.
+            // Waits for the log line: two signals at once would count as one.
             process.wait_for("told to stop", 1);
         }
     }

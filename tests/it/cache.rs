@@ -1,4 +1,4 @@
-//! What is kept: when VirusTotal is not asked again, and what is given while it can't be.
+//! Tests of the cache: when VirusTotal is not asked again, and which stale answers are served.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -17,7 +17,7 @@ pub(crate) async fn keeping(upstream: &Upstream, flags: &[&str]) -> Gateway {
     Gateway::before(upstream, &[&KEPT, flags].concat()).await
 }
 
-/// `X-Cache` and the reason for it.
+/// Returns `X-Cache` and its reason.
 fn origin(reply: &Reply) -> (Option<&str>, Option<&str>) {
     (reply.header("x-cache"), reply.header("x-cache-reason"))
 }
@@ -27,7 +27,7 @@ async fn ask(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Reply {
     gateway.get_with(path, &[&key, headers].concat()).await
 }
 
-/// An upstream whose report says how often it was asked.
+/// Starts an upstream whose report contains the number of calls so far.
 async fn counting() -> Upstream {
     let asked = AtomicUsize::new(0);
     Upstream::faulty(move |_| {
@@ -145,7 +145,7 @@ async fn what_the_caller_has_is_not_sent_again() {
     }
 }
 
-/// Answers once, and then as told.
+/// Starts an upstream that gives one report and then this answer.
 async fn then(answer: Answer) -> Upstream {
     let is_first = AtomicBool::new(true);
     Upstream::faulty(move |_| {
@@ -216,7 +216,7 @@ async fn nothing_is_given_past_the_longest_staleness() {
     assert_eq!(gateway.get(&file(EICAR)).await.status, 503);
 }
 
-/// A refusal is the truth about a key, and not a failure.
+/// A refusal describes the key; it is not a failure that a stale answer may replace.
 #[rstest]
 #[case(401, "WrongCredentialsError")]
 #[case(403, "ForbiddenError")]
@@ -269,7 +269,7 @@ async fn shared_answers_are_for_keys_that_virustotal_has_taken() {
     let gateway = keeping(&upstream, &["--cache-scope", "shared"]).await;
     let with = |key| [("x-api-key", key)];
     gateway.get_with(&file(EICAR), &with("one")).await;
-    // Not known yet: VirusTotal is asked, and refuses it.
+    // The key is not verified yet, so VirusTotal is asked and refuses it.
     let wrong = gateway.get_with(&file(EICAR), &with("wrong-key")).await;
     assert_eq!(wrong.status, 401);
     let other = gateway.get_with(&file(EICAR), &with("other")).await;
@@ -281,7 +281,7 @@ async fn shared_answers_are_for_keys_that_virustotal_has_taken() {
     assert_eq!(wrong.status, 401);
 }
 
-/// The first key to fetch it is not yet known to be one that VirusTotal takes.
+/// With scope `shared`, the key that fetches first is not yet verified.
 #[rstest]
 #[case("key")]
 #[case("shared")]
@@ -352,7 +352,7 @@ async fn all_who_ask_at_once_share_one_call(#[case] answer: Vec<u8>, #[case] sta
     let upstream = Upstream::faulty(move |_| Answer::Held(going.clone(), answer.clone())).await;
     let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
     let path = file(EICAR);
-    // Once each of them was polled, all wait for the one call.
+    // Once each of them was polled, all wait for the same call.
     let asking = in_parallel((0..100).map(|_| gateway.get_directly(&path)));
     let (replies, _) = tokio::join!(biased; asking, async { go.send_replace(true) });
     assert!(replies.iter().all(|reply| reply.status == status));
@@ -371,12 +371,12 @@ async fn a_call_goes_on_when_who_asked_has_gone() {
     };
     assert!(given_up.is_none());
     go.send_replace(true);
-    // Whether it finds the call under way or what it has left behind.
+    // The request finds either the call in flight or its cached answer.
     assert_eq!(gateway.get(&path).await.data()["size"], 68);
     assert_eq!(upstream.count(), 1);
 }
 
-/// Who would have seen that it is no answer had left when it came.
+/// The caller that would have found the answer malformed had hung up before it came.
 #[rstest]
 #[case::report("", r#"{"data": {"attributes": {"size": 68}}}"#)]
 #[case::page("/relationships/votes", r#"{"data": [], "meta": {"count": 0}}"#)]

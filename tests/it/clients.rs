@@ -1,4 +1,4 @@
-//! Clients with tokens: what they may do, and that nobody sees a key or a token.
+//! Tests of client tokens: what each client may do, and that no key or token is disclosed.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ const ALICE: &str = "vt4ai_token-of-alice";
 const BOB: &str = "vt4ai_token-of-bob";
 const SEARCH: &str = "/api/v1/search?query=%23phishing";
 
-/// A client's table; its token is `vt4ai_token-of-` and its name.
+/// Returns the TOML table of a client; its token is `vt4ai_token-of-` and its name.
 fn table(name: &str, fields: &str) -> String {
     let digest = TokenDigest::of(format!("vt4ai_token-of-{name}").as_bytes()).hex();
     format!("[[client]]\nname = \"{name}\"\ntoken_sha256 = \"{digest}\"\n{fields}\n\n")
@@ -29,7 +29,7 @@ fn reader(name: &str) -> String {
     table(name, "scopes = [\"read\"]")
 }
 
-/// A gateway with the server's key and these clients.
+/// Starts a gateway with the server's key and these clients.
 async fn with_clients(clients: &str, flags: &[&str]) -> (Upstream, Gateway) {
     let folder = Folder::new().with("clients.toml", clients);
     let upstream = Upstream::demo().await;
@@ -98,7 +98,7 @@ async fn without_clients_a_token_is_refused() {
         assert_eq!(reply.status, 401);
         assert!(reply.detail().contains("no clients"), "{}", reply.detail());
     }
-    // Not ours: a proxy in between may want it.
+    // Other schemes are ignored: they may be meant for a proxy in between.
     for value in ["Basic dXNlcjpwYXNz", "Bearer of-somebody-else"] {
         let reply = gateway
             .get_with(&file(EICAR), &[("authorization", value)])
@@ -201,7 +201,7 @@ async fn the_keys_quota_holds_for_all_its_clients() {
     assert_eq!(upstream.count(), 1);
 }
 
-/// The binary with these clients in a file that can change.
+/// Runs the binary with these clients in a file that the test can change.
 fn serve(folder: &Folder, upstream: &Upstream, flags: &[&str]) -> Process {
     let settings = [
         "--upstream-url",
@@ -368,7 +368,7 @@ fn a_start_without_clients_has_to_be_meant() {
     )));
 }
 
-/// Holds a lease on a file: a process that opens it hangs. `None` where that can't be done.
+/// A lease on a file: a process that opens the file hangs.
 struct Lease(Child);
 
 impl Lease {
@@ -442,7 +442,7 @@ async fn whoever_watches_sees_what_became_of_the_file() {
         let url = format!("http://{}{path}", process.address);
         send(client().get(url)).await
     };
-    // Is it well, the check's own words, and the gauges of each key's minute.
+    // Returns the check's `ok` and detail, and the gauges of each key's minute.
     let look = async || {
         let (health, metrics) = (get("/readyz").await, get("/metrics").await);
         assert_eq!(health.status, 200);
@@ -503,7 +503,7 @@ async fn a_hang_up_reads_everything_again() {
     assert_eq!(keys, ["first-key", "second-key"]);
 }
 
-/// As `systemctl reload` would, whatever is set up.
+/// `systemctl reload` sends the signal whatever is set up.
 #[tokio::test]
 async fn a_hang_up_ends_nobody_who_has_no_clients() {
     let process = Process::start(&mut vt4ai(&Folder::new(), &["--demo"]));

@@ -1,4 +1,4 @@
-//! What VirusTotal has closed to a key: nothing is sent there until it opens.
+//! Tests of back-off: after a refusal by VirusTotal nothing is sent to that endpoint until it ends.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -22,7 +22,7 @@ async fn ask_as(gateway: &Gateway, key: &str, path: &str) -> Reply {
     gateway.get_with(path, &[("x-api-key", key)]).await
 }
 
-/// Refuses reports on files so, and answers everything else.
+/// Starts an upstream that refuses reports on files with these bytes and answers everything else.
 async fn refusing_files(refusal: Vec<u8>) -> Upstream {
     Upstream::faulty(move |call| {
         let is_file = call.target.starts_with("/api/v3/files/") && !call.target.contains("votes");
@@ -48,7 +48,7 @@ async fn a_429_closes_its_endpoint_to_its_key_only() {
         let reply = ask_as(&gateway, "mine", &file(hash)).await;
         let wait = reply.number("retry-after").unwrap();
         assert!(reply.status == 429 && (29..=30).contains(&wait), "{wait}");
-        // What is not sent costs nothing.
+        // A request that is not sent costs nothing.
         assert_eq!(reply.number("x-ratelimit-remaining"), Some(8));
     }
     assert_eq!(upstream.count(), 1);
@@ -99,7 +99,7 @@ async fn what_is_kept_goes_on_where_virustotal_has_closed() {
 const SOON: Duration = Duration::from_secs(10);
 const DAY: u64 = 24 * 60 * 60;
 
-/// The next full minute, for what names no time to come.
+/// The next full minute, for a refusal that names no time to come.
 const MINUTE: (u64, u64) = (1, 60);
 const CUT: (u64, u64) = (DAY - 10, DAY);
 
@@ -162,7 +162,7 @@ async fn a_429_of_many_at_once_is_one_back_off() {
     );
 }
 
-/// The things that can be asked for, by what their call to VirusTotal looks like.
+/// Sends the request that leads to this kind of call to VirusTotal.
 async fn ask_for(gateway: &Gateway, what: &str) -> Reply {
     let object = file(EICAR);
     let json = |path: &str, body: &'static str| {
@@ -200,7 +200,7 @@ async fn ask_for(gateway: &Gateway, what: &str) -> Reply {
     }
 }
 
-/// Every call is refused but the one that names a place for a large file.
+/// Every call is refused except the one that returns the upload URL of a large file.
 #[rstest]
 #[tokio::test]
 async fn a_429_to_any_call_closes_its_endpoint(
@@ -233,7 +233,7 @@ async fn a_429_to_any_call_closes_its_endpoint(
     assert_eq!(upstream.count(), calls);
 }
 
-/// Refuses the first call so, and answers all others.
+/// Starts an upstream that refuses the first call with these bytes and answers all others.
 async fn refusing_once(refusal: Vec<u8>) -> Upstream {
     let asked = AtomicUsize::new(0);
     Upstream::faulty(move |_| {

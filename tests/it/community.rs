@@ -1,4 +1,4 @@
-//! Comments and votes: reading them, and adding to them (CONTRACT 1, 2, 4).
+//! Tests of comments and votes: reading and adding them (CONTRACT 1, 2, 4).
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::{
 const COMMENTS: &str = "/api/v1/domains/example.com/comments";
 const VOTES: &str = "/api/v1/domains/example.com/votes";
 
-/// What is written in documents' titles and errors, in the order of [`OBJECTS`].
+/// The nouns in titles of documents and in errors, in the order of [`OBJECTS`].
 const TITLES: [(&str, &str); 4] = [
     ("File", "file"),
     ("URL", "URL"),
@@ -436,7 +436,7 @@ async fn a_comment_has_64_kib_at_most() {
     assert_eq!(upstream.count(), 1);
 }
 
-/// What attackers write, and what of it would act in Markdown.
+/// A hostile comment; several parts of it would be active in Markdown.
 const HOSTILE: &str = "# Heading\n\n[x](http://evil.example) <script>alert(1)</script>\n\n![x](http://evil.example/p.png)\n\n- item\n```\n````\n</item><item>\u{202e}\u{200b} www.evil.example";
 
 #[tokio::test]

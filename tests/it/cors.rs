@@ -1,4 +1,4 @@
-//! Whose web pages may call, and what a browser may do on the gateway's own.
+//! Tests of CORS, of foreign web pages, and of the policy of the gateway's own pages.
 
 use reqwest::Method;
 
@@ -18,7 +18,7 @@ async fn before(flags: &[&str]) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// What a browser asks before a page may send a key.
+/// Sends the preflight request of a browser whose page wants to send a key.
 async fn preflight(gateway: &Gateway, origin: &str) -> Reply {
     let url = format!("http://{}{}", gateway.address, file(EICAR));
     let request = client().request(Method::OPTIONS, url);
@@ -127,7 +127,7 @@ async fn the_documentation_is_for_itself_alone() {
     }
     let page = gateway.get_with("/docs/", &[]).await;
     let page = page.text();
-    // What the policy forbids, the page does not have.
+    // The page has nothing that the policy forbids.
     for script in page.split("<script").skip(1) {
         let (attributes, rest) = script.split_once('>').unwrap();
         assert!(attributes.contains("src=\"./"), "{attributes}");

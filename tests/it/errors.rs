@@ -1,10 +1,10 @@
-//! What the gateway itself refuses, and what the caller is told (CONTRACT 5).
+//! Tests of the errors that the gateway itself returns (CONTRACT 5).
 
 use rstest::rstest;
 
 use crate::harness::{EICAR, Gateway, Reply, Upstream, client, file, send};
 
-/// What every error has, and what those of its status have.
+/// Asserts the properties of every error, and those of its status.
 pub(crate) fn is_well_formed(reply: &Reply) {
     let body = reply.json();
     let keys: Vec<_> = body.as_object().unwrap().keys().collect();

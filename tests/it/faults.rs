@@ -1,4 +1,4 @@
-//! Every fault that an upstream can have, and what the caller is told (CONTRACT 5).
+//! Tests of each fault of an upstream and of the error that the caller gets (CONTRACT 5).
 
 use std::{
     io::Write as _,
@@ -24,7 +24,7 @@ mod secure;
 const REPORT: &str = r#"{"data": {"id": "x", "type": "file", "attributes": {"size": 68}}}"#;
 const HTML: &str = "<html><h1>Error</h1><pre>Traceback: secret insides</pre></html>";
 
-/// Asks a gateway before a server that has this answer for one file and a report for others.
+/// Asks a gateway whose upstream gives this answer for one file and a report for others.
 async fn ask_faulty(answer: Answer, flags: &[&str]) -> Reply {
     let faulty = move |call: &Call| {
         if call.target.contains(UNKNOWN) {
@@ -45,7 +45,7 @@ async fn ask_faulty(answer: Answer, flags: &[&str]) -> Reply {
             .detail()
             .starts_with("Error retrieving file relationships: ")
     );
-    // A 429 or a 401 is remembered, but of its own key.
+    // A 429 or a 401 starts a back-off for its own key only.
     let other = [("x-api-key", "another-key")];
     let next = gateway.get_with(&file(EICAR), &other).await;
     assert_eq!(

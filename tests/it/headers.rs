@@ -1,4 +1,4 @@
-//! Headers that every answer has (CONTRACT 6).
+//! Tests of the headers that every answer has (CONTRACT 6).
 
 use std::{collections::HashSet, io::Read as _};
 

@@ -1,4 +1,4 @@
-//! Text that can't be an indicator costs nothing, and defanged text means what it stands for.
+//! Tests that invalid indicators cost nothing, and that defanged ones are refanged.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,7 +16,7 @@ async fn demo() -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// Every entrance that takes a URL, with this one.
+/// Sends this URL to every endpoint that takes one.
 async fn ask_everywhere(gateway: &Gateway, url: &str) -> Vec<Reply> {
     let encoded = utf8_percent_encode(url, NON_ALPHANUMERIC);
     let id = URL_SAFE_NO_PAD.encode(url);

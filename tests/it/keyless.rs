@@ -1,4 +1,4 @@
-//! The server's key without a credential: for its own user on its own machine, and no proxy.
+//! Tests of the server's key without a credential: only its own user on its own machine may use it.
 
 use std::{
     fs, os::unix::fs::MetadataExt as _, os::unix::process::CommandExt as _, process::Command,
@@ -21,7 +21,7 @@ async fn with_key(flags: &[&str]) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// A 401 that says what was seen and what to do.
+/// Asserts a 401 that names the cause and the remedy.
 #[track_caller]
 fn assert_refused(reply: &Reply, seen: &str) {
     assert_eq!(
@@ -148,7 +148,7 @@ macro_rules! curl_or_skip {
     };
 }
 
-/// Status and body.
+/// Runs curl as another user and returns status and body; fails without root or curl.
 fn curl_as(user: u32, url: &str) -> Option<(u16, String)> {
     let mut command = Command::new("curl");
     let command = command.uid(user).gid(user).current_dir("/").env_clear();
@@ -204,7 +204,7 @@ async fn root_and_the_own_user_are_local_to_a_gateway_that_is_not_roots() {
     assert_eq!(send(client().get(&url)).await.status, 200);
 }
 
-/// Debian's own nginx speaks HTTP/1.0 to the gateway and adds no header.
+/// Debian's nginx speaks HTTP/1.0 to the gateway by default and adds no header.
 #[tokio::test]
 async fn nginx_as_it_comes_is_not_local() {
     let (upstream, gateway) = with_key(&[]).await;
@@ -218,7 +218,7 @@ async fn nginx_as_it_comes_is_not_local() {
     assert_eq!(upstream.count(), 0);
 }
 
-/// Its workers are another user's where root has started it.
+/// The workers of nginx run as another user if root has started it.
 #[tokio::test]
 async fn nginx_with_http_1_1_is_not_local() {
     let (upstream, gateway) = with_key(&[]).await;

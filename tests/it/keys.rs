@@ -1,4 +1,4 @@
-//! Whose key a request spends, and that no key is ever seen (CONTRACT 5, 6, 8).
+//! Tests of which key a request spends, and that no key is disclosed (CONTRACT 5, 6, 8).
 
 use rstest::rstest;
 use vt4ai::config::{Command, Rejected};
@@ -11,7 +11,7 @@ use crate::harness::{
 const SERVERS: &str = "the-key-of-the-server";
 const ANONYMOUS: [&str; 3] = ["--api-key", SERVERS, "--allow-anonymous"];
 
-/// Asks a gateway that holds a key, and gives the answer with the key that reached upstream.
+/// Asks a gateway that has a server's key; returns the answer and the key that reached upstream.
 async fn ask(flags: &[&str], headers: &[(&str, &str)]) -> (Reply, Option<String>) {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, flags).await;
@@ -172,7 +172,7 @@ fn a_server_with_a_key_does_not_listen_to_the_world(#[case] flags: &[&str], #[ca
     }
 }
 
-/// Answers of every kind that repeat the key they were asked with.
+/// Returns answers of every kind that repeat the key they were asked with.
 fn echoes(key: &str) -> Vec<Vec<u8>> {
     let html = format!("<html>{key}</html>");
     let leak = format!("X-Leak: {key}");
@@ -258,7 +258,7 @@ async fn no_key_is_in_any_error_header_or_log() {
                 format!("{}/relationships/votes?apikey={OWN}", file(&hash)),
             ] {
                 let url = format!("http://{}{path}", process.address);
-                // A key of its own each: what VirusTotal refuses is remembered.
+                // Each request has its own key: VirusTotal's refusal starts a back-off.
                 let key = key.replace(OWN, &format!("{OWN}-{asked}"));
                 let reply = send(client.get(url).header(name, key)).await;
                 assert_ne!(reply.status, 200);
@@ -314,7 +314,7 @@ fn a_broken_env_file_is_not_repeated() {
 
 #[tokio::test]
 async fn no_value_leads_up_on_virustotals_side() {
-    // Not `faulty`, which leaves the questions about a key out.
+    // `faulty` would leave out the requests for a key's quota.
     let upstream = Keeper::start(|_, _| Turn::Keep(kept(r#"{"data": {}}"#))).await;
     let gateway = Gateway::at(&upstream.url, &["--rate-limit-per-minute", "1000"]).await;
     let ids = [
@@ -339,7 +339,7 @@ async fn no_value_leads_up_on_virustotals_side() {
             format!("{}/relationships/{id}?descriptors_only=true", file(EICAR)),
         ] {
             for key in ["..", ".", "%2e%2e", "a-key"] {
-                // Not by a client of any kind: it would lead up itself.
+                // An HTTP client would normalise the path itself.
                 let request = format!(
                     "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n"
                 );

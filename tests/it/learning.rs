@@ -1,4 +1,4 @@
-//! What a key may spend, as VirusTotal tells it, and waiting for a unit of it.
+//! Tests of the quota that VirusTotal reports for a key, and of waiting for a unit of it.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::{EICAR, Gateway, Reply, TROJAN, UNKNOWN, Upstream, config, file, in_parallel};
 
-/// A gateway with no limits of its own.
+/// Starts a gateway without limits of its own.
 async fn learning(upstream: &Upstream, flags: &[&str]) -> Gateway {
     let own = ["--upstream-url", &upstream.url];
     Gateway::start(config(&[&own, flags].concat())).await
@@ -54,7 +54,7 @@ async fn what_others_have_spent_counts() {
         (&quota["day"]["used"], &quota["month"]["used"]),
         (&json!(3), &json!(3))
     );
-    // VirusTotal tells nothing of the minute.
+    // VirusTotal reports nothing about the minute.
     assert_eq!(quota["minute"]["used"], 0);
 }
 
@@ -128,7 +128,7 @@ async fn a_wait_that_cannot_succeed_ends_at_once() {
     }
 }
 
-/// Nobody who would wait holds up one who would not.
+/// A caller that waits does not delay one that does not.
 #[tokio::test]
 async fn without_a_wait_nothing_waits() {
     let upstream = Upstream::demo().await;

@@ -1,4 +1,4 @@
-//! What an answer about related objects looks like (CONTRACT 4).
+//! Tests of the form of answers about related objects (CONTRACT 4).
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::{
     relationships::{demo, related},
 };
 
-/// A gateway before an upstream that has one answer for all.
+/// Starts a gateway before an upstream that gives every request the same answer.
 async fn answering(body: &Value) -> (Upstream, Gateway) {
     let upstream = Upstream::always(ok(body.to_string())).await;
     let gateway = Gateway::before(&upstream, &[]).await;

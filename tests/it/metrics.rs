@@ -1,4 +1,4 @@
-//! What is counted, and how Prometheus reads it.
+//! Tests of the metrics and of the request log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use crate::harness::{
 const CACHED: [&str; 2] = ["--cache-max-bytes", "10000000"];
 const ROUTE: &str = r#"route="/api/v1/files/{file_hash}",method="GET""#;
 
-/// What `/metrics` says: each series with its labels, and its value.
+/// The content of `/metrics`: each series with its labels, and its value.
 struct Numbers {
     text: String,
     series: BTreeMap<String, f64>,
@@ -44,7 +44,7 @@ impl Numbers {
         }
     }
 
-    /// The value of a series; 0 where there is none yet.
+    /// Returns the value of a series, or 0 if it does not exist yet.
     #[track_caller]
     fn get(&self, series: &str) -> f64 {
         self.series.get(series).copied().unwrap_or_default()
@@ -76,7 +76,7 @@ impl Numbers {
         *found.unwrap_or_else(|| panic!("{}", self.text)).1
     }
 
-    /// All values of a label.
+    /// Returns all values of a label.
     fn labels(&self, name: &str) -> BTreeSet<&str> {
         let start = format!("{name}=\"");
         let values = self.series.keys().filter_map(|series| {
@@ -138,7 +138,7 @@ async fn the_gateways_own_time_is_told_from_virustotals() {
     let path = file(EICAR);
     let held = async {
         upstream.until_asked(1).await;
-        // As long as it takes to be seen, whatever else the machine does.
+        // Waits until the upstream's time is measurable, whatever else the machine does.
         tokio::time::timeout(
             std::time::Duration::from_millis(300),
             std::future::pending::<()>(),
@@ -147,7 +147,7 @@ async fn the_gateways_own_time_is_told_from_virustotals() {
         .unwrap_err();
         go.send_replace(true);
     };
-    // Two who share a call wait for it alike.
+    // Two callers that share a call wait for it alike.
     let (first, second, ()) = tokio::join!(gateway.get(&path), gateway.get(&path), held);
     assert_eq!((first.status, second.status), (200, 200));
     let numbers = Numbers::of(&gateway).await;
@@ -277,7 +277,7 @@ async fn what_the_servers_key_has_left_is_told() {
     ];
     let gateway = Gateway::before(&upstream, &flags).await;
     assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
-    // A caller's key is nobody's business.
+    // The quota of a caller's own key is not exported.
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
     let numbers = Numbers::of(&gateway).await;
     same(numbers.quota("allowed", "minute"), 3);
@@ -335,7 +335,7 @@ async fn nothing_that_is_asked_for_is_in_a_label() {
         gateway.ask(&format!("METHOD{number}"), "/livez").await;
     };
     ask(0).await;
-    // The second scrape has what the first one counted of itself.
+    // The second scrape contains what the first one counted of itself.
     Numbers::of(&gateway).await;
     let before = Numbers::of(&gateway).await;
     for number in 1..30 {
@@ -367,7 +367,7 @@ async fn nothing_that_is_asked_for_is_in_a_label() {
     }
 }
 
-/// A gateway with clients of each of two scopes, and the tokens of these.
+/// Starts a gateway with a client for each of two scopes, whose token is `vt4ai_` and the scope.
 async fn exposed(flags: &[&str]) -> Gateway {
     let table = |scope: &str| {
         let digest = TokenDigest::of(format!("vt4ai_{scope}").as_bytes()).hex();

@@ -1,4 +1,5 @@
-//! In which form an answer comes: `format`, `Accept` and `template_name` (CONTRACT 2, 4).
+//! Tests of the representation of an answer: `format`, `Accept` and `template_name` (CONTRACT 2,
+//! 4).
 
 use rstest::rstest;
 

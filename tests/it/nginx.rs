@@ -1,4 +1,4 @@
-//! `deploy/nginx.conf` in a real nginx: TLS, what it passes on and to whom, what it leaves alone.
+//! Tests of `deploy/nginx.conf` in a real nginx: TLS, forwarding, balancing and errors.
 
 use std::{net::IpAddr, process::Command};
 
@@ -78,11 +78,12 @@ async fn it_speaks_both_http_over_tls_and_says_to_come_back_so() {
         let hsts = &response.headers()["strict-transport-security"];
         assert_eq!(hsts, "max-age=31536000");
     }
-    // Also with what nginx says by itself, and not to who has never seen its certificate.
+    // The header also comes with nginx's own errors. A client that does not trust the certificate
+    // fails.
     assert!(client().get(nginx.url("/livez")).send().await.is_err());
 }
 
-/// The beginning of a connection of this version of TLS, to a server with an elliptic key.
+/// Returns a ClientHello of this version of TLS, for a server with an elliptic key.
 fn client_hello(minor: u8) -> Vec<u8> {
     let ciphers = [0xc0, 0x2b, 0xc0, 0x09];
     let groups = [0, 10, 0, 4, 0, 2, 0, 23];
@@ -109,7 +110,7 @@ async fn it_speaks_no_old_tls() {
         stream.read_exact(&mut answer).await.unwrap();
         answers.push((answer[0], answer[6]));
     }
-    // A fatal alert, `protocol_version`; from TLS 1.2 on a handshake.
+    // The first ones get a fatal alert, `protocol_version`; from TLS 1.2 on there is a handshake.
     let handshake = answers[2].0 == 22;
     assert!(
         handshake && answers[..2] == [(21, 70), (21, 70)],
@@ -156,7 +157,7 @@ async fn figures_are_for_its_own_machine_and_with_a_token() {
     assert_eq!(nginx.get("/metrics", &[]).await.status, 401);
     let token = [("authorization", "Bearer vt4ai_prometheus")];
     assert_eq!(nginx.get("/metrics", &token).await.status, 200);
-    // Another address, though of this machine.
+    // The address is another one, though of this machine.
     let other = nginx.client().local_address(IpAddr::from([127, 0, 0, 2]));
     let reply = send(other.build().unwrap().get(nginx.url("/metrics"))).await;
     assert_eq!(

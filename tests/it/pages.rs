@@ -1,4 +1,4 @@
-//! Lists longer than a page of VirusTotal's, and what every collection relates to.
+//! Tests of lists longer than one page of VirusTotal, and of every collection's relationships.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::{
     relationships::{demo, related},
 };
 
-/// An upstream with a list of this many objects; its cursor is where a page begins.
+/// Starts an upstream with a list of this many objects; its cursor is the start of a page.
 async fn holding(count: usize) -> Upstream {
     Upstream::faulty(move |call| {
         let value = |name: &str| {
@@ -38,7 +38,7 @@ fn ids(data: &Value) -> Vec<usize> {
         .collect()
 }
 
-/// Every limit meets every length of list and every quota.
+/// The cases combine limits, lengths of the list and quotas.
 #[rstest]
 #[tokio::test]
 async fn pages_are_gathered_up_to_the_limit_the_end_or_the_quota(
@@ -228,7 +228,7 @@ async fn one_object_or_none_is_no_list() {
 /// VirusTotal's answer to each cursor: the ids on that page, and the next cursor.
 type Script = &'static [[&'static str; 3]];
 
-/// An upstream with pages of its own making.
+/// Starts an upstream with these pages.
 async fn scripted(script: Script) -> Upstream {
     Upstream::faulty(move |call| {
         let cursor = call.target.split("cursor=").nth(1).unwrap_or_default();
@@ -245,7 +245,7 @@ async fn scripted(script: Script) -> Upstream {
     .await
 }
 
-/// A cursor that was followed before ends the list, wherever it comes back.
+/// A cursor that was followed before ends the list, at any position.
 #[rstest]
 #[case::to_itself("limit=10&cursor=a", &[["a", "1 2", "a"]], &["1", "2"])]
 #[case::to_itself_of_many("limit=100&cursor=a", &[["a", "1 2", "a"]], &["1", "2"])]
@@ -269,7 +269,7 @@ async fn a_cursor_that_is_repeated_ends_the_list(
 ) {
     let upstream = scripted(script).await;
     let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "1000000"]).await;
-    // From VirusTotal, and as it is kept.
+    // The first answer comes from VirusTotal, the second from the cache.
     for _ in 0..2 {
         let reply = gateway
             .get(&format!("{}/{list}?{query}", file(TROJAN)))

@@ -1,4 +1,4 @@
-//! Who is believed about where a request comes from.
+//! Tests of forwarded addresses: only a trusted proxy's claims count.
 
 use rstest::rstest;
 
@@ -6,7 +6,8 @@ use crate::harness::{EICAR, Gateway, Upstream, file};
 
 const ONE_EACH: [&str; 2] = ["--client-rate-per-minute", "1"];
 
-/// What each of these gets, one after the other, where everybody may knock once.
+/// Sends these requests one after the other to a gateway that allows each caller one; returns the
+/// statuses.
 async fn knock(flags: &[&str], headers: &[&[(&str, &str)]]) -> Vec<u16> {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[&ONE_EACH, flags].concat()).await;

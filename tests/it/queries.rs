@@ -1,4 +1,4 @@
-//! Queries are read strictly: nothing that was meant otherwise is looked up, or paid for.
+//! Tests that queries are read strictly, so that a mistyped one is neither looked up nor paid for.
 
 use rstest::rstest;
 use serde_json::Value;
@@ -17,7 +17,7 @@ async fn demo() -> (Upstream, Gateway) {
 /// Method, path with the examples of the document, and the names of its query's parameters.
 type Route = (String, String, Vec<String>);
 
-/// Every route of the API, as it is documented.
+/// Returns every route of the API, as documented.
 async fn documented(gateway: &Gateway) -> Vec<Route> {
     let document = gateway.get("/openapi.json").await.json();
     let mut routes = Vec::new();
@@ -120,7 +120,7 @@ async fn a_long_or_hidden_name_is_not_repeated_whole() {
     assert!(detail.contains(r"`a\u{202e}`"), "{detail}");
 }
 
-/// With and without a key beside it, on every kind of route.
+/// The cases send the key with and without a key in the header, on every kind of route.
 #[rstest]
 #[case("apikey")]
 #[case("api_key")]
@@ -190,7 +190,7 @@ async fn a_value_that_was_cut_short_is_to_be_encoded(#[case] target: &str, #[cas
     );
 }
 
-/// The stand-in's cursors hold what only survives where it is encoded once.
+/// The stand-in's cursors contain characters that only survive if they are encoded once.
 #[rstest]
 #[case::encoded(|it: &str| percent_encoding::utf8_percent_encode(it, percent_encoding::NON_ALPHANUMERIC).to_string())]
 #[case::as_a_form(|it: &str| url::form_urlencoded::byte_serialize(it.as_bytes()).collect())]

@@ -1,4 +1,4 @@
-//! What a key may spend, and how often a caller may knock (CONTRACT 2, 6, 7).
+//! Tests of quotas and of the rate limit (CONTRACT 2, 6, 7).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -154,7 +154,7 @@ async fn a_refused_request_spends_nothing(#[case] path: &str) {
 #[tokio::test]
 async fn many_at_once_get_no_more_than_the_quota() {
     let (upstream, gateway) = demo(&["--rate-limit-per-minute", "10"]).await;
-    // Each for another file: those for the same one would share a lookup.
+    // Each request is for another file: requests for the same one would share a lookup.
     let paths: Vec<_> = (0..50).map(|it| file(&format!("{it:040x}"))).collect();
     let requests = paths.iter().map(|path| gateway.get(path));
     let mut statuses = Vec::new();

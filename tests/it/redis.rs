@@ -1,4 +1,4 @@
-//! Replicas that share one Redis, and what they do without it.
+//! Tests of replicas that share one Redis, and of a gateway whose Redis fails.
 
 use std::{
     collections::HashSet,
@@ -22,10 +22,10 @@ use crate::harness::{
     url_of, vt4ai,
 };
 
-/// How long a test waits for what has to come; only a broken gateway takes long.
+/// The time that a test waits for an expected state; only a broken gateway takes long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Something is kept, and whoever waits for a state of things may ask as often as it likes.
+/// Flags that turn the cache on, and lift the rate limit for tests that poll.
 const KEPT: [&str; 4] = [
     "--cache-max-bytes",
     "100000000",
@@ -33,7 +33,7 @@ const KEPT: [&str; 4] = [
     "0",
 ];
 
-/// A replica that waits for Redis as long as a busy machine may take.
+/// Starts a replica whose Redis timeout allows for a busy machine.
 async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway {
     hasty_replica(
         upstream,
@@ -43,7 +43,7 @@ async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway 
     .await
 }
 
-/// One that waits as long as it does by itself.
+/// Starts a replica with the default Redis timeout.
 async fn hasty_replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway {
     let url = redis.url();
     let own = ["--redis-url", &url];
@@ -52,7 +52,7 @@ async fn hasty_replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Ga
     gateway
 }
 
-/// Looks again until there is what is looked for; `what` is said where it never comes.
+/// Polls until there is a result; `what` is named if it never comes.
 async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
@@ -64,7 +64,7 @@ async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> 
     }
 }
 
-/// Waits until the gateway says that Redis helps, or that it does not.
+/// Waits until `/readyz` reports that Redis is up, or down.
 async fn until_redis_is(gateway: &Gateway, up: bool) {
     let look = async || {
         let reply = gateway.get("/readyz").await;
@@ -78,7 +78,7 @@ async fn until_redis_is(gateway: &Gateway, up: bool) {
     eventually(if up { "up" } else { "away" }, look).await;
 }
 
-/// Waits until Redis has so many names like this.
+/// Waits until Redis has this many keys that match the pattern, and returns them.
 async fn until_there_are(redis: &Redis, count: usize, pattern: &str) -> Vec<String> {
     let look = async || {
         let names: Vec<String> = redis.order(&format!("KEYS {pattern}"));
@@ -120,7 +120,7 @@ async fn what_one_replica_fetched_all_have() {
         second.get(&file(EICAR)).await.body
     );
     assert_eq!(upstream.count(), 2);
-    // Another key's is not its own, wherever it is kept.
+    // Another key's answer is not shared, wherever it is cached.
     let other = ask_as(&second, "other", &file(EICAR)).await;
     assert_eq!(origin(&other), (200, Some("MISS")));
     let anew = [("x-api-key", KEY), ("cache-control", "no-cache")];
@@ -164,7 +164,7 @@ async fn replicas_ask_once_for_what_all_want_at_once() {
         .flat_map(|replica| (0..20).map(|_| replica.get(&path)));
     let (replies, ()) = tokio::join!(in_parallel(all), async {
         upstream.until_asked(1).await;
-        // Every replica has had the time to look who asks.
+        // Every replica has had the time to find the lease.
         for replica in &replicas {
             replica.get("/livez").await;
         }
@@ -310,7 +310,7 @@ async fn what_virustotal_closed_to_one_replica_is_closed_to_all() {
     assert_eq!(upstream.count(), 1);
 }
 
-/// Puts digits before the time at which an endpoint opens.
+/// Puts digits before the time at which the back-off of an endpoint ends.
 fn prolong(redis: &Redis, name: &str, digits: &str) {
     let script = format!("return(redis.call('SET',KEYS[1],'{digits}'..redis.call('GET',KEYS[1])))");
     redis.order::<String>(&format!("EVAL {script} 1 {name}"));
@@ -338,12 +338,12 @@ async fn a_back_off_in_redis_lasts_a_day_at_most(#[case] digits: &str) {
                 "{wait}"
             );
         }
-        // It does not begin anew with each replica that reads it.
+        // The time to live is not renewed by each replica that reads it.
         let life: u64 = redis.order(&format!("PTTL {name}"));
         assert!(life <= 25 * 60 * 60 * 1000, "{life}");
     }
     assert_eq!(upstream.count(), 1);
-    // The first goes by its own count, which Redis does not cut short or prolong.
+    // The first replica uses its own value, which Redis neither shortens nor prolongs.
     let own = first.get(&file(EICAR)).await.number("retry-after").unwrap();
     assert!(own <= 30, "{own}");
 }
@@ -396,7 +396,7 @@ async fn the_longer_of_two_back_offs_stands_for_all() {
     };
     let (shorter, success, ()) = tokio::join!(second.get(&shorter), second.get(&success), early);
     assert_eq!((shorter.status, success.status), (429, 200));
-    // What the second replica told of it has arrived when its next order has.
+    // The second replica's report has arrived once its next command has.
     assert_eq!(second.get("/api/v1/domains/example.com").await.status, 200);
     let third = replica(&upstream, &redis, &[]).await;
     for replica in [&first, &third] {
@@ -456,7 +456,7 @@ async fn redis_knows_keys_as_hashes_only() {
             name.starts_with("vt4ai:1:") && !name.contains(KEY),
             "{name}"
         );
-        // Nothing is there for ever.
+        // Every key expires.
         assert!(redis.order::<i64>(&format!("PTTL {name}")) > 0, "{name}");
         let dump: Vec<u8> = redis.order(&format!("DUMP {name}"));
         assert!(
@@ -479,7 +479,7 @@ async fn without_redis_it_starts_serves_and_takes_it_up_when_it_comes() {
         (200, Some("MISS"))
     );
     assert_eq!(origin(&gateway.get(&file(EICAR)).await), (200, Some("HIT")));
-    // Its own limit holds.
+    // The gateway's own limit applies.
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
     assert_eq!(gateway.get(&file(UNKNOWN)).await.status, 429);
     let Some(redis) = Redis::at(address) else {
@@ -598,7 +598,8 @@ async fn a_malformed_answer_is_nothing_to_any_later_caller(
     })
     .await;
     let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "0"]).await;
-    // It is evicted from Redis behind the answer's back, so each of many may be found there.
+    // Redis evicts the malformed answer after the response, so each of many requests may find it
+    // there.
     for number in 0..40 {
         let path = format!("{}{what}", file(&format!("{number:064x}")));
         let statuses = [gateway.get(&path).await, gateway.get(&path).await];

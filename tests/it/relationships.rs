@@ -1,4 +1,4 @@
-//! Asking for what is related to an indicator, a page at a time (CONTRACT 2).
+//! Tests of reading related objects, a page at a time (CONTRACT 2).
 
 use std::collections::HashSet;
 

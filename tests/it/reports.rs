@@ -1,4 +1,4 @@
-//! Reports on files, URLs, domains and IP addresses (CONTRACT 2, 3, 4).
+//! Tests of reports on files, URLs, domains and IP addresses (CONTRACT 2, 3, 4).
 
 use base64::{Engine as _, engine::general_purpose};
 use rstest::rstest;
@@ -23,7 +23,7 @@ async fn demo(flags: &[&str]) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// A gateway before an upstream that has one report for all, with these attributes.
+/// Starts a gateway before an upstream that has one report with these attributes for all requests.
 async fn with_attributes(attributes: &str) -> (Upstream, Gateway) {
     let body = format!(
         r#"{{"data": {{"id": "{EICAR}", "type": "file", "links": {{}}, "attributes": {attributes}}}}}"#
@@ -33,7 +33,7 @@ async fn with_attributes(attributes: &str) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// What VirusTotal itself answers.
+/// Returns the answer of VirusTotal itself.
 async fn upstreams_own(upstream: &Upstream, target: &str) -> Value {
     let url = format!("{}{target}", upstream.url);
     let request = crate::harness::client().get(url).header("x-apikey", "any");

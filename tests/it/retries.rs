@@ -1,4 +1,4 @@
-//! What is asked again, and what is not (CONTRACT 5).
+//! Tests of retries, and of the errors that are not retried (CONTRACT 5).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use crate::harness::{Answer, EICAR, Gateway, Upstream, failure, file, http, ok, 
 
 const REPORT: &str = r#"{"data": {"id": "x", "type": "file", "attributes": {"size": 68}}}"#;
 
-/// An upstream that fails a number of times before it answers.
+/// Starts an upstream that fails a number of times before it answers.
 async fn failing(times: usize) -> Upstream {
     let calls = AtomicUsize::new(0);
     let answer = move |_: &_| {

@@ -1,4 +1,4 @@
-//! Searches: the one for every key, and the one for premium keys (CONTRACT 1, 2, 4).
+//! Tests of both searches: the one for every key, and the one for premium keys (CONTRACT 1, 2, 4).
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::{
     relationships::demo,
 };
 
-/// Both: path, most objects, title and root of documents.
+/// Both searches: path, highest limit, title and root of documents.
 const BOTH: [(&str, usize, &str, &str); 2] = [
     ("search", 100, "Search", "search"),
     (
@@ -23,7 +23,7 @@ const BOTH: [(&str, usize, &str, &str); 2] = [
     ),
 ];
 
-/// A gateway before an upstream that has one answer for all.
+/// Starts a gateway before an upstream that gives every request the same answer.
 async fn answering(body: &Value) -> (Upstream, Gateway) {
     let upstream = Upstream::always(ok(body.to_string())).await;
     let gateway = Gateway::before(&upstream, &[]).await;
@@ -43,7 +43,7 @@ fn ids(data: &Value) -> Vec<&str> {
     items.map(|item| item["id"].as_str().unwrap()).collect()
 }
 
-/// Objects of several types, with more in them than the default templates show.
+/// Returns objects of several types, with more in them than the default templates show.
 fn mixed() -> Value {
     let attributes = json!({"md5": "m", "size": 7, "jarm": "j", "network": "n"});
     json!({"data": [
@@ -144,7 +144,7 @@ async fn one_page_is_one_lookup_whatever_the_limit(
     );
     let target = format!("/api/v3/{}?query=a&limit={asked}", BOTH[which].0);
     assert_eq!(upstream.targets(), [target]);
-    // There is more, and it says so.
+    // The answer says that there are more results.
     assert_eq!(
         reply.json()["meta"],
         json!({"cursor": "a&b=c +%2B", "count": 6})
@@ -307,7 +307,7 @@ async fn descriptors_are_types_and_ids(#[case] which: &str, #[case] text: &str) 
     }
 }
 
-/// Follows `Link` from the first page: the items of all pages.
+/// Follows `Link` from the first page and returns the items of all pages.
 async fn walk(gateway: &Gateway, first: String) -> (Vec<String>, usize) {
     let (mut seen, mut pages, mut next) = (Vec::new(), 0, Some(first));
     while let Some(path) = next {

@@ -1,4 +1,4 @@
-//! What the gateway says of itself, and its documentation (CONTRACT 1).
+//! Tests of the root, the health checks, the templates and the documentation (CONTRACT 1).
 
 use std::{
     collections::HashSet,
@@ -103,7 +103,7 @@ async fn the_openapi_document_is_as_reviewed() {
     insta::assert_json_snapshot!("openapi", document);
 }
 
-/// Every operation with its path and method.
+/// Returns every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
@@ -163,11 +163,11 @@ async fn every_documented_path_is_there() {
         }
         let reply = gateway.ask(&method.to_uppercase(), &path).await;
         let expected: &[u16] = match (method, path.rsplit('/').next().unwrap()) {
-            // Nobody has started the analysis of the example.
+            // The analysis of the example does not exist.
             ("get", _) if path.starts_with("/api/v1/analyses/") => &[404],
             ("get", _) => &[200],
             (_, "analyse") => &[202],
-            // A body is missing.
+            // The request has no body.
             _ => &[415],
         };
         assert!(

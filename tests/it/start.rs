@@ -1,4 +1,4 @@
-//! The log at start: its words on the upstream, and later of one that can't be reached.
+//! Tests of the log at start, and of its warnings about an upstream that cannot be reached.
 
 use rstest::rstest;
 
@@ -7,7 +7,7 @@ use crate::harness::{
     vt4ai,
 };
 
-/// Starts a gateway with these settings, and returns what it has logged once it listens.
+/// Starts a gateway with these settings and returns its log up to the time when it listens.
 fn log_of(folder: &Folder, settings: &[(&str, &str)]) -> String {
     let mut command = vt4ai(folder, &[]);
     command.envs(settings.iter().copied());
@@ -25,7 +25,7 @@ async fn a_file_of_settings_is_named_and_so_is_the_upstream_that_it_sets() {
         log.contains(&format!("{}/, not VirusTotal", upstream.url)),
         "{log}"
     );
-    // On this machine no other party reads along.
+    // On the same machine no other party can read along.
     assert!(!log.contains("plain HTTP"), "{log}");
 }
 
@@ -60,7 +60,7 @@ fn an_upstream_that_is_not_virustotal_is_named_and_plain_http_warned_of(
 #[test]
 fn a_usual_start_has_nothing_to_say_of_the_upstream(#[case] settings: &[(&str, &str)]) {
     let log = log_of(&Folder::new(), settings);
-    // That no key is set is said of the callers, not of the upstream.
+    // The warning about the missing key names callers, not the upstream.
     let lines = log.lines().filter(|line| !line.contains("VT4AI_API_KEY"));
     let log = lines.collect::<Vec<_>>().join("\n");
     for word in ["upstream", "VirusTotal", ".env", "WARN"] {
@@ -76,7 +76,7 @@ fn further_authorities_are_named() {
     assert!(log.contains(&file), "{log}");
 }
 
-/// Asks twice, and gives the log and how often its warnings say this.
+/// Asks twice; returns the log and the number of its warnings about the upstream.
 async fn log_after_failing(upstream: &str) -> String {
     let folder = Folder::new();
     let flags = ["--upstream-url", upstream, "--upstream-timeout", "5s"];

@@ -1,4 +1,5 @@
-//! What is written to VirusTotal: scans of URLs, further analyses, and whose key may write (CONTRACT 1, 8).
+//! Tests of writes to VirusTotal: scans of URLs, further analyses, and which key may write
+//! (CONTRACT 1, 8).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,7 +28,7 @@ const URLS: &str = "/api/v1/urls";
 const URL: &str = "url=http%3A%2F%2Fexample.com%2F";
 const SERVERS: &str = "the-key-of-the-server";
 
-/// One object of each collection that the stand-in has, below the gateway's root and below VirusTotal's.
+/// One object of each collection that the stand-in has: its path at the gateway and at VirusTotal.
 pub(crate) const OBJECTS: [(&str, &str); 4] = [
     (
         "/files/44D88612FEA8A8F36DE82E1278ABB02F",
@@ -50,7 +51,7 @@ pub(crate) async fn post(gateway: &Gateway, path: &str, media: &str, body: &str)
     send(request.body(body.to_owned())).await
 }
 
-/// Everything that can be written, an upload first: path, content type and body.
+/// Returns every kind of write, an upload first: path, content type and body.
 fn writes() -> Vec<(String, &'static str, &'static str)> {
     let mut all = vec![
         ("/api/v1/files".to_owned(), MULTIPART, FILE),
@@ -67,7 +68,7 @@ fn writes() -> Vec<(String, &'static str, &'static str)> {
     all
 }
 
-/// Writes each of them with these headers and no key but one among them.
+/// Sends each write with only these headers.
 async fn write_all(gateway: &Gateway, headers: &[(&str, &str)]) -> Vec<(String, Reply)> {
     let mut replies = Vec::new();
     for (path, media, body) in writes() {
@@ -170,7 +171,7 @@ async fn a_byte_order_mark_before_a_body_is_left_out() {
         assert!(reply.status < 300, "{path} {body}: {}", reply.text());
         let sent = upstream.calls().pop().unwrap().body;
         assert!(!sent.starts_with("\u{feff}".as_bytes()), "{path}");
-        // One mark is one too many for what follows it.
+        // A second mark is part of the text.
         let twice = format!("\u{feff}\u{feff}{body}");
         assert_eq!(
             post(&gateway, path, media, &twice).await.status,
@@ -190,7 +191,7 @@ async fn a_further_analysis_is_asked_for_without_a_body() {
         let call = upstream.calls().pop().unwrap();
         let target = format!("/api/v3{path}/analyse");
         assert_eq!((&*call.method, &*call.target), ("POST", &*target));
-        // Google's front end answers a post without it with a 411.
+        // Google's front end answers a POST without this header with a 411.
         assert_eq!(call.header("content-length"), Some("0"));
         assert_eq!(call.header("transfer-encoding"), None);
         assert_eq!(call.header("x-apikey"), Some(KEY));
@@ -276,7 +277,7 @@ async fn what_was_started_comes_in_every_format(#[case] path: &str) {
     }
 }
 
-/// What is not sent: path, content type, body, status, and what the detail speaks of.
+/// Requests that are not sent: path, content type, body, status, and a word of the detail.
 const UNFIT: [(&str, &str, &str, u16, &str); 38] = [
     (URLS, "", URL, 415, FORM),
     (URLS, "text/plain", URL, 415, JSON),
@@ -437,7 +438,7 @@ async fn virustotals_refusals_are_passed_on_and_never_tried_again(
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "20"]).await;
     let doings = ["URL", "domain", "IP address", "file"];
     for (asked, (path, media, body)) in writes().into_iter().skip(1).enumerate() {
-        // A key of its own each: a refusal of one can close the others to it.
+        // Each request has its own key: a refusal starts a back-off for its key.
         let request = gateway.post_keyless(&path).header("content-type", media);
         let request = request.header("x-api-key", format!("key-{asked}"));
         let reply = send(request.body(body)).await;
@@ -457,7 +458,7 @@ async fn virustotals_refusals_are_passed_on_and_never_tried_again(
         );
         let passed_on = !matches!(status, 401 | 502 | 503 | 504);
         assert_eq!(why == "Its own words", passed_on, "{detail}");
-        // One call each, and one unit.
+        // Each write is one call and costs one unit.
         assert_eq!(upstream.count(), asked + 1, "{path}");
         assert_eq!(reply.number("x-ratelimit-remaining"), Some(19));
     }
@@ -511,7 +512,7 @@ async fn an_analysis_without_an_id_is_no_success(#[case] answer: &str) {
     assert_eq!((reply.status, reply.header("location")), (502, None));
 }
 
-/// A server that answers what it reads first on a connection, and closes it once it has read more.
+/// The server answers the first request on a connection, and closes it once it has read another.
 #[tokio::test]
 async fn a_post_on_a_connection_kept_open_is_not_sent_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! Traces, as a collector gets them.
+//! Tests of traces, as a collector receives them.
 
 use std::{process::Command, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::harness::{
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
-/// The built gateway, which sends its spans here at once.
+/// Starts the built gateway, which sends its spans here without delay.
 fn start(folder: &Folder, upstream: &Upstream, collector: &str) -> Process {
     Process::start(&mut command(folder, upstream, collector))
 }
@@ -44,10 +44,10 @@ async fn ask(process: &Process, headers: &[(&str, &str)]) -> u16 {
     send(request).await.status
 }
 
-/// How long they may take; only a broken exporter takes long.
+/// The time that spans may take; only a broken exporter takes long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// All spans that have come, once there are so many.
+/// Waits until this many spans have arrived, and returns them.
 async fn spans(collector: &Upstream, count: usize) -> Vec<Value> {
     timeout(PATIENCE, until(collector, count)).await.unwrap()
 }
@@ -96,7 +96,7 @@ async fn a_request_and_its_call_are_spans_of_the_callers_trace() {
     let process = start(&folder, &upstream, &collector.url);
     let parent = format!("00-{TRACE}-{PARENT}-01");
     assert_eq!(ask(&process, &[("traceparent", &parent)]).await, 200);
-    // With what it is first asked about the key.
+    // The third span is the first call, which fetches the key's quota.
     let spans = spans(&collector, 3).await;
     let request = named(&spans, "GET /api/v1/files/{file_hash}");
     let call = named(&spans, "GET /files/{}");
@@ -134,7 +134,7 @@ async fn without_a_sane_parent_a_trace_begins_here() {
     let folder = Folder::new();
     let process = start(&folder, &failing, &collector.url);
     assert_eq!(ask(&process, &[("traceparent", "00-nonsense")]).await, 503);
-    // The request, what is asked about the key, and three tries.
+    // The spans are the request, the call for the quota, and three tries.
     let spans = spans(&collector, 5).await;
     let request = named(&spans, "GET /api/v1/files/{file_hash}");
     assert_eq!(request["parentSpanId"], "");

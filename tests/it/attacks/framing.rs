@@ -1,4 +1,4 @@
-//! Requests that are framed or named in odd ways, and files that are asked for often.
+//! Tests of requests with unusual framing or methods, and of static files.
 
 use rstest::rstest;
 
@@ -79,7 +79,7 @@ async fn files_are_compressed_beforehand_and_known_by_their_tag() {
         let plain = gateway.get_with(path, &[]).await;
         assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
         assert_eq!(plain.header("content-encoding"), None, "{path}");
-        // Known in advance, since it is not made for this answer.
+        // The length is known in advance, since the file is compressed beforehand.
         let length = packed.body.len() as u64;
         assert_eq!(packed.number("content-length"), Some(length), "{path}");
         let mut unpacked = Vec::new();

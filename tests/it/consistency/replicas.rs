@@ -1,4 +1,4 @@
-//! The same for replicas that share one Redis: within two seconds.
+//! Tests of the same rules for replicas that share one Redis, within two seconds.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::harness::{
     EICAR, EICAR_MD5, Gateway, Redis, Upstream, file, in_parallel, redis_or_skip,
 };
 
-/// The time that the other replicas may take to hear of a write.
+/// The time within which the other replicas learn of a write.
 const SOON: Duration = Duration::from_secs(2);
 
 async fn replica(upstream: &Upstream, redis: &Redis) -> Gateway {
@@ -25,11 +25,11 @@ async fn replica(upstream: &Upstream, redis: &Redis) -> Gateway {
     Gateway::before(upstream, &flags).await
 }
 
-/// Waits until the answer is another one than what was kept.
+/// Waits until the answer is no longer the cached one.
 async fn until_missed(gateway: &Gateway, path: &str) {
     let began = Instant::now();
     while origin_of(gateway, path).await != missed() {
-        // A busy machine gets some more.
+        // A busy machine gets more time.
         assert!(began.elapsed() < 5 * SOON, "{path}");
         tokio::task::yield_now().await;
     }
@@ -73,7 +73,7 @@ async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
     }
     assert!(write(&first, Write::Rescan(EICAR_MD5)).await.status < 300);
     let version = world.version();
-    // It knows nothing but what Redis tells, and of the names what others learned.
+    // The second replica knows only what Redis holds, including the names that others learned.
     let second = replica(&upstream, &redis).await;
     for path in [file(EICAR_MD5), file(EICAR)] {
         let report = second.get(&path).await;
@@ -92,13 +92,13 @@ async fn replicas_hear_every_change_however_many_come_at_once() {
         replica(&upstream, &redis).await,
     );
     let path = |number: usize| format!("/api/v1/domains/d{number}.example");
-    // The second replica keeps the last ones.
+    // The second replica caches the last objects.
     let last = OBJECTS - 5..OBJECTS;
     for number in last.clone() {
         second.get(&path(number)).await;
     }
     let numbers: Vec<_> = (0..OBJECTS).collect();
-    // As many at once as one caller may have.
+    // One caller may have this many requests in flight.
     for some in numbers.chunks(50) {
         let writes = some.iter().map(|number| {
             let path = format!("{}/analyse", path(*number));
@@ -162,7 +162,7 @@ async fn redis_holds_no_indicator_in_the_clear() {
     }
     for name in redis.order::<Vec<String>>("KEYS *") {
         let dump: Vec<u8> = redis.order(&format!("DUMP {name}"));
-        // Answers hold what VirusTotal says, compressed.
+        // Answers are compressed and hold the text of VirusTotal, which may name the indicator.
         let text = format!("{name} {}", String::from_utf8_lossy(&dump)).to_lowercase();
         for secret in [EICAR, EICAR_MD5, "secret.example"] {
             assert!(!text.contains(secret), "{name}");

@@ -1,4 +1,4 @@
-//! Callers at the same time share calls, each on its own terms.
+//! Tests of concurrent callers that share calls: each keeps its own deadline, credentials and view.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -19,7 +19,7 @@ use crate::{
 
 const REPORT: &str = r#"{"data": {"type": "file", "id": "x", "attributes": {"size": 1}}}"#;
 
-/// One lookup a minute, and any number of requests.
+/// One lookup a minute, and no limit on requests.
 const ONE_A_MINUTE: [&str; 4] = [
     "--rate-limit-per-minute",
     "1",
@@ -33,7 +33,7 @@ async fn ask_as(gateway: &Gateway, key: &str, path: &str) -> Reply {
     gateway.get_with(path, &[("x-api-key", key)]).await
 }
 
-/// A server that holds back its first answer to a GET, and answers posts at once.
+/// Starts a server that holds back its first answer to a GET, and answers POSTs at once.
 async fn holding_the_first(going: watch::Receiver<bool>, body: &'static str) -> Upstream {
     let is_first = AtomicBool::new(true);
     Upstream::faulty(move |call| {
@@ -105,7 +105,7 @@ async fn with_a_shared_scope_a_refusal_is_the_askers_own(
     .await;
     let flags = ["--cache-scope", "shared", "--upstream-timeout", "400ms"];
     let gateway = keeping(&upstream, &flags).await;
-    // Both keys are accepted.
+    // Both keys are verified first.
     for key in ["public", "premium"] {
         assert_eq!(ask_as(&gateway, key, &file(TROJAN)).await.status, 200);
     }
@@ -185,7 +185,7 @@ async fn a_caller_that_joins_a_queued_call_keeps_its_own_deadline() {
     assert_eq!(upstream.count(), 1);
 }
 
-/// Waits until so many requests wait for a unit of quota.
+/// Waits until this many requests wait for a unit of quota.
 async fn until_waiting(gateway: &Gateway, count: u64) {
     let began = Instant::now();
     loop {
@@ -234,7 +234,7 @@ async fn calls_count_against_the_bound_until_they_are_over() {
     let flags = ["--max-in-flight", "16", "--client-rate-per-minute", "0"];
     let gateway = keeping(&upstream, &flags).await;
     let tasks = TaskTracker::new();
-    // Each hangs up soon after it has asked.
+    // Each caller hangs up soon after its request.
     for round in 0..40 {
         for number in 0..4 {
             let path = format!("/api/v1/domains/d{round}-{number}.example");
@@ -250,14 +250,14 @@ async fn calls_count_against_the_bound_until_they_are_over() {
         tasks.reopen();
     }
     assert!(upstream.count() <= 16, "{}", upstream.count());
-    // One caller has a quarter of them.
+    // One caller has a quarter of the places.
     assert!(upstream.count() <= 4, "{}", upstream.count());
 }
 
 #[tokio::test]
 async fn one_keys_views_and_answers_do_not_push_out_anothers() {
     let upstream = Upstream::faulty(|call| {
-        // Too varied to be compressed well.
+        // The text is too varied to compress well.
         let text = (0..200).map(|it| it.to_string() + &call.target);
         let text = text.collect::<String>();
         let body = serde_json::json!({"data": {"attributes": {"text": text}}});

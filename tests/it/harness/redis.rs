@@ -1,4 +1,4 @@
-//! A Redis of a test's own.
+//! A Redis for one test.
 
 use std::{
     net::SocketAddr,
@@ -22,17 +22,17 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// `None` where no `redis-server` is installed.
+    /// Starts a Redis; fails if no `redis-server` is installed.
     pub(crate) fn start() -> Option<Self> {
         Self::at(free_address())
     }
 
-    /// The same at an address that was found to be free.
+    /// Starts a Redis at an address that was found to be free.
     pub(crate) fn at(address: SocketAddr) -> Option<Self> {
         Self::run(address, Folder::new(), false)
     }
 
-    /// One that speaks TLS only, with this certificate.
+    /// Starts a Redis that speaks TLS only, with this certificate.
     pub(crate) fn secure(identity: &Identity) -> Option<Self> {
         let folder = Folder::new().with("own.pem", identity.pem());
         let folder = folder.with("key.pem", identity.key_pem());
@@ -57,7 +57,7 @@ impl Redis {
         url
     }
 
-    /// What it says to this order: words, parted by spaces.
+    /// Sends a command, its words separated by spaces, and returns the answer.
     pub(crate) fn order<T: FromRedisValue>(&self, order: &str) -> T {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_connection().unwrap();
@@ -68,18 +68,18 @@ impl Redis {
         cmd.query(&mut connection).unwrap()
     }
 
-    /// Ends it at once, and all that it knows.
+    /// Kills the process, and with it all data.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Starts it again where it was.
+    /// Starts Redis again at the same address.
     pub(crate) fn start_again(&mut self) {
         self.process = run(self.address, &self.folder, self.is_secure).unwrap();
     }
 
-    /// Has it stand still, or go on.
+    /// Sends the process a signal, such as `-STOP` or `-CONT`.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.process, name);
     }

@@ -1,4 +1,4 @@
-//! Uploads that end before they should: no half of one is ever taken for the whole.
+//! Tests of uploads that end early: half of one is never taken for the whole.
 
 use rstest::rstest;
 
@@ -10,7 +10,7 @@ use crate::{
 
 const HASTE: [&str; 2] = ["--upstream-timeout", "200ms"];
 
-/// How much the gateway may hold back: a piece, until the next one has come.
+/// The most that the gateway may hold back: a piece, until the next one has come.
 const HELD: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ enum Death {
     Reset,
 }
 
-/// Sends the beginning of a form, waits until VirusTotal has it, and gives the connection.
+/// Sends the beginning of a form, waits until VirusTotal has it, and returns the connection.
 async fn begin(gateway: &Gateway, upstream: &Recorder, sent: usize, says_length: bool) -> Wire {
     let form = Form::of(2 * MIB).bytes();
     let mut wire = Wire::to(gateway).await;
@@ -31,7 +31,7 @@ async fn begin(gateway: &Gateway, upstream: &Recorder, sent: usize, says_length:
     wire
 }
 
-/// The places at which a form of 2 MiB is cut: every tenth, and right before its end.
+/// Returns the positions at which a form of 2 MiB is cut: every tenth, and right before its end.
 fn cuts() -> impl Iterator<Item = usize> {
     let length = Form::of(2 * MIB).bytes().len();
     let tenths = (0..10).map(move |tenth| length * tenth / 10);

@@ -1,4 +1,4 @@
-//! What VirusTotal gets: the form as it stands, and only at a place of its own.
+//! Tests of what VirusTotal receives: the unchanged form, and only at a URL of its own.
 
 use rstest::rstest;
 use serde_json::Value;
@@ -38,7 +38,7 @@ async fn a_files_name_arrives_byte_for_byte(#[case] name: &[u8]) {
     assert_eq!(posts[0].call.body, form);
 }
 
-/// Preamble and epilogue, padding, a part's other headers, most of a boundary in the file.
+/// The form has preamble and epilogue, padding, other headers, and most of a boundary in the file.
 #[tokio::test]
 async fn an_unusual_form_passes_as_it_stands() {
     let content_type = "Multipart/Form-Data; charset=utf-8; Boundary=\"a b?c\"; boundary=\"other\"";
@@ -51,12 +51,12 @@ async fn an_unusual_form_passes_as_it_stands() {
     has_begun(&send(request.body(form)).await);
     let call = &upstream.posts(1).await[0].call;
     assert_eq!(String::from_utf8_lossy(&call.body), form);
-    // Whatever else it said, VirusTotal reads the form as it was checked.
+    // VirusTotal reads the form with the boundary that the gateway checked.
     let expected = "multipart/form-data; boundary=\"a b?c\"";
     assert_eq!(call.header("content-type"), Some(expected));
 }
 
-/// Of a form that is not whole at once the length is passed on where it is known.
+/// The length of a form that arrives in pieces is forwarded if it is known.
 #[rstest]
 #[case::small(1, true, true)]
 #[case::small_without_a_length(1, false, true)]
@@ -86,7 +86,7 @@ async fn the_head_says_what_virustotal_needs_and_no_more(
     assert!(call.body == form.bytes());
 }
 
-/// The place where an upstream wants large files, in its own words; `HOST` is its own.
+/// Starts a server that names this URL for large files; `HOST` stands for its own address.
 async fn naming(place: Value, other: &str) -> Recorder {
     let other = other.strip_prefix("http://").unwrap().to_owned();
     Recorder::start(move |call| {

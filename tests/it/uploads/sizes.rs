@@ -1,4 +1,5 @@
-//! Files of every length, said beforehand or not, and which way each of them goes.
+//! Tests of files of every length, with and without a known length, and of the way each of them
+//! takes.
 
 use rstest::rstest;
 use serde_json::Value;
@@ -10,7 +11,7 @@ use crate::{
 };
 
 const SMALL: u64 = 31 * MIB;
-/// As much as is read before VirusTotal is asked.
+/// The number of bytes that are read before VirusTotal is asked.
 const BEGINNING: u64 = 64 * KIB;
 
 /// Uploads a form through the gateway to the stand-in, which counts and hashes what arrives.
@@ -22,13 +23,13 @@ async fn arrives(form: Form, says_length: bool) {
     went(&upstream, form.length() <= most);
 }
 
-/// The size that the report on a form's file names, which is there only if every byte is right.
+/// Returns the size in the report on a form's file, which exists only if every byte is right.
 async fn size_of(gateway: &Gateway, form: &Form) -> Value {
     let report = format!("{}?format=raw", file(&form.sha256()));
     gateway.get(&report).await.data()["size"].take()
 }
 
-/// That the first calls were those of the short or of the long way.
+/// Asserts that the first calls were those of the short or of the long way.
 fn went(upstream: &Upstream, short: bool) {
     let targets = upstream.targets();
     if short {
