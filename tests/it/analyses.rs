@@ -48,7 +48,7 @@ async fn answering(answers: Vec<Vec<u8>>) -> Upstream {
 }
 
 #[tokio::test]
-async fn without_a_wait_virustotal_is_asked_once() {
+async fn a_request_without_wait_calls_virustotal_once() {
     let (upstream, gateway) = demo().await;
     let started = post(&gateway, "/api/v1/domains/example.com/analyse", JSON, "").await;
     let location = started.header("location").unwrap();
@@ -67,7 +67,7 @@ async fn without_a_wait_virustotal_is_asked_once() {
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_end() {
+async fn a_wait_returns_the_completed_analysis() {
     let (upstream, gateway) = demo().await;
     let started = post(&gateway, "/api/v1/domains/example.com/analyse", JSON, "").await;
     let location = started.header("location").unwrap();
@@ -83,7 +83,7 @@ async fn who_waits_gets_the_end() {
 }
 
 #[tokio::test]
-async fn one_asks_for_all_who_wait() {
+async fn waiting_callers_share_one_poll() {
     let upstream = answering(vec![
         state("queued"),
         state("in-progress"),
@@ -105,7 +105,7 @@ async fn one_asks_for_all_who_wait() {
 }
 
 #[tokio::test]
-async fn whoever_waits_less_long_leaves_the_others_waiting() {
+async fn a_shorter_wait_does_not_end_the_others() {
     let upstream = answering(vec![
         state("queued"),
         state("in-progress"),
@@ -187,7 +187,7 @@ fn failed() -> impl Iterator<Item = (Course, Outcome)> {
 
 /// Each case takes a second or two, so the cases run in parallel.
 #[tokio::test]
-async fn a_wait_ends_in_what_is_known_or_in_an_error() {
+async fn a_wait_ends_with_the_last_known_state_or_an_error() {
     let run = async |((answers, wait, quota), outcome): (Course, Outcome)| {
         let upstream = answering(answers).await;
         let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", quota]).await;
@@ -214,7 +214,7 @@ async fn a_wait_ends_in_what_is_known_or_in_an_error() {
 #[case("Retry-After: 0")]
 #[case("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT")]
 #[tokio::test]
-async fn a_429_is_never_followed_by_the_same_call_at_once(#[case] header: &'static str) {
+async fn a_429_is_never_retried_at_once(#[case] header: &'static str) {
     let upstream = Upstream::always(http(429, &[header], "<html>")).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get(&format!("{}?wait=2s", analysis(ID))).await;
@@ -223,7 +223,7 @@ async fn a_429_is_never_followed_by_the_same_call_at_once(#[case] header: &'stat
 }
 
 #[tokio::test]
-async fn without_quota_at_the_start_there_is_nothing_to_tell() {
+async fn a_wait_that_starts_without_quota_is_a_429() {
     let upstream = answering(vec![state("queued")]).await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "1"]).await;
     assert_eq!(gateway.get(&analysis(ID)).await.data()["status"], "queued");
@@ -247,7 +247,7 @@ async fn without_quota_at_the_start_there_is_nothing_to_tell() {
 }
 
 #[tokio::test]
-async fn an_id_arrives_percent_encoded() {
+async fn the_analysis_id_is_forwarded_percent_encoded() {
     let (upstream, gateway) = demo().await;
     for (id, target) in [
         (
@@ -273,7 +273,7 @@ async fn an_id_arrives_percent_encoded() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_spends_nothing() {
+async fn an_invalid_analysis_id_spends_nothing() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     for id in [
@@ -353,7 +353,7 @@ async fn a_wait_is_a_duration_up_to_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_wait_may_be_written_in_many_ways() {
+async fn a_wait_accepts_every_spelling_of_a_duration() {
     let upstream = answering(vec![state("completed")]).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     for query in [
@@ -410,7 +410,7 @@ async fn an_analysis_comes_in_every_format() {
 #[case::no_attributes(r#"{"data": {"id": "x", "type": "analysis"}}"#)]
 #[case::number(r#"{"data": {"id": "x", "type": "analysis", "attributes": {"status": 1}}}"#)]
 #[tokio::test]
-async fn an_answer_without_a_status_is_none(#[case] answer: &str) {
+async fn an_answer_without_a_status_is_a_502(#[case] answer: &str) {
     let upstream = answering(vec![ok(answer)]).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get(&format!("{}?wait=10s", analysis(ID))).await;
@@ -424,7 +424,7 @@ async fn an_answer_without_a_status_is_none(#[case] answer: &str) {
 }
 
 #[tokio::test]
-async fn an_analysis_needs_a_key_and_says_where_it_stands() {
+async fn an_analysis_needs_a_key_and_costs_a_unit() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     let reply = gateway.get_with(&analysis(ID), &[]).await;

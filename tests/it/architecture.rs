@@ -196,7 +196,7 @@ fn table() -> BTreeMap<String, Allowed> {
 }
 
 #[test]
-fn the_table_names_every_module() {
+fn the_module_table_is_complete() {
     let mut modules: Vec<_> = code()
         .iter()
         .map(|source| source.module().to_owned())
@@ -208,7 +208,7 @@ fn the_table_names_every_module() {
 }
 
 #[test]
-fn each_module_uses_only_what_the_table_lets_it() {
+fn each_module_imports_only_what_the_table_allows() {
     let (table, mut broken) = (table(), Vec::new());
     for source in code().iter().filter(|source| source.module() != "lib") {
         let allowed = &table[source.module()];
@@ -232,7 +232,7 @@ fn each_module_uses_only_what_the_table_lets_it() {
 }
 
 #[test]
-fn each_library_is_kept_to_its_place() {
+fn each_library_is_imported_only_by_its_modules() {
     for source in code() {
         for (library, places) in KEPT_TO {
             let at = |place: &str| {
@@ -258,7 +258,7 @@ fn no_file_is_over_400_lines() {
 }
 
 #[test]
-fn imports_are_read_as_they_are_written() {
+fn imports_are_parsed_correctly() {
     let code =
         "use crate::{\n    a::{B, c::D},\n    e,\n};\nuse crate::f::G;\nlet x = crate::h::i();";
     assert_eq!(

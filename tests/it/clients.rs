@@ -59,7 +59,7 @@ async fn scan(gateway: &Gateway, token: &str) -> Reply {
 #[case::twice(&[("authorization", "Bearer vt4ai_token-of-alice"), ("x-api-key", ALICE)])]
 #[case::from_anywhere(&[("x-api-key", ALICE), ("host", "evil.test"), ("forwarded", "for=1.2.3.4")])]
 #[tokio::test]
-async fn a_token_spends_the_servers_key_and_stays_here(#[case] headers: &[(&str, &str)]) {
+async fn a_token_spends_the_servers_key_and_is_not_forwarded(#[case] headers: &[(&str, &str)]) {
     let (upstream, gateway) = with_clients(&reader("alice"), &[]).await;
     let reply = gateway.get_with(&file(EICAR), headers).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -78,7 +78,7 @@ async fn a_token_spends_the_servers_key_and_stays_here(#[case] headers: &[(&str,
 #[case::bare_key_beside(&[("x-api-key", KEY), ("authorization", "Bearer vt4ai_token-of-alice")], "two different")]
 #[case::nothing(&[("host", "evil.test")], "client token")]
 #[tokio::test]
-async fn what_is_no_good_is_refused(#[case] headers: &[(&str, &str)], #[case] why: &str) {
+async fn an_invalid_credential_is_refused(#[case] headers: &[(&str, &str)], #[case] why: &str) {
     let bob = table("bob", "scopes = [\"read\"]\nexpires = 2020-01-01");
     let (upstream, gateway) = with_clients(&(reader("alice") + &bob), &[]).await;
     let reply = gateway.get_with(&file(EICAR), headers).await;
@@ -130,7 +130,7 @@ async fn a_client_can_have_a_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_client_does_what_its_scopes_say() {
+async fn a_client_may_do_only_what_its_scopes_allow() {
     let all = ["read", "submit", "search", "metrics"].map(|scope| {
         let fields = format!("scopes = [\"{scope}\"]");
         table(scope, &fields)
@@ -190,7 +190,7 @@ async fn each_client_has_an_allowance_of_its_own(
 }
 
 #[tokio::test]
-async fn the_keys_quota_holds_for_all_its_clients() {
+async fn clients_share_the_quota_of_their_key() {
     let flags = ["--rate-limit-per-minute", "1"];
     let (upstream, gateway) = with_clients(&(reader("alice") + &reader("bob")), &flags).await;
     assert_eq!(get(&gateway, &file(EICAR), ALICE).await.status, 200);
@@ -227,7 +227,7 @@ async fn ask(process: &Process, name: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
+async fn a_changed_file_is_loaded_and_an_invalid_one_is_not() {
     let folder = Folder::new().with("clients.toml", &reader("alice"));
     let upstream = Upstream::demo().await;
     let process = serve(&folder, &upstream, &[]);
@@ -275,7 +275,7 @@ async fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
 #[case::comments(Some("# nothing\n"), "clients reloaded")]
 #[case::deleted(None, "the file of clients is gone")]
 #[tokio::test]
-async fn without_a_table_no_token_holds_and_the_servers_key_stays_shut(
+async fn without_a_client_table_no_caller_is_admitted(
     #[case] text: Option<&str>,
     #[case] message: &str,
 ) {
@@ -313,7 +313,7 @@ fn make_fifo(path: &str) {
 }
 
 #[tokio::test]
-async fn a_pipe_in_the_files_place_is_reported_and_holds_nothing_up() {
+async fn a_pipe_in_place_of_the_file_is_reported_and_blocks_nothing() {
     let folder = Folder::new().with("clients.toml", &reader("alice"));
     let upstream = Upstream::demo().await;
     let process = serve(&folder, &upstream, &[]);
@@ -360,7 +360,7 @@ fn a_pipe_stops_the_start(#[case] clients: &str, #[case] fields: &str) {
 }
 
 #[test]
-fn a_start_without_clients_has_to_be_meant() {
+fn a_file_with_an_empty_client_list_starts() {
     let folder = Folder::new().with("clients.toml", "client = []");
     drop(Process::start(&mut vt4ai(
         &folder,
@@ -399,7 +399,7 @@ impl Drop for Lease {
 }
 
 #[tokio::test]
-async fn a_file_that_hangs_holds_up_neither_another_one_nor_the_stop() {
+async fn a_hanging_file_blocks_neither_the_next_one_nor_the_stop() {
     let folder = Folder::new().with("clients.toml", &reader("alice"));
     let upstream = Upstream::demo().await;
     let process = serve(&folder, &upstream, &[]);
@@ -432,7 +432,7 @@ async fn a_file_that_hangs_holds_up_neither_another_one_nor_the_stop() {
 }
 
 #[tokio::test]
-async fn whoever_watches_sees_what_became_of_the_file() {
+async fn readiness_and_metrics_report_reloads_of_the_file() {
     let carol = table("carol", "scopes = [\"read\"]\nkey_env = \"KEY_OF_CAROL\"");
     let all = reader("alice") + &reader("bob") + &carol;
     let folder = Folder::new().with("clients.toml", &all);
@@ -483,7 +483,7 @@ async fn whoever_watches_sees_what_became_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_hang_up_reads_everything_again() {
+async fn sighup_reloads_everything() {
     let fields = "scopes = [\"read\"]\nkey_file = \"key\"";
     let folder = Folder::new()
         .with("clients.toml", &table("alice", fields))
@@ -505,7 +505,7 @@ async fn a_hang_up_reads_everything_again() {
 
 /// `systemctl reload` sends the signal whatever is set up.
 #[tokio::test]
-async fn a_hang_up_ends_nobody_who_has_no_clients() {
+async fn sighup_does_not_end_a_gateway_without_clients() {
     let process = Process::start(&mut vt4ai(&Folder::new(), &["--demo"]));
     for times in 1..=2 {
         process.signal("-HUP");
@@ -539,7 +539,7 @@ async fn the_log_has_the_clients_name_and_never_its_token() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_stops_the_start() {
+fn an_invalid_clients_file_stops_the_start() {
     let folder = Folder::new()
         .with("empty.toml", "")
         .with("twice.toml", &reader("alice").repeat(2));
@@ -557,7 +557,7 @@ fn a_file_that_cannot_be_used_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_new_token_works_with_the_lines_printed_beside_it() {
+async fn a_new_token_works_with_its_printed_table() {
     let folder = Folder::new();
     let (status, out, log) = run(&mut vt4ai(&folder, &["token", "new", "--name", "alice"]));
     assert_eq!((status, log.as_str()), (0, ""));
@@ -573,7 +573,7 @@ async fn a_new_token_works_with_the_lines_printed_beside_it() {
 }
 
 #[test]
-fn a_name_that_is_none_makes_no_token() {
+fn a_token_needs_a_valid_name() {
     let folder = Folder::new();
     let (status, out, log) = run(&mut vt4ai(&folder, &["token", "new", "--name", "a b"]));
     assert_eq!((status, out.as_str()), (64, ""));

@@ -41,7 +41,7 @@ async fn refusing_files(refusal: Vec<u8>) -> Upstream {
 }
 
 #[tokio::test]
-async fn a_429_closes_its_endpoint_to_its_key_only() {
+async fn a_429_backs_off_its_endpoint_for_its_key_only() {
     let upstream = refusing_files(http(429, &["Retry-After: 30"], "<html>")).await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "9"]).await;
     for hash in [EICAR, TROJAN] {
@@ -83,7 +83,7 @@ async fn a_wrong_key_in_a_loop_reaches_virustotal_once() {
 }
 
 #[tokio::test]
-async fn what_is_kept_goes_on_where_virustotal_has_closed() {
+async fn cached_answers_are_served_during_a_back_off() {
     let upstream = refusing_files(http(429, &["Retry-After: 30"], "<html>")).await;
     let kept = ["--cache-max-bytes", "9999999"];
     let gateway = Gateway::before(&upstream, &kept).await;
@@ -203,7 +203,7 @@ async fn ask_for(gateway: &Gateway, what: &str) -> Reply {
 /// Every call is refused except the one that returns the upload URL of a large file.
 #[rstest]
 #[tokio::test]
-async fn a_429_to_any_call_closes_its_endpoint(
+async fn a_429_to_any_call_backs_off_its_endpoint(
     #[values(
         "comment", "vote", "rescan", "scan", "upload", "large", "list", "search", "analysis"
     )]
@@ -247,7 +247,7 @@ async fn refusing_once(refusal: Vec<u8>) -> Upstream {
 
 #[rstest]
 #[tokio::test]
-async fn a_status_without_virustotals_own_error_is_kept_nowhere_and_closes_nothing(
+async fn a_status_without_virustotals_error_is_not_cached_and_starts_no_back_off(
     #[values(400, 401, 403, 404, 409, 413, 424, 504)] status: u16,
 ) {
     let bodies = [
@@ -285,7 +285,7 @@ async fn a_status_without_virustotals_own_error_is_kept_nowhere_and_closes_nothi
 }
 
 #[tokio::test]
-async fn a_401_from_something_between_takes_no_acceptance_back() {
+async fn a_401_from_an_intermediary_leaves_a_key_verified() {
     let upstream = refusing_files(http(401, &[], "<html>")).await;
     let flags = ["--cache-max-bytes", "9999999", "--cache-scope", "shared"];
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -297,7 +297,7 @@ async fn a_401_from_something_between_takes_no_acceptance_back() {
 }
 
 #[tokio::test]
-async fn something_old_is_given_where_something_between_answers() {
+async fn a_stale_answer_replaces_an_error_from_an_intermediary() {
     let asked = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |_| {
         Answer::Bytes(match asked.fetch_add(1, Ordering::Relaxed) {

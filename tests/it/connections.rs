@@ -57,7 +57,7 @@ async fn ending(end: Answer) -> Keeper {
 #[case::end(Answer::Bytes(Vec::new()))]
 #[case::reset(Answer::Reset(Vec::new()))]
 #[tokio::test]
-async fn a_get_whose_reused_connection_fails_is_sent_once_more_at_no_further_unit(
+async fn a_get_on_a_failed_reused_connection_is_repeated_at_no_cost(
     #[case] end: Answer,
 ) {
     let upstream = ending(end).await;
@@ -106,7 +106,7 @@ async fn a_get_is_sent_twice_at_most() {
 }
 
 #[tokio::test]
-async fn both_times_fall_under_one_time_limit() {
+async fn both_attempts_share_one_timeout() {
     let upstream = Keeper::start(|call, place| match (call.target.contains(TROJAN), place) {
         (false, _) => Turn::Keep(sound(call)),
         (true, 0) => Turn::End(Answer::Silence(Vec::new())),
@@ -126,7 +126,7 @@ async fn both_times_fall_under_one_time_limit() {
 #[case::half_a_body(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec())]
 #[case::a_fault(http(500, &[], "Traceback"))]
 #[tokio::test]
-async fn what_has_answered_on_a_reused_connection_is_not_asked_again(#[case] answer: Vec<u8>) {
+async fn a_request_that_got_any_answer_is_not_repeated(#[case] answer: Vec<u8>) {
     let upstream = ending(Answer::Bytes(answer)).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
@@ -152,7 +152,7 @@ async fn no_lookup_is_lost_to_a_server_that_closes_idle_connections() {
 }
 
 #[tokio::test]
-async fn many_at_once_survive_that_all_kept_connections_end() {
+async fn concurrent_requests_survive_the_end_of_all_idle_connections() {
     let ends = Arc::new(AtomicUsize::new(0));
     let noted = Arc::clone(&ends);
     let upstream = Keeper::start(move |call, place| {
@@ -177,7 +177,7 @@ async fn many_at_once_survive_that_all_kept_connections_end() {
 }
 
 #[tokio::test]
-async fn what_a_key_may_spend_is_learned_over_a_reused_connection_that_ends() {
+async fn a_keys_quota_is_fetched_again_if_a_reused_connection_ends() {
     let upstream = Keeper::start(
         |call, place| match (call.target.contains("/users/"), place) {
             (true, 0) => {
@@ -201,7 +201,7 @@ async fn what_a_key_may_spend_is_learned_over_a_reused_connection_that_ends() {
 }
 
 #[tokio::test]
-async fn the_place_for_an_upload_is_asked_for_once_more() {
+async fn the_request_for_an_upload_url_is_repeated_once() {
     let upstream = Keeper::start(
         |call, place| match (call.target.contains("upload_url"), place) {
             (true, 1..) => Turn::End(Answer::Reset(Vec::new())),
@@ -224,7 +224,7 @@ async fn the_place_for_an_upload_is_asked_for_once_more() {
 }
 
 #[tokio::test]
-async fn over_http_2_a_get_is_sent_once_more_and_a_post_is_not() {
+async fn over_http2_a_get_is_repeated_and_a_post_is_not() {
     let identity = Identity::of("127.0.0.1", 2099);
     let folder = Folder::new().with("ca.pem", identity.pem());
     let authorities = ["--upstream-ca-file", &folder.file("ca.pem")];

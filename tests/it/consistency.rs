@@ -203,7 +203,7 @@ async fn write(gateway: &Gateway, write: Write) -> Reply {
 #[case(Write::Comment(EICAR_SHA1))]
 #[case(Write::Vote(EICAR_MD5))]
 #[tokio::test]
-async fn after_a_write_nothing_older_is_served_of_any_kind(#[case] kind: Write) {
+async fn after_a_write_no_older_answer_of_any_kind_is_served(#[case] kind: Write) {
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = keeping(&upstream, &[]).await;
@@ -219,7 +219,7 @@ async fn after_a_write_nothing_older_is_served_of_any_kind(#[case] kind: Write) 
 }
 
 #[tokio::test]
-async fn a_scan_outdates_the_url_under_all_of_its_names() {
+async fn a_scan_makes_the_url_stale_under_all_its_names() {
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = keeping(&upstream, &[]).await;
@@ -284,7 +284,7 @@ async fn not_found_does_not_outlive_the_scan() {
 #[case::a_poll("")]
 #[case::a_wait("?wait=1m")]
 #[tokio::test]
-async fn a_completed_analysis_outdates_its_object(#[case] wait: &str) {
+async fn a_completed_analysis_makes_its_object_stale(#[case] wait: &str) {
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = keeping(&upstream, &[]).await;
@@ -317,7 +317,7 @@ async fn a_completed_analysis_outdates_its_object(#[case] wait: &str) {
 #[case::at_once("")]
 #[case::with_a_wait("?wait=1m")]
 #[tokio::test]
-async fn an_analysis_that_is_not_found_is_asked_for_again(#[case] wait: &str) {
+async fn an_analysis_that_is_not_found_is_fetched_again(#[case] wait: &str) {
     let world = World::default();
     world.fail(Some(failure(404, "NotFoundError", "no such analysis")));
     world.0.is_completed.store(true, Ordering::SeqCst);

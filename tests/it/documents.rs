@@ -49,7 +49,7 @@ async fn numbers_of_any_size_are_copied_in_every_format(#[case] number: &str) {
 }
 
 #[tokio::test]
-async fn half_a_pair_of_surrogates_spoils_no_format() {
+async fn a_lone_surrogate_breaks_no_format() {
     let item =
         r#"{"id": "i\ud800", "type": "x", "\udfff": 1, "attributes": {"k\ud800": "v\udc00"}}"#;
     let list =
@@ -73,7 +73,7 @@ async fn half_a_pair_of_surrogates_spoils_no_format() {
 }
 
 #[tokio::test]
-async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask() {
+async fn a_document_above_the_size_limit_is_a_502_with_advice() {
     // Each number is a line of two hundred bytes, within a hundred lists.
     let (open, close) = ("[".repeat(100), "]".repeat(100));
     let numbers = format!("{open}{}0{close}", "0,".repeat(400_000));
@@ -107,7 +107,7 @@ async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_large_documents_are_rendered_others_are_answered() {
+async fn rendering_large_documents_does_not_delay_others() {
     // A million numbers are a second of work for a debug build, and four such documents stay below
     // the bytes that an address may leave unread.
     let body = format!(

@@ -117,7 +117,7 @@ async fn virustotals_errors_keep_their_meaning(
 #[case::bad_gateway(502, 502, "BadGatewayError")]
 #[case::out_of_time(504, 502, "BadGatewayError")]
 #[tokio::test]
-async fn without_virustotals_own_error_only_429_and_503_are_believed(
+async fn without_virustotals_own_error_only_429_and_503_keep_their_meaning(
     #[case] sent: u16,
     #[case] status: u16,
     #[case] code: &str,
@@ -195,7 +195,7 @@ async fn a_redirect_is_never_followed() {
 #[case::no_http(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())]
 #[case::no_content(http(204, &[], ""))]
 #[tokio::test]
-async fn an_answer_that_is_none_is_a_502(#[case] answer: Vec<u8>) {
+async fn an_answer_that_is_not_virustotals_is_a_502(#[case] answer: Vec<u8>) {
     let reply = ask_faulty(Answer::Bytes(answer), &[]).await;
     assert_eq!(
         (reply.status, reply.code().as_str()),
@@ -261,7 +261,7 @@ fn nested(levels: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn deep_nesting_is_read_as_far_as_it_is_safe() {
+async fn nesting_above_the_depth_limit_is_refused() {
     let answers = [
         (EICAR, nested(100)),
         (UNKNOWN, nested(128)),
@@ -321,7 +321,7 @@ async fn a_compressed_answer_is_read() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_not_passed_on() {
+async fn an_unsafe_message_is_not_passed_on() {
     let messages = Arc::new(Mutex::new(vec![
         format!("see {KEY} there"),
         format!("see {} there", KEY.to_uppercase()),

@@ -63,7 +63,7 @@ fn assert_refused(reply: &Reply, seen: &str) {
 #[case("X-Azure-SocketIP", "127.0.0.1")]
 #[case("X-Remote-IP", "127.0.0.1")]
 #[tokio::test]
-async fn a_sign_of_a_proxy_is_not_local(#[case] name: &str, #[case] value: &str) {
+async fn a_proxys_header_makes_a_request_not_local(#[case] name: &str, #[case] value: &str) {
     let (upstream, gateway) = with_key(&[]).await;
     let (headers, path) = ([(name, value)], file(EICAR));
     assert_refused(
@@ -105,7 +105,7 @@ async fn the_own_user_is_local_in_every_version_of_http() {
 }
 
 #[tokio::test]
-async fn off_is_off_unless_anonymous_callers_are_allowed() {
+async fn keyless_off_needs_a_key_unless_anonymous_callers_are_allowed() {
     let (upstream, gateway) = with_key(&["--keyless", "off"]).await;
     let reply = gateway.get_with(&file(EICAR), &[]).await;
     assert_eq!(reply.status, 401);
@@ -186,7 +186,7 @@ async fn another_user_is_not_local() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn root_and_the_own_user_are_local_to_a_gateway_that_is_not_roots() {
+async fn root_and_the_own_user_are_local_to_an_unprivileged_gateway() {
     if !is_root() {
         return eprintln!("skipped: only root can start a gateway as another user");
     }
@@ -206,7 +206,7 @@ async fn root_and_the_own_user_are_local_to_a_gateway_that_is_not_roots() {
 
 /// Debian's nginx speaks HTTP/1.0 to the gateway by default and adds no header.
 #[tokio::test]
-async fn nginx_as_it_comes_is_not_local() {
+async fn nginx_with_default_settings_is_not_local() {
     let (upstream, gateway) = with_key(&[]).await;
     let Some(nginx) = BareNginx::before(gateway.address, "") else {
         return eprintln!("skipped: nginx is not installed");

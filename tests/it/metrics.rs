@@ -121,7 +121,7 @@ async fn requests_are_counted_by_route_method_and_status() {
 }
 
 #[tokio::test]
-async fn gateways_of_one_process_do_not_count_each_others() {
+async fn each_gateway_in_a_process_has_its_own_metrics() {
     let upstream = Upstream::demo().await;
     let one = Gateway::before(&upstream, &[]).await;
     let other = Gateway::before(&upstream, &[]).await;
@@ -131,7 +131,7 @@ async fn gateways_of_one_process_do_not_count_each_others() {
 }
 
 #[tokio::test]
-async fn the_gateways_own_time_is_told_from_virustotals() {
+async fn request_durations_separate_the_gateways_time_from_virustotals() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
     let gateway = Gateway::before(&upstream, &[]).await;
@@ -179,7 +179,7 @@ async fn the_gateways_own_time_is_told_from_virustotals() {
 }
 
 #[tokio::test]
-async fn the_cache_is_counted_by_what_came_of_it() {
+async fn cache_requests_are_counted_by_result() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &CACHED).await;
     for _ in 0..3 {
@@ -199,7 +199,7 @@ async fn the_cache_is_counted_by_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn what_makes_room_is_counted() {
+async fn evictions_are_counted() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "20000"]).await;
     for number in 0..60 {
@@ -215,7 +215,7 @@ async fn what_makes_room_is_counted() {
 }
 
 #[tokio::test]
-async fn something_old_is_counted_with_why() {
+async fn stale_answers_are_counted_by_reason() {
     let upstream = Upstream::demo().await;
     let flags = [
         &CACHED[..],
@@ -256,7 +256,7 @@ async fn calls_are_counted_by_endpoint_and_outcome(#[case] answer: Vec<u8>, #[ca
 }
 
 #[tokio::test]
-async fn a_call_that_reaches_nobody_costs_nothing() {
+async fn a_call_without_a_connection_costs_nothing() {
     let (_socket, url) = refusing();
     let gateway = Gateway::at(&url, &[]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 502);
@@ -267,7 +267,7 @@ async fn a_call_that_reaches_nobody_costs_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_servers_key_has_left_is_told() {
+async fn the_remaining_quota_of_the_servers_key_is_exported() {
     let upstream = Upstream::demo().await;
     let flags = [
         "--api-key",
@@ -291,7 +291,7 @@ async fn what_the_servers_key_has_left_is_told() {
 }
 
 #[tokio::test]
-async fn who_waits_for_quota_is_counted() {
+async fn requests_waiting_for_quota_are_counted() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "1"]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
@@ -315,7 +315,7 @@ async fn who_waits_for_quota_is_counted() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_asked_for_is_in_a_label() {
+async fn labels_hold_no_part_of_a_request() {
     let upstream = Upstream::demo().await;
     let flags = [&CACHED[..], &["--client-rate-per-minute", "0"]].concat();
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -387,7 +387,7 @@ async fn exposed(flags: &[&str]) -> Gateway {
 #[case::by_a_proxy(&[], &[("x-real-ip", "192.0.2.1")])]
 #[case::by_another_name(&[], &[("host", "evil.test")])]
 #[tokio::test]
-async fn from_elsewhere_they_need_a_token_with_the_scope(
+async fn remote_scrapes_need_a_token_with_the_metrics_scope(
     #[case] flags: &[&str],
     #[case] headers: &[(&str, &str)],
 ) {
@@ -415,7 +415,7 @@ async fn from_elsewhere_they_need_a_token_with_the_scope(
 }
 
 #[tokio::test]
-async fn on_loopback_they_are_open_to_its_own_user() {
+async fn metrics_on_loopback_are_open_to_the_own_user() {
     let gateway = exposed(&[]).await;
     for headers in [
         &[][..],
@@ -437,7 +437,7 @@ async fn beyond_loopback_the_admin_port_needs_no_token() {
 }
 
 #[tokio::test]
-async fn a_port_of_its_own_has_the_metrics_and_the_health() {
+async fn admin_port_serves_metrics_only_there() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--admin-port", "0"]).await;
     let admin = gateway.admin.unwrap();
@@ -467,7 +467,7 @@ async fn a_port_of_its_own_has_the_metrics_and_the_health() {
 }
 
 #[tokio::test]
-async fn whether_redis_helps_is_told_where_it_is_set_up() {
+async fn the_state_of_redis_is_exported_if_configured() {
     let upstream = Upstream::demo().await;
     let name = "vt4ai_redis_up";
     let without = Gateway::before(&upstream, &[]).await;
@@ -482,7 +482,7 @@ async fn whether_redis_helps_is_told_where_it_is_set_up() {
 }
 
 #[tokio::test]
-async fn promtool_finds_nothing() {
+async fn promtool_accepts_the_metrics() {
     let upstream = Upstream::demo().await;
     let flags = [
         &CACHED[..],
@@ -524,7 +524,7 @@ async fn promtool_finds_nothing() {
 }
 
 #[tokio::test]
-async fn the_line_of_a_request_says_what_it_cost_and_no_indicator() {
+async fn the_request_log_has_the_cost_and_no_indicator() {
     let folder = Folder::new();
     let flags = ["--demo", "--log-format", "json", "--log-level", "INFO"];
     let process = Process::start(&mut vt4ai(&folder, &flags));
@@ -579,7 +579,7 @@ async fn indicators_are_in_the_log_at_debug_only_and_keys_never() {
 }
 
 #[test]
-fn the_ports_are_two() {
+fn admin_port_and_public_port_must_differ() {
     assert_eq!(
         config(&["--admin-port", "9090"]).server.admin_port,
         Some(9090)

@@ -18,7 +18,7 @@ use crate::harness::{
 const AS_CALLER: [(&str, &str); 1] = [("x-api-key", KEY)];
 
 #[tokio::test]
-async fn it_keeps_host_request_id_and_client_address() {
+async fn nginx_forwards_host_request_id_and_client_address() {
     let gateway = Upstream::always(ok("{}")).await;
     let nginx = nginx_or_skip!(&[&gateway.url]);
     let headers = [
@@ -58,7 +58,7 @@ async fn a_proxied_caller_spends_its_own_key_only() {
 }
 
 #[tokio::test]
-async fn it_speaks_both_http_over_tls_and_says_to_come_back_so() {
+async fn nginx_serves_both_http_versions_over_tls_with_hsts() {
     let gateway = Gateway::before(&Upstream::demo().await, &[]).await;
     let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
     let new = nginx.client().build().unwrap();
@@ -100,7 +100,7 @@ fn client_hello(minor: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn it_speaks_no_old_tls() {
+async fn nginx_refuses_old_tls() {
     let nginx = nginx_or_skip!(&[&free_address().to_string()]);
     let mut answers = Vec::new();
     for minor in [1, 2, 3] {
@@ -119,7 +119,7 @@ async fn it_speaks_no_old_tls() {
 }
 
 #[tokio::test]
-async fn plain_http_leads_to_tls_but_takes_no_keys() {
+async fn plain_http_redirects_to_tls_and_refuses_keys() {
     let gateway = Upstream::always(ok("{}")).await;
     let nginx = nginx_or_skip!(&[&gateway.url]);
     let plain = |path: &str| client().get(format!("http://{}{path}", nginx.plain));
@@ -140,7 +140,7 @@ async fn plain_http_leads_to_tls_but_takes_no_keys() {
 }
 
 #[tokio::test]
-async fn figures_are_for_its_own_machine_and_with_a_token() {
+async fn metrics_need_a_local_address_and_a_token() {
     let digest = TokenDigest::of(b"vt4ai_prometheus").hex();
     let clients = format!(
         "[[client]]\nname = \"prometheus\"\ntoken_sha256 = \"{digest}\"\nscopes = [\"metrics\"]\n"
@@ -168,7 +168,7 @@ async fn figures_are_for_its_own_machine_and_with_a_token() {
 }
 
 #[tokio::test]
-async fn an_upload_and_a_list_lead_on_over_tls() {
+async fn location_and_link_of_answers_use_https() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
@@ -194,7 +194,7 @@ async fn an_upload_and_a_list_lead_on_over_tls() {
 }
 
 #[tokio::test]
-async fn replicas_take_turns_and_one_that_is_gone_is_passed_over() {
+async fn replicas_take_turns_and_a_dead_one_is_skipped() {
     let (one, other) = (
         Upstream::always(ok("{}")).await,
         Upstream::always(ok("{}")).await,
@@ -211,7 +211,7 @@ async fn replicas_take_turns_and_one_that_is_gone_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_get_whose_connection_breaks_goes_elsewhere_and_a_post_is_sent_once() {
+async fn a_failed_get_is_sent_to_another_replica_and_a_post_is_not() {
     let broken = || Upstream::faulty(|_| Answer::Reset(Vec::new()));
     let (one, other, good) = (
         broken().await,
@@ -231,7 +231,7 @@ async fn a_get_whose_connection_breaks_goes_elsewhere_and_a_post_is_sent_once() 
 }
 
 #[tokio::test]
-async fn its_own_errors_have_the_gateways_shape() {
+async fn nginx_errors_have_the_gateways_form() {
     let (_socket, nowhere) = refusing();
     let nginx = nginx_or_skip!(&[&nowhere]);
     let reply = nginx.get(&file(EICAR), &[]).await;
@@ -248,7 +248,7 @@ async fn its_own_errors_have_the_gateways_shape() {
 }
 
 #[tokio::test]
-async fn its_logs_hold_no_key_and_no_query() {
+async fn nginx_logs_hold_no_key_and_no_query() {
     let (_socket, nowhere) = refusing();
     let gateway = Upstream::always(ok("{}")).await;
     let nginx = nginx_or_skip!(&[&nowhere, &gateway.url]);
@@ -266,7 +266,7 @@ async fn its_logs_hold_no_key_and_no_query() {
 }
 
 #[test]
-fn compose_puts_both_replicas_where_the_one_was() {
+fn compose_gives_nginx_both_replicas() {
     let compose = include_str!("../../deploy/compose.yml");
     let edit = compose.split("sed '").nth(1).unwrap();
     let edit = edit.split('\'').next().unwrap();

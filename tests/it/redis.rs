@@ -96,7 +96,7 @@ fn origin(reply: &Reply) -> (u16, Option<&str>) {
 }
 
 #[tokio::test]
-async fn what_one_replica_fetched_all_have() {
+async fn an_answer_fetched_by_one_replica_is_served_by_all() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let (first, second) = (
@@ -129,7 +129,7 @@ async fn what_one_replica_fetched_all_have() {
 }
 
 #[tokio::test]
-async fn what_one_replica_kept_another_gives_while_virustotal_fails() {
+async fn a_replica_serves_anothers_stale_answer_while_virustotal_fails() {
     let redis = redis_or_skip!();
     let asked = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |_| {
@@ -150,7 +150,7 @@ async fn what_one_replica_kept_another_gives_while_virustotal_fails() {
 }
 
 #[tokio::test]
-async fn replicas_ask_once_for_what_all_want_at_once() {
+async fn replicas_share_one_call_for_concurrent_requests() {
     let redis = redis_or_skip!();
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
@@ -177,7 +177,7 @@ async fn replicas_ask_once_for_what_all_want_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_dies_asking_is_replaced() {
+async fn a_replica_that_dies_during_a_call_is_replaced() {
     let redis = redis_or_skip!();
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
@@ -200,7 +200,7 @@ async fn whoever_dies_asking_is_replaced() {
 }
 
 #[tokio::test]
-async fn replicas_have_one_minute_between_them() {
+async fn replicas_share_the_minute_quota() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let three = ["--rate-limit-per-minute", "3", "--rate-limit-per-day", "9"];
@@ -235,7 +235,7 @@ async fn replicas_have_one_minute_between_them() {
 #[case("day", "--rate-limit-per-day")]
 #[case("month", "--rate-limit-per-month")]
 #[tokio::test]
-async fn replicas_have_one_day_and_one_month(#[case] window: &str, #[case] flag: &str) {
+async fn replicas_share_the_day_and_month_quota(#[case] window: &str, #[case] flag: &str) {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let (first, second) = (
@@ -255,7 +255,7 @@ async fn replicas_have_one_day_and_one_month(#[case] window: &str, #[case] flag:
 }
 
 #[tokio::test]
-async fn a_redis_behind_tls_is_known_by_the_authorities_that_are_set() {
+async fn redis_over_tls_is_verified_by_the_configured_authorities() {
     let (right, other) = (
         Identity::of("127.0.0.1", 2099),
         Identity::of("127.0.0.1", 2099),
@@ -277,7 +277,7 @@ async fn a_redis_behind_tls_is_known_by_the_authorities_that_are_set() {
 }
 
 #[tokio::test]
-async fn what_never_reached_virustotal_is_given_back_to_all() {
+async fn a_unit_without_a_connection_is_returned_to_all_replicas() {
     let redis = redis_or_skip!();
     let nowhere = format!("http://{}", free_address());
     let (url, nine) = (redis.url(), ["--rate-limit-per-minute", "9"]);
@@ -295,7 +295,7 @@ async fn what_never_reached_virustotal_is_given_back_to_all() {
 }
 
 #[tokio::test]
-async fn what_virustotal_closed_to_one_replica_is_closed_to_all() {
+async fn a_back_off_at_one_replica_applies_to_all() {
     let redis = redis_or_skip!();
     let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
     let (first, second) = (
@@ -353,7 +353,7 @@ async fn a_back_off_in_redis_lasts_a_day_at_most(#[case] digits: &str) {
 #[case::negative("SET", "-1")]
 #[case::other_type("RPUSH", "x")]
 #[tokio::test]
-async fn what_is_no_back_off_in_redis_closes_nothing(#[case] order: &str, #[case] value: &str) {
+async fn an_invalid_back_off_in_redis_is_ignored(#[case] order: &str, #[case] value: &str) {
     let redis = redis_or_skip!();
     let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
     let first = replica(&upstream, &redis, &[]).await;
@@ -369,7 +369,7 @@ async fn what_is_no_back_off_in_redis_closes_nothing(#[case] order: &str, #[case
 }
 
 #[tokio::test]
-async fn the_longer_of_two_back_offs_stands_for_all() {
+async fn the_longer_of_two_back_offs_applies_to_all() {
     let redis = redis_or_skip!();
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
@@ -408,7 +408,7 @@ async fn the_longer_of_two_back_offs_stands_for_all() {
 }
 
 #[tokio::test]
-async fn what_is_written_to_at_one_replica_is_read_anew_at_all() {
+async fn a_write_at_one_replica_evicts_answers_at_all() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let (first, second) = (
@@ -427,7 +427,7 @@ async fn what_is_written_to_at_one_replica_is_read_anew_at_all() {
 }
 
 #[tokio::test]
-async fn a_key_that_virustotal_took_once_is_no_stranger_to_other_replicas() {
+async fn a_key_verified_at_one_replica_is_verified_at_all() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let shared = ["--cache-scope", "shared"];
@@ -445,7 +445,7 @@ async fn a_key_that_virustotal_took_once_is_no_stranger_to_other_replicas() {
 }
 
 #[tokio::test]
-async fn redis_knows_keys_as_hashes_only() {
+async fn redis_holds_api_keys_only_as_hashes() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let gateway = replica(&upstream, &redis, &["--rate-limit-per-day", "9"]).await;
@@ -467,7 +467,7 @@ async fn redis_knows_keys_as_hashes_only() {
 }
 
 #[tokio::test]
-async fn without_redis_it_starts_serves_and_takes_it_up_when_it_comes() {
+async fn a_gateway_starts_without_redis_and_uses_it_once_available() {
     let address = free_address();
     let upstream = Upstream::demo().await;
     let url = url_of(address);
@@ -491,7 +491,7 @@ async fn without_redis_it_starts_serves_and_takes_it_up_when_it_comes() {
 }
 
 #[tokio::test]
-async fn a_redis_that_dies_is_done_without_and_taken_up_again() {
+async fn a_gateway_survives_the_death_of_redis_and_reconnects() {
     let mut redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
@@ -511,7 +511,7 @@ async fn a_redis_that_dies_is_done_without_and_taken_up_again() {
 }
 
 #[tokio::test]
-async fn a_redis_that_stands_still_holds_nobody_up() {
+async fn a_hanging_redis_delays_no_request() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let gateway = hasty_replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
@@ -525,7 +525,7 @@ async fn a_redis_that_stands_still_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_full_is_done_without() {
+async fn a_full_redis_is_bypassed() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
@@ -539,7 +539,7 @@ async fn a_redis_that_is_full_is_done_without() {
 }
 
 #[tokio::test]
-async fn a_redis_that_talks_nonsense_is_done_without() {
+async fn a_redis_with_invalid_replies_is_bypassed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -560,7 +560,7 @@ async fn a_redis_that_talks_nonsense_is_done_without() {
 }
 
 #[tokio::test]
-async fn what_is_kept_in_redis_and_is_no_answer_is_passed_over() {
+async fn an_invalid_answer_in_redis_is_ignored() {
     let redis = redis_or_skip!();
     let upstream = Upstream::demo().await;
     let first = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
@@ -585,7 +585,7 @@ async fn what_is_kept_in_redis_and_is_no_answer_is_passed_over() {
 )]
 #[case::list("/votes", r#"{"data": [{"#, r#"{"data": []}"#)]
 #[tokio::test]
-async fn a_malformed_answer_is_nothing_to_any_later_caller(
+async fn a_malformed_answer_is_never_served_from_redis(
     #[case] what: &str,
     #[case] malformed: &'static str,
     #[case] sound: &'static str,

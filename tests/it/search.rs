@@ -130,7 +130,7 @@ async fn parameters_reach_virustotal() {
 #[case::a_page_of_hits(1, 41, 41)]
 #[case::most_hits(1, 300, 300)]
 #[tokio::test]
-async fn one_page_is_one_lookup_whatever_the_limit(
+async fn one_page_costs_one_lookup_at_any_limit(
     #[case] which: usize,
     #[case] limit: usize,
     #[case] asked: usize,
@@ -202,7 +202,7 @@ async fn a_bad_parameter_spends_nothing() {
 }
 
 #[tokio::test]
-async fn each_search_has_a_limit_of_its_own() {
+async fn each_search_has_its_own_limit() {
     let (_upstream, gateway) = demo().await;
     for (which, most, ..) in BOTH {
         for (limit, status) in [(most, 200), (most + 1, 400)] {
@@ -243,7 +243,7 @@ async fn each_result_is_filtered_by_its_own_type() {
 }
 
 #[tokio::test]
-async fn a_template_is_for_results_of_its_type() {
+async fn a_template_applies_to_results_of_its_type_only() {
     let template = json!({"name": "no_size", "object": "file", "description": "x", "exclude_fields": ["size"]});
     let folder = Folder::new().with("no_size.json", &template.to_string());
     let upstream = Upstream::always(ok(mixed().to_string())).await;
@@ -333,7 +333,7 @@ async fn walk(gateway: &Gateway, first: String) -> (Vec<String>, usize) {
 #[case::ordered("intelligence/search?order=size+&query=entity:file", 30)]
 #[case::descriptors("intelligence/search?query=entity%3Aip&descriptors_only=true", 6)]
 #[tokio::test]
-async fn a_walk_over_the_pages_finds_everything_once(#[case] query: &str, #[case] limit: usize) {
+async fn walking_all_pages_finds_each_object_once(#[case] query: &str, #[case] limit: usize) {
     let (upstream, gateway) = demo().await;
     let path = format!("/api/v1/{query}&limit={limit}");
     let count = gateway.get(&path).await.json()["meta"]["count"]
@@ -349,7 +349,7 @@ async fn a_walk_over_the_pages_finds_everything_once(#[case] query: &str, #[case
 }
 
 #[tokio::test]
-async fn an_order_is_kept_over_the_pages() {
+async fn the_order_is_kept_across_pages() {
     let (_upstream, gateway) = demo().await;
     for (order, is_rising) in [("size-", false), ("size%2B", true)] {
         let path = format!("/api/v1/intelligence/search?query=type:exe&order={order}&limit=3");
@@ -380,7 +380,7 @@ async fn an_order_is_kept_over_the_pages() {
 }
 
 #[tokio::test]
-async fn a_free_key_may_search_but_not_in_all_of_virustotal() {
+async fn intelligence_search_needs_a_premium_key() {
     let (_upstream, gateway) = demo().await;
     let public = [("x-api-key", "public-key")];
     let reply = gateway
@@ -402,7 +402,7 @@ async fn a_free_key_may_search_but_not_in_all_of_virustotal() {
 }
 
 #[tokio::test]
-async fn documents_say_what_was_looked_for() {
+async fn documents_contain_the_query() {
     let (_upstream, gateway) = answering(&mixed()).await;
     for (text, shown) in [
         ("example.com", "`example.com`"),
@@ -459,7 +459,7 @@ async fn nothing_found_is_an_empty_list() {
 }
 
 #[tokio::test]
-async fn what_a_text_names_is_found() {
+async fn an_indicator_in_the_query_is_found() {
     let (_upstream, gateway) = demo().await;
     for (text, id) in [
         ("44d88612fea8a8f36de82e1278abb02f", EICAR),
@@ -482,7 +482,7 @@ async fn what_a_text_names_is_found() {
 #[case(ok("{}"), 502, 1)]
 #[case(ok(r#"{"data": ["x"]}"#), 502, 1)]
 #[tokio::test]
-async fn virustotals_faults_are_told(
+async fn virustotals_errors_are_passed_on(
     #[case] answer: Vec<u8>,
     #[case] status: u16,
     #[case] calls: usize,
@@ -523,7 +523,7 @@ async fn virustotals_faults_are_told(
 #[case("name(.)x y", "name(.)x y")]
 #[case("a[.]b/c", "a[.]b/c")]
 #[tokio::test]
-async fn a_defanged_indicator_is_searched_as_what_it_stands_for(
+async fn a_defanged_indicator_is_refanged_in_a_search(
     #[case] given: &str,
     #[case] meant: &str,
 ) {

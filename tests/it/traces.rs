@@ -90,7 +90,7 @@ fn attribute<'s>(span: &'s Value, name: &str) -> &'s Value {
 }
 
 #[tokio::test]
-async fn a_request_and_its_call_are_spans_of_the_callers_trace() {
+async fn a_request_and_its_call_join_the_callers_trace() {
     let (upstream, collector) = (Upstream::demo().await, Upstream::always(ok("{}")).await);
     let folder = Folder::new();
     let process = start(&folder, &upstream, &collector.url);
@@ -128,7 +128,7 @@ async fn a_request_and_its_call_are_spans_of_the_callers_trace() {
 }
 
 #[tokio::test]
-async fn without_a_sane_parent_a_trace_begins_here() {
+async fn without_a_valid_parent_a_new_trace_begins() {
     let failing = Upstream::always(failure(503, "TransientError", "x")).await;
     let collector = Upstream::always(ok("{}")).await;
     let folder = Folder::new();
@@ -152,7 +152,7 @@ async fn without_a_sane_parent_a_trace_begins_here() {
 }
 
 #[tokio::test]
-async fn a_collector_that_fails_fails_no_request() {
+async fn a_failing_collector_fails_no_request() {
     let (upstream, collector) = (
         Upstream::demo().await,
         Upstream::always(failure(500, "x", "x")).await,
@@ -168,7 +168,7 @@ async fn a_collector_that_fails_fails_no_request() {
 }
 
 #[tokio::test]
-async fn without_a_collector_nothing_is_sent_along() {
+async fn without_a_collector_no_traceparent_is_forwarded() {
     let upstream = Upstream::demo().await;
     let folder = Folder::new();
     let process = Process::start(&mut vt4ai(&folder, &["--upstream-url", &upstream.url]));
@@ -178,7 +178,7 @@ async fn without_a_collector_nothing_is_sent_along() {
 }
 
 #[tokio::test]
-async fn a_collector_on_this_machine_is_never_asked_by_way_of_a_proxy() {
+async fn a_local_collector_is_never_reached_through_a_proxy() {
     let (upstream, collector) = (Upstream::demo().await, Upstream::always(ok("{}")).await);
     let proxy = Upstream::always(ok("{}")).await;
     let folder = Folder::new();

@@ -156,7 +156,7 @@ impl Full {
 }
 
 #[tokio::test]
-async fn a_write_whose_connection_is_never_made_says_that_nothing_was_sent() {
+async fn a_write_without_a_connection_reports_that_nothing_was_sent() {
     let full = Full::start().await;
     // The server accepts, but never speaks TLS.
     let deaf = Keeper::start(|_, _| Turn::End(Answer::Silence(Vec::new()))).await;
@@ -175,7 +175,7 @@ async fn a_write_whose_connection_is_never_made_says_that_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn a_write_that_never_left_says_so_and_costs_nothing() {
+async fn a_write_that_was_not_sent_reports_it_and_costs_nothing() {
     let (_socket, gone) = refusing();
     let flags = ["--rate-limit-per-minute", "4"];
     let gateway = Gateway::at(&gone, &flags).await;
@@ -204,7 +204,7 @@ async fn a_write_that_never_left_says_so_and_costs_nothing() {
 #[case::transient(503, Answer::Bytes(failure(503, "TransientError", "later")))]
 #[case::elsewhere(502, Answer::Bytes(ok(r#"{"data": "http://example.com/"}"#)))]
 #[tokio::test]
-async fn an_upload_without_a_place_to_go_was_not_sent(#[case] status: u16, #[case] answer: Answer) {
+async fn an_upload_without_an_upload_url_is_not_sent(#[case] status: u16, #[case] answer: Answer) {
     let upstream = Keeper::start(move |_, _| Turn::End(answer.clone())).await;
     let gateway = Gateway::at(&upstream.url, &["--upstream-timeout", "300ms"]).await;
     let request = gateway
@@ -271,7 +271,7 @@ async fn a_refused_write_was_not_carried_out(#[case] status: u16, #[case] code: 
 }
 
 #[tokio::test]
-async fn a_read_without_an_answer_says_nothing_of_the_kind() {
+async fn a_read_without_an_answer_reports_no_uncertainty() {
     let upstream = Keeper::start(|_, _| Turn::End(Answer::Reset(Vec::new()))).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let reply = gateway.get(&file(TROJAN)).await;

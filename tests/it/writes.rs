@@ -68,7 +68,7 @@ async fn until_kept(gateway: &Gateway) {
 }
 
 #[tokio::test]
-async fn an_answer_whose_reader_hung_up_tells_names_all_the_same() {
+async fn an_answer_still_teaches_names_after_its_caller_hung_up() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -88,7 +88,7 @@ async fn an_answer_whose_reader_hung_up_tells_names_all_the_same() {
 }
 
 #[tokio::test]
-async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_request() {
+async fn a_coalesced_caller_gets_no_answer_older_than_its_own_request() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -128,7 +128,7 @@ async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_r
     json!({"data": [{"id": format!("f-{EICAR}-0a1b"), "type": "vote", "attributes": {}}]})
 )]
 #[tokio::test]
-async fn a_list_that_tells_another_name_is_untrue_after_a_write_to_that(
+async fn a_list_that_names_an_alias_is_stale_after_a_write_to_the_alias(
     #[case] path: &str,
     #[case] list: Value,
 ) {
@@ -150,7 +150,7 @@ async fn a_list_that_tells_another_name_is_untrue_after_a_write_to_that(
 
 /// VirusTotal has the URL under an id that is not computed from its text.
 #[tokio::test]
-async fn the_text_of_a_url_in_its_report_is_a_name_of_it() {
+async fn the_url_text_in_a_report_is_a_name_of_its_object() {
     let id = "ab".repeat(32);
     let report =
         json!({"data": {"id": id, "type": "url", "attributes": {"url": "http://a.test/x"}}});
@@ -180,7 +180,7 @@ async fn the_text_of_a_url_in_its_report_is_a_name_of_it() {
 }
 
 #[tokio::test]
-async fn nothing_stale_is_served_after_a_write_during_the_failed_call() {
+async fn no_stale_answer_is_served_after_a_write_during_a_failed_call() {
     let (go, going) = watch::channel(false);
     let reads = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |call| {
@@ -206,7 +206,7 @@ async fn nothing_stale_is_served_after_a_write_during_the_failed_call() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_while_its_write_waits_for_a_place_writes_nothing() {
+async fn a_hang_up_while_a_write_waits_for_a_place_writes_nothing() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -261,7 +261,7 @@ fn upload() -> (String, String, String) {
 const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
 
 #[tokio::test]
-async fn an_upload_that_virustotal_accepts_after_its_sender_hung_up_is_a_write() {
+async fn an_upload_accepted_after_its_sender_hung_up_is_a_write() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -299,7 +299,7 @@ fn analysis(id: &str, status: &str, date: u64) -> Vec<u8> {
 
 /// The analysis was neither begun here nor, by its text, within the last day.
 #[tokio::test]
-async fn an_analysis_that_was_seen_queued_writes_its_object_when_it_is_completed() {
+async fn an_analysis_seen_queued_makes_its_object_stale_once_completed() {
     let id = format!("f-{EICAR}-1760000000");
     let polls = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |call| {
@@ -327,7 +327,7 @@ async fn an_analysis_that_was_seen_queued_writes_its_object_when_it_is_completed
 
 /// VirusTotal may give a further analysis the id of the one before.
 #[tokio::test]
-async fn an_analysis_that_is_begun_again_is_asked_about_again() {
+async fn a_repeated_analysis_is_fetched_again() {
     let polls = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -365,7 +365,7 @@ async fn an_analysis_that_is_begun_again_is_asked_about_again() {
 
 /// A search says "not found" with an empty list.
 #[tokio::test]
-async fn a_search_that_does_not_find_what_was_submitted_lately_is_kept_as_not_found_is() {
+async fn an_empty_search_for_a_new_submission_has_the_not_found_ttl() {
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
             ok(r#"{"data": {"type": "analysis", "id": "one"}}"#)
@@ -393,7 +393,7 @@ async fn a_search_that_does_not_find_what_was_submitted_lately_is_kept_as_not_fo
 }
 
 #[tokio::test]
-async fn who_waits_for_an_analysis_with_its_own_key_spends_nothing_of_anothers() {
+async fn an_analysis_wait_spends_only_the_callers_own_key() {
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if call.target.contains("/analyses/") {
             analysis("one", "queued", 1_760_000_000)
@@ -426,7 +426,7 @@ async fn who_waits_for_an_analysis_with_its_own_key_spends_nothing_of_anothers()
 }
 
 #[tokio::test]
-async fn a_key_that_virustotal_revoked_reads_nothing_that_is_kept() {
+async fn a_key_revoked_by_virustotal_reads_no_cached_answer() {
     let calls = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |_| {
         Answer::Bytes(match calls.fetch_add(1, Ordering::Relaxed) {
@@ -462,7 +462,7 @@ async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway 
 }
 
 #[tokio::test]
-async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
+async fn a_name_learned_by_another_replica_holds_for_own_writes() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
@@ -488,7 +488,7 @@ async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
 }
 
 #[tokio::test]
-async fn a_name_that_another_replica_is_told_after_a_write_holds_for_what_was_kept_before() {
+async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
@@ -516,7 +516,7 @@ async fn a_name_that_another_replica_is_told_after_a_write_holds_for_what_was_ke
 /// A replica that never saw a report of the file learns its names from the one that did, in time
 /// for the first request after its own write.
 #[tokio::test]
-async fn names_that_another_replica_was_told_hold_for_a_write_at_once() {
+async fn names_learned_by_another_replica_hold_for_the_next_write() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
@@ -542,7 +542,7 @@ async fn names_that_another_replica_was_told_hold_for_a_write_at_once() {
 }
 
 #[tokio::test]
-async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
+async fn a_new_replica_knows_recent_submissions() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
@@ -571,7 +571,7 @@ async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
 
 /// An analysis that was begun at one replica is known at all, whatever its id and date tell.
 #[tokio::test]
-async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
+async fn an_analysis_completed_at_another_replica_makes_its_object_stale() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
@@ -600,7 +600,7 @@ async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
 }
 
 #[tokio::test]
-async fn a_wait_whose_last_look_has_no_unit_ends_in_what_is_known() {
+async fn a_wait_without_a_unit_for_its_last_call_returns_the_known_state() {
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if call.target.contains("/analyses/") {
             analysis("one", "queued", 1_760_000_000)
@@ -630,7 +630,7 @@ async fn a_wait_whose_last_look_has_no_unit_ends_in_what_is_known() {
 }
 
 #[tokio::test]
-async fn names_that_redis_has_forgotten_are_told_again() {
+async fn names_lost_by_redis_are_published_again() {
     let redis = redis_or_skip!();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
@@ -661,7 +661,7 @@ async fn names_that_redis_has_forgotten_are_told_again() {
 
 /// A call for a key's quota counts as any other call.
 #[tokio::test]
-async fn calls_that_learn_of_keys_count_among_those_in_flight() {
+async fn quota_calls_count_as_in_flight() {
     let upstream = Keeper::start(|_, _| Turn::End(Answer::Silence(Vec::new()))).await;
     let flags = [
         "--max-in-flight",

@@ -122,7 +122,7 @@ async fn held() -> (watch::Sender<bool>, Upstream) {
 #[case::with_made_up_keys(false)]
 #[case::with_an_accepted_key(true)]
 #[tokio::test]
-async fn waits_for_an_analysis_keep_nobody_from_being_answered(#[case] is_accepted: bool) {
+async fn analysis_waits_do_not_starve_other_callers(#[case] is_accepted: bool) {
     let upstream = Upstream::always(ok(QUEUED)).await;
     let gateway = Gateway::before(&upstream, &["--client-rate-per-minute", "0"]).await;
     if is_accepted {
@@ -193,7 +193,7 @@ fn upload(client: &Client, gateway: &Gateway, key: &str, body: reqwest::Body) ->
 }
 
 #[tokio::test]
-async fn uploads_that_trickle_keep_nobody_from_being_answered() {
+async fn slow_uploads_do_not_starve_other_callers() {
     let upstream = Upstream::always(ok(REPORT)).await;
     let flags = ["--client-rate-per-minute", "0"];
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -311,7 +311,7 @@ async fn no_caller_holds_more_than_a_quarter_of_the_places(
 #[case("2001:db8:1:2::1", "2001:db8:1:3::1", 200)]
 #[case("192.0.2.1", "::ffff:192.0.2.1", 429)]
 #[tokio::test]
-async fn a_household_is_one_caller(#[case] one: &str, #[case] other: &str, #[case] status: u16) {
+async fn addresses_of_one_ipv6_prefix_are_one_caller(#[case] one: &str, #[case] other: &str, #[case] status: u16) {
     let (go, upstream) = held().await;
     let flags = ["--max-in-flight", "4", "--trusted-proxies", "127.0.0.1"];
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -337,7 +337,7 @@ async fn a_household_is_one_caller(#[case] one: &str, #[case] other: &str, #[cas
 }
 
 #[tokio::test]
-async fn a_request_holds_its_place_until_its_answer_was_taken() {
+async fn a_request_holds_its_place_until_its_answer_is_read() {
     let upstream = Upstream::always(ok(REPORT)).await;
     let gateway = Gateway::before(&upstream, &["--max-in-flight", "4"]).await;
     let deaf = builder(Protocol::Http2, [127, 0, 0, 1]);
@@ -367,7 +367,7 @@ async fn a_request_holds_its_place_until_its_answer_was_taken() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_unit_holds_no_place_of_those_that_work() {
+async fn a_request_in_the_quota_queue_holds_no_place() {
     let upstream = Upstream::demo().await;
     // One place for each caller, and one place to wait in.
     let flags = ["--rate-limit-per-minute", "1", "--max-in-flight", "4"];
@@ -488,7 +488,7 @@ async fn a_request_that_finds_no_place_costs_its_client_nothing() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_while_redis_counts_its_unit_spends_nothing() {
+async fn a_hang_up_while_redis_counts_the_unit_spends_nothing() {
     let redis = redis_or_skip!();
     let upstream = Upstream::always(ok(r#"{"data": {"type": "analysis", "id": "x"}}"#)).await;
     let url = redis.url();
@@ -551,7 +551,7 @@ async fn flood(gateway: &Gateway, path: &str, count: usize) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn made_up_keys_make_nobody_forget_what_a_real_key_has_spent() {
+async fn made_up_keys_do_not_evict_the_quota_of_a_real_key() {
     let upstream = taking_real_keys().await;
     let flags = [
         "--rate-limit-per-minute",
@@ -573,7 +573,7 @@ async fn made_up_keys_make_nobody_forget_what_a_real_key_has_spent() {
 }
 
 #[tokio::test]
-async fn made_up_keys_pass_the_door_no_more_often_than_none() {
+async fn made_up_keys_do_not_raise_the_rate_limit() {
     let upstream = taking_real_keys().await;
     let mut passed = Vec::new();
     for has_keys in [true, false] {
@@ -622,7 +622,7 @@ async fn saying_of_keys(status: u16, body: serde_json::Value) -> String {
 #[case::inactive("UserNotActiveError", &["--rate-limit-per-minute", "9"])]
 #[case::required("AuthenticationRequiredError", &["--rate-limit-per-day", "9"])]
 #[tokio::test]
-async fn the_quota_of_a_key_that_is_refused_is_a_401(#[case] code: &str, #[case] flags: &[&str]) {
+async fn the_quota_of_a_refused_key_is_a_401(#[case] code: &str, #[case] flags: &[&str]) {
     let error = json!({"error": {"code": code, "message": "x"}});
     let url = saying_of_keys(401, error).await;
     let gateway = Gateway::at(&url, flags).await;
@@ -636,7 +636,7 @@ async fn the_quota_of_a_key_that_is_refused_is_a_401(#[case] code: &str, #[case]
 }
 
 #[tokio::test]
-async fn the_quota_of_a_key_that_a_lookup_found_refused_is_a_401() {
+async fn the_quota_of_a_key_that_a_lookup_found_invalid_is_a_401() {
     let upstream = taking_real_keys().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     let made_up = [("x-api-key", "made-up")];
@@ -655,7 +655,7 @@ async fn the_quota_of_a_key_that_a_lookup_found_refused_is_a_401() {
 #[case::busy(429, "QuotaExceededError")]
 #[case::down(503, "TransientError")]
 #[tokio::test]
-async fn where_virustotal_does_not_say_the_quota_is_what_is_known(
+async fn without_virustotals_figures_the_known_quota_is_reported(
     #[case] status: u16,
     #[case] code: &str,
 ) {

@@ -67,7 +67,7 @@ async fn gateway(flags: &[&str]) -> (Upstream, Gateway) {
 }
 
 #[tokio::test]
-async fn half_heads_of_one_address_take_no_more_than_a_quarter() {
+async fn half_heads_of_one_address_take_at_most_a_quarter() {
     let (_upstream, gateway) = gateway(&["--max-connections", "16"]).await;
     let mut held = Vec::new();
     for _ in 0..40 {
@@ -81,7 +81,7 @@ async fn half_heads_of_one_address_take_no_more_than_a_quarter() {
 
 /// The streams are HTTP/2, with an empty window and an answer that is never read.
 #[tokio::test]
-async fn stalled_streams_of_one_address_take_no_more_than_a_quarter() {
+async fn stalled_streams_of_one_address_take_at_most_a_quarter() {
     let (_upstream, gateway) = gateway(&["--max-connections", "32"]).await;
     let mut held = Vec::new();
     for _ in 0..40 {
@@ -94,7 +94,7 @@ async fn stalled_streams_of_one_address_take_no_more_than_a_quarter() {
 }
 
 #[tokio::test]
-async fn one_address_whose_requests_are_all_worked_on_does_not_hold_up_others() {
+async fn one_address_with_all_its_requests_in_flight_does_not_delay_others() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, REPORT).await;
     let flags = ["--max-connections", "16", "--client-rate-per-minute", "0"];
@@ -144,7 +144,7 @@ async fn a_trusted_proxy_may_have_all_connections() {
 
 /// Four addresses fill all places with answers that they do not read.
 #[tokio::test]
-async fn at_the_cap_those_that_make_no_progress_are_closed_first() {
+async fn at_the_cap_connections_without_progress_are_closed_first() {
     let (_upstream, gateway) = gateway(&["--max-connections", "8"]).await;
     let mut held = Vec::new();
     for address in 1..=4 {
@@ -185,7 +185,7 @@ fn limited(folder: &Folder, limit: &str, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn the_limit_of_descriptors_is_raised_as_far_as_it_goes() {
+fn the_descriptor_limit_is_raised_to_its_maximum() {
     let folder = Folder::new();
     let process = Process::start(&mut limited(&folder, "-Sn 64", &["--demo"]));
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id()));
@@ -196,7 +196,7 @@ fn the_limit_of_descriptors_is_raised_as_far_as_it_goes() {
 }
 
 #[tokio::test]
-async fn too_few_descriptors_lower_the_cap_with_a_warning_and_cost_others_nothing() {
+async fn a_low_descriptor_limit_lowers_the_connection_cap_with_a_warning() {
     let folder = Folder::new();
     let process = Process::start(&mut limited(&folder, "-n 256", &["--demo"]));
     process.wait_for("VT4AI_MAX_CONNECTIONS is lowered", 1);
@@ -220,7 +220,7 @@ async fn too_few_descriptors_lower_the_cap_with_a_warning_and_cost_others_nothin
 #[case::after_an_answer(true)]
 #[case::before_a_request(false)]
 #[tokio::test]
-async fn an_idle_http2_connection_does_not_hold_up_the_end(#[case] asks: bool) {
+async fn an_idle_http2_connection_does_not_delay_the_stop(#[case] asks: bool) {
     let folder = Folder::new();
     let process = Process::start(&mut vt4ai(&folder, &["--demo"]));
     let address = process.address.parse().unwrap();

@@ -67,7 +67,7 @@ async fn a_made_up_method_is_logged_as_other() {
 }
 
 #[tokio::test]
-async fn files_are_compressed_beforehand_and_known_by_their_tag() {
+async fn static_files_are_precompressed_and_have_an_etag() {
     let (_upstream, gateway) = gateway().await;
     for path in [
         BUNDLE,
@@ -102,7 +102,7 @@ async fn files_are_compressed_beforehand_and_known_by_their_tag() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_a_404_like_any_other() {
+async fn a_missing_static_file_is_a_json_404() {
     let (_upstream, gateway) = gateway().await;
     let reply = gateway.get_with("/docs/nothing.js", &[]).await;
     assert_eq!((reply.status, reply.code()), (404, "NotFoundError".into()));

@@ -53,7 +53,7 @@ fn list() -> String {
 }
 
 #[tokio::test]
-async fn large_answers_that_are_not_taken_are_bounded_by_address() {
+async fn unread_large_answers_are_bounded_per_address() {
     let list = list();
     let upstream = Upstream::always(ok(&list)).await;
     let folder = Folder::new();
@@ -79,7 +79,7 @@ async fn large_answers_that_are_not_taken_are_bounded_by_address() {
 }
 
 #[tokio::test]
-async fn a_file_that_many_streams_wait_for_is_held_once() {
+async fn a_static_file_is_in_memory_once_for_many_streams() {
     let folder = Folder::new();
     let arguments = ["--demo", "--client-rate-per-minute", "0"];
     let process = Process::start(&mut vt4ai(&folder, &arguments));

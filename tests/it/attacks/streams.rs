@@ -101,7 +101,7 @@ async fn many_stalled_streams_end_with_their_connection() {
 }
 
 #[tokio::test]
-async fn only_the_stream_that_is_not_taken_is_reset() {
+async fn only_the_unread_stream_is_reset() {
     let (_upstream, gateway) = gateway(&[]).await;
     let mut client = Http2::connect(HERE, gateway.address, 0).await;
     let stalled = client.ask(BUNDLE, &[]).await;
@@ -143,7 +143,7 @@ async fn only_the_stream_that_is_not_taken_is_reset() {
 #[case("/livez")]
 #[case("/openapi.json")]
 #[tokio::test]
-async fn a_stream_that_is_taken_byte_by_byte_is_ended(#[case] path: &str) {
+async fn a_stream_that_is_read_byte_by_byte_is_ended(#[case] path: &str) {
     let (_upstream, gateway) = gateway(&[]).await;
     let mut client = Http2::connect(HERE, gateway.address, 0).await;
     let stream = client.ask(path, &[]).await;
@@ -174,7 +174,7 @@ async fn a_stream_that_is_taken_byte_by_byte_is_ended(#[case] path: &str) {
 #[case("/openapi.json", 8 * 1024)]
 #[case(BUNDLE, 64 * 1024)]
 #[tokio::test]
-async fn a_stream_that_is_taken_slowly_but_steadily_comes_to_its_end(
+async fn a_stream_that_is_read_slowly_but_steadily_completes(
     #[case] path: &str,
     #[case] at_once: u32,
 ) {
@@ -256,7 +256,7 @@ async fn a_connection_that_pipelines_and_reads_too_slowly_is_ended() {
 }
 
 #[tokio::test]
-async fn a_connection_that_reads_slowly_but_steadily_gets_all() {
+async fn a_connection_that_reads_slowly_but_steadily_completes() {
     let (_upstream, gateway) = gateway(&[]).await;
     let whole = gateway.get("/openapi.json").await.body.len();
     let mut stream = narrow(&gateway).await;

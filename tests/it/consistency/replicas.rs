@@ -36,7 +36,7 @@ async fn until_missed(gateway: &Gateway, path: &str) {
 }
 
 #[tokio::test]
-async fn a_write_through_one_replica_outdates_what_the_others_keep() {
+async fn a_write_at_one_replica_makes_answers_of_the_others_stale() {
     let redis = redis_or_skip!();
     let world = World::default();
     let upstream = world.upstream().await;
@@ -82,7 +82,7 @@ async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
 }
 
 #[tokio::test]
-async fn replicas_hear_every_change_however_many_come_at_once() {
+async fn replicas_receive_every_change_of_a_burst() {
     const OBJECTS: usize = 1100;
     let redis = redis_or_skip!();
     let world = World::default();
@@ -118,7 +118,7 @@ async fn replicas_hear_every_change_however_many_come_at_once() {
 }
 
 #[tokio::test]
-async fn a_change_that_redis_could_not_be_told_is_told_when_it_is_back() {
+async fn a_change_is_published_once_redis_is_back() {
     let mut redis = redis_or_skip!();
     let world = World::default();
     let upstream = world.upstream().await;
@@ -134,7 +134,7 @@ async fn a_change_that_redis_could_not_be_told_is_told_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn redis_holds_no_indicator_in_the_clear() {
+async fn redis_holds_no_indicator_in_plain_text() {
     let redis = redis_or_skip!();
     let world = World::default();
     let upstream = world.upstream().await;

@@ -52,7 +52,7 @@ async fn holding_the_first(going: watch::Receiver<bool>, body: &'static str) -> 
 #[case::report("", "/analyse", "")]
 #[case::long_list("/relationships/contacted_ips?limit=45", "/analyse", "")]
 #[tokio::test]
-async fn an_answer_asked_for_before_a_write_is_neither_joined_nor_kept(
+async fn a_call_from_before_a_write_is_neither_shared_nor_cached(
     #[case] read: &str,
     #[case] write: &str,
     #[case] body: &str,
@@ -88,7 +88,7 @@ async fn an_answer_asked_for_before_a_write_is_neither_joined_nor_kept(
 #[case::wrong_key(failure(401, "WrongCredentialsError", "x"), 401)]
 #[case::transient(failure(503, "TransientError", "x"), 503)]
 #[tokio::test]
-async fn with_a_shared_scope_a_refusal_is_the_askers_own(
+async fn with_a_shared_scope_a_refusal_is_not_shared(
     #[case] refusal: Vec<u8>,
     #[case] status: u16,
 ) {
@@ -126,7 +126,7 @@ async fn with_a_shared_scope_a_refusal_is_the_askers_own(
 #[case::a_page(http(404, &["Content-Type: text/html"], "<html>"))]
 #[case::a_page_that_succeeds(http(200, &["Content-Type: text/html"], "<html>"))]
 #[tokio::test]
-async fn only_a_success_makes_a_key_accepted(#[case] other: Vec<u8>) {
+async fn only_a_success_verifies_a_key(#[case] other: Vec<u8>) {
     let upstream = Upstream::faulty(move |call| {
         Answer::Bytes(match call.header("x-apikey") {
             Some("good") => ok(REPORT),
@@ -142,7 +142,7 @@ async fn only_a_success_makes_a_key_accepted(#[case] other: Vec<u8>) {
 }
 
 #[tokio::test]
-async fn a_revoked_key_no_longer_reads_what_is_kept() {
+async fn a_revoked_key_no_longer_reads_cached_answers() {
     let upstream = Upstream::faulty(|call| {
         let is_revoked = call.header("x-apikey") == Some("late") && call.target.contains(TROJAN);
         Answer::Bytes(if is_revoked {
@@ -207,7 +207,7 @@ async fn until_waiting(gateway: &Gateway, count: u64) {
 }
 
 #[tokio::test]
-async fn a_queued_call_that_nobody_waits_for_is_dropped_and_spends_nothing() {
+async fn a_queued_call_without_callers_is_dropped_and_spends_nothing() {
     let upstream = Upstream::always(ok(REPORT)).await;
     let gateway = keeping(&upstream, &ONE_A_MINUTE).await;
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
@@ -228,7 +228,7 @@ async fn a_queued_call_that_nobody_waits_for_is_dropped_and_spends_nothing() {
 }
 
 #[tokio::test]
-async fn calls_count_against_the_bound_until_they_are_over() {
+async fn calls_count_as_in_flight_until_they_end() {
     let (_go, going) = watch::channel(false);
     let upstream = Upstream::held(going, REPORT).await;
     let flags = ["--max-in-flight", "16", "--client-rate-per-minute", "0"];
@@ -255,7 +255,7 @@ async fn calls_count_against_the_bound_until_they_are_over() {
 }
 
 #[tokio::test]
-async fn one_keys_views_and_answers_do_not_push_out_anothers() {
+async fn one_keys_views_and_answers_do_not_evict_anothers() {
     let upstream = Upstream::faulty(|call| {
         // The text is too varied to compress well.
         let text = (0..200).map(|it| it.to_string() + &call.target);

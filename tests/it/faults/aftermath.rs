@@ -249,7 +249,7 @@ const CHUNK: &[u8] = b"8\r\n        \r\n";
 #[case::http_2(Answer::Bytes(b"\0\0\0\x04\0\0\0\0\0Connection: close".to_vec()))]
 #[case::tls(Answer::Bytes(b"\x15\x03\x03\0\x02\x02\x28Connection: close".to_vec()))]
 #[tokio::test]
-async fn what_is_no_answer_is_a_502(#[case] fault: Answer) {
+async fn a_malformed_answer_to_any_call_is_a_502(#[case] fault: Answer) {
     let ask = |what| ask(what, fault.clone(), AMPLE);
     for reply in in_parallel(Ask::ALL.into_iter().map(ask)).await {
         let told = (reply.status, reply.code());
@@ -277,7 +277,7 @@ async fn what_is_no_answer_is_a_502(#[case] fault: Answer) {
 #[case::going_on_and_on(Answer::Drip(Vec::new(), GOES_ON.into()))]
 #[case::going_on_without_end(Answer::Flood(Vec::new(), GOES_ON.repeat(9)))]
 #[tokio::test]
-async fn what_takes_too_long_is_a_504(#[case] fault: Answer) {
+async fn an_answer_that_takes_too_long_is_a_504(#[case] fault: Answer) {
     let ask = |what| ask(what, fault.clone(), SHORT);
     for reply in in_parallel(Ask::ALL.into_iter().map(ask)).await {
         let told = (reply.status, reply.code());
@@ -293,7 +293,7 @@ async fn what_takes_too_long_is_a_504(#[case] fault: Answer) {
 /// No byte goes to another host, so no key does either, whatever the answer names.
 #[rstest]
 #[tokio::test]
-async fn nobody_is_sent_elsewhere(
+async fn no_call_follows_an_answer_to_another_host(
     #[values(200, 201, 300, 301, 302, 303, 305, 307, 308)] status: u16,
 ) {
     let elsewhere = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -314,7 +314,7 @@ async fn nobody_is_sent_elsewhere(
 }
 
 #[tokio::test]
-async fn a_large_file_goes_to_no_other_host() {
+async fn a_large_file_is_sent_to_no_other_host() {
     let elsewhere = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let place = format!("http://{}/one/time", elsewhere.local_addr().unwrap());
@@ -326,7 +326,7 @@ async fn a_large_file_goes_to_no_other_host() {
 
 /// Bytes behind an answer on an open connection are not used as the answer to the next request.
 #[tokio::test]
-async fn what_is_left_over_answers_nobody() {
+async fn bytes_behind_an_answer_are_never_the_next_answer() {
     let poison = ok(REPORT.replace("68", "666"));
     for first in [ok("{}"), ok(REPORT), chunked("2\r\n{}\r\n0\r\n\r\n")] {
         let first = String::from_utf8(first).unwrap();
@@ -366,14 +366,14 @@ async fn what_is_left_over_answers_nobody() {
 #[case::gzip_in_many_members(in_members(&["", &REPORT[..1], "", "", &REPORT[1..], " ", " ", ""]))]
 #[case::gzip_with_padding(http(200, &["Content-Encoding: gzip"], [gzip(REPORT.as_bytes()), vec![0; 512]].concat()))]
 #[tokio::test]
-async fn what_is_odd_but_sound_is_read(#[case] answer: Vec<u8>) {
+async fn an_unusual_but_valid_answer_is_read(#[case] answer: Vec<u8>) {
     let upstream = Upstream::always(answer).await;
     let gateway = Gateway::before(&upstream, &flags(AMPLE)).await;
     assert_eq!(gateway.get(&file(EICAR)).await.data()["size"], 68);
 }
 
 #[tokio::test]
-async fn what_came_in_several_members_is_read_again_from_what_is_kept() {
+async fn an_answer_of_several_gzip_members_is_served_from_the_cache() {
     let answer = in_members(&[&REPORT[..20], &REPORT[20..], ""]);
     let upstream = Upstream::always(answer).await;
     let flags = ["--cache-max-bytes", "1000000"];
@@ -394,7 +394,7 @@ async fn what_came_in_several_members_is_read_again_from_what_is_kept() {
 }
 
 #[tokio::test]
-async fn who_refused_connections_is_reached_when_it_takes_them() {
+async fn an_upstream_that_refused_connections_is_tried_again() {
     for what in Ask::ALL {
         let (socket, url) = refusing();
         let gateway = Gateway::at(&url, &flags(SHORT)).await;
@@ -409,7 +409,7 @@ async fn who_refused_connections_is_reached_when_it_takes_them() {
 
 /// The head of an error holds what the caller needs, whatever becomes of its body.
 #[tokio::test]
-async fn an_error_without_its_body_is_one() {
+async fn an_error_with_an_endless_body_is_a_502() {
     let fault = http(500, &[], "x".repeat(999));
     let fault = Answer::Drip(fault[..90].into(), b"x".into());
     let ask = |what| ask(what, fault.clone(), SHORT);
@@ -425,7 +425,7 @@ async fn an_error_without_its_body_is_one() {
 #[case::flood(Answer::Flood(b"HTTP/1.1 429 X\r\nRetry-After: 33\r\n\r\n".into(), b"x".into()))]
 #[case::reset(Answer::Reset(http(429, &["Retry-After: 33"], HTML)[..90].into()))]
 #[tokio::test]
-async fn a_429_without_its_body_is_one(#[case] fault: Answer) {
+async fn a_429_with_an_incomplete_body_is_a_429(#[case] fault: Answer) {
     let upstream = Upstream::faulty(move |_| fault.clone()).await;
     let gateway = Gateway::before(&upstream, &flags(SHORT)).await;
     for _ in 0..2 {

@@ -21,7 +21,7 @@ async fn trusting(upstream: &Secure, trusted: &[&Identity]) -> Gateway {
 #[case::run_out(Identity::of(HOST, 2020), true)]
 #[case::of_nobody_known(Identity::of(HOST, 2099), false)]
 #[tokio::test]
-async fn a_wrong_certificate_is_a_502_and_learns_no_key(
+async fn a_wrong_certificate_is_a_502_and_gets_no_key(
     #[case] wrong: Identity,
     #[case] is_trusted: bool,
 ) {
@@ -54,7 +54,7 @@ async fn a_wrong_certificate_is_a_502_and_learns_no_key(
 #[case::reset(Answer::Reset(Vec::new()))]
 #[case::end(Answer::Bytes(Vec::new()))]
 #[tokio::test]
-async fn nothing_is_said_in_the_clear(#[case] answer: Answer) {
+async fn no_request_is_sent_without_tls(#[case] answer: Answer) {
     let upstream = Upstream::faulty(move |_| answer.clone()).await;
     let url = upstream.url.replace("http://", "https://");
     let gateway = Gateway::at(&url, &HASTE).await;

@@ -49,7 +49,7 @@ async fn insist(gateway: &Gateway, head: &[u8], body: &[u8]) -> Reply {
     413
 )]
 #[tokio::test]
-async fn whoever_sends_everything_first_still_reads_why_it_was_refused(
+async fn a_client_that_sends_everything_first_still_reads_the_refusal(
     #[case] method: &str,
     #[case] path: &str,
     #[case] line: &str,
@@ -72,7 +72,7 @@ async fn whoever_sends_everything_first_still_reads_why_it_was_refused(
 }
 
 #[tokio::test]
-async fn where_it_may_not_be_published_nothing_need_be_sent() {
+async fn an_upload_without_permission_is_refused_before_its_body() {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &["--api-key", "k"]).await;
     let form = long();
@@ -92,7 +92,7 @@ async fn where_it_may_not_be_published_nothing_need_be_sent() {
 
 /// curl does this with any body above a megabyte.
 #[tokio::test]
-async fn who_asks_whether_to_go_on_is_told_so() {
+async fn expect_100_continue_is_answered() {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let form = Form::of(2 * MIB).bytes();
@@ -146,7 +146,7 @@ async fn refused(reaction: Reaction, says_length: bool) -> [Reply; 2] {
 
 #[rstest]
 #[tokio::test]
-async fn virustotal_need_not_hear_a_form_out_to_refuse_it(
+async fn an_early_refusal_by_virustotal_is_passed_on(
     #[values(0, 1, 2, 3, 4)] at: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -160,7 +160,7 @@ async fn virustotal_need_not_hear_a_form_out_to_refuse_it(
 /// A reset can overtake the answer: then it is only known that the connection broke.
 #[rstest]
 #[tokio::test]
-async fn nor_even_keep_the_connection(
+async fn an_early_refusal_on_a_closed_connection_is_passed_on(
     #[values(0, 300_000)] heard: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -172,7 +172,7 @@ async fn nor_even_keep_the_connection(
 }
 
 #[tokio::test]
-async fn what_was_refused_early_is_not_sent_on() {
+async fn an_upload_refused_early_is_broken_off() {
     let refusal = failure(413, "PayloadTooLargeError", "x");
     let upstream = dealing(move || Reaction::Early(refusal.clone())).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;

@@ -40,7 +40,7 @@ fn cuts() -> impl Iterator<Item = usize> {
 
 #[rstest]
 #[tokio::test]
-async fn half_a_form_is_never_taken_for_a_whole_one(
+async fn a_truncated_form_is_never_complete_at_virustotal(
     #[values(Death::Close, Death::Reset)] death: Death,
     #[values(true, false)] says_length: bool,
 ) {
@@ -63,7 +63,7 @@ async fn half_a_form_is_never_taken_for_a_whole_one(
 
 #[rstest]
 #[tokio::test]
-async fn who_stops_sending_but_listens_is_told_what_was_missing(
+async fn a_client_that_half_closes_early_gets_a_400(
     #[values(10, 1_000_000)] sent: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -81,7 +81,7 @@ async fn who_stops_sending_but_listens_is_told_what_was_missing(
 
 #[rstest]
 #[tokio::test]
-async fn who_stops_sending_is_not_waited_for(
+async fn a_stalled_upload_is_a_400(
     #[values(0, 10, 1_000_000)] sent: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -105,7 +105,7 @@ async fn who_stops_sending_is_not_waited_for(
 #[case::silent_in_its_answer(Reaction::Late(Answer::Silence(ok("{\"data\"")[..60].to_vec())))]
 #[case::deaf(Reaction::Deaf)]
 #[tokio::test]
-async fn virustotal_is_not_waited_for_without_end(
+async fn an_upload_that_virustotal_does_not_answer_is_a_504(
     #[case] reaction: Reaction,
     #[values(9, 12 * MIB)] size: u64,
     #[values(true, false)] says_length: bool,

@@ -52,7 +52,7 @@ fn cut(parts: &[(&str, &str)], by: usize) -> Vec<u8> {
 #[case::within_the_file(cut(&[(FILE, "xxxxxxxxx")], 35), "the form breaks off")]
 #[case::within_a_head(cut(&[(FILE, "x")], 60), "the form breaks off")]
 #[tokio::test]
-async fn a_small_form_that_is_wrong_is_told_so_and_costs_nothing(
+async fn an_invalid_small_form_is_a_400_and_costs_nothing(
     #[case] form: Vec<u8>,
     #[case] detail: &str,
     #[values(true, false)] says_length: bool,
@@ -82,7 +82,7 @@ fn large(parts: [&str; 3]) -> Vec<u8> {
 #[case::without_its_end(cut(&[(FILE, &"x".repeat(1_500_000))], 3), "the form breaks off")]
 #[case::within_the_file(cut(&[(FILE, &"x".repeat(1_500_000))], 100_000), "the form breaks off")]
 #[tokio::test]
-async fn a_large_form_that_is_wrong_never_arrives_whole(
+async fn an_invalid_large_form_never_arrives_whole(
     #[case] form: Vec<u8>,
     #[case] detail: &str,
     #[values(true, false)] says_length: bool,
@@ -120,7 +120,7 @@ async fn a_form_needs_a_boundary(#[case] content_type: &str) {
 #[case::other_multipart(Some("multipart/mixed; boundary=x"))]
 #[case::alike(Some("multipart/form-data-x; boundary=x"))]
 #[tokio::test]
-async fn a_body_that_is_no_form_is_a_415(#[case] content_type: Option<&str>) {
+async fn a_body_of_another_type_is_a_415(#[case] content_type: Option<&str>) {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let mut request = gateway.post(PATH);
@@ -142,7 +142,7 @@ async fn a_body_that_is_no_form_is_a_415(#[case] content_type: Option<&str>) {
 }
 
 #[tokio::test]
-async fn a_form_that_says_it_is_too_long_is_refused_at_its_head() {
+async fn a_content_length_above_the_limit_is_refused_at_the_head() {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let mut wire = Wire::to(&gateway).await;

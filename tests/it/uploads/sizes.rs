@@ -75,7 +75,7 @@ async fn every_byte_of_a_file_of_unknown_length_arrives() {
 #[case::length(true, SMALL)]
 #[case::no_length(false, BEGINNING)]
 #[tokio::test]
-async fn the_form_as_a_whole_decides_which_way_it_goes(
+async fn the_length_of_the_whole_form_decides_its_way(
     #[case] says_length: bool,
     #[case] most: u64,
 ) {
@@ -89,7 +89,7 @@ async fn the_form_as_a_whole_decides_which_way_it_goes(
 }
 
 #[tokio::test]
-async fn a_file_comes_over_http_2_too() {
+async fn a_file_arrives_over_http2() {
     let (_upstream, gateway) = demo().await;
     let client = reqwest::Client::builder()
         .http2_prior_knowledge()
@@ -107,7 +107,7 @@ async fn a_file_comes_over_http_2_too() {
 }
 
 #[tokio::test]
-async fn the_analysis_of_a_file_can_be_followed() {
+async fn the_analysis_of_a_file_can_be_polled() {
     let (_upstream, gateway) = demo().await;
     let reply = upload(&gateway, Form::of(9).body(true)).await;
     let analysis = gateway.get(reply.header("location").unwrap()).await;

@@ -25,7 +25,7 @@ async fn upload_keyless(gateway: &Gateway) -> Reply {
 #[case::no_key(&[], 401, "X-API-Key")]
 #[case::no_key_to_allow(&["--allow-submissions"], 401, "X-API-Key")]
 #[tokio::test]
-async fn the_servers_key_publishes_nothing_unless_it_may(
+async fn the_servers_key_uploads_only_with_permission(
     #[case] flags: &[&str],
     #[case] status: u16,
     #[case] detail: &str,
@@ -47,7 +47,7 @@ async fn the_servers_key_publishes_nothing_unless_it_may(
 }
 
 #[tokio::test]
-async fn the_servers_key_publishes_where_it_may() {
+async fn the_servers_key_uploads_with_permission() {
     let upstream = Recorder::start(virustotal).await;
     let flags = ["--api-key", SERVERS, "--allow-submissions"];
     let gateway = Gateway::at(&upstream.url, &flags).await;
@@ -59,7 +59,7 @@ async fn the_servers_key_publishes_where_it_may() {
 }
 
 #[tokio::test]
-async fn an_upload_costs_one_unit_whichever_way_it_goes() {
+async fn an_upload_costs_one_unit_on_either_way() {
     for (size, calls) in WAYS {
         let upstream = Recorder::start(virustotal).await;
         let gateway = Gateway::at(&upstream.url, &LIMIT).await;
@@ -71,7 +71,7 @@ async fn an_upload_costs_one_unit_whichever_way_it_goes() {
 }
 
 #[tokio::test]
-async fn without_a_unit_left_nothing_is_sent() {
+async fn without_quota_no_upload_is_sent() {
     for (size, calls) in WAYS {
         let upstream = Recorder::start(virustotal).await;
         let gateway = Gateway::at(&upstream.url, &["--rate-limit-per-minute", "1"]).await;
@@ -110,7 +110,7 @@ async fn an_upload_is_never_sent_twice(#[case] reaction: Reaction, #[case] statu
 
 /// A failure on a reused connection could be mistaken for one that only went stale.
 #[tokio::test]
-async fn nor_is_one_on_a_connection_that_was_kept() {
+async fn an_upload_on_a_reused_connection_is_never_sent_twice() {
     let upstream = Recorder::start(|call| {
         let Reaction::Late(Answer::Bytes(answer)) = virustotal(call) else {
             unreachable!();
@@ -145,7 +145,7 @@ async fn nor_is_one_on_a_connection_that_was_kept() {
 }
 
 #[tokio::test]
-async fn an_upload_that_never_left_costs_nothing() {
+async fn an_upload_without_a_connection_costs_nothing() {
     let (_socket, gone) = refusing();
     let gateway = Gateway::at(&gone, &LIMIT).await;
     for (size, _) in WAYS {
