@@ -57,9 +57,7 @@ async fn ending(end: Answer) -> Keeper {
 #[case::end(Answer::Bytes(Vec::new()))]
 #[case::reset(Answer::Reset(Vec::new()))]
 #[tokio::test]
-async fn a_get_on_a_failed_reused_connection_is_repeated_at_no_cost(
-    #[case] end: Answer,
-) {
+async fn a_get_on_a_failed_reused_connection_is_repeated_at_no_cost(#[case] end: Answer) {
     let upstream = ending(end).await;
     let flags = ["--rate-limit-per-minute", "100"];
     let gateway = Gateway::at(&upstream.url, &flags).await;

@@ -141,10 +141,7 @@ async fn a_failed_lookup_names_its_reason(
 #[case::two(&[("x-api-key", "a"), ("x-apikey", "b")], 0)]
 #[case::refused(&[("x-api-key", "wrong-key")], 1)]
 #[tokio::test]
-async fn a_missing_or_invalid_key_is_a_401(
-    #[case] headers: &[(&str, &str)],
-    #[case] calls: usize,
-) {
+async fn a_missing_or_invalid_key_is_a_401(#[case] headers: &[(&str, &str)], #[case] calls: usize) {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get_with(&file(EICAR), headers).await;

@@ -158,7 +158,10 @@ async fn allowed_hosts_are_a_setting() {
 #[case(&["--host", "0.0.0.0"], true)]
 #[case(&["--host", "::1", "--api-key", SERVERS], true)]
 #[case(&["--host", "127.0.0.2", "--api-key", SERVERS], true)]
-fn a_server_with_a_key_listens_beyond_loopback_only_if_allowed(#[case] flags: &[&str], #[case] starts: bool) {
+fn a_server_with_a_key_listens_beyond_loopback_only_if_allowed(
+    #[case] flags: &[&str],
+    #[case] starts: bool,
+) {
     match Command::parse(["vt4ai"].iter().chain(flags)) {
         Ok(_) => assert!(starts),
         Err(Rejected::Mistakes(mistakes)) => {

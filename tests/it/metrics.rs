@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use vt4ai::key::TokenDigest;
 
 use crate::harness::{
-    EICAR, Folder, Gateway, KEY, Process, TROJAN, UNKNOWN, Upstream, client, config, failure, file,
-    ok, redis_or_skip, refusing, send, vt4ai,
+    EICAR, Folder, Gateway, KEY, Process, Redis, TROJAN, UNKNOWN, Upstream, client, config,
+    failure, file, ok, refusing, send, vt4ai,
 };
 
 const CACHED: [&str; 2] = ["--cache-max-bytes", "10000000"];
@@ -467,6 +467,7 @@ async fn admin_port_serves_metrics_only_there() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn the_state_of_redis_is_exported_if_configured() {
     let upstream = Upstream::demo().await;
     let name = "vt4ai_redis_up";
@@ -476,12 +477,13 @@ async fn the_state_of_redis_is_exported_if_configured() {
     let numbers = Numbers::of(&away).await;
     assert!(numbers.series.contains_key(name));
     same(numbers.get(name), 0);
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let with = Gateway::before(&upstream, &["--redis-url", &redis.url()]).await;
     same(Numbers::of(&with).await.get(name), 1);
 }
 
 #[tokio::test]
+#[ignore = "needs promtool: run with --include-ignored"]
 async fn promtool_accepts_the_metrics() {
     let upstream = Upstream::demo().await;
     let flags = [
@@ -506,10 +508,7 @@ async fn promtool_accepts_the_metrics() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut promtool) = promtool else {
-        eprintln!("SKIPPED: no promtool on the PATH");
-        return;
-    };
+    let mut promtool = promtool.expect("this test needs promtool, of Prometheus, on the PATH");
     let mut stdin = promtool.stdin.take().unwrap();
     stdin.write_all(numbers.text.as_bytes()).unwrap();
     drop(stdin);

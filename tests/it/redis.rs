@@ -18,8 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::harness::{
     Answer, EICAR, EICAR_MD5, Folder, Gateway, Identity, KEY, Process, Redis, Reply, TROJAN,
-    UNKNOWN, Upstream, failure, file, free_address, http, in_parallel, ok, redis_or_skip, send,
-    url_of, vt4ai,
+    UNKNOWN, Upstream, failure, file, free_address, http, in_parallel, ok, send, url_of, vt4ai,
 };
 
 /// The time that a test waits for an expected state; only a broken gateway takes long.
@@ -96,8 +95,9 @@ fn origin(reply: &Reply) -> (u16, Option<&str>) {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn an_answer_fetched_by_one_replica_is_served_by_all() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let (first, second) = (
         replica(&upstream, &redis, &[]).await,
@@ -129,8 +129,9 @@ async fn an_answer_fetched_by_one_replica_is_served_by_all() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_replica_serves_anothers_stale_answer_while_virustotal_fails() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let asked = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |_| {
         Answer::Bytes(match asked.fetch_add(1, Ordering::Relaxed) {
@@ -150,8 +151,9 @@ async fn a_replica_serves_anothers_stale_answer_while_virustotal_fails() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn replicas_share_one_call_for_concurrent_requests() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
     let mut replicas = Vec::new();
@@ -177,8 +179,9 @@ async fn replicas_share_one_call_for_concurrent_requests() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_replica_that_dies_during_a_call_is_replaced() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
     let folder = Folder::new();
@@ -200,8 +203,9 @@ async fn a_replica_that_dies_during_a_call_is_replaced() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn replicas_share_the_minute_quota() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let three = ["--rate-limit-per-minute", "3", "--rate-limit-per-day", "9"];
     let (first, second) = (
@@ -235,8 +239,9 @@ async fn replicas_share_the_minute_quota() {
 #[case("day", "--rate-limit-per-day")]
 #[case("month", "--rate-limit-per-month")]
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn replicas_share_the_day_and_month_quota(#[case] window: &str, #[case] flag: &str) {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let (first, second) = (
         replica(&upstream, &redis, &[flag, "2"]).await,
@@ -255,14 +260,13 @@ async fn replicas_share_the_day_and_month_quota(#[case] window: &str, #[case] fl
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn redis_over_tls_is_verified_by_the_configured_authorities() {
     let (right, other) = (
         Identity::of("127.0.0.1", 2099),
         Identity::of("127.0.0.1", 2099),
     );
-    let Some(redis) = Redis::secure(&right) else {
-        return eprintln!("skipped: redis-server is not installed");
-    };
+    let redis = Redis::secure(&right);
     let upstream = Upstream::demo().await;
     let folder = Folder::new().with("right.pem", right.pem());
     let folder = folder.with("other.pem", other.pem());
@@ -277,8 +281,9 @@ async fn redis_over_tls_is_verified_by_the_configured_authorities() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_unit_without_a_connection_is_returned_to_all_replicas() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let nowhere = format!("http://{}", free_address());
     let (url, nine) = (redis.url(), ["--rate-limit-per-minute", "9"]);
     let own = ["--redis-url", &url];
@@ -295,8 +300,9 @@ async fn a_unit_without_a_connection_is_returned_to_all_replicas() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_back_off_at_one_replica_applies_to_all() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
     let (first, second) = (
         replica(&upstream, &redis, &[]).await,
@@ -321,8 +327,9 @@ fn prolong(redis: &Redis, name: &str, digits: &str) {
 #[case::beyond_64_bits("99999999")]
 #[case::beyond_floats(&"9".repeat(400))]
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_back_off_in_redis_lasts_a_day_at_most(#[case] digits: &str) {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
     let first = replica(&upstream, &redis, &[]).await;
     assert_eq!(first.get(&file(EICAR)).await.status, 429);
@@ -353,8 +360,9 @@ async fn a_back_off_in_redis_lasts_a_day_at_most(#[case] digits: &str) {
 #[case::negative("SET", "-1")]
 #[case::other_type("RPUSH", "x")]
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn an_invalid_back_off_in_redis_is_ignored(#[case] order: &str, #[case] value: &str) {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::always(http(429, &["Retry-After: 30"], "<html>")).await;
     let first = replica(&upstream, &redis, &[]).await;
     assert_eq!(first.get(&file(EICAR)).await.status, 429);
@@ -369,8 +377,9 @@ async fn an_invalid_back_off_in_redis_is_ignored(#[case] order: &str, #[case] va
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn the_longer_of_two_back_offs_applies_to_all() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if call.target.contains(EICAR) {
@@ -408,8 +417,9 @@ async fn the_longer_of_two_back_offs_applies_to_all() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_write_at_one_replica_evicts_answers_at_all() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let (first, second) = (
         replica(&upstream, &redis, &[]).await,
@@ -427,8 +437,9 @@ async fn a_write_at_one_replica_evicts_answers_at_all() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_key_verified_at_one_replica_is_verified_at_all() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let shared = ["--cache-scope", "shared"];
     let (first, second) = (
@@ -445,8 +456,9 @@ async fn a_key_verified_at_one_replica_is_verified_at_all() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn redis_holds_api_keys_only_as_hashes() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let gateway = replica(&upstream, &redis, &["--rate-limit-per-day", "9"]).await;
     gateway.get(&file(EICAR)).await;
@@ -467,6 +479,7 @@ async fn redis_holds_api_keys_only_as_hashes() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_gateway_starts_without_redis_and_uses_it_once_available() {
     let address = free_address();
     let upstream = Upstream::demo().await;
@@ -482,17 +495,16 @@ async fn a_gateway_starts_without_redis_and_uses_it_once_available() {
     // The gateway's own limit applies.
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
     assert_eq!(gateway.get(&file(UNKNOWN)).await.status, 429);
-    let Some(redis) = Redis::at(address) else {
-        return eprintln!("skipped: redis-server is not installed");
-    };
+    let redis = Redis::at(address);
     until_redis_is(&gateway, true).await;
     assert_eq!(gateway.get(&file(UNKNOWN)).await.status, 429);
     assert!(redis.order::<u64>("DBSIZE") > 0);
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_gateway_survives_the_death_of_redis_and_reconnects() {
-    let mut redis = redis_or_skip!();
+    let mut redis = Redis::start();
     let upstream = Upstream::demo().await;
     let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
@@ -511,8 +523,9 @@ async fn a_gateway_survives_the_death_of_redis_and_reconnects() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_hanging_redis_delays_no_request() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let gateway = hasty_replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
     redis.signal("-STOP");
@@ -525,8 +538,9 @@ async fn a_hanging_redis_delays_no_request() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_full_redis_is_bypassed() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let gateway = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
     redis.order::<String>("CONFIG SET maxmemory 1");
@@ -560,8 +574,9 @@ async fn a_redis_with_invalid_replies_is_bypassed() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn an_invalid_answer_in_redis_is_ignored() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::demo().await;
     let first = replica(&upstream, &redis, &["--rate-limit-per-minute", "9"]).await;
     assert_eq!(first.get(&file(EICAR)).await.status, 200);
@@ -585,12 +600,13 @@ async fn an_invalid_answer_in_redis_is_ignored() {
 )]
 #[case::list("/votes", r#"{"data": [{"#, r#"{"data": []}"#)]
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_malformed_answer_is_never_served_from_redis(
     #[case] what: &str,
     #[case] malformed: &'static str,
     #[case] sound: &'static str,
 ) {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let asked = Mutex::new(HashSet::new());
     let upstream = Upstream::faulty(move |call| {
         let is_first = asked.lock().unwrap().insert(call.target.clone());

@@ -85,7 +85,10 @@ async fn no_other_error_is_retried(#[case] status: u16, #[case] answer: Vec<u8>)
 #[case::reset(502, Answer::Reset(Vec::new()))]
 #[case::end(502, Answer::Bytes(Vec::new()))]
 #[tokio::test]
-async fn a_call_that_may_have_cost_a_unit_is_not_retried(#[case] status: u16, #[case] answer: Answer) {
+async fn a_call_that_may_have_cost_a_unit_is_not_retried(
+    #[case] status: u16,
+    #[case] answer: Answer,
+) {
     let upstream = Upstream::faulty(move |_| answer.clone()).await;
     let flags = [
         "--upstream-timeout",

@@ -523,10 +523,7 @@ async fn virustotals_errors_are_passed_on(
 #[case("name(.)x y", "name(.)x y")]
 #[case("a[.]b/c", "a[.]b/c")]
 #[tokio::test]
-async fn a_defanged_indicator_is_refanged_in_a_search(
-    #[case] given: &str,
-    #[case] meant: &str,
-) {
+async fn a_defanged_indicator_is_refanged_in_a_search(#[case] given: &str, #[case] meant: &str) {
     let (upstream, gateway) = answering(&json!({"data": []})).await;
     for (which, text) in [("search", meant), ("intelligence/search", given)] {
         find(&gateway, which, given, "").await;

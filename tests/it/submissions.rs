@@ -473,7 +473,10 @@ async fn virustotals_refusals_are_passed_on_and_never_retried(
 #[case::html(502, Answer::Bytes(ok("<html>")))]
 #[case::no_data(502, Answer::Bytes(ok("{}")))]
 #[tokio::test]
-async fn a_write_that_may_have_arrived_is_not_repeated(#[case] status: u16, #[case] answer: Answer) {
+async fn a_write_that_may_have_arrived_is_not_repeated(
+    #[case] status: u16,
+    #[case] answer: Answer,
+) {
     let silent = matches!(answer, Answer::Silence(_));
     let upstream = Upstream::faulty(move |_| answer.clone()).await;
     let patience = if silent { "300ms" } else { "30s" };

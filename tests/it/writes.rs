@@ -15,7 +15,7 @@ use crate::{
     cache::keeping,
     harness::{
         Answer, Call, EICAR, EICAR_MD5, Gateway, KEY, Keeper, Redis, Reply, Turn, Upstream,
-        failure, file, http, ok, redis_or_skip, send, until,
+        failure, file, http, ok, send, until,
     },
     submissions::{JSON, post},
 };
@@ -462,8 +462,9 @@ async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway 
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_name_learned_by_another_replica_holds_for_own_writes() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
@@ -488,8 +489,9 @@ async fn a_name_learned_by_another_replica_holds_for_own_writes() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
@@ -516,8 +518,9 @@ async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
 /// A replica that never saw a report of the file learns its names from the one that did, in time
 /// for the first request after its own write.
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn names_learned_by_another_replica_hold_for_the_next_write() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
@@ -542,8 +545,9 @@ async fn names_learned_by_another_replica_hold_for_the_next_write() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_new_replica_knows_recent_submissions() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
             ok(r#"{"data": {"type": "analysis", "id": "one"}}"#)
@@ -571,8 +575,9 @@ async fn a_new_replica_knows_recent_submissions() {
 
 /// An analysis that was begun at one replica is known at all, whatever its id and date tell.
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn an_analysis_completed_at_another_replica_makes_its_object_stale() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
             ok(json!({"data": {"type": "analysis", "id": "one"}}).to_string())
@@ -630,8 +635,9 @@ async fn a_wait_without_a_unit_for_its_last_call_returns_the_known_state() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn names_lost_by_redis_are_published_again() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{World, Write, hit, missed, origin_of, post, readings, write};
-use crate::harness::{
-    EICAR, EICAR_MD5, Gateway, Redis, Upstream, file, in_parallel, redis_or_skip,
-};
+use crate::harness::{EICAR, EICAR_MD5, Gateway, Redis, Upstream, file, in_parallel};
 
 /// The time within which the other replicas learn of a write.
 const SOON: Duration = Duration::from_secs(2);
@@ -36,8 +34,9 @@ async fn until_missed(gateway: &Gateway, path: &str) {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_write_at_one_replica_makes_answers_of_the_others_stale() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let (first, second) = (
@@ -63,8 +62,9 @@ async fn a_write_at_one_replica_makes_answers_of_the_others_stale() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let first = replica(&upstream, &redis).await;
@@ -82,9 +82,10 @@ async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn replicas_receive_every_change_of_a_burst() {
     const OBJECTS: usize = 1100;
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let (first, second) = (
@@ -118,8 +119,9 @@ async fn replicas_receive_every_change_of_a_burst() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_change_is_published_once_redis_is_back() {
-    let mut redis = redis_or_skip!();
+    let mut redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let (first, second) = (
@@ -134,8 +136,9 @@ async fn a_change_is_published_once_redis_is_back() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn redis_holds_no_indicator_in_plain_text() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = replica(&upstream, &redis).await;

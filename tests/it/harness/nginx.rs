@@ -21,6 +21,9 @@ use super::{Folder, Identity, Reply, process::signal, send};
 /// The name in nginx's certificate.
 const HOST: &str = "127.0.0.1";
 
+/// The failure of a test without nginx.
+const MISSING: &str = "this test needs nginx";
+
 /// An nginx with `deploy/nginx.conf`, but its own ports, paths and addresses of the gateway; it
 /// ends when dropped.
 pub(crate) struct Nginx {
@@ -37,7 +40,7 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts nginx in front of replicas at these addresses or URLs; fails if nginx is not
     /// installed.
-    pub(crate) fn before(replicas: &[&str]) -> Option<Self> {
+    pub(crate) fn before(replicas: &[&str]) -> Self {
         let (folder, identity) = (Folder::new(), Identity::of(HOST, 2099));
         folder.put("fullchain.pem", identity.pem());
         folder.put("privkey.pem", identity.key_pem());
@@ -56,15 +59,15 @@ impl Nginx {
             .stdin(Stdio::from(secure))
             .stdout(Stdio::from(open))
             .spawn()
-            .ok()?;
-        Some(Self {
+            .expect(MISSING);
+        Self {
             address,
             plain,
             client: trusting(&identity).build().unwrap(),
             identity,
             process,
             folder,
-        })
+        }
     }
 
     /// Returns a builder of clients that trust only nginx's certificate.
@@ -137,7 +140,7 @@ pub(crate) struct BareNginx {
 
 impl BareNginx {
     /// Starts nginx in front of a gateway, with more directives; fails if nginx is not installed.
-    pub(crate) fn before(gateway: SocketAddr, more: &str) -> Option<Self> {
+    pub(crate) fn before(gateway: SocketAddr, more: &str) -> Self {
         let folder = Folder::new();
         let path = folder.path().display().to_string();
         let (socket, address) = listen();
@@ -158,12 +161,12 @@ impl BareNginx {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .ok()?;
-        Some(Self {
+            .expect(MISSING);
+        Self {
             address,
             process,
             _folder: folder,
-        })
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -241,15 +244,3 @@ fn trusting(identity: &Identity) -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .tls_certs_only([certificate])
 }
-
-/// The test's nginx; the test says that it is skipped, and ends, where there is none.
-macro_rules! nginx_or_skip {
-    ($replicas:expr) => {
-        match $crate::harness::Nginx::before($replicas) {
-            Some(nginx) => nginx,
-            None => return eprintln!("skipped: nginx is not installed"),
-        }
-    };
-}
-
-pub(crate) use nginx_or_skip;

@@ -23,30 +23,30 @@ pub(crate) struct Redis {
 
 impl Redis {
     /// Starts a Redis; fails if no `redis-server` is installed.
-    pub(crate) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Self {
         Self::at(free_address())
     }
 
     /// Starts a Redis at an address that was found to be free.
-    pub(crate) fn at(address: SocketAddr) -> Option<Self> {
+    pub(crate) fn at(address: SocketAddr) -> Self {
         Self::run(address, Folder::new(), false)
     }
 
     /// Starts a Redis that speaks TLS only, with this certificate.
-    pub(crate) fn secure(identity: &Identity) -> Option<Self> {
+    pub(crate) fn secure(identity: &Identity) -> Self {
         let folder = Folder::new().with("own.pem", identity.pem());
         let folder = folder.with("key.pem", identity.key_pem());
         Self::run(free_address(), folder, true)
     }
 
-    fn run(address: SocketAddr, folder: Folder, is_secure: bool) -> Option<Self> {
-        let process = run(address, &folder, is_secure)?;
-        Some(Self {
+    fn run(address: SocketAddr, folder: Folder, is_secure: bool) -> Self {
+        let process = run(address, &folder, is_secure);
+        Self {
             address,
             is_secure,
             process,
             folder,
-        })
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -76,7 +76,7 @@ impl Redis {
 
     /// Starts Redis again at the same address.
     pub(crate) fn start_again(&mut self) {
-        self.process = run(self.address, &self.folder, self.is_secure).unwrap();
+        self.process = run(self.address, &self.folder, self.is_secure);
     }
 
     /// Sends the process a signal, such as `-STOP` or `-CONT`.
@@ -96,12 +96,12 @@ pub(crate) fn url_of(address: SocketAddr) -> String {
     format!("redis://{address}")
 }
 
-fn run(address: SocketAddr, folder: &Folder, is_secure: bool) -> Option<Child> {
+fn run(address: SocketAddr, folder: &Folder, is_secure: bool) -> Child {
     let port = address.port().to_string();
     let own = ["--tls-cert-file", "own.pem", "--tls-key-file", "key.pem"];
     let ports = if is_secure {
-        let nobody = ["--tls-auth-clients", "no", "--tls-ca-cert-file", "own.pem"];
-        [&["--port", "0", "--tls-port", &port], &own[..], &nobody].concat()
+        let no_client = ["--tls-auth-clients", "no", "--tls-ca-cert-file", "own.pem"];
+        [&["--port", "0", "--tls-port", &port], &own[..], &no_client].concat()
     } else {
         vec!["--port", &port]
     };
@@ -113,19 +113,7 @@ fn run(address: SocketAddr, folder: &Folder, is_secure: bool) -> Option<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .ok()?;
+        .expect("this test needs redis-server on the PATH");
     until_listening("redis-server", address);
-    Some(process)
+    process
 }
-
-/// The test's Redis; the test says that it is skipped, and ends, where there is none.
-macro_rules! redis_or_skip {
-    () => {
-        match $crate::harness::Redis::start() {
-            Some(redis) => redis,
-            None => return eprintln!("skipped: redis-server is not installed"),
-        }
-    };
-}
-
-pub(crate) use redis_or_skip;
