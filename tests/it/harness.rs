@@ -14,7 +14,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::Request,
 };
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, redirect};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -179,11 +179,8 @@ impl Gateway {
 
     /// Sends a GET over HTTP/2 with only these headers.
     pub(crate) async fn get_over_http2(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let client = Client::builder().no_proxy().http2_prior_knowledge();
-        let request = client
-            .build()
-            .unwrap()
-            .get(format!("http://{}{path}", self.address));
+        let client = client_builder().http2_prior_knowledge().build().unwrap();
+        let request = client.get(format!("http://{}{path}", self.address));
         let headers = headers.iter();
         send(headers.fold(request, |it, (name, value)| it.header(*name, *value))).await
     }
@@ -223,16 +220,18 @@ pub(crate) async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-/// Returns a client without proxies, redirects and decompression.
+/// Returns a client without proxies, redirects and decompression, for plain HTTP.
 pub(crate) fn client() -> Client {
+    let builder = client_builder().redirect(redirect::Policy::none());
+    builder.build().unwrap()
+}
+
+/// Returns a builder of clients without proxies and decompression, for plain HTTP.
+pub(crate) fn client_builder() -> ClientBuilder {
     // Fails if the process has installed a provider before.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .no_proxy()
-        .no_gzip()
-        .redirect(redirect::Policy::none())
-        .build()
-        .unwrap()
+    // By default each client loads the system's certificates, which takes longer than most tests.
+    Client::builder().no_proxy().no_gzip().tls_certs_only([])
 }
 
 /// Waits until the condition holds.

@@ -29,8 +29,8 @@ use vt4ai::key::TokenDigest;
 use crate::{
     errors::is_well_formed,
     harness::{
-        Answer, EICAR, Folder, Gateway, KEY, Redis, Reply, TROJAN, UNKNOWN, Upstream, failure,
-        file, in_parallel, ok, send, until,
+        Answer, EICAR, Folder, Gateway, KEY, Redis, Reply, TROJAN, UNKNOWN, Upstream,
+        client_builder, failure, file, in_parallel, ok, send, until,
     },
 };
 
@@ -58,10 +58,7 @@ fn client(protocol: Protocol, address: [u8; 4]) -> Client {
 }
 
 fn builder(protocol: Protocol, address: [u8; 4]) -> reqwest::ClientBuilder {
-    // Fails if the process has installed a provider before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder().no_proxy().no_gzip();
-    let builder = builder.local_address(std::net::IpAddr::from(address));
+    let builder = client_builder().local_address(std::net::IpAddr::from(address));
     match protocol {
         Protocol::Http1 => builder.http1_only(),
         Protocol::Http2 => builder.http2_prior_knowledge(),
@@ -217,12 +214,21 @@ async fn slow_uploads_do_not_starve_other_callers() {
     }
 }
 
-#[rstest]
+/// The cases run at the same time, since each takes as long as the limit that it is about.
 #[tokio::test]
-async fn an_upload_has_ten_seconds_to_begin_and_thirty_to_keep_to_a_pace(
-    #[values(Protocol::Http1, Protocol::Http2)] protocol: Protocol,
-    #[values("", BEGINNING)] beginning: &'static str,
-) {
+async fn an_upload_has_ten_seconds_to_begin_and_thirty_to_keep_to_a_pace() {
+    let cases = [
+        (Protocol::Http1, ""),
+        (Protocol::Http1, BEGINNING),
+        (Protocol::Http2, ""),
+        (Protocol::Http2, BEGINNING),
+    ];
+    let cases = cases.into_iter();
+    in_parallel(cases.map(|(protocol, beginning)| trickle(protocol, beginning))).await;
+}
+
+/// Asserts that an upload which begins like this and then trickles is ended in time.
+async fn trickle(protocol: Protocol, beginning: &'static str) {
     let upstream = Upstream::always(ok(REPORT)).await;
     // A long upstream timeout must not extend the time that a caller gets.
     let gateway = Gateway::before(&upstream, &["--upstream-timeout", "2m"]).await;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    harness::{Upstream, file},
+    harness::{Upstream, client_builder, file},
     relationships::demo,
 };
 
@@ -91,10 +91,7 @@ async fn the_length_of_the_whole_form_decides_its_way(
 #[tokio::test]
 async fn a_file_arrives_over_http2() {
     let (_upstream, gateway) = demo().await;
-    let client = reqwest::Client::builder()
-        .http2_prior_knowledge()
-        .no_proxy();
-    let client = client.build().unwrap();
+    let client = client_builder().http2_prior_knowledge().build().unwrap();
     for (says_length, size) in [(true, 1), (false, 1), (true, 3 * MIB), (false, 3 * MIB)] {
         let form = Form::of(size);
         let request = client.post(format!("http://{}{PATH}", gateway.address));
