@@ -1,4 +1,5 @@
-//! How far an analysis is, and waiting for its end (CONTRACT 1, 2, 4).
+//! Tests of `GET /api/v1/analyses/{id}`: the state of an analysis, and waiting for its end
+//! (CONTRACT 1, 2, 4).
 
 use std::{
     ops::RangeInclusive,
@@ -30,13 +31,13 @@ fn attributes(status: &str) -> Value {
     json!({"status": status, "stats": {"harmless": 1}, "date": 1_760_000_000, "results": {"Dr.Web": result}})
 }
 
-/// VirusTotal's answer on an analysis with this status.
+/// Returns VirusTotal's answer for an analysis with this status.
 fn state(status: &str) -> Vec<u8> {
     let data = json!({"id": ID, "type": "analysis", "links": {"self": "x"}, "attributes": attributes(status)});
     ok(json!({"data": data, "meta": {"file_info": {"size": 68}}}).to_string())
 }
 
-/// An upstream with these answers in turn, the last one from then on.
+/// Starts an upstream that gives these answers in turn and repeats the last one.
 async fn answering(answers: Vec<Vec<u8>>) -> Upstream {
     let next = AtomicUsize::new(0);
     let answer = move |_: &_| {
@@ -47,7 +48,7 @@ async fn answering(answers: Vec<Vec<u8>>) -> Upstream {
 }
 
 #[tokio::test]
-async fn without_a_wait_virustotal_is_asked_once() {
+async fn a_request_without_wait_calls_virustotal_once() {
     let (upstream, gateway) = demo().await;
     let started = post(&gateway, "/api/v1/domains/example.com/analyse", JSON, "").await;
     let location = started.header("location").unwrap();
@@ -66,7 +67,7 @@ async fn without_a_wait_virustotal_is_asked_once() {
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_end() {
+async fn a_wait_returns_the_completed_analysis() {
     let (upstream, gateway) = demo().await;
     let started = post(&gateway, "/api/v1/domains/example.com/analyse", JSON, "").await;
     let location = started.header("location").unwrap();
@@ -82,7 +83,7 @@ async fn who_waits_gets_the_end() {
 }
 
 #[tokio::test]
-async fn one_asks_for_all_who_wait() {
+async fn waiting_callers_share_one_poll() {
     let upstream = answering(vec![
         state("queued"),
         state("in-progress"),
@@ -92,7 +93,7 @@ async fn one_asks_for_all_who_wait() {
     let gateway = Gateway::before(&upstream, &[]).await;
     let path = format!("{}?wait=20s", analysis(ID));
     let late = async {
-        // While others wait, whoever comes gets what they know, and waits with them.
+        // A caller that arrives while others wait gets the state they know, and waits with them.
         upstream.until_asked(1).await;
         gateway.get(&path).await
     };
@@ -104,7 +105,7 @@ async fn one_asks_for_all_who_wait() {
 }
 
 #[tokio::test]
-async fn whoever_waits_less_long_leaves_the_others_waiting() {
+async fn a_shorter_wait_does_not_end_the_others() {
     let upstream = answering(vec![
         state("queued"),
         state("in-progress"),
@@ -123,9 +124,9 @@ async fn whoever_waits_less_long_leaves_the_others_waiting() {
     assert_eq!(upstream.count(), 3);
 }
 
-/// What VirusTotal answers in turn, the query, and the quota a minute.
+/// VirusTotal's answers in turn, the query, and the quota a minute.
 type Course = (Vec<Vec<u8>>, &'static str, &'static str);
-/// What comes of it: status, the analysis' status, `Retry-After`, calls.
+/// The expected status, state of the analysis, `Retry-After` and number of calls.
 type Outcome = (
     u16,
     Option<&'static str>,
@@ -133,7 +134,7 @@ type Outcome = (
     usize,
 );
 
-/// A wait that ends in what is known of the analysis.
+/// Describes a wait that returns the last known state of the analysis.
 fn known() -> Vec<(Course, Outcome)> {
     let queued = || state("queued");
     let done = || state("completed");
@@ -146,23 +147,23 @@ fn known() -> Vec<(Course, Outcome)> {
     let until = |wait| (200, Some("queued"), Some(wait), 2);
     let over = |calls| (200, Some("completed"), None, calls);
     vec![
-        // It is never over, and the last time it is asked about is when the wait is.
+        // The analysis never ends, and the last call is made when the wait is over.
         ((vec![queued()], "1s", "0"), until(1..=30)),
-        // The gateway's own count of the quota runs out, or VirusTotal's does.
+        // Either the gateway's own quota or VirusTotal's is exhausted.
         (
             (vec![queued()], "5s", "1"),
             (200, Some("queued"), Some(50..=61), 1),
         ),
         ((vec![queued(), none_left("30")], "5s", "0"), until(30..=30)),
         ((vec![queued(), html()], "1s", "0"), until(1..=60)),
-        // It is back before the wait is over.
+        // The quota is restored before the wait is over.
         ((vec![queued(), none_left("1"), done()], "9s", "0"), over(3)),
         ((vec![none_left("1"), done()], "9s", "0"), over(2)),
         // `Retry-After: 0` counts as not given.
         ((vec![queued(), none_left("0")], "1s", "0"), until(1..=60)),
-        // What passes is tried again, as for any lookup.
+        // A transient error is retried, as for any lookup.
         ((vec![queued(), passing(), done()], "5s", "0"), over(3)),
-        // VirusTotal's own failures spoil nothing.
+        // VirusTotal's own failures do not end the wait.
         (
             (vec![queued(), http(500, &[], "Traceback")], "5s", "0"),
             until(15..=15),
@@ -172,7 +173,7 @@ fn known() -> Vec<(Course, Outcome)> {
     ]
 }
 
-/// A wait that ends in an error, whatever was known before.
+/// Describes a wait that returns an error, whatever was known before.
 fn failed() -> impl Iterator<Item = (Course, Outcome)> {
     let errors = [
         (failure(404, "NotFoundError", "x"), 404),
@@ -184,9 +185,9 @@ fn failed() -> impl Iterator<Item = (Course, Outcome)> {
     })
 }
 
-/// Each takes a second or two, so they run side by side.
+/// Each case takes a second or two, so the cases run in parallel.
 #[tokio::test]
-async fn a_wait_ends_in_what_is_known_or_in_an_error() {
+async fn a_wait_ends_with_the_last_known_state_or_an_error() {
     let run = async |((answers, wait, quota), outcome): (Course, Outcome)| {
         let upstream = answering(answers).await;
         let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", quota]).await;
@@ -213,7 +214,7 @@ async fn a_wait_ends_in_what_is_known_or_in_an_error() {
 #[case("Retry-After: 0")]
 #[case("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT")]
 #[tokio::test]
-async fn a_429_is_never_followed_by_the_same_call_at_once(#[case] header: &'static str) {
+async fn a_429_is_never_retried_at_once(#[case] header: &'static str) {
     let upstream = Upstream::always(http(429, &[header], "<html>")).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get(&format!("{}?wait=2s", analysis(ID))).await;
@@ -222,7 +223,7 @@ async fn a_429_is_never_followed_by_the_same_call_at_once(#[case] header: &'stat
 }
 
 #[tokio::test]
-async fn without_quota_at_the_start_there_is_nothing_to_tell() {
+async fn a_wait_that_starts_without_quota_is_a_429() {
     let upstream = answering(vec![state("queued")]).await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "1"]).await;
     assert_eq!(gateway.get(&analysis(ID)).await.data()["status"], "queued");
@@ -234,7 +235,7 @@ async fn without_quota_at_the_start_there_is_nothing_to_tell() {
             (reply.status, reply.code().as_str()),
             (429, "QuotaExceededError")
         );
-        // It would not be back in time.
+        // The quota would not be restored in time.
         assert!(start.elapsed() < Duration::from_secs(1), "{query}");
     }
     let refusal = http(429, &["Retry-After: 60"], "<html>");
@@ -246,7 +247,7 @@ async fn without_quota_at_the_start_there_is_nothing_to_tell() {
 }
 
 #[tokio::test]
-async fn an_id_arrives_percent_encoded() {
+async fn the_analysis_id_is_forwarded_percent_encoded() {
     let (upstream, gateway) = demo().await;
     for (id, target) in [
         (
@@ -272,7 +273,7 @@ async fn an_id_arrives_percent_encoded() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_spends_nothing() {
+async fn an_invalid_analysis_id_spends_nothing() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     for id in [
@@ -291,7 +292,7 @@ async fn what_is_no_id_spends_nothing() {
         "a%ff",
         "%25%33%44",
     ] {
-        // A client that follows RFC 3986 removes dots; this one writes them.
+        // A client that follows RFC 3986 removes dot segments; this one sends them.
         let path = analysis(id);
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nConnection: close\r\n\r\n"
@@ -352,7 +353,7 @@ async fn a_wait_is_a_duration_up_to_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_wait_may_be_written_in_many_ways() {
+async fn a_wait_accepts_every_spelling_of_a_duration() {
     let upstream = answering(vec![state("completed")]).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     for query in [
@@ -409,7 +410,7 @@ async fn an_analysis_comes_in_every_format() {
 #[case::no_attributes(r#"{"data": {"id": "x", "type": "analysis"}}"#)]
 #[case::number(r#"{"data": {"id": "x", "type": "analysis", "attributes": {"status": 1}}}"#)]
 #[tokio::test]
-async fn an_answer_without_a_status_is_none(#[case] answer: &str) {
+async fn an_answer_without_a_status_is_a_502(#[case] answer: &str) {
     let upstream = answering(vec![ok(answer)]).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get(&format!("{}?wait=10s", analysis(ID))).await;
@@ -423,7 +424,7 @@ async fn an_answer_without_a_status_is_none(#[case] answer: &str) {
 }
 
 #[tokio::test]
-async fn an_analysis_needs_a_key_and_says_where_it_stands() {
+async fn an_analysis_needs_a_key_and_costs_a_unit() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     let reply = gateway.get_with(&analysis(ID), &[]).await;

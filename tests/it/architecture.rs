@@ -1,4 +1,5 @@
-//! The table of modules in `src/lib.rs`, held against what the sources import.
+//! Checks of the sources: the module table in `src/lib.rs` against the imports, and the length of
+//! files.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +9,7 @@ use std::{
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Crates and modules that only some of ours may name, and which.
+/// Crates and modules that only the listed modules may import.
 const KEPT_TO: [(&str, &[&str]); 10] = [
     ("axum", &["http", "app", "demo"]),
     ("reqwest", &["vt", "telemetry/traces"]),
@@ -29,13 +30,13 @@ struct Source {
 }
 
 impl Source {
-    /// The module at the crate's root that it belongs to.
+    /// Returns the root module that the file belongs to.
     fn module(&self) -> &str {
         self.place.split('/').next().unwrap()
     }
 }
 
-/// What comes before a file's tests.
+/// Returns the text of a file up to its tests.
 fn without_tests(text: &str) -> &str {
     text.split("\n#[cfg(test)]").next().unwrap()
 }
@@ -59,7 +60,7 @@ fn place(file: &Path) -> String {
     below.with_extension("").to_str().unwrap().to_owned()
 }
 
-/// Every file of the crate that is not there for tests only.
+/// Returns every source file of the crate except those that hold only tests.
 fn sources() -> Vec<(PathBuf, String)> {
     let all = files(&Path::new(ROOT).join("src")).into_iter();
     let all = all.filter(|file| file.extension().is_some_and(|it| it == "rs"));
@@ -68,7 +69,7 @@ fn sources() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// The same without comments and tests.
+/// Returns the same files without comments and tests.
 fn code() -> Vec<Source> {
     let strip = |(file, text): (PathBuf, String)| {
         let lines = without_tests(&text)
@@ -82,7 +83,7 @@ fn code() -> Vec<Source> {
     sources().into_iter().map(strip).collect()
 }
 
-/// The paths behind every `prefix::` in the code, groups taken apart.
+/// Returns the paths behind every `prefix::` in the code, with groups expanded.
 fn paths(code: &str, prefix: &str) -> Vec<String> {
     let behind = |(at, found): (usize, &str)| {
         let is_other = code[..at].ends_with(is_of_name);
@@ -96,7 +97,7 @@ fn is_of_name(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// A path at the beginning of this code, with the group that it may end with.
+/// Returns the path at the beginning of this code, with the group that it may end with.
 fn tree(code: &str) -> &str {
     let path = code.find(|c| !is_of_name(c) && c != ':');
     let path = path.unwrap_or(code.len());
@@ -111,7 +112,7 @@ fn tree(code: &str) -> &str {
     &code[..=path + end.unwrap()]
 }
 
-/// Every path of a tree, written out.
+/// Expands a tree into its paths.
 fn leaves(tree: &str) -> Vec<String> {
     let Some((stem, group)) = tree.split_once('{') else {
         return vec![tree.to_owned()];
@@ -120,7 +121,7 @@ fn leaves(tree: &str) -> Vec<String> {
     members.map(|member| format!("{stem}{member}")).collect()
 }
 
-/// The members of a group, up to the brace that closes it.
+/// Returns the members of a group, up to the brace that closes it.
 fn members(group: &str) -> Vec<&str> {
     let (mut depth, mut start, mut all) = (0, 0, Vec::new());
     for (at, letter) in group.char_indices() {
@@ -142,15 +143,15 @@ fn members(group: &str) -> Vec<&str> {
         .collect()
 }
 
-/// What the table lets a module use.
+/// The imports that the table allows a module.
 #[derive(Clone, Debug, Default)]
 struct Allowed {
     modules: Vec<String>,
-    /// Names that it may use from anywhere.
+    /// Names that the module may use from anywhere.
     names: Vec<String>,
 }
 
-/// The words of a cell that are names of code.
+/// Returns the words of a table cell that are names of code.
 fn words(cell: &str) -> Vec<String> {
     let words = cell.split(|c: char| !c.is_alphanumeric() && c != '_');
     words
@@ -159,7 +160,7 @@ fn words(cell: &str) -> Vec<String> {
         .collect()
 }
 
-/// The table in `src/lib.rs`: for each module what it may use.
+/// Reads the table in `src/lib.rs`: the allowed imports of each module.
 fn table() -> BTreeMap<String, Allowed> {
     let lib = fs::read_to_string(Path::new(ROOT).join("src/lib.rs")).unwrap();
     let rows = lib
@@ -195,7 +196,7 @@ fn table() -> BTreeMap<String, Allowed> {
 }
 
 #[test]
-fn the_table_names_every_module() {
+fn the_module_table_is_complete() {
     let mut modules: Vec<_> = code()
         .iter()
         .map(|source| source.module().to_owned())
@@ -207,7 +208,7 @@ fn the_table_names_every_module() {
 }
 
 #[test]
-fn each_module_uses_only_what_the_table_lets_it() {
+fn each_module_imports_only_what_the_table_allows() {
     let (table, mut broken) = (table(), Vec::new());
     for source in code().iter().filter(|source| source.module() != "lib") {
         let allowed = &table[source.module()];
@@ -231,7 +232,7 @@ fn each_module_uses_only_what_the_table_lets_it() {
 }
 
 #[test]
-fn each_library_is_kept_to_its_place() {
+fn each_library_is_imported_only_by_its_modules() {
     for source in code() {
         for (library, places) in KEPT_TO {
             let at = |place: &str| {
@@ -257,7 +258,7 @@ fn no_file_is_over_400_lines() {
 }
 
 #[test]
-fn imports_are_read_as_they_are_written() {
+fn imports_are_parsed_correctly() {
     let code =
         "use crate::{\n    a::{B, c::D},\n    e,\n};\nuse crate::f::G;\nlet x = crate::h::i();";
     assert_eq!(

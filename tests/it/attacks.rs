@@ -1,4 +1,4 @@
-//! Attacks of one caller on the others, and their bounds (CONTRACT 9).
+//! Tests that one caller cannot starve the others (CONTRACT 9).
 
 mod callers;
 mod connections;

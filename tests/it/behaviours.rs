@@ -1,4 +1,4 @@
-//! What sandboxes saw a file do (CONTRACT 1, 4).
+//! Tests of the reports on a file's behaviour in sandboxes (CONTRACT 1, 4).
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
 };
 
 const PARTS: [&str; 2] = ["behaviour_summary", "behaviour_mitre_trees"];
-/// A file that the stand-in has, and no sandbox has run.
+/// A file that the stand-in has, without a behaviour report.
 const UNSEEN: &str = "32a610e32f63be8ee10ad2324081b51b390a4efd3acef685acb36d25ab358ed9";
 
 fn behaviour(hash: &str, part: &str) -> String {
@@ -57,7 +57,7 @@ async fn a_behaviour_comes_in_every_format(#[case] part: &str, #[case] member: &
 
 #[rstest]
 #[tokio::test]
-async fn json_is_what_virustotal_gave_in_its_order(#[values(0, 1)] part: usize) {
+async fn json_keeps_virustotals_members_and_order(#[values(0, 1)] part: usize) {
     let data = r#"{
         "z": [],
         "a": {"Dr.Web": 18446744073709551615, "": -0.1, "10": null, "9": 1e-7},
@@ -83,7 +83,7 @@ async fn json_is_what_virustotal_gave_in_its_order(#[values(0, 1)] part: usize) 
 #[case::text(r#""x""#)]
 #[case::empty("{}")]
 #[tokio::test]
-async fn whatever_stands_there_is_given(#[case] data: &str) {
+async fn data_of_every_json_type_is_passed_on(#[case] data: &str) {
     let (_upstream, gateway) = answering(data).await;
     for part in PARTS {
         let path = behaviour(EICAR, part);
@@ -130,7 +130,7 @@ async fn a_large_behaviour_passes_in_every_format() {
 }
 
 #[tokio::test]
-async fn any_hash_in_any_case_will_do() {
+async fn every_hash_type_is_accepted_in_any_case() {
     let (upstream, gateway) = demo().await;
     let sha1 = "3395856ce81f2b7382dee72602f798b642f14140";
     for part in PARTS {
@@ -171,7 +171,7 @@ async fn a_file_without_behaviour_is_not_found(#[case] hash: &str) {
 }
 
 #[tokio::test]
-async fn what_is_no_behaviour_spends_nothing() {
+async fn an_invalid_behaviour_request_spends_nothing() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     for (path, status) in [
@@ -203,7 +203,7 @@ async fn what_is_no_behaviour_spends_nothing() {
 }
 
 #[tokio::test]
-async fn a_behaviour_is_one_lookup_with_a_key_and_no_template() {
+async fn a_behaviour_costs_one_lookup_and_takes_no_template() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "2"]).await;
     for (part, left) in PARTS.into_iter().zip([1, 0]) {
@@ -227,7 +227,7 @@ async fn a_behaviour_is_one_lookup_with_a_key_and_no_template() {
 #[case(ok("{}"), 502, 1)]
 #[case(ok(r#"{"data": {"a": "#), 502, 1)]
 #[tokio::test]
-async fn virustotals_faults_are_told(
+async fn virustotals_errors_are_passed_on(
     #[case] answer: Vec<u8>,
     #[case] status: u16,
     #[case] calls: usize,

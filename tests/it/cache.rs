@@ -1,4 +1,4 @@
-//! What is kept: when VirusTotal is not asked again, and what is given while it can't be.
+//! Tests of the cache: when VirusTotal is not asked again, and which stale answers are served.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -17,7 +17,7 @@ pub(crate) async fn keeping(upstream: &Upstream, flags: &[&str]) -> Gateway {
     Gateway::before(upstream, &[&KEPT, flags].concat()).await
 }
 
-/// `X-Cache` and the reason for it.
+/// Returns `X-Cache` and its reason.
 fn origin(reply: &Reply) -> (Option<&str>, Option<&str>) {
     (reply.header("x-cache"), reply.header("x-cache-reason"))
 }
@@ -27,7 +27,7 @@ async fn ask(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Reply {
     gateway.get_with(path, &[&key, headers].concat()).await
 }
 
-/// An upstream whose report says how often it was asked.
+/// Starts an upstream whose report contains the number of calls so far.
 async fn counting() -> Upstream {
     let asked = AtomicUsize::new(0);
     Upstream::faulty(move |_| {
@@ -72,7 +72,7 @@ async fn ten_views_of_a_report_cost_one_lookup() {
 #[case("/api/v1/files/x/behaviour_summary")]
 #[case("/api/v1/search?query=example.com")]
 #[tokio::test]
-async fn whatever_is_read_is_kept(#[case] path: &str) {
+async fn every_kind_of_read_is_cached(#[case] path: &str) {
     let upstream = Upstream::demo().await;
     let gateway = keeping(&upstream, &[]).await;
     let path = path.replace("/x/", &format!("/{TROJAN}/"));
@@ -89,7 +89,7 @@ async fn whatever_is_read_is_kept(#[case] path: &str) {
 }
 
 #[tokio::test]
-async fn an_unknown_object_is_remembered_as_one() {
+async fn not_found_is_cached() {
     let upstream = Upstream::demo().await;
     let gateway = keeping(&upstream, &[]).await;
     let first = gateway.get(&file(UNKNOWN)).await;
@@ -103,7 +103,7 @@ async fn an_unknown_object_is_remembered_as_one() {
 }
 
 #[tokio::test]
-async fn an_error_is_never_kept() {
+async fn an_error_is_never_cached() {
     let upstream = Upstream::always(failure(403, "ForbiddenError", "x")).await;
     let gateway = keeping(&upstream, &[]).await;
     for calls in 1..=2 {
@@ -114,7 +114,7 @@ async fn an_error_is_never_kept() {
 }
 
 #[tokio::test]
-async fn a_caller_says_how_fresh_it_must_be() {
+async fn cache_control_decides_the_accepted_age() {
     let upstream = counting().await;
     let gateway = keeping(&upstream, &[]).await;
     let control = |value| [("cache-control", value)];
@@ -132,7 +132,7 @@ async fn a_caller_says_how_fresh_it_must_be() {
 }
 
 #[tokio::test]
-async fn what_the_caller_has_is_not_sent_again() {
+async fn a_matching_etag_is_a_304() {
     let upstream = Upstream::demo().await;
     let gateway = keeping(&upstream, &[]).await;
     let first = gateway.get(&file(EICAR)).await;
@@ -145,7 +145,7 @@ async fn what_the_caller_has_is_not_sent_again() {
     }
 }
 
-/// Answers once, and then as told.
+/// Starts an upstream that gives one report and then this answer.
 async fn then(answer: Answer) -> Upstream {
     let is_first = AtomicBool::new(true);
     Upstream::faulty(move |_| {
@@ -167,7 +167,7 @@ async fn then(answer: Answer) -> Upstream {
 #[case::gone(Answer::Reset(Vec::new()), "upstream")]
 #[case::silent(Answer::Silence(Vec::new()), "upstream")]
 #[tokio::test]
-async fn something_old_is_better_than_nothing(#[case] answer: Answer, #[case] reason: &str) {
+async fn a_stale_answer_replaces_an_upstream_failure(#[case] answer: Answer, #[case] reason: &str) {
     let upstream = then(answer).await;
     let flags = ["--cache-ttl", "0s", "--upstream-timeout", "300ms"];
     let gateway = keeping(&upstream, &flags).await;
@@ -189,7 +189,7 @@ async fn something_old_is_better_than_nothing(#[case] answer: Answer, #[case] re
 }
 
 #[tokio::test]
-async fn when_quota_has_run_out_something_old_is_given() {
+async fn a_stale_answer_is_served_when_quota_is_exhausted() {
     let upstream = counting().await;
     let flags = ["--cache-ttl", "0s", "--rate-limit-per-minute", "1"];
     let gateway = keeping(&upstream, &flags).await;
@@ -204,7 +204,7 @@ async fn when_quota_has_run_out_something_old_is_given() {
 }
 
 #[tokio::test]
-async fn nothing_is_given_past_the_longest_staleness() {
+async fn no_answer_is_served_past_the_longest_staleness() {
     let upstream = then(Answer::Bytes(failure(503, "TransientError", "x"))).await;
     let flags = ["--cache-ttl", "0s", "--cache-max-stale", "0s"];
     let gateway = keeping(
@@ -216,12 +216,12 @@ async fn nothing_is_given_past_the_longest_staleness() {
     assert_eq!(gateway.get(&file(EICAR)).await.status, 503);
 }
 
-/// A refusal is the truth about a key, and not a failure.
+/// A refusal describes the key; it is not a failure that a stale answer may replace.
 #[rstest]
 #[case(401, "WrongCredentialsError")]
 #[case(403, "ForbiddenError")]
 #[tokio::test]
-async fn a_refusal_is_not_hidden_behind_something_old(#[case] status: u16, #[case] code: &str) {
+async fn a_refusal_is_not_replaced_by_a_stale_answer(#[case] status: u16, #[case] code: &str) {
     let upstream = then(Answer::Bytes(failure(status, code, "x"))).await;
     let gateway = keeping(&upstream, &["--cache-ttl", "0s"]).await;
     gateway.get(&file(EICAR)).await;
@@ -229,7 +229,7 @@ async fn a_refusal_is_not_hidden_behind_something_old(#[case] status: u16, #[cas
 }
 
 #[tokio::test]
-async fn what_one_key_fetched_is_never_given_to_another() {
+async fn an_answer_is_served_only_to_the_key_that_fetched_it() {
     let upstream = counting().await;
     let gateway = keeping(&upstream, &[]).await;
     let path = file(EICAR);
@@ -248,7 +248,7 @@ async fn what_one_key_fetched_is_never_given_to_another() {
 }
 
 #[tokio::test]
-async fn nor_do_two_keys_share_a_call_or_something_old() {
+async fn two_keys_share_neither_calls_nor_stale_answers() {
     let upstream = then(Answer::Bytes(failure(500, "x", "x"))).await;
     let gateway = keeping(&upstream, &["--cache-ttl", "0s"]).await;
     let path = file(EICAR);
@@ -264,12 +264,12 @@ async fn nor_do_two_keys_share_a_call_or_something_old() {
 }
 
 #[tokio::test]
-async fn shared_answers_are_for_keys_that_virustotal_has_taken() {
+async fn shared_answers_are_only_for_verified_keys() {
     let upstream = Upstream::demo().await;
     let gateway = keeping(&upstream, &["--cache-scope", "shared"]).await;
     let with = |key| [("x-api-key", key)];
     gateway.get_with(&file(EICAR), &with("one")).await;
-    // Not known yet: VirusTotal is asked, and refuses it.
+    // The key is not verified yet, so VirusTotal is asked and refuses it.
     let wrong = gateway.get_with(&file(EICAR), &with("wrong-key")).await;
     assert_eq!(wrong.status, 401);
     let other = gateway.get_with(&file(EICAR), &with("other")).await;
@@ -281,12 +281,12 @@ async fn shared_answers_are_for_keys_that_virustotal_has_taken() {
     assert_eq!(wrong.status, 401);
 }
 
-/// The first key to fetch it is not yet known to be one that VirusTotal takes.
+/// With scope `shared`, the key that fetches first is not yet verified.
 #[rstest]
 #[case("key")]
 #[case("shared")]
 #[tokio::test]
-async fn garbage_is_not_kept(#[case] scope: &str) {
+async fn a_malformed_answer_is_not_cached(#[case] scope: &str) {
     let is_first = AtomicBool::new(true);
     let upstream = Upstream::faulty(move |_| {
         let is_first = is_first.swap(false, Ordering::Relaxed);
@@ -300,7 +300,7 @@ async fn garbage_is_not_kept(#[case] scope: &str) {
 }
 
 #[tokio::test]
-async fn what_is_written_to_is_read_anew() {
+async fn a_write_evicts_the_answers_about_its_object() {
     let upstream = Upstream::demo().await;
     let gateway = keeping(&upstream, &[]).await;
     let comments = "/api/v1/domains/example.com/comments?limit=1";
@@ -324,7 +324,7 @@ async fn what_is_written_to_is_read_anew() {
 }
 
 #[tokio::test]
-async fn an_analysis_is_kept_once_it_is_completed() {
+async fn only_a_completed_analysis_is_cached() {
     let upstream = Upstream::demo().await;
     let gateway = keeping(&upstream, &[]).await;
     let request = gateway.post("/api/v1/domains/example.com/analyse");
@@ -347,12 +347,12 @@ async fn an_analysis_is_kept_once_it_is_completed() {
 #[case(failure(404, "NotFoundError", "x"), 404)]
 #[case(failure(403, "ForbiddenError", "x"), 403)]
 #[tokio::test]
-async fn all_who_ask_at_once_share_one_call(#[case] answer: Vec<u8>, #[case] status: u16) {
+async fn concurrent_requests_share_one_call(#[case] answer: Vec<u8>, #[case] status: u16) {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |_| Answer::Held(going.clone(), answer.clone())).await;
     let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
     let path = file(EICAR);
-    // Once each of them was polled, all wait for the one call.
+    // Once each of them was polled, all wait for the same call.
     let asking = in_parallel((0..100).map(|_| gateway.get_directly(&path)));
     let (replies, _) = tokio::join!(biased; asking, async { go.send_replace(true) });
     assert!(replies.iter().all(|reply| reply.status == status));
@@ -360,7 +360,7 @@ async fn all_who_ask_at_once_share_one_call(#[case] answer: Vec<u8>, #[case] sta
 }
 
 #[tokio::test]
-async fn a_call_goes_on_when_who_asked_has_gone() {
+async fn a_call_continues_after_its_caller_hangs_up() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
     let gateway = keeping(&upstream, &[]).await;
@@ -371,12 +371,12 @@ async fn a_call_goes_on_when_who_asked_has_gone() {
     };
     assert!(given_up.is_none());
     go.send_replace(true);
-    // Whether it finds the call under way or what it has left behind.
+    // The request finds either the call in flight or its cached answer.
     assert_eq!(gateway.get(&path).await.data()["size"], 68);
     assert_eq!(upstream.count(), 1);
 }
 
-/// Who would have seen that it is no answer had left when it came.
+/// The caller that would have found the answer malformed had hung up before it came.
 #[rstest]
 #[case::report("", r#"{"data": {"attributes": {"size": 68}}}"#)]
 #[case::page("/relationships/votes", r#"{"data": [], "meta": {"count": 0}}"#)]
@@ -385,7 +385,7 @@ async fn a_call_goes_on_when_who_asked_has_gone() {
     r#"{"data": [], "meta": {"count": 0}}"#
 )]
 #[tokio::test]
-async fn half_an_answer_that_nobody_saw_is_asked_for_again(
+async fn a_truncated_answer_is_fetched_again_after_a_hang_up(
     #[case] part: &str,
     #[case] whole: &'static str,
 ) {
@@ -414,7 +414,7 @@ async fn half_an_answer_that_nobody_saw_is_asked_for_again(
 }
 
 #[tokio::test]
-async fn without_a_cache_nothing_is_kept() {
+async fn without_a_cache_every_request_is_a_call() {
     let upstream = counting().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     for size in 1..=2 {
@@ -427,7 +427,7 @@ async fn without_a_cache_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn something_old_outlives_an_upstream_that_is_gone() {
+async fn a_stale_answer_is_served_when_the_upstream_is_gone() {
     let upstream = counting().await;
     let gateway = keeping(
         &upstream,

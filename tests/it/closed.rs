@@ -1,4 +1,4 @@
-//! What VirusTotal has closed to a key: nothing is sent there until it opens.
+//! Tests of back-off: after a refusal by VirusTotal nothing is sent to that endpoint until it ends.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -22,7 +22,7 @@ async fn ask_as(gateway: &Gateway, key: &str, path: &str) -> Reply {
     gateway.get_with(path, &[("x-api-key", key)]).await
 }
 
-/// Refuses reports on files so, and answers everything else.
+/// Starts an upstream that refuses reports on files with these bytes and answers everything else.
 async fn refusing_files(refusal: Vec<u8>) -> Upstream {
     Upstream::faulty(move |call| {
         let is_file = call.target.starts_with("/api/v3/files/") && !call.target.contains("votes");
@@ -41,14 +41,14 @@ async fn refusing_files(refusal: Vec<u8>) -> Upstream {
 }
 
 #[tokio::test]
-async fn a_429_closes_its_endpoint_to_its_key_only() {
+async fn a_429_backs_off_its_endpoint_for_its_key_only() {
     let upstream = refusing_files(http(429, &["Retry-After: 30"], "<html>")).await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "9"]).await;
     for hash in [EICAR, TROJAN] {
         let reply = ask_as(&gateway, "mine", &file(hash)).await;
         let wait = reply.number("retry-after").unwrap();
         assert!(reply.status == 429 && (29..=30).contains(&wait), "{wait}");
-        // What is not sent costs nothing.
+        // A request that is not sent costs nothing.
         assert_eq!(reply.number("x-ratelimit-remaining"), Some(8));
     }
     assert_eq!(upstream.count(), 1);
@@ -83,7 +83,7 @@ async fn a_wrong_key_in_a_loop_reaches_virustotal_once() {
 }
 
 #[tokio::test]
-async fn what_is_kept_goes_on_where_virustotal_has_closed() {
+async fn cached_answers_are_served_during_a_back_off() {
     let upstream = refusing_files(http(429, &["Retry-After: 30"], "<html>")).await;
     let kept = ["--cache-max-bytes", "9999999"];
     let gateway = Gateway::before(&upstream, &kept).await;
@@ -99,7 +99,7 @@ async fn what_is_kept_goes_on_where_virustotal_has_closed() {
 const SOON: Duration = Duration::from_secs(10);
 const DAY: u64 = 24 * 60 * 60;
 
-/// The next full minute, for what names no time to come.
+/// The next full minute, for a refusal that names no time to come.
 const MINUTE: (u64, u64) = (1, 60);
 const CUT: (u64, u64) = (DAY - 10, DAY);
 
@@ -162,7 +162,7 @@ async fn a_429_of_many_at_once_is_one_back_off() {
     );
 }
 
-/// The things that can be asked for, by what their call to VirusTotal looks like.
+/// Sends the request that leads to this kind of call to VirusTotal.
 async fn ask_for(gateway: &Gateway, what: &str) -> Reply {
     let object = file(EICAR);
     let json = |path: &str, body: &'static str| {
@@ -200,10 +200,10 @@ async fn ask_for(gateway: &Gateway, what: &str) -> Reply {
     }
 }
 
-/// Every call is refused but the one that names a place for a large file.
+/// Every call is refused except the one that returns the upload URL of a large file.
 #[rstest]
 #[tokio::test]
-async fn a_429_to_any_call_closes_its_endpoint(
+async fn a_429_to_any_call_backs_off_its_endpoint(
     #[values(
         "comment", "vote", "rescan", "scan", "upload", "large", "list", "search", "analysis"
     )]
@@ -233,7 +233,7 @@ async fn a_429_to_any_call_closes_its_endpoint(
     assert_eq!(upstream.count(), calls);
 }
 
-/// Refuses the first call so, and answers all others.
+/// Starts an upstream that refuses the first call with these bytes and answers all others.
 async fn refusing_once(refusal: Vec<u8>) -> Upstream {
     let asked = AtomicUsize::new(0);
     Upstream::faulty(move |_| {
@@ -247,7 +247,7 @@ async fn refusing_once(refusal: Vec<u8>) -> Upstream {
 
 #[rstest]
 #[tokio::test]
-async fn a_status_without_virustotals_own_error_is_kept_nowhere_and_closes_nothing(
+async fn a_status_without_virustotals_error_is_not_cached_and_starts_no_back_off(
     #[values(400, 401, 403, 404, 409, 413, 424, 504)] status: u16,
 ) {
     let bodies = [
@@ -285,7 +285,7 @@ async fn a_status_without_virustotals_own_error_is_kept_nowhere_and_closes_nothi
 }
 
 #[tokio::test]
-async fn a_401_from_something_between_takes_no_acceptance_back() {
+async fn a_401_from_an_intermediary_leaves_a_key_verified() {
     let upstream = refusing_files(http(401, &[], "<html>")).await;
     let flags = ["--cache-max-bytes", "9999999", "--cache-scope", "shared"];
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -297,7 +297,7 @@ async fn a_401_from_something_between_takes_no_acceptance_back() {
 }
 
 #[tokio::test]
-async fn something_old_is_given_where_something_between_answers() {
+async fn a_stale_answer_replaces_an_error_from_an_intermediary() {
     let asked = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |_| {
         Answer::Bytes(match asked.fetch_add(1, Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Comments and votes: reading them, and adding to them (CONTRACT 1, 2, 4).
+//! Tests of comments and votes: reading and adding them (CONTRACT 1, 2, 4).
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::{
 const COMMENTS: &str = "/api/v1/domains/example.com/comments";
 const VOTES: &str = "/api/v1/domains/example.com/votes";
 
-/// What is written in documents' titles and errors, in the order of [`OBJECTS`].
+/// The nouns in titles of documents and in errors, in the order of [`OBJECTS`].
 const TITLES: [(&str, &str); 4] = [
     ("File", "file"),
     ("URL", "URL"),
@@ -57,7 +57,7 @@ async fn every_collection_has_comments_and_votes(#[values("comments", "votes")] 
 }
 
 #[tokio::test]
-async fn a_list_goes_on_by_its_link() {
+async fn the_link_leads_to_the_next_page() {
     let (upstream, gateway) = demo().await;
     let mut next = Some(format!("{}/votes?limit=4", file(TROJAN)));
     let mut seen = Vec::new();
@@ -77,7 +77,7 @@ async fn a_list_goes_on_by_its_link() {
 }
 
 #[tokio::test]
-async fn above_forty_pages_are_gathered() {
+async fn a_limit_above_forty_gathers_pages() {
     let (upstream, gateway) = demo().await;
     for n in 0..50 {
         let body = envelope("comment", "text", &format!("comment {n}"));
@@ -190,7 +190,7 @@ async fn a_list_comes_in_every_format() {
 #[case::malicious("votes", r#"{"verdict": "malicious"}"#, "verdict", "malicious")]
 #[case::harmless("votes", r#"{"verdict":"harmless"}"#, "verdict", "harmless")]
 #[tokio::test]
-async fn virustotal_gets_its_own_envelope(
+async fn writes_reach_virustotal_in_its_envelope(
     #[case] what: &str,
     #[case] short: &str,
     #[case] attribute: &str,
@@ -228,7 +228,7 @@ async fn virustotal_gets_its_own_envelope(
 }
 
 #[tokio::test]
-async fn a_comment_stays_and_comes_first() {
+async fn a_new_comment_is_listed_first() {
     let (upstream, gateway) = demo().await;
     for (object, _) in OBJECTS {
         let path = format!("/api/v1{object}/comments");
@@ -283,7 +283,7 @@ async fn a_vote_counts_once() {
 #[case::comment(COMMENTS, r#"{"text": "A text"}"#, "comment", "text", "A text")]
 #[case::vote(VOTES, r#"{"verdict": "harmless"}"#, "vote", "verdict", "harmless")]
 #[tokio::test]
-async fn what_was_added_comes_in_every_format(
+async fn an_added_object_comes_in_every_format(
     #[case] path: &str,
     #[case] body: &str,
     #[case] kind: &str,
@@ -319,7 +319,7 @@ async fn what_was_added_comes_in_every_format(
 }
 
 #[tokio::test]
-async fn what_is_no_comment_and_no_vote_spends_nothing() {
+async fn an_invalid_comment_or_vote_spends_nothing() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     for body in [
@@ -377,7 +377,7 @@ async fn what_is_no_comment_and_no_vote_spends_nothing() {
 }
 
 #[tokio::test]
-async fn the_detail_says_what_a_body_looks_like() {
+async fn the_error_detail_shows_a_valid_body() {
     let (_upstream, gateway) = demo().await;
     for (path, says) in [
         (COMMENTS, r#"{"text": "…"}"#),
@@ -436,7 +436,7 @@ async fn a_comment_has_64_kib_at_most() {
     assert_eq!(upstream.count(), 1);
 }
 
-/// What attackers write, and what of it would act in Markdown.
+/// A hostile comment; several parts of it would be active in Markdown.
 const HOSTILE: &str = "# Heading\n\n[x](http://evil.example) <script>alert(1)</script>\n\n![x](http://evil.example/p.png)\n\n- item\n```\n````\n</item><item>\u{202e}\u{200b} www.evil.example";
 
 #[tokio::test]
@@ -488,7 +488,7 @@ async fn a_hostile_comment_comes_back_inert() {
 #[case("comment", r#"{"text": "x"}"#)]
 #[case("vote", r#"{"verdict": "harmless"}"#)]
 #[tokio::test]
-async fn what_virustotal_does_not_know_has_none(#[case] one: &str, #[case] body: &str) {
+async fn an_unknown_object_has_no_comments_or_votes(#[case] one: &str, #[case] body: &str) {
     let (_upstream, gateway) = demo().await;
     let unknown = [
         format!("files/{UNKNOWN}"),
@@ -516,7 +516,7 @@ async fn what_virustotal_does_not_know_has_none(#[case] one: &str, #[case] body:
 }
 
 #[tokio::test]
-async fn a_list_needs_a_key_and_is_asked_for_again_but_a_post_is_not() {
+async fn a_list_needs_a_key_and_is_retried_but_a_post_is_not() {
     let upstream = Upstream::always(failure(503, "TransientError", "x")).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let path = format!("{}/comments", file(EICAR));
@@ -531,7 +531,7 @@ async fn a_list_needs_a_key_and_is_asked_for_again_but_a_post_is_not() {
 }
 
 #[tokio::test]
-async fn only_get_and_post_are_known() {
+async fn only_get_and_post_are_allowed() {
     let (upstream, gateway) = demo().await;
     for path in [COMMENTS, VOTES] {
         for method in ["PUT", "DELETE", "PATCH"] {

@@ -1,5 +1,5 @@
-//! Connections to VirusTotal that end: a GET is sent once more where its connection was reused
-//! (CONTRACT 9).
+//! Tests of connections to VirusTotal that end: a GET is sent once more if its connection was
+//! reused (CONTRACT 9).
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ const COMPLETED: &str =
     r#"{"data": {"type": "analysis", "id": "x", "attributes": {"status": "completed"}}}"#;
 const MULTIPART: &str = "multipart/form-data; boundary=----a-form-of-the-tests";
 
-/// The answer to a request, where nothing goes wrong.
+/// Returns the answer to a request if nothing goes wrong.
 fn sound(call: &Call) -> Vec<u8> {
     let target = call.target.split('?').next().unwrap();
     kept(match (call.method.as_str(), target) {
@@ -44,7 +44,7 @@ fn sound(call: &Call) -> Vec<u8> {
     })
 }
 
-/// An upstream that ends a connection so when a further request comes on it.
+/// Starts an upstream that ends a connection this way when a second request comes on it.
 async fn ending(end: Answer) -> Keeper {
     Keeper::start(move |call, place| match place {
         0 => Turn::Keep(sound(call)),
@@ -57,13 +57,11 @@ async fn ending(end: Answer) -> Keeper {
 #[case::end(Answer::Bytes(Vec::new()))]
 #[case::reset(Answer::Reset(Vec::new()))]
 #[tokio::test]
-async fn a_get_whose_reused_connection_fails_is_sent_once_more_at_no_further_unit(
-    #[case] end: Answer,
-) {
+async fn a_get_on_a_failed_reused_connection_is_repeated_at_no_cost(#[case] end: Answer) {
     let upstream = ending(end).await;
     let flags = ["--rate-limit-per-minute", "100"];
     let gateway = Gateway::at(&upstream.url, &flags).await;
-    // The first connection is opened to learn about the key.
+    // The first connection is opened to fetch the key's quota.
     let paths = [
         file(EICAR),
         format!("{}/relationships/votes", file(EICAR)),
@@ -74,7 +72,7 @@ async fn a_get_whose_reused_connection_fails_is_sent_once_more_at_no_further_uni
         format!("{}/behaviour_summary", file(EICAR)),
     ];
     for (paid, path) in (1..).zip(&paths) {
-        // One opens a connection, the next finds it kept, and has it closed.
+        // One request opens a connection, the next one reuses it and has it closed.
         let reply = gateway.get(path).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
         assert_eq!(reply.number("x-ratelimit-remaining"), Some(100 - paid));
@@ -100,13 +98,13 @@ async fn a_get_is_sent_twice_at_most() {
     );
     let connections: Vec<_> = upstream.asked().into_iter().map(|it| it.0).collect();
     assert_eq!(connections, [0, 0, 1]);
-    // That connection was new, and is not repeated.
+    // That connection was new, so the request is not repeated.
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 502);
     assert_eq!(upstream.asked().len(), 4);
 }
 
 #[tokio::test]
-async fn both_times_fall_under_one_time_limit() {
+async fn both_attempts_share_one_timeout() {
     let upstream = Keeper::start(|call, place| match (call.target.contains(TROJAN), place) {
         (false, _) => Turn::Keep(sound(call)),
         (true, 0) => Turn::End(Answer::Silence(Vec::new())),
@@ -126,7 +124,7 @@ async fn both_times_fall_under_one_time_limit() {
 #[case::half_a_body(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec())]
 #[case::a_fault(http(500, &[], "Traceback"))]
 #[tokio::test]
-async fn what_has_answered_on_a_reused_connection_is_not_asked_again(#[case] answer: Vec<u8>) {
+async fn a_request_that_got_any_answer_is_not_repeated(#[case] answer: Vec<u8>) {
     let upstream = ending(Answer::Bytes(answer)).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
@@ -134,7 +132,8 @@ async fn what_has_answered_on_a_reused_connection_is_not_asked_again(#[case] ans
     assert_eq!(upstream.asked().len(), 2);
 }
 
-/// The whole of it: a server that closes idle connections, asked as often as it does so.
+/// This is the whole case: a server that closes idle connections is asked exactly when it closes
+/// them.
 #[tokio::test]
 async fn no_lookup_is_lost_to_a_server_that_closes_idle_connections() {
     const IDLE: Duration = Duration::from_millis(5);
@@ -151,7 +150,7 @@ async fn no_lookup_is_lost_to_a_server_that_closes_idle_connections() {
 }
 
 #[tokio::test]
-async fn many_at_once_survive_that_all_kept_connections_end() {
+async fn concurrent_requests_survive_the_end_of_all_idle_connections() {
     let ends = Arc::new(AtomicUsize::new(0));
     let noted = Arc::clone(&ends);
     let upstream = Keeper::start(move |call, place| {
@@ -176,7 +175,7 @@ async fn many_at_once_survive_that_all_kept_connections_end() {
 }
 
 #[tokio::test]
-async fn what_a_key_may_spend_is_learned_over_a_reused_connection_that_ends() {
+async fn a_keys_quota_is_fetched_again_if_a_reused_connection_ends() {
     let upstream = Keeper::start(
         |call, place| match (call.target.contains("/users/"), place) {
             (true, 0) => {
@@ -191,7 +190,7 @@ async fn what_a_key_may_spend_is_learned_over_a_reused_connection_that_ends() {
     .await;
     let gateway = Gateway::at(&upstream.url, &["--rate-limit-per-day", "100"]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
-    // Its first question comes on the connection that the first key has left.
+    // The first question about the second key comes on the connection that the first key has left.
     let quota = gateway
         .get_with("/api/v1/quota", &[("x-api-key", "another-key")])
         .await;
@@ -200,7 +199,7 @@ async fn what_a_key_may_spend_is_learned_over_a_reused_connection_that_ends() {
 }
 
 #[tokio::test]
-async fn the_place_for_an_upload_is_asked_for_once_more() {
+async fn the_request_for_an_upload_url_is_repeated_once() {
     let upstream = Keeper::start(
         |call, place| match (call.target.contains("upload_url"), place) {
             (true, 1..) => Turn::End(Answer::Reset(Vec::new())),
@@ -211,7 +210,7 @@ async fn the_place_for_an_upload_is_asked_for_once_more() {
     let flags = ["--rate-limit-per-minute", "100"];
     let gateway = Gateway::at(&upstream.url, &flags).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
-    // Of no known length, so that it does not go the short way.
+    // A body of unknown length takes the path of large uploads.
     let request = gateway
         .post("/api/v1/files")
         .header("content-type", MULTIPART);
@@ -223,7 +222,7 @@ async fn the_place_for_an_upload_is_asked_for_once_more() {
 }
 
 #[tokio::test]
-async fn over_http_2_a_get_is_sent_once_more_and_a_post_is_not() {
+async fn over_http2_a_get_is_repeated_and_a_post_is_not() {
     let identity = Identity::of("127.0.0.1", 2099);
     let folder = Folder::new().with("ca.pem", identity.pem());
     let authorities = ["--upstream-ca-file", &folder.file("ca.pem")];
@@ -239,7 +238,7 @@ async fn over_http_2_a_get_is_sent_once_more_and_a_post_is_not() {
         "{asked:?}"
     );
 
-    // No more than the posts that were asked for, one for each, whatever became of them.
+    // There were no more POSTs than the test sent, whatever the outcome of each.
     for at in 0..6 {
         let request = gateway.post("/api/v1/domains/example.com/analyse");
         let reply = send(request).await;

@@ -1,4 +1,4 @@
-//! Nothing that is served is older than the last write to its object (CONTRACT 9, "Writes").
+//! Tests that no answer is older than the last write to its object (CONTRACT 9, "Writes").
 
 use std::sync::{
     Arc, Mutex,
@@ -25,17 +25,17 @@ const EICAR_TEXT: &str = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-
 /// VirusTotal's id of `http://www.example.com/`: the SHA-256 of that text.
 const URL_ID: &str = "14b570acce51451285fa2340e01f97344efe518c8770f5bbc0a794d9bcd55f01";
 
-/// A VirusTotal that knows one file and one URL, each in a version that every write moves on.
+/// A VirusTotal with one file and one URL, whose version every write increments.
 #[derive(Clone, Default)]
 struct World(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     version: AtomicUsize,
-    /// Whether the analysis is completed, and whether a caller has been told.
+    /// Whether the analysis is completed and a caller has seen that.
     is_completed: AtomicBool,
     was_told: AtomicBool,
-    /// The bytes that answer all posts and, if any, all else.
+    /// The bytes that answer all POSTs and, if set, all other calls.
     refusal: Mutex<Option<Vec<u8>>>,
     outage: Mutex<Option<Vec<u8>>>,
 }
@@ -72,11 +72,11 @@ impl World {
         ok(self.read(&call.target))
     }
 
-    /// The descriptor of what a post has begun or made.
+    /// Returns the descriptor of the object that a POST creates.
     fn begun(target: &str) -> String {
         let id = match target {
             url if url.contains("/urls") => format!("u-{URL_ID}-1"),
-            // The base64 of the MD5 and a time.
+            // The id is the base64 of the MD5 and a time.
             _ => "NDRkODg2MTJmZWE4YThmMzZkZTgyZTEyNzhhYmIwMmY6MQ==".to_owned(),
         };
         json!({"data": {"type": "analysis", "id": id}}).to_string()
@@ -121,7 +121,7 @@ impl World {
     }
 }
 
-/// All ways to read something about the file.
+/// Returns the path of every kind of read about the file.
 fn readings() -> Vec<String> {
     let of_file = |part: &str| format!("{}{part}", file(EICAR));
     let mut all: Vec<_> = [EICAR_MD5, EICAR_SHA1, EICAR].map(file).into();
@@ -203,7 +203,7 @@ async fn write(gateway: &Gateway, write: Write) -> Reply {
 #[case(Write::Comment(EICAR_SHA1))]
 #[case(Write::Vote(EICAR_MD5))]
 #[tokio::test]
-async fn after_a_write_nothing_older_is_served_of_any_kind(#[case] kind: Write) {
+async fn after_a_write_no_older_answer_of_any_kind_is_served(#[case] kind: Write) {
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = keeping(&upstream, &[]).await;
@@ -219,7 +219,7 @@ async fn after_a_write_nothing_older_is_served_of_any_kind(#[case] kind: Write) 
 }
 
 #[tokio::test]
-async fn a_scan_outdates_the_url_under_all_of_its_names() {
+async fn a_scan_makes_the_url_stale_under_all_its_names() {
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = keeping(&upstream, &[]).await;
@@ -284,7 +284,7 @@ async fn not_found_does_not_outlive_the_scan() {
 #[case::a_poll("")]
 #[case::a_wait("?wait=1m")]
 #[tokio::test]
-async fn a_completed_analysis_outdates_its_object(#[case] wait: &str) {
+async fn a_completed_analysis_makes_its_object_stale(#[case] wait: &str) {
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = keeping(&upstream, &[]).await;
@@ -304,7 +304,7 @@ async fn a_completed_analysis_outdates_its_object(#[case] wait: &str) {
         let report = gateway.get(&path).await;
         assert_eq!(report.data()["version"], world.version(), "{path}");
     }
-    // Once: to read it again changes nothing.
+    // Reading the analysis again changes nothing more.
     let anew = [
         ("x-api-key", crate::harness::KEY),
         ("cache-control", "no-cache"),
@@ -317,7 +317,7 @@ async fn a_completed_analysis_outdates_its_object(#[case] wait: &str) {
 #[case::at_once("")]
 #[case::with_a_wait("?wait=1m")]
 #[tokio::test]
-async fn an_analysis_that_is_not_found_is_asked_for_again(#[case] wait: &str) {
+async fn an_analysis_that_is_not_found_is_fetched_again(#[case] wait: &str) {
     let world = World::default();
     world.fail(Some(failure(404, "NotFoundError", "no such analysis")));
     world.0.is_completed.store(true, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Whose web pages may call, and what a browser may do on the gateway's own.
+//! Tests of CORS, of foreign web pages, and of the policy of the gateway's own pages.
 
 use reqwest::Method;
 
@@ -18,7 +18,7 @@ async fn before(flags: &[&str]) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// What a browser asks before a page may send a key.
+/// Sends the preflight request of a browser whose page wants to send a key.
 async fn preflight(gateway: &Gateway, origin: &str) -> Reply {
     let url = format!("http://{}{}", gateway.address, file(EICAR));
     let request = client().request(Method::OPTIONS, url);
@@ -30,7 +30,7 @@ async fn preflight(gateway: &Gateway, origin: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_browser_is_told_what_a_listed_page_may_send() {
+async fn a_preflight_lists_the_allowed_methods_and_headers() {
     let (upstream, gateway) = before(&LISTED).await;
     let reply = preflight(&gateway, PAGE).await;
     assert_eq!(reply.status, 200);
@@ -46,7 +46,7 @@ async fn a_browser_is_told_what_a_listed_page_may_send() {
 }
 
 #[tokio::test]
-async fn other_pages_are_told_nothing() {
+async fn a_page_that_is_not_listed_gets_no_cors_headers() {
     let (_upstream, gateway) = before(&LISTED).await;
     for origin in ["https://evil.test", "null", "https://soc.example.evil.test"] {
         let reply = preflight(&gateway, origin).await;
@@ -82,7 +82,7 @@ async fn a_listed_page_reads_answers_and_refusals() {
 }
 
 #[tokio::test]
-async fn a_listed_page_is_not_a_foreign_one() {
+async fn a_listed_page_may_spend_the_servers_key() {
     let (upstream, gateway) = before(&LISTED).await;
     let host = ("host", "localhost");
     let cross = ("sec-fetch-site", "cross-site");
@@ -107,7 +107,7 @@ async fn a_listed_page_is_not_a_foreign_one() {
 }
 
 #[tokio::test]
-async fn the_documentation_is_for_itself_alone() {
+async fn the_documentation_has_a_strict_content_security_policy() {
     let (_upstream, gateway) = before(&[]).await;
     for path in ["/docs/", "/docs/swagger-ui.css"] {
         let page = gateway.get_with(path, &[]).await;
@@ -127,7 +127,7 @@ async fn the_documentation_is_for_itself_alone() {
     }
     let page = gateway.get_with("/docs/", &[]).await;
     let page = page.text();
-    // What the policy forbids, the page does not have.
+    // The page has nothing that the policy forbids.
     for script in page.split("<script").skip(1) {
         let (attributes, rest) = script.split_once('>').unwrap();
         assert!(attributes.contains("src=\"./"), "{attributes}");

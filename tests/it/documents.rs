@@ -1,4 +1,4 @@
-//! Hostile answers as documents: what they hold, how large they get (CONTRACT 9).
+//! Tests of hostile answers as documents: their content and their size (CONTRACT 9).
 
 use rstest::rstest;
 
@@ -49,7 +49,7 @@ async fn numbers_of_any_size_are_copied_in_every_format(#[case] number: &str) {
 }
 
 #[tokio::test]
-async fn half_a_pair_of_surrogates_spoils_no_format() {
+async fn a_lone_surrogate_breaks_no_format() {
     let item =
         r#"{"id": "i\ud800", "type": "x", "\udfff": 1, "attributes": {"k\ud800": "v\udc00"}}"#;
     let list =
@@ -73,7 +73,7 @@ async fn half_a_pair_of_surrogates_spoils_no_format() {
 }
 
 #[tokio::test]
-async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask() {
+async fn a_document_above_the_size_limit_is_a_502_with_advice() {
     // Each number is a line of two hundred bytes, within a hundred lists.
     let (open, close) = ("[".repeat(100), "]".repeat(100));
     let numbers = format!("{open}{}0{close}", "0,".repeat(400_000));
@@ -100,22 +100,22 @@ async fn a_document_that_would_be_too_large_is_a_502_that_says_what_else_to_ask(
             );
         }
     }
-    // The answer itself is sound: it is kept, and another format costs nothing more.
+    // The answer itself is valid: it is cached, and another format costs nothing more.
     let reply = gateway.get(&file(EICAR)).await;
     assert_eq!((reply.status, reply.header("x-cache")), (200, Some("HIT")));
     assert_eq!(upstream.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_large_documents_are_rendered_others_are_answered() {
-    // A million numbers: a second of work for a debug build, and four such documents are less
-    // than an address may leave untaken.
+async fn rendering_large_documents_does_not_delay_others() {
+    // A million numbers are a second of work for a debug build, and four such documents stay below
+    // the bytes that an address may leave unread.
     let body = format!(
         r#"{{"data": {{"attributes": {{"a": [0{}]}}}}}}"#,
         ",0".repeat(1_000_000)
     );
     let upstream = Upstream::always(ok(&body)).await;
-    // On a slow machine the others ask more often than a caller may by default.
+    // On a slow machine the others ask more often than the default rate allows.
     let gateway = keeping(&upstream, &["--client-rate-per-minute", "0"]).await;
     let path = format!("{}?format=markdown", file(EICAR));
     let large = async {
@@ -136,6 +136,6 @@ async fn while_large_documents_are_rendered_others_are_answered() {
         () = large => {}
         () = others => {}
     }
-    // If the work held both threads, there would be next to none meanwhile.
+    // If rendering held both threads, hardly any request would be answered meanwhile.
     assert!(answered > 20, "{answered}");
 }

@@ -1,10 +1,10 @@
-//! What the gateway itself refuses, and what the caller is told (CONTRACT 5).
+//! Tests of the errors that the gateway itself returns (CONTRACT 5).
 
 use rstest::rstest;
 
 use crate::harness::{EICAR, Gateway, Reply, Upstream, client, file, send};
 
-/// What every error has, and what those of its status have.
+/// Asserts the properties of every error, and those of its status.
 pub(crate) fn is_well_formed(reply: &Reply) {
     let body = reply.json();
     let keys: Vec<_> = body.as_object().unwrap().keys().collect();
@@ -109,7 +109,7 @@ pub(crate) fn is_well_formed(reply: &Reply) {
 #[case::no_path("/nonsense", 404, "NotFoundError", "")]
 #[case::trailing_slash("/ips/8.8.8.8/", 404, "NotFoundError", "")]
 #[tokio::test]
-async fn what_cannot_be_looked_up_says_why(
+async fn a_failed_lookup_names_its_reason(
     #[case] path: &str,
     #[case] status: u16,
     #[case] code: &str,
@@ -141,10 +141,7 @@ async fn what_cannot_be_looked_up_says_why(
 #[case::two(&[("x-api-key", "a"), ("x-apikey", "b")], 0)]
 #[case::refused(&[("x-api-key", "wrong-key")], 1)]
 #[tokio::test]
-async fn without_a_key_that_works_it_is_a_401(
-    #[case] headers: &[(&str, &str)],
-    #[case] calls: usize,
-) {
+async fn a_missing_or_invalid_key_is_a_401(#[case] headers: &[(&str, &str)], #[case] calls: usize) {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get_with(&file(EICAR), headers).await;
@@ -211,7 +208,7 @@ async fn a_premium_relationship_is_a_403_for_a_public_key() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones() {
+async fn a_405_lists_the_allowed_methods() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let paths = [
@@ -252,7 +249,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
     "`GET /api/v1/files/{}/behaviour_summary`"
 )]
 #[tokio::test]
-async fn a_path_that_is_not_there_leads_to_the_nearest(
+async fn a_404_names_the_nearest_route(
     #[case] method: &str,
     #[case] path: &str,
     #[case] near: &str,
@@ -276,7 +273,7 @@ async fn a_head_request_is_answered_like_a_get() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_has_no_body() {
+async fn an_unparsable_request_gets_an_error_without_a_body() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let long = format!(
@@ -294,7 +291,7 @@ async fn what_is_no_request_has_no_body() {
 }
 
 #[tokio::test]
-async fn a_port_of_its_own_names_what_is_there() {
+async fn a_404_on_the_admin_port_names_its_routes() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--admin-port", "0"]).await;
     let url = format!("http://{}/metric/", gateway.admin.unwrap());

@@ -1,4 +1,4 @@
-//! Every fault that an upstream can have, and what the caller is told (CONTRACT 5).
+//! Tests of each fault of an upstream and of the error that the caller gets (CONTRACT 5).
 
 use std::{
     io::Write as _,
@@ -24,7 +24,7 @@ mod secure;
 const REPORT: &str = r#"{"data": {"id": "x", "type": "file", "attributes": {"size": 68}}}"#;
 const HTML: &str = "<html><h1>Error</h1><pre>Traceback: secret insides</pre></html>";
 
-/// Asks a gateway before a server that has this answer for one file and a report for others.
+/// Asks a gateway whose upstream gives this answer for one file and a report for others.
 async fn ask_faulty(answer: Answer, flags: &[&str]) -> Reply {
     let faulty = move |call: &Call| {
         if call.target.contains(UNKNOWN) {
@@ -45,7 +45,7 @@ async fn ask_faulty(answer: Answer, flags: &[&str]) -> Reply {
             .detail()
             .starts_with("Error retrieving file relationships: ")
     );
-    // A 429 or a 401 is remembered, but of its own key.
+    // A 429 or a 401 starts a back-off for its own key only.
     let other = [("x-api-key", "another-key")];
     let next = gateway.get_with(&file(EICAR), &other).await;
     assert_eq!(
@@ -117,7 +117,7 @@ async fn virustotals_errors_keep_their_meaning(
 #[case::bad_gateway(502, 502, "BadGatewayError")]
 #[case::out_of_time(504, 502, "BadGatewayError")]
 #[tokio::test]
-async fn without_virustotals_own_error_only_429_and_503_are_believed(
+async fn without_virustotals_own_error_only_429_and_503_keep_their_meaning(
     #[case] sent: u16,
     #[case] status: u16,
     #[case] code: &str,
@@ -195,7 +195,7 @@ async fn a_redirect_is_never_followed() {
 #[case::no_http(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())]
 #[case::no_content(http(204, &[], ""))]
 #[tokio::test]
-async fn an_answer_that_is_none_is_a_502(#[case] answer: Vec<u8>) {
+async fn an_answer_that_is_not_virustotals_is_a_502(#[case] answer: Vec<u8>) {
     let reply = ask_faulty(Answer::Bytes(answer), &[]).await;
     assert_eq!(
         (reply.status, reply.code().as_str()),
@@ -261,7 +261,7 @@ fn nested(levels: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn deep_nesting_is_read_as_far_as_it_is_safe() {
+async fn nesting_above_the_depth_limit_is_refused() {
     let answers = [
         (EICAR, nested(100)),
         (UNKNOWN, nested(128)),
@@ -321,7 +321,7 @@ async fn a_compressed_answer_is_read() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_not_passed_on() {
+async fn an_unsafe_message_is_not_passed_on() {
     let messages = Arc::new(Mutex::new(vec![
         format!("see {KEY} there"),
         format!("see {} there", KEY.to_uppercase()),

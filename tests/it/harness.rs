@@ -1,6 +1,6 @@
-//! A real gateway on a free port, and what it answers.
+//! A real gateway on a free port, and its answers.
 //!
-//! Everything ends with the value that started it: nothing outlives its test.
+//! Every resource ends with the value that started it, so that nothing outlives its test.
 
 use std::{
     future::poll_fn,
@@ -14,7 +14,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::Request,
 };
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, redirect};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -33,10 +33,10 @@ pub(crate) use self::{
     http2::{Event, Http2},
     keeper::{Keeper, Turn, kept},
     multiplexed::Multiplexed,
-    nginx::{BareNginx, Nginx, nginx_or_skip},
+    nginx::{BareNginx, Nginx},
     process::{Folder, Process, free_address, run, vt4ai},
     recorder::{End, Reaction, Recorder},
-    redis::{Redis, redis_or_skip, url_of},
+    redis::{Redis, url_of},
     reply::Reply,
     secure::{Identity, Secure},
     upstream::{Answer, Call, Upstream, failure, http, ok, refusing},
@@ -55,17 +55,17 @@ mod secure;
 mod upstream;
 mod wire;
 
-/// The EICAR test file, as VirusTotal names it, and its MD5.
+/// The EICAR test file: its id at VirusTotal, and its MD5.
 pub(crate) const EICAR: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
 pub(crate) const EICAR_MD5: &str = "44d88612fea8a8f36de82e1278abb02f";
 /// The stand-in's file with the largest report and the longest lists.
 pub(crate) const TROJAN: &str = "de7c07af483769cd3e4e511c91fa416f57dd0f5336e3580bba33d22827ba1185";
 /// A hash that the stand-in does not know.
 pub(crate) const UNKNOWN: &str = "0000000000000000000000000000000000000000";
-/// The key that a request carries where a test does not say otherwise.
+/// The key that a request carries unless the test sets another one.
 pub(crate) const KEY: &str = "key-of-the-caller";
 
-/// The path of a file's report.
+/// Returns the path of a file's report.
 pub(crate) fn file(hash: &str) -> String {
     format!("/api/v1/files/{hash}")
 }
@@ -73,7 +73,7 @@ pub(crate) fn file(hash: &str) -> String {
 /// A gateway that serves until dropped.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
-    /// Where its numbers are, if that is a port of its own.
+    /// The address of the admin port, if one is set.
     pub(crate) admin: Option<SocketAddr>,
     client: Client,
     router: Router,
@@ -82,13 +82,13 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// In front of this upstream, with these flags and, unless they set them, no limits and
-    /// nothing kept.
+    /// Starts a gateway in front of this upstream with these flags; without limits and without a
+    /// cache unless the flags set them.
     pub(crate) async fn before(upstream: &Upstream, flags: &[&str]) -> Self {
         Self::at(&upstream.url, flags).await
     }
 
-    /// In front of whatever is at this URL.
+    /// Starts a gateway in front of the server at this URL.
     pub(crate) async fn at(upstream: &str, flags: &[&str]) -> Self {
         let mut all = vec!["--upstream-url", upstream];
         let limits = [
@@ -105,12 +105,12 @@ impl Gateway {
         Self::start(config(&all)).await
     }
 
-    /// With exactly these settings.
+    /// Starts a gateway with exactly these settings.
     pub(crate) async fn start(config: Config) -> Self {
         Self::at_pace(config, Pace::default()).await
     }
 
-    /// The same, with another pace that clients have to keep to.
+    /// Starts a gateway with these settings and another pace that clients have to keep.
     pub(crate) async fn at_pace(config: Config, pace: Pace) -> Self {
         let app = App::build(config).await.unwrap().with_pace(pace);
         let (address, router, stop) = (app.address().unwrap(), app.router(), app.stop());
@@ -126,17 +126,17 @@ impl Gateway {
         }
     }
 
-    /// What tells it to stop.
+    /// Returns the token that tells the gateway to stop.
     pub(crate) fn stop(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// A GET with the caller's key.
+    /// Sends a GET with the caller's key.
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.get_with(path, &[("x-api-key", KEY)]).await
     }
 
-    /// A GET with just these headers.
+    /// Sends a GET with only these headers.
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         let request = self.client.get(format!("http://{}{path}", self.address));
         send(
@@ -147,16 +147,16 @@ impl Gateway {
         .await
     }
 
-    /// A GET with the caller's key and without a socket.
+    /// Sends a GET with the caller's key, without a socket.
     ///
-    /// Its first poll takes it to where it has to wait, and to drop it is to hang up.
+    /// The first poll runs up to the first wait, and dropping the future is a hang-up.
     pub(crate) async fn get_directly(&self, path: &str) -> Reply {
         let request = Request::get(path).header("x-api-key", KEY);
         self.ask_directly(request.body(Body::empty()).unwrap())
             .await
     }
 
-    /// Sends any request without a socket; to drop it is to hang up.
+    /// Sends a request without a socket; dropping the future is a hang-up.
     pub(crate) async fn ask_directly(&self, request: Request) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
@@ -167,35 +167,32 @@ impl Gateway {
         }
     }
 
-    /// A POST with the caller's key, to be given a body and sent with [`send`].
+    /// Returns a POST with the caller's key, to be given a body and sent with [`send`].
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.post_keyless(path).header("x-api-key", KEY)
     }
 
-    /// The same without a key.
+    /// Returns a POST without a key.
     pub(crate) fn post_keyless(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("http://{}{path}", self.address))
     }
 
-    /// A GET over HTTP/2 with just these headers.
+    /// Sends a GET over HTTP/2 with only these headers.
     pub(crate) async fn get_over_http2(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let client = Client::builder().no_proxy().http2_prior_knowledge();
-        let request = client
-            .build()
-            .unwrap()
-            .get(format!("http://{}{path}", self.address));
+        let client = client_builder().http2_prior_knowledge().build().unwrap();
+        let request = client.get(format!("http://{}{path}", self.address));
         let headers = headers.iter();
         send(headers.fold(request, |it, (name, value)| it.header(*name, *value))).await
     }
 
-    /// A request with another method.
+    /// Sends a request with another method.
     pub(crate) async fn ask(&self, method: &str, path: &str) -> Reply {
         let method = method.parse().unwrap();
         let url = format!("http://{}{path}", self.address);
         send(self.client.request(method, url).header("x-api-key", KEY)).await
     }
 
-    /// Writes bytes to the port, and gives all that comes back.
+    /// Writes bytes to the port and returns everything that comes back.
     pub(crate) async fn raw(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request).await.unwrap();
@@ -205,7 +202,7 @@ impl Gateway {
     }
 }
 
-/// What the flags make of the settings; the port is a free one.
+/// Parses the flags into settings, with port 0.
 pub(crate) fn config(flags: &[&str]) -> Config {
     let arguments = ["vt4ai", "--port", "0"]
         .into_iter()
@@ -216,26 +213,28 @@ pub(crate) fn config(flags: &[&str]) -> Config {
     }
 }
 
-/// A connection from this address of loopback.
+/// Opens a connection from this address of the loopback network.
 pub(crate) async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((from, 0).into()).unwrap();
     socket.connect(to).await.unwrap()
 }
 
-/// A client that does nothing on its own: no proxy, no redirects, no decompression.
+/// Returns a client without proxies, redirects and decompression, for plain HTTP.
 pub(crate) fn client() -> Client {
-    // A second time in one process it is there already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .no_proxy()
-        .no_gzip()
-        .redirect(redirect::Policy::none())
-        .build()
-        .unwrap()
+    let builder = client_builder().redirect(redirect::Policy::none());
+    builder.build().unwrap()
 }
 
-/// Waits until it is so.
+/// Returns a builder of clients without proxies and decompression, for plain HTTP.
+pub(crate) fn client_builder() -> ClientBuilder {
+    // Fails if the process has installed a provider before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // By default each client loads the system's certificates, which takes longer than most tests.
+    Client::builder().no_proxy().no_gzip().tls_certs_only([])
+}
+
+/// Waits until the condition holds.
 pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     let waits = async {
         while !is_so().await {
@@ -257,7 +256,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Reply {
     }
 }
 
-/// Waits, if it must, until the minute has so much time left: a back-off to the next full one then
+/// Waits, if necessary, until this much of the minute is left: a back-off to the next full one then
 /// does not end within a test.
 pub(crate) async fn minute_with(left: Duration) {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -267,7 +266,7 @@ pub(crate) async fn minute_with(left: Duration) {
     }
 }
 
-/// Polls all of them at once, and gives what they gave.
+/// Polls all futures concurrently and returns their outputs.
 pub(crate) async fn in_parallel<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<_> = futures.map(Box::pin).collect();
     let mut done = Vec::new();

@@ -1,4 +1,4 @@
-//! Headers that every answer has (CONTRACT 6).
+//! Tests of the headers that every answer has (CONTRACT 6).
 
 use std::{collections::HashSet, io::Read as _};
 
@@ -58,7 +58,7 @@ async fn every_request_has_an_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn no_proxy_may_hand_an_answer_under_api_v1_to_another() {
+async fn answers_under_api_v1_are_never_shared_by_proxies() {
     let (_upstream, gateway) = demo(&["--client-rate-per-minute", "7"]).await;
     for (path, headers, status) in [
         (file(EICAR), &[("x-api-key", KEY)][..], 200),
@@ -102,7 +102,7 @@ async fn no_proxy_may_hand_an_answer_under_api_v1_to_another() {
 }
 
 #[tokio::test]
-async fn even_a_refusal_at_the_door_or_of_the_method_is_private() {
+async fn a_429_and_a_405_are_private() {
     let (_upstream, gateway) = demo(&["--client-rate-per-minute", "1"]).await;
     let method = gateway.ask("DELETE", &file(EICAR)).await;
     let door = gateway.get(&file(EICAR)).await;
@@ -114,7 +114,7 @@ async fn even_a_refusal_at_the_door_or_of_the_method_is_private() {
 }
 
 #[tokio::test]
-async fn nothing_is_sniffed() {
+async fn every_answer_forbids_content_sniffing() {
     let (_upstream, gateway) = demo(&[]).await;
     for path in [
         "/",

@@ -1,4 +1,4 @@
-//! One host a request: what names two is refused before anything goes by either.
+//! Tests that a request which names two hosts is refused before either of them is used.
 
 use rstest::rstest;
 

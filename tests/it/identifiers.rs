@@ -1,4 +1,4 @@
-//! Text that can't be an indicator costs nothing, and defanged text means what it stands for.
+//! Tests that invalid indicators cost nothing, and that defanged ones are refanged.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,7 +16,7 @@ async fn demo() -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// Every entrance that takes a URL, with this one.
+/// Sends this URL to every endpoint that takes one.
 async fn ask_everywhere(gateway: &Gateway, url: &str) -> Vec<Reply> {
     let encoded = utf8_percent_encode(url, NON_ALPHANUMERIC);
     let id = URL_SAFE_NO_PAD.encode(url);
@@ -65,7 +65,7 @@ async fn ask_everywhere(gateway: &Gateway, url: &str) -> Vec<Reply> {
 #[case("ftp[:]//a.example/")]
 #[case("user@a.example")]
 #[tokio::test]
-async fn what_cannot_be_a_url_costs_nothing(#[case] url: &str) {
+async fn an_invalid_url_costs_nothing(#[case] url: &str) {
     let (upstream, gateway) = demo().await;
     for reply in ask_everywhere(&gateway, url).await {
         is_well_formed(&reply);
@@ -87,7 +87,7 @@ async fn what_cannot_be_a_url_costs_nothing(#[case] url: &str) {
 #[case("hxxp://[2001[:]db8[:][:]1]/", "http://[2001:db8::1]/")]
 #[case("hxxp://1.2.3[.]4/", "http://1.2.3.4/")]
 #[tokio::test]
-async fn a_defanged_url_is_the_url(#[case] given: &str, #[case] meant: &str) {
+async fn a_defanged_url_is_refanged(#[case] given: &str, #[case] meant: &str) {
     let (upstream, gateway) = demo().await;
     ask_everywhere(&gateway, given).await;
     let id = URL_SAFE_NO_PAD.encode(meant);
@@ -121,7 +121,7 @@ async fn a_defanged_url_is_the_url(#[case] given: &str, #[case] meant: &str) {
 #[case("ips/1[dot]2(.)3{.}4", "ip_addresses/1.2.3.4")]
 #[case("ips/[2001[:]db8[:][:]1]", "ip_addresses/2001%3Adb8%3A%3A1")]
 #[tokio::test]
-async fn a_defanged_name_is_the_name(#[case] given: &str, #[case] meant: &str) {
+async fn a_defanged_domain_or_address_is_refanged(#[case] given: &str, #[case] meant: &str) {
     let (upstream, gateway) = demo().await;
     for rest in ["", "/comments", "/relationships/x"] {
         gateway
@@ -155,7 +155,7 @@ async fn a_defanged_name_is_the_name(#[case] given: &str, #[case] meant: &str) {
 #[case("ips/a.example", "/api/v1/domains/")]
 #[case("ips/8.8.8.8%0A", "IPv4")]
 #[tokio::test]
-async fn what_cannot_be_a_name_costs_nothing(#[case] path: &str, #[case] says: &str) {
+async fn an_invalid_domain_or_address_costs_nothing(#[case] path: &str, #[case] says: &str) {
     let (upstream, gateway) = demo().await;
     for rest in ["", "/comments", "/relationships/x"] {
         let reply = gateway.get_directly(&format!("/api/v1/{path}{rest}")).await;
@@ -166,7 +166,7 @@ async fn what_cannot_be_a_name_costs_nothing(#[case] path: &str, #[case] says: &
 }
 
 #[tokio::test]
-async fn a_url_that_is_pasted_keeps_its_plus() {
+async fn a_plus_in_a_pasted_url_is_kept() {
     let (upstream, gateway) = demo().await;
     for (given, meant) in [
         ("http://a.example/b+c", "http://a.example/b+c"),

@@ -1,4 +1,4 @@
-//! Whose key a request spends, and that no key is ever seen (CONTRACT 5, 6, 8).
+//! Tests of which key a request spends, and that no key is disclosed (CONTRACT 5, 6, 8).
 
 use rstest::rstest;
 use vt4ai::config::{Command, Rejected};
@@ -11,7 +11,7 @@ use crate::harness::{
 const SERVERS: &str = "the-key-of-the-server";
 const ANONYMOUS: [&str; 3] = ["--api-key", SERVERS, "--allow-anonymous"];
 
-/// Asks a gateway that holds a key, and gives the answer with the key that reached upstream.
+/// Asks a gateway that has a server's key; returns the answer and the key that reached upstream.
 async fn ask(flags: &[&str], headers: &[(&str, &str)]) -> (Reply, Option<String>) {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, flags).await;
@@ -29,7 +29,7 @@ async fn ask(flags: &[&str], headers: &[(&str, &str)]) -> (Reply, Option<String>
 #[case::from_anywhere(&[("x-api-key", "mine"), ("host", "evil.test"), ("forwarded", "for=1.2.3.4")])]
 #[case::from_a_page(&[("x-api-key", "mine"), ("origin", "https://evil.test"), ("sec-fetch-site", "cross-site")])]
 #[tokio::test]
-async fn a_key_of_its_own_wins(#[case] headers: &[(&str, &str)]) {
+async fn the_callers_key_takes_precedence(#[case] headers: &[(&str, &str)]) {
     for flags in [&["--api-key", SERVERS][..], &[]] {
         let (reply, key) = ask(flags, headers).await;
         assert_eq!((reply.status, key.as_deref()), (200, Some("mine")));
@@ -70,7 +70,7 @@ async fn a_bad_key_does_not_fall_back_on_the_servers(#[case] headers: &[(&str, &
 #[case::own_script(&[("sec-fetch-site", "same-origin")])]
 #[case::address_bar(&[("sec-fetch-site", "none")])]
 #[tokio::test]
-async fn the_servers_key_is_for_its_own_machine(#[case] headers: &[(&str, &str)]) {
+async fn the_servers_key_is_for_local_callers(#[case] headers: &[(&str, &str)]) {
     let (reply, key) = ask(&["--api-key", SERVERS], headers).await;
     assert_eq!(
         (reply.status, key.as_deref()),
@@ -91,7 +91,7 @@ async fn the_servers_key_is_for_its_own_machine(#[case] headers: &[(&str, &str)]
 #[case::forwarded_host(&[("X-Forwarded-Host", "localhost")])]
 #[case::forwarded_anything(&[("x-forwarded-anything", "")])]
 #[tokio::test]
-async fn elsewhere_a_key_is_needed_unless_anonymous_callers_are_allowed(
+async fn remote_callers_need_a_key_unless_anonymous_ones_are_allowed(
     #[case] headers: &[(&str, &str)],
 ) {
     let (reply, key) = ask(&["--api-key", SERVERS], headers).await;
@@ -158,7 +158,10 @@ async fn allowed_hosts_are_a_setting() {
 #[case(&["--host", "0.0.0.0"], true)]
 #[case(&["--host", "::1", "--api-key", SERVERS], true)]
 #[case(&["--host", "127.0.0.2", "--api-key", SERVERS], true)]
-fn a_server_with_a_key_does_not_listen_to_the_world(#[case] flags: &[&str], #[case] starts: bool) {
+fn a_server_with_a_key_listens_beyond_loopback_only_if_allowed(
+    #[case] flags: &[&str],
+    #[case] starts: bool,
+) {
     match Command::parse(["vt4ai"].iter().chain(flags)) {
         Ok(_) => assert!(starts),
         Err(Rejected::Mistakes(mistakes)) => {
@@ -172,7 +175,7 @@ fn a_server_with_a_key_does_not_listen_to_the_world(#[case] flags: &[&str], #[ca
     }
 }
 
-/// Answers of every kind that repeat the key they were asked with.
+/// Returns answers of every kind that repeat the key they were asked with.
 fn echoes(key: &str) -> Vec<Vec<u8>> {
     let html = format!("<html>{key}</html>");
     let leak = format!("X-Leak: {key}");
@@ -258,7 +261,7 @@ async fn no_key_is_in_any_error_header_or_log() {
                 format!("{}/relationships/votes?apikey={OWN}", file(&hash)),
             ] {
                 let url = format!("http://{}{path}", process.address);
-                // A key of its own each: what VirusTotal refuses is remembered.
+                // Each request has its own key: VirusTotal's refusal starts a back-off.
                 let key = key.replace(OWN, &format!("{OWN}-{asked}"));
                 let reply = send(client.get(url).header(name, key)).await;
                 assert_ne!(reply.status, 200);
@@ -284,7 +287,7 @@ async fn no_key_is_in_any_error_header_or_log() {
 }
 
 #[test]
-fn a_key_that_is_none_is_not_repeated() {
+fn an_invalid_key_setting_is_not_repeated() {
     let folder = Folder::new();
     let mut command = vt4ai(&folder, &[]);
     let (status, out, log) = run(command.env("VT4AI_API_KEY", "secret with spaces"));
@@ -313,8 +316,8 @@ fn a_broken_env_file_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn no_value_leads_up_on_virustotals_side() {
-    // Not `faulty`, which leaves the questions about a key out.
+async fn no_value_traverses_the_upstream_path() {
+    // `faulty` would leave out the requests for a key's quota.
     let upstream = Keeper::start(|_, _| Turn::Keep(kept(r#"{"data": {}}"#))).await;
     let gateway = Gateway::at(&upstream.url, &["--rate-limit-per-minute", "1000"]).await;
     let ids = [
@@ -339,7 +342,7 @@ async fn no_value_leads_up_on_virustotals_side() {
             format!("{}/relationships/{id}?descriptors_only=true", file(EICAR)),
         ] {
             for key in ["..", ".", "%2e%2e", "a-key"] {
-                // Not by a client of any kind: it would lead up itself.
+                // An HTTP client would normalise the path itself.
                 let request = format!(
                     "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n"
                 );
@@ -365,7 +368,7 @@ async fn no_value_leads_up_on_virustotals_side() {
 }
 
 #[test]
-fn a_key_without_a_letter_or_digit_is_no_setting() {
+fn a_key_setting_needs_a_letter_or_digit() {
     let clients = "[[client]]\nname = \"a\"\ntoken_sha256 = \"{}\"\nscopes = [\"read\"]\n";
     let clients = clients.replace("{}", &"0".repeat(64)) + "key_file = \"dots\"\n";
     let folder = Folder::new()

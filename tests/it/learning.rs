@@ -1,4 +1,4 @@
-//! What a key may spend, as VirusTotal tells it, and waiting for a unit of it.
+//! Tests of the quota that VirusTotal reports for a key, and of waiting for a unit of it.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::{EICAR, Gateway, Reply, TROJAN, UNKNOWN, Upstream, config, file, in_parallel};
 
-/// A gateway with no limits of its own.
+/// Starts a gateway without limits of its own.
 async fn learning(upstream: &Upstream, flags: &[&str]) -> Gateway {
     let own = ["--upstream-url", &upstream.url];
     Gateway::start(config(&[&own, flags].concat())).await
@@ -21,7 +21,7 @@ async fn ask_as(gateway: &Gateway, key: &str, path: &str) -> Reply {
 #[case::public("public-key", [4, 500, 15_500])]
 #[case::premium("some-premium-key", [1000, 1_000_000, 30_000_000])]
 #[tokio::test]
-async fn a_keys_allowances_are_virustotals(#[case] key: &str, #[case] allowed: [u64; 3]) {
+async fn a_keys_limits_come_from_virustotal(#[case] key: &str, #[case] allowed: [u64; 3]) {
     let upstream = Upstream::demo().await;
     let gateway = learning(&upstream, &[]).await;
     let reply = ask_as(&gateway, key, &file(EICAR)).await;
@@ -40,7 +40,7 @@ async fn a_keys_allowances_are_virustotals(#[case] key: &str, #[case] allowed: [
 }
 
 #[tokio::test]
-async fn what_others_have_spent_counts() {
+async fn units_spent_elsewhere_count() {
     let upstream = Upstream::demo().await;
     let (first, second) = (
         learning(&upstream, &[]).await,
@@ -54,7 +54,7 @@ async fn what_others_have_spent_counts() {
         (&quota["day"]["used"], &quota["month"]["used"]),
         (&json!(3), &json!(3))
     );
-    // VirusTotal tells nothing of the minute.
+    // VirusTotal reports nothing about the minute.
     assert_eq!(quota["minute"]["used"], 0);
 }
 
@@ -75,7 +75,7 @@ async fn a_setting_is_a_ceiling_or_turns_a_window_off(
 }
 
 #[tokio::test]
-async fn where_virustotal_tells_nothing_the_public_limits_hold() {
+async fn without_virustotals_figures_the_public_limits_apply() {
     let upstream = Upstream::always(crate::harness::ok(r#"{"data": {"attributes": {}}}"#)).await;
     let gateway = learning(&upstream, &[]).await;
     let reply = ask_as(&gateway, "mine", &file(EICAR)).await;
@@ -86,7 +86,7 @@ async fn where_virustotal_tells_nothing_the_public_limits_hold() {
 }
 
 #[tokio::test]
-async fn what_the_cache_saved_is_counted() {
+async fn units_saved_by_the_cache_are_counted() {
     let upstream = Upstream::demo().await;
     let gateway = learning(&upstream, &[]).await;
     for _ in 0..4 {
@@ -101,7 +101,7 @@ async fn what_the_cache_saved_is_counted() {
 }
 
 #[tokio::test]
-async fn who_has_no_key_learns_of_none() {
+async fn the_quota_endpoint_needs_a_key() {
     let upstream = Upstream::demo().await;
     let gateway = learning(&upstream, &[]).await;
     let reply = gateway.get_with("/api/v1/quota", &[]).await;
@@ -128,9 +128,9 @@ async fn a_wait_that_cannot_succeed_ends_at_once() {
     }
 }
 
-/// Nobody who would wait holds up one who would not.
+/// A caller that waits does not delay one that does not.
 #[tokio::test]
-async fn without_a_wait_nothing_waits() {
+async fn a_request_without_a_wait_is_refused_at_once() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "1"]).await;
     ask_as(&gateway, "mine", &file(EICAR)).await;

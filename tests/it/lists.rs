@@ -1,4 +1,4 @@
-//! What an answer about related objects looks like (CONTRACT 4).
+//! Tests of the form of answers about related objects (CONTRACT 4).
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::{
     relationships::{demo, related},
 };
 
-/// A gateway before an upstream that has one answer for all.
+/// Starts a gateway before an upstream that gives every request the same answer.
 async fn answering(body: &Value) -> (Upstream, Gateway) {
     let upstream = Upstream::always(ok(body.to_string())).await;
     let gateway = Gateway::before(&upstream, &[]).await;
@@ -65,7 +65,7 @@ async fn each_item_is_filtered_by_its_own_type() {
 }
 
 #[tokio::test]
-async fn an_item_keeps_its_members_and_nothing_else() {
+async fn an_item_keeps_only_known_members() {
     let (_upstream, gateway) = answering(&mixed()).await;
     let data = gateway.get(&related(EICAR, "brand_new")).await.data();
     assert_eq!(data[1]["context_attributes"], json!({"url": "u"}));
@@ -99,7 +99,7 @@ async fn a_template_applies_to_items_of_its_type_only() {
 }
 
 #[tokio::test]
-async fn raw_is_virustotals_array() {
+async fn raw_returns_virustotals_array() {
     let (_upstream, gateway) = answering(&mixed()).await;
     let raw = gateway
         .get(&format!("{}?format=raw", related(EICAR, "brand_new")))
@@ -183,7 +183,7 @@ async fn a_list_is_an_xml_document() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_a_list() {
+async fn an_empty_list_is_valid_in_every_format() {
     let (_upstream, gateway) = demo().await;
     let path = related(EICAR, "bundled_files");
     let reply = gateway.get(&path).await;
@@ -201,7 +201,7 @@ async fn an_empty_list_is_a_list() {
 }
 
 #[tokio::test]
-async fn one_object_is_an_object() {
+async fn a_relationship_to_one_object_returns_an_object() {
     let one = json!({"data": {"id": "d", "type": "domain", "links": {}, "attributes": {"jarm": "j", "tld": "test"}}});
     let (_upstream, gateway) = answering(&one).await;
     let path = related(EICAR, "parent");
@@ -223,7 +223,7 @@ async fn one_object_is_an_object() {
 }
 
 #[tokio::test]
-async fn nothing_is_null() {
+async fn a_relationship_to_nothing_returns_null() {
     let (_upstream, gateway) = answering(&json!({"data": null})).await;
     for format in ["json", "raw"] {
         let body = gateway

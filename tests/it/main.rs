@@ -1,4 +1,4 @@
-//! The gateway from the outside: over sockets, held against its contract.
+//! Tests of the gateway from the outside, over sockets.
 
 #[cfg(test)]
 mod analyses;

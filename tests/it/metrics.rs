@@ -1,4 +1,4 @@
-//! What is counted, and how Prometheus reads it.
+//! Tests of the metrics and of the request log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,14 +11,14 @@ use tokio::sync::watch;
 use vt4ai::key::TokenDigest;
 
 use crate::harness::{
-    EICAR, Folder, Gateway, KEY, Process, TROJAN, UNKNOWN, Upstream, client, config, failure, file,
-    ok, redis_or_skip, refusing, send, vt4ai,
+    EICAR, Folder, Gateway, KEY, Process, Redis, TROJAN, UNKNOWN, Upstream, client, config,
+    failure, file, ok, refusing, send, vt4ai,
 };
 
 const CACHED: [&str; 2] = ["--cache-max-bytes", "10000000"];
 const ROUTE: &str = r#"route="/api/v1/files/{file_hash}",method="GET""#;
 
-/// What `/metrics` says: each series with its labels, and its value.
+/// The content of `/metrics`: each series with its labels, and its value.
 struct Numbers {
     text: String,
     series: BTreeMap<String, f64>,
@@ -44,7 +44,7 @@ impl Numbers {
         }
     }
 
-    /// The value of a series; 0 where there is none yet.
+    /// Returns the value of a series, or 0 if it does not exist yet.
     #[track_caller]
     fn get(&self, series: &str) -> f64 {
         self.series.get(series).copied().unwrap_or_default()
@@ -76,7 +76,7 @@ impl Numbers {
         *found.unwrap_or_else(|| panic!("{}", self.text)).1
     }
 
-    /// All values of a label.
+    /// Returns all values of a label.
     fn labels(&self, name: &str) -> BTreeSet<&str> {
         let start = format!("{name}=\"");
         let values = self.series.keys().filter_map(|series| {
@@ -121,7 +121,7 @@ async fn requests_are_counted_by_route_method_and_status() {
 }
 
 #[tokio::test]
-async fn gateways_of_one_process_do_not_count_each_others() {
+async fn each_gateway_in_a_process_has_its_own_metrics() {
     let upstream = Upstream::demo().await;
     let one = Gateway::before(&upstream, &[]).await;
     let other = Gateway::before(&upstream, &[]).await;
@@ -131,14 +131,14 @@ async fn gateways_of_one_process_do_not_count_each_others() {
 }
 
 #[tokio::test]
-async fn the_gateways_own_time_is_told_from_virustotals() {
+async fn request_durations_separate_the_gateways_time_from_virustotals() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, r#"{"data": {"attributes": {"size": 68}}}"#).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let path = file(EICAR);
     let held = async {
         upstream.until_asked(1).await;
-        // As long as it takes to be seen, whatever else the machine does.
+        // Waits until the upstream's time is measurable, whatever else the machine does.
         tokio::time::timeout(
             std::time::Duration::from_millis(300),
             std::future::pending::<()>(),
@@ -147,7 +147,7 @@ async fn the_gateways_own_time_is_told_from_virustotals() {
         .unwrap_err();
         go.send_replace(true);
     };
-    // Two who share a call wait for it alike.
+    // Two callers that share a call wait for it alike.
     let (first, second, ()) = tokio::join!(gateway.get(&path), gateway.get(&path), held);
     assert_eq!((first.status, second.status), (200, 200));
     let numbers = Numbers::of(&gateway).await;
@@ -179,7 +179,7 @@ async fn the_gateways_own_time_is_told_from_virustotals() {
 }
 
 #[tokio::test]
-async fn the_cache_is_counted_by_what_came_of_it() {
+async fn cache_requests_are_counted_by_result() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &CACHED).await;
     for _ in 0..3 {
@@ -199,7 +199,7 @@ async fn the_cache_is_counted_by_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn what_makes_room_is_counted() {
+async fn evictions_are_counted() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "20000"]).await;
     for number in 0..60 {
@@ -215,7 +215,7 @@ async fn what_makes_room_is_counted() {
 }
 
 #[tokio::test]
-async fn something_old_is_counted_with_why() {
+async fn stale_answers_are_counted_by_reason() {
     let upstream = Upstream::demo().await;
     let flags = [
         &CACHED[..],
@@ -256,7 +256,7 @@ async fn calls_are_counted_by_endpoint_and_outcome(#[case] answer: Vec<u8>, #[ca
 }
 
 #[tokio::test]
-async fn a_call_that_reaches_nobody_costs_nothing() {
+async fn a_call_without_a_connection_costs_nothing() {
     let (_socket, url) = refusing();
     let gateway = Gateway::at(&url, &[]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 502);
@@ -267,7 +267,7 @@ async fn a_call_that_reaches_nobody_costs_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_servers_key_has_left_is_told() {
+async fn the_remaining_quota_of_the_servers_key_is_exported() {
     let upstream = Upstream::demo().await;
     let flags = [
         "--api-key",
@@ -277,7 +277,7 @@ async fn what_the_servers_key_has_left_is_told() {
     ];
     let gateway = Gateway::before(&upstream, &flags).await;
     assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
-    // A caller's key is nobody's business.
+    // The quota of a caller's own key is not exported.
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
     let numbers = Numbers::of(&gateway).await;
     same(numbers.quota("allowed", "minute"), 3);
@@ -291,7 +291,7 @@ async fn what_the_servers_key_has_left_is_told() {
 }
 
 #[tokio::test]
-async fn who_waits_for_quota_is_counted() {
+async fn requests_waiting_for_quota_are_counted() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "1"]).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
@@ -315,7 +315,7 @@ async fn who_waits_for_quota_is_counted() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_asked_for_is_in_a_label() {
+async fn labels_hold_no_part_of_a_request() {
     let upstream = Upstream::demo().await;
     let flags = [&CACHED[..], &["--client-rate-per-minute", "0"]].concat();
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -335,7 +335,7 @@ async fn nothing_that_is_asked_for_is_in_a_label() {
         gateway.ask(&format!("METHOD{number}"), "/livez").await;
     };
     ask(0).await;
-    // The second scrape has what the first one counted of itself.
+    // The second scrape contains what the first one counted of itself.
     Numbers::of(&gateway).await;
     let before = Numbers::of(&gateway).await;
     for number in 1..30 {
@@ -367,7 +367,7 @@ async fn nothing_that_is_asked_for_is_in_a_label() {
     }
 }
 
-/// A gateway with clients of each of two scopes, and the tokens of these.
+/// Starts a gateway with a client for each of two scopes, whose token is `vt4ai_` and the scope.
 async fn exposed(flags: &[&str]) -> Gateway {
     let table = |scope: &str| {
         let digest = TokenDigest::of(format!("vt4ai_{scope}").as_bytes()).hex();
@@ -387,7 +387,7 @@ async fn exposed(flags: &[&str]) -> Gateway {
 #[case::by_a_proxy(&[], &[("x-real-ip", "192.0.2.1")])]
 #[case::by_another_name(&[], &[("host", "evil.test")])]
 #[tokio::test]
-async fn from_elsewhere_they_need_a_token_with_the_scope(
+async fn remote_scrapes_need_a_token_with_the_metrics_scope(
     #[case] flags: &[&str],
     #[case] headers: &[(&str, &str)],
 ) {
@@ -415,7 +415,7 @@ async fn from_elsewhere_they_need_a_token_with_the_scope(
 }
 
 #[tokio::test]
-async fn on_loopback_they_are_open_to_its_own_user() {
+async fn metrics_on_loopback_are_open_to_the_own_user() {
     let gateway = exposed(&[]).await;
     for headers in [
         &[][..],
@@ -437,7 +437,7 @@ async fn beyond_loopback_the_admin_port_needs_no_token() {
 }
 
 #[tokio::test]
-async fn a_port_of_its_own_has_the_metrics_and_the_health() {
+async fn admin_port_serves_metrics_only_there() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--admin-port", "0"]).await;
     let admin = gateway.admin.unwrap();
@@ -467,7 +467,8 @@ async fn a_port_of_its_own_has_the_metrics_and_the_health() {
 }
 
 #[tokio::test]
-async fn whether_redis_helps_is_told_where_it_is_set_up() {
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn the_state_of_redis_is_exported_if_configured() {
     let upstream = Upstream::demo().await;
     let name = "vt4ai_redis_up";
     let without = Gateway::before(&upstream, &[]).await;
@@ -476,13 +477,14 @@ async fn whether_redis_helps_is_told_where_it_is_set_up() {
     let numbers = Numbers::of(&away).await;
     assert!(numbers.series.contains_key(name));
     same(numbers.get(name), 0);
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let with = Gateway::before(&upstream, &["--redis-url", &redis.url()]).await;
     same(Numbers::of(&with).await.get(name), 1);
 }
 
 #[tokio::test]
-async fn promtool_finds_nothing() {
+#[ignore = "needs promtool: run with --include-ignored"]
+async fn promtool_accepts_the_metrics() {
     let upstream = Upstream::demo().await;
     let flags = [
         &CACHED[..],
@@ -511,10 +513,7 @@ async fn promtool_finds_nothing() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut promtool) = promtool else {
-        eprintln!("SKIPPED: no promtool on the PATH");
-        return;
-    };
+    let mut promtool = promtool.expect("this test needs promtool, of Prometheus, on the PATH");
     let mut stdin = promtool.stdin.take().unwrap();
     stdin.write_all(numbers.text.as_bytes()).unwrap();
     drop(stdin);
@@ -529,7 +528,7 @@ async fn promtool_finds_nothing() {
 }
 
 #[tokio::test]
-async fn the_line_of_a_request_says_what_it_cost_and_no_indicator() {
+async fn the_request_log_has_the_cost_and_no_indicator() {
     let folder = Folder::new();
     let flags = ["--demo", "--log-format", "json", "--log-level", "INFO"];
     let process = Process::start(&mut vt4ai(&folder, &flags));
@@ -584,7 +583,7 @@ async fn indicators_are_in_the_log_at_debug_only_and_keys_never() {
 }
 
 #[test]
-fn the_ports_are_two() {
+fn admin_port_and_public_port_must_differ() {
     assert_eq!(
         config(&["--admin-port", "9090"]).server.admin_port,
         Some(9090)

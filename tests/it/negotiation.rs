@@ -1,4 +1,5 @@
-//! In which form an answer comes: `format`, `Accept` and `template_name` (CONTRACT 2, 4).
+//! Tests of the representation of an answer: `format`, `Accept` and `template_name` (CONTRACT 2,
+//! 4).
 
 use rstest::rstest;
 
@@ -34,7 +35,7 @@ async fn demo() -> (Upstream, Gateway) {
 #[case::html_beside_markdown("text/markdown, text/html;q=0.1", "application/json")]
 #[case::nonsense(";;,=q,/", "application/json")]
 #[tokio::test]
-async fn accept_names_the_document(#[case] accept: &str, #[case] media: &str) {
+async fn accept_selects_the_format(#[case] accept: &str, #[case] media: &str) {
     let (_upstream, gateway) = demo().await;
     let headers = [("x-api-key", KEY), ("accept", accept)];
     let reply = gateway.get_with(&file(EICAR), &headers).await;
@@ -78,7 +79,7 @@ async fn format_beats_accept() {
 }
 
 #[tokio::test]
-async fn a_bare_document_is_the_enveloped_one() {
+async fn a_bare_document_equals_the_enveloped_one() {
     let (_upstream, gateway) = demo().await;
     let lists = format!("{}/relationships/execution_parents", file(EICAR));
     for path in [file(EICAR), lists] {
@@ -93,7 +94,7 @@ async fn a_bare_document_is_the_enveloped_one() {
 }
 
 #[tokio::test]
-async fn an_error_is_json_whatever_is_accepted() {
+async fn errors_are_json_regardless_of_accept() {
     let (_upstream, gateway) = demo().await;
     for accept in ["text/markdown", "application/xml", "text/html", "image/png"] {
         for path in ["/api/v1/files/nonsense", "/nowhere"] {
@@ -138,7 +139,7 @@ async fn a_template_of_the_type_is_applied() {
 )]
 #[case::of_a_url("/api/v1/urls/aHR0cHM6Ly9leGFtcGxlLmNvbS8", "x", "vt4ai_url_basics")]
 #[tokio::test]
-async fn a_template_that_is_not_there_lists_those_that_are(
+async fn an_unknown_template_lists_the_known_ones(
     #[case] path: &str,
     #[case] name: &str,
     #[case] listed: &str,
@@ -162,7 +163,7 @@ async fn a_template_that_is_not_there_lists_those_that_are(
 #[case("xMl", "xml")]
 #[case("RAW", "raw")]
 #[tokio::test]
-async fn a_format_is_read_in_any_case(#[case] given: &str, #[case] format: &str) {
+async fn formats_are_case_insensitive(#[case] given: &str, #[case] format: &str) {
     let (_upstream, gateway) = demo().await;
     let reply = gateway
         .get(&format!("{}?format={given}", file(EICAR)))
@@ -182,7 +183,7 @@ async fn a_format_is_read_in_any_case(#[case] given: &str, #[case] format: &str)
 #[case("template_name=a&template_name=b", "template_name")]
 #[case("template_name=%c3%28", "template_name")]
 #[tokio::test]
-async fn a_parameter_that_cannot_be_read_is_named(#[case] query: &str, #[case] name: &str) {
+async fn an_invalid_parameter_is_named(#[case] query: &str, #[case] name: &str) {
     let (upstream, gateway) = demo().await;
     let reply = gateway.get(&format!("{}?{query}", file(EICAR))).await;
     assert_eq!(reply.status, 400);

@@ -1,4 +1,4 @@
-//! `deploy/nginx.conf` in a real nginx: TLS, what it passes on and to whom, what it leaves alone.
+//! Tests of `deploy/nginx.conf` in a real nginx: TLS, forwarding, balancing and errors.
 
 use std::{net::IpAddr, process::Command};
 
@@ -11,16 +11,17 @@ use tokio::{
 use vt4ai::key::TokenDigest;
 
 use crate::harness::{
-    Answer, EICAR, Folder, Gateway, KEY, TROJAN, Upstream, client, file, free_address,
-    nginx_or_skip, ok, refusing, send,
+    Answer, EICAR, Folder, Gateway, KEY, Nginx, TROJAN, Upstream, client, file, free_address, ok,
+    refusing, send,
 };
 
 const AS_CALLER: [(&str, &str); 1] = [("x-api-key", KEY)];
 
 #[tokio::test]
-async fn it_keeps_host_request_id_and_client_address() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn nginx_forwards_host_request_id_and_client_address() {
     let gateway = Upstream::always(ok("{}")).await;
-    let nginx = nginx_or_skip!(&[&gateway.url]);
+    let nginx = Nginx::before(&[&gateway.url]);
     let headers = [
         ("x-request-id", "the-callers-own"),
         ("x-forwarded-for", "6.6.6.6"),
@@ -45,10 +46,11 @@ async fn it_keeps_host_request_id_and_client_address() {
 }
 
 #[tokio::test]
+#[ignore = "needs nginx: run with --include-ignored"]
 async fn a_proxied_caller_spends_its_own_key_only() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--api-key", "the-servers"]).await;
-    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
+    let nginx = Nginx::before(&[&gateway.address.to_string()]);
     assert_eq!(nginx.get(&file(EICAR), &[]).await.status, 401);
     let headers = [("x-api-key", KEY), ("x-request-id", "mine")];
     let reply = nginx.get(&file(EICAR), &headers).await;
@@ -58,9 +60,10 @@ async fn a_proxied_caller_spends_its_own_key_only() {
 }
 
 #[tokio::test]
-async fn it_speaks_both_http_over_tls_and_says_to_come_back_so() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn nginx_serves_both_http_versions_over_tls_with_hsts() {
     let gateway = Gateway::before(&Upstream::demo().await, &[]).await;
-    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
+    let nginx = Nginx::before(&[&gateway.address.to_string()]);
     let new = nginx.client().build().unwrap();
     let old = nginx.client().http1_only().build().unwrap();
     let middle = nginx.client().tls_version_max(tls::Version::TLS_1_2);
@@ -78,11 +81,12 @@ async fn it_speaks_both_http_over_tls_and_says_to_come_back_so() {
         let hsts = &response.headers()["strict-transport-security"];
         assert_eq!(hsts, "max-age=31536000");
     }
-    // Also with what nginx says by itself, and not to who has never seen its certificate.
+    // The header also comes with nginx's own errors. A client that does not trust the certificate
+    // fails.
     assert!(client().get(nginx.url("/livez")).send().await.is_err());
 }
 
-/// The beginning of a connection of this version of TLS, to a server with an elliptic key.
+/// Returns a `ClientHello` of this version of TLS, for a server with an elliptic key.
 fn client_hello(minor: u8) -> Vec<u8> {
     let ciphers = [0xc0, 0x2b, 0xc0, 0x09];
     let groups = [0, 10, 0, 4, 0, 2, 0, 23];
@@ -99,8 +103,9 @@ fn client_hello(minor: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn it_speaks_no_old_tls() {
-    let nginx = nginx_or_skip!(&[&free_address().to_string()]);
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn nginx_refuses_old_tls() {
+    let nginx = Nginx::before(&[&free_address().to_string()]);
     let mut answers = Vec::new();
     for minor in [1, 2, 3] {
         let mut stream = TcpStream::connect(nginx.address).await.unwrap();
@@ -109,7 +114,7 @@ async fn it_speaks_no_old_tls() {
         stream.read_exact(&mut answer).await.unwrap();
         answers.push((answer[0], answer[6]));
     }
-    // A fatal alert, `protocol_version`; from TLS 1.2 on a handshake.
+    // The first ones get a fatal alert, `protocol_version`; from TLS 1.2 on there is a handshake.
     let handshake = answers[2].0 == 22;
     assert!(
         handshake && answers[..2] == [(21, 70), (21, 70)],
@@ -118,9 +123,10 @@ async fn it_speaks_no_old_tls() {
 }
 
 #[tokio::test]
-async fn plain_http_leads_to_tls_but_takes_no_keys() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn plain_http_redirects_to_tls_and_refuses_keys() {
     let gateway = Upstream::always(ok("{}")).await;
-    let nginx = nginx_or_skip!(&[&gateway.url]);
+    let nginx = Nginx::before(&[&gateway.url]);
     let plain = |path: &str| client().get(format!("http://{}{path}", nginx.plain));
     let reply = send(plain("/docs?a=b%2F").header("host", "gateway.example:8080")).await;
     assert_eq!(reply.status, 308);
@@ -139,7 +145,8 @@ async fn plain_http_leads_to_tls_but_takes_no_keys() {
 }
 
 #[tokio::test]
-async fn figures_are_for_its_own_machine_and_with_a_token() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn metrics_need_a_local_address_and_a_token() {
     let digest = TokenDigest::of(b"vt4ai_prometheus").hex();
     let clients = format!(
         "[[client]]\nname = \"prometheus\"\ntoken_sha256 = \"{digest}\"\nscopes = [\"metrics\"]\n"
@@ -152,11 +159,11 @@ async fn figures_are_for_its_own_machine_and_with_a_token() {
         &folder.file("clients.toml"),
     ];
     let gateway = Gateway::before(&Upstream::demo().await, &flags).await;
-    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
+    let nginx = Nginx::before(&[&gateway.address.to_string()]);
     assert_eq!(nginx.get("/metrics", &[]).await.status, 401);
     let token = [("authorization", "Bearer vt4ai_prometheus")];
     assert_eq!(nginx.get("/metrics", &token).await.status, 200);
-    // Another address, though of this machine.
+    // The address is another one, though of this machine.
     let other = nginx.client().local_address(IpAddr::from([127, 0, 0, 2]));
     let reply = send(other.build().unwrap().get(nginx.url("/metrics"))).await;
     assert_eq!(
@@ -167,10 +174,11 @@ async fn figures_are_for_its_own_machine_and_with_a_token() {
 }
 
 #[tokio::test]
-async fn an_upload_and_a_list_lead_on_over_tls() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn location_and_link_of_answers_use_https() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
-    let nginx = nginx_or_skip!(&[&gateway.address.to_string()]);
+    let nginx = Nginx::before(&[&gateway.address.to_string()]);
     let content = "x".repeat(3_000_000);
     let form = format!(
         "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n\
@@ -193,13 +201,14 @@ async fn an_upload_and_a_list_lead_on_over_tls() {
 }
 
 #[tokio::test]
-async fn replicas_take_turns_and_one_that_is_gone_is_passed_over() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn replicas_take_turns_and_a_dead_one_is_skipped() {
     let (one, other) = (
         Upstream::always(ok("{}")).await,
         Upstream::always(ok("{}")).await,
     );
     let (_socket, gone) = refusing();
-    let nginx = nginx_or_skip!(&[&one.url, &gone, &other.url]);
+    let nginx = Nginx::before(&[&one.url, &gone, &other.url]);
     for _ in 0..12 {
         assert_eq!(nginx.get("/livez", &[]).await.status, 200);
         assert_eq!(send(nginx.post("/x").body("once")).await.status, 200);
@@ -210,19 +219,20 @@ async fn replicas_take_turns_and_one_that_is_gone_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_get_whose_connection_breaks_goes_elsewhere_and_a_post_is_sent_once() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn a_failed_get_is_sent_to_another_replica_and_a_post_is_not() {
     let broken = || Upstream::faulty(|_| Answer::Reset(Vec::new()));
     let (one, other, good) = (
         broken().await,
         broken().await,
         Upstream::always(ok("{}")).await,
     );
-    let nginx = nginx_or_skip!(&[&one.url, &other.url]);
+    let nginx = Nginx::before(&[&one.url, &other.url]);
     assert_eq!(send(nginx.post("/x").body("once")).await.status, 502);
     assert_eq!(one.count() + other.count(), 1);
     assert_eq!(nginx.get("/livez", &[]).await.status, 502);
     assert_eq!(one.count() + other.count(), 3);
-    let nginx = nginx_or_skip!(&[&one.url, &good.url]);
+    let nginx = Nginx::before(&[&one.url, &good.url]);
     for _ in 0..8 {
         assert_eq!(nginx.get("/livez", &[]).await.status, 200);
     }
@@ -230,9 +240,10 @@ async fn a_get_whose_connection_breaks_goes_elsewhere_and_a_post_is_sent_once() 
 }
 
 #[tokio::test]
-async fn its_own_errors_have_the_gateways_shape() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn nginx_errors_have_the_gateways_form() {
     let (_socket, nowhere) = refusing();
-    let nginx = nginx_or_skip!(&[&nowhere]);
+    let nginx = Nginx::before(&[&nowhere]);
     let reply = nginx.get(&file(EICAR), &[]).await;
     assert_eq!(
         (reply.status, reply.code().as_str()),
@@ -247,10 +258,11 @@ async fn its_own_errors_have_the_gateways_shape() {
 }
 
 #[tokio::test]
-async fn its_logs_hold_no_key_and_no_query() {
+#[ignore = "needs nginx: run with --include-ignored"]
+async fn nginx_logs_hold_no_key_and_no_query() {
     let (_socket, nowhere) = refusing();
     let gateway = Upstream::always(ok("{}")).await;
-    let nginx = nginx_or_skip!(&[&nowhere, &gateway.url]);
+    let nginx = Nginx::before(&[&nowhere, &gateway.url]);
     let headers = [("x-api-key", KEY), ("authorization", "Bearer vt4ai_secret")];
     for _ in 0..2 {
         let path = "/api/v1/urls/analyze?url=https://x.example/";
@@ -265,7 +277,7 @@ async fn its_logs_hold_no_key_and_no_query() {
 }
 
 #[test]
-fn compose_puts_both_replicas_where_the_one_was() {
+fn compose_gives_nginx_both_replicas() {
     let compose = include_str!("../../deploy/compose.yml");
     let edit = compose.split("sed '").nth(1).unwrap();
     let edit = edit.split('\'').next().unwrap();

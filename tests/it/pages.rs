@@ -1,4 +1,4 @@
-//! Lists longer than a page of VirusTotal's, and what every collection relates to.
+//! Tests of lists longer than one page of VirusTotal, and of every collection's relationships.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::{
     relationships::{demo, related},
 };
 
-/// An upstream with a list of this many objects; its cursor is where a page begins.
+/// Starts an upstream with a list of this many objects; its cursor is the start of a page.
 async fn holding(count: usize) -> Upstream {
     Upstream::faulty(move |call| {
         let value = |name: &str| {
@@ -38,10 +38,10 @@ fn ids(data: &Value) -> Vec<usize> {
         .collect()
 }
 
-/// Every limit meets every length of list and every quota.
+/// The cases combine limits, lengths of the list and quotas.
 #[rstest]
 #[tokio::test]
-async fn pages_are_gathered_up_to_the_limit_the_end_or_the_quota(
+async fn pages_are_gathered_until_limit_end_or_quota(
     #[values(1, 40, 41, 80, 81, 100)] limit: usize,
     #[values(0, 39, 40, 41, 95, 200)] count: usize,
     #[values(1, 2, 3)] quota: usize,
@@ -68,7 +68,7 @@ async fn pages_are_gathered_up_to_the_limit_the_end_or_the_quota(
 }
 
 #[tokio::test]
-async fn going_on_from_the_cursor_skips_nothing() {
+async fn continuing_from_the_cursor_skips_nothing() {
     let upstream = holding(130).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let first = gateway
@@ -120,7 +120,7 @@ async fn a_gathered_list_is_one_list_in_every_format(#[case] format: &str) {
 }
 
 #[tokio::test]
-async fn virustotals_own_429_ends_a_list_too_but_nothing_else_does() {
+async fn a_429_ends_a_list_early_but_no_other_error_does() {
     for (status, code, expected) in [
         (429, "QuotaExceededError", 200),
         (500, "InternalError", 502),
@@ -150,7 +150,7 @@ async fn virustotals_own_429_ends_a_list_too_but_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn up_to_forty_objects_cost_one_lookup_however_few_come() {
+async fn a_limit_up_to_forty_costs_one_lookup() {
     let page = json!({"data": [{"id": "1", "type": "file"}], "meta": {"cursor": "next"}});
     let upstream = Upstream::always(ok(page.to_string())).await;
     let gateway = Gateway::before(&upstream, &[]).await;
@@ -163,7 +163,7 @@ async fn up_to_forty_objects_cost_one_lookup_however_few_come() {
 }
 
 #[tokio::test]
-async fn an_upstream_whose_pages_never_fill_is_not_asked_for_ever() {
+async fn empty_pages_do_not_prolong_a_list_forever() {
     let page = json!({"data": [], "meta": {"cursor": "again"}});
     let upstream = Upstream::always(ok(page.to_string())).await;
     let gateway = Gateway::before(&upstream, &[]).await;
@@ -210,7 +210,7 @@ async fn every_collection_has_relationships(
 }
 
 #[tokio::test]
-async fn one_object_or_none_is_no_list() {
+async fn a_single_object_or_null_is_not_a_list() {
     let (_upstream, gateway) = demo().await;
     let parent = |domain: &str| format!("/api/v1/domains/{domain}/relationships/parent");
     let body = gateway
@@ -228,7 +228,7 @@ async fn one_object_or_none_is_no_list() {
 /// VirusTotal's answer to each cursor: the ids on that page, and the next cursor.
 type Script = &'static [[&'static str; 3]];
 
-/// An upstream with pages of its own making.
+/// Starts an upstream with these pages.
 async fn scripted(script: Script) -> Upstream {
     Upstream::faulty(move |call| {
         let cursor = call.target.split("cursor=").nth(1).unwrap_or_default();
@@ -245,7 +245,7 @@ async fn scripted(script: Script) -> Upstream {
     .await
 }
 
-/// A cursor that was followed before ends the list, wherever it comes back.
+/// A cursor that was followed before ends the list, at any position.
 #[rstest]
 #[case::to_itself("limit=10&cursor=a", &[["a", "1 2", "a"]], &["1", "2"])]
 #[case::to_itself_of_many("limit=100&cursor=a", &[["a", "1 2", "a"]], &["1", "2"])]
@@ -261,7 +261,7 @@ async fn scripted(script: Script) -> Upstream {
     &["1", "2"]
 )]
 #[tokio::test]
-async fn a_cursor_that_is_repeated_ends_the_list(
+async fn a_repeated_cursor_ends_the_list(
     #[case] query: &str,
     #[case] script: Script,
     #[case] expected: &[&str],
@@ -269,7 +269,7 @@ async fn a_cursor_that_is_repeated_ends_the_list(
 ) {
     let upstream = scripted(script).await;
     let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "1000000"]).await;
-    // From VirusTotal, and as it is kept.
+    // The first answer comes from VirusTotal, the second from the cache.
     for _ in 0..2 {
         let reply = gateway
             .get(&format!("{}/{list}?{query}", file(TROJAN)))
@@ -291,7 +291,7 @@ async fn a_cursor_that_is_repeated_ends_the_list(
 }
 
 #[tokio::test]
-async fn a_search_that_leads_to_itself_ends() {
+async fn a_repeated_cursor_ends_a_search() {
     let upstream = scripted(&[["", "1", "a"], ["a", "2 2", "a"]]).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     for search in ["search", "intelligence/search"] {
@@ -366,7 +366,7 @@ async fn an_object_is_listed_once_in_every_format(
 }
 
 #[tokio::test]
-async fn objects_without_a_name_are_all_listed() {
+async fn objects_without_an_id_are_all_listed() {
     let page = json!({"data": [{"type": "x"}, {"type": "x"}, {"id": "1"}, {"id": "1"}]});
     let upstream = Upstream::always(ok(page.to_string())).await;
     let gateway = Gateway::before(&upstream, &[]).await;
@@ -401,7 +401,7 @@ async fn one_request_reads_ten_pages_at_most() {
 #[case("domains/a.example", "urls", "for keys of the tier")]
 #[case("domains/a.example", "brand_new", "send a key")]
 #[tokio::test]
-async fn a_relationship_that_is_forbidden_says_what_to_do(
+async fn a_forbidden_relationship_names_the_remedy(
     #[case] object: &str,
     #[case] relationship: &str,
     #[case] says: &str,

@@ -1,4 +1,4 @@
-//! Who is believed about where a request comes from.
+//! Tests of forwarded addresses: only a trusted proxy's claims count.
 
 use rstest::rstest;
 
@@ -6,7 +6,8 @@ use crate::harness::{EICAR, Gateway, Upstream, file};
 
 const ONE_EACH: [&str; 2] = ["--client-rate-per-minute", "1"];
 
-/// What each of these gets, one after the other, where everybody may knock once.
+/// Sends these requests one after the other to a gateway that allows each caller one; returns the
+/// statuses.
 async fn knock(flags: &[&str], headers: &[&[(&str, &str)]]) -> Vec<u16> {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[&ONE_EACH, flags].concat()).await;
@@ -27,7 +28,7 @@ const CALLERS: [&[(&str, &str)]; 3] = [
 #[case("127.0.0.1")]
 #[case("10.0.0.0/8, 127.0.0.0/8")]
 #[tokio::test]
-async fn behind_a_trusted_proxy_each_caller_knocks_for_itself(#[case] trusted: &str) {
+async fn behind_a_trusted_proxy_each_caller_has_its_own_rate_limit(#[case] trusted: &str) {
     let flags = ["--trusted-proxies", trusted];
     assert_eq!(knock(&flags, &CALLERS).await, [200, 200, 429]);
     let standard: [&[_]; 3] = [
@@ -42,7 +43,7 @@ async fn behind_a_trusted_proxy_each_caller_knocks_for_itself(#[case] trusted: &
 #[case(&[])]
 #[case(&["--trusted-proxies", "192.0.2.1"])]
 #[tokio::test]
-async fn a_claim_from_elsewhere_is_not_believed(#[case] flags: &[&str]) {
+async fn a_forwarded_address_from_an_untrusted_peer_is_ignored(#[case] flags: &[&str]) {
     assert_eq!(knock(flags, &CALLERS).await, [200, 429, 429]);
 }
 

@@ -1,4 +1,4 @@
-//! Queries are read strictly: nothing that was meant otherwise is looked up, or paid for.
+//! Tests that queries are read strictly, so that a mistyped one is neither looked up nor paid for.
 
 use rstest::rstest;
 use serde_json::Value;
@@ -17,7 +17,7 @@ async fn demo() -> (Upstream, Gateway) {
 /// Method, path with the examples of the document, and the names of its query's parameters.
 type Route = (String, String, Vec<String>);
 
-/// Every route of the API, as it is documented.
+/// Returns every route of the API, as documented.
 async fn documented(gateway: &Gateway) -> Vec<Route> {
     let document = gateway.get("/openapi.json").await.json();
     let mut routes = Vec::new();
@@ -62,7 +62,7 @@ async fn an_unknown_parameter_is_a_400_on_every_route() {
 }
 
 #[tokio::test]
-async fn a_documented_parameter_is_known_and_may_be_given_once() {
+async fn a_documented_parameter_is_accepted_once() {
     let (upstream, gateway) = demo().await;
     for (method, path, names) in documented(&gateway).await {
         for name in names {
@@ -91,7 +91,7 @@ async fn a_documented_parameter_is_known_and_may_be_given_once() {
 #[case("x", "`x`", "`format`")]
 #[case("%ff=%fe", "not valid UTF-8", "percent-decoded")]
 #[tokio::test]
-async fn what_was_most_likely_meant_is_named(
+async fn an_unknown_parameter_names_the_nearest_known_one(
     #[case] query: &str,
     #[case] given: &str,
     #[case] near: &str,
@@ -105,7 +105,7 @@ async fn what_was_most_likely_meant_is_named(
 }
 
 #[tokio::test]
-async fn a_long_or_hidden_name_is_not_repeated_whole() {
+async fn long_or_invisible_parameter_names_are_shortened_or_escaped() {
     let (_upstream, gateway) = demo().await;
     let name = format!("{}%E2%80%AE%60", "ab12".repeat(16));
     let detail = gateway
@@ -120,7 +120,7 @@ async fn a_long_or_hidden_name_is_not_repeated_whole() {
     assert!(detail.contains(r"`a\u{202e}`"), "{detail}");
 }
 
-/// With and without a key beside it, on every kind of route.
+/// The cases send the key with and without a key in the header, on every kind of route.
 #[rstest]
 #[case("apikey")]
 #[case("api_key")]
@@ -128,7 +128,7 @@ async fn a_long_or_hidden_name_is_not_repeated_whole() {
 #[case("X-API-Key")]
 #[case("token")]
 #[tokio::test]
-async fn a_key_in_the_query_is_told_where_it_belongs(#[case] name: &str) {
+async fn a_key_in_the_query_is_refused_with_the_right_header(#[case] name: &str) {
     let (upstream, gateway) = demo().await;
     let query = format!("{name}=secret-key-0123456789");
     for (path, headers) in [
@@ -179,7 +179,7 @@ async fn a_token_in_the_query_is_never_repeated() {
 #[case("search?query=http://x.test/?a=1&b=2", "'query=…'")]
 #[case("ips/8.8.8.8/votes?cursor=votes+1/%20&more=%2B==", "the cursor")]
 #[tokio::test]
-async fn a_value_that_was_cut_short_is_to_be_encoded(#[case] target: &str, #[case] which: &str) {
+async fn a_value_cut_at_an_ampersand_must_be_encoded(#[case] target: &str, #[case] which: &str) {
     let (upstream, gateway) = demo().await;
     let reply = gateway.get(&format!("/api/v1/{target}")).await;
     let detail = reply.detail();
@@ -190,14 +190,14 @@ async fn a_value_that_was_cut_short_is_to_be_encoded(#[case] target: &str, #[cas
     );
 }
 
-/// The stand-in's cursors hold what only survives where it is encoded once.
+/// The stand-in's cursors contain characters that only survive if they are encoded once.
 #[rstest]
 #[case::encoded(|it: &str| percent_encoding::utf8_percent_encode(it, percent_encoding::NON_ALPHANUMERIC).to_string())]
 #[case::as_a_form(|it: &str| url::form_urlencoded::byte_serialize(it.as_bytes()).collect())]
 #[case::all_but_the_plus(|it: &str| percent_encoding::utf8_percent_encode(it, percent_encoding::NON_ALPHANUMERIC).to_string().replacen("%2B", "+", 1))]
 #[case::only_what_cuts_it(|it: &str| it.replace('%', "%25").replace('&', "%26").replace(' ', "%20"))]
 #[tokio::test]
-async fn a_cursor_goes_on_however_it_is_encoded(#[case] encode: fn(&str) -> String) {
+async fn a_cursor_works_in_every_encoding(#[case] encode: fn(&str) -> String) {
     let (_upstream, gateway) = demo().await;
     let path = format!(
         "{}/relationships/contacted_domains?limit=20",

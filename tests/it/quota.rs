@@ -1,4 +1,4 @@
-//! What a key may spend, and how often a caller may knock (CONTRACT 2, 6, 7).
+//! Tests of quotas and of the rate limit (CONTRACT 2, 6, 7).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,7 +23,7 @@ async fn demo(flags: &[&str]) -> (Upstream, Gateway) {
 }
 
 #[tokio::test]
-async fn the_lookup_after_the_last_one_is_refused() {
+async fn a_lookup_beyond_the_quota_is_refused() {
     let (upstream, gateway) = demo(&["--rate-limit-per-minute", "3"]).await;
     for left in [2, 1, 0] {
         let reply = gateway.get(&file(EICAR)).await;
@@ -66,7 +66,7 @@ async fn reset_is_when_all_lookups_are_back() {
 }
 
 #[tokio::test]
-async fn every_answer_that_concerns_a_key_says_where_it_stands() {
+async fn every_answer_for_a_key_reports_its_quota() {
     let (_upstream, gateway) = demo(&["--rate-limit-per-minute", "2"]).await;
     for (path, status, left) in [
         (file("nonsense"), 400, 2),
@@ -87,7 +87,7 @@ async fn every_answer_that_concerns_a_key_says_where_it_stands() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_limit_nothing_is_said() {
+async fn without_a_limit_no_quota_is_reported() {
     let (_upstream, gateway) = demo(&["--rate-limit-per-minute", "0"]).await;
     for path in [file(EICAR), file("nonsense"), file(UNKNOWN)] {
         let reply = gateway.get(&path).await;
@@ -99,7 +99,7 @@ async fn where_there_is_no_limit_nothing_is_said() {
 }
 
 #[tokio::test]
-async fn what_concerns_no_key_says_nothing_of_one() {
+async fn routes_without_a_key_report_no_quota() {
     let (upstream, gateway) = demo(&["--rate-limit-per-minute", "3"]).await;
     let paths = [
         "/",
@@ -152,9 +152,9 @@ async fn a_refused_request_spends_nothing(#[case] path: &str) {
 }
 
 #[tokio::test]
-async fn many_at_once_get_no_more_than_the_quota() {
+async fn concurrent_requests_stay_within_the_quota() {
     let (upstream, gateway) = demo(&["--rate-limit-per-minute", "10"]).await;
-    // Each for another file: those for the same one would share a lookup.
+    // Each request is for another file: requests for the same one would share a lookup.
     let paths: Vec<_> = (0..50).map(|it| file(&format!("{it:040x}"))).collect();
     let requests = paths.iter().map(|path| gateway.get(path));
     let mut statuses = Vec::new();
@@ -170,7 +170,7 @@ async fn many_at_once_get_no_more_than_the_quota() {
 #[case::day("--rate-limit-per-day", "day", 86_400)]
 #[case::month("--rate-limit-per-month", "month", 31 * 86_400)]
 #[tokio::test]
-async fn a_day_and_a_month_have_limits_too(
+async fn days_and_months_have_limits(
     #[case] flag: &str,
     #[case] window: &str,
     #[case] longest: u64,
@@ -188,7 +188,7 @@ async fn a_day_and_a_month_have_limits_too(
 }
 
 #[tokio::test]
-async fn whoever_knocks_too_often_waits_at_the_door() {
+async fn requests_above_the_rate_limit_are_a_429() {
     let (upstream, gateway) = demo(&["--client-rate-per-minute", "2"]).await;
     assert_eq!(gateway.get("/livez").await.status, 200);
     assert_eq!(gateway.get("/nowhere").await.status, 404);
@@ -205,7 +205,7 @@ async fn whoever_knocks_too_often_waits_at_the_door() {
 }
 
 #[tokio::test]
-async fn a_refusal_at_the_door_says_where_the_key_stands() {
+async fn a_rate_limit_refusal_reports_the_quota() {
     let (_upstream, gateway) = demo(&[
         "--client-rate-per-minute",
         "1",
@@ -222,7 +222,7 @@ async fn a_refusal_at_the_door_says_where_the_key_stands() {
 }
 
 #[tokio::test]
-async fn only_accepted_keys_have_a_rate_limit_of_their_own() {
+async fn only_verified_keys_have_a_rate_limit_of_their_own() {
     let (_upstream, gateway) = demo(&["--client-rate-per-minute", "3"]).await;
     let knock = async |headers: &[(&str, &str)]| gateway.get_with("/livez", headers).await.status;
     let (one, two) = ([("x-api-key", "one")], [("x-apikey", "two")]);

@@ -1,4 +1,4 @@
-//! Asking for what is related to an indicator, a page at a time (CONTRACT 2).
+//! Tests of reading related objects, a page at a time (CONTRACT 2).
 
 use std::collections::HashSet;
 
@@ -74,7 +74,7 @@ async fn parameters_reach_virustotal(
 #[case("format=html", "format")]
 #[case("template_name=nonsense", "template_name")]
 #[tokio::test]
-async fn a_parameter_that_cannot_be_used_is_named(#[case] query: &str, #[case] name: &str) {
+async fn an_invalid_parameter_is_named(#[case] query: &str, #[case] name: &str) {
     let (upstream, gateway) = demo().await;
     let reply = gateway
         .get(&format!("{}?{query}", related(EICAR, "votes")))
@@ -90,7 +90,7 @@ async fn a_parameter_that_cannot_be_used_is_named(#[case] query: &str, #[case] n
 }
 
 #[tokio::test]
-async fn a_name_that_can_be_none_gets_the_closest_ones() {
+async fn an_invalid_relationship_name_gets_suggestions() {
     let (upstream, gateway) = demo().await;
     for (name, close) in [
         ("Contacted-Domains", "contacted_domains"),
@@ -124,7 +124,7 @@ async fn a_name_that_can_be_none_gets_the_closest_ones() {
 #[case("pcap")]
 #[case("memdump")]
 #[tokio::test]
-async fn an_action_or_another_resource_is_no_relationship(#[case] name: &str) {
+async fn actions_and_other_resources_are_not_relationships(#[case] name: &str) {
     let (upstream, gateway) = demo().await;
     for id in [
         "files/".to_owned() + EICAR,
@@ -153,7 +153,7 @@ async fn an_action_or_another_resource_is_no_relationship(#[case] name: &str) {
 }
 
 #[tokio::test]
-async fn a_name_that_virustotal_does_not_know_is_its_404() {
+async fn a_relationship_unknown_to_virustotal_is_a_404() {
     let (upstream, gateway) = demo().await;
     let reply = gateway.get(&related(EICAR, "brand_new")).await;
     assert_eq!(
@@ -169,7 +169,7 @@ async fn a_name_that_virustotal_does_not_know_is_its_404() {
 #[case::descriptors("contacted_domains", "limit=10&descriptors_only=true", 29)]
 #[case::ends_with_a_page("contacted_ips", "limit=14", 14)]
 #[tokio::test]
-async fn cursors_lead_through_the_whole_list(
+async fn cursors_traverse_the_whole_list(
     #[case] relationship: &str,
     #[case] query: &str,
     #[case] count: usize,
@@ -204,7 +204,7 @@ async fn cursors_lead_through_the_whole_list(
 }
 
 #[tokio::test]
-async fn links_lead_through_the_whole_list() {
+async fn links_traverse_the_whole_list() {
     let (_upstream, gateway) = demo().await;
     let query = "?limit=10&format=raw&template_name=vt4ai_file_basics&curs%6Fr=";
     let mut path = format!("{}{query}", related(TROJAN, "dropped_files"));
@@ -238,7 +238,7 @@ async fn links_lead_through_the_whole_list() {
 #[case("domains", 34)]
 #[case("ips", 25)]
 #[tokio::test]
-async fn the_types_are_listed(#[case] collection: &str, #[case] count: usize) {
+async fn the_relationship_types_are_listed(#[case] collection: &str, #[case] count: usize) {
     let (upstream, gateway) = demo().await;
     let path = format!("/api/v1/{collection}/relationships/types");
     let body = gateway.get_with(&path, &[]).await.json();

@@ -1,4 +1,4 @@
-//! Reports on files, URLs, domains and IP addresses (CONTRACT 2, 3, 4).
+//! Tests of reports on files, URLs, domains and IP addresses (CONTRACT 2, 3, 4).
 
 use base64::{Engine as _, engine::general_purpose};
 use rstest::rstest;
@@ -23,7 +23,7 @@ async fn demo(flags: &[&str]) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// A gateway before an upstream that has one report for all, with these attributes.
+/// Starts a gateway before an upstream that has one report with these attributes for all requests.
 async fn with_attributes(attributes: &str) -> (Upstream, Gateway) {
     let body = format!(
         r#"{{"data": {{"id": "{EICAR}", "type": "file", "links": {{}}, "attributes": {attributes}}}}}"#
@@ -33,7 +33,7 @@ async fn with_attributes(attributes: &str) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// What VirusTotal itself answers.
+/// Returns the answer of VirusTotal itself.
 async fn upstreams_own(upstream: &Upstream, target: &str) -> Value {
     let url = format!("{}{target}", upstream.url);
     let request = crate::harness::client().get(url).header("x-apikey", "any");
@@ -117,7 +117,7 @@ async fn raw_ignores_templates() {
 }
 
 #[tokio::test]
-async fn the_title_has_virustotals_id_whatever_was_asked_for() {
+async fn the_title_has_virustotals_id() {
     let (_upstream, gateway) = demo(&[]).await;
     let markdown = gateway
         .get(&format!("{}?format=markdown", file(EICAR_MD5)))
@@ -189,7 +189,7 @@ async fn identifiers_reach_virustotal_normalised(#[case] asked: &str, #[case] up
 #[case::plus("https://example.com/a+b", "https://example.com/a+b")]
 #[case::no_scheme("example.com/x", "http://example.com/x")]
 #[tokio::test]
-async fn a_url_keeps_its_bytes(#[case] url: &str, #[case] asked_for: &str) {
+async fn the_bytes_of_a_url_are_kept(#[case] url: &str, #[case] asked_for: &str) {
     let (upstream, gateway) = demo(&[]).await;
     gateway
         .get(&format!("/api/v1/urls/analyze?url={}", encoded(url)))
@@ -230,7 +230,7 @@ async fn a_url_is_looked_up_and_never_submitted() {
 }
 
 #[tokio::test]
-async fn virustotal_gets_the_key_and_who_asks() {
+async fn virustotal_gets_the_key_and_the_tool_header() {
     let (upstream, gateway) = demo(&[]).await;
     gateway
         .get_with(&file(EICAR), &[("x-api-key", "k-1"), ("cookie", "c=1")])
@@ -297,7 +297,7 @@ async fn numbers_keep_every_digit() {
 }
 
 #[tokio::test]
-async fn awkward_keys_and_values_come_through() {
+async fn unusual_member_names_and_values_are_kept() {
     let attributes = r##"{"Dr.Web": "a", "KERNEL32.dll": 1, "#~": null, "": "", "12": [], "a/b c": {},
         "text": "\u0000\u202e\r\n\ud83d\ude00 <script>"}"##;
     let (_upstream, gateway) = with_attributes(attributes).await;
@@ -344,7 +344,7 @@ async fn markdown_from_virustotal_is_inert() {
 }
 
 #[tokio::test]
-async fn a_large_report_comes_whole() {
+async fn a_large_report_is_complete() {
     let (upstream, gateway) = demo(&[]).await;
     let raw = gateway
         .get(&format!("{}?format=raw", file(TROJAN)))

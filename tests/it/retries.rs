@@ -1,4 +1,4 @@
-//! What is asked again, and what is not (CONTRACT 5).
+//! Tests of retries, and of the errors that are not retried (CONTRACT 5).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use crate::harness::{Answer, EICAR, Gateway, Upstream, failure, file, http, ok, 
 
 const REPORT: &str = r#"{"data": {"id": "x", "type": "file", "attributes": {"size": 68}}}"#;
 
-/// An upstream that fails a number of times before it answers.
+/// Starts an upstream that fails a number of times before it answers.
 async fn failing(times: usize) -> Upstream {
     let calls = AtomicUsize::new(0);
     let answer = move |_: &_| {
@@ -20,7 +20,7 @@ async fn failing(times: usize) -> Upstream {
 }
 
 #[tokio::test]
-async fn a_transient_error_is_tried_again() {
+async fn a_transient_error_is_retried() {
     let upstream = failing(1).await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "10"]).await;
     let reply = gateway.get(&file(EICAR)).await;
@@ -39,7 +39,7 @@ async fn the_third_transient_error_is_passed_on() {
 }
 
 #[tokio::test]
-async fn no_try_goes_beyond_the_quota() {
+async fn retries_stay_within_the_quota() {
     let upstream = failing(9).await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "2"]).await;
     let reply = gateway.get(&file(EICAR)).await;
@@ -48,7 +48,7 @@ async fn no_try_goes_beyond_the_quota() {
 }
 
 #[tokio::test]
-async fn no_try_goes_beyond_the_time_for_one_lookup() {
+async fn retries_stay_within_the_lookup_timeout() {
     let upstream = failing(9).await;
     let gateway = Gateway::before(&upstream, &["--upstream-timeout", "100ms"]).await;
     let reply = gateway.get(&file(EICAR)).await;
@@ -67,7 +67,7 @@ async fn no_try_goes_beyond_the_time_for_one_lookup() {
 #[case::no_json(502, ok("<html>"))]
 #[case::half_a_body(502, b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"data\"".to_vec())]
 #[tokio::test]
-async fn nothing_else_is_tried_again(#[case] status: u16, #[case] answer: Vec<u8>) {
+async fn no_other_error_is_retried(#[case] status: u16, #[case] answer: Vec<u8>) {
     let upstream = Upstream::always(answer).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = gateway.get(&file(EICAR)).await;
@@ -85,7 +85,10 @@ async fn nothing_else_is_tried_again(#[case] status: u16, #[case] answer: Vec<u8
 #[case::reset(502, Answer::Reset(Vec::new()))]
 #[case::end(502, Answer::Bytes(Vec::new()))]
 #[tokio::test]
-async fn what_may_have_been_spent_is_not_tried_again(#[case] status: u16, #[case] answer: Answer) {
+async fn a_call_that_may_have_cost_a_unit_is_not_retried(
+    #[case] status: u16,
+    #[case] answer: Answer,
+) {
     let upstream = Upstream::faulty(move |_| answer.clone()).await;
     let flags = [
         "--upstream-timeout",
@@ -105,7 +108,7 @@ async fn what_may_have_been_spent_is_not_tried_again(#[case] status: u16, #[case
 }
 
 #[tokio::test]
-async fn a_call_that_never_left_spends_nothing() {
+async fn a_call_without_a_connection_spends_nothing() {
     let (_socket, gone) = refusing();
     let flags = [
         "--upstream-timeout",

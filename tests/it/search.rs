@@ -1,4 +1,4 @@
-//! Searches: the one for every key, and the one for premium keys (CONTRACT 1, 2, 4).
+//! Tests of both searches: the one for every key, and the one for premium keys (CONTRACT 1, 2, 4).
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::{
     relationships::demo,
 };
 
-/// Both: path, most objects, title and root of documents.
+/// Both searches: path, highest limit, title and root of documents.
 const BOTH: [(&str, usize, &str, &str); 2] = [
     ("search", 100, "Search", "search"),
     (
@@ -23,7 +23,7 @@ const BOTH: [(&str, usize, &str, &str); 2] = [
     ),
 ];
 
-/// A gateway before an upstream that has one answer for all.
+/// Starts a gateway before an upstream that gives every request the same answer.
 async fn answering(body: &Value) -> (Upstream, Gateway) {
     let upstream = Upstream::always(ok(body.to_string())).await;
     let gateway = Gateway::before(&upstream, &[]).await;
@@ -43,7 +43,7 @@ fn ids(data: &Value) -> Vec<&str> {
     items.map(|item| item["id"].as_str().unwrap()).collect()
 }
 
-/// Objects of several types, with more in them than the default templates show.
+/// Returns objects of several types, with more in them than the default templates show.
 fn mixed() -> Value {
     let attributes = json!({"md5": "m", "size": 7, "jarm": "j", "network": "n"});
     json!({"data": [
@@ -130,7 +130,7 @@ async fn parameters_reach_virustotal() {
 #[case::a_page_of_hits(1, 41, 41)]
 #[case::most_hits(1, 300, 300)]
 #[tokio::test]
-async fn one_page_is_one_lookup_whatever_the_limit(
+async fn one_page_costs_one_lookup_at_any_limit(
     #[case] which: usize,
     #[case] limit: usize,
     #[case] asked: usize,
@@ -144,7 +144,7 @@ async fn one_page_is_one_lookup_whatever_the_limit(
     );
     let target = format!("/api/v3/{}?query=a&limit={asked}", BOTH[which].0);
     assert_eq!(upstream.targets(), [target]);
-    // There is more, and it says so.
+    // The answer says that there are more results.
     assert_eq!(
         reply.json()["meta"],
         json!({"cursor": "a&b=c +%2B", "count": 6})
@@ -202,7 +202,7 @@ async fn a_bad_parameter_spends_nothing() {
 }
 
 #[tokio::test]
-async fn each_search_has_a_limit_of_its_own() {
+async fn each_search_has_its_own_limit() {
     let (_upstream, gateway) = demo().await;
     for (which, most, ..) in BOTH {
         for (limit, status) in [(most, 200), (most + 1, 400)] {
@@ -243,7 +243,7 @@ async fn each_result_is_filtered_by_its_own_type() {
 }
 
 #[tokio::test]
-async fn a_template_is_for_results_of_its_type() {
+async fn a_template_applies_to_results_of_its_type_only() {
     let template = json!({"name": "no_size", "object": "file", "description": "x", "exclude_fields": ["size"]});
     let folder = Folder::new().with("no_size.json", &template.to_string());
     let upstream = Upstream::always(ok(mixed().to_string())).await;
@@ -307,7 +307,7 @@ async fn descriptors_are_types_and_ids(#[case] which: &str, #[case] text: &str) 
     }
 }
 
-/// Follows `Link` from the first page: the items of all pages.
+/// Follows `Link` from the first page and returns the items of all pages.
 async fn walk(gateway: &Gateway, first: String) -> (Vec<String>, usize) {
     let (mut seen, mut pages, mut next) = (Vec::new(), 0, Some(first));
     while let Some(path) = next {
@@ -333,7 +333,7 @@ async fn walk(gateway: &Gateway, first: String) -> (Vec<String>, usize) {
 #[case::ordered("intelligence/search?order=size+&query=entity:file", 30)]
 #[case::descriptors("intelligence/search?query=entity%3Aip&descriptors_only=true", 6)]
 #[tokio::test]
-async fn a_walk_over_the_pages_finds_everything_once(#[case] query: &str, #[case] limit: usize) {
+async fn walking_all_pages_finds_each_object_once(#[case] query: &str, #[case] limit: usize) {
     let (upstream, gateway) = demo().await;
     let path = format!("/api/v1/{query}&limit={limit}");
     let count = gateway.get(&path).await.json()["meta"]["count"]
@@ -349,7 +349,7 @@ async fn a_walk_over_the_pages_finds_everything_once(#[case] query: &str, #[case
 }
 
 #[tokio::test]
-async fn an_order_is_kept_over_the_pages() {
+async fn the_order_is_kept_across_pages() {
     let (_upstream, gateway) = demo().await;
     for (order, is_rising) in [("size-", false), ("size%2B", true)] {
         let path = format!("/api/v1/intelligence/search?query=type:exe&order={order}&limit=3");
@@ -380,7 +380,7 @@ async fn an_order_is_kept_over_the_pages() {
 }
 
 #[tokio::test]
-async fn a_free_key_may_search_but_not_in_all_of_virustotal() {
+async fn intelligence_search_needs_a_premium_key() {
     let (_upstream, gateway) = demo().await;
     let public = [("x-api-key", "public-key")];
     let reply = gateway
@@ -402,7 +402,7 @@ async fn a_free_key_may_search_but_not_in_all_of_virustotal() {
 }
 
 #[tokio::test]
-async fn documents_say_what_was_looked_for() {
+async fn documents_contain_the_query() {
     let (_upstream, gateway) = answering(&mixed()).await;
     for (text, shown) in [
         ("example.com", "`example.com`"),
@@ -459,7 +459,7 @@ async fn nothing_found_is_an_empty_list() {
 }
 
 #[tokio::test]
-async fn what_a_text_names_is_found() {
+async fn an_indicator_in_the_query_is_found() {
     let (_upstream, gateway) = demo().await;
     for (text, id) in [
         ("44d88612fea8a8f36de82e1278abb02f", EICAR),
@@ -482,7 +482,7 @@ async fn what_a_text_names_is_found() {
 #[case(ok("{}"), 502, 1)]
 #[case(ok(r#"{"data": ["x"]}"#), 502, 1)]
 #[tokio::test]
-async fn virustotals_faults_are_told(
+async fn virustotals_errors_are_passed_on(
     #[case] answer: Vec<u8>,
     #[case] status: u16,
     #[case] calls: usize,
@@ -523,10 +523,7 @@ async fn virustotals_faults_are_told(
 #[case("name(.)x y", "name(.)x y")]
 #[case("a[.]b/c", "a[.]b/c")]
 #[tokio::test]
-async fn a_defanged_indicator_is_searched_as_what_it_stands_for(
-    #[case] given: &str,
-    #[case] meant: &str,
-) {
+async fn a_defanged_indicator_is_refanged_in_a_search(#[case] given: &str, #[case] meant: &str) {
     let (upstream, gateway) = answering(&json!({"data": []})).await;
     for (which, text) in [("search", meant), ("intelligence/search", given)] {
         find(&gateway, which, given, "").await;

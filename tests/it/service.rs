@@ -1,4 +1,4 @@
-//! What the gateway says of itself, and its documentation (CONTRACT 1).
+//! Tests of the root, the health checks, the templates and the documentation (CONTRACT 1).
 
 use std::{
     collections::HashSet,
@@ -22,14 +22,14 @@ async fn ask(path: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn the_root_says_who_answers() {
+async fn the_root_names_the_server_and_its_version() {
     let version = env!("CARGO_PKG_VERSION");
     let root = json!({"message": "VT4AI API Server", "version": version, "docs": "/docs"});
     assert_eq!(ask("/").await.json(), root);
 }
 
 #[tokio::test]
-async fn it_lives_and_is_ready() {
+async fn livez_and_readyz_are_ok() {
     for path in ["/livez", "/readyz"] {
         let reply = ask(path).await;
         assert_eq!((reply.status, &reply.json()["status"]), (200, &json!("ok")));
@@ -70,7 +70,7 @@ async fn a_template_is_shown_by_name() {
 }
 
 #[tokio::test]
-async fn the_documentation_comes_from_inside() {
+async fn the_documentation_loads_only_own_files() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let to_page = gateway.get_with("/docs", &[]).await;
@@ -98,12 +98,12 @@ async fn the_documentation_comes_from_inside() {
 }
 
 #[tokio::test]
-async fn the_openapi_document_is_as_reviewed() {
+async fn the_openapi_document_matches_its_snapshot() {
     let document = ask("/openapi.json").await.json();
     insta::assert_json_snapshot!("openapi", document);
 }
 
-/// Every operation with its path and method.
+/// Returns every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
@@ -146,7 +146,7 @@ async fn every_operation_is_documented() {
 }
 
 #[tokio::test]
-async fn every_documented_path_is_there() {
+async fn every_documented_path_is_routed() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let document = gateway.get("/openapi.json").await.json();
@@ -163,11 +163,11 @@ async fn every_documented_path_is_there() {
         }
         let reply = gateway.ask(&method.to_uppercase(), &path).await;
         let expected: &[u16] = match (method, path.rsplit('/').next().unwrap()) {
-            // Nobody has started the analysis of the example.
+            // The analysis of the example does not exist.
             ("get", _) if path.starts_with("/api/v1/analyses/") => &[404],
             ("get", _) => &[200],
             (_, "analyse") => &[202],
-            // A body is missing.
+            // The request has no body.
             _ => &[415],
         };
         assert!(
@@ -192,14 +192,14 @@ async fn the_demo_needs_no_key_and_no_virustotal() {
 }
 
 #[tokio::test]
-async fn the_demo_has_the_limits_that_are_set() {
+async fn the_demo_applies_the_configured_limits() {
     let gateway = Gateway::start(config(&["--demo", "--rate-limit-per-minute", "1"])).await;
     assert_eq!(gateway.get_with(&file(EICAR), &[]).await.status, 200);
     assert_eq!(gateway.get_with(&file(TROJAN), &[]).await.status, 429);
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_finished_when_told_to_stop() {
+async fn a_request_in_flight_is_finished_on_stop() {
     let stop = Arc::new(OnceLock::<CancellationToken>::new());
     let told = Arc::clone(&stop);
     let answer = move |_: &_| {

@@ -1,4 +1,4 @@
-//! The log at start: its words on the upstream, and later of one that can't be reached.
+//! Tests of the log at start, and of its warnings about an upstream that cannot be reached.
 
 use rstest::rstest;
 
@@ -7,7 +7,7 @@ use crate::harness::{
     vt4ai,
 };
 
-/// Starts a gateway with these settings, and returns what it has logged once it listens.
+/// Starts a gateway with these settings and returns its log up to the time when it listens.
 fn log_of(folder: &Folder, settings: &[(&str, &str)]) -> String {
     let mut command = vt4ai(folder, &[]);
     command.envs(settings.iter().copied());
@@ -15,7 +15,7 @@ fn log_of(folder: &Folder, settings: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn a_file_of_settings_is_named_and_so_is_the_upstream_that_it_sets() {
+async fn the_env_file_and_its_upstream_are_logged() {
     let upstream = Upstream::demo().await;
     let setting = format!("VT4AI_UPSTREAM_URL={}\n", upstream.url);
     let folder = Folder::new().with(".env", &setting);
@@ -25,7 +25,7 @@ async fn a_file_of_settings_is_named_and_so_is_the_upstream_that_it_sets() {
         log.contains(&format!("{}/, not VirusTotal", upstream.url)),
         "{log}"
     );
-    // On this machine no other party reads along.
+    // On the same machine no other party can read along.
     assert!(!log.contains("plain HTTP"), "{log}");
 }
 
@@ -40,7 +40,7 @@ async fn a_file_of_settings_is_named_and_so_is_the_upstream_that_it_sets() {
 #[case::this_machine_v6("http://[::1]:1", true, false)]
 #[case::mapped("http://[::ffff:127.0.0.1]:1", true, false)]
 #[test]
-fn an_upstream_that_is_not_virustotal_is_named_and_plain_http_warned_of(
+fn another_upstream_is_logged_with_a_warning_for_plain_http(
     #[case] url: &str,
     #[case] is_named: bool,
     #[case] is_warned_of: bool,
@@ -58,9 +58,9 @@ fn an_upstream_that_is_not_virustotal_is_named_and_plain_http_warned_of(
 #[case::virustotal(&[("VT4AI_UPSTREAM_URL", "https://www.virustotal.com/")])]
 #[case::demo(&[("VT4AI_DEMO", "true")])]
 #[test]
-fn a_usual_start_has_nothing_to_say_of_the_upstream(#[case] settings: &[(&str, &str)]) {
+fn a_default_start_logs_nothing_about_the_upstream(#[case] settings: &[(&str, &str)]) {
     let log = log_of(&Folder::new(), settings);
-    // That no key is set is said of the callers, not of the upstream.
+    // The warning about the missing key names callers, not the upstream.
     let lines = log.lines().filter(|line| !line.contains("VT4AI_API_KEY"));
     let log = lines.collect::<Vec<_>>().join("\n");
     for word in ["upstream", "VirusTotal", ".env", "WARN"] {
@@ -69,14 +69,14 @@ fn a_usual_start_has_nothing_to_say_of_the_upstream(#[case] settings: &[(&str, &
 }
 
 #[test]
-fn further_authorities_are_named() {
+fn additional_authorities_are_logged() {
     let folder = Folder::new().with("ca.pem", Identity::of("mirror.example", 2099).pem());
     let file = folder.file("ca.pem");
     let log = log_of(&folder, &[("VT4AI_UPSTREAM_CA_FILE", &file)]);
     assert!(log.contains(&file), "{log}");
 }
 
-/// Asks twice, and gives the log and how often its warnings say this.
+/// Asks twice; returns the log and the number of its warnings about the upstream.
 async fn log_after_failing(upstream: &str) -> String {
     let folder = Folder::new();
     let flags = ["--upstream-url", upstream, "--upstream-timeout", "5s"];
@@ -100,14 +100,14 @@ async fn log_after_failing(upstream: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_refused_port_is_logged_as_such() {
+async fn a_refused_connection_is_logged_as_such() {
     let (_socket, gone) = refusing();
     let log = log_after_failing(&gone).await;
     assert!(log.contains("Connection refused"), "{log}");
 }
 
 #[tokio::test]
-async fn an_unknown_name_is_logged_as_such() {
+async fn an_unresolvable_name_is_logged_as_such() {
     let log = log_after_failing("http://no-such-host.invalid").await;
     assert!(log.contains("dns error"), "{log}");
 }

@@ -1,4 +1,5 @@
-//! What is written to VirusTotal: scans of URLs, further analyses, and whose key may write (CONTRACT 1, 8).
+//! Tests of writes to VirusTotal: scans of URLs, further analyses, and which key may write
+//! (CONTRACT 1, 8).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,7 +28,7 @@ const URLS: &str = "/api/v1/urls";
 const URL: &str = "url=http%3A%2F%2Fexample.com%2F";
 const SERVERS: &str = "the-key-of-the-server";
 
-/// One object of each collection that the stand-in has, below the gateway's root and below VirusTotal's.
+/// One object of each collection that the stand-in has: its path at the gateway and at VirusTotal.
 pub(crate) const OBJECTS: [(&str, &str); 4] = [
     (
         "/files/44D88612FEA8A8F36DE82E1278ABB02F",
@@ -50,7 +51,7 @@ pub(crate) async fn post(gateway: &Gateway, path: &str, media: &str, body: &str)
     send(request.body(body.to_owned())).await
 }
 
-/// Everything that can be written, an upload first: path, content type and body.
+/// Returns every kind of write, an upload first: path, content type and body.
 fn writes() -> Vec<(String, &'static str, &'static str)> {
     let mut all = vec![
         ("/api/v1/files".to_owned(), MULTIPART, FILE),
@@ -67,7 +68,7 @@ fn writes() -> Vec<(String, &'static str, &'static str)> {
     all
 }
 
-/// Writes each of them with these headers and no key but one among them.
+/// Sends each write with only these headers.
 async fn write_all(gateway: &Gateway, headers: &[(&str, &str)]) -> Vec<(String, Reply)> {
     let mut replies = Vec::new();
     for (path, media, body) in writes() {
@@ -144,7 +145,7 @@ async fn a_url_reaches_virustotal_as_its_own_client_sends_it() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_before_a_body_is_left_out() {
+async fn a_byte_order_mark_before_a_body_is_removed() {
     let (upstream, gateway) = demo().await;
     for (path, media, body) in [
         (URLS, JSON, r#"{"url": "http://example.com/"}"#),
@@ -170,7 +171,7 @@ async fn a_byte_order_mark_before_a_body_is_left_out() {
         assert!(reply.status < 300, "{path} {body}: {}", reply.text());
         let sent = upstream.calls().pop().unwrap().body;
         assert!(!sent.starts_with("\u{feff}".as_bytes()), "{path}");
-        // One mark is one too many for what follows it.
+        // A second mark is part of the text.
         let twice = format!("\u{feff}\u{feff}{body}");
         assert_eq!(
             post(&gateway, path, media, &twice).await.status,
@@ -181,7 +182,7 @@ async fn a_byte_order_mark_before_a_body_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_further_analysis_is_asked_for_without_a_body() {
+async fn a_rescan_is_requested_without_a_body() {
     let (upstream, gateway) = demo().await;
     for (object, path) in OBJECTS {
         let request = gateway.post(&format!("/api/v1{object}/analyse?format=md"));
@@ -190,7 +191,7 @@ async fn a_further_analysis_is_asked_for_without_a_body() {
         let call = upstream.calls().pop().unwrap();
         let target = format!("/api/v3{path}/analyse");
         assert_eq!((&*call.method, &*call.target), ("POST", &*target));
-        // Google's front end answers a post without it with a 411.
+        // Google's front end answers a POST without this header with a 411.
         assert_eq!(call.header("content-length"), Some("0"));
         assert_eq!(call.header("transfer-encoding"), None);
         assert_eq!(call.header("x-apikey"), Some(KEY));
@@ -198,7 +199,7 @@ async fn a_further_analysis_is_asked_for_without_a_body() {
 }
 
 #[tokio::test]
-async fn what_was_started_can_be_followed() {
+async fn a_started_analysis_can_be_polled() {
     let (_upstream, gateway) = demo().await;
     for (path, media, body) in writes() {
         if path.ends_with("comments") || path.ends_with("votes") {
@@ -220,7 +221,7 @@ async fn what_was_started_can_be_followed() {
 }
 
 #[tokio::test]
-async fn a_location_is_safe_whatever_the_id() {
+async fn a_location_is_safe_for_every_id() {
     let id = "a\r\nX: y/../é=\"<>";
     let body = json!({"data": {"type": "analysis", "id": id}});
     let upstream = Upstream::always(ok(body.to_string())).await;
@@ -238,7 +239,7 @@ async fn a_location_is_safe_whatever_the_id() {
 #[case::url(URLS)]
 #[case::again("/api/v1/ips/8.8.8.8/analyse")]
 #[tokio::test]
-async fn what_was_started_comes_in_every_format(#[case] path: &str) {
+async fn a_started_analysis_comes_in_every_format(#[case] path: &str) {
     let id = "NDRkODg=";
     let sent = json!({"data": {"type": "analysis", "id": id, "links": {"self": "x"}}});
     let upstream = Upstream::always(ok(sent.to_string())).await;
@@ -276,7 +277,7 @@ async fn what_was_started_comes_in_every_format(#[case] path: &str) {
     }
 }
 
-/// What is not sent: path, content type, body, status, and what the detail speaks of.
+/// Requests that are not sent: path, content type, body, status, and a word of the detail.
 const UNFIT: [(&str, &str, &str, u16, &str); 38] = [
     (URLS, "", URL, 415, FORM),
     (URLS, "text/plain", URL, 415, JSON),
@@ -367,7 +368,7 @@ const UNFIT: [(&str, &str, &str, u16, &str); 38] = [
 ];
 
 #[tokio::test]
-async fn what_cannot_be_sent_spends_nothing() {
+async fn an_invalid_write_spends_nothing() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     for (path, media, body, status, says) in UNFIT {
@@ -392,7 +393,7 @@ async fn what_cannot_be_sent_spends_nothing() {
 #[case::json(JSON, r#"{"url": ""#, r#""}"#, "example.com/")]
 #[case::form(FORM, "url=", "", "http://example.com/")]
 #[tokio::test]
-async fn a_body_of_64_kib_is_read_and_no_more(
+async fn bodies_are_at_most_64_kib(
     #[case] media: &str,
     #[case] before: &str,
     #[case] after: &str,
@@ -428,7 +429,7 @@ async fn a_body_of_64_kib_is_read_and_no_more(
 #[case(504, "DeadlineExceededError", 504)]
 #[case(500, "InternalError", 502)]
 #[tokio::test]
-async fn virustotals_refusals_are_passed_on_and_never_tried_again(
+async fn virustotals_refusals_are_passed_on_and_never_retried(
     #[case] sent: u16,
     #[case] code: &str,
     #[case] status: u16,
@@ -437,7 +438,7 @@ async fn virustotals_refusals_are_passed_on_and_never_tried_again(
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "20"]).await;
     let doings = ["URL", "domain", "IP address", "file"];
     for (asked, (path, media, body)) in writes().into_iter().skip(1).enumerate() {
-        // A key of its own each: a refusal of one can close the others to it.
+        // Each request has its own key: a refusal starts a back-off for its key.
         let request = gateway.post_keyless(&path).header("content-type", media);
         let request = request.header("x-api-key", format!("key-{asked}"));
         let reply = send(request.body(body)).await;
@@ -457,7 +458,7 @@ async fn virustotals_refusals_are_passed_on_and_never_tried_again(
         );
         let passed_on = !matches!(status, 401 | 502 | 503 | 504);
         assert_eq!(why == "Its own words", passed_on, "{detail}");
-        // One call each, and one unit.
+        // Each write is one call and costs one unit.
         assert_eq!(upstream.count(), asked + 1, "{path}");
         assert_eq!(reply.number("x-ratelimit-remaining"), Some(19));
     }
@@ -472,7 +473,10 @@ async fn virustotals_refusals_are_passed_on_and_never_tried_again(
 #[case::html(502, Answer::Bytes(ok("<html>")))]
 #[case::no_data(502, Answer::Bytes(ok("{}")))]
 #[tokio::test]
-async fn what_may_have_arrived_is_not_sent_again(#[case] status: u16, #[case] answer: Answer) {
+async fn a_write_that_may_have_arrived_is_not_repeated(
+    #[case] status: u16,
+    #[case] answer: Answer,
+) {
     let silent = matches!(answer, Answer::Silence(_));
     let upstream = Upstream::faulty(move |_| answer.clone()).await;
     let patience = if silent { "300ms" } else { "30s" };
@@ -504,16 +508,16 @@ async fn what_may_have_arrived_is_not_sent_again(#[case] status: u16, #[case] an
 #[case::empty_id(r#"{"data": {"type": "analysis", "id": ""}}"#)]
 #[case::null(r#"{"data": null}"#)]
 #[tokio::test]
-async fn an_analysis_without_an_id_is_no_success(#[case] answer: &str) {
+async fn an_analysis_without_an_id_is_an_error(#[case] answer: &str) {
     let upstream = Upstream::always(ok(answer)).await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let reply = post(&gateway, URLS, FORM, URL).await;
     assert_eq!((reply.status, reply.header("location")), (502, None));
 }
 
-/// A server that answers what it reads first on a connection, and closes it once it has read more.
+/// The server answers the first request on a connection, and closes it once it has read another.
 #[tokio::test]
-async fn a_post_on_a_connection_kept_open_is_not_sent_again() {
+async fn a_post_on_a_reused_connection_is_not_repeated() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let gateway = Gateway::at(&url, &[]).await;
@@ -560,7 +564,7 @@ async fn a_post_on_a_connection_kept_open_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_post_that_never_left_spends_nothing() {
+async fn a_post_without_a_connection_spends_nothing() {
     let (_socket, gone) = refusing();
     let gateway = Gateway::at(&gone, &["--rate-limit-per-minute", "4"]).await;
     for (path, media, body) in writes() {
@@ -572,7 +576,7 @@ async fn a_post_that_never_left_spends_nothing() {
 }
 
 #[tokio::test]
-async fn each_post_is_one_lookup_until_none_is_left() {
+async fn each_post_costs_one_lookup_until_the_quota_is_exhausted() {
     let count = writes().len();
     let upstream = Upstream::demo().await;
     let limit = count.to_string();
@@ -604,7 +608,7 @@ async fn each_post_is_one_lookup_until_none_is_left() {
 }
 
 #[tokio::test]
-async fn what_virustotal_does_not_know_is_not_analysed() {
+async fn an_unknown_object_is_not_analysed() {
     let (_upstream, gateway) = demo().await;
     for (path, doing) in [
         (format!("files/{UNKNOWN}"), "file"),
@@ -627,7 +631,7 @@ async fn what_virustotal_does_not_know_is_not_analysed() {
 #[case::anonymous(&["--api-key", SERVERS, "--allow-anonymous"])]
 #[case::refused(&["--api-key", SERVERS, "--allow-submissions", "false"])]
 #[tokio::test]
-async fn the_servers_key_writes_nothing_unless_its_operator_says_so(#[case] flags: &[&str]) {
+async fn the_servers_key_writes_only_with_permission(#[case] flags: &[&str]) {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, flags).await;
     for (path, reply) in write_all(&gateway, &[]).await {
@@ -648,7 +652,7 @@ async fn the_servers_key_writes_nothing_unless_its_operator_says_so(#[case] flag
 }
 
 #[tokio::test]
-async fn with_permission_the_servers_key_writes() {
+async fn the_servers_key_writes_with_permission() {
     let upstream = Upstream::demo().await;
     let flags = ["--api-key", SERVERS, "--allow-submissions"];
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -670,7 +674,7 @@ async fn with_permission_the_servers_key_writes() {
 }
 
 #[tokio::test]
-async fn a_key_of_its_own_needs_no_permission_to_write() {
+async fn a_callers_key_needs_no_permission_to_write() {
     for flags in [&["--api-key", SERVERS][..], &[]] {
         let upstream = Upstream::demo().await;
         let gateway = Gateway::before(&upstream, flags).await;
@@ -711,7 +715,7 @@ async fn a_demo_may_write() {
 #[case::rebound(&["--api-key", SERVERS, "--allow-submissions"], &[("host", "evil.test")])]
 #[case::token(&["--api-key", SERVERS, "--allow-submissions"], &[("x-api-key", "vt4ai_token")])]
 #[tokio::test]
-async fn who_may_not_spend_a_key_may_not_write(
+async fn a_caller_that_may_spend_no_key_may_not_write(
     #[case] flags: &[&str],
     #[case] headers: &[(&str, &str)],
 ) {

@@ -1,4 +1,4 @@
-//! Traces, as a collector gets them.
+//! Tests of traces, as a collector receives them.
 
 use std::{process::Command, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::harness::{
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
-/// The built gateway, which sends its spans here at once.
+/// Starts the built gateway, which sends its spans here without delay.
 fn start(folder: &Folder, upstream: &Upstream, collector: &str) -> Process {
     Process::start(&mut command(folder, upstream, collector))
 }
@@ -44,10 +44,10 @@ async fn ask(process: &Process, headers: &[(&str, &str)]) -> u16 {
     send(request).await.status
 }
 
-/// How long they may take; only a broken exporter takes long.
+/// The time that spans may take; only a broken exporter takes long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// All spans that have come, once there are so many.
+/// Waits until this many spans have arrived, and returns them.
 async fn spans(collector: &Upstream, count: usize) -> Vec<Value> {
     timeout(PATIENCE, until(collector, count)).await.unwrap()
 }
@@ -90,13 +90,13 @@ fn attribute<'s>(span: &'s Value, name: &str) -> &'s Value {
 }
 
 #[tokio::test]
-async fn a_request_and_its_call_are_spans_of_the_callers_trace() {
+async fn a_request_and_its_call_join_the_callers_trace() {
     let (upstream, collector) = (Upstream::demo().await, Upstream::always(ok("{}")).await);
     let folder = Folder::new();
     let process = start(&folder, &upstream, &collector.url);
     let parent = format!("00-{TRACE}-{PARENT}-01");
     assert_eq!(ask(&process, &[("traceparent", &parent)]).await, 200);
-    // With what it is first asked about the key.
+    // The third span is the first call, which fetches the key's quota.
     let spans = spans(&collector, 3).await;
     let request = named(&spans, "GET /api/v1/files/{file_hash}");
     let call = named(&spans, "GET /files/{}");
@@ -128,13 +128,13 @@ async fn a_request_and_its_call_are_spans_of_the_callers_trace() {
 }
 
 #[tokio::test]
-async fn without_a_sane_parent_a_trace_begins_here() {
+async fn without_a_valid_parent_a_new_trace_begins() {
     let failing = Upstream::always(failure(503, "TransientError", "x")).await;
     let collector = Upstream::always(ok("{}")).await;
     let folder = Folder::new();
     let process = start(&folder, &failing, &collector.url);
     assert_eq!(ask(&process, &[("traceparent", "00-nonsense")]).await, 503);
-    // The request, what is asked about the key, and three tries.
+    // The spans are the request, the call for the quota, and three tries.
     let spans = spans(&collector, 5).await;
     let request = named(&spans, "GET /api/v1/files/{file_hash}");
     assert_eq!(request["parentSpanId"], "");
@@ -152,7 +152,7 @@ async fn without_a_sane_parent_a_trace_begins_here() {
 }
 
 #[tokio::test]
-async fn a_collector_that_fails_fails_no_request() {
+async fn a_failing_collector_fails_no_request() {
     let (upstream, collector) = (
         Upstream::demo().await,
         Upstream::always(failure(500, "x", "x")).await,
@@ -168,7 +168,7 @@ async fn a_collector_that_fails_fails_no_request() {
 }
 
 #[tokio::test]
-async fn without_a_collector_nothing_is_sent_along() {
+async fn without_a_collector_no_traceparent_is_forwarded() {
     let upstream = Upstream::demo().await;
     let folder = Folder::new();
     let process = Process::start(&mut vt4ai(&folder, &["--upstream-url", &upstream.url]));
@@ -178,7 +178,7 @@ async fn without_a_collector_nothing_is_sent_along() {
 }
 
 #[tokio::test]
-async fn a_collector_on_this_machine_is_never_asked_by_way_of_a_proxy() {
+async fn a_local_collector_is_never_reached_through_a_proxy() {
     let (upstream, collector) = (Upstream::demo().await, Upstream::always(ok("{}")).await);
     let proxy = Upstream::always(ok("{}")).await;
     let folder = Folder::new();

@@ -1,5 +1,5 @@
-//! Writes that end without an answer: they are never sent twice, and the error says that they
-//! may have been carried out (CONTRACT 9).
+//! Tests of writes that end without an answer: they are never sent twice, and the error says that
+//! they may have been carried out (CONTRACT 9).
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=----a-form-of-the-tests";
 
-/// A write: its path and content type, and what is sent.
+/// A write: its path and content type, and its body.
 #[derive(Clone, Copy, Debug)]
 struct Write {
     path: &'static str,
@@ -73,7 +73,7 @@ async fn write(gateway: &Gateway, write: Write) -> Reply {
     reply.await
 }
 
-/// Says that it may have been carried out, and does not invite to do it again.
+/// Asserts that the error names the uncertainty and does not invite to repeat the write.
 fn is_uncertain(reply: &Reply) {
     is_well_formed(reply);
     let detail = reply.detail();
@@ -113,7 +113,7 @@ async fn a_write_without_an_answer_may_have_been_carried_out(
         })
         .await;
         let gateway = Gateway::at(&upstream.url, &["--upstream-timeout", "300ms"]).await;
-        // So that there is a connection to be reused.
+        // There has to be a connection that can be reused.
         assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
         let reply = write(&gateway, it).await;
         assert_eq!(reply.status, status, "{it:?}: {}", reply.text());
@@ -141,7 +141,7 @@ impl Full {
         let listener = socket.listen(1).unwrap();
         let address = listener.local_addr().unwrap();
         let mut waiting = Vec::new();
-        // They are never accepted, so that soon there is no more room to wait in.
+        // The connections are never accepted, so the backlog is soon full.
         while let Ok(stream) =
             timeout(Duration::from_millis(200), TcpStream::connect(address)).await
         {
@@ -156,9 +156,9 @@ impl Full {
 }
 
 #[tokio::test]
-async fn a_write_whose_connection_is_never_made_says_that_nothing_was_sent() {
+async fn a_write_without_a_connection_reports_that_nothing_was_sent() {
     let full = Full::start().await;
-    // Accepts, but never speaks TLS.
+    // The server accepts, but never speaks TLS.
     let deaf = Keeper::start(|_, _| Turn::End(Answer::Silence(Vec::new()))).await;
     for url in [&full.url, &deaf.url.replace("http://", "https://")] {
         let flags = ["--upstream-timeout", "1s", "--rate-limit-per-minute", "4"];
@@ -175,7 +175,7 @@ async fn a_write_whose_connection_is_never_made_says_that_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn a_write_that_never_left_says_so_and_costs_nothing() {
+async fn a_write_that_was_not_sent_reports_it_and_costs_nothing() {
     let (_socket, gone) = refusing();
     let flags = ["--rate-limit-per-minute", "4"];
     let gateway = Gateway::at(&gone, &flags).await;
@@ -204,7 +204,7 @@ async fn a_write_that_never_left_says_so_and_costs_nothing() {
 #[case::transient(503, Answer::Bytes(failure(503, "TransientError", "later")))]
 #[case::elsewhere(502, Answer::Bytes(ok(r#"{"data": "http://example.com/"}"#)))]
 #[tokio::test]
-async fn an_upload_without_a_place_to_go_was_not_sent(#[case] status: u16, #[case] answer: Answer) {
+async fn an_upload_without_an_upload_url_is_not_sent(#[case] status: u16, #[case] answer: Answer) {
     let upstream = Keeper::start(move |_, _| Turn::End(answer.clone())).await;
     let gateway = Gateway::at(&upstream.url, &["--upstream-timeout", "300ms"]).await;
     let request = gateway
@@ -271,7 +271,7 @@ async fn a_refused_write_was_not_carried_out(#[case] status: u16, #[case] code: 
 }
 
 #[tokio::test]
-async fn a_read_without_an_answer_says_nothing_of_the_kind() {
+async fn a_read_without_an_answer_reports_no_uncertainty() {
     let upstream = Keeper::start(|_, _| Turn::End(Answer::Reset(Vec::new()))).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let reply = gateway.get(&file(TROJAN)).await;

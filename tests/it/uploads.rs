@@ -1,4 +1,4 @@
-//! Files on their way to VirusTotal: which way they go, and what ends them (CONTRACT 1, 5, 8).
+//! Tests of uploads: which way a file takes to VirusTotal, and what ends it (CONTRACT 1, 5, 8).
 
 use std::{
     convert::Infallible,
@@ -33,7 +33,7 @@ const MIB: u64 = 1024 * KIB;
 /// The id of the analysis that a [`Recorder`] begins.
 const ANALYSIS: &str = "NDRkODg6MTIzNA==";
 
-/// A form with a file that is made while it is sent.
+/// A form with a file that is generated while it is sent.
 #[derive(Clone)]
 pub(crate) struct Form {
     before: String,
@@ -42,7 +42,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// A file of this many bytes, and nothing else.
+    /// Returns a form with only a file of this many bytes.
     pub(crate) fn of(size: u64) -> Self {
         Self {
             before: open(FILE),
@@ -51,14 +51,14 @@ impl Form {
         }
     }
 
-    /// The same with a password behind the file.
+    /// Adds a password behind the file.
     fn with_password(self) -> Self {
         let password = open("name=\"password\"");
         let after = format!("\r\n{password}infected{}", self.after);
         Self { after, ..self }
     }
 
-    /// The same with text before the first boundary, so that the whole is this long.
+    /// Adds text before the first boundary, so that the whole has this length.
     fn padded_to(self, length: u64) -> Self {
         let padding = usize::try_from(length - self.length() - 2).unwrap();
         let before = format!("{}\r\n{}", "x".repeat(padding), self.before);
@@ -75,12 +75,12 @@ impl Form {
         before.chain(contents(self.size)).chain(after)
     }
 
-    /// All of it, for where that is not much.
+    /// Returns the whole form, if it is small.
     fn bytes(&self) -> Vec<u8> {
         self.pieces().collect::<Vec<_>>().concat()
     }
 
-    /// A body to send it as, whose length is said beforehand or not.
+    /// Returns a body for the form, with or without a known length.
     pub(crate) fn body(&self, says_length: bool) -> reqwest::Body {
         let length = says_length.then(|| self.length());
         reqwest::Body::wrap(Pieces(self.pieces(), length))
@@ -93,12 +93,12 @@ impl Form {
     }
 }
 
-/// The beginning of a part with this disposition.
+/// Returns the beginning of a part with this disposition.
 fn open(disposition: &str) -> String {
     format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n")
 }
 
-/// A small form with these parts: disposition and content.
+/// Returns a small form with these parts: disposition and content.
 fn form(parts: &[(&str, &str)]) -> Vec<u8> {
     let parts = parts
         .iter()
@@ -106,7 +106,7 @@ fn form(parts: &[(&str, &str)]) -> Vec<u8> {
     format!("{}--{BOUNDARY}--\r\n", parts.collect::<String>()).into_bytes()
 }
 
-/// The bytes of a file: the same each time, and no two pieces alike.
+/// Returns the bytes of a file: the same each time, and no two pieces alike.
 fn contents(size: u64) -> impl Iterator<Item = Bytes> {
     const PIECE: u64 = 64 * KIB;
     static NOISE: LazyLock<Bytes> = LazyLock::new(|| {
@@ -146,7 +146,7 @@ pub(crate) async fn upload(gateway: &Gateway, body: impl Into<reqwest::Body>) ->
     send(request.body(body)).await
 }
 
-/// The head of an upload by the caller with its key, with further lines.
+/// Returns the head of an upload with the caller's key and these further lines.
 fn head(lines: &[&str]) -> Vec<u8> {
     let lines: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
     let key = format!("X-API-Key: {}", crate::harness::KEY);
@@ -154,13 +154,13 @@ fn head(lines: &[&str]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The same with the line that says how long the body is, or that it comes in chunks.
+/// Returns such a head with the body's length, or with chunked encoding.
 fn head_of(length: Option<usize>) -> Vec<u8> {
     let length = length.map(|length| format!("Content-Length: {length}"));
     head(&[length.as_deref().unwrap_or("Transfer-Encoding: chunked")])
 }
 
-/// Some bytes, as one chunk where a body comes in chunks.
+/// Frames bytes as one chunk if the body is chunked.
 fn framed(bytes: &[u8], is_chunk: bool) -> Vec<u8> {
     if is_chunk && !bytes.is_empty() {
         let length = format!("{:x}\r\n", bytes.len());
@@ -169,7 +169,7 @@ fn framed(bytes: &[u8], is_chunk: bool) -> Vec<u8> {
     bytes.to_vec()
 }
 
-/// What VirusTotal does with a call: it takes uploads, names a place for large ones, and reports.
+/// Reacts as VirusTotal: takes uploads, names a URL for large ones, and gives reports.
 fn virustotal(call: &Call) -> Reaction {
     let host = call.header("host").unwrap();
     let data = match (call.method.as_str(), call.target.as_str()) {
@@ -180,7 +180,7 @@ fn virustotal(call: &Call) -> Reaction {
     Reaction::Late(Answer::Bytes(ok(json!({ "data": data }).to_string())))
 }
 
-/// The same, but posts are for this to deal with.
+/// Starts a server that reacts as VirusTotal except to POSTs.
 async fn dealing(post: impl Fn() -> Reaction + Send + Sync + 'static) -> Recorder {
     let react = move |call: &Call| match call.method.as_str() {
         "POST" => post(),
@@ -189,7 +189,7 @@ async fn dealing(post: impl Fn() -> Reaction + Send + Sync + 'static) -> Recorde
     Recorder::start(react).await
 }
 
-/// That an analysis has begun and can be followed.
+/// Asserts that an analysis has begun and can be followed.
 fn has_begun(reply: &Reply) {
     assert_eq!(reply.status, 202, "{}", reply.text());
     let data = &reply.json()["data"];

@@ -1,4 +1,5 @@
-//! Writes and what they make untrue, by any name, also when callers hang up or ask meanwhile.
+//! Tests of writes and the answers that they make stale, under any name, also if callers hang up or
+//! ask meanwhile.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,7 +15,7 @@ use crate::{
     cache::keeping,
     harness::{
         Answer, Call, EICAR, EICAR_MD5, Gateway, KEY, Keeper, Redis, Reply, Turn, Upstream,
-        failure, file, http, ok, redis_or_skip, send, until,
+        failure, file, http, ok, send, until,
     },
     submissions::{JSON, post},
 };
@@ -30,7 +31,7 @@ fn report() -> Value {
     json!({"data": {"id": EICAR, "type": "file", "attributes": {"md5": EICAR_MD5, "size": 68}}})
 }
 
-/// The id tells nothing of the object that the comment is about.
+/// Returns a comment whose id does not name the object that it is about.
 fn comment() -> Vec<u8> {
     ok(json!({"data": {"id": "c-1", "type": "comment", "attributes": {}}}).to_string())
 }
@@ -45,7 +46,7 @@ async fn add_comment(gateway: &Gateway, hash: &str) {
     assert_eq!(added.status, 200, "{}", added.text());
 }
 
-/// Polls a request until the upstream was asked so often, then hangs up.
+/// Polls a request until the upstream was asked this often, then hangs up.
 async fn hang_up(upstream: &Upstream, count: usize, request: impl Future<Output = Reply>) {
     let is_over = tokio::select! {
         _ = request => true,
@@ -67,7 +68,7 @@ async fn until_kept(gateway: &Gateway) {
 }
 
 #[tokio::test]
-async fn an_answer_whose_reader_hung_up_tells_names_all_the_same() {
+async fn an_answer_still_teaches_names_after_its_caller_hung_up() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -87,7 +88,7 @@ async fn an_answer_whose_reader_hung_up_tells_names_all_the_same() {
 }
 
 #[tokio::test]
-async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_request() {
+async fn a_coalesced_caller_gets_no_answer_older_than_its_own_request() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -108,11 +109,11 @@ async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_r
     };
     let (first, second) = tokio::join!(gateway.get(&path), second);
     assert_eq!((first.status, second.status), (200, 200));
-    // Two reports and a comment: the second caller has a report from after the comment.
+    // There were two reports and a comment: the second caller's report is from after the comment.
     assert_eq!(upstream.count(), 3);
 }
 
-/// VirusTotal's answer to a file's MD5, and tells its SHA-256 beside.
+/// The answers name the SHA-256 beside the file's MD5.
 #[rstest]
 #[case::search(
     &format!("/api/v1/search?query={EICAR_MD5}"),
@@ -127,7 +128,7 @@ async fn who_joined_before_the_names_were_told_gets_nothing_older_than_its_own_r
     json!({"data": [{"id": format!("f-{EICAR}-0a1b"), "type": "vote", "attributes": {}}]})
 )]
 #[tokio::test]
-async fn a_list_that_tells_another_name_is_untrue_after_a_write_to_that(
+async fn a_list_that_names_an_alias_is_stale_after_a_write_to_the_alias(
     #[case] path: &str,
     #[case] list: Value,
 ) {
@@ -147,9 +148,9 @@ async fn a_list_that_tells_another_name_is_untrue_after_a_write_to_that(
     assert_eq!(origin(&gateway.get(path).await), (200, Some("MISS")));
 }
 
-/// A URL that VirusTotal has by an id that its text does not tell.
+/// VirusTotal has the URL under an id that is not computed from its text.
 #[tokio::test]
-async fn the_text_of_a_url_in_its_report_is_a_name_of_it() {
+async fn the_url_text_in_a_report_is_a_name_of_its_object() {
     let id = "ab".repeat(32);
     let report =
         json!({"data": {"id": id, "type": "url", "attributes": {"url": "http://a.test/x"}}});
@@ -166,7 +167,7 @@ async fn the_text_of_a_url_in_its_report_is_a_name_of_it() {
     for seen in ["MISS", "HIT"] {
         assert_eq!(origin(&gateway.get(&path).await), (200, Some(seen)));
     }
-    // Of `http://a.test/x`.
+    // The id is that of `http://a.test/x`.
     let added = post(
         &gateway,
         "/api/v1/urls/aHR0cDovL2EudGVzdC94/comments",
@@ -179,7 +180,7 @@ async fn the_text_of_a_url_in_its_report_is_a_name_of_it() {
 }
 
 #[tokio::test]
-async fn nothing_stale_is_served_after_a_write_during_the_failed_call() {
+async fn no_stale_answer_is_served_after_a_write_during_a_failed_call() {
     let (go, going) = watch::channel(false);
     let reads = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |call| {
@@ -205,7 +206,7 @@ async fn nothing_stale_is_served_after_a_write_during_the_failed_call() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_while_its_write_waits_for_a_place_writes_nothing() {
+async fn a_hang_up_while_a_write_waits_for_a_place_writes_nothing() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -231,7 +232,7 @@ async fn who_hangs_up_while_its_write_waits_for_a_place_writes_nothing() {
             .header("x-api-key", KEY)
             .header("content-type", media);
         let request = request.body(Body::from(body)).unwrap();
-        // Nothing is ready for it but to wait for its place.
+        // The request can only wait for its place.
         let asked = gateway.ask_directly(request);
         assert!(timeout(Duration::from_millis(300), asked).await.is_err());
     }
@@ -260,7 +261,7 @@ fn upload() -> (String, String, String) {
 const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
 
 #[tokio::test]
-async fn an_upload_that_virustotal_accepts_after_its_sender_hung_up_is_a_write() {
+async fn an_upload_accepted_after_its_sender_hung_up_is_a_write() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -282,7 +283,7 @@ async fn an_upload_that_virustotal_accepts_after_its_sender_hung_up_is_a_write()
         assert_eq!(origin(&gateway.get(&file(HELLO)).await), (404, Some(seen)));
     }
     go.send_replace(true);
-    // Within the ten seconds for which "not found" would be kept.
+    // A "not found" would still be cached, for ten seconds.
     let accepted = async {
         until(async || origin(&gateway.get(&file(HELLO)).await) == (404, Some("MISS"))).await;
     };
@@ -296,9 +297,9 @@ fn analysis(id: &str, status: &str, date: u64) -> Vec<u8> {
     ok(json!({"data": {"type": "analysis", "id": id, "attributes": attributes}}).to_string())
 }
 
-/// Neither begun here nor of the last day, as far as its text tells.
+/// The analysis was neither begun here nor, by its text, within the last day.
 #[tokio::test]
-async fn an_analysis_that_was_seen_queued_writes_its_object_when_it_is_completed() {
+async fn an_analysis_seen_queued_makes_its_object_stale_once_completed() {
     let id = format!("f-{EICAR}-1760000000");
     let polls = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |call| {
@@ -324,9 +325,9 @@ async fn an_analysis_that_was_seen_queued_writes_its_object_when_it_is_completed
     );
 }
 
-/// VirusTotal may name a further analysis as it named the one before.
+/// VirusTotal may give a further analysis the id of the one before.
 #[tokio::test]
-async fn an_analysis_that_is_begun_again_is_asked_about_again() {
+async fn a_repeated_analysis_is_fetched_again() {
     let polls = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |call| {
         if is_write(call) {
@@ -364,7 +365,7 @@ async fn an_analysis_that_is_begun_again_is_asked_about_again() {
 
 /// A search says "not found" with an empty list.
 #[tokio::test]
-async fn a_search_that_does_not_find_what_was_submitted_lately_is_kept_as_not_found_is() {
+async fn an_empty_search_for_a_new_submission_has_the_not_found_ttl() {
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
             ok(r#"{"data": {"type": "analysis", "id": "one"}}"#)
@@ -392,7 +393,7 @@ async fn a_search_that_does_not_find_what_was_submitted_lately_is_kept_as_not_fo
 }
 
 #[tokio::test]
-async fn who_waits_for_an_analysis_with_its_own_key_spends_nothing_of_anothers() {
+async fn an_analysis_wait_spends_only_the_callers_own_key() {
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if call.target.contains("/analyses/") {
             analysis("one", "queued", 1_760_000_000)
@@ -425,7 +426,7 @@ async fn who_waits_for_an_analysis_with_its_own_key_spends_nothing_of_anothers()
 }
 
 #[tokio::test]
-async fn a_key_that_virustotal_revoked_reads_nothing_that_is_kept() {
+async fn a_key_revoked_by_virustotal_reads_no_cached_answer() {
     let calls = AtomicUsize::new(0);
     let upstream = Upstream::faulty(move |_| {
         Answer::Bytes(match calls.fetch_add(1, Ordering::Relaxed) {
@@ -461,8 +462,9 @@ async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway 
 }
 
 #[tokio::test]
-async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn a_name_learned_by_another_replica_holds_for_own_writes() {
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
@@ -487,8 +489,9 @@ async fn a_name_that_another_replica_was_told_is_one_for_ones_own_writes() {
 }
 
 #[tokio::test]
-async fn a_name_that_another_replica_is_told_after_a_write_holds_for_what_was_kept_before() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
@@ -507,16 +510,17 @@ async fn a_name_that_another_replica_is_told_after_a_write_holds_for_what_was_ke
     second.get(&comments).await;
     add_comment(&first, EICAR).await;
     assert_eq!(origin(&second.get(&comments).await), (200, Some("HIT")));
-    // Only now anything tells that both are the same file.
+    // Only this answer tells that both names are the same file.
     first.get(&file(EICAR_MD5)).await;
     until(async || origin(&second.get(&comments).await) == (200, Some("MISS"))).await;
 }
 
-/// A replica that never saw a report of the file is told by the one that did, in time for the
-/// first request after its own write.
+/// A replica that never saw a report of the file learns its names from the one that did, in time
+/// for the first request after its own write.
 #[tokio::test]
-async fn names_that_another_replica_was_told_hold_for_a_write_at_once() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn names_learned_by_another_replica_hold_for_the_next_write() {
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
@@ -541,8 +545,9 @@ async fn names_that_another_replica_was_told_hold_for_a_write_at_once() {
 }
 
 #[tokio::test]
-async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn a_new_replica_knows_recent_submissions() {
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
             ok(r#"{"data": {"type": "analysis", "id": "one"}}"#)
@@ -568,10 +573,11 @@ async fn a_replica_that_started_later_knows_what_was_submitted_lately() {
     assert!((1..=10_000).contains(&left), "{left}");
 }
 
-/// An analysis that was begun at one replica is one at all, whatever its id and date tell.
+/// An analysis that was begun at one replica is known at all, whatever its id and date tell.
 #[tokio::test]
-async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn an_analysis_completed_at_another_replica_makes_its_object_stale() {
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if is_write(call) {
             ok(json!({"data": {"type": "analysis", "id": "one"}}).to_string())
@@ -590,7 +596,7 @@ async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
     let begun = send(first.post(&format!("{}/analyse", file(EICAR)))).await;
     assert_eq!(begun.status, 202);
     until(async || origin(&second.get(&file(EICAR)).await) == (200, Some("MISS"))).await;
-    // What is heard of one change is heard of all before it.
+    // A change is delivered after all changes before it.
     add_comment(&first, EICAR).await;
     until(async || origin(&second.get(&file(EICAR)).await) == (200, Some("MISS"))).await;
     assert_eq!(origin(&second.get(&file(EICAR)).await), (200, Some("HIT")));
@@ -599,7 +605,7 @@ async fn an_analysis_that_another_replica_sees_completed_writes_its_object() {
 }
 
 #[tokio::test]
-async fn a_wait_whose_last_look_has_no_unit_ends_in_what_is_known() {
+async fn a_wait_without_a_unit_for_its_last_call_returns_the_known_state() {
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if call.target.contains("/analyses/") {
             analysis("one", "queued", 1_760_000_000)
@@ -629,8 +635,9 @@ async fn a_wait_whose_last_look_has_no_unit_ends_in_what_is_known() {
 }
 
 #[tokio::test]
-async fn names_that_redis_has_forgotten_are_told_again() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn names_lost_by_redis_are_published_again() {
+    let redis = Redis::start();
     let upstream = Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
@@ -658,9 +665,9 @@ async fn names_that_redis_has_forgotten_are_told_again() {
     until(async || origin(&second.get(&comments).await) == (200, Some("MISS"))).await;
 }
 
-/// Asking what a key may spend is a call like any other.
+/// A call for a key's quota counts as any other call.
 #[tokio::test]
-async fn calls_that_learn_of_keys_count_among_those_in_flight() {
+async fn quota_calls_count_as_in_flight() {
     let upstream = Keeper::start(|_, _| Turn::End(Answer::Silence(Vec::new()))).await;
     let flags = [
         "--max-in-flight",
@@ -676,6 +683,6 @@ async fn calls_that_learn_of_keys_count_among_those_in_flight() {
         let asked = gateway.ask_directly(request.body(Body::empty()).unwrap());
         assert!(timeout(Duration::from_millis(10), asked).await.is_err());
     }
-    // Keys that are not accepted count for their address, which has a quarter of the places.
+    // Keys that are not verified count for their address, which has a quarter of the places.
     assert_eq!(upstream.asked().len(), 1);
 }

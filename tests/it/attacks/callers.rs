@@ -1,4 +1,4 @@
-//! Callers that take what they can get: places, waits, made-up keys (CONTRACT 9).
+//! Tests of callers that exhaust what they can: places, waits, made-up keys (CONTRACT 9).
 
 use std::{
     collections::BTreeMap,
@@ -29,8 +29,8 @@ use vt4ai::key::TokenDigest;
 use crate::{
     errors::is_well_formed,
     harness::{
-        Answer, EICAR, Folder, Gateway, KEY, Reply, TROJAN, UNKNOWN, Upstream, failure, file,
-        in_parallel, ok, redis_or_skip, send, until,
+        Answer, EICAR, Folder, Gateway, KEY, Redis, Reply, TROJAN, UNKNOWN, Upstream,
+        client_builder, failure, file, in_parallel, ok, send, until,
     },
 };
 
@@ -39,10 +39,10 @@ const QUEUED: &str =
     r#"{"data": {"type": "analysis", "id": "x", "attributes": {"status": "queued"}}}"#;
 const SERVERS: &str = "the-key-of-the-server";
 
-/// The time in which an undisturbed caller is served; long, for a busy machine.
+/// The time within which an undisturbed caller is served; long enough for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// An address that counts as another caller than the usual one.
+/// An address that counts as a caller other than the usual one.
 const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
 
 /// The protocol that a client talks.
@@ -52,16 +52,13 @@ enum Protocol {
     Http2,
 }
 
-/// A client at an address.
+/// Returns a client at an address.
 fn client(protocol: Protocol, address: [u8; 4]) -> Client {
     builder(protocol, address).build().unwrap()
 }
 
 fn builder(protocol: Protocol, address: [u8; 4]) -> reqwest::ClientBuilder {
-    // A second time in one process it is there already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder().no_proxy().no_gzip();
-    let builder = builder.local_address(std::net::IpAddr::from(address));
+    let builder = client_builder().local_address(std::net::IpAddr::from(address));
     match protocol {
         Protocol::Http1 => builder.http1_only(),
         Protocol::Http2 => builder.http2_prior_knowledge(),
@@ -73,7 +70,7 @@ fn get(client: &Client, gateway: &Gateway, path: &str, key: &str) -> RequestBuil
     client.get(url).header("x-api-key", key)
 }
 
-/// Asks from another address, and has to be answered at once.
+/// Sends a request from another address and asserts that it is answered promptly.
 async fn get_elsewhere(gateway: &Gateway, path: &str) -> Reply {
     let client = client(Protocol::Http1, ELSEWHERE);
     let asked = send(get(&client, gateway, path, "key-elsewhere"));
@@ -90,7 +87,7 @@ async fn queued(gateway: &Gateway) -> u64 {
     count.unwrap().parse().unwrap()
 }
 
-/// The number of answers of each status.
+/// Counts the answers of each status.
 fn tally(statuses: impl IntoIterator<Item = u16>) -> BTreeMap<u16, usize> {
     let mut tally = BTreeMap::new();
     for status in statuses {
@@ -99,7 +96,7 @@ fn tally(statuses: impl IntoIterator<Item = u16>) -> BTreeMap<u16, usize> {
     tally
 }
 
-/// The clients' file with these names; the token of `alice` is `vt4ai_token-of-alice`.
+/// Writes a clients file with these names; the token of `alice` is `vt4ai_token-of-alice`.
 fn clients(names: &[(&str, &str)]) -> Folder {
     let table = |(name, more): &(&str, &str)| {
         let digest = TokenDigest::of(format!("vt4ai_token-of-{name}").as_bytes()).hex();
@@ -112,7 +109,7 @@ fn clients(names: &[(&str, &str)]) -> Folder {
     Folder::new().with("clients.toml", &text)
 }
 
-/// A server that holds every answer back until told to go on.
+/// Starts a server that holds every answer back until told to proceed.
 async fn held() -> (watch::Sender<bool>, Upstream) {
     let (go, going) = watch::channel(false);
     (go, Upstream::held(going, REPORT).await)
@@ -122,7 +119,7 @@ async fn held() -> (watch::Sender<bool>, Upstream) {
 #[case::with_made_up_keys(false)]
 #[case::with_an_accepted_key(true)]
 #[tokio::test]
-async fn waits_for_an_analysis_keep_nobody_from_being_answered(#[case] is_accepted: bool) {
+async fn analysis_waits_do_not_starve_other_callers(#[case] is_accepted: bool) {
     let upstream = Upstream::always(ok(QUEUED)).await;
     let gateway = Gateway::before(&upstream, &["--client-rate-per-minute", "0"]).await;
     if is_accepted {
@@ -139,14 +136,14 @@ async fn waits_for_an_analysis_keep_nobody_from_being_answered(#[case] is_accept
             waits.push(tasks.spawn(get(&client, &gateway, path, key).send()));
         }
     }
-    // Those beyond the caller's places do not wait.
+    // Requests beyond the caller's places do not wait.
     until(async || waits.iter().filter(|wait| wait.is_finished()).count() >= 200).await;
     for path in [file(TROJAN), "/api/v1/quota".to_owned()] {
         assert_eq!(get_elsewhere(&gateway, &path).await.status, 200, "{path}");
     }
     for wait in waits {
         if wait.is_finished() {
-            // Without a place to wait in, the answer is what it would be without a wait.
+            // Without a place to wait in, the answer is the one of a request without a wait.
             let status = wait.await.unwrap().unwrap().status().as_u16();
             assert!(matches!(status, 200 | 429), "{status}");
         } else {
@@ -155,7 +152,7 @@ async fn waits_for_an_analysis_keep_nobody_from_being_answered(#[case] is_accept
     }
 }
 
-/// A body that begins well, and then gives a byte now and then.
+/// A body that begins normally and then yields a byte at long intervals.
 struct Trickle(Option<Bytes>, Interval);
 
 impl Trickle {
@@ -193,7 +190,7 @@ fn upload(client: &Client, gateway: &Gateway, key: &str, body: reqwest::Body) ->
 }
 
 #[tokio::test]
-async fn uploads_that_trickle_keep_nobody_from_being_answered() {
+async fn slow_uploads_do_not_starve_other_callers() {
     let upstream = Upstream::always(ok(REPORT)).await;
     let flags = ["--client-rate-per-minute", "0"];
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -217,14 +214,23 @@ async fn uploads_that_trickle_keep_nobody_from_being_answered() {
     }
 }
 
-#[rstest]
+/// The cases run at the same time, since each takes as long as the limit that it is about.
 #[tokio::test]
-async fn an_upload_has_ten_seconds_to_begin_and_thirty_to_keep_to_a_pace(
-    #[values(Protocol::Http1, Protocol::Http2)] protocol: Protocol,
-    #[values("", BEGINNING)] beginning: &'static str,
-) {
+async fn an_upload_has_ten_seconds_to_begin_and_thirty_to_keep_to_a_pace() {
+    let cases = [
+        (Protocol::Http1, ""),
+        (Protocol::Http1, BEGINNING),
+        (Protocol::Http2, ""),
+        (Protocol::Http2, BEGINNING),
+    ];
+    let cases = cases.into_iter();
+    in_parallel(cases.map(|(protocol, beginning)| trickle(protocol, beginning))).await;
+}
+
+/// Asserts that an upload which begins like this and then trickles is ended in time.
+async fn trickle(protocol: Protocol, beginning: &'static str) {
     let upstream = Upstream::always(ok(REPORT)).await;
-    // Patient with VirusTotal, which is no reason to be patient with callers.
+    // A long upstream timeout must not extend the time that a caller gets.
     let gateway = Gateway::before(&upstream, &["--upstream-timeout", "2m"]).await;
     let body = reqwest::Body::wrap(Trickle::new(beginning));
     let client = client(protocol, [127, 0, 0, 1]);
@@ -243,7 +249,8 @@ async fn an_upload_has_ten_seconds_to_begin_and_thirty_to_keep_to_a_pace(
     assert_eq!(upstream.count(), 0);
 }
 
-/// The callers besides one whose places are all taken.
+/// The cases are callers beside one whose places are all taken; `is_other` tells whether they have
+/// places of their own.
 #[rstest]
 #[case::an_address(&[("x-forwarded-for", "192.0.2.2")], true)]
 #[case::its_own_address(&[("x-forwarded-for", "192.0.2.1")], false)]
@@ -294,7 +301,7 @@ async fn no_caller_holds_more_than_a_quarter_of_the_places(
     let (taken, reply) = tokio::join!(taken, asked);
     assert!(taken.iter().all(|reply| reply.status == 200));
     if is_other {
-        // What a bad token is told comes later.
+        // The answer to a bad token is checked later.
         assert_eq!(reply.status, 200, "{}", reply.text());
     } else {
         is_well_formed(&reply);
@@ -310,7 +317,11 @@ async fn no_caller_holds_more_than_a_quarter_of_the_places(
 #[case("2001:db8:1:2::1", "2001:db8:1:3::1", 200)]
 #[case("192.0.2.1", "::ffff:192.0.2.1", 429)]
 #[tokio::test]
-async fn a_household_is_one_caller(#[case] one: &str, #[case] other: &str, #[case] status: u16) {
+async fn addresses_of_one_ipv6_prefix_are_one_caller(
+    #[case] one: &str,
+    #[case] other: &str,
+    #[case] status: u16,
+) {
     let (go, upstream) = held().await;
     let flags = ["--max-in-flight", "4", "--trusted-proxies", "127.0.0.1"];
     let gateway = Gateway::before(&upstream, &flags).await;
@@ -336,7 +347,7 @@ async fn a_household_is_one_caller(#[case] one: &str, #[case] other: &str, #[cas
 }
 
 #[tokio::test]
-async fn a_request_holds_its_place_until_its_answer_was_taken() {
+async fn a_request_holds_its_place_until_its_answer_is_read() {
     let upstream = Upstream::always(ok(REPORT)).await;
     let gateway = Gateway::before(&upstream, &["--max-in-flight", "4"]).await;
     let deaf = builder(Protocol::Http2, [127, 0, 0, 1]);
@@ -347,7 +358,8 @@ async fn a_request_holds_its_place_until_its_answer_was_taken() {
         .unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     let refused = gateway.get(&file(EICAR)).await;
-    // By now its key is accepted: the same caller at another address, and another one here.
+    // The key is accepted by now: it counts as a caller of its own, while the first request counted
+    // for its address.
     assert_eq!(refused.status, 200, "the first counted for its address");
     let refused = gateway
         .get_with(&file(EICAR), &[("x-api-key", "new")])
@@ -365,9 +377,9 @@ async fn a_request_holds_its_place_until_its_answer_was_taken() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_unit_holds_no_place_of_those_that_work() {
+async fn a_request_in_the_quota_queue_holds_no_place() {
     let upstream = Upstream::demo().await;
-    // One place for each caller, and one waiting place.
+    // One place for each caller, and one place to wait in.
     let flags = ["--rate-limit-per-minute", "1", "--max-in-flight", "4"];
     let gateway = Gateway::before(&upstream, &flags).await;
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
@@ -437,7 +449,7 @@ async fn one_clients_waits_do_not_fill_the_queue_of_a_shared_key() {
             detail.contains("this caller already holds its share of the waiting places"),
             "{detail}"
         );
-        // A unit for each of the three comes first.
+        // Each of the three is given a unit first.
         let wait = refused.number("retry-after").unwrap();
         assert!((3 * 61..=4 * 61).contains(&wait), "{wait}");
     };
@@ -486,8 +498,9 @@ async fn a_request_that_finds_no_place_costs_its_client_nothing() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_while_redis_counts_its_unit_spends_nothing() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn a_hang_up_while_redis_counts_the_unit_spends_nothing() {
+    let redis = Redis::start();
     let upstream = Upstream::always(ok(r#"{"data": {"type": "analysis", "id": "x"}}"#)).await;
     let url = redis.url();
     let flags = [
@@ -504,13 +517,13 @@ async fn who_hangs_up_while_redis_counts_its_unit_spends_nothing() {
         let request = request.header("content-type", "application/json");
         request.body(r#"{"url": "https://example.com/"}"#)
     };
-    // What the key may spend is known from here on.
+    // The quota of the key is known from here on.
     assert_eq!(gateway.get("/api/v1/quota").await.status, 200);
     redis.signal("-STOP");
     let hung_up = scan().timeout(Duration::from_millis(500)).send().await;
     assert!(hung_up.is_err());
     redis.signal("-CONT");
-    // Redis has counted it, and struck it off again.
+    // Redis has counted the unit and has taken it back.
     until(async || {
         let said: String = redis.order("INFO commandstats");
         said.contains("cmdstat_zrem:")
@@ -521,7 +534,7 @@ async fn who_hangs_up_while_redis_counts_its_unit_spends_nothing() {
     assert_eq!(upstream.count(), 1);
 }
 
-/// Takes only keys that begin with `real`, and tells what they may spend.
+/// Starts a server that accepts only keys that begin with `real`, and reports their quota.
 async fn taking_real_keys() -> Upstream {
     Upstream::faulty(|call| {
         let is_real = call.header("x-apikey").unwrap().starts_with("real");
@@ -534,7 +547,7 @@ async fn taking_real_keys() -> Upstream {
     .await
 }
 
-/// The statuses of requests with so many made-up keys, several at once.
+/// Returns the statuses of requests with `count` made-up keys, several at once.
 async fn flood(gateway: &Gateway, path: &str, count: usize) -> Vec<u16> {
     let mut statuses = Vec::new();
     let numbers: Vec<_> = (0..count).collect();
@@ -549,7 +562,7 @@ async fn flood(gateway: &Gateway, path: &str, count: usize) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn made_up_keys_make_nobody_forget_what_a_real_key_has_spent() {
+async fn made_up_keys_do_not_evict_the_quota_of_a_real_key() {
     let upstream = taking_real_keys().await;
     let flags = [
         "--rate-limit-per-minute",
@@ -571,7 +584,7 @@ async fn made_up_keys_make_nobody_forget_what_a_real_key_has_spent() {
 }
 
 #[tokio::test]
-async fn made_up_keys_pass_the_door_no_more_often_than_none() {
+async fn made_up_keys_do_not_raise_the_rate_limit() {
     let upstream = taking_real_keys().await;
     let mut passed = Vec::new();
     for has_keys in [true, false] {
@@ -596,7 +609,7 @@ async fn made_up_keys_pass_the_door_no_more_often_than_none() {
     assert!(passed[0].abs_diff(passed[1]) < 30, "{passed:?}");
 }
 
-/// A server that says this when asked for a quota, and answers everything else.
+/// Starts a server that gives this answer about quotas, and answers everything else normally.
 async fn saying_of_keys(status: u16, body: serde_json::Value) -> String {
     let answer = (StatusCode::from_u16(status).unwrap(), body.to_string());
     let say = async |State((status, body)): State<(StatusCode, String)>, request: Request| {
@@ -620,7 +633,7 @@ async fn saying_of_keys(status: u16, body: serde_json::Value) -> String {
 #[case::inactive("UserNotActiveError", &["--rate-limit-per-minute", "9"])]
 #[case::required("AuthenticationRequiredError", &["--rate-limit-per-day", "9"])]
 #[tokio::test]
-async fn the_quota_of_a_key_that_is_refused_is_a_401(#[case] code: &str, #[case] flags: &[&str]) {
+async fn the_quota_of_a_refused_key_is_a_401(#[case] code: &str, #[case] flags: &[&str]) {
     let error = json!({"error": {"code": code, "message": "x"}});
     let url = saying_of_keys(401, error).await;
     let gateway = Gateway::at(&url, flags).await;
@@ -634,7 +647,7 @@ async fn the_quota_of_a_key_that_is_refused_is_a_401(#[case] code: &str, #[case]
 }
 
 #[tokio::test]
-async fn the_quota_of_a_key_that_a_lookup_found_refused_is_a_401() {
+async fn the_quota_of_a_key_that_a_lookup_found_invalid_is_a_401() {
     let upstream = taking_real_keys().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     let made_up = [("x-api-key", "made-up")];
@@ -653,7 +666,7 @@ async fn the_quota_of_a_key_that_a_lookup_found_refused_is_a_401() {
 #[case::busy(429, "QuotaExceededError")]
 #[case::down(503, "TransientError")]
 #[tokio::test]
-async fn where_virustotal_does_not_say_the_quota_is_what_is_known(
+async fn without_virustotals_figures_the_known_quota_is_reported(
     #[case] status: u16,
     #[case] code: &str,
 ) {

@@ -1,4 +1,4 @@
-//! Addresses that take all connections, or try to.
+//! Tests of addresses that try to take all connections.
 
 use std::{
     process::{Command, Stdio},
@@ -24,14 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ONE: [u8; 4] = [127, 0, 0, 1];
 const OTHER: [u8; 4] = [127, 0, 0, 2];
 
-/// Sends this over a connection of its own, and gives what comes until it ends.
+/// Sends a request over a new connection and returns all that comes until it ends.
 async fn ask(from: [u8; 4], to: std::net::SocketAddr, request: &[u8]) -> String {
     let mut stream = connect_from(from, to).await;
     stream.write_all(request).await.unwrap();
     rest(stream).await
 }
 
-/// All that comes before the end, be it a reset.
+/// Reads until the connection ends, by a close or by a reset.
 async fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
@@ -43,7 +43,7 @@ async fn is_served(from: [u8; 4], to: std::net::SocketAddr) -> bool {
     ask(from, to, ASK).await.starts_with("HTTP/1.1 200")
 }
 
-/// The number of connections that are open, this one not counted.
+/// Returns the number of open connections, without the one that asks.
 async fn open(gateway: &Gateway) -> usize {
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let metrics = ask([127, 0, 0, 9], gateway.address, request).await;
@@ -67,7 +67,7 @@ async fn gateway(flags: &[&str]) -> (Upstream, Gateway) {
 }
 
 #[tokio::test]
-async fn half_heads_of_one_address_take_no_more_than_a_quarter() {
+async fn half_heads_of_one_address_take_at_most_a_quarter() {
     let (_upstream, gateway) = gateway(&["--max-connections", "16"]).await;
     let mut held = Vec::new();
     for _ in 0..40 {
@@ -79,9 +79,9 @@ async fn half_heads_of_one_address_take_no_more_than_a_quarter() {
     until_open(&gateway, 4).await;
 }
 
-/// HTTP/2, a window of nothing, and an answer that is never taken.
+/// The streams are HTTP/2, with an empty window and an answer that is never read.
 #[tokio::test]
-async fn stalled_streams_of_one_address_take_no_more_than_a_quarter() {
+async fn stalled_streams_of_one_address_take_at_most_a_quarter() {
     let (_upstream, gateway) = gateway(&["--max-connections", "32"]).await;
     let mut held = Vec::new();
     for _ in 0..40 {
@@ -94,7 +94,7 @@ async fn stalled_streams_of_one_address_take_no_more_than_a_quarter() {
 }
 
 #[tokio::test]
-async fn one_address_whose_requests_are_all_worked_on_does_not_hold_up_others() {
+async fn one_address_with_all_its_requests_in_flight_does_not_delay_others() {
     let (go, going) = watch::channel(false);
     let upstream = Upstream::held(going, REPORT).await;
     let flags = ["--max-connections", "16", "--client-rate-per-minute", "0"];
@@ -111,7 +111,7 @@ async fn one_address_whose_requests_are_all_worked_on_does_not_hold_up_others() 
     }
     upstream.until_asked(1).await;
     until_open(&gateway, 4).await;
-    // More of them wait or are closed; who comes from elsewhere notices nothing of it.
+    // More connections from this address wait or are closed; another address is not affected.
     let mut more = Vec::new();
     for _ in 0..20 {
         let mut stream = connect_from(ONE, gateway.address).await;
@@ -126,7 +126,7 @@ async fn one_address_whose_requests_are_all_worked_on_does_not_hold_up_others() 
     for stream in busy {
         assert!(rest(stream).await.starts_with("HTTP/1.1 200"));
     }
-    // One waited for a place, and has it now.
+    // One connection waited for a place and has it now.
     let first = more.swap_remove(0);
     assert!(rest(first).await.starts_with("HTTP/1.1 200"));
 }
@@ -142,9 +142,9 @@ async fn a_trusted_proxy_may_have_all_connections() {
     until_open(&gateway, 7).await;
 }
 
-/// Four addresses fill all places with answers that they don't take.
+/// Four addresses fill all places with answers that they do not read.
 #[tokio::test]
-async fn at_the_cap_those_that_make_no_progress_are_closed_first() {
+async fn at_the_cap_connections_without_progress_are_closed_first() {
     let (_upstream, gateway) = gateway(&["--max-connections", "8"]).await;
     let mut held = Vec::new();
     for address in 1..=4 {
@@ -156,7 +156,8 @@ async fn at_the_cap_those_that_make_no_progress_are_closed_first() {
             held.push(client);
         }
     }
-    // Idle, and with a second to show that nothing moves, one after the other goes.
+    // Each has been idle for the second that shows no progress, so they are closed one after
+    // another.
     for _ in 0..4 {
         let started = Instant::now();
         assert!(is_served([127, 0, 0, 5], gateway.address).await);
@@ -169,7 +170,7 @@ async fn at_the_cap_those_that_make_no_progress_are_closed_first() {
     );
 }
 
-/// The binary with this limit of descriptors.
+/// Returns a command that runs the binary with this limit of descriptors.
 fn limited(folder: &Folder, limit: &str, arguments: &[&str]) -> Command {
     let plain = vt4ai(folder, arguments);
     let mut command = Command::new("sh");
@@ -184,7 +185,7 @@ fn limited(folder: &Folder, limit: &str, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn the_limit_of_descriptors_is_raised_as_far_as_it_goes() {
+fn the_descriptor_limit_is_raised_to_its_maximum() {
     let folder = Folder::new();
     let process = Process::start(&mut limited(&folder, "-Sn 64", &["--demo"]));
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id()));
@@ -195,7 +196,7 @@ fn the_limit_of_descriptors_is_raised_as_far_as_it_goes() {
 }
 
 #[tokio::test]
-async fn too_few_descriptors_lower_the_cap_with_a_warning_and_cost_others_nothing() {
+async fn a_low_descriptor_limit_lowers_the_connection_cap_with_a_warning() {
     let folder = Folder::new();
     let process = Process::start(&mut limited(&folder, "-n 256", &["--demo"]));
     process.wait_for("VT4AI_MAX_CONNECTIONS lowered", 1);
@@ -213,12 +214,13 @@ async fn too_few_descriptors_lower_the_cap_with_a_warning_and_cost_others_nothin
     assert!(!log.contains("could not be accepted"), "{log}");
 }
 
-/// An HTTP/2 client that has an answer and answers nothing, pings included; or has not asked.
+/// The HTTP/2 client answers nothing, pings included, after it has an answer or before it has
+/// asked.
 #[rstest]
 #[case::after_an_answer(true)]
 #[case::before_a_request(false)]
 #[tokio::test]
-async fn an_idle_http2_connection_does_not_hold_up_the_end(#[case] asks: bool) {
+async fn an_idle_http2_connection_does_not_delay_the_stop(#[case] asks: bool) {
     let folder = Folder::new();
     let process = Process::start(&mut vt4ai(&folder, &["--demo"]));
     let address = process.address.parse().unwrap();

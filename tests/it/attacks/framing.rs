@@ -1,4 +1,4 @@
-//! Requests that are framed or named in odd ways, and files that are asked for often.
+//! Tests of requests with unusual framing or methods, and of static files.
 
 use rstest::rstest;
 
@@ -67,7 +67,7 @@ async fn a_made_up_method_is_logged_as_other() {
 }
 
 #[tokio::test]
-async fn files_are_compressed_beforehand_and_known_by_their_tag() {
+async fn static_files_are_precompressed_and_have_an_etag() {
     let (_upstream, gateway) = gateway().await;
     for path in [
         BUNDLE,
@@ -79,7 +79,7 @@ async fn files_are_compressed_beforehand_and_known_by_their_tag() {
         let plain = gateway.get_with(path, &[]).await;
         assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
         assert_eq!(plain.header("content-encoding"), None, "{path}");
-        // Known in advance, since it is not made for this answer.
+        // The length is known in advance, since the file is compressed beforehand.
         let length = packed.body.len() as u64;
         assert_eq!(packed.number("content-length"), Some(length), "{path}");
         let mut unpacked = Vec::new();
@@ -102,7 +102,7 @@ async fn files_are_compressed_beforehand_and_known_by_their_tag() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_a_404_like_any_other() {
+async fn a_missing_static_file_is_a_json_404() {
     let (_upstream, gateway) = gateway().await;
     let reply = gateway.get_with("/docs/nothing.js", &[]).await;
     assert_eq!((reply.status, reply.code()), (404, "NotFoundError".into()));

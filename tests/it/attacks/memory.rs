@@ -1,4 +1,4 @@
-//! Memory that a client can make the gateway hold.
+//! Tests that bound the memory which a client can make the gateway hold.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ const BUNDLE: &str = "/docs/swagger-ui-bundle.js";
 const ASK: &[u8] = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 const MOST: u64 = 200 * 1024 * 1024;
 
-/// The memory of a process, in bytes.
+/// Returns the memory of a process in bytes.
 fn memory(process: &Process) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -26,7 +26,7 @@ fn memory(process: &Process) -> u64 {
     kilobytes.parse::<u64>().unwrap() * 1024
 }
 
-/// Another address has its answers meanwhile.
+/// Asserts that another address is answered meanwhile.
 async fn is_served(process: &Process) {
     for _ in 0..20 {
         let address = process.address.parse().unwrap();
@@ -39,7 +39,7 @@ async fn is_served(process: &Process) {
     }
 }
 
-/// A list of 2.3 MB, as VirusTotal gives it.
+/// Returns a list of 2.3 MB, as VirusTotal gives it.
 fn list() -> String {
     let text = "x".repeat(22_000);
     let items: Vec<_> = (0..100)
@@ -53,7 +53,7 @@ fn list() -> String {
 }
 
 #[tokio::test]
-async fn large_answers_that_are_not_taken_are_bounded_by_address() {
+async fn unread_large_answers_are_bounded_per_address() {
     let list = list();
     let upstream = Upstream::always(ok(&list)).await;
     let folder = Folder::new();
@@ -79,7 +79,7 @@ async fn large_answers_that_are_not_taken_are_bounded_by_address() {
 }
 
 #[tokio::test]
-async fn a_file_that_many_streams_wait_for_is_held_once() {
+async fn a_static_file_is_in_memory_once_for_many_streams() {
     let folder = Folder::new();
     let arguments = ["--demo", "--client-rate-per-minute", "0"];
     let process = Process::start(&mut vt4ai(&folder, &arguments));

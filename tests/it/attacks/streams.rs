@@ -1,4 +1,4 @@
-//! Clients that don't take their answers.
+//! Tests of clients that do not read their answers.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ const BUNDLE: &str = "/docs/swagger-ui-bundle.js";
 const HERE: [u8; 4] = [127, 0, 0, 1];
 const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
-/// Long enough for anything that is to happen.
+/// A time long enough for every expected event.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A tenth of a second in place of 30, and the rate to match.
+/// A pace with a tenth of a second in place of 30, and the rate to match.
 const PACE: Pace = Pace {
     stall: Duration::from_millis(300),
     rate: 100 * 1024,
@@ -32,7 +32,7 @@ async fn gateway(flags: &[&str]) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// Everything that comes until this does.
+/// Collects events up to the wanted one.
 async fn until(client: &mut Http2, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut events = Vec::new();
     let read = async {
@@ -59,7 +59,7 @@ fn bytes(events: &[Event]) -> usize {
     bytes.sum()
 }
 
-/// Small and large, compressed and not, errors, files.
+/// The cases are small and large answers, compressed or not, errors and files.
 #[rstest]
 #[case("/livez", &[])]
 #[case("/", &[GZIP])]
@@ -101,7 +101,7 @@ async fn many_stalled_streams_end_with_their_connection() {
 }
 
 #[tokio::test]
-async fn only_the_stream_that_is_not_taken_is_reset() {
+async fn only_the_unread_stream_is_reset() {
     let (_upstream, gateway) = gateway(&[]).await;
     let mut client = Http2::connect(HERE, gateway.address, 0).await;
     let stalled = client.ask(BUNDLE, &[]).await;
@@ -123,7 +123,7 @@ async fn only_the_stream_that_is_not_taken_is_reset() {
     })
     .await
     .unwrap();
-    // The other one and those to come go on.
+    // The other stream and later ones still work.
     client.open(taken, 1 << 24).await;
     until(
         &mut client,
@@ -143,7 +143,7 @@ async fn only_the_stream_that_is_not_taken_is_reset() {
 #[case("/livez")]
 #[case("/openapi.json")]
 #[tokio::test]
-async fn a_stream_that_is_taken_byte_by_byte_is_ended(#[case] path: &str) {
+async fn a_stream_that_is_read_byte_by_byte_is_ended(#[case] path: &str) {
     let (_upstream, gateway) = gateway(&[]).await;
     let mut client = Http2::connect(HERE, gateway.address, 0).await;
     let stream = client.ask(path, &[]).await;
@@ -174,7 +174,7 @@ async fn a_stream_that_is_taken_byte_by_byte_is_ended(#[case] path: &str) {
 #[case("/openapi.json", 8 * 1024)]
 #[case(BUNDLE, 64 * 1024)]
 #[tokio::test]
-async fn a_stream_that_is_taken_slowly_but_steadily_comes_to_its_end(
+async fn a_stream_that_is_read_slowly_but_steadily_completes(
     #[case] path: &str,
     #[case] at_once: u32,
 ) {
@@ -206,7 +206,7 @@ async fn a_stream_that_is_taken_slowly_but_steadily_comes_to_its_end(
     assert_eq!(got, whole);
 }
 
-/// A client with room for next to nothing.
+/// Connects with a minimal receive buffer.
 async fn narrow(gateway: &Gateway) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -217,7 +217,7 @@ fn request(path: &str, more: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n").into_bytes()
 }
 
-/// Reads so many bytes at a time, with a pause before each; how many there were in all.
+/// Reads `at_once` bytes at a time with a pause before each read, and returns the total.
 async fn read_slowly(stream: &mut TcpStream, at_once: usize, pause: Duration) -> usize {
     let (mut all, mut buffer) = (0, vec![0; at_once]);
     timeout(PATIENCE, async {
@@ -256,7 +256,7 @@ async fn a_connection_that_pipelines_and_reads_too_slowly_is_ended() {
 }
 
 #[tokio::test]
-async fn a_connection_that_reads_slowly_but_steadily_gets_all() {
+async fn a_connection_that_reads_slowly_but_steadily_completes() {
     let (_upstream, gateway) = gateway(&[]).await;
     let whole = gateway.get("/openapi.json").await.body.len();
     let mut stream = narrow(&gateway).await;

@@ -1,13 +1,11 @@
-//! The same for replicas that share one Redis: within two seconds.
+//! Tests of the same rules for replicas that share one Redis, within two seconds.
 
 use std::time::{Duration, Instant};
 
 use super::{World, Write, hit, missed, origin_of, post, readings, write};
-use crate::harness::{
-    EICAR, EICAR_MD5, Gateway, Redis, Upstream, file, in_parallel, redis_or_skip,
-};
+use crate::harness::{EICAR, EICAR_MD5, Gateway, Redis, Upstream, file, in_parallel};
 
-/// The time that the other replicas may take to hear of a write.
+/// The time within which the other replicas learn of a write.
 const SOON: Duration = Duration::from_secs(2);
 
 async fn replica(upstream: &Upstream, redis: &Redis) -> Gateway {
@@ -25,19 +23,20 @@ async fn replica(upstream: &Upstream, redis: &Redis) -> Gateway {
     Gateway::before(upstream, &flags).await
 }
 
-/// Waits until the answer is another one than what was kept.
+/// Waits until the answer is no longer the cached one.
 async fn until_missed(gateway: &Gateway, path: &str) {
     let began = Instant::now();
     while origin_of(gateway, path).await != missed() {
-        // A busy machine gets some more.
+        // A busy machine gets more time.
         assert!(began.elapsed() < 5 * SOON, "{path}");
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn a_write_through_one_replica_outdates_what_the_others_keep() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn a_write_at_one_replica_makes_answers_of_the_others_stale() {
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let (first, second) = (
@@ -63,8 +62,9 @@ async fn a_write_through_one_replica_outdates_what_the_others_keep() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
 async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let first = replica(&upstream, &redis).await;
@@ -73,7 +73,7 @@ async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
     }
     assert!(write(&first, Write::Rescan(EICAR_MD5)).await.status < 300);
     let version = world.version();
-    // It knows nothing but what Redis tells, and of the names what others learned.
+    // The second replica knows only what Redis holds, including the names that others learned.
     let second = replica(&upstream, &redis).await;
     for path in [file(EICAR_MD5), file(EICAR)] {
         let report = second.get(&path).await;
@@ -82,9 +82,10 @@ async fn an_answer_from_before_a_write_is_not_taken_from_redis() {
 }
 
 #[tokio::test]
-async fn replicas_hear_every_change_however_many_come_at_once() {
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn replicas_receive_every_change_of_a_burst() {
     const OBJECTS: usize = 1100;
-    let redis = redis_or_skip!();
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let (first, second) = (
@@ -92,13 +93,13 @@ async fn replicas_hear_every_change_however_many_come_at_once() {
         replica(&upstream, &redis).await,
     );
     let path = |number: usize| format!("/api/v1/domains/d{number}.example");
-    // The second replica keeps the last ones.
+    // The second replica caches the last objects.
     let last = OBJECTS - 5..OBJECTS;
     for number in last.clone() {
         second.get(&path(number)).await;
     }
     let numbers: Vec<_> = (0..OBJECTS).collect();
-    // As many at once as one caller may have.
+    // One caller may have this many requests in flight.
     for some in numbers.chunks(50) {
         let writes = some.iter().map(|number| {
             let path = format!("{}/analyse", path(*number));
@@ -118,8 +119,9 @@ async fn replicas_hear_every_change_however_many_come_at_once() {
 }
 
 #[tokio::test]
-async fn a_change_that_redis_could_not_be_told_is_told_when_it_is_back() {
-    let mut redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn a_change_is_published_once_redis_is_back() {
+    let mut redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let (first, second) = (
@@ -134,8 +136,9 @@ async fn a_change_that_redis_could_not_be_told_is_told_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn redis_holds_no_indicator_in_the_clear() {
-    let redis = redis_or_skip!();
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn redis_holds_no_indicator_in_plain_text() {
+    let redis = Redis::start();
     let world = World::default();
     let upstream = world.upstream().await;
     let gateway = replica(&upstream, &redis).await;
@@ -162,7 +165,7 @@ async fn redis_holds_no_indicator_in_the_clear() {
     }
     for name in redis.order::<Vec<String>>("KEYS *") {
         let dump: Vec<u8> = redis.order(&format!("DUMP {name}"));
-        // Answers hold what VirusTotal says, compressed.
+        // Answers are compressed and hold the text of VirusTotal, which may name the indicator.
         let text = format!("{name} {}", String::from_utf8_lossy(&dump)).to_lowercase();
         for secret in [EICAR, EICAR_MD5, "secret.example"] {
             assert!(!text.contains(secret), "{name}");

@@ -1,4 +1,4 @@
-//! Callers at the same time share calls, each on its own terms.
+//! Tests of concurrent callers that share calls: each keeps its own deadline, credentials and view.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -19,7 +19,7 @@ use crate::{
 
 const REPORT: &str = r#"{"data": {"type": "file", "id": "x", "attributes": {"size": 1}}}"#;
 
-/// One lookup a minute, and any number of requests.
+/// One lookup a minute, and no limit on requests.
 const ONE_A_MINUTE: [&str; 4] = [
     "--rate-limit-per-minute",
     "1",
@@ -33,7 +33,7 @@ async fn ask_as(gateway: &Gateway, key: &str, path: &str) -> Reply {
     gateway.get_with(path, &[("x-api-key", key)]).await
 }
 
-/// A server that holds back its first answer to a GET, and answers posts at once.
+/// Starts a server that holds back its first answer to a GET, and answers POSTs at once.
 async fn holding_the_first(going: watch::Receiver<bool>, body: &'static str) -> Upstream {
     let is_first = AtomicBool::new(true);
     Upstream::faulty(move |call| {
@@ -52,7 +52,7 @@ async fn holding_the_first(going: watch::Receiver<bool>, body: &'static str) -> 
 #[case::report("", "/analyse", "")]
 #[case::long_list("/relationships/contacted_ips?limit=45", "/analyse", "")]
 #[tokio::test]
-async fn an_answer_asked_for_before_a_write_is_neither_joined_nor_kept(
+async fn a_call_from_before_a_write_is_neither_shared_nor_cached(
     #[case] read: &str,
     #[case] write: &str,
     #[case] body: &str,
@@ -88,7 +88,7 @@ async fn an_answer_asked_for_before_a_write_is_neither_joined_nor_kept(
 #[case::wrong_key(failure(401, "WrongCredentialsError", "x"), 401)]
 #[case::transient(failure(503, "TransientError", "x"), 503)]
 #[tokio::test]
-async fn with_a_shared_scope_a_refusal_is_the_askers_own(
+async fn with_a_shared_scope_a_refusal_is_not_shared(
     #[case] refusal: Vec<u8>,
     #[case] status: u16,
 ) {
@@ -105,7 +105,7 @@ async fn with_a_shared_scope_a_refusal_is_the_askers_own(
     .await;
     let flags = ["--cache-scope", "shared", "--upstream-timeout", "400ms"];
     let gateway = keeping(&upstream, &flags).await;
-    // Both keys are accepted.
+    // Both keys are verified first.
     for key in ["public", "premium"] {
         assert_eq!(ask_as(&gateway, key, &file(TROJAN)).await.status, 200);
     }
@@ -126,7 +126,7 @@ async fn with_a_shared_scope_a_refusal_is_the_askers_own(
 #[case::a_page(http(404, &["Content-Type: text/html"], "<html>"))]
 #[case::a_page_that_succeeds(http(200, &["Content-Type: text/html"], "<html>"))]
 #[tokio::test]
-async fn only_a_success_makes_a_key_accepted(#[case] other: Vec<u8>) {
+async fn only_a_success_verifies_a_key(#[case] other: Vec<u8>) {
     let upstream = Upstream::faulty(move |call| {
         Answer::Bytes(match call.header("x-apikey") {
             Some("good") => ok(REPORT),
@@ -142,7 +142,7 @@ async fn only_a_success_makes_a_key_accepted(#[case] other: Vec<u8>) {
 }
 
 #[tokio::test]
-async fn a_revoked_key_no_longer_reads_what_is_kept() {
+async fn a_revoked_key_no_longer_reads_cached_answers() {
     let upstream = Upstream::faulty(|call| {
         let is_revoked = call.header("x-apikey") == Some("late") && call.target.contains(TROJAN);
         Answer::Bytes(if is_revoked {
@@ -185,7 +185,7 @@ async fn a_caller_that_joins_a_queued_call_keeps_its_own_deadline() {
     assert_eq!(upstream.count(), 1);
 }
 
-/// Waits until so many requests wait for a unit of quota.
+/// Waits until this many requests wait for a unit of quota.
 async fn until_waiting(gateway: &Gateway, count: u64) {
     let began = Instant::now();
     loop {
@@ -207,7 +207,7 @@ async fn until_waiting(gateway: &Gateway, count: u64) {
 }
 
 #[tokio::test]
-async fn a_queued_call_that_nobody_waits_for_is_dropped_and_spends_nothing() {
+async fn a_queued_call_without_callers_is_dropped_and_spends_nothing() {
     let upstream = Upstream::always(ok(REPORT)).await;
     let gateway = keeping(&upstream, &ONE_A_MINUTE).await;
     assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
@@ -228,13 +228,13 @@ async fn a_queued_call_that_nobody_waits_for_is_dropped_and_spends_nothing() {
 }
 
 #[tokio::test]
-async fn calls_count_against_the_bound_until_they_are_over() {
+async fn calls_count_as_in_flight_until_they_end() {
     let (_go, going) = watch::channel(false);
     let upstream = Upstream::held(going, REPORT).await;
     let flags = ["--max-in-flight", "16", "--client-rate-per-minute", "0"];
     let gateway = keeping(&upstream, &flags).await;
     let tasks = TaskTracker::new();
-    // Each hangs up soon after it has asked.
+    // Each caller hangs up soon after its request.
     for round in 0..40 {
         for number in 0..4 {
             let path = format!("/api/v1/domains/d{round}-{number}.example");
@@ -250,14 +250,14 @@ async fn calls_count_against_the_bound_until_they_are_over() {
         tasks.reopen();
     }
     assert!(upstream.count() <= 16, "{}", upstream.count());
-    // One caller has a quarter of them.
+    // One caller has a quarter of the places.
     assert!(upstream.count() <= 4, "{}", upstream.count());
 }
 
 #[tokio::test]
-async fn one_keys_views_and_answers_do_not_push_out_anothers() {
+async fn one_keys_views_and_answers_do_not_evict_anothers() {
     let upstream = Upstream::faulty(|call| {
-        // Too varied to be compressed well.
+        // The text is too varied to compress well.
         let text = (0..200).map(|it| it.to_string() + &call.target);
         let text = text.collect::<String>();
         let body = serde_json::json!({"data": {"attributes": {"text": text}}});

@@ -1,4 +1,5 @@
-//! Each fault in answer to every kind of call: it ends in time, is told, and leaves no trace.
+//! Tests of each fault for every kind of call: the call ends in time, is reported, and leaves no
+//! trace.
 
 use std::{
     net::TcpListener,
@@ -17,12 +18,12 @@ use crate::{
     uploads::{Form, upload},
 };
 
-/// How long an answer may take to come: a large upload waits four times the limit below.
+/// The time that an answer may take: a large upload waits four times the limit below.
 const BOUND: Duration = Duration::from_secs(15);
 
-/// So long that it never runs out.
+/// A timeout that is long enough never to expire.
 const AMPLE: &str = "10s";
-/// So short that it is no pain to wait for its end.
+/// A timeout that is short enough to wait for.
 const SHORT: &str = "500ms";
 
 fn flags(timeout: &str) -> [&str; 6] {
@@ -31,7 +32,7 @@ fn flags(timeout: &str) -> [&str; 6] {
         timeout,
         "--upstream-max-body",
         "100000",
-        // What is kept of a fault would show in the next answer.
+        // A cached fault would show in the next answer.
         "--cache-max-bytes",
         "10000000",
     ]
@@ -46,9 +47,9 @@ enum Ask {
     Pages,
     Scan,
     Upload,
-    /// A large upload, for which a place has to be asked.
+    /// A large upload that has to ask for its URL.
     Place,
-    /// The same, when the place is known.
+    /// A large upload whose URL is known.
     OneTime,
 }
 
@@ -83,7 +84,7 @@ impl Ask {
         in_time.unwrap_or_else(|_| panic!("{self:?} does not end"))
     }
 
-    /// Whether this is the call in which the fault shows.
+    /// Returns whether this is the call in which the fault shows.
     fn meets(self, call: &Call) -> bool {
         self != Self::OneTime || call.method == "POST"
     }
@@ -96,7 +97,7 @@ impl Ask {
     }
 }
 
-/// What VirusTotal says.
+/// Returns the normal answer of VirusTotal.
 fn sound(call: &Call) -> Answer {
     let place = format!("http://{}/one/time", call.header("host").unwrap());
     let data = match (call.method.as_str(), call.target.as_str()) {
@@ -108,7 +109,7 @@ fn sound(call: &Call) -> Answer {
     Answer::Bytes(ok(data))
 }
 
-/// Asks while a server has this fault and again when it has none any more.
+/// Sends a request while the server has this fault, and again once the fault is gone.
 async fn ask(what: Ask, fault: Answer, timeout: &str) -> Reply {
     let is_broken = Arc::new(AtomicBool::new(true));
     let broken = Arc::clone(&is_broken);
@@ -128,7 +129,7 @@ async fn ask(what: Ask, fault: Answer, timeout: &str) -> Reply {
     reply
 }
 
-/// A success with these header lines, whatever they say.
+/// Returns a success with these header lines, valid or not.
 fn headed(lines: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{lines}\r\n");
     [head.as_bytes(), body.as_ref()].concat()
@@ -143,7 +144,7 @@ fn packed(gzip: impl AsRef<[u8]>) -> Answer {
     Answer::Bytes(http(200, &lines, gzip))
 }
 
-/// A gzip file under these names of codings, a line each.
+/// Returns a gzip body under these content codings, a header line each.
 fn coded(names: &[&str]) -> Answer {
     let lines = names.iter().map(|name| format!("Content-Encoding: {name}"));
     let lines: Vec<_> = lines.collect();
@@ -151,7 +152,7 @@ fn coded(names: &[&str]) -> Answer {
     Answer::Bytes(http(200, &lines, gzip(REPORT.as_bytes())))
 }
 
-/// A success with a gzip member for each of these texts.
+/// Returns a success with a gzip member for each of these texts.
 fn in_members(parts: &[&str]) -> Vec<u8> {
     let members: Vec<_> = parts
         .iter()
@@ -160,7 +161,7 @@ fn in_members(parts: &[&str]) -> Vec<u8> {
     http(200, &["Content-Encoding: gzip"], members)
 }
 
-/// A gzip file in which this byte, from the front or the back, is not what it was.
+/// Returns a gzip file with one byte changed; a negative position counts from the end.
 fn spoilt(at: isize) -> Vec<u8> {
     let mut bytes = gzip(REPORT.as_bytes());
     let length = bytes.len();
@@ -248,7 +249,7 @@ const CHUNK: &[u8] = b"8\r\n        \r\n";
 #[case::http_2(Answer::Bytes(b"\0\0\0\x04\0\0\0\0\0Connection: close".to_vec()))]
 #[case::tls(Answer::Bytes(b"\x15\x03\x03\0\x02\x02\x28Connection: close".to_vec()))]
 #[tokio::test]
-async fn what_is_no_answer_is_a_502(#[case] fault: Answer) {
+async fn a_malformed_answer_to_any_call_is_a_502(#[case] fault: Answer) {
     let ask = |what| ask(what, fault.clone(), AMPLE);
     for reply in in_parallel(Ask::ALL.into_iter().map(ask)).await {
         let told = (reply.status, reply.code());
@@ -276,7 +277,7 @@ async fn what_is_no_answer_is_a_502(#[case] fault: Answer) {
 #[case::going_on_and_on(Answer::Drip(Vec::new(), GOES_ON.into()))]
 #[case::going_on_without_end(Answer::Flood(Vec::new(), GOES_ON.repeat(9)))]
 #[tokio::test]
-async fn what_takes_too_long_is_a_504(#[case] fault: Answer) {
+async fn an_answer_that_takes_too_long_is_a_504(#[case] fault: Answer) {
     let ask = |what| ask(what, fault.clone(), SHORT);
     for reply in in_parallel(Ask::ALL.into_iter().map(ask)).await {
         let told = (reply.status, reply.code());
@@ -289,10 +290,10 @@ async fn what_takes_too_long_is_a_504(#[case] fault: Answer) {
     }
 }
 
-/// Whatever invites it there, nothing goes to another host: not a byte, and so no key.
+/// No byte goes to another host, so no key does either, whatever the answer names.
 #[rstest]
 #[tokio::test]
-async fn nobody_is_sent_elsewhere(
+async fn no_call_follows_an_answer_to_another_host(
     #[values(200, 201, 300, 301, 302, 303, 305, 307, 308)] status: u16,
 ) {
     let elsewhere = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -313,7 +314,7 @@ async fn nobody_is_sent_elsewhere(
 }
 
 #[tokio::test]
-async fn a_large_file_goes_to_no_other_host() {
+async fn a_large_file_is_sent_to_no_other_host() {
     let elsewhere = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let place = format!("http://{}/one/time", elsewhere.local_addr().unwrap());
@@ -323,9 +324,9 @@ async fn a_large_file_goes_to_no_other_host() {
     assert!(elsewhere.accept().is_err(), "there was a connection");
 }
 
-/// What stands behind an answer on an open connection is not taken for the next one.
+/// Bytes behind an answer on an open connection are not used as the answer to the next request.
 #[tokio::test]
-async fn what_is_left_over_answers_nobody() {
+async fn bytes_behind_an_answer_are_never_the_next_answer() {
     let poison = ok(REPORT.replace("68", "666"));
     for first in [ok("{}"), ok(REPORT), chunked("2\r\n{}\r\n0\r\n\r\n")] {
         let first = String::from_utf8(first).unwrap();
@@ -365,14 +366,14 @@ async fn what_is_left_over_answers_nobody() {
 #[case::gzip_in_many_members(in_members(&["", &REPORT[..1], "", "", &REPORT[1..], " ", " ", ""]))]
 #[case::gzip_with_padding(http(200, &["Content-Encoding: gzip"], [gzip(REPORT.as_bytes()), vec![0; 512]].concat()))]
 #[tokio::test]
-async fn what_is_odd_but_sound_is_read(#[case] answer: Vec<u8>) {
+async fn an_unusual_but_valid_answer_is_read(#[case] answer: Vec<u8>) {
     let upstream = Upstream::always(answer).await;
     let gateway = Gateway::before(&upstream, &flags(AMPLE)).await;
     assert_eq!(gateway.get(&file(EICAR)).await.data()["size"], 68);
 }
 
 #[tokio::test]
-async fn what_came_in_several_members_is_read_again_from_what_is_kept() {
+async fn an_answer_of_several_gzip_members_is_served_from_the_cache() {
     let answer = in_members(&[&REPORT[..20], &REPORT[20..], ""]);
     let upstream = Upstream::always(answer).await;
     let flags = ["--cache-max-bytes", "1000000"];
@@ -393,7 +394,7 @@ async fn what_came_in_several_members_is_read_again_from_what_is_kept() {
 }
 
 #[tokio::test]
-async fn who_refused_connections_is_reached_when_it_takes_them() {
+async fn an_upstream_that_refused_connections_is_tried_again() {
     for what in Ask::ALL {
         let (socket, url) = refusing();
         let gateway = Gateway::at(&url, &flags(SHORT)).await;
@@ -406,9 +407,9 @@ async fn who_refused_connections_is_reached_when_it_takes_them() {
     }
 }
 
-/// What is wrong stands in the head of an error, however its body goes on.
+/// The head of an error holds what the caller needs, whatever becomes of its body.
 #[tokio::test]
-async fn an_error_without_its_body_is_one() {
+async fn an_error_with_an_endless_body_is_a_502() {
     let fault = http(500, &[], "x".repeat(999));
     let fault = Answer::Drip(fault[..90].into(), b"x".into());
     let ask = |what| ask(what, fault.clone(), SHORT);
@@ -417,14 +418,14 @@ async fn an_error_without_its_body_is_one() {
     }
 }
 
-/// Nobody is asked again too soon, however the body of a 429 goes on.
+/// The back-off of a 429 starts whatever becomes of its body.
 #[rstest]
 #[case::silence(Answer::Silence(http(429, &["Retry-After: 33"], HTML)[..90].into()))]
 #[case::drip(Answer::Drip(http(429, &["Retry-After: 33"], "x".repeat(999))[..90].into(), b"x".into()))]
 #[case::flood(Answer::Flood(b"HTTP/1.1 429 X\r\nRetry-After: 33\r\n\r\n".into(), b"x".into()))]
 #[case::reset(Answer::Reset(http(429, &["Retry-After: 33"], HTML)[..90].into()))]
 #[tokio::test]
-async fn a_429_without_its_body_is_one(#[case] fault: Answer) {
+async fn a_429_with_an_incomplete_body_is_a_429(#[case] fault: Answer) {
     let upstream = Upstream::faulty(move |_| fault.clone()).await;
     let gateway = Gateway::before(&upstream, &flags(SHORT)).await;
     for _ in 0..2 {

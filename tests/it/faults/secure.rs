@@ -1,4 +1,4 @@
-//! Who VirusTotal is: its key goes to nobody whose certificate does not say so.
+//! Tests of VirusTotal's certificate: a key is sent only to a server that proves its name.
 
 use super::*;
 use crate::harness::{Folder, Identity, Secure};
@@ -6,7 +6,7 @@ use crate::harness::{Folder, Identity, Secure};
 const HOST: &str = "127.0.0.1";
 const HASTE: [&str; 2] = ["--upstream-timeout", "1s"];
 
-/// A gateway before this server that trusts these certificates.
+/// Starts a gateway before this server that trusts these certificates.
 async fn trusting(upstream: &Secure, trusted: &[&Identity]) -> Gateway {
     let pem: String = trusted.iter().map(|identity| identity.pem()).collect();
     let folder = Folder::new().with("ca.pem", &pem);
@@ -21,7 +21,7 @@ async fn trusting(upstream: &Secure, trusted: &[&Identity]) -> Gateway {
 #[case::run_out(Identity::of(HOST, 2020), true)]
 #[case::of_nobody_known(Identity::of(HOST, 2099), false)]
 #[tokio::test]
-async fn a_wrong_certificate_is_a_502_and_learns_no_key(
+async fn a_wrong_certificate_is_a_502_and_gets_no_key(
     #[case] wrong: Identity,
     #[case] is_trusted: bool,
 ) {
@@ -48,19 +48,19 @@ async fn a_wrong_certificate_is_a_502_and_learns_no_key(
     assert_eq!(upstream.heard(), 1);
 }
 
-/// A server that speaks no TLS, but is asked to, is given no key in the clear.
+/// A server that is addressed by `https` but speaks no TLS gets no key in the clear.
 #[rstest]
 #[case::plain_http(Answer::Bytes(ok(REPORT)))]
 #[case::reset(Answer::Reset(Vec::new()))]
 #[case::end(Answer::Bytes(Vec::new()))]
 #[tokio::test]
-async fn nothing_is_said_in_the_clear(#[case] answer: Answer) {
+async fn no_request_is_sent_without_tls(#[case] answer: Answer) {
     let upstream = Upstream::faulty(move |_| answer.clone()).await;
     let url = upstream.url.replace("http://", "https://");
     let gateway = Gateway::at(&url, &HASTE).await;
     let reply = gateway.get(&file(EICAR)).await;
     is_well_formed(&reply);
-    // Who waits for a head that never comes lets the time run out.
+    // A client that waits for a head which never comes runs into the timeout.
     assert!(matches!(reply.status, 502 | 504), "{}", reply.text());
     assert_eq!(upstream.count(), 0);
 }

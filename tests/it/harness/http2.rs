@@ -1,4 +1,4 @@
-//! An HTTP/2 client that opens its windows as a test likes, frame by frame.
+//! An HTTP/2 client that sends frame by frame and controls its windows.
 
 use std::net::SocketAddr;
 
@@ -9,16 +9,16 @@ use tokio::{
 
 use super::connect_from;
 
-/// An HTTP/2 connection. It answers pings, and does nothing else on its own.
+/// An HTTP/2 connection that only answers pings by itself.
 pub(crate) struct Http2 {
     stream: TcpStream,
     next: u32,
 }
 
-/// An event on it.
+/// An event on a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The head of an answer, with its status where that is a usual one.
+    /// The head of an answer, with its status if that is in the static table.
     Head { stream: u32, status: Option<u16> },
     /// Bytes of an answer, and whether they are the last.
     Data {
@@ -26,7 +26,7 @@ pub(crate) enum Event {
         bytes: usize,
         is_last: bool,
     },
-    /// The end of a stream before its answer's.
+    /// A reset of a stream before its answer ended.
     Reset { stream: u32, code: u32 },
     /// The end of the connection.
     Closed,
@@ -40,8 +40,8 @@ const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 
 impl Http2 {
-    /// Connects from this address of loopback, with windows of so many bytes for each stream,
-    /// and one for the connection that never closes.
+    /// Connects from this address of the loopback network, with windows of this many bytes for each
+    /// stream, and a window for the connection that never closes.
     pub(crate) async fn connect(from: [u8; 4], to: SocketAddr, window: u32) -> Self {
         let mut stream = connect_from(from, to).await;
         let mut hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
@@ -52,11 +52,11 @@ impl Http2 {
         Self { stream, next: 1 }
     }
 
-    /// Asks for this path; the number of the stream. Fails where the connection has ended.
+    /// Requests this path and returns the stream's number. Fails if the connection has ended.
     pub(crate) async fn ask(&mut self, path: &str, headers: &[(&str, &str)]) -> u32 {
         let stream = self.next;
         self.next += 2;
-        // GET, http, `:path`, `:authority`.
+        // The block is GET, http, `:path`, `:authority`.
         let mut block = vec![0x82, 0x86, 0x04];
         literal(&mut block, path);
         block.push(0x01);
@@ -66,20 +66,20 @@ impl Http2 {
             literal(&mut block, name);
             literal(&mut block, value);
         }
-        // The whole request, in one frame.
+        // The frame holds the whole request.
         let request = frame(HEADERS, 0x5, stream, &block);
         let _ = self.stream.write_all(&request).await;
         stream
     }
 
-    /// Opens a stream's window by so many bytes.
+    /// Opens a stream's window by this many bytes.
     pub(crate) async fn open(&mut self, stream: u32, bytes: u32) {
         let update = frame(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
-        // A gateway that has closed the connection does not hear it.
+        // A gateway that has closed the connection does not read the frame.
         let _ = self.stream.write_all(&update).await;
     }
 
-    /// The next thing that comes.
+    /// Returns the next event.
     pub(crate) async fn event(&mut self) -> Event {
         loop {
             let mut head = [0; 9];
@@ -134,7 +134,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A text as it is, not compressed.
+/// Appends a text without compression.
 fn literal(block: &mut Vec<u8>, text: &str) {
     match text.len() {
         length @ 0..127 => block.push(u8::try_from(length).unwrap()),

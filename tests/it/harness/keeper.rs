@@ -1,4 +1,4 @@
-//! A server that keeps connections open, and decides for each request on them what it does.
+//! A server that keeps connections open and decides for each request on them.
 
 use std::{
     sync::{
@@ -27,24 +27,24 @@ pub(crate) struct Keeper {
     _stop: DropGuard,
 }
 
-/// The server's way with a request.
+/// The reaction of the server to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Turn {
     /// Answers with these bytes, and keeps the connection.
     Keep(Vec<u8>),
-    /// Answers so, and ends the connection.
+    /// Gives this answer, and ends the connection.
     End(Answer),
 }
 
 impl Keeper {
-    /// A server that reacts to a request and its place on its connection, from 0.
+    /// Starts a server that reacts to a request and its position on its connection, from 0.
     pub(crate) async fn start(
         react: impl Fn(&Call, usize) -> Turn + Send + Sync + 'static,
     ) -> Self {
         Self::with_idle_limit(Duration::from_mins(1), react).await
     }
 
-    /// The same, which closes connections that are idle for so long.
+    /// Starts such a server that also closes connections that are idle for this long.
     pub(crate) async fn with_idle_limit(
         limit: Duration,
         react: impl Fn(&Call, usize) -> Turn + Send + Sync + 'static,
@@ -72,7 +72,7 @@ impl Keeper {
         }
     }
 
-    /// The number of the connection, the method and the target of every request so far.
+    /// Returns the connection's number, and the method and target, of every request so far.
     pub(crate) fn asked(&self) -> Vec<(usize, String)> {
         let seen = self.seen.lock().unwrap();
         let line = |call: &Call| format!("{} {}", call.method, call.target);
@@ -98,7 +98,7 @@ impl<F: Fn(&Call, usize) -> Turn> Server<F> {
         let connection = self.connections.fetch_add(1, Ordering::Relaxed);
         for place in 0.. {
             let head = read_head(&mut stream);
-            // A connection is not idle before it has been used.
+            // Only a connection that has been used can be idle.
             let call = match place {
                 0 => head.await,
                 _ => timeout(self.limit, head).await.unwrap_or_default(),
@@ -131,7 +131,7 @@ async fn hear_out(stream: &mut TcpStream, call: &Call) {
     }
 }
 
-/// A success after which the connection goes on.
+/// Returns a success after which the connection goes on.
 pub(crate) fn kept(body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let length = body.len();

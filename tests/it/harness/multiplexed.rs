@@ -14,15 +14,15 @@ use tokio_util::{
 
 use super::{secure::Identity, upstream::listen};
 
-/// A server on a free port that ends each connection once so many requests have come on it,
-/// the last of which it does not answer; it ends when dropped.
+/// A server on a free port that ends each connection at its nth request, which it does not
+/// answer; it ends when dropped.
 pub(crate) struct Multiplexed {
     pub(crate) url: String,
     asked: Asked,
     _stop: DropGuard,
 }
 
-/// For each connection the methods and paths of its requests.
+/// The methods and paths of the requests of each connection.
 type Asked = Arc<Mutex<Vec<Vec<String>>>>;
 
 impl Multiplexed {

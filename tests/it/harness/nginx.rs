@@ -1,4 +1,4 @@
-//! An nginx of a test's own, with the configuration that is shipped.
+//! An nginx for one test, with the shipped configuration.
 
 use std::{
     fs,
@@ -18,15 +18,18 @@ use tokio_rustls::TlsConnector;
 
 use super::{Folder, Identity, Reply, process::signal, send};
 
-/// Who it says to be.
+/// The name in nginx's certificate.
 const HOST: &str = "127.0.0.1";
 
-/// nginx as `deploy/nginx.conf` has it, but for its ports, its paths and where the gateway is; it
+/// The failure of a test without nginx.
+const MISSING: &str = "this test needs nginx";
+
+/// An nginx with `deploy/nginx.conf`, but its own ports, paths and addresses of the gateway; it
 /// ends when dropped.
 pub(crate) struct Nginx {
-    /// Where it speaks TLS.
+    /// The address of the TLS port.
     pub(crate) address: SocketAddr,
-    /// Where it speaks plain HTTP.
+    /// The address of the plain HTTP port.
     pub(crate) plain: SocketAddr,
     identity: Identity,
     client: Client,
@@ -35,8 +38,9 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// In front of replicas at these addresses, or URLs; `None` where no nginx is installed.
-    pub(crate) fn before(replicas: &[&str]) -> Option<Self> {
+    /// Starts nginx in front of replicas at these addresses or URLs; fails if nginx is not
+    /// installed.
+    pub(crate) fn before(replicas: &[&str]) -> Self {
         let (folder, identity) = (Folder::new(), Identity::of(HOST, 2099));
         folder.put("fullchain.pem", identity.pem());
         folder.put("privkey.pem", identity.key_pem());
@@ -44,8 +48,9 @@ impl Nginx {
         let (open, plain) = listen();
         let own = configuration(&folder, (address, plain), replicas);
         folder.put("nginx.conf", &own);
-        // It takes sockets over from an nginx before it; so it has ports that nobody else can
-        // have, and callers wait in line from the start.
+        // nginx inherits sockets as from an older nginx, so that no other process can take its
+        // ports,
+        // and callers queue from the start.
         let process = nginx()
             .args(["-e", &folder.file("error.log")])
             .args(["-c", &folder.file("nginx.conf")])
@@ -54,18 +59,18 @@ impl Nginx {
             .stdin(Stdio::from(secure))
             .stdout(Stdio::from(open))
             .spawn()
-            .ok()?;
-        Some(Self {
+            .expect(MISSING);
+        Self {
             address,
             plain,
             client: trusting(&identity).build().unwrap(),
             identity,
             process,
             folder,
-        })
+        }
     }
 
-    /// A client that trusts its certificate and no other; there may be more to set.
+    /// Returns a builder of clients that trust only nginx's certificate.
     pub(crate) fn client(&self) -> ClientBuilder {
         trusting(&self.identity)
     }
@@ -74,7 +79,7 @@ impl Nginx {
         format!("https://{}{path}", self.address)
     }
 
-    /// A GET over TLS with just these headers.
+    /// Sends a GET over TLS with only these headers.
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         let request = self.client.get(self.url(path));
         send(
@@ -85,12 +90,12 @@ impl Nginx {
         .await
     }
 
-    /// A POST over TLS, to be given a body and sent with [`send`].
+    /// Returns a POST over TLS, to be given a body and sent with [`send`].
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(self.url(path))
     }
 
-    /// Writes bytes over TLS, and gives all that comes back up to the connection's end.
+    /// Writes bytes over TLS and returns everything that comes until the connection ends.
     pub(crate) async fn raw(&self, request: &[u8]) -> String {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::from(self.address.ip());
@@ -98,12 +103,12 @@ impl Nginx {
         let mut stream = connector.connect(name, stream).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
-        // It may end the connection without saying so.
+        // nginx may end the connection without a TLS close.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// All that it has logged, once it has ended.
+    /// Stops nginx and returns its logs.
     pub(crate) fn end(mut self) -> String {
         self.quit();
         ["access.log", "error.log"]
@@ -111,7 +116,7 @@ impl Nginx {
             .concat()
     }
 
-    /// Its own way to stop: its workers go with it.
+    /// Stops nginx with the signal that also ends its workers.
     fn quit(&mut self) {
         signal(&self.process, "-TERM");
         let _ = self.process.wait();
@@ -126,7 +131,7 @@ impl Drop for Nginx {
     }
 }
 
-/// nginx with Debian's defaults and a `proxy_pass`; it ends when dropped.
+/// An nginx with Debian's defaults and a `proxy_pass`; it ends when dropped.
 pub(crate) struct BareNginx {
     address: SocketAddr,
     process: Child,
@@ -134,8 +139,8 @@ pub(crate) struct BareNginx {
 }
 
 impl BareNginx {
-    /// In front of a gateway, with more directives for it; `None` where no nginx is installed.
-    pub(crate) fn before(gateway: SocketAddr, more: &str) -> Option<Self> {
+    /// Starts nginx in front of a gateway, with more directives; fails if nginx is not installed.
+    pub(crate) fn before(gateway: SocketAddr, more: &str) -> Self {
         let folder = Folder::new();
         let path = folder.path().display().to_string();
         let (socket, address) = listen();
@@ -156,12 +161,12 @@ impl BareNginx {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .ok()?;
-        Some(Self {
+            .expect(MISSING);
+        Self {
             address,
             process,
             _folder: folder,
-        })
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -176,14 +181,14 @@ impl Drop for BareNginx {
     }
 }
 
-/// The folders that nginx writes to.
+/// Returns the directives for the folders that nginx writes to.
 fn scratch(path: &str) -> String {
     ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!(" {kind}_temp_path {path}/{kind};"))
         .concat()
 }
 
-/// Debian keeps it where only root looks.
+/// Returns a command for nginx, which Debian installs where only root's `PATH` leads.
 pub(crate) fn nginx() -> Command {
     let mut command = Command::new("nginx");
     let folders = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
@@ -191,7 +196,7 @@ pub(crate) fn nginx() -> Command {
     command
 }
 
-/// The shipped configuration with this folder, these ports and these replicas.
+/// Returns the shipped configuration with this folder, these ports and these replicas.
 fn configuration(
     folder: &Folder,
     (secure, plain): (SocketAddr, SocketAddr),
@@ -220,17 +225,17 @@ fn configuration(
     own
 }
 
-/// A socket to be given to nginx, on a free port, and its address.
+/// Opens a socket on a free port that nginx can inherit, and returns its address too.
 fn listen() -> (OwnedFd, SocketAddr) {
     let listener = TcpListener::bind((HOST, 0)).unwrap();
-    // nginx takes it as it is.
+    // nginx uses the socket as it is.
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     (listener.into(), address)
 }
 
 fn trusting(identity: &Identity) -> ClientBuilder {
-    // A second time in one process it is there already.
+    // Fails if the process has installed a provider before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let certificate = Certificate::from_pem(identity.pem().as_bytes()).unwrap();
     Client::builder()
@@ -239,15 +244,3 @@ fn trusting(identity: &Identity) -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .tls_certs_only([certificate])
 }
-
-/// The test's nginx; the test says that it is skipped, and ends, where there is none.
-macro_rules! nginx_or_skip {
-    ($replicas:expr) => {
-        match $crate::harness::Nginx::before($replicas) {
-            Some(nginx) => nginx,
-            None => return eprintln!("skipped: nginx is not installed"),
-        }
-    };
-}
-
-pub(crate) use nginx_or_skip;

@@ -1,4 +1,4 @@
-//! The built binary, run with a folder of its own and no environment but the given one.
+//! The built binary, run in a folder of its own with an empty environment.
 
 use std::{
     fs,
@@ -11,10 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the binary may take to say what it does next; only a broken one takes long.
+/// The time that the binary may take for its next step; only a broken one takes long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A folder that is there for one test.
+/// A folder that exists for one test.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -24,20 +24,20 @@ impl Folder {
         Self(path)
     }
 
-    /// The same with one more file in it.
+    /// Adds a file to the folder.
     pub(crate) fn with(self, name: &str, text: &str) -> Self {
         self.put(name, text);
         self
     }
 
-    /// Writes a file into it, in one piece as seen from outside.
+    /// Writes a file into the folder atomically.
     pub(crate) fn put(&self, name: &str, text: &str) {
         let new = self.0.join(format!(".{name}.new"));
         fs::write(&new, text).unwrap();
         fs::rename(new, self.0.join(name)).unwrap();
     }
 
-    /// Where a file of this name is, or would be.
+    /// Returns the path of the file with this name, which need not exist.
     pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
@@ -53,7 +53,7 @@ impl Drop for Folder {
     }
 }
 
-/// The binary, to be run in this folder.
+/// Returns a command that runs the binary in this folder.
 pub(crate) fn vt4ai(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vt4ai"));
     command
@@ -64,7 +64,7 @@ pub(crate) fn vt4ai(folder: &Folder, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the binary to its end: exit status, standard output, standard error.
+/// Runs the binary to its end and returns its exit status, standard output and standard error.
 pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     let Output {
         status,
@@ -75,7 +75,7 @@ pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     (status.code().unwrap(), text(stdout), text(stderr))
 }
 
-/// What a process has written so far, and who waits for more of it.
+/// The output of a process so far, and a way to wait for more.
 #[derive(Default)]
 struct Log {
     text: Mutex<String>,
@@ -84,7 +84,7 @@ struct Log {
 
 /// The binary while it serves; it ends when dropped.
 pub(crate) struct Process {
-    /// Where it listens: host and port.
+    /// The host and port that the binary listens on.
     pub(crate) address: String,
     child: Child,
     log: Arc<Log>,
@@ -92,7 +92,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it on a free port and waits until it listens.
+    /// Starts the binary on a free port and waits until it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.env("VT4AI_PORT", "0").env("NO_COLOR", "1");
         let mut child = command
@@ -122,17 +122,17 @@ impl Process {
         }
     }
 
-    /// The number by which the system knows it.
+    /// Returns the process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal: `-TERM`.
+    /// Sends the process a signal, such as `-TERM`.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.child, name);
     }
 
-    /// Waits until it ends by itself; its exit status.
+    /// Waits until the process ends by itself and returns its exit status.
     pub(crate) fn end(mut self) -> Option<i32> {
         let started = Instant::now();
         loop {
@@ -144,7 +144,7 @@ impl Process {
         }
     }
 
-    /// Waits until it has written this so many times.
+    /// Waits until the log contains this text so many times.
     pub(crate) fn wait_for(&self, text: &str, times: usize) {
         let (log, missing) = (self.log.text.lock().unwrap(), |log: &mut String| {
             log.matches(text).count() < times
@@ -154,7 +154,7 @@ impl Process {
         assert!(!waited.timed_out(), "{text}: {log}");
     }
 
-    /// Stops it, and gives all that it has written to standard error.
+    /// Stops the process and returns its standard error.
     pub(crate) fn stop(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -170,20 +170,20 @@ impl Drop for Process {
     }
 }
 
-/// Sends a signal, such as `-HUP`.
+/// Sends a process a signal, such as `-HUP`.
 pub(crate) fn signal(process: &Child, name: &str) {
     let id = process.id().to_string();
     let sent = Command::new("kill").args([name, &id]).status().unwrap();
     assert!(sent.success());
 }
 
-/// An address that nothing listens on.
+/// Returns an address that nothing listens on.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
 
-/// Waits until a server that was started there listens.
+/// Waits until the server that was started at this address listens.
 pub(crate) fn until_listening(server: &str, address: SocketAddr) {
     let started = Instant::now();
     while TcpStream::connect(address).is_err() {

@@ -1,4 +1,4 @@
-//! A server that hears every body to its end, notes it, and knows whether it was whole.
+//! A server that reads and records every body, and knows whether it was complete.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use tokio_util::{
 
 use super::upstream::{Answer, Call, failure, listen, read_head};
 
-/// How long a test waits for what has to come; only a broken gateway takes long.
+/// The time that a test waits for an expected request; only a broken gateway takes long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server on a free port; it ends when dropped.
@@ -25,29 +25,29 @@ pub(crate) struct Recorder {
     _stop: DropGuard,
 }
 
-/// A request, as much of it as has come.
+/// A request, as far as it has arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
-    /// Its body is without the marks of chunks.
+    /// The head and the body, without the marks of chunks.
     pub(crate) call: Call,
     pub(crate) end: Option<End>,
 }
 
-/// How a request ended.
+/// The end of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Whole,
     BrokenOff,
 }
 
-/// What the server does with a request whose head has come.
+/// The reaction of the server to a request whose head has arrived.
 #[derive(Clone, Debug)]
 pub(crate) enum Reaction {
-    /// Hears it out, then answers.
+    /// Reads the whole request, then answers.
     Late(Answer),
-    /// Answers, then hears it out.
+    /// Answers, then reads the whole request.
     Early(Vec<u8>),
-    /// Hears this many bytes, answers, and leaves whatever is still coming.
+    /// Reads this many bytes, answers, and leaves the rest unread.
     Leave(usize, Vec<u8>),
     /// Neither reads nor answers for as long as the client waits.
     Deaf,
@@ -56,14 +56,14 @@ pub(crate) enum Reaction {
 type Seen = watch::Sender<Vec<Received>>;
 
 impl Recorder {
-    /// A server that does this with each request.
+    /// Starts a server that reacts this way to each request.
     ///
-    /// A connection goes on for as long as answers don't say that it is closed.
+    /// A connection stays open unless an answer says that it is closed.
     pub(crate) async fn start(react: impl Fn(&Call) -> Reaction + Send + Sync + 'static) -> Self {
         Self::on(listen().await.0, react)
     }
 
-    /// The same where there is a socket already.
+    /// Starts such a server on an existing socket.
     pub(crate) fn on(
         listener: TcpListener,
         react: impl Fn(&Call) -> Reaction + Send + Sync + 'static,
@@ -87,12 +87,12 @@ impl Recorder {
         }
     }
 
-    /// Every request so far, in the order of their heads.
+    /// Returns every request so far, in the order of their heads.
     pub(crate) fn seen(&self) -> Vec<Received> {
         self.seen.borrow().clone()
     }
 
-    /// Methods, paths and queries of all requests so far.
+    /// Returns methods, paths and queries of all requests so far.
     pub(crate) fn asked(&self) -> Vec<String> {
         let seen = self.seen.borrow();
         let asked = seen.iter().map(|it| &it.call);
@@ -101,7 +101,7 @@ impl Recorder {
             .collect()
     }
 
-    /// The posts, once there are this many and each of them has ended.
+    /// Waits until this many POSTs have ended, and returns them.
     pub(crate) async fn posts(&self, count: usize) -> Vec<Received> {
         let is_post = |it: &&Received| it.call.method == "POST";
         let seen = self.wait(move |seen| {
@@ -162,7 +162,7 @@ async fn serve(stream: TcpStream, seen: Seen, react: Arc<impl Fn(&Call) -> React
     }
 }
 
-/// Whether no further request is expected behind this answer.
+/// Returns whether no further request is expected behind this answer.
 fn is_last(answer: &[u8]) -> bool {
     let answer = String::from_utf8_lossy(answer);
     answer.is_empty() || answer.contains("Connection: close")
@@ -171,7 +171,7 @@ fn is_last(answer: &[u8]) -> bool {
 /// A request whose body is being read.
 struct Hearing<'a> {
     seen: &'a Seen,
-    /// Its place among those seen.
+    /// The index of the request among the recorded ones.
     at: usize,
     stream: &'a mut BufStream<TcpStream>,
 }
@@ -187,7 +187,7 @@ impl<'a> Hearing<'a> {
     }
 
     async fn say(&mut self, bytes: &[u8]) {
-        // A client that has gone is no fault of this test.
+        // A client that has hung up is no fault of this test.
         let _ = self.stream.write_all(bytes).await;
         let _ = self.stream.flush().await;
     }
@@ -209,7 +209,7 @@ impl<'a> Hearing<'a> {
         self.seen.send_modify(|seen| seen[self.at].end = Some(end));
     }
 
-    /// Reads this many bytes, if they come.
+    /// Reads this many bytes; `None` if the client stops before.
     async fn hear(&mut self, length: usize) -> Option<()> {
         let mut left = length;
         while left > 0 {

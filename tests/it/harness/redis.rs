@@ -1,4 +1,4 @@
-//! A Redis of a test's own.
+//! A Redis for one test.
 
 use std::{
     net::SocketAddr,
@@ -22,31 +22,31 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// `None` where no `redis-server` is installed.
-    pub(crate) fn start() -> Option<Self> {
+    /// Starts a Redis; fails if no `redis-server` is installed.
+    pub(crate) fn start() -> Self {
         Self::at(free_address())
     }
 
-    /// The same at an address that was found to be free.
-    pub(crate) fn at(address: SocketAddr) -> Option<Self> {
+    /// Starts a Redis at an address that was found to be free.
+    pub(crate) fn at(address: SocketAddr) -> Self {
         Self::run(address, Folder::new(), false)
     }
 
-    /// One that speaks TLS only, with this certificate.
-    pub(crate) fn secure(identity: &Identity) -> Option<Self> {
+    /// Starts a Redis that speaks TLS only, with this certificate.
+    pub(crate) fn secure(identity: &Identity) -> Self {
         let folder = Folder::new().with("own.pem", identity.pem());
         let folder = folder.with("key.pem", identity.key_pem());
         Self::run(free_address(), folder, true)
     }
 
-    fn run(address: SocketAddr, folder: Folder, is_secure: bool) -> Option<Self> {
-        let process = run(address, &folder, is_secure)?;
-        Some(Self {
+    fn run(address: SocketAddr, folder: Folder, is_secure: bool) -> Self {
+        let process = run(address, &folder, is_secure);
+        Self {
             address,
             is_secure,
             process,
             folder,
-        })
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -57,7 +57,7 @@ impl Redis {
         url
     }
 
-    /// What it says to this order: words, parted by spaces.
+    /// Sends a command, its words separated by spaces, and returns the answer.
     pub(crate) fn order<T: FromRedisValue>(&self, order: &str) -> T {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_connection().unwrap();
@@ -68,18 +68,18 @@ impl Redis {
         cmd.query(&mut connection).unwrap()
     }
 
-    /// Ends it at once, and all that it knows.
+    /// Kills the process, and with it all data.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Starts it again where it was.
+    /// Starts Redis again at the same address.
     pub(crate) fn start_again(&mut self) {
-        self.process = run(self.address, &self.folder, self.is_secure).unwrap();
+        self.process = run(self.address, &self.folder, self.is_secure);
     }
 
-    /// Has it stand still, or go on.
+    /// Sends the process a signal, such as `-STOP` or `-CONT`.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.process, name);
     }
@@ -96,12 +96,12 @@ pub(crate) fn url_of(address: SocketAddr) -> String {
     format!("redis://{address}")
 }
 
-fn run(address: SocketAddr, folder: &Folder, is_secure: bool) -> Option<Child> {
+fn run(address: SocketAddr, folder: &Folder, is_secure: bool) -> Child {
     let port = address.port().to_string();
     let own = ["--tls-cert-file", "own.pem", "--tls-key-file", "key.pem"];
     let ports = if is_secure {
-        let nobody = ["--tls-auth-clients", "no", "--tls-ca-cert-file", "own.pem"];
-        [&["--port", "0", "--tls-port", &port], &own[..], &nobody].concat()
+        let no_client = ["--tls-auth-clients", "no", "--tls-ca-cert-file", "own.pem"];
+        [&["--port", "0", "--tls-port", &port], &own[..], &no_client].concat()
     } else {
         vec!["--port", &port]
     };
@@ -113,19 +113,7 @@ fn run(address: SocketAddr, folder: &Folder, is_secure: bool) -> Option<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .ok()?;
+        .expect("this test needs redis-server on the PATH");
     until_listening("redis-server", address);
-    Some(process)
+    process
 }
-
-/// The test's Redis; the test says that it is skipped, and ends, where there is none.
-macro_rules! redis_or_skip {
-    () => {
-        match $crate::harness::Redis::start() {
-            Some(redis) => redis,
-            None => return eprintln!("skipped: redis-server is not installed"),
-        }
-    };
-}
-
-pub(crate) use redis_or_skip;

@@ -1,4 +1,4 @@
-//! An answer of the gateway, and what tests ask of it.
+//! An answer of the gateway, and accessors for tests.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -21,13 +21,13 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The `data` of a 200.
+    /// Returns the `data` of a 200.
     pub(crate) fn data(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text());
         self.json()["data"].take()
     }
 
-    /// The `data` of a 200 that is a document.
+    /// Returns the `data` of a 200 that is a document.
     pub(crate) fn document(&self) -> String {
         self.data().as_str().unwrap().to_owned()
     }
@@ -36,7 +36,7 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// A header that is a whole number.
+    /// Returns the value of a header that is a whole number.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.header(name).map(|value| value.parse().unwrap())
     }

@@ -17,7 +17,7 @@ use tokio_util::{
 
 use super::upstream::{listen, read_head};
 
-/// A certificate and its key; who trusts the certificate knows the server by it.
+/// A certificate and its key; a client that trusts the certificate accepts the server.
 pub(crate) struct Identity {
     pem: String,
     key_pem: String,
@@ -26,7 +26,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Of a host by this name or address, up to the end of this year.
+    /// Creates a certificate for a host name or address, valid until the end of this year.
     pub(crate) fn of(host: &str, year: i32) -> Self {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.not_after = date_time_ymd(year, 12, 31);
@@ -40,17 +40,17 @@ impl Identity {
         }
     }
 
-    /// The certificate, for `--upstream-ca-file`.
+    /// Returns the certificate, for `--upstream-ca-file`.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// Its private key, for a server that reads it from a file.
+    /// Returns the private key, for a server that reads it from a file.
     pub(crate) fn key_pem(&self) -> &str {
         &self.key_pem
     }
 
-    /// What a client goes by that trusts it and nobody else.
+    /// Returns the TLS settings of a client that trusts this certificate only.
     pub(crate) fn trust(&self) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.chain.clone()).unwrap();
@@ -63,7 +63,7 @@ impl Identity {
         self.acceptor_of(&[])
     }
 
-    /// A server's side of TLS that offers these protocols.
+    /// Returns the server side of TLS that offers these protocols.
     pub(super) fn acceptor_of(&self, protocols: &[&[u8]]) -> TlsAcceptor {
         let config = ServerConfig::builder_with_provider(ring::default_provider().into());
         let config = config.with_safe_default_protocol_versions().unwrap();
@@ -109,12 +109,12 @@ impl Secure {
         }
     }
 
-    /// Has it show this certificate from now on.
+    /// Replaces the certificate that the server shows.
     pub(crate) fn become_known_as(&self, identity: &Identity) {
         *self.acceptor.lock().unwrap() = identity.acceptor();
     }
 
-    /// How many requests it could read.
+    /// Returns how many requests the server could read.
     pub(crate) fn heard(&self) -> usize {
         *self.heard.lock().unwrap()
     }

@@ -1,4 +1,4 @@
-//! What stands where VirusTotal would be: the stand-in, or a server with faults.
+//! Servers in place of VirusTotal: the stand-in, or a server with faults.
 
 use std::{
     net::SocketAddr,
@@ -33,18 +33,18 @@ pub(crate) struct Upstream {
 
 type Calls = Arc<Mutex<Vec<Call>>>;
 
-/// A request as it reached upstream.
+/// A request as it reached the upstream.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: String,
-    /// Path and query, still percent-encoded.
+    /// The path and query, still percent-encoded.
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
-    /// What came with it, where its head says that it is short.
+    /// The body, if the head announces a short one.
     pub(crate) body: Vec<u8>,
 }
 
-/// How long a short body is at most; longer ones are not noted.
+/// The length of the longest body that is recorded.
 const SHORT: usize = 128 * 1024;
 
 impl Call {
@@ -52,44 +52,45 @@ impl Call {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Whether it asks what a key may spend. That costs nothing, and most tests are about
-    /// something else: it is not noted, and a server with faults does not know.
+    /// Returns whether the request asks for a key's quota. Such calls cost nothing and most tests
+    /// do not
+    /// concern them: they are not recorded, and a server with faults does not answer them.
     pub(crate) fn is_about_quota(&self) -> bool {
         self.target.starts_with("/api/v3/users/")
     }
 }
 
-/// How a server with faults ends a request.
+/// The way in which a server with faults ends a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
-    /// The same, but not before this is true.
+    /// These bytes once the value is true, then the end of the connection.
     Held(watch::Receiver<bool>, Vec<u8>),
     /// These bytes, then a reset.
     Reset(Vec<u8>),
     /// These bytes, then nothing for as long as the client waits.
     Silence(Vec<u8>),
-    /// The first bytes, then the second ones over and over for as long as the client reads.
+    /// The first bytes, then the second ones repeatedly for as long as the client reads.
     Flood(Vec<u8>, Vec<u8>),
-    /// The same, with a pause before each.
+    /// As `Flood`, with a pause before each piece.
     Drip(Vec<u8>, Vec<u8>),
 }
 
-/// How long a server that drips waits between two pieces: less than any test's time limit.
+/// The pause of a dripping server between two pieces: less than any test's time limit.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Answer {
-    /// Gives it to a client, up to the end of the connection.
+    /// Writes the answer to a client, up to the end of the connection.
     pub(super) async fn give(self, stream: &mut TcpStream) {
-        // A client that has gone is no fault of this test.
+        // A client that has hung up is no fault of this test.
         match self {
             Self::Bytes(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 drop(stream.shutdown().await);
             }
             Self::Held(mut going, bytes) => {
-                // A test that is over lets go, too.
+                // A test that has ended drops the sender, which also ends the wait.
                 let _ = going.wait_for(|going| *going).await;
                 let _ = stream.write_all(&bytes).await;
                 drop(stream.shutdown().await);
@@ -120,7 +121,7 @@ impl Answer {
 }
 
 impl Upstream {
-    /// VirusTotal's stand-in.
+    /// Starts VirusTotal's stand-in.
     pub(crate) async fn demo() -> Self {
         let (listener, url) = listen().await;
         let (calls, stop) = (Calls::default(), CancellationToken::new());
@@ -148,7 +149,7 @@ impl Upstream {
         }
     }
 
-    /// A server that answers as told, whatever that does to HTTP.
+    /// Starts a server that gives the chosen answers, even where they violate HTTP.
     pub(crate) async fn faulty(answer: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Self {
         let (listener, url) = listen().await;
         let (calls, stop) = (Calls::default(), CancellationToken::new());
@@ -167,19 +168,19 @@ impl Upstream {
         }
     }
 
-    /// A server that answers with this body once it may.
+    /// Starts a server that answers with this body once the value is true.
     pub(crate) async fn held(going: watch::Receiver<bool>, body: &'static str) -> Self {
         Self::faulty(move |_| Answer::Held(going.clone(), ok(body))).await
     }
 
-    /// Waits until it was asked so often.
+    /// Waits until the server has received this many calls.
     pub(crate) async fn until_asked(&self, count: usize) {
         while self.count() < count {
             tokio::task::yield_now().await;
         }
     }
 
-    /// A server that answers every request with the same bytes.
+    /// Starts a server that answers every request with the same bytes.
     pub(crate) async fn always(bytes: Vec<u8>) -> Self {
         Self::faulty(move |_| Answer::Bytes(bytes.clone())).await
     }
@@ -188,7 +189,7 @@ impl Upstream {
         self.calls.lock().unwrap().clone()
     }
 
-    /// The paths and queries of all calls so far.
+    /// Returns the paths and queries of all calls so far.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.calls().into_iter().map(|call| call.target).collect()
     }
@@ -198,7 +199,7 @@ impl Upstream {
     }
 }
 
-/// An answer with this status line, these header lines and this body.
+/// Returns an answer with this status, these header lines and this body.
 pub(crate) fn http(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let lines: String = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
@@ -209,7 +210,7 @@ pub(crate) fn http(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Vec
     [head.as_bytes(), body].concat()
 }
 
-/// A success with this body.
+/// Returns a success with this body.
 pub(crate) fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     http(
         200,
@@ -218,7 +219,7 @@ pub(crate) fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     )
 }
 
-/// VirusTotal's own error.
+/// Returns an error in VirusTotal's form.
 pub(crate) fn failure(status: u16, code: &str, message: &str) -> Vec<u8> {
     let error = serde_json::json!({"error": {"code": code, "message": message}});
     http(
@@ -228,7 +229,7 @@ pub(crate) fn failure(status: u16, code: &str, message: &str) -> Vec<u8> {
     )
 }
 
-/// An address at which every connection is refused for as long as the socket is kept.
+/// Returns an address that refuses every connection for as long as the socket is kept.
 pub(crate) fn refusing() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -282,7 +283,7 @@ pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<C
     })
 }
 
-/// Notes a request, and gives it back as it was.
+/// Records a request and returns it unchanged.
 async fn read_call(request: Request) -> (Call, Request) {
     let (head, mut body) = request.into_parts();
     let mut call = Call {
@@ -292,7 +293,7 @@ async fn read_call(request: Request) -> (Call, Request) {
         body: Vec::new(),
     };
     if short_length(&call.headers) > 0 {
-        // A client that breaks off is what some test is about.
+        // Some tests break the request off on purpose.
         let bytes = to_bytes(body, SHORT).await.unwrap_or_default();
         call.body = bytes.to_vec();
         body = Body::from(bytes);
@@ -300,7 +301,7 @@ async fn read_call(request: Request) -> (Call, Request) {
     (call, Request::from_parts(head, body))
 }
 
-/// The length that a head gives, if it is a short one; else nothing.
+/// Returns the length in the head if it is a short one, and 0 otherwise.
 fn short_length(headers: &HeaderMap) -> usize {
     let length = headers.get("content-length");
     let length = length.and_then(|it| it.to_str().ok()?.parse().ok());

@@ -1,4 +1,4 @@
-//! A connection to the gateway on which a test writes and reads as it likes.
+//! A raw connection to the gateway.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
@@ -16,23 +16,23 @@ impl Wire {
         Self(BufStream::new(stream))
     }
 
-    /// Sends all of it before anything is read.
+    /// Writes all of these bytes before anything is read.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.unwrap();
         self.0.flush().await.unwrap();
     }
 
-    /// Says that nothing more will come, and goes on listening.
+    /// Closes the sending side and keeps the receiving side open.
     pub(crate) async fn half_close(&mut self) {
         self.0.shutdown().await.unwrap();
     }
 
-    /// Breaks the connection off.
+    /// Resets the connection.
     pub(crate) fn reset(self) {
         self.0.get_ref().set_zero_linger().unwrap();
     }
 
-    /// The next answer, which says how long it is.
+    /// Reads the next answer, which must have a length.
     pub(crate) async fn answer(&mut self) -> Reply {
         let status = self.line().await;
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
@@ -56,7 +56,7 @@ impl Wire {
         }
     }
 
-    /// All that still comes before the gateway closes the connection.
+    /// Reads everything that comes before the gateway closes the connection.
     pub(crate) async fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.0.read_to_string(&mut rest).await.unwrap();

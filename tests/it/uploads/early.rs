@@ -1,4 +1,4 @@
-//! Answers that come before the form has: from the gateway itself, and from VirusTotal.
+//! Tests of answers that come before the form has: from the gateway itself, and from VirusTotal.
 
 use rstest::rstest;
 
@@ -10,12 +10,12 @@ use crate::{
 
 const HTML: [&str; 1] = ["Content-Type: text/html"];
 
-/// A form that can't all wait in the buffers between the client and a gateway that doesn't read.
+/// Returns a form too large for the buffers between the client and a gateway that does not read.
 fn long() -> Vec<u8> {
     Form::of(12 * MIB).bytes()
 }
 
-/// Sends all of a request before it reads, then another one over the same connection.
+/// Sends a whole request before it reads, then another one over the same connection.
 async fn insist(gateway: &Gateway, head: &[u8], body: &[u8]) -> Reply {
     let mut wire = Wire::to(gateway).await;
     wire.send(head).await;
@@ -49,7 +49,7 @@ async fn insist(gateway: &Gateway, head: &[u8], body: &[u8]) -> Reply {
     413
 )]
 #[tokio::test]
-async fn whoever_sends_everything_first_still_reads_why_it_was_refused(
+async fn a_client_that_sends_everything_first_still_reads_the_refusal(
     #[case] method: &str,
     #[case] path: &str,
     #[case] line: &str,
@@ -72,7 +72,7 @@ async fn whoever_sends_everything_first_still_reads_why_it_was_refused(
 }
 
 #[tokio::test]
-async fn where_it_may_not_be_published_nothing_need_be_sent() {
+async fn an_upload_without_permission_is_refused_before_its_body() {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &["--api-key", "the-servers"]).await;
     let form = long();
@@ -83,16 +83,16 @@ async fn where_it_may_not_be_published_nothing_need_be_sent() {
     let reply = insist(&gateway, format!("{head}\r\n").as_bytes(), &form).await;
     is_well_formed(&reply);
     assert_eq!(reply.status, 403);
-    // Who asks beforehand isn't told to go on.
+    // A client that sends `Expect: 100-continue` is not told to go on.
     let mut wire = Wire::to(&gateway).await;
     wire.send(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes())
         .await;
     assert_eq!(wire.answer().await.status, 403);
 }
 
-/// As curl does with anything above a megabyte.
+/// curl does this with any body above a megabyte.
 #[tokio::test]
-async fn who_asks_whether_to_go_on_is_told_so() {
+async fn expect_100_continue_is_answered() {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let form = Form::of(2 * MIB).bytes();
@@ -105,7 +105,7 @@ async fn who_asks_whether_to_go_on_is_told_so() {
     assert!(upstream.posts(1).await[0].call.body == form);
 }
 
-/// What VirusTotal says after the head of an upload, and what becomes of it.
+/// Returns VirusTotal's answers after the head of an upload, and the status of each at the gateway.
 fn refusals() -> [(Vec<u8>, u16, &'static str); 5] {
     let wrong_key = failure(401, "WrongCredentialsError", "Wrong API key");
     [
@@ -129,7 +129,8 @@ fn refusals() -> [(Vec<u8>, u16, &'static str); 5] {
     ]
 }
 
-/// What a client reads that reads while it sends, and what one does that sends everything first.
+/// Returns the answer to a client that reads while it sends, and to one that sends everything
+/// first.
 async fn refused(reaction: Reaction, says_length: bool) -> [Reply; 2] {
     let upstream = dealing(move || reaction.clone()).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
@@ -138,14 +139,14 @@ async fn refused(reaction: Reaction, says_length: bool) -> [Reply; 2] {
     let end: &[u8] = if says_length { b"" } else { b"0\r\n\r\n" };
     let body = [framed(&form, !says_length), end.to_vec()].concat();
     let head = head_of(says_length.then_some(form.len()));
-    // The one before may have closed the endpoint for its key.
+    // The request before may have started a back-off for its key.
     let gateway = Gateway::at(&upstream.url, &[]).await;
     [ready, insist(&gateway, &head, &body).await]
 }
 
 #[rstest]
 #[tokio::test]
-async fn virustotal_need_not_hear_a_form_out_to_refuse_it(
+async fn an_early_refusal_by_virustotal_is_passed_on(
     #[values(0, 1, 2, 3, 4)] at: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -156,10 +157,10 @@ async fn virustotal_need_not_hear_a_form_out_to_refuse_it(
     }
 }
 
-/// A reset can overtake the answer: then all that is known is that the connection broke.
+/// A reset can overtake the answer: then it is only known that the connection broke.
 #[rstest]
 #[tokio::test]
-async fn nor_even_keep_the_connection(
+async fn an_early_refusal_on_a_closed_connection_is_passed_on(
     #[values(0, 300_000)] heard: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -171,7 +172,7 @@ async fn nor_even_keep_the_connection(
 }
 
 #[tokio::test]
-async fn what_was_refused_early_is_not_sent_on() {
+async fn an_upload_refused_early_is_broken_off() {
     let refusal = failure(413, "PayloadTooLargeError", "x");
     let upstream = dealing(move || Reaction::Early(refusal.clone())).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;

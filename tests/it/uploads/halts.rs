@@ -1,4 +1,4 @@
-//! Uploads that end before they should: no half of one is ever taken for the whole.
+//! Tests of uploads that end early: half of one is never taken for the whole.
 
 use rstest::rstest;
 
@@ -10,7 +10,7 @@ use crate::{
 
 const HASTE: [&str; 2] = ["--upstream-timeout", "200ms"];
 
-/// How much the gateway may hold back: a piece, until the next one has come.
+/// The most that the gateway may hold back: a piece, until the next one has come.
 const HELD: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ enum Death {
     Reset,
 }
 
-/// Sends the beginning of a form, waits until VirusTotal has it, and gives the connection.
+/// Sends the beginning of a form, waits until VirusTotal has it, and returns the connection.
 async fn begin(gateway: &Gateway, upstream: &Recorder, sent: usize, says_length: bool) -> Wire {
     let form = Form::of(2 * MIB).bytes();
     let mut wire = Wire::to(gateway).await;
@@ -31,7 +31,7 @@ async fn begin(gateway: &Gateway, upstream: &Recorder, sent: usize, says_length:
     wire
 }
 
-/// The places at which a form of 2 MiB is cut: every tenth, and right before its end.
+/// Returns the positions at which a form of 2 MiB is cut: every tenth, and right before its end.
 fn cuts() -> impl Iterator<Item = usize> {
     let length = Form::of(2 * MIB).bytes().len();
     let tenths = (0..10).map(move |tenth| length * tenth / 10);
@@ -40,7 +40,7 @@ fn cuts() -> impl Iterator<Item = usize> {
 
 #[rstest]
 #[tokio::test]
-async fn half_a_form_is_never_taken_for_a_whole_one(
+async fn a_truncated_form_is_never_complete_at_virustotal(
     #[values(Death::Close, Death::Reset)] death: Death,
     #[values(true, false)] says_length: bool,
 ) {
@@ -63,7 +63,7 @@ async fn half_a_form_is_never_taken_for_a_whole_one(
 
 #[rstest]
 #[tokio::test]
-async fn who_stops_sending_but_listens_is_told_what_was_missing(
+async fn a_client_that_half_closes_early_gets_a_400(
     #[values(10, 1_000_000)] sent: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -81,7 +81,7 @@ async fn who_stops_sending_but_listens_is_told_what_was_missing(
 
 #[rstest]
 #[tokio::test]
-async fn who_stops_sending_is_not_waited_for(
+async fn a_stalled_upload_is_a_400(
     #[values(0, 10, 1_000_000)] sent: usize,
     #[values(true, false)] says_length: bool,
 ) {
@@ -105,7 +105,7 @@ async fn who_stops_sending_is_not_waited_for(
 #[case::silent_in_its_answer(Reaction::Late(Answer::Silence(ok("{\"data\"")[..60].to_vec())))]
 #[case::deaf(Reaction::Deaf)]
 #[tokio::test]
-async fn virustotal_is_not_waited_for_without_end(
+async fn an_upload_that_virustotal_does_not_answer_is_a_504(
     #[case] reaction: Reaction,
     #[values(9, 12 * MIB)] size: u64,
     #[values(true, false)] says_length: bool,

@@ -1,4 +1,4 @@
-//! What VirusTotal gets: the form as it stands, and only at a place of its own.
+//! Tests of what VirusTotal receives: the unchanged form, and only at a URL of its own.
 
 use rstest::rstest;
 use serde_json::Value;
@@ -38,9 +38,9 @@ async fn a_files_name_arrives_byte_for_byte(#[case] name: &[u8]) {
     assert_eq!(posts[0].call.body, form);
 }
 
-/// Preamble and epilogue, padding, a part's other headers, most of a boundary in the file.
+/// The form has preamble and epilogue, padding, other headers, and most of a boundary in the file.
 #[tokio::test]
-async fn an_unusual_form_passes_as_it_stands() {
+async fn an_unusual_form_is_forwarded_unchanged() {
     let content_type = "Multipart/Form-Data; charset=utf-8; Boundary=\"a b?c\"; boundary=\"other\"";
     let form = "A form.\r\n--a b?c \t\r\ncontent-disposition:form-data;NAME=file\r\n\
                 Content-Type: application/x-dosexec\r\n\r\n--a b\r\n--a b?\r\n--a b?c\r\n\
@@ -51,19 +51,19 @@ async fn an_unusual_form_passes_as_it_stands() {
     has_begun(&send(request.body(form)).await);
     let call = &upstream.posts(1).await[0].call;
     assert_eq!(String::from_utf8_lossy(&call.body), form);
-    // Whatever else it said, VirusTotal reads the form as it was checked.
+    // VirusTotal reads the form with the boundary that the gateway checked.
     let expected = "multipart/form-data; boundary=\"a b?c\"";
     assert_eq!(call.header("content-type"), Some(expected));
 }
 
-/// Of a form that is not whole at once the length is passed on where it is known.
+/// The length of a form that arrives in pieces is forwarded if it is known.
 #[rstest]
 #[case::small(1, true, true)]
 #[case::small_without_a_length(1, false, true)]
 #[case::large(MIB, true, true)]
 #[case::large_without_a_length(MIB, false, false)]
 #[tokio::test]
-async fn the_head_says_what_virustotal_needs_and_no_more(
+async fn only_the_needed_headers_reach_virustotal(
     #[case] size: u64,
     #[case] says_length: bool,
     #[case] is_said: bool,
@@ -86,7 +86,7 @@ async fn the_head_says_what_virustotal_needs_and_no_more(
     assert!(call.body == form.bytes());
 }
 
-/// The place where an upstream wants large files, in its own words; `HOST` is its own.
+/// Starts a server that names this URL for large files; `HOST` stands for its own address.
 async fn naming(place: Value, other: &str) -> Recorder {
     let other = other.strip_prefix("http://").unwrap().to_owned();
     Recorder::start(move |call| {
@@ -115,7 +115,7 @@ async fn naming(place: Value, other: &str) -> Recorder {
 #[case::fragment("http://HOST/x?y#z", "/x?y")]
 #[case::root("http://HOST", "/")]
 #[tokio::test]
-async fn a_large_file_goes_where_virustotal_says(#[case] place: &str, #[case] target: &str) {
+async fn a_large_file_is_sent_to_virustotals_upload_url(#[case] place: &str, #[case] target: &str) {
     let upstream = naming(json!(place), "http://0").await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let form = Form::of(MIB);
@@ -148,7 +148,7 @@ async fn a_large_file_goes_where_virustotal_says(#[case] place: &str, #[case] ta
 #[case::list(json!(["http://HOST/x"]))]
 #[case::object(json!({"url": "http://HOST/x"}))]
 #[tokio::test]
-async fn a_large_file_goes_nowhere_else(#[case] place: Value) {
+async fn a_large_file_is_sent_only_to_virustotals_hosts(#[case] place: Value) {
     let other = Upstream::always(ok(r#"{"data": {"type": "analysis", "id": "x"}}"#)).await;
     let upstream = naming(place, &other.url).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
@@ -170,7 +170,7 @@ async fn a_large_file_goes_nowhere_else(#[case] place: Value) {
 #[case(Answer::Bytes(ok("{}")), 502)]
 #[case(Answer::Reset(Vec::new()), 502)]
 #[tokio::test]
-async fn without_a_place_for_it_a_large_file_is_not_sent(
+async fn without_an_upload_url_a_large_file_is_not_sent(
     #[case] answer: Answer,
     #[case] status: u16,
 ) {

@@ -1,4 +1,4 @@
-//! Forms that are not what they should be: small ones cost nothing, of large ones none arrives whole.
+//! Tests of invalid forms: small ones cost nothing, and no large one arrives whole.
 
 use rstest::rstest;
 
@@ -9,17 +9,17 @@ use crate::{
 };
 
 const PASSWORD: &str = r#"name="password""#;
-/// The longest form: a file of 650 MiB, and 64 KiB around it.
+/// The length of the longest form: a file of 650 MiB, and 64 KiB around it.
 const MOST: u64 = 650 * MIB + 64 * KIB;
 
-/// Some bytes in a body whose length is said beforehand or not.
+/// Returns a body with these bytes, with or without a known length.
 fn body(bytes: &[u8], says_length: bool) -> reqwest::Body {
     let length = says_length.then_some(bytes.len() as u64);
     let pieces: Vec<_> = bytes.chunks(40_000).map(Bytes::copy_from_slice).collect();
     reqwest::Body::wrap(Pieces(pieces.into_iter(), length))
 }
 
-/// That a reply is a 400 that says this of the form.
+/// Asserts that a reply is a 400 with this detail.
 fn says(reply: &Reply, detail: &str) {
     is_well_formed(reply);
     assert_eq!(
@@ -52,7 +52,7 @@ fn cut(parts: &[(&str, &str)], by: usize) -> Vec<u8> {
 #[case::within_the_file(cut(&[(FILE, "xxxxxxxxx")], 35), "the form breaks off")]
 #[case::within_a_head(cut(&[(FILE, "x")], 60), "the form breaks off")]
 #[tokio::test]
-async fn a_small_form_that_is_wrong_is_told_so_and_costs_nothing(
+async fn an_invalid_small_form_is_a_400_and_costs_nothing(
     #[case] form: Vec<u8>,
     #[case] detail: &str,
     #[values(true, false)] says_length: bool,
@@ -65,7 +65,7 @@ async fn a_small_form_that_is_wrong_is_told_so_and_costs_nothing(
     assert_eq!(upstream.asked(), Vec::<String>::new());
 }
 
-/// A form of one and a half million bytes whose last part does not belong there.
+/// Returns a form of one and a half million bytes whose last part is invalid.
 fn large(parts: [&str; 3]) -> Vec<u8> {
     let long = "x".repeat(1_500_000);
     let [first, second, last] = parts;
@@ -82,7 +82,7 @@ fn large(parts: [&str; 3]) -> Vec<u8> {
 #[case::without_its_end(cut(&[(FILE, &"x".repeat(1_500_000))], 3), "the form breaks off")]
 #[case::within_the_file(cut(&[(FILE, &"x".repeat(1_500_000))], 100_000), "the form breaks off")]
 #[tokio::test]
-async fn a_large_form_that_is_wrong_never_arrives_whole(
+async fn an_invalid_large_form_never_arrives_whole(
     #[case] form: Vec<u8>,
     #[case] detail: &str,
     #[values(true, false)] says_length: bool,
@@ -120,7 +120,7 @@ async fn a_form_needs_a_boundary(#[case] content_type: &str) {
 #[case::other_multipart(Some("multipart/mixed; boundary=x"))]
 #[case::alike(Some("multipart/form-data-x; boundary=x"))]
 #[tokio::test]
-async fn a_body_that_is_no_form_is_a_415(#[case] content_type: Option<&str>) {
+async fn a_body_of_another_type_is_a_415(#[case] content_type: Option<&str>) {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let mut request = gateway.post(PATH);
@@ -142,7 +142,7 @@ async fn a_body_that_is_no_form_is_a_415(#[case] content_type: Option<&str>) {
 }
 
 #[tokio::test]
-async fn a_form_that_says_it_is_too_long_is_refused_at_its_head() {
+async fn a_content_length_above_the_limit_is_refused_at_the_head() {
     let upstream = Recorder::start(virustotal).await;
     let gateway = Gateway::at(&upstream.url, &[]).await;
     let mut wire = Wire::to(&gateway).await;
@@ -157,7 +157,7 @@ async fn a_form_that_says_it_is_too_long_is_refused_at_its_head() {
     assert!(reply.detail().contains("650 MB"), "{}", reply.detail());
     assert_eq!(upstream.asked(), Vec::<String>::new());
 
-    // The longest that fits is heard.
+    // The longest form that is allowed is read.
     let mut wire = Wire::to(&gateway).await;
     wire.send(&head(&[&format!("Content-Length: {MOST}")]))
         .await;

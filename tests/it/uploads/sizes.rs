@@ -1,16 +1,17 @@
-//! Files of every length, said beforehand or not, and which way each of them goes.
+//! Tests of files of every length, with and without a known length, and of the way each of them
+//! takes.
 
 use rstest::rstest;
 use serde_json::Value;
 
 use super::*;
 use crate::{
-    harness::{Upstream, file},
+    harness::{Upstream, client_builder, file},
     relationships::demo,
 };
 
 const SMALL: u64 = 31 * MIB;
-/// As much as is read before VirusTotal is asked.
+/// The number of bytes that are read before VirusTotal is asked.
 const BEGINNING: u64 = 64 * KIB;
 
 /// Uploads a form through the gateway to the stand-in, which counts and hashes what arrives.
@@ -22,13 +23,13 @@ async fn arrives(form: Form, says_length: bool) {
     went(&upstream, form.length() <= most);
 }
 
-/// The size that the report on a form's file names, which is there only if every byte is right.
+/// Returns the size in the report on a form's file, which exists only if every byte is right.
 async fn size_of(gateway: &Gateway, form: &Form) -> Value {
     let report = format!("{}?format=raw", file(&form.sha256()));
     gateway.get(&report).await.data()["size"].take()
 }
 
-/// That the first calls were those of the short or of the long way.
+/// Asserts that the first calls were those of the short or of the long way.
 fn went(upstream: &Upstream, short: bool) {
     let targets = upstream.targets();
     if short {
@@ -74,7 +75,7 @@ async fn every_byte_of_a_file_of_unknown_length_arrives() {
 #[case::length(true, SMALL)]
 #[case::no_length(false, BEGINNING)]
 #[tokio::test]
-async fn the_form_as_a_whole_decides_which_way_it_goes(
+async fn the_length_of_the_whole_form_decides_its_way(
     #[case] says_length: bool,
     #[case] most: u64,
 ) {
@@ -88,12 +89,9 @@ async fn the_form_as_a_whole_decides_which_way_it_goes(
 }
 
 #[tokio::test]
-async fn a_file_comes_over_http_2_too() {
+async fn a_file_arrives_over_http2() {
     let (_upstream, gateway) = demo().await;
-    let client = reqwest::Client::builder()
-        .http2_prior_knowledge()
-        .no_proxy();
-    let client = client.build().unwrap();
+    let client = client_builder().http2_prior_knowledge().build().unwrap();
     for (says_length, size) in [(true, 1), (false, 1), (true, 3 * MIB), (false, 3 * MIB)] {
         let form = Form::of(size);
         let request = client.post(format!("http://{}{PATH}", gateway.address));
@@ -106,7 +104,7 @@ async fn a_file_comes_over_http_2_too() {
 }
 
 #[tokio::test]
-async fn the_analysis_of_a_file_can_be_followed() {
+async fn the_analysis_of_a_file_can_be_polled() {
     let (_upstream, gateway) = demo().await;
     let reply = upload(&gateway, Form::of(9).body(true)).await;
     let analysis = gateway.get(reply.header("location").unwrap()).await;

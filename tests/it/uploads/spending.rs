@@ -1,4 +1,5 @@
-//! What an upload costs, whose key may pay for it, and that it is never sent twice (CONTRACT 5, 8).
+//! Tests of the cost of an upload, of the key that pays for it, and that it is never sent twice
+//! (CONTRACT 5, 8).
 
 use rstest::rstest;
 
@@ -10,7 +11,7 @@ use crate::{
 
 const SERVERS: &str = "the-key-of-the-server";
 const LIMIT: [&str; 2] = ["--rate-limit-per-minute", "5"];
-/// The lengths of a file that goes either way, when its length is not said.
+/// The lengths of a file that takes either way if its length is unknown.
 const WAYS: [(u64, usize); 2] = [(9, 1), (MIB, 2)];
 
 async fn upload_keyless(gateway: &Gateway) -> Reply {
@@ -24,7 +25,7 @@ async fn upload_keyless(gateway: &Gateway) -> Reply {
 #[case::no_key(&[], 401, "X-API-Key")]
 #[case::no_key_to_allow(&["--allow-submissions"], 401, "X-API-Key")]
 #[tokio::test]
-async fn the_servers_key_publishes_nothing_unless_it_may(
+async fn the_servers_key_uploads_only_with_permission(
     #[case] flags: &[&str],
     #[case] status: u16,
     #[case] detail: &str,
@@ -37,7 +38,7 @@ async fn the_servers_key_publishes_nothing_unless_it_may(
     assert!(reply.detail().starts_with("Error uploading file: "));
     assert!(reply.detail().contains(detail), "{}", reply.detail());
     assert_eq!(upstream.asked(), Vec::<String>::new());
-    // A caller's own key is its own affair.
+    // A caller's own key needs no permission.
     has_begun(&upload(&gateway, Form::of(9).body(true)).await);
     assert_eq!(
         upstream.posts(1).await[0].call.header("x-apikey"),
@@ -46,7 +47,7 @@ async fn the_servers_key_publishes_nothing_unless_it_may(
 }
 
 #[tokio::test]
-async fn the_servers_key_publishes_where_it_may() {
+async fn the_servers_key_uploads_with_permission() {
     let upstream = Recorder::start(virustotal).await;
     let flags = ["--api-key", SERVERS, "--allow-submissions"];
     let gateway = Gateway::at(&upstream.url, &flags).await;
@@ -58,7 +59,7 @@ async fn the_servers_key_publishes_where_it_may() {
 }
 
 #[tokio::test]
-async fn an_upload_costs_one_unit_whichever_way_it_goes() {
+async fn an_upload_costs_one_unit_on_either_way() {
     for (size, calls) in WAYS {
         let upstream = Recorder::start(virustotal).await;
         let gateway = Gateway::at(&upstream.url, &LIMIT).await;
@@ -70,7 +71,7 @@ async fn an_upload_costs_one_unit_whichever_way_it_goes() {
 }
 
 #[tokio::test]
-async fn without_a_unit_left_nothing_is_sent() {
+async fn without_quota_no_upload_is_sent() {
     for (size, calls) in WAYS {
         let upstream = Recorder::start(virustotal).await;
         let gateway = Gateway::at(&upstream.url, &["--rate-limit-per-minute", "1"]).await;
@@ -102,14 +103,14 @@ async fn an_upload_is_never_sent_twice(#[case] reaction: Reaction, #[case] statu
         assert_eq!(reply.status, status, "{}", reply.text());
         upstream.posts(1).await;
         assert_eq!(upstream.seen().len(), calls);
-        // It may have arrived, so it may have cost something.
+        // The upload may have arrived, so it may have cost a unit.
         assert_eq!(reply.number("x-ratelimit-remaining"), Some(4));
     }
 }
 
-/// A connection that was of use before can be taken for one that only went stale.
+/// A failure on a reused connection could be mistaken for one that only went stale.
 #[tokio::test]
-async fn nor_is_one_on_a_connection_that_was_kept() {
+async fn an_upload_on_a_reused_connection_is_never_sent_twice() {
     let upstream = Recorder::start(|call| {
         let Reaction::Late(Answer::Bytes(answer)) = virustotal(call) else {
             unreachable!();
@@ -144,7 +145,7 @@ async fn nor_is_one_on_a_connection_that_was_kept() {
 }
 
 #[tokio::test]
-async fn an_upload_that_never_left_costs_nothing() {
+async fn an_upload_without_a_connection_costs_nothing() {
     let (_socket, gone) = refusing();
     let gateway = Gateway::at(&gone, &LIMIT).await;
     for (size, _) in WAYS {
