@@ -120,8 +120,8 @@ fn check_clients(clients: &Clients) -> Check {
 fn check_upstream(failures: u32) -> Check {
     let detail = match failures {
         0 => "the last upstream request succeeded, or there was none".to_owned(),
-        1 => "the last upstream request failed".to_owned(),
-        count => format!("the last {count} upstream requests failed"),
+        1 => "VirusTotal's last answer was a failure".to_owned(),
+        count => format!("VirusTotal's last {count} answers were failures"),
     };
     Check {
         name: "upstream",
