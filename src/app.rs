@@ -131,7 +131,10 @@ impl App {
         if is_demo {
             config.upstream.url = start_stand_in(&background).await?;
         }
-        let gateway = parts::put_together(config, templates, clients, &background).await?;
+        let mut gateway = parts::put_together(config, templates, clients, &background).await?;
+        if is_demo {
+            gateway.examples = demo::examples("");
+        }
         let gateway = Arc::new(gateway);
         let document = http::document(&gateway.templates).to_json()?;
         let router = http::router(&gateway, document, admin.is_none());

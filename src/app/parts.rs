@@ -90,6 +90,7 @@ pub(super) async fn put_together(
         access: config.access,
         clients,
         default_format: config.default_format,
+        examples: String::new(),
         meter,
         tasks: tasks.clone(),
     })

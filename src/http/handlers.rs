@@ -9,6 +9,7 @@ pub mod prometheus;
 pub mod quota;
 pub mod relationships;
 pub mod reports;
+pub mod root;
 pub mod search;
 pub mod submissions;
 pub mod templates;

@@ -31,11 +31,15 @@ use self::{
     answers::{ListBody, ObjectBody, ReportBody},
     files::File,
 };
-use crate::http::{
-    error::{ApiError, ErrorBody},
-    state::Shared,
+use crate::{
+    format::Format,
+    http::{
+        error::{ApiError, ErrorBody},
+        state::Shared,
+    },
+    indicator::Kind,
+    template::Templates,
 };
-use crate::{format::Format, indicator::Kind, template::Templates};
 
 pub mod answers;
 pub mod errors;

@@ -26,7 +26,7 @@ use super::{
     extract::credential::KEY_HEADERS,
     handlers::{
         analyses, behaviours, community, fallback::KnownRoutes, health, prometheus, quota,
-        relationships, reports, search, submissions, templates,
+        relationships, reports, root, search, submissions, templates,
     },
     headers,
     middleware::{admission, cors, observe},
@@ -43,7 +43,8 @@ mod collections;
 /// two allocations for each request.
 macro_rules! operation {
     ($doing:literal, $handler:path) => {{
-        let (schemas, paths, _) = routes!($handler);
+        let (schemas, mut paths, _) = routes!($handler);
+        say_doing(&mut paths, $doing);
         let during =
             MapResponseLayer::new(|response| error::during(response, || $doing.to_owned()));
         let handler = Handler::layer($handler, during);
@@ -106,7 +107,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(operation!("retrieving quota", quota::get_quota))
         .routes(routes!(templates::list_templates))
         .routes(routes!(templates::get_template))
-        .routes(routes!(health::get_root))
+        .routes(routes!(root::get_root))
         .merge(health())
 }
 

@@ -55,6 +55,8 @@ pub struct Gateway {
     pub clients: Option<Arc<Clients>>,
     /// The format of answers to requests that name none.
     pub default_format: Format,
+    /// The commands that show the demo's objects; empty without the demo.
+    pub examples: String,
     /// The metrics.
     pub meter: Arc<Meter>,
     /// The tasks beside requests; the process waits for them before it ends.

@@ -29,6 +29,19 @@ async fn the_root_names_the_server_and_its_version() {
 }
 
 #[tokio::test]
+async fn a_browser_gets_a_page_with_links() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let reply = gateway.get_with("/", &[("accept", accept)]).await;
+    let media = reply.header("content-type").unwrap();
+    assert_eq!((reply.status, media), (200, "text/html; charset=utf-8"));
+    assert!(reply.text().contains("<a href=\"/docs/\">"));
+    assert!(reply.header("vary").unwrap().contains("accept"));
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
 async fn livez_and_readyz_are_ok() {
     for path in ["/livez", "/readyz"] {
         let reply = ask(path).await;

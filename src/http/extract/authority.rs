@@ -36,7 +36,7 @@ pub fn check(request: &Request) -> Result<(), ApiError> {
 
 /// Returns host and port as the client wrote them; in HTTP/2 they are in the URI.
 ///
-/// Where header and URI both name one they are equal: [`check`] has seen the request.
+/// If header and URI both name one they are equal: [`check`] has seen the request.
 pub fn of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let host = headers
         .get(header::HOST)

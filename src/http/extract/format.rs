@@ -160,18 +160,10 @@ fn read_format(name: &str) -> Option<Format> {
 /// A browser accepts `text/html` and XML beside it, and gets JSON. Of equal qualities the first one
 /// wins, and a named type wins over a wildcard.
 fn accepted(headers: &HeaderMap) -> Option<(Format, &'static str)> {
-    let ranges = || {
-        let values = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .filter_map(media_range)
-    };
-    if ranges().any(|(media, _)| media.eq_ignore_ascii_case("text/html")) {
+    if accepts_html(headers) {
         return None;
     }
+    let ranges = || media_ranges(headers);
     let mut best = None;
     let mut best_quality = 0;
     for (media, quality) in ranges() {
@@ -189,6 +181,20 @@ fn accepted(headers: &HeaderMap) -> Option<(Format, &'static str)> {
         .map(|(_, quality)| quality)
         .max();
     best.filter(|_| wildcard.is_none_or(|wildcard| wildcard <= best_quality))
+}
+
+/// Returns whether `Accept` names `text/html`, as only browsers do.
+pub fn accepts_html(headers: &HeaderMap) -> bool {
+    media_ranges(headers).any(|(media, _)| media.eq_ignore_ascii_case("text/html"))
+}
+
+/// Returns the media ranges of `Accept` with their qualities.
+fn media_ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
+    let values = headers.get_all(header::ACCEPT).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(media_range)
 }
 
 /// Reads a media range: its type without parameters, and its quality in thousandths.

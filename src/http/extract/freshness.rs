@@ -18,8 +18,8 @@ type Age = Bounded<{ 1 << 31 }>;
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WaitQuery {
-    /// How long to wait for a unit of quota and, for an analysis, until it is completed, such as
-    /// `60s`, or `60`, which is seconds, too; at most `5m`. Without it nothing waits.
+    /// The time to wait for a unit of quota and, for an analysis, until it is completed, such as `60s`,
+    /// or `60`, which is seconds, too; at most `5m`. Without it nothing waits.
     #[param(value_type = Option<String>, pattern = "^(0|[1-9][0-9]?s?|[1-4]m)$")]
     pub wait: Option<Duration>,
 }

@@ -19,7 +19,7 @@ const DEFAULT_LIMIT: usize = 10;
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// How many objects at most. VirusTotal's pages hold 40: above that each page costs a lookup.
+    /// The largest number of objects. VirusTotal's pages hold 40: above that each page costs a lookup.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 10, example = 10)]
     pub limit: usize,
     /// `meta.cursor` of the page before, percent-encoded.

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct AnalysisPath {
-    /// As whatever started the analysis gave it; percent-encode its `=`, `+` and `/`
+    /// The id that the submission returned; percent-encode its `=`, `+` and `/`
     #[param(
         value_type = String,
         pattern = r#"^([!-"$&-,0->@-~-][!-"$&-.0->@-~]{0,255}|[A-Za-z0-9+/]{1,254}={0,2})$"#,
@@ -46,7 +46,7 @@ impl FromRequestParts<Shared> for AnalysisPath {
 
 /// Analysis
 ///
-/// How far an analysis is and, once its `status` is `completed`, what came of it. With `wait`
+/// The state of an analysis and, once its `status` is `completed`, its results. With `wait`
 /// VirusTotal is asked again, at growing intervals, until then or until the time is up. An
 /// answer with another status says in `Retry-After` when to ask again. Costs one lookup each
 /// time VirusTotal is asked.

@@ -15,8 +15,8 @@ use crate::{
 
 /// Behaviour of a file
 ///
-/// What all sandboxes together saw a file do: processes, files, registry, network. VirusTotal
-/// gives it as it is, without templates; it can exceed a megabyte. Costs one lookup.
+/// The behaviour of a file in all sandboxes together: processes, files, registry, network. It is
+/// VirusTotal's own, without templates, and can exceed a megabyte. Costs one lookup.
 #[utoipa::path(
     get,
     path = "/api/v1/files/{file_hash}/behaviour_summary",
@@ -39,8 +39,8 @@ pub async fn get_behaviour_summary(
 
 /// Techniques of a file
 ///
-/// The tactics and techniques of MITRE ATT&CK that each sandbox saw a file use. VirusTotal
-/// gives them as they are, without templates. Costs one lookup.
+/// The tactics and techniques of MITRE ATT&CK that each sandbox saw a file use. They are
+/// VirusTotal's own, without templates. Costs one lookup.
 #[utoipa::path(
     get,
     path = "/api/v1/files/{file_hash}/behaviour_mitre_trees",

@@ -148,7 +148,7 @@ impl NewVote {
 
 /// Comments
 ///
-/// What others have written, newest first. Costs one lookup for every 40 asked for.
+/// The comments of others, newest first. Costs one lookup for every 40 asked for.
 #[utoipa::path(
     get,
     path = "/api/v1/{collection}/{id}/comments",
@@ -172,7 +172,7 @@ pub async fn list_comments(
 
 /// Votes
 ///
-/// What others hold it for, newest first. Costs one lookup for every 40 asked for.
+/// The votes of others, newest first. Costs one lookup for every 40 asked for.
 #[utoipa::path(
     get,
     path = "/api/v1/{collection}/{id}/votes",

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
 
-use crate::http::error::ApiError;
-use crate::vt::relationships;
+use crate::{http::error::ApiError, vt::relationships};
 
 /// The prefixes of the paths of this API, of VirusTotal's and of the API before that.
 const PREFIXES: [&str; 5] = ["api", "vtapi", "v1", "v2", "v3"];

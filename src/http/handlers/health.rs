@@ -1,22 +1,18 @@
-//! The name of the gateway and its health checks.
+//! The health checks of the gateway.
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{openapi::errors::OpenErrors, state::Gateway, state::Shared};
-use crate::{clients::Clients, indicator::Kind, redis};
-
-/// The name and version of the gateway.
-#[derive(Serialize, ToSchema)]
-struct Root {
-    #[schema(example = "VT4AI API Server")]
-    message: &'static str,
-    #[schema(example = "0.1.0")]
-    version: &'static str,
-    #[schema(example = "/docs")]
-    docs: &'static str,
-}
+use crate::{
+    clients::Clients,
+    http::{
+        openapi::errors::OpenErrors,
+        state::{Gateway, Shared},
+    },
+    indicator::Kind,
+    redis,
+};
 
 /// The result of a check.
 #[derive(Serialize, ToSchema)]
@@ -35,21 +31,6 @@ struct Health {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     checks: Vec<Check>,
-}
-
-/// Name and version
-///
-/// For a first look, and for clients that want to know what answers here.
-#[utoipa::path(get, path = "/", tag = "Service", security(()), responses(
-    (status = 200, description = "Who answers here, and where its documentation is", body = Root),
-    OpenErrors,
-))]
-pub async fn get_root() -> impl IntoResponse {
-    Json(Root {
-        message: "VT4AI API Server",
-        version: env!("CARGO_PKG_VERSION"),
-        docs: "/docs",
-    })
 }
 
 /// Is the process alive?
@@ -139,8 +120,8 @@ fn check_clients(clients: &Clients) -> Check {
 fn check_upstream(failures: u32) -> Check {
     let detail = match failures {
         0 => "the last upstream request succeeded, or there was none".to_owned(),
-        1 => "the last upstream request failed".to_owned(),
-        count => format!("the last {count} upstream requests failed"),
+        1 => "VirusTotal's last answer was a failure".to_owned(),
+        count => format!("VirusTotal's last {count} answers were failures"),
     };
     Check {
         name: "upstream",

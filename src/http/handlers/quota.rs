@@ -25,9 +25,9 @@ pub struct Quota {
 
 /// Quota
 ///
-/// What VirusTotal allows the caller's key in any minute, a day and a month, what of that is
-/// spent, here or elsewhere, and when it is back; and the lookups that the cache saved it
-/// today. Costs nothing.
+/// The lookups that VirusTotal allows the caller's key in a minute, a day and a month, those that are
+/// spent, here or elsewhere, and the time at which they are back; and the lookups that the cache
+/// saved it today. Costs nothing.
 #[utoipa::path(
     get,
     path = "/api/v1/quota",

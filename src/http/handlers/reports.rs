@@ -57,7 +57,7 @@ impl FromQuery for UrlQuery {
 
 /// File report
 ///
-/// What VirusTotal knows of a file, found by its MD5, SHA-1 or SHA-256. Costs one lookup.
+/// VirusTotal's report on a file, found by its MD5, SHA-1 or SHA-256. Costs one lookup.
 #[utoipa::path(
     get,
     path = "/api/v1/files/{file_hash}",
@@ -76,7 +76,7 @@ pub async fn get_file_report(
 
 /// URL report, by the URL
 ///
-/// What VirusTotal knows of a URL; it never submits the URL for a scan. The URL must be
+/// VirusTotal's report on a URL; it never submits the URL for a scan. The URL must be
 /// percent-encoded: any further parameter is an error, since it is most likely half of the
 /// URL. Costs one lookup.
 #[utoipa::path(
@@ -97,7 +97,7 @@ pub async fn analyze_url(
 
 /// URL report, by its id
 ///
-/// What VirusTotal knows of a URL, found by VirusTotal's id of it or by the base64 of the
+/// VirusTotal's report on a URL, found by VirusTotal's id of it or by the base64 of the
 /// URL. Costs one lookup.
 #[utoipa::path(
     get,
@@ -117,7 +117,7 @@ pub async fn get_url_report(
 
 /// Domain report
 ///
-/// What VirusTotal knows of a domain. Internationalised names may be given as they are
+/// VirusTotal's report on a domain. Internationalised names may be given as they are
 /// read. Costs one lookup.
 #[utoipa::path(
     get,
@@ -137,7 +137,7 @@ pub async fn get_domain_report(
 
 /// IP address report
 ///
-/// What VirusTotal knows of an IPv4 or IPv6 address. Costs one lookup.
+/// VirusTotal's report on an IPv4 or IPv6 address. Costs one lookup.
 #[utoipa::path(
     get,
     path = "/api/v1/ips/{ip_address}",

@@ -26,10 +26,10 @@ use crate::{
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
-    /// What to look for
+    /// The text to look for
     #[param(pattern = r"\S", example = "example.com")]
     query: String,
-    /// How many objects at most
+    /// The largest number of objects
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, example = 10)]
     limit: usize,
 }
@@ -38,10 +38,10 @@ pub struct SearchQuery {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct IntelligenceQuery {
-    /// In VirusTotal's query language
+    /// The query, in VirusTotal's language
     #[param(pattern = r"\S", example = "entity:file p:5+")]
     query: String,
-    /// How many objects at most
+    /// The largest number of objects
     #[param(value_type = Option<u32>, minimum = 1, maximum = 300, example = 10)]
     limit: usize,
 }

@@ -86,7 +86,8 @@ pub async fn list_templates(State(gateway): State<Shared>) -> impl IntoResponse 
 
 /// One template
 ///
-/// What a template leaves out, as dotted paths in which `*` is any one key or array element.
+/// The attributes that a template leaves out, as dotted paths in which `*` is any one key or array
+/// element.
 #[utoipa::path(get, path = "/templates/{name}", tag = "Templates", security(()),
     params(TemplatePath),
     responses(

@@ -10,11 +10,19 @@ use axum::{
 };
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use crate::http::{
-    error::Failure, extract, extract::authority, headers::X_REQUEST_ID, middleware::drain_body,
-    middleware::refusal, state::Shared,
+use crate::{
+    bill::Bill,
+    http::{
+        error::Failure,
+        extract::{self, authority},
+        headers::X_REQUEST_ID,
+        middleware::{drain_body, refusal},
+        state::Shared,
+    },
+    lookup::Origin,
+    meter::Answered,
+    telemetry::traces,
 };
-use crate::{bill::Bill, lookup::Origin, meter::Answered, telemetry::traces};
 
 /// The header with the caller's trace (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";

@@ -6,8 +6,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::access::Full;
-use crate::http::{error::ApiError, headers::X_REQUEST_ID, middleware::limits};
+use crate::{
+    access::Full,
+    http::{error::ApiError, headers::X_REQUEST_ID, middleware::limits},
+};
 
 /// The mark on a request whose address holds too much memory already.
 #[derive(Clone, Copy, Debug)]

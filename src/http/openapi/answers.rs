@@ -113,7 +113,7 @@ pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for FileReport {
     fn responses() -> Responses {
-        report(json!({
+        report(&json!({
             "type_description": "Text",
             "reputation": 3461,
             "last_analysis_stats": {"malicious": 66, "undetected": 4},
@@ -123,7 +123,7 @@ impl IntoResponses for FileReport {
 
 impl IntoResponses for UrlReport {
     fn responses() -> Responses {
-        report(json!({
+        report(&json!({
             "url": "https://example.com/",
             "title": "Example Domain",
             "last_analysis_stats": {"harmless": 68, "undetected": 26},
@@ -133,7 +133,7 @@ impl IntoResponses for UrlReport {
 
 impl IntoResponses for DomainReport {
     fn responses() -> Responses {
-        report(json!({
+        report(&json!({
             "registrar": "Example Registrar",
             "reputation": 12,
             "last_analysis_stats": {"harmless": 67, "undetected": 27},
@@ -143,7 +143,7 @@ impl IntoResponses for DomainReport {
 
 impl IntoResponses for IpReport {
     fn responses() -> Responses {
-        report(json!({
+        report(&json!({
             "country": "US",
             "asn": 15169,
             "as_owner": "GOOGLE",
@@ -201,8 +201,8 @@ impl IntoResponses for OneObject {
 }
 
 /// Returns the answers of a report with these attributes as the example.
-fn report(attributes: Value) -> Responses {
-    let ok = answer("The report", "ReportBody", Some(enveloped(&attributes)));
+fn report(attributes: &Value) -> Responses {
+    let ok = answer("The report", "ReportBody", Some(enveloped(attributes)));
     BTreeMap::from([("200".to_owned(), cached(ok).build().into())])
 }
 
