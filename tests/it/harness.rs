@@ -243,7 +243,7 @@ pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     };
     tokio::time::timeout(Duration::from_secs(20), waits)
         .await
-        .expect("it never came to be so");
+        .expect("the condition never held");
 }
 
 /// Sends a request and reads the whole answer.

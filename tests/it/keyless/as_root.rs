@@ -12,7 +12,13 @@ use crate::harness::{BareNginx, EICAR, Folder, Process, Upstream, client, file, 
 const NOBODY: u32 = 65_534;
 const DAEMON: u32 = 1;
 
-/// Runs curl as another user and returns status and body; fails without root or curl.
+/// Fails, with the reason, unless root runs the tests.
+fn assert_root() {
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    assert_eq!(user, 0, "this test needs root");
+}
+
+/// Runs curl as another user and returns status and body; fails without curl.
 fn curl_as(user: u32, url: &str) -> (u16, String) {
     let mut command = Command::new("curl");
     let command = command.uid(user).gid(user).current_dir("/").env_clear();
@@ -25,7 +31,7 @@ fn curl_as(user: u32, url: &str) -> (u16, String) {
         url,
     ];
     let output = command.args(arguments).output();
-    let output = output.expect("this test needs root, and curl on the PATH");
+    let output = output.expect("this test needs curl on the PATH");
     let text = String::from_utf8(output.stdout).unwrap();
     let (body, status) = text.rsplit_once('\n').unwrap();
     (status.parse().unwrap(), body.to_owned())
@@ -34,6 +40,7 @@ fn curl_as(user: u32, url: &str) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and curl: run with --include-ignored"]
 async fn another_user_is_not_local() {
+    assert_root();
     let (upstream, gateway) = with_key(&[]).await;
     for path in [file(EICAR), "/metrics".to_owned()] {
         let url = format!("http://{}{path}", gateway.address);
@@ -50,6 +57,7 @@ async fn another_user_is_not_local() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and curl: run with --include-ignored"]
 async fn root_and_the_own_user_are_local_to_an_unprivileged_gateway() {
+    assert_root();
     let (upstream, folder) = (Upstream::demo().await, Folder::new());
     let mut command = vt4ai(&folder, &["--upstream-url", &upstream.url]);
     let command = command
@@ -68,11 +76,7 @@ async fn root_and_the_own_user_are_local_to_an_unprivileged_gateway() {
 #[tokio::test]
 #[ignore = "needs root and nginx: run with --include-ignored"]
 async fn nginx_with_http_1_1_is_not_local() {
-    let root = fs::metadata("/proc/self").unwrap().uid();
-    assert_eq!(
-        root, 0,
-        "this test needs root, so that nginx runs as another user"
-    );
+    assert_root();
     let (upstream, gateway) = with_key(&[]).await;
     let more = "proxy_http_version 1.1; proxy_set_header Connection \"\"; \
                 proxy_set_header Host localhost;";
