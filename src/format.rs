@@ -14,7 +14,7 @@ pub mod markdown;
 pub mod sink;
 pub mod xml;
 
-/// The format of an answer's `data`; `docs/http-api.md`, section 4, describes each.
+/// The format of an answer's `data`; "Formats" in `docs/http-api.md` describes each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(description = "The form of `data`")]

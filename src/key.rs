@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
-/// The prefix of every client token. No VirusTotal key has it (section 6 of `docs/http-api.md`).
+/// The prefix of every client token. No VirusTotal key has it (`docs/clients.md`).
 pub const TOKEN_PREFIX: &str = "vt4ai_";
 
 /// A VirusTotal API key: 1 to 512 visible ASCII characters, including a letter or digit.

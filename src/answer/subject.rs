@@ -1,4 +1,4 @@
-//! Names of answers in documents: titles and root elements (`docs/http-api.md`, section 4).
+//! Names of answers in documents: titles and root elements (`docs/http-api.md`, "Formats").
 
 use std::borrow::Cow;
 

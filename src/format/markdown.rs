@@ -1,4 +1,4 @@
-//! Markdown in the style of the Python original, made inert (`docs/http-api.md`, section 4).
+//! Markdown in the style of the Python original, made inert (`docs/http-api.md`, "Formats").
 //!
 //! Headings come from keys, bullets from lists of plain values, and `**1.**` from lists of objects.
 //! Attackers write the texts, and models and browsers read them, so no text may act as markup: a

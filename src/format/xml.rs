@@ -1,4 +1,4 @@
-//! XML in the style of the Python original, made well-formed (`docs/http-api.md`, section 4).
+//! XML in the style of the Python original, made well-formed (`docs/http-api.md`, "Formats").
 //!
 //! Elements are named after keys, and `<item index="0">` is an element of a list. A key that is not
 //! a valid element name is kept in a `key` attribute.

@@ -1,4 +1,4 @@
-//! Every error a client can get, as `{"detail", "code"}` (CONTRACT 5).
+//! Every error a client can get, as `{"detail", "code"}` (`docs/http-api.md`).
 //!
 //! This is the one table from domain errors to statuses. It does not log: the failure is an
 //! extension of the response, and the `observe` middleware logs it once.

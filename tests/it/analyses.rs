@@ -1,5 +1,5 @@
 //! Tests of `GET /api/v1/analyses/{id}`: the state of an analysis, and waiting for its end
-//! (CONTRACT 1, 2, 4).
+//! (`docs/http-api.md`).
 
 use std::{
     ops::RangeInclusive,

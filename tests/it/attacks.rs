@@ -1,4 +1,4 @@
-//! Tests that one caller cannot starve the others (CONTRACT 9).
+//! Tests that one caller cannot starve the others (`docs/quota-and-caching.md`).
 
 mod callers;
 mod connections;

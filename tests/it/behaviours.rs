@@ -1,4 +1,4 @@
-//! Tests of the reports on a file's behaviour in sandboxes (CONTRACT 1, 4).
+//! Tests of the reports on a file's behaviour in sandboxes (`docs/http-api.md`).
 
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tests of comments and votes: reading and adding them (CONTRACT 1, 2, 4).
+//! Tests of comments and votes: reading and adding them (`docs/http-api.md`).
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
 //! Tests of connections to VirusTotal that end: a GET is sent once more if its connection was
-//! reused (CONTRACT 9).
+//! reused (`docs/quota-and-caching.md`).
 
 use std::{
     sync::{

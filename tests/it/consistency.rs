@@ -1,4 +1,4 @@
-//! Tests that no answer is older than the last write to its object (CONTRACT 9, "Writes").
+//! Tests that no answer is older than the last write to its object (`docs/quota-and-caching.md`).
 
 use std::sync::{
     Arc, Mutex,

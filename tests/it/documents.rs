@@ -1,4 +1,4 @@
-//! Tests of hostile answers as documents: their content and their size (CONTRACT 9).
+//! Tests of hostile answers as documents: their content and their size (`docs/quota-and-caching.md`).
 
 use rstest::rstest;
 

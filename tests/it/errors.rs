@@ -1,4 +1,4 @@
-//! Tests of the errors that the gateway itself returns (CONTRACT 5).
+//! Tests of the errors that the gateway itself returns (`docs/http-api.md`).
 
 use rstest::rstest;
 

@@ -1,4 +1,4 @@
-//! Tests of each fault of an upstream and of the error that the caller gets (CONTRACT 5).
+//! Tests of each fault of an upstream and of the error that the caller gets (`docs/http-api.md`).
 
 use std::{
     io::Write as _,

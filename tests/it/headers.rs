@@ -1,4 +1,4 @@
-//! Tests of the headers that every answer has (CONTRACT 6).
+//! Tests of the headers that every answer has (`docs/http-api.md`).
 
 use std::{collections::HashSet, io::Read as _};
 

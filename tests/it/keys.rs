@@ -1,4 +1,4 @@
-//! Tests of which key a request spends, and that no key is disclosed (CONTRACT 5, 6, 8).
+//! Tests of which key a request spends, and that no key is disclosed (`docs/http-api.md`).
 
 use rstest::rstest;
 use vt4ai::config::{Command, Rejected};

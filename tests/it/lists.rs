@@ -1,4 +1,4 @@
-//! Tests of the form of answers about related objects (CONTRACT 4).
+//! Tests of the form of answers about related objects (`docs/http-api.md`).
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,4 @@
-//! Tests of the representation of an answer: `format`, `Accept` and `template_name` (CONTRACT 2,
-//! 4).
+//! Tests of the representation of an answer: `format`, `Accept` and `template_name` (`docs/http-api.md`).
 
 use rstest::rstest;
 

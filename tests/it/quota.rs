@@ -1,4 +1,4 @@
-//! Tests of quotas and of the rate limit (CONTRACT 2, 6, 7).
+//! Tests of quotas and of the rate limit (`docs/http-api.md`).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Tests of reading related objects, a page at a time (CONTRACT 2).
+//! Tests of reading related objects, a page at a time (`docs/http-api.md`).
 
 use std::collections::HashSet;
 

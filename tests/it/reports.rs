@@ -1,4 +1,4 @@
-//! Tests of reports on files, URLs, domains and IP addresses (CONTRACT 2, 3, 4).
+//! Tests of reports on files, URLs, domains and IP addresses (`docs/http-api.md`).
 
 use base64::{Engine as _, engine::general_purpose};
 use rstest::rstest;

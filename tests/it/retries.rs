@@ -1,4 +1,4 @@
-//! Tests of retries, and of the errors that are not retried (CONTRACT 5).
+//! Tests of retries, and of the errors that are not retried (`docs/http-api.md`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! Tests of both searches: the one for every key, and the one for premium keys (CONTRACT 1, 2, 4).
+//! Tests of both searches: the one for every key, and the one for premium keys (`docs/http-api.md`).
 
 use std::collections::HashSet;
 

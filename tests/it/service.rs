@@ -1,4 +1,4 @@
-//! Tests of the root, the health checks, the templates and the documentation (CONTRACT 1).
+//! Tests of the root, the health checks, the templates and the documentation (`docs/http-api.md`).
 
 use std::{
     collections::HashSet,

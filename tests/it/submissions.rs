@@ -1,5 +1,5 @@
 //! Tests of writes to VirusTotal: scans of URLs, further analyses, and which key may write
-//! (CONTRACT 1, 8).
+//! (`docs/http-api.md`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,5 +1,5 @@
 //! Tests of writes that end without an answer: they are never sent twice, and the error says that
-//! they may have been carried out (CONTRACT 9).
+//! they may have been carried out (`docs/quota-and-caching.md`).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests of uploads: which way a file takes to VirusTotal, and what ends it (CONTRACT 1, 5, 8).
+//! Tests of uploads: which way a file takes to VirusTotal, and what ends it (`docs/http-api.md`).
 
 use std::{
     convert::Infallible,

@@ -1,7 +1,7 @@
 //! The caller of a request: whose VirusTotal key it spends, and what it may do.
 //!
-//! A request spends its own key, its client's or, where CONTRACT 8 lets it, the server's. The
-//! admission middleware identifies the caller; the extractors here decide what it may do.
+//! A request spends its own key, its client's or, where `docs/clients.md` lets it, the server's.
+//! The admission middleware identifies the caller; the extractors here decide what it may do.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! Credentials: the API key or client token that a request carries (CONTRACT 6).
+//! Credentials: the API key or client token that a request carries (`docs/http-api.md`).
 
 use std::sync::Arc;
 

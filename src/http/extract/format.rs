@@ -1,4 +1,4 @@
-//! The format of an answer: `format`, else `Accept` (CONTRACT 2 and 4).
+//! The format of an answer: `format`, else `Accept` (`docs/http-api.md`).
 
 use std::iter;
 

@@ -1,4 +1,4 @@
-//! Tests of callers that exhaust what they can: places, waits, made-up keys (CONTRACT 9).
+//! Tests of callers that exhaust what they can: places, waits, made-up keys (`docs/quota-and-caching.md`).
 
 use std::{
     collections::BTreeMap,

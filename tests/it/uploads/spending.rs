@@ -1,5 +1,5 @@
 //! Tests of the cost of an upload, of the key that pays for it, and that it is never sent twice
-//! (CONTRACT 5, 8).
+//! (`docs/http-api.md`).
 
 use rstest::rstest;
 
