@@ -216,7 +216,7 @@ async fn the_stop_abandons_requests_after_the_shutdown_timeout() {
     let asking = TaskTracker::new().spawn(request.header("x-api-key", KEY).send());
     upstream.until_asked(1).await;
     process.signal("-TERM");
-    process.wait_for("requests were still running", 1);
+    process.wait_for("requests still running", 1);
     assert_eq!(process.end(), Some(0));
     assert!(asking.await.unwrap().is_err());
 }
