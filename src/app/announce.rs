@@ -17,7 +17,7 @@ pub(super) fn settings(config: &Config) {
         return;
     }
     if !is_virustotal(&upstream.url) {
-        info!("upstream is {} instead of VirusTotal", upstream.url);
+        info!("upstream is {}, not VirusTotal", upstream.url);
     }
     if upstream.url.scheme() == "http" && !upstream.is_local() {
         warn!(
