@@ -28,6 +28,10 @@ use vt4ai::{
 };
 use vt4ai_fuzz::is_hidden;
 
+/// Stands in for the permits of large answers, which are not fuzzed.
+mod large {
+    pub type LargePermit = ();
+}
 #[expect(dead_code, reason = "the gateway uses more of it")]
 #[path = "../../src/vt/packed.rs"]
 mod packed;
