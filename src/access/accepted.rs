@@ -55,8 +55,7 @@ impl AcceptedKeys {
 
     /// Adds a key of the server or of a client.
     ///
-    /// That does not make it accepted: until then, a caller that sends this key counts for its
-    /// address.
+    /// The key is not accepted yet: until it is, a caller that sends it counts for its address.
     pub fn configure(&self, key: KeyHash) {
         self.lock().configured.insert(key);
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// The allowances and usage of a key, as far as VirusTotal reports them.
 ///
-/// Where both a user and its group have a quota, this is the one with less left.
+/// If both a user and its group have a quota, this is the one with less left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Truth {
     /// Lookups an hour. VirusTotal does not report the minute.

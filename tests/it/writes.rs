@@ -465,16 +465,7 @@ async fn replica(upstream: &Upstream, redis: &Redis, flags: &[&str]) -> Gateway 
 #[ignore = "needs redis-server: run with --include-ignored"]
 async fn a_name_learned_by_another_replica_holds_for_own_writes() {
     let redis = Redis::start();
-    let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(if !call.target.contains("/comments") {
-            ok(report().to_string())
-        } else if is_write(call) {
-            comment()
-        } else {
-            ok(r#"{"data": []}"#)
-        })
-    })
-    .await;
+    let upstream = reports_and_comments().await;
     let (first, second) = (
         replica(&upstream, &redis, &[]).await,
         replica(&upstream, &redis, &[]).await,
@@ -488,11 +479,9 @@ async fn a_name_learned_by_another_replica_holds_for_own_writes() {
     until(async || origin(&second.get(&comments).await) == (200, Some("MISS"))).await;
 }
 
-#[tokio::test]
-#[ignore = "needs redis-server: run with --include-ignored"]
-async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
-    let redis = Redis::start();
-    let upstream = Upstream::faulty(|call| {
+/// Starts an upstream with a report for each file, without comments, that takes comments.
+async fn reports_and_comments() -> Upstream {
+    Upstream::faulty(|call| {
         Answer::Bytes(if !call.target.contains("/comments") {
             ok(report().to_string())
         } else if is_write(call) {
@@ -501,7 +490,14 @@ async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
             ok(r#"{"data": []}"#)
         })
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
+    let redis = Redis::start();
+    let upstream = reports_and_comments().await;
     let (first, second) = (
         replica(&upstream, &redis, &[]).await,
         replica(&upstream, &redis, &[]).await,
@@ -521,16 +517,7 @@ async fn a_name_learned_after_a_write_holds_for_older_cached_answers() {
 #[ignore = "needs redis-server: run with --include-ignored"]
 async fn names_learned_by_another_replica_hold_for_the_next_write() {
     let redis = Redis::start();
-    let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(if !call.target.contains("/comments") {
-            ok(report().to_string())
-        } else if is_write(call) {
-            comment()
-        } else {
-            ok(r#"{"data": []}"#)
-        })
-    })
-    .await;
+    let upstream = reports_and_comments().await;
     let (first, second) = (
         replica(&upstream, &redis, &[]).await,
         replica(&upstream, &redis, &[]).await,
@@ -638,16 +625,7 @@ async fn a_wait_without_a_unit_for_its_last_call_returns_the_known_state() {
 #[ignore = "needs redis-server: run with --include-ignored"]
 async fn names_lost_by_redis_are_published_again() {
     let redis = Redis::start();
-    let upstream = Upstream::faulty(|call| {
-        Answer::Bytes(if !call.target.contains("/comments") {
-            ok(report().to_string())
-        } else if is_write(call) {
-            comment()
-        } else {
-            ok(r#"{"data": []}"#)
-        })
-    })
-    .await;
+    let upstream = reports_and_comments().await;
     let (first, second) = (
         replica(&upstream, &redis, &[]).await,
         replica(&upstream, &redis, &[]).await,
