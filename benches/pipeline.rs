@@ -14,10 +14,12 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde::Serialize as _;
 use serde_json::{Map, Value, json, ser::PrettyFormatter};
 use vt4ai::{
-    answer::{self, Subject, View},
-    format::Format,
     indicator::Indicator,
-    template::{Template, Templates},
+    render::{
+        self, Title, View,
+        format::Format,
+        template::{Template, Templates},
+    },
 };
 
 /// Creates a file report of about 100 KB, formatted as by VirusTotal.
@@ -106,8 +108,8 @@ fn pipeline(criterion: &mut Criterion) {
         descriptors_only: false,
         cursor: None,
     };
-    let subject = Subject::report(&indicator);
-    let stream = answer::report(&bytes, &subject, &view(Format::Json)).expect("a report");
+    let title = Title::report(&indicator);
+    let stream = render::report(&bytes, &title, &view(Format::Json)).expect("a report");
     assert_eq!(
         stream.body,
         parse_prune_print(&bytes, &patterns),
@@ -121,7 +123,7 @@ fn pipeline(criterion: &mut Criterion) {
     });
     for format in Format::ALL {
         group.bench_function(format.name(), |bench| {
-            bench.iter(|| answer::report(black_box(&bytes), &subject, &view(format)));
+            bench.iter(|| render::report(black_box(&bytes), &title, &view(format)));
         });
     }
     group.finish();

@@ -8,20 +8,26 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::key::{ApiKey, KeyHash};
-
 pub use self::{
     accepted::AcceptedKeys,
+    key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, TokenDigest, holds_token},
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
+    operator_key::{UnusableKey, is_usual, key_in_file, key_in_variable, parse_operator_key},
     owner::{Ends, PeerOwner, PeerOwners},
     places::{Hold, Place, Places},
+    rate_limit::RateLimit,
     shares::{Full, Share, Shares},
 };
 
 mod accepted;
+pub mod clients;
+pub mod cost;
+mod key;
 mod memory;
+mod operator_key;
 mod owner;
 mod places;
+mod rate_limit;
 mod shares;
 
 /// The caller to which a request is attributed.

@@ -13,32 +13,30 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
-use self::{background::Background, connections::Connections};
+use self::background::Background;
 use crate::{
-    clients::{Issued, NotIssued, file::Mistake},
+    access::{
+        ApiKey, InvalidKey,
+        clients::{Issued, TokenError, file::Mistake},
+    },
     clock::Now,
     config::{Config, Server},
     demo, http,
-    key::{ApiKey, InvalidKey},
-    meter::Meter,
+    metrics::Metrics,
     redis::UnusableAuthorities,
-    template::{TemplateError, Templates},
-    vt::ClientError,
+    render::template::{TemplateError, Templates},
+    server::{self, Connections, End, Pace},
+    virustotal::ClientError,
 };
 
 mod announce;
 mod background;
 pub mod check;
-mod connections;
 pub mod descriptors;
 pub mod health;
-mod listen;
 mod parts;
+mod ports;
 mod reload;
-mod serve;
-
-use self::serve::End;
-pub use self::serve::Pace;
 
 /// The interval at which state about idle keys and callers is removed.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -127,7 +125,7 @@ impl App {
         let clients = parts::load_clients(file, key, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
         // Bound before anything slow is started, so that a taken port is reported at once.
-        let (listener, admin) = listen::listen(&server)?;
+        let (listener, admin) = ports::listen(&server)?;
         if is_demo {
             config.upstream.url = start_stand_in(&background).await?;
         }
@@ -208,25 +206,25 @@ impl App {
             sleep(server.shutdown_delay).await;
             stop.cancel();
         });
-        let meter = Arc::clone(&gateway.meter);
+        let metrics = Arc::clone(&gateway.metrics);
         let trusted = gateway.access.trusted_proxies.clone();
         background.run(forget_idle(gateway));
-        background.run(tidy(Arc::clone(&meter)));
-        let port = |router, most| serve::Port {
+        background.run(tidy(Arc::clone(&metrics)));
+        let port = |router, most| server::Port {
             router,
             connections: Connections::new(most, trusted.clone()),
-            meter: Arc::clone(&meter),
+            metrics: Arc::clone(&metrics),
             pace,
             end: end.clone(),
         };
         let public = port(router, descriptors::bounds(&server, is_demo));
         let watched = async {
             if let Some((listener, router)) = admin {
-                serve::serve(listener, port(router, descriptors::admin_bounds())).await;
+                server::serve(listener, port(router, descriptors::admin_bounds())).await;
             }
         };
         let all = async {
-            join!(serve::serve(listener, public), watched);
+            join!(server::serve(listener, public), watched);
             background.tasks.close();
             // Calls that continue after their connection has ended.
             background.tasks.wait().await;
@@ -273,7 +271,7 @@ pub fn openapi() -> Result<String, StartError> {
 }
 
 /// Creates a token for a new client.
-pub fn new_token(name: &str) -> Result<Issued, NotIssued> {
+pub fn new_token(name: &str) -> Result<Issued, TokenError> {
     Issued::new(name)
 }
 
@@ -301,16 +299,16 @@ async fn forget_idle(gateway: http::Shared) {
     let mut ticks = interval(FORGET_EVERY);
     loop {
         ticks.tick().await;
-        gateway.quota.forget_idle(Now::read());
-        gateway.purse.forget_idle();
+        gateway.accounts.forget_idle(Now::read());
+        gateway.quota.forget_idle();
         gateway.door.forget_idle();
     }
 }
 
-async fn tidy(meter: Arc<Meter>) {
+async fn tidy(metrics: Arc<Metrics>) {
     let mut ticks = interval(TIDY_EVERY);
     loop {
         ticks.tick().await;
-        meter.tidy();
+        metrics.tidy();
     }
 }

@@ -20,12 +20,12 @@ use self::{
     store::{Evicted, Store, View},
 };
 use crate::{
+    access::KeyHash,
+    cache::single_flight::SingleFlight,
     config,
-    format::Format,
-    key::KeyHash,
     redis::{Redis, SharedTime},
-    single_flight::SingleFlight,
-    vt::{Packed, Refusal},
+    render::format::Format,
+    virustotal::{Packed, Refusal},
 };
 
 pub use self::{
@@ -39,6 +39,7 @@ mod changes;
 mod moment;
 mod object;
 mod shared;
+pub mod single_flight;
 mod store;
 mod stored;
 

@@ -15,12 +15,14 @@ use self::{
     cli::{Cli, Subcommand, TokenCommand},
     given::Given,
 };
-use crate::format::Format;
+use crate::{
+    access::{is_usual, key_in_file},
+    render::format::Format,
+};
 
 pub use self::{
     declared::{Declared, declared},
     redis_url::RedisUrl,
-    secret::{UnusableKey, key_in_file, key_in_variable},
     settings::{
         Access, Allowance, Cache, Collector, Keyless, Limits, Log, Redis, Server, Upstream,
     },
@@ -30,8 +32,8 @@ mod cli;
 mod declared;
 mod given;
 mod redis_url;
-mod secret;
 mod settings;
+pub mod tls;
 mod unknown;
 mod value;
 
@@ -251,7 +253,7 @@ impl Config {
                 }
             }
         }
-        if key.as_ref().is_some_and(|key| !secret::is_usual(key)) {
+        if key.as_ref().is_some_and(|key| !is_usual(key)) {
             let warning = "the server's key is not 64 hexadecimal digits, as VirusTotal's are: \
                            check VT4AI_API_KEY or VT4AI_API_KEY_FILE";
             self.warnings.push(warning.to_owned());

@@ -10,44 +10,43 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     analysis::Polled,
+    names::Rendered,
     pages::Gathered,
     question::{About, Question, TtlRule},
     shared::{Fetched, FlightKey, Landed},
-    told::Rendered,
 };
 use crate::{
     access::{AcceptedKeys, RequestContext, Shares},
-    answer::{self, AnswerError, Subject, View},
-    cache::{Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment},
+    cache::{Cache, CacheKey, CacheStats, CachedAnswer, Kept, Moment, single_flight::SingleFlight},
     config,
     indicator::Indicator,
-    meter::Meter,
+    metrics::Metrics,
+    quota::Quota,
     redis::Redis,
-    single_flight::SingleFlight,
-    spend::Purse,
-    vt::{Call, VirusTotal},
+    render::{self, RenderError, Title, View},
+    virustotal::{Call, VirusTotal},
 };
 
 pub use self::{
     analysis::{Analysis, AnalysisId, InvalidAnalysisId},
     error::LookupError,
+    freshness::Freshness,
     pages::RelatedQuery,
     reply::{Origin, Reply, Seen},
     search::{Corpus, SearchQuery},
-    wish::Wish,
 };
 
 mod analysis;
 mod error;
 mod fetch;
+mod freshness;
+mod names;
 mod pages;
 mod question;
 mod reply;
 mod search;
 mod shared;
 mod show;
-mod told;
-mod wish;
 
 /// A handle to the read pipeline.
 ///
@@ -60,9 +59,9 @@ pub struct Lookup(Arc<Inner>);
 #[derive(Debug)]
 pub struct Parts {
     /// The upstream.
-    pub vt: Arc<VirusTotal>,
+    pub virustotal: Arc<VirusTotal>,
     /// Units of quota.
-    pub purse: Arc<Purse>,
+    pub quota: Arc<Quota>,
     /// The cache of answers.
     pub cache: Cache,
     /// The settings for TTLs, staleness and sharing.
@@ -76,7 +75,7 @@ pub struct Parts {
     /// The tracker for the tasks that make the calls; shutdown waits for it.
     pub tasks: TaskTracker,
     /// Counts the panics of those tasks.
-    pub meter: Arc<Meter>,
+    pub metrics: Arc<Metrics>,
     /// Ends the waits when the gateway stops.
     pub stop: CancellationToken,
 }
@@ -108,8 +107,8 @@ impl Lookup {
     /// Creates a pipeline from its parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
-            flights: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
-            polls: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.meter)),
+            flights: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.metrics)),
+            polls: SingleFlight::new(parts.tasks.clone(), Arc::clone(&parts.metrics)),
             parts,
         }))
     }
@@ -129,20 +128,20 @@ impl Lookup {
         context: &RequestContext,
         indicator: &Indicator,
         view: &View<'_>,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
         let question = Question {
             call: Call::get(&[indicator.kind().upstream_collection(), indicator.id()]),
             about: About::Object(indicator.clone()),
             ttl: TtlRule::Report,
         };
-        let subject = Subject::report(indicator);
+        let title = Title::report(indicator);
         let render = |bytes: &Bytes| {
-            let answer = answer::report(bytes, &subject, view)?;
+            let answer = render::report(bytes, &title, view)?;
             let told = self.told_by_report(indicator, &answer);
             Ok(Rendered { answer, told })
         };
-        self.see(context, &question, wish, view, render).await
+        self.see(context, &question, freshness, view, render).await
     }
 
     /// Looks up VirusTotal's combined sandbox results for a file. Costs at most one unit of quota.
@@ -155,16 +154,16 @@ impl Lookup {
         file: &Indicator,
         part: &str,
         view: &View<'_>,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
         let question = Question {
             call: Call::get(&[file.kind().upstream_collection(), file.id(), part]),
             about: About::Object(file.clone()),
             ttl: TtlRule::Usual,
         };
-        let subject = Subject::part(file, part);
-        let render = |bytes: &Bytes| Rendered::plain(answer::object(bytes, &subject, view));
-        self.see(context, &question, wish, view, render).await
+        let title = Title::part(file, part);
+        let render = |bytes: &Bytes| Rendered::plain(render::object(bytes, &title, view));
+        self.see(context, &question, freshness, view, render).await
     }
 
     /// Lists the objects related to an indicator. Costs at most one unit of quota per page.
@@ -173,31 +172,31 @@ impl Lookup {
         context: &RequestContext,
         query: &RelatedQuery,
         view: &View<'_>,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
-        let subject = Subject::part(&query.indicator, &query.relationship);
+        let title = Title::part(&query.indicator, &query.relationship);
         // The usual case renders like any other answer, and its view can be cached.
         if query.is_one_page() {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
             let render = |bytes: &Bytes| {
-                let answer = answer::list(std::slice::from_ref(bytes), &subject, None, view)?;
+                let answer = render::list(std::slice::from_ref(bytes), &title, None, view)?;
                 let told = self.told_by_page(query, bytes);
                 Ok(Rendered { answer, told })
             };
-            return self.see(context, &question, wish, view, render).await;
+            return self.see(context, &question, freshness, view, render).await;
         }
         let Gathered {
             pages,
             keys,
             truncated,
             seen,
-        } = self.gather(context, query, view, wish).await?;
+        } = self.gather(context, query, view, freshness).await?;
         let size = pages.iter().map(Bytes::len).sum();
-        let render = || answer::list(&pages, &subject, truncated, view);
-        let answer = self.parts().vt.large().run(size, render).await;
+        let render = || render::list(&pages, &title, truncated, view);
+        let answer = self.parts().virustotal.large().run(size, render).await;
         // The error does not tell which page is malformed, so all of them are evicted.
         let answer = answer.inspect_err(|error| {
-            if *error != AnswerError::TooLarge {
+            if *error != RenderError::TooLarge {
                 for key in &keys {
                     self.parts().cache.remove(key);
                 }
@@ -216,17 +215,17 @@ impl Lookup {
         &self,
         context: &RequestContext,
         question: &Question,
-        wish: &Wish,
+        freshness: &Freshness,
         view: &View<'_>,
-        render: impl Fn(&Bytes) -> Result<Rendered, AnswerError> + Sync,
+        render: impl Fn(&Bytes) -> Result<Rendered, RenderError> + Sync,
     ) -> Result<Reply, LookupError> {
-        let got = self.read(context, question, wish).await?;
-        let shown = self.show(got.clone(), view, wish, &render).await;
-        let Some(wish) = self.second_wish(&shown, &got, wish) else {
+        let got = self.read(context, question, freshness).await?;
+        let shown = self.show(got.clone(), view, freshness, &render).await;
+        let Some(freshness) = self.second_freshness(&shown, &got, freshness) else {
             return shown;
         };
-        let got = self.read(context, question, &wish).await?;
-        self.show(got, view, &wish, &render).await
+        let got = self.read(context, question, &freshness).await?;
+        self.show(got, view, &freshness, &render).await
     }
 
     /// Returns the freshness for a second attempt, or `None` if the first one serves.
@@ -234,20 +233,20 @@ impl Lookup {
     /// A second attempt is needed if a cached answer is malformed. It is also needed if the answer
     /// was asked for before this request and names an object that has been written to since: those
     /// names only become known once the answer is read.
-    fn second_wish<T>(
+    fn second_freshness<T>(
         &self,
         made: &Result<T, LookupError>,
         got: &Got,
-        wish: &Wish,
-    ) -> Option<Wish> {
+        freshness: &Freshness,
+    ) -> Option<Freshness> {
         let cache = &self.parts().cache;
         match made {
-            Err(LookupError::Malformed(_)) if !got.is_new => Some(wish.anew()),
+            Err(LookupError::Malformed(_)) if !got.is_new => Some(freshness.anew()),
             Ok(_) if got.answer.asked < got.came && cache.is_outdated(&got.answer) => {
                 // The entry would otherwise be found again, since its key does not know these
                 // names.
                 cache.remove(&got.key);
-                Some(wish.clone())
+                Some(freshness.clone())
             }
             _ => None,
         }
@@ -259,28 +258,28 @@ impl Lookup {
         &self,
         context: &RequestContext,
         question: &Question,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Got, LookupError> {
         let (parts, came) = (self.parts(), Moment::now());
         let key = self.cache_key(context, question);
         // The answer in memory is tried first: asking Redis costs a round trip.
-        let may_share = self.may_share(context, wish).await;
+        let may_share = self.may_share(context, freshness).await;
         let here = if may_share {
             parts.cache.answer(&key)
         } else {
             None
         };
-        if let Some(got) = self.fresh_enough(context, &key, here, wish) {
+        if let Some(got) = self.fresh_enough(context, &key, here, freshness) {
             return got;
         }
         let names = question.names();
         // Redis may have a newer answer from another replica.
         let kept = if may_share {
-            parts.cache.recall(&key, &names, &wish.patience).await
+            parts.cache.recall(&key, &names, &freshness.patience).await
         } else {
             None
         };
-        if let Some(got) = self.fresh_enough(context, &key, kept.clone(), wish) {
+        if let Some(got) = self.fresh_enough(context, &key, kept.clone(), freshness) {
             return got;
         }
         let job = fetch::FetchJob {
@@ -290,7 +289,7 @@ impl Lookup {
             names: names.into(),
             // An answer from another replica has to be newer than this one.
             known: kept.as_ref().map(|kept| Arc::clone(&kept.answer)),
-            wish: wish.clone(),
+            freshness: freshness.clone(),
             may_share,
         };
         match self.ask_once(&job).await {
@@ -312,7 +311,7 @@ impl Lookup {
                 // The object may have been written to while the call failed.
                 let stale = kept
                     .and_then(|kept| parts.cache.recheck(kept))
-                    .filter(|kept| wish.puts_up_with(kept, Moment::now(), &parts.rules));
+                    .filter(|kept| freshness.puts_up_with(kept, Moment::now(), &parts.rules));
                 match (stale, error.excuse()) {
                     (Some(kept), Some(origin)) => Got::new(key, kept.answer, origin),
                     _ => Err(error),
@@ -327,11 +326,11 @@ impl Lookup {
         context: &RequestContext,
         key: &CacheKey,
         kept: Option<Kept>,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Option<Result<Got, LookupError>> {
         let kept = kept?;
-        let origin = wish.takes(&kept, Moment::now(), &self.parts().rules)?;
-        self.parts().purse.save(&context.key);
+        let origin = freshness.takes(&kept, Moment::now(), &self.parts().rules)?;
+        self.parts().quota.save(&context.key);
         Some(Got::new(key.clone(), kept.answer, origin))
     }
 
@@ -346,7 +345,7 @@ impl Lookup {
     ///
     /// A key sees its own answers unless VirusTotal has revoked it. In the shared scope it sees the
     /// answers of all keys once VirusTotal has accepted it.
-    async fn may_share(&self, context: &RequestContext, wish: &Wish) -> bool {
+    async fn may_share(&self, context: &RequestContext, freshness: &Freshness) -> bool {
         let (parts, hash) = (self.parts(), context.key.hash());
         if !parts.rules.is_shared {
             return !parts.accepted.is_revoked(hash);
@@ -354,7 +353,7 @@ impl Lookup {
         if parts.accepted.contains(hash) {
             return true;
         }
-        if !parts.redis.is_accepted(hash, &wish.patience).await {
+        if !parts.redis.is_accepted(hash, &freshness.patience).await {
             return false;
         }
         // Remembered here, so that Redis is not asked about the key again.

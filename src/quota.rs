@@ -1,361 +1,511 @@
-//! Client-side accounting of VirusTotal quota: lookups a minute, a day and a month for each key.
+//! Admission of calls to VirusTotal: the endpoint must not be in back-off, and the key needs a unit
+//! of quota.
 //!
-//! "A minute" is any 60 seconds, so each key has a ring of timestamps. GCRA would let twice the
-//! allowance through in the first minute. Days and months are VirusTotal's, in UTC. The allowances
-//! are configured or learned from VirusTotal ([`Quota::learn`]). The time is a parameter, so tests
-//! need not wait.
+//! A key's allowances are learned from VirusTotal, which costs no quota. The key's first call waits
+//! briefly for that. Later refreshes run in the background while the key is used.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
-use self::{allowed::Learned, forecast::Claim, ledger::Ledger, lesson::Lesson, queue::Queue};
+pub use self::permit::HeldUnit;
+
+use self::permit::Provisional;
 use crate::{
-    access::{AcceptedKeys, Full, KeyMemory},
+    access::{AcceptedKeys, ApiKey, Full, KeyHash, RequestContext, Shares, cost},
     clock::Now,
-    config::{Allowance, Limits},
-    key::KeyHash,
+    quota::{
+        accounts::{Accounts, Exhausted, Spent, Window},
+        backoff::{Backoffs, Change},
+    },
+    redis::{self, Limits, Redis, RedisBudget, Taken},
+    virustotal::{Reason, Refusal, UpstreamError, VirusTotal},
 };
 
-pub use self::{
-    allowed::Allowed,
-    lesson::{Attempt, Due, Underway},
-    report::{Report, Standing, Tally},
-    truth::{Truth, Usage},
-};
+pub mod accounts;
+pub mod backoff;
+mod permit;
+mod refresh;
 
-mod allowed;
-mod forecast;
-mod ledger;
-mod lesson;
-mod queue;
-mod report;
-mod truth;
+/// The time for which other replicas remember that VirusTotal has accepted a key.
+const ACCEPTED_LASTS: Duration = Duration::from_hours(7 * 24);
 
-/// The time for which a unit counts towards the minute: 60 s plus a margin of one second.
-///
-/// A unit is spent when its request is sent. Without the margin, one request that took long to
-/// reach VirusTotal and a later one that did not could fall into the same 60 s there.
-const MINUTE: Duration = Duration::from_secs(61);
+/// The number of attempts to get a unit while other replicas keep taking the ones that are due.
+const TRIES: usize = 20;
 
-/// The time for which learned allowances are kept after the key's last use.
-const IN_USE: Duration = Duration::from_hours(24);
-
-/// A period that has an allowance.
+/// The terms under which a call takes a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Window {
-    /// Any 60 seconds.
-    Minute,
-    /// A day, from 00:00 UTC.
-    Day,
-    /// A month, from its first day, 00:00 UTC.
-    Month,
+pub enum Claim {
+    /// Any unit, without waiting.
+    Now,
+    /// Any unit but the last of a minute, without waiting.
+    Spare,
+    /// Any unit, after waiting in the queue for at most this time.
+    Within(Duration),
 }
 
-/// The quota is exhausted. Nothing was spent.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error(
-    "{}the key's {limit} lookups a {} {}{}",
-    if *is_kept_back { "the last of " } else { "" },
-    window.name(),
-    if *is_kept_back { "is kept for others" } else { "are spent" },
-    why_not_queued(*full)
-)]
-pub struct Exhausted {
-    /// The window to wait for; if several are exhausted, the one that has room last.
-    pub window: Window,
-    /// The window's allowance, in lookups.
-    pub limit: u64,
-    /// The time until a unit is available, after the requests that are already queued.
-    pub retry_after: Duration,
-    /// Whether a unit is left that [`Quota::take_spare`] does not spend.
-    pub is_kept_back: bool,
-    /// The reason why the request could not queue for a unit.
-    pub full: Option<Full>,
-}
-
-/// A unit that was spent, to be returned if its request was never sent.
-#[derive(Debug)]
-pub struct Unit {
-    spent: Now,
-}
-
-/// The units that all replicas have spent with a key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// The units of the last minute, including this replica's.
-    pub used: u64,
-    /// The ages of other replicas' units of the last minute, the oldest first. May be truncated.
-    pub minute: Vec<Duration>,
-    /// The units of the day.
-    pub day: u64,
-    /// The units of the month.
-    pub month: u64,
-}
-
-/// The allowances and the usage of every key.
-#[derive(Debug)]
-pub struct Quota {
-    limits: Limits,
-    max_waiting: usize,
-    /// The time for which a unit counts: [`MINUTE`], less in tests.
-    minute: Duration,
-    keys: Mutex<KeyMemory<KeyHash, Account>>,
-}
-
-/// The state of a key.
-#[derive(Debug, Default)]
-struct Account {
-    ledger: Ledger,
-    learned: Learned,
-    lesson: Option<Lesson>,
-    queue: Queue,
-    last_used: Option<Instant>,
-}
-
-/// The allowances that apply to a key.
-#[derive(Clone, Copy, Debug)]
-struct Rules {
-    allowed: Allowed,
-    minute: Duration,
-}
-
-impl Window {
-    /// Returns the window's name for messages.
-    pub fn name(self) -> &'static str {
+impl Claim {
+    /// Returns the claim with this time deducted from the maximum wait.
+    fn after(self, time: Duration) -> Self {
         match self {
-            Self::Minute => "minute",
-            Self::Day => "day",
-            Self::Month => "month",
+            Self::Within(wait) => Self::Within(wait.saturating_sub(time)),
+            Self::Now | Self::Spare => self,
         }
     }
+}
+
+/// A refusal to let a call proceed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum AcquireError {
+    /// The quota is exhausted.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// The endpoint is in back-off, or VirusTotal does not know the key.
+    #[error("VirusTotal refused: `{}`", .0.code)]
+    Backoffs(Refusal),
+}
+
+impl AcquireError {
+    /// Adds that the caller found no waiting place.
+    #[must_use]
+    pub fn for_lack_of_place(self, full: Full) -> Self {
+        match self {
+            Self::Exhausted(exhausted) => Self::Exhausted(Exhausted {
+                full: Some(full),
+                ..exhausted
+            }),
+            closed @ Self::Backoffs(_) => closed,
+        }
+    }
+
+    /// Returns the time until another attempt may succeed.
+    pub fn wait(&self) -> Duration {
+        match self {
+            Self::Exhausted(exhausted) => exhausted.retry_after,
+            Self::Backoffs(refusal) => refusal.wait().unwrap_or_default(),
+        }
+    }
+}
+
+/// A unit of quota that was spent.
+#[derive(Debug)]
+pub struct Unit {
+    own: accounts::Unit,
+    /// The unit in the count that replicas share; `None` if Redis was not available.
+    common: Option<redis::Token>,
+}
+
+/// The source of units of quota, which also learns from the outcomes of calls.
+#[derive(Debug)]
+pub struct Quota {
+    virustotal: Arc<VirusTotal>,
+    accounts: Arc<Accounts>,
+    closed: Backoffs,
+    accepted: AcceptedKeys,
+    redis: Redis,
+    calls: Shares,
+    tasks: TaskTracker,
+}
+
+/// The parts of a [`Quota`].
+#[derive(Debug)]
+pub struct Parts {
+    /// The upstream.
+    pub virustotal: Arc<VirusTotal>,
+    /// The count of units in this process.
+    pub accounts: Arc<Accounts>,
+    /// The keys that VirusTotal has accepted.
+    pub accepted: AcceptedKeys,
+    /// The connection to Redis, through which replicas share units and back-offs.
+    pub redis: Redis,
+    /// The places for calls to VirusTotal.
+    pub calls: Shares,
+    /// The tracker of tasks that refresh allowances.
+    pub tasks: TaskTracker,
 }
 
 impl Quota {
-    /// Creates a quota with the same configured limits for every key, where at most `max_waiting`
-    /// requests queue for each. Accounts of accepted keys are never evicted by those of others.
-    pub fn new(limits: Limits, max_waiting: usize, accepted: AcceptedKeys) -> Self {
+    /// Assembles the parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            virustotal,
+            accounts,
+            accepted,
+            redis,
+            calls,
+            tasks,
+        } = parts;
         Self {
-            limits,
-            max_waiting,
-            minute: MINUTE,
-            keys: Mutex::new(KeyMemory::new(accepted)),
+            virustotal,
+            accounts,
+            closed: Backoffs::new(accepted.clone()),
+            accepted,
+            redis,
+            calls,
+            tasks,
         }
     }
 
-    /// Spends a unit, or returns the exhausted window and the time to wait.
+    /// Takes a unit for a call to an endpoint such as `GET /files/{}`.
     ///
-    /// Never takes a unit that a queued request is due to get.
-    pub fn take(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
-        self.take_last(key, Claim::Any, now)
+    /// The unit must be available in this replica's count and, if Redis is available, in the shared
+    /// one. Dropping the future spends nothing.
+    pub async fn unit(
+        self: &Arc<Self>,
+        context: &RequestContext,
+        endpoint: &str,
+        claim: Claim,
+        patience: &RedisBudget,
+    ) -> Result<Unit, AcquireError> {
+        let hash = context.key.hash();
+        self.check_open(hash, endpoint)?;
+        if self.learn(context).await {
+            // VirusTotal may have refused the key meanwhile.
+            self.check_open(hash, endpoint)?;
+        }
+        let came = Instant::now();
+        let mut wait = Duration::ZERO;
+        for attempt in 0..TRIES {
+            let claim = claim.after(came.elapsed());
+            let own = self.take_own(context, claim, attempt > 0).await?;
+            let own = Provisional::new(&self.accounts, hash, own);
+            // A queued request gets a new Redis time budget: its wait was not for Redis.
+            let patience = match claim {
+                Claim::Within(_) => &RedisBudget::default(),
+                Claim::Now | Claim::Spare => patience,
+            };
+            let taken = self.take_common(hash, endpoint, patience).await;
+            if let Some(taken @ Taken { token: None, .. }) = &taken {
+                // The shared count refuses. Return the own unit, adopt the shared counts, and try
+                // again: the next attempt queues until the unit that Redis predicts.
+                drop(own);
+                self.share(hash, taken);
+                self.check_open(hash, endpoint)?;
+                wait = taken.wait;
+                continue;
+            }
+            // Without Redis only the own count applies.
+            let common = taken.and_then(|taken| {
+                self.share(hash, &taken);
+                taken.token
+            });
+            // A 429 may have arrived while this request queued. The own unit is returned on drop.
+            if let Err(closed) = self.check_open(hash, endpoint) {
+                if let Some(token) = &common {
+                    self.redis.undo(hash, token);
+                }
+                return Err(closed);
+            }
+            // From here on the caller returns the unit.
+            if let Some(own) = own.keep() {
+                cost::spend();
+                return Ok(Unit { own, common });
+            }
+        }
+        let (allowed, _) = self.accounts.allowed(hash);
+        Err(AcquireError::Exhausted(Exhausted {
+            window: Window::Minute,
+            limit: allowed.minute.unwrap_or_default(),
+            retry_after: wait,
+            is_kept_back: false,
+            full: None,
+        }))
     }
 
-    /// Spends a unit unless it is the last of the minute. For polls of an analysis.
+    /// Takes a unit from this replica's count.
     ///
-    /// Same as [`take`](Self::take) if the minute has one unit or no limit.
-    pub fn take_spare(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
-        self.take_last(key, Claim::Spare, now)
+    /// A queued request holds a waiting place meanwhile. If its caller has no waiting place left,
+    /// the request gets the same result as one that does not wait.
+    async fn take_own(
+        &self,
+        context: &RequestContext,
+        claim: Claim,
+        is_again: bool,
+    ) -> Result<accounts::Unit, Exhausted> {
+        let (key, caller) = (context.key.hash(), context.caller);
+        let wait = match claim {
+            Claim::Now => return self.accounts.take(key, Now::read()),
+            Claim::Spare => return self.accounts.take_spare(key, Now::read()),
+            Claim::Within(wait) => wait,
+        };
+        let queued = async {
+            if is_again {
+                self.accounts.take_within_again(key, caller, wait).await
+            } else {
+                self.accounts.take_within(key, caller, wait).await
+            }
+        };
+        match context.place.waiting(cost::waiting(queued)).await {
+            Ok(taken) => taken,
+            Err(full) => self
+                .accounts
+                .take(key, Now::read())
+                .map_err(|refused| Exhausted {
+                    full: Some(full),
+                    ..refused
+                }),
+        }
+    }
+
+    /// Records the outcome of a call, and returns the unit if the call never reached VirusTotal.
+    ///
+    /// Returns the result for the caller: a 429 now states the time until the back-off ends.
+    #[must_use = "only the returned error states the back-off"]
+    pub fn settle<T>(
+        &self,
+        key: &ApiKey,
+        endpoint: &str,
+        unit: &Unit,
+        answer: Result<T, UpstreamError>,
+    ) -> Result<T, UpstreamError> {
+        self.note_acceptance(key.hash(), Some(unit), &answer);
+        // No connection was made, so VirusTotal can't have charged the unit.
+        if matches!(answer, Err(UpstreamError::Unreachable)) {
+            self.give_back(key, unit);
+        }
+        self.note_closure(key.hash(), endpoint, answer)
+    }
+
+    /// Records the outcome of a call whose unit stays spent.
+    #[must_use = "only the returned error states the back-off"]
+    pub fn hear<T>(
+        &self,
+        key: &ApiKey,
+        endpoint: &str,
+        answer: Result<T, UpstreamError>,
+    ) -> Result<T, UpstreamError> {
+        self.note_acceptance(key.hash(), None, &answer);
+        self.note_closure(key.hash(), endpoint, answer)
+    }
+
+    /// Records whether VirusTotal accepts the key: only a success proves it, and a 401 revokes it.
+    fn note_acceptance<T>(
+        &self,
+        key: KeyHash,
+        unit: Option<&Unit>,
+        answer: &Result<T, UpstreamError>,
+    ) {
+        match answer {
+            Ok(_) => {
+                if self.accepted.accept(key) {
+                    self.redis.accept(key, ACCEPTED_LASTS);
+                }
+                let unit = unit.map(|unit| &unit.own);
+                self.accounts.keep(key, unit, Now::read());
+                self.closed.keep(key);
+            }
+            Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
+                if self.accepted.refuse(key) {
+                    self.redis.refuse(key);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Starts or clears the back-off that the result implies, here and for all replicas. Returns
+    /// the result for the caller.
+    fn note_closure<T>(
+        &self,
+        key: KeyHash,
+        endpoint: &str,
+        mut answer: Result<T, UpstreamError>,
+    ) -> Result<T, UpstreamError> {
+        match self.closed.learn(key, endpoint, &mut answer, Now::read()) {
+            Some(Change::Shut(endpoint, left, closure)) => {
+                self.redis.close(key, endpoint.as_deref(), left, &closure);
+            }
+            Some(Change::Opened) => self.redis.open(key, endpoint),
+            None => {}
+        }
+        answer
+    }
+
+    /// Returns the unit and fails if a back-off has started since the unit was spent.
+    pub fn confirm(&self, key: &ApiKey, endpoint: &str, unit: &Unit) -> Result<(), AcquireError> {
+        self.check_open(key.hash(), endpoint)
+            .inspect_err(|_| self.give_back(key, unit))
+    }
+
+    /// Guards a unit until its call begins: if the request is dropped before, the unit is returned.
+    pub fn hold<'a>(&'a self, key: &'a ApiKey, unit: &'a Unit) -> HeldUnit<'a> {
+        HeldUnit::new(self, key, unit)
+    }
+
+    /// Returns a unit that was not needed.
+    pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
+        cost::give_back();
+        self.undo(key.hash(), unit);
+    }
+
+    fn undo(&self, key: KeyHash, unit: &Unit) {
+        self.accounts.give_back(key, &unit.own);
+        if let Some(token) = &unit.common {
+            self.redis.undo(key, token);
+        }
     }
 
     /// Checks whether a unit is available after all queued requests. Spends nothing.
-    pub fn forecast(&self, key: KeyHash, now: Now) -> Result<(), Exhausted> {
-        self.with(key, now, |account, rules| {
-            account.ledger.roll(rules.minute, now);
-            let last = (account.queue.len(), Claim::Any);
-            forecast::check(&account.ledger, rules, last, now)
-        })
+    pub fn forecast(&self, context: &RequestContext) -> Result<(), AcquireError> {
+        Ok(self.accounts.forecast(context.key.hash(), Now::read())?)
     }
 
-    /// Returns a unit whose request never reached VirusTotal.
-    pub fn give_back(&self, key: KeyHash, unit: &Unit) {
-        if let Some(account) = self.lock().get_mut(&key) {
-            account.ledger.remove(unit);
-            account.queue.wake_all();
+    /// Evicts back-offs that are over.
+    pub fn forget_idle(&self) {
+        self.closed.forget_idle(Now::read());
+    }
+
+    /// Counts a unit that a coalesced call or a cached answer saved.
+    pub fn save(&self, key: &ApiKey) {
+        self.accounts.saved(key.hash(), Now::read());
+    }
+
+    fn check_open(&self, key: KeyHash, endpoint: &str) -> Result<(), AcquireError> {
+        let refusal = self.closed.refusal(key, endpoint, Now::read().steady);
+        refusal.map_or(Ok(()), |refusal| Err(AcquireError::Backoffs(refusal)))
+    }
+
+    fn limits(&self, key: KeyHash) -> Limits {
+        let (allowed, lasts) = self.accounts.allowed(key);
+        Limits {
+            lasts,
+            minute: allowed.minute,
+            day: allowed.day,
+            month: allowed.month,
         }
     }
 
-    /// Makes a key's account permanent, because VirusTotal has accepted the key.
-    ///
-    /// `unit` is the one that the call spent. If other keys have evicted the account during the
-    /// call, the unit is counted again.
-    pub fn keep(&self, key: KeyHash, unit: Option<&Unit>, now: Now) {
-        let mut keys = self.lock();
-        keys.promote(key);
-        let Some(unit) = unit else { return };
-        // Looked up before `get_or_default` creates the account anew.
-        let is_known = keys.get(&key).is_some();
-        let account = keys.get_or_default(key, Account::is_waited_for);
-        let age = now.steady.saturating_duration_since(unit.spent.steady);
-        if !is_known || (age < self.minute && !account.ledger.contains(unit)) {
-            account.ledger.add(unit.spent);
+    /// Merges the counts and back-offs that replicas share.
+    fn share(&self, key: KeyHash, taken: &Taken) {
+        let spent = Spent {
+            used: taken.used,
+            minute: taken.others.clone(),
+            day: taken.day,
+            month: taken.month,
+        };
+        let now = Now::read();
+        self.accounts.share(key, &spent, now);
+        for (left, closure) in &taken.closures {
+            self.closed.adopt(key, closure, *left, now);
         }
-    }
-
-    /// Decides whether to refresh the key's allowances from VirusTotal, and in which request.
-    ///
-    /// A refresh is due at the key's first lookup and ten minutes after each attempt while the key
-    /// is used. With all windows unlimited there is nothing to learn.
-    pub fn due(&self, key: KeyHash, now: Now) -> Due {
-        let Limits {
-            per_minute,
-            per_day,
-            per_month,
-        } = self.limits;
-        if [per_minute, per_day, per_month] == [Allowance::Off; 3] {
-            return Due::No;
-        }
-        self.with(key, now, |account, _| Lesson::due(&mut account.lesson, now))
-    }
-
-    /// Cancels a refresh that was not made, which becomes due again.
-    pub fn put_off(&self, key: KeyHash, attempt: Attempt) {
-        if let Some(account) = self.lock().get_mut(&key) {
-            account.lesson = None;
-        }
-        drop(attempt);
-    }
-
-    /// Applies the allowances and usage that VirusTotal reported.
-    ///
-    /// `asked` is the time of the request, since a report from before midnight does not apply to
-    /// the new day. VirusTotal does not report the minute, which stays our own count.
-    pub fn learn(&self, key: KeyHash, truth: &Truth, asked: Now) {
-        self.with(key, asked, |account, _| {
-            account.learned.update(truth);
-            account.ledger.correct(truth, asked);
-            account.queue.wake_all();
-        });
-    }
-
-    /// Merges the units that all replicas have spent, as counted in Redis.
-    pub fn share(&self, key: KeyHash, all: &Spent, now: Now) {
-        self.with(key, now, |account, _| account.ledger.share(all, now));
-    }
-
-    /// Returns the allowances of a key, and the time for which a unit counts towards the minute.
-    pub fn allowed(&self, key: KeyHash) -> (Allowed, Duration) {
-        let keys = self.lock();
-        let rules = keys.get(&key).map(|account| self.rules(account));
-        let rules = rules.unwrap_or_else(|| self.rules(&Account::default()));
-        (rules.allowed, rules.minute)
-    }
-
-    /// Counts a unit that the cache has saved today.
-    pub fn saved(&self, key: KeyHash, now: Now) {
-        self.with(key, now, |account, _| account.ledger.save(now));
-    }
-
-    /// Returns the state of the minute, or `None` if it is unlimited.
-    pub fn standing(&self, key: KeyHash, now: Now) -> Option<Standing> {
-        // On the hot path; computes only the minute.
-        if self.limits.per_minute == Allowance::Off {
-            return None;
-        }
-        let tally = self.look(key, now, |ledger, rules| {
-            ledger.minute_tally(&rules.allowed, rules.minute, now)
-        });
-        tally.standing()
-    }
-
-    /// Returns the state of every window, and the units that the cache has saved.
-    pub fn report(&self, key: KeyHash, now: Now) -> Report {
-        self.look(key, now, |ledger, rules| {
-            ledger.report(&rules.allowed, rules.minute, now)
-        })
-    }
-
-    /// Returns the number of queued requests of all keys.
-    pub fn waiting(&self) -> usize {
-        let keys = self.lock();
-        keys.values().map(|account| account.queue.len()).sum()
-    }
-
-    /// Evicts accounts that no longer affect anything.
-    ///
-    /// Learned allowances are kept for a day after the key's last use.
-    pub fn forget_idle(&self, now: Now) {
-        self.lock().retain(|_, account| {
-            let rules = self.rules(account);
-            account.ledger.roll(rules.minute, now);
-            !account.is_idle(&rules, now)
-        });
-    }
-
-    fn take_last(&self, key: KeyHash, claim: Claim, now: Now) -> Result<Unit, Exhausted> {
-        self.with(key, now, |account, rules| {
-            account.take(rules, (account.queue.len(), claim), now)
-        })
-    }
-
-    /// Reads a key's account, up to date, without counting that as a use.
-    fn look<T>(&self, key: KeyHash, now: Now, read: impl FnOnce(&Ledger, &Rules) -> T) -> T {
-        let mut keys = self.lock();
-        // Reading must not create an account, so an unknown key is read as an empty one.
-        let mut unknown = Account::default();
-        let account = keys.get_mut(&key).unwrap_or(&mut unknown);
-        let rules = self.rules(account);
-        account.ledger.roll(rules.minute, now);
-        read(&account.ledger, &rules)
-    }
-
-    /// Updates a key's account, which is created if missing, and counts that as a use.
-    fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut Account, &Rules) -> T) -> T {
-        let mut keys = self.lock();
-        let account = keys.get_or_default(key, Account::is_waited_for);
-        // Callers read the clock before they take the lock, so times may arrive out of order.
-        account.last_used = account.last_used.max(Some(now.steady));
-        let rules = self.rules(account);
-        act(account, &rules)
-    }
-
-    fn rules(&self, account: &Account) -> Rules {
-        Rules {
-            allowed: Allowed::new(&self.limits, &account.learned),
-            minute: self.minute,
-        }
-    }
-
-    /// Locks the accounts, ignoring poisoning: no update leaves a counter invalid.
-    fn lock(&self) -> MutexGuard<'_, KeyMemory<KeyHash, Account>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Account {
-    /// Spends a unit if one is available after `before` queued requests.
-    fn take(
-        &mut self,
-        rules: &Rules,
-        (before, claim): (usize, Claim),
-        now: Now,
-    ) -> Result<Unit, Exhausted> {
-        self.ledger.roll(rules.minute, now);
-        forecast::check(&self.ledger, rules, (before, claim), now)?;
-        Ok(self.ledger.add(now))
-    }
-
-    fn is_waited_for(&self) -> bool {
-        self.queue.len() > 0
-    }
-
-    fn is_idle(&self, rules: &Rules, now: Now) -> bool {
-        let in_use = |last| now.steady.saturating_duration_since(last) < IN_USE;
-        let is_known = self.lesson.is_some() && self.last_used.is_some_and(in_use);
-        self.ledger.is_blank(&rules.allowed) && !self.is_waited_for() && !is_known
-    }
-}
-
-/// Returns the part of the message that tells why the request could not queue.
-fn why_not_queued(full: Option<Full>) -> &'static str {
-    match full {
-        None => "",
-        Some(Full::All) => ", and all waiting places are taken",
-        Some(Full::Caller) => ", and this caller already holds its share of the waiting places",
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::{
+        access::{CallerId, Place},
+        config::{self, Allowance},
+        metrics::Metrics,
+    };
+
+    const FILES: &str = "GET /files/{}";
+
+    /// Creates a quota with one lookup a minute and an upstream that accepts no connections.
+    fn quota() -> (Arc<Quota>, Arc<Accounts>) {
+        let upstream = config::Upstream {
+            url: "http://127.0.0.1:1".parse().unwrap(),
+            timeout: Duration::from_secs(1),
+            max_body: 1,
+            ca_file: None,
+        };
+        let limits = config::Limits {
+            per_minute: Allowance::AtMost(1.try_into().unwrap()),
+            per_day: Allowance::Off,
+            per_month: Allowance::Off,
+        };
+        let virustotal = Arc::new(VirusTotal::new(&upstream, Arc::new(Metrics::new())).unwrap());
+        let (accounts, tasks) = (
+            Arc::new(Accounts::new(limits, 9, AcceptedKeys::new())),
+            TaskTracker::new(),
+        );
+        let redis = Redis::new(None, tasks.clone()).unwrap();
+        let accepted = AcceptedKeys::new();
+        let quota = Quota::new(Parts {
+            virustotal,
+            accounts: Arc::clone(&accounts),
+            accepted,
+            redis,
+            calls: Shares::new(9),
+            tasks,
+        });
+        (Arc::new(quota), accounts)
+    }
+
+    fn refusal(reason: Reason, code: &'static str) -> Result<(), UpstreamError> {
+        Err(UpstreamError::Refused(Refusal {
+            reason,
+            code: code.into(),
+            message: None,
+            retry_after: None,
+        }))
+    }
+
+    #[tokio::test]
+    async fn unit_is_returned_if_its_request_is_dropped_before_the_call() {
+        let (quota, accounts) = quota();
+        let key = ApiKey::parse(b"k").unwrap();
+        let take = || accounts.take(key.hash(), Now::read());
+        let spent = |own| Unit { own, common: None };
+        let unit = spent(take().unwrap());
+        drop(quota.hold(&key, &unit));
+        let unit = spent(take().unwrap());
+        quota.hold(&key, &unit).release();
+        take().unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn request_queued_before_a_429_is_not_sent_after_it() {
+        let (quota, accounts) = quota();
+        let context = RequestContext {
+            key: ApiKey::parse(b"k").unwrap(),
+            caller: CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            place: Place::unbounded(CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+        };
+        let hash = context.key.hash();
+        // A unit that expires in half a second.
+        let mut spent = Now::read();
+        spent.steady -= Duration::from_millis(60_500);
+        accounts.take(hash, spent).unwrap();
+        let (wait, patience) = (Duration::from_secs(9), RedisBudget::default());
+        let claim = Claim::Within(wait);
+        let queued = quota.unit(&context, FILES, claim, &patience);
+        let refused = async {
+            while accounts.waiting() == 0 {
+                tokio::task::yield_now().await;
+            }
+            let answer = refusal(Reason::TooManyRequests, "QuotaExceededError");
+            quota.hear(&context.key, FILES, answer)
+        };
+        let (queued, refused) = tokio::join!(queued, refused);
+        let Err(UpstreamError::Refused(refused)) = refused else {
+            panic!("{refused:?}")
+        };
+        let Err(AcquireError::Backoffs(closed)) = queued else {
+            panic!("{queued:?}")
+        };
+        assert!(closed.retry_after.is_some() && closed.retry_after <= refused.retry_after);
+        // The refused request spent nothing.
+        assert!(accounts.take(hash, Now::read()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn status_without_virustotals_error_revokes_no_acceptance() {
+        let (quota, _) = quota();
+        let key = ApiKey::parse(b"k").unwrap();
+        let is_accepted = || quota.accepted.contains(key.hash());
+        quota.hear(&key, FILES, Ok(())).unwrap();
+        quota
+            .hear::<()>(&key, FILES, Err(UpstreamError::Unexpected(401)))
+            .unwrap_err();
+        assert!(is_accepted());
+        let refused = refusal(Reason::Unauthorized, "WrongCredentialsError");
+        quota.hear(&key, FILES, refused).unwrap_err();
+        assert!(!is_accepted());
+    }
+}

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::task::TaskTracker;
 
 use self::link::Link;
-use crate::{config, key::KeyHash};
+use crate::{access::KeyHash, config};
 
 pub use self::{
     answers::{Recalled, Shared, SharedTime},
@@ -63,7 +63,7 @@ pub struct Redis {
 /// The time that a request has waited for Redis, in microseconds. The budget is
 /// `VT4AI_REDIS_TIMEOUT` in total.
 #[derive(Clone, Debug, Default)]
-pub struct Patience(Arc<AtomicU64>);
+pub struct RedisBudget(Arc<AtomicU64>);
 
 impl Redis {
     /// Creates a handle for a configuration. [`keep_up`](Self::keep_up) makes the connection.
@@ -108,7 +108,7 @@ impl Redis {
     }
 
     /// Sends a command within the request's time budget. `overlapped` of the time is not charged.
-    async fn ask<T>(&self, patience: &Patience, order: Order, overlapped: Duration) -> Option<T>
+    async fn ask<T>(&self, patience: &RedisBudget, order: Order, overlapped: Duration) -> Option<T>
     where
         T: FromRedisValue,
     {
@@ -141,14 +141,14 @@ impl Redis {
     fn tell(&self, order: Order) {
         if let Some(link) = self.link.clone().filter(|link| link.is_up()) {
             self.tasks.spawn(async move {
-                let patience = Patience::default();
+                let patience = RedisBudget::default();
                 link.ask::<Value>(&patience, order, Duration::ZERO).await;
             });
         }
     }
 }
 
-impl Patience {
+impl RedisBudget {
     /// Returns what is left of a budget.
     fn left(&self, of: Duration) -> Duration {
         of.saturating_sub(Duration::from_micros(self.0.load(Ordering::Relaxed)))

@@ -12,16 +12,17 @@ use tracing::{Instrument as _, Span};
 
 use self::{form::FormError, write::Write};
 use crate::{
-    access::{RequestContext, Shares},
-    answer::{self, Answer, AnswerError, MalformedAnswer, Subject, View},
-    bill::{self, Bill},
+    access::{
+        RequestContext, Shares,
+        cost::{self, Bill},
+    },
     cache::{Cache, ObjectName},
     indicator::{Indicator, WebUrl},
-    meter::Meter,
-    quota::Exhausted,
-    redis::Patience,
-    spend::{Claim, NotNow, Purse, Unit},
-    vt::{Call, VirusTotal, VtError},
+    metrics::Metrics,
+    quota::{AcquireError, Claim, Quota, Unit, accounts::Exhausted},
+    redis::RedisBudget,
+    render::{self, Answer, MalformedAnswer, RenderError, Title, View},
+    virustotal::{Call, UpstreamError, VirusTotal},
 };
 
 pub use self::{
@@ -45,9 +46,9 @@ pub struct Submit(Arc<Parts>);
 #[derive(Debug)]
 pub struct Parts {
     /// The upstream.
-    pub vt: Arc<VirusTotal>,
+    pub virustotal: Arc<VirusTotal>,
     /// Units of quota.
-    pub purse: Arc<Purse>,
+    pub quota: Arc<Quota>,
     /// The cache, which is told of writes so that it serves nothing older.
     pub cache: Cache,
     /// The places for calls to VirusTotal, which bound how many run at once.
@@ -55,7 +56,7 @@ pub struct Parts {
     /// The tracker for the tasks that make the calls; shutdown waits for it.
     pub tasks: TaskTracker,
     /// Counts the panics of those tasks.
-    pub meter: Arc<Meter>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// A call that writes to the object with these names, and the unit that it spends.
@@ -85,7 +86,7 @@ pub enum SubmitError {
     Exhausted(#[from] Exhausted),
     /// The call to VirusTotal failed.
     #[error(transparent)]
-    Upstream(#[from] VtError),
+    Upstream(#[from] UpstreamError),
     /// VirusTotal's answer is malformed.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
@@ -93,7 +94,7 @@ pub enum SubmitError {
     #[error("the task that called VirusTotal ended without an answer")]
     Lost,
     /// VirusTotal carried out the write, but the rendered document would be too large.
-    #[error("{}", AnswerError::TooLarge)]
+    #[error("{}", RenderError::TooLarge)]
     TooLarge,
 }
 
@@ -148,9 +149,9 @@ impl Submit {
         let path = [collection, indicator.id(), contribution.collection()];
         let call = Call::post_json(&path, &contribution.envelope());
         let bytes = self.ask(context, call, ObjectName::of(indicator)).await?;
-        let id = answer::id(&bytes)?;
-        let subject = Subject::other(contribution.object_type(), &id);
-        Ok(answer::object(&bytes, &subject, view)?)
+        let id = render::id(&bytes)?;
+        let title = Title::other(contribution.object_type(), &id);
+        Ok(render::object(&bytes, &title, view)?)
     }
 
     /// Sends a write to VirusTotal, once, on a task of its own.
@@ -164,8 +165,8 @@ impl Submit {
         call: Call,
         names: Vec<ObjectName>,
     ) -> Result<Bytes, SubmitError> {
-        let (purse, patience) = (&self.parts().purse, Patience::default());
-        let unit = purse
+        let (quota, patience) = (&self.parts().quota, RedisBudget::default());
+        let unit = quota
             .unit(context, &call.endpoint(), Claim::Now, &patience)
             .await?;
         let (submit, context) = (self.clone(), context.clone());
@@ -174,9 +175,9 @@ impl Submit {
         let write = async move { submit.write(&context, post, tell).await };
         // The task inherits the request's cost account and its tracing span.
         let write = Bill::current().cover(write).instrument(Span::current());
-        let meter = Arc::clone(&self.parts().meter);
+        let metrics = Arc::clone(&self.parts().metrics);
         self.parts().tasks.spawn(async move {
-            let _ = meter.count_panic(write).await;
+            let _ = metrics.count_panic(write).await;
         });
         // The sender is dropped without an answer only if the task panics.
         told.await.unwrap_or(Err(SubmitError::Lost))
@@ -189,10 +190,10 @@ impl Submit {
         post: Post,
         mut tell: oneshot::Sender<Result<Bytes, SubmitError>>,
     ) {
-        let Parts { purse, calls, .. } = self.parts();
+        let Parts { quota, calls, .. } = self.parts();
         let place = tokio::select! {
-            place = bill::waiting(calls.take(context.caller)) => place,
-            () = tell.closed() => return purse.give_back(&context.key, &post.unit),
+            place = cost::waiting(calls.take(context.caller)) => place,
+            () = tell.closed() => return quota.give_back(&context.key, &post.unit),
         };
         let written = self.write_now(context, post).await;
         drop(place);
@@ -201,41 +202,45 @@ impl Submit {
 
     async fn write_now(&self, context: &RequestContext, post: Post) -> Result<Bytes, SubmitError> {
         let Post { call, unit, names } = post;
-        let Parts { vt, purse, .. } = self.parts();
+        let Parts {
+            virustotal, quota, ..
+        } = self.parts();
         let endpoint = call.endpoint();
         // A 429 may have started a back-off while this call waited for its place.
-        purse.confirm(&context.key, &endpoint, &unit)?;
+        quota.confirm(&context.key, &endpoint, &unit)?;
         let write = Write::new(&self.0.cache, names);
-        let answer = vt.ask(&context.key, &call, vt.deadline()).await;
-        let answer = purse.settle(&context.key, &endpoint, &unit, answer);
+        let answer = virustotal
+            .ask(&context.key, &call, virustotal.deadline())
+            .await;
+        let answer = quota.settle(&context.key, &endpoint, &unit, answer);
         let written = answer.as_ref().map(|body| &body.plain[..]);
         write.settle(written).await;
         Ok(answer?.plain)
     }
 }
 
-impl From<AnswerError> for SubmitError {
-    fn from(error: AnswerError) -> Self {
+impl From<RenderError> for SubmitError {
+    fn from(error: RenderError) -> Self {
         match error {
-            AnswerError::Malformed(error) => error.into(),
-            AnswerError::TooLarge => Self::TooLarge,
+            RenderError::Malformed(error) => error.into(),
+            RenderError::TooLarge => Self::TooLarge,
         }
     }
 }
 
-impl From<NotNow> for SubmitError {
-    fn from(error: NotNow) -> Self {
+impl From<AcquireError> for SubmitError {
+    fn from(error: AcquireError) -> Self {
         match error {
-            NotNow::Exhausted(exhausted) => exhausted.into(),
-            NotNow::Closed(refusal) => VtError::Refused(refusal).into(),
+            AcquireError::Exhausted(exhausted) => exhausted.into(),
+            AcquireError::Backoffs(refusal) => UpstreamError::Refused(refusal).into(),
         }
     }
 }
 
 /// Renders the descriptor of an analysis, which VirusTotal returns for every scan and upload.
 fn started(bytes: &[u8], view: &View<'_>) -> Result<Started, SubmitError> {
-    let analysis = answer::id(bytes)?;
-    let subject = Subject::other("analysis", &analysis);
-    let answer = answer::object(bytes, &subject, view)?;
+    let analysis = render::id(bytes)?;
+    let title = Title::other("analysis", &analysis);
+    let answer = render::object(bytes, &title, view)?;
     Ok(Started { answer, analysis })
 }

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use vt4ai::{
-    answer::{Answer, AnswerError, Subject, View, extent, id, is_completed, list, object, report},
-    format::Format,
     indicator::Indicator,
-    template::Templates,
+    render::{
+        Answer, RenderError, Title, View, extent, format::Format, id, is_completed, list, object,
+        report, template::Templates,
+    },
 };
 use vt4ai_fuzz::{is_inert, is_inert_list, is_inert_of_any, is_json, is_xml_of, tree};
 
@@ -20,7 +21,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::load(None).u
 static FILE: LazyLock<Indicator> =
     LazyLock::new(|| Indicator::file("44d88612fea8a8f36de82e1278abb02f").unwrap());
 
-type Read = Result<Answer, AnswerError>;
+type Read = Result<Answer, RenderError>;
 
 /// Returns the data in an envelope, or `None` if a tree can't represent it.
 fn data(answer: &Answer, format: Format) -> Option<Value> {
@@ -75,7 +76,7 @@ fn shows(
 }
 
 /// Checks the views of one object: an item if it has attributes, otherwise the data as they are.
-fn one(bytes: &[u8], subject: &Subject<'_>, view: View<'_>) {
+fn one(bytes: &[u8], subject: &Title<'_>, view: View<'_>) {
     let inert = |document: &str, json: &Value| {
         // Data that can't be read as an item are shown unchanged, including the attributes.
         is_inert_of_any(document, &[json.get("attributes").unwrap_or(json), json]);
@@ -94,7 +95,7 @@ fn one(bytes: &[u8], subject: &Subject<'_>, view: View<'_>) {
     }
 }
 
-fn many(pages: &[Bytes], subject: &Subject<'_>, truncated: bool, view: View<'_>) {
+fn many(pages: &[Bytes], subject: &Title<'_>, truncated: bool, view: View<'_>) {
     let truncated = Some("quota").filter(|_| truncated);
     let inert = |document: &str, json: &Value| {
         let items = json
@@ -187,11 +188,11 @@ fuzz_target!(|bytes: &[u8]| {
         .split(|byte| *byte == 0)
         .map(Bytes::copy_from_slice)
         .collect();
-    let part = Subject::part(&FILE, "contacted_domains");
+    let part = Title::part(&FILE, "contacted_domains");
     many(&pages, &part, how & 16 != 0, view);
-    let subject = Subject::report(&FILE);
+    let subject = Title::report(&FILE);
     shows(view, |view| report(bytes, &subject, view), is_inert);
-    one(bytes, &Subject::other("analysis", "x"), view);
+    one(bytes, &Title::other("analysis", "x"), view);
     one(bytes, &part, view);
     words(bytes);
 });

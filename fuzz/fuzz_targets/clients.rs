@@ -9,9 +9,9 @@ use percent_encoding::percent_decode;
 use time::OffsetDateTime;
 use tokio::runtime::{Builder, Runtime};
 use toml::{Table, Value};
-use vt4ai::{
+use vt4ai::access::{
+    ApiKey, InvalidKey, TOKEN_PREFIX, TokenDigest,
     clients::{Clients, Refreshed, Scope, Stranger},
-    key::{ApiKey, InvalidKey, TOKEN_PREFIX, TokenDigest},
 };
 
 /// A text that must not appear in a mistake, wherever it stands in the file. No client can have it as

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use vt4ai::{
+use vt4ai::render::{
     format::{
         markdown,
         sink::{Text, WriteError},

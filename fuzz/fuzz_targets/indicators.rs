@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use vt4ai::{
     cache::ObjectName,
     indicator::{Indicator, Kind, WebUrl, refang},
-    vt::Call,
+    virustotal::Call,
 };
 use vt4ai_fuzz::is_hidden;
 

@@ -12,8 +12,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use vt4ai::{
     cache::{Moment, ObjectName},
-    quota::Truth,
-    vt::{self, Packed, Refusal},
+    quota::accounts::UpstreamQuota,
+    virustotal::{self, Packed, Refusal},
 };
 
 #[path = "../../src/cache/stored.rs"]
@@ -83,7 +83,7 @@ fn names(bytes: &[u8]) {
 
 /// Asserts that each quota was stated for the user or for the group.
 fn truth(bytes: &[u8]) {
-    let Some(truth) = Truth::read(bytes) else {
+    let Some(truth) = UpstreamQuota::read(bytes) else {
         return;
     };
     let said: Value = serde_json::from_slice(bytes).unwrap();

@@ -22,7 +22,7 @@ use vt4ai::{
         error::ApiError,
         extract::{Parameters, forwarded::caller_address, path::Segments},
     },
-    vt::Call,
+    virustotal::Call,
 };
 use vt4ai_fuzz::is_hidden;
 

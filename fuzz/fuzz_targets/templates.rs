@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use vt4ai::template::{
+use vt4ai::render::template::{
     Template,
     filter::{Filtered, Unreadable},
     pattern::{Filter, MalformedPattern},

@@ -22,10 +22,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::json;
 use time::OffsetDateTime;
-use vt4ai::{
-    clock::{self, BackOff, Bounded, Now},
-    vt::{Reason, Refusal, VtError},
-};
+use vt4ai::{clock::{BackOff, Bounded, Now, self}, virustotal::{Reason, Refusal, UpstreamError}};
 use vt4ai_fuzz::is_hidden;
 
 /// Stands in for the permits of large answers, which are not fuzzed.
@@ -33,7 +30,7 @@ mod large {
     pub type LargePermit = ();
 }
 #[expect(dead_code, reason = "the gateway uses more of it")]
-#[path = "../../src/vt/packed.rs"]
+#[path = "../../src/virustotal/packed.rs"]
 mod packed;
 #[path = "../../src/vt/retry_after.rs"]
 mod retry_after;
@@ -140,9 +137,9 @@ fn shows(text: &str, key: &str) -> bool {
 }
 
 fn refusal(status: u16, body: &[u8], key: &str) -> Option<Refusal> {
-    let error = VtError::of_response(status, body, None, key);
+    let error = UpstreamError::of_response(status, body, None, key);
     assert!(!error.to_string().contains(is_hidden));
-    let VtError::Refused(refusal) = error else {
+    let UpstreamError::Refused(refusal) = error else {
         return None;
     };
     let code = &refusal.code;
@@ -248,7 +245,7 @@ fn members(gzip: &[u8], limit: usize) -> Option<Vec<u8>> {
     read.ok().map(|_| plain)
 }
 
-fn unpacks(gzip: &[u8], limit: usize) -> Result<Bytes, VtError> {
+fn unpacks(gzip: &[u8], limit: usize) -> Result<Bytes, UpstreamError> {
     let body = packed::Body::gunzip(Bytes::copy_from_slice(gzip), limit)?;
     assert!(body.plain.len() <= limit);
     // The gateway treats zeros behind the last member as padding; the other library does not.
@@ -293,10 +290,10 @@ fn packed_in_members(bytes: &[u8]) {
     gzip.resize(gzip.len() + bytes.len() % 5, 0);
     match unpacks(&gzip, LIMIT) {
         Ok(read) => assert!(read == plain),
-        Err(error) => assert!(plain.len() > LIMIT && error == VtError::TooLarge, "{error}"),
+        Err(error) => assert!(plain.len() > LIMIT && error == UpstreamError::TooLarge, "{error}"),
     }
     if let Some(less) = plain.len().checked_sub(1) {
-        assert_eq!(unpacks(&gzip, less), Err(VtError::TooLarge));
+        assert_eq!(unpacks(&gzip, less), Err(UpstreamError::TooLarge));
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
-use vt4ai::{
+use vt4ai::render::{
     format::{
         markdown,
         sink::{Text, WriteError},

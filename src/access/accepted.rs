@@ -8,7 +8,7 @@ use std::{
 
 use lru::LruCache;
 
-use crate::key::KeyHash;
+use crate::access::KeyHash;
 
 /// The maximum number of accepted keys. Beyond it the least recently used is evicted.
 ///
@@ -113,7 +113,7 @@ impl Default for AcceptedKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::ApiKey;
+    use crate::access::ApiKey;
 
     #[test]
     fn refusal_revokes_an_acceptance() {

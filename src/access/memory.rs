@@ -5,7 +5,7 @@ use std::{collections::HashMap, hash::Hash, num::NonZeroUsize};
 use lru::LruCache;
 
 use super::AcceptedKeys;
-use crate::key::KeyHash;
+use crate::access::KeyHash;
 
 /// The maximum number of entries of unverified keys. Beyond it the least recently used is evicted.
 pub const MAX_UNVERIFIED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
@@ -170,7 +170,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::ApiKey;
+    use crate::access::ApiKey;
 
     fn key(name: impl AsRef<str>) -> KeyHash {
         ApiKey::parse(name.as_ref().as_bytes()).unwrap().hash()

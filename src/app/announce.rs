@@ -2,7 +2,7 @@
 
 use tracing::{info, warn};
 
-use crate::{config::Config, vt::upload::is_virustotal};
+use crate::{config::Config, virustotal::upload::is_virustotal};
 
 /// Logs the settings that an unnoticed `.env` file could have changed.
 pub(super) fn settings(config: &Config) {

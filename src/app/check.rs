@@ -6,8 +6,8 @@ use tokio_util::task::TaskTracker;
 
 use super::StartError;
 use crate::{
-    clients::Clients, config::Config, meter::Meter, redis::Redis, template::Templates,
-    vt::VirusTotal,
+    access::clients::Clients, config::Config, metrics::Metrics, redis::Redis,
+    render::template::Templates, virustotal::VirusTotal,
 };
 
 /// Returns what would stop the start: mistakes in templates, in the file of clients, and in the
@@ -27,7 +27,7 @@ pub async fn files(config: &Config) -> Vec<String> {
             note(StartError::Clients(error));
         }
     }
-    if let Err(error) = VirusTotal::new(&config.upstream, Arc::new(Meter::new())) {
+    if let Err(error) = VirusTotal::new(&config.upstream, Arc::new(Metrics::new())) {
         note(error.into());
     }
     if let Err(error) = Redis::new(config.redis.as_ref(), TaskTracker::new()) {

@@ -3,8 +3,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-use super::connections::Most;
 use crate::config::Server;
+use crate::server::Most;
 
 /// The descriptors reserved for files, Redis, logs and the runtime.
 const FOR_OTHERS: u64 = 64;

@@ -7,22 +7,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, background::Background, reload};
 use crate::{
-    access::{AcceptedKeys, PeerOwners, Shares},
-    cache::{Cache, Certainty},
-    clients::Clients,
+    access::{AcceptedKeys, ApiKey, KeyHash, PeerOwners, RateLimit, Shares, clients::Clients},
+    cache::{Cache, Certainty, single_flight::SingleFlight},
     config::Config,
-    door::Door,
     http::{Gateway, Limits},
-    key::{ApiKey, KeyHash},
     lookup::{self, Lookup},
-    meter::Meter,
-    quota::Quota,
+    metrics::Metrics,
+    quota::{self, Quota, accounts::Accounts},
     redis::{News, Redis},
-    single_flight::SingleFlight,
-    spend::{self, Purse},
+    render::template::Templates,
     submit::{self, Submit},
-    template::Templates,
-    vt::VirusTotal,
+    virustotal::VirusTotal,
 };
 
 /// The time for which the start waits for Redis. Lookups before the first contact are not shared.
@@ -37,19 +32,19 @@ pub(super) async fn put_together(
 ) -> Result<Gateway, StartError> {
     let Background { tasks, stop } = background;
     let accepted = configured_keys(&config, clients.as_deref());
-    let quota = Quota::new(config.limits, config.max_waiting, accepted.clone());
-    let quota = Arc::new(quota);
-    let meter = Arc::new(Meter::new());
-    let vt = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&meter))?);
+    let accounts = Accounts::new(config.limits, config.max_waiting, accepted.clone());
+    let accounts = Arc::new(accounts);
+    let metrics = Arc::new(Metrics::new());
+    let virustotal = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&metrics))?);
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
-    let recalls = SingleFlight::new(tasks.clone(), Arc::clone(&meter));
+    let recalls = SingleFlight::new(tasks.clone(), Arc::clone(&metrics));
     let cache = Cache::new(config.cache, redis.clone(), recalls);
     // Before the first request, so that the cache is shared from the start.
     connect(&redis, &cache, &accepted, background).await;
     let calls = Shares::new(config.server.max_in_flight.get());
-    let purse = Arc::new(Purse::new(spend::Parts {
-        vt: Arc::clone(&vt),
-        quota: Arc::clone(&quota),
+    let quota = Arc::new(Quota::new(quota::Parts {
+        virustotal: Arc::clone(&virustotal),
+        accounts: Arc::clone(&accounts),
         accepted: accepted.clone(),
         redis: redis.clone(),
         calls: calls.clone(),
@@ -57,30 +52,30 @@ pub(super) async fn put_together(
     }));
     Ok(Gateway {
         lookup: Lookup::new(lookup::Parts {
-            vt: Arc::clone(&vt),
-            purse: Arc::clone(&purse),
+            virustotal: Arc::clone(&virustotal),
+            quota: Arc::clone(&quota),
             cache: cache.clone(),
             rules: config.cache,
             accepted: accepted.clone(),
             redis: redis.clone(),
             calls: calls.clone(),
             tasks: tasks.clone(),
-            meter: Arc::clone(&meter),
+            metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         }),
         submit: Submit::new(submit::Parts {
-            vt: Arc::clone(&vt),
-            purse: Arc::clone(&purse),
+            virustotal: Arc::clone(&virustotal),
+            quota: Arc::clone(&quota),
             cache,
             calls,
             tasks: tasks.clone(),
-            meter: Arc::clone(&meter),
+            metrics: Arc::clone(&metrics),
         }),
-        purse,
-        vt,
-        redis,
         quota,
-        door: Door::new(config.client_rate, accepted.clone()),
+        virustotal,
+        redis,
+        accounts,
+        door: RateLimit::new(config.client_rate, accepted.clone()),
         accepted,
         limits: Limits::new(config.server.max_in_flight.get(), config.upstream.timeout),
         stopping: CancellationToken::new(),
@@ -91,7 +86,7 @@ pub(super) async fn put_together(
         clients,
         default_format: config.default_format,
         examples: String::new(),
-        meter,
+        metrics,
         tasks: tasks.clone(),
     })
 }

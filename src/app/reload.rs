@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::clients::{Clients, Refreshed, file::Mistake};
+use crate::access::clients::{Clients, Refreshed, file::Mistake};
 
 /// The interval at which the file's metadata is checked.
 ///

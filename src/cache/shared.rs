@@ -7,8 +7,8 @@ use super::{
     stored,
 };
 use crate::{
-    redis::{Change, Claimed, Lease, News, Patience, Recalled, Shared, SharedTime},
-    single_flight::Progress,
+    cache::single_flight::Progress,
+    redis::{Change, Claimed, Lease, News, Recalled, RedisBudget, Shared, SharedTime},
 };
 
 /// The outcome of claiming the right to ask VirusTotal.
@@ -52,7 +52,7 @@ impl Cache {
         &self,
         key: &CacheKey,
         names: &[ObjectName],
-        patience: &Patience,
+        patience: &RedisBudget,
     ) -> Option<Kept> {
         if !self.is_shared_out() {
             return self.answer(key);
@@ -74,7 +74,7 @@ impl Cache {
         &self,
         key: &CacheKey,
         object: &[ObjectName],
-        patience: &Patience,
+        patience: &RedisBudget,
     ) -> Option<Kept> {
         let names = hex(object);
         let recalled = self.0.redis.recall(key.pair(), &names, patience).await;
@@ -109,7 +109,7 @@ impl Cache {
         key: &CacheKey,
         names: &[ObjectName],
         known: Option<&CachedAnswer>,
-        patience: &Patience,
+        patience: &RedisBudget,
     ) -> Claim {
         let nothing = Ticket {
             lease: None,
@@ -137,7 +137,7 @@ impl Cache {
     }
 
     /// Returns the right to ask for a caller that does not coalesce: it holds no lease.
-    pub async fn begin_alone(&self, patience: &Patience) -> Ticket {
+    pub async fn begin_alone(&self, patience: &RedisBudget) -> Ticket {
         let at = if self.is_shared_out() {
             self.0.redis.begin(patience).await
         } else {
@@ -183,7 +183,7 @@ impl Cache {
         if names.is_empty() || !self.is_shared_out() {
             return;
         }
-        let patience = Patience::default();
+        let patience = RedisBudget::default();
         let all = self.0.redis.names_of(&hex(names), &patience).await;
         self.0.changes.join(&read_names(&all.unwrap_or_default()));
     }

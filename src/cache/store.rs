@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use lru::LruCache;
 
 use super::{CachedAnswer, Finished, Moment, ViewKey};
-use crate::key::KeyHash;
+use crate::access::KeyHash;
 
 /// The approximate size of a map entry in bytes.
 const OVERHEAD: usize = 512;

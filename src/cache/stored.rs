@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, CachedAnswer, Moment, ObjectName};
-use crate::vt::{Packed, Refusal};
+use crate::virustotal::{Packed, Refusal};
 
 /// The largest uncompressed size of an answer in Redis; larger ones are not shared.
 const LARGEST: usize = 32 * 1024 * 1024;
@@ -103,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::vt::Reason;
+    use crate::virustotal::Reason;
 
     fn same(answer: Answer) {
         let as_of = Moment::now();

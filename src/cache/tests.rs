@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::{key::ApiKey, meter::Meter};
+use crate::{access::ApiKey, metrics::Metrics};
 
 fn cache(max_bytes: u64) -> Cache {
     let rules = config::Cache {
@@ -13,7 +13,7 @@ fn cache(max_bytes: u64) -> Cache {
         is_shared: false,
     };
     let redis = Redis::new(None, TaskTracker::new()).unwrap();
-    let recalls = SingleFlight::new(TaskTracker::new(), Arc::new(Meter::new()));
+    let recalls = SingleFlight::new(TaskTracker::new(), Arc::new(Metrics::new()));
     Cache::new(rules, redis, recalls)
 }
 

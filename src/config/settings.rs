@@ -24,7 +24,7 @@ use super::{
         port, workers,
     },
 };
-use crate::key::ApiKey;
+use crate::access::ApiKey;
 
 /// A list that is one value, separated by commas; clap would read a `Vec` as many values.
 type List<T> = Vec<T>;

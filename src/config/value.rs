@@ -14,11 +14,8 @@ use percent_encoding::percent_decode_str;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{
-    Allowance, Keyless,
-    secret::{self, UnusableKey},
-};
-use crate::key::ApiKey;
+use super::{Allowance, Keyless};
+use crate::access::{ApiKey, UnusableKey, parse_operator_key};
 
 /// The longest duration that can be set: some are added to one another and to the time.
 const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
@@ -131,7 +128,7 @@ pub(super) fn log_filter(text: &str) -> Parsed<String> {
 }
 
 pub(super) fn api_key(text: &str) -> Result<ApiKey, UnusableKey> {
-    secret::parse(text.as_bytes())
+    parse_operator_key(text.as_bytes())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a parser's result")]

@@ -15,15 +15,14 @@ use utoipa::ToSchema;
 
 use super::headers::{insert_number, say_seen};
 use crate::{
-    answer::MalformedAnswer,
-    clients::OverAllowance,
+    access::clients::OverAllowance,
     clock::whole_seconds,
     indicator::InvalidIndicator,
     lookup::{InvalidAnalysisId, LookupError, Seen},
-    quota::Exhausted,
+    quota::accounts::Exhausted,
+    render::{MalformedAnswer, template::UnknownTemplate},
     submit::form::FormError,
-    template::UnknownTemplate,
-    vt::{Reason, Refusal, VtError},
+    virustotal::{Reason, Refusal, UpstreamError},
 };
 
 mod advice;
@@ -282,19 +281,19 @@ impl From<LookupError> for ApiError {
     }
 }
 
-impl From<VtError> for ApiError {
-    fn from(error: VtError) -> Self {
+impl From<UpstreamError> for ApiError {
+    fn from(error: UpstreamError) -> Self {
         match error {
-            VtError::Refused(refusal) => refusal.into(),
-            VtError::NotSent(error) => (*error).into(),
-            VtError::Timeout => {
+            UpstreamError::Refused(refusal) => refusal.into(),
+            UpstreamError::NotSent(error) => (*error).into(),
+            UpstreamError::Timeout => {
                 let detail = "VirusTotal did not answer in time; try again later";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceededError", detail)
             }
-            VtError::Unreachable | VtError::Broken => {
+            UpstreamError::Unreachable | UpstreamError::Broken => {
                 Self::bad_gateway(format!("{error}; try again later"), error.to_string())
             }
-            VtError::Unexpected(status) => {
+            UpstreamError::Unexpected(status) => {
                 let detail = format!(
                     "{NOT_WHAT_IT_SHOULD_BE}: status {status} without VirusTotal's own error; \
                      something between may have answered"

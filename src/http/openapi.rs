@@ -32,13 +32,12 @@ use self::{
     files::File,
 };
 use crate::{
-    format::Format,
     http::{
         error::{ApiError, ErrorBody},
         state::Shared,
     },
     indicator::Kind,
-    template::Templates,
+    render::{format::Format, template::Templates},
 };
 
 pub mod answers;

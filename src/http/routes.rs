@@ -33,7 +33,7 @@ use super::{
     openapi::{self, errors::say_doing},
     state::Shared,
 };
-use crate::{indicator::Kind, meter::Meter, template::Templates, vt};
+use crate::{indicator::Kind, metrics::Metrics, render::template::Templates, virustotal};
 
 mod collections;
 
@@ -93,7 +93,7 @@ fn routes() -> OpenApiRouter<Shared> {
             "retrieving file behaviour_mitre_trees",
             behaviours::get_behaviour_mitre_trees
         ))
-        .merge(each(vt::relationships::kinds(), relationships_of))
+        .merge(each(virustotal::relationships::kinds(), relationships_of))
         .merge(each(Kind::ALL, community_of))
         .routes(operation!("uploading file", submissions::upload_file))
         .routes(operation!("submitting URL", submissions::scan_url))
@@ -235,7 +235,7 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
                 ))
                 .layer(from_fn_with_state(Arc::clone(gateway), observe::observe))
                 // Around everything that could panic, inside the request log.
-                .layer(CatchPanicLayer::custom(after_panic(&gateway.meter)))
+                .layer(CatchPanicLayer::custom(after_panic(&gateway.metrics)))
                 // Level 1: the default level costs more than the rest of the request.
                 .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
                 // Inside compression, which hides the size of its body.
@@ -245,10 +245,10 @@ fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
 }
 
 /// Returns a function that counts a panic and answers in place of the handler.
-fn after_panic(meter: &Arc<Meter>) -> impl Fn(Box<dyn Any + Send>) -> Response + Clone + use<> {
-    let meter = Arc::clone(meter);
+fn after_panic(metrics: &Arc<Metrics>) -> impl Fn(Box<dyn Any + Send>) -> Response + Clone + use<> {
+    let metrics = Arc::clone(metrics);
     move |panic| {
-        meter.panicked();
+        metrics.panicked();
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message
             .or_else(|| panic.downcast_ref::<&str>().copied())
@@ -269,10 +269,10 @@ mod tests {
         async fn fail() {
             panic!("the inside story");
         }
-        let meter = Arc::new(Meter::new());
+        let metrics = Arc::new(Metrics::new());
         let router = Router::new()
             .route("/", get(fail))
-            .layer(CatchPanicLayer::custom(after_panic(&meter)));
+            .layer(CatchPanicLayer::custom(after_panic(&metrics)));
         let request: axum::extract::Request = axum::extract::Request::default();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -285,7 +285,7 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["code"], "InternalError");
         assert!(!body.to_string().contains("inside story"));
-        let counted = meter.render(crate::meter::State::default());
+        let counted = metrics.render(crate::metrics::State::default());
         assert!(counted.contains("vt4ai_http_panics_total 1"), "{counted}");
     }
 }

@@ -5,19 +5,15 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access::{AcceptedKeys, PeerOwners, Places},
-    clients::Clients,
+    access::{AcceptedKeys, PeerOwners, Places, RateLimit, clients::Clients},
     config::Access,
-    door::Door,
-    format::Format,
     lookup::Lookup,
-    meter::Meter,
-    quota::Quota,
+    metrics::Metrics,
+    quota::{Quota, accounts::Accounts},
     redis::Redis,
-    spend::Purse,
+    render::{format::Format, template::Templates},
     submit::Submit,
-    template::Templates,
-    vt::VirusTotal,
+    virustotal::VirusTotal,
 };
 
 /// The parts that handlers and middlewares work with.
@@ -28,17 +24,17 @@ pub struct Gateway {
     /// The pipeline of writes.
     pub submit: Submit,
     /// The units of quota, and what VirusTotal says of them.
-    pub purse: Arc<Purse>,
-    /// The quota of each key, for the headers that report it.
     pub quota: Arc<Quota>,
+    /// The quota of each key, for the headers that report it.
+    pub accounts: Arc<Accounts>,
     /// The upstream, for the readiness check.
-    pub vt: Arc<VirusTotal>,
+    pub virustotal: Arc<VirusTotal>,
     /// The connection to Redis, for the readiness check.
     pub redis: Redis,
     /// The keys that VirusTotal has accepted: only they have limits of their own.
     pub accepted: AcceptedKeys,
     /// The rate limit of each caller.
-    pub door: Door,
+    pub door: RateLimit,
     /// The limits of requests under `/api/v1`.
     pub limits: Limits,
     /// Cancelled when the gateway starts to stop; it still serves for a while.
@@ -58,7 +54,7 @@ pub struct Gateway {
     /// The commands that show the demo's objects; empty without the demo.
     pub examples: String,
     /// The metrics.
-    pub meter: Arc<Meter>,
+    pub metrics: Arc<Metrics>,
     /// The tasks beside requests; the process waits for them before it ends.
     pub tasks: TaskTracker,
 }

@@ -10,19 +10,20 @@ use tokio::{
 };
 
 use super::{
-    Got, Lookup, LookupError, Reply, Wish,
+    Freshness, Got, Lookup, LookupError, Reply,
+    names::Rendered,
     question::{About, Question, TtlRule},
     shared::FlightKey,
-    told::Rendered,
 };
 use crate::{
-    access::RequestContext,
-    answer::{self, Subject, View},
-    bill::{self, Bill},
-    key::KeyHash,
-    redis::Patience,
-    single_flight::{Follower, Progress, Stage},
-    vt::{Call, VtError},
+    access::{
+        KeyHash, RequestContext,
+        cost::{self, Bill},
+    },
+    cache::single_flight::{Follower, Progress, Stage},
+    redis::RedisBudget,
+    render::{self, Title, View},
+    virustotal::{Call, UpstreamError},
 };
 
 /// The pause after the first poll; each further pause is twice as long.
@@ -113,17 +114,17 @@ impl Lookup {
         context: &RequestContext,
         id: &AnalysisId,
         view: &View<'_>,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Analysis, LookupError> {
         let question = Question {
             call: Call::get(&["analyses", &id.0]),
             about: About::Analysis(id.0.clone()),
             ttl: TtlRule::Analysis,
         };
-        let (got, retry_after) = self.state(context, &question, wish).await?;
-        let subject = Subject::other("analysis", &id.0);
-        let render = |bytes: &Bytes| Rendered::plain(answer::report(bytes, &subject, view));
-        let reply = self.show(got, view, wish, render).await?;
+        let (got, retry_after) = self.state(context, &question, freshness).await?;
+        let title = Title::other("analysis", &id.0);
+        let render = |bytes: &Bytes| Rendered::plain(render::report(bytes, &title, view));
+        let reply = self.show(got, view, freshness, render).await?;
         Ok(Analysis { reply, retry_after })
     }
 
@@ -135,17 +136,17 @@ impl Lookup {
         &self,
         context: &RequestContext,
         question: &Question,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<(Got, Option<Duration>), LookupError> {
-        if !wish.wait.is_zero() {
-            let waits = bill::waiting(self.wait_for(context, question, wish));
+        if !freshness.wait.is_zero() {
+            let waits = cost::waiting(self.wait_for(context, question, freshness));
             if let Ok(waited) = context.place.waiting(waits).await {
                 return waited;
             }
         }
-        let at_once = Wish {
+        let at_once = Freshness {
             wait: Duration::ZERO,
-            ..wish.clone()
+            ..freshness.clone()
         };
         let got = self.read(context, question, &at_once).await?;
         let is_over = is_over(&got)?;
@@ -159,21 +160,21 @@ impl Lookup {
         &self,
         context: &RequestContext,
         question: &Question,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<(Got, Option<Duration>), LookupError> {
-        let (own, end) = (context.key.hash(), Instant::now() + wish.wait);
+        let (own, end) = (context.key.hash(), Instant::now() + freshness.wait);
         // A key that may not see other keys' answers follows polls of its own.
-        let mut alone = (!self.may_share(context, wish).await).then_some(own);
+        let mut alone = (!self.may_share(context, freshness).await).then_some(own);
         let mut known = None;
         loop {
             let key = self.cache_key(context, question);
             let flight = self.flight_key(key, &question.names(), alone);
             let mut polls = self.0.polls.join(&flight, |progress| {
-                let (lookup, wish) = (self.clone(), wish.clone());
+                let (lookup, freshness) = (self.clone(), freshness.clone());
                 let (context, question) = (context.clone(), question.clone());
                 // Each caller that waits for a poll counts the time itself.
                 let account = Bill::current().timed_elsewhere();
-                let poll = async move { lookup.poll(context, question, wish, progress).await };
+                let poll = async move { lookup.poll(context, question, freshness, progress).await };
                 account.cover(poll)
             });
             let is_leader = polls.is_leader;
@@ -181,7 +182,7 @@ impl Lookup {
                 Waited::Over(over) => {
                     // The leader's key paid for the polls.
                     if over.is_ok() && !is_leader {
-                        self.parts().purse.save(&context.key);
+                        self.parts().quota.save(&context.key);
                     }
                     return over;
                 }
@@ -196,17 +197,17 @@ impl Lookup {
         &self,
         context: RequestContext,
         question: Question,
-        wish: Wish,
+        freshness: Freshness,
         progress: Progress<FlightKey, Polled>,
     ) {
         let (mut pauses, nudge) = (Pauses(FIRST_PAUSE), Arc::new(Notify::new()));
         // The pauses are made here, so a poll does not queue for a unit as well.
-        let mut wish = Wish {
+        let mut freshness = Freshness {
             wait: Duration::ZERO,
-            ..wish
+            ..freshness
         };
         loop {
-            let got = self.read(&context, &question, &wish).await;
+            let got = self.read(&context, &question, &freshness).await;
             let asked = got.and_then(|got| is_over(&got).map(|is_over| (got, is_over)));
             let pause = pauses.next();
             let (pause, is_done) = match &asked {
@@ -238,10 +239,10 @@ impl Lookup {
             }
             // The first poll serves a caller that just arrived. Later ones leave the last unit of
             // the minute to others.
-            wish = Wish {
+            freshness = Freshness {
                 is_sparing: true,
-                patience: Patience::default(),
-                ..wish
+                patience: RedisBudget::default(),
+                ..freshness
             };
         }
     }
@@ -319,7 +320,7 @@ async fn until(
             }
         }
     }
-    let known = known.ok_or_else(|| VtError::Timeout.into());
+    let known = known.ok_or_else(|| UpstreamError::Timeout.into());
     Waited::Over(known.map(|(got, later)| (got, Some(later))))
 }
 
@@ -327,7 +328,7 @@ async fn until(
 fn is_over(got: &Got) -> Result<bool, LookupError> {
     // Only completed analyses are cached, and only cached answers have a TTL.
     let is_fresh = !got.answer.fresh_for.is_zero();
-    Ok(is_fresh || answer::is_completed(&got.plain()?)?)
+    Ok(is_fresh || render::is_completed(&got.plain()?)?)
 }
 
 /// Pauses, each twice as long as the one before, up to `LAST_PAUSE`.

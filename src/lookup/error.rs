@@ -6,10 +6,9 @@ use thiserror::Error;
 
 use super::{Origin, Seen};
 use crate::{
-    answer::{AnswerError, MalformedAnswer},
-    quota::Exhausted,
-    spend::NotNow,
-    vt::{Reason, Refusal, VtError},
+    quota::{AcquireError, accounts::Exhausted},
+    render::{MalformedAnswer, RenderError},
+    virustotal::{Reason, Refusal, UpstreamError},
 };
 
 /// The reasons for which a lookup has no answer.
@@ -23,12 +22,12 @@ pub enum LookupError {
     Unknown(Refusal, Seen),
     /// The call to VirusTotal failed.
     #[error(transparent)]
-    Upstream(#[from] VtError),
+    Upstream(#[from] UpstreamError),
     /// VirusTotal's answer is malformed.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
     /// VirusTotal's answer is well-formed, but the rendered document would be too large.
-    #[error("{}", AnswerError::TooLarge)]
+    #[error("{}", RenderError::TooLarge)]
     TooLarge,
     /// The task that made the call panicked.
     #[error("the task that called VirusTotal ended without an answer")]
@@ -41,7 +40,7 @@ impl LookupError {
     pub(super) fn until_quota(&self) -> Option<Duration> {
         match self {
             Self::Exhausted(exhausted) => Some(exhausted.retry_after),
-            Self::Upstream(VtError::Refused(refusal)) => refusal
+            Self::Upstream(UpstreamError::Refused(refusal)) => refusal
                 .wait()
                 .filter(|_| refusal.reason == Reason::TooManyRequests),
             _ => None,
@@ -67,20 +66,20 @@ impl LookupError {
     }
 }
 
-impl From<AnswerError> for LookupError {
-    fn from(error: AnswerError) -> Self {
+impl From<RenderError> for LookupError {
+    fn from(error: RenderError) -> Self {
         match error {
-            AnswerError::Malformed(error) => error.into(),
-            AnswerError::TooLarge => Self::TooLarge,
+            RenderError::Malformed(error) => error.into(),
+            RenderError::TooLarge => Self::TooLarge,
         }
     }
 }
 
-impl From<NotNow> for LookupError {
-    fn from(error: NotNow) -> Self {
+impl From<AcquireError> for LookupError {
+    fn from(error: AcquireError) -> Self {
         match error {
-            NotNow::Exhausted(exhausted) => exhausted.into(),
-            NotNow::Closed(refusal) => VtError::Refused(refusal).into(),
+            AcquireError::Exhausted(exhausted) => exhausted.into(),
+            AcquireError::Backoffs(refusal) => UpstreamError::Refused(refusal).into(),
         }
     }
 }

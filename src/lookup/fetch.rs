@@ -10,18 +10,19 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Lookup, LookupError,
+    freshness::Freshness,
     question::{About, Question, is_recent_analysis},
     shared::{Fetched, FlightKey, Landed},
-    wish::Wish,
 };
 use crate::{
-    access::RequestContext,
-    bill,
-    cache::{Answer, CacheKey, CachedAnswer, Certainty, Claim, Moment, ObjectName, Ticket},
+    access::{RequestContext, cost},
+    cache::{
+        Answer, CacheKey, CachedAnswer, Certainty, Claim, Moment, ObjectName, Ticket,
+        single_flight::Progress,
+    },
+    quota::{self, AcquireError, Unit},
     redis::SharedTime,
-    single_flight::Progress,
-    spend::{self, NotNow, Unit},
-    vt::{Body, LargeAnswers, Reason, Refusal, VtError},
+    virustotal::{Body, LargeAnswers, Reason, Refusal, UpstreamError},
 };
 
 /// The pauses before the second and the third attempt, each varied by up to half.
@@ -41,7 +42,7 @@ pub(super) struct FetchJob {
     pub(super) names: Arc<[ObjectName]>,
     /// The cached answer that is not fresh enough.
     pub(super) known: Option<Arc<CachedAnswer>>,
-    pub(super) wish: Wish,
+    pub(super) freshness: Freshness,
     /// Whether the caller's key may see what others fetched.
     pub(super) may_share: bool,
 }
@@ -139,10 +140,10 @@ impl Lookup {
             Claim::Ask(ticket) => ticket,
             Claim::Answered(kept) => return Ok(Ready::Answered(kept.answer)),
         };
-        let claim = job.wish.claim();
+        let claim = job.freshness.claim();
         let refused = match parts
-            .purse
-            .unit(&job.context, &endpoint, claim, &job.wish.patience)
+            .quota
+            .unit(&job.context, &endpoint, claim, &job.freshness.patience)
             .await
         {
             Ok(unit) => return Ok(Ready::Call(Turn { unit, ticket })),
@@ -150,20 +151,20 @@ impl Lookup {
         };
         drop(ticket);
         // A back-off after a 429 is not waited for.
-        let NotNow::Exhausted(exhausted) = &refused else {
+        let AcquireError::Exhausted(exhausted) = &refused else {
             return Err(refused.into());
         };
-        if job.wish.wait.is_zero() || exhausted.retry_after > job.wish.wait {
+        if job.freshness.wait.is_zero() || exhausted.retry_after > job.freshness.wait {
             return Err(refused.into());
         }
         flight.queue();
-        let in_queue = spend::Claim::Within(LONGEST_QUEUE);
-        let patience = &job.wish.patience;
+        let in_queue = quota::Claim::Within(LONGEST_QUEUE);
+        let patience = &job.freshness.patience;
         let unit = parts
-            .purse
+            .quota
             .unit(&job.context, &endpoint, in_queue, patience)
             .await?;
-        let held = parts.purse.hold(&job.context.key, &unit);
+        let held = parts.quota.hold(&job.context.key, &unit);
         flight.run();
         // Another call may have fetched the answer while this one was queued.
         if let Some(kept) = self.kept_meanwhile(job).await {
@@ -181,7 +182,7 @@ impl Lookup {
     /// Claims the lease among replicas. A caller that does not coalesce only learns the shared
     /// time.
     async fn claim(&self, job: &FetchJob, is_alone: bool) -> Claim {
-        let (cache, patience) = (&self.parts().cache, &job.wish.patience);
+        let (cache, patience) = (&self.parts().cache, &job.freshness.patience);
         if is_alone {
             return Claim::Ask(cache.begin_alone(patience).await);
         }
@@ -195,11 +196,13 @@ impl Lookup {
             return None;
         }
         let parts = self.parts();
-        let recalled = parts.cache.recall(&job.key, &job.names, &job.wish.patience);
+        let recalled = parts
+            .cache
+            .recall(&job.key, &job.names, &job.freshness.patience);
         let kept = recalled.await?;
         let known = job.known.as_deref();
         let is_newer = known.is_none_or(|known| kept.answer.is_newer_than(known));
-        let serves = job.wish.takes(&kept, Moment::now(), &parts.rules);
+        let serves = job.freshness.takes(&kept, Moment::now(), &parts.rules);
         serves.filter(|_| is_newer).map(|_| kept.answer)
     }
 
@@ -218,22 +221,22 @@ impl Lookup {
         let endpoint = call.endpoint();
         // The place is held until the call ends, even if its callers hang up: this bounds
         // concurrent calls.
-        let held = parts.purse.hold(&context.key, &unit);
+        let held = parts.quota.hold(&context.key, &unit);
         let _place = tokio::select! {
-            place = bill::waiting(parts.calls.take(context.caller)) => place,
+            place = cost::waiting(parts.calls.take(context.caller)) => place,
             () = flight.abandoned() => return Err(LookupError::Lost),
         };
         held.release();
         // A 429 may have started a back-off while this call waited for its place.
-        parts.purse.confirm(&context.key, &endpoint, &unit)?;
-        let deadline = parts.vt.deadline();
+        parts.quota.confirm(&context.key, &endpoint, &unit)?;
+        let deadline = parts.virustotal.deadline();
         let (mut unit, mut pauses) = (unit, PAUSES.into_iter());
         loop {
             let asked = Moment::now();
-            let answer = parts.vt.ask(&context.key, call, deadline).await;
-            let error = match parts.purse.settle(&context.key, &endpoint, &unit, answer) {
+            let answer = parts.virustotal.ask(&context.key, call, deadline).await;
+            let error = match parts.quota.settle(&context.key, &endpoint, &unit, answer) {
                 Ok(body) => return Ok((asked, Ok(body))),
-                Err(VtError::Refused(refusal)) if refusal.reason == Reason::NotFound => {
+                Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::NotFound => {
                     return Ok((asked, Err(refusal)));
                 }
                 Err(error) => error,
@@ -245,11 +248,11 @@ impl Lookup {
             if Instant::now() + pause >= deadline {
                 return Err(error.into());
             }
-            bill::waiting(sleep(pause)).await;
-            let patience = &job.wish.patience;
+            cost::waiting(sleep(pause)).await;
+            let patience = &job.freshness.patience;
             let again = parts
-                .purse
-                .unit(context, &endpoint, spend::Claim::Now, patience);
+                .quota
+                .unit(context, &endpoint, quota::Claim::Now, patience);
             unit = match again.await {
                 Ok(unit) => unit,
                 Err(_) => return Err(error.into()),

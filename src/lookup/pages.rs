@@ -5,15 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Got, Lookup, LookupError, Origin, Seen, Wish,
+    Freshness, Got, Lookup, LookupError, Origin, Seen,
     question::{About, Question, TtlRule},
 };
 use crate::{
     access::RequestContext,
-    answer::{self, Extent, View},
     cache::{CacheKey, ObjectName},
     indicator::Indicator,
-    vt::Call,
+    render::{self, Extent, View},
+    virustotal::Call,
 };
 
 /// The maximum number of objects that VirusTotal returns on one page.
@@ -97,7 +97,7 @@ impl Lookup {
         context: &RequestContext,
         query: &RelatedQuery,
         view: &View<'_>,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Gathered, LookupError> {
         let seen = Seen {
             origin: Origin::Hit,
@@ -114,7 +114,7 @@ impl Lookup {
         loop {
             // The last page asks for no more than is missing, so that its cursor skips nothing.
             let question = query.question(missing.min(PAGE), cursor.as_deref(), view);
-            let page = match self.page(context, query, &question, wish).await {
+            let page = match self.page(context, query, &question, freshness).await {
                 Err(error) if !gathered.pages.is_empty() && error.until_quota().is_some() => {
                     gathered.truncated = Some("quota");
                     return Ok(gathered);
@@ -153,14 +153,14 @@ impl Lookup {
         context: &RequestContext,
         query: &RelatedQuery,
         question: &Question,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Page, LookupError> {
-        let got = self.read(context, question, wish).await?;
+        let got = self.read(context, question, freshness).await?;
         let page = self.measure(query, got.clone()).await;
-        let Some(wish) = self.second_wish(&page, &got, wish) else {
+        let Some(freshness) = self.second_freshness(&page, &got, freshness) else {
             return page;
         };
-        let got = self.read(context, question, &wish).await?;
+        let got = self.read(context, question, &freshness).await?;
         self.measure(query, got).await
     }
 
@@ -178,11 +178,11 @@ impl Lookup {
         let measure = || {
             let bytes = got.plain()?;
             let extent =
-                answer::extent(&bytes).inspect_err(|_| self.parts().cache.remove(&got.key))?;
+                render::extent(&bytes).inspect_err(|_| self.parts().cache.remove(&got.key))?;
             let told = self.told_by_page(query, &bytes);
             let _ = got.answer.told.set(told.into());
             Ok(Page { got, bytes, extent })
         };
-        self.parts().vt.large().run(size, measure).await
+        self.parts().virustotal.large().run(size, measure).await
     }
 }

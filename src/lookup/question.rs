@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use memchr::memmem;
 
 use crate::{
-    answer,
     cache::ObjectName,
     config,
     indicator::{Indicator, Kind},
-    vt::{Body, Call},
+    render,
+    virustotal::{Body, Call},
 };
 
 /// The TTL of a report on an object analysed within the last day, whose verdicts still change.
@@ -83,7 +83,7 @@ impl Question {
         match self.ttl {
             TtlRule::Report if is_recent(&body.plain) => Some(rules.ttl.min(TTL_RECENT)),
             TtlRule::Report | TtlRule::Usual => Some(rules.ttl),
-            TtlRule::Analysis => answer::is_completed(&body.plain)
+            TtlRule::Analysis => render::is_completed(&body.plain)
                 .ok()
                 .filter(|is_over| *is_over)
                 .map(|_| DAY),
@@ -104,7 +104,7 @@ impl Question {
 }
 
 fn is_empty_list(page: &[u8]) -> bool {
-    answer::extent(page).is_ok_and(|extent| extent.objects == 0)
+    render::extent(page).is_ok_and(|extent| extent.objects == 0)
 }
 
 /// Whether VirusTotal has analysed the object within the last day.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    answer::{Answer, View},
     cache::{Finished, ViewKey},
+    render::{Answer, View},
 };
 
 /// The reply to a caller.

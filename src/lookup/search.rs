@@ -3,14 +3,14 @@
 use bytes::Bytes;
 
 use super::{
-    Lookup, LookupError, Reply, Wish,
+    Freshness, Lookup, LookupError, Reply,
+    names::Rendered,
     question::{About, Question, TtlRule},
-    told::Rendered,
 };
 use crate::{
     access::RequestContext,
-    answer::{self, Subject, View},
-    vt::Call,
+    render::{self, Title, View},
+    virustotal::Call,
 };
 
 /// The data that a search covers.
@@ -61,11 +61,11 @@ impl Corpus {
         }
     }
 
-    fn subject(self, query: &str) -> Subject<'_> {
+    fn title(self, query: &str) -> Title<'_> {
         match self {
-            Self::Everything => Subject::search("Search", "search", query),
+            Self::Everything => Title::search("Search", "search", query),
             Self::Intelligence => {
-                Subject::search("Intelligence search", "intelligence_search", query)
+                Title::search("Intelligence search", "intelligence_search", query)
             }
         }
     }
@@ -90,20 +90,20 @@ impl Lookup {
         context: &RequestContext,
         query: &SearchQuery,
         view: &View<'_>,
-        wish: &Wish,
+        freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
         let question = Question {
             call: query.call(view),
             about: About::Search(query.query.clone()),
             ttl: TtlRule::Usual,
         };
-        let subject = query.corpus.subject(&query.query);
+        let title = query.corpus.title(&query.query);
         let names = question.names();
         let render = |page: &Bytes| {
-            let answer = answer::list(std::slice::from_ref(page), &subject, None, view)?;
+            let answer = render::list(std::slice::from_ref(page), &title, None, view)?;
             let told = self.told_by_search(&names, page);
             Ok(Rendered { answer, told })
         };
-        self.see(context, &question, wish, view, render).await
+        self.see(context, &question, freshness, view, render).await
     }
 }

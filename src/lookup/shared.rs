@@ -13,12 +13,12 @@ use tokio::time::{Instant, sleep};
 
 use super::{Lookup, LookupError, fetch::FetchJob};
 use crate::{
-    bill,
-    cache::{CacheKey, CachedAnswer, Moment, ObjectName},
-    key::KeyHash,
-    quota::Exhausted,
-    single_flight::{Follower, LeaderFailed, Stage},
-    spend::NotNow,
+    access::{KeyHash, cost},
+    cache::{
+        CacheKey, CachedAnswer, Moment, ObjectName,
+        single_flight::{Follower, LeaderFailed, Stage},
+    },
+    quota::{AcquireError, accounts::Exhausted},
 };
 
 /// The interval for checking whether quota has run out for a queued call.
@@ -57,7 +57,7 @@ pub(super) struct Landed {
 enum Followed {
     Landed(Landed),
     /// The call is queued, and no unit becomes available within the caller's wait.
-    TimeUp(NotNow),
+    TimeUp(AcquireError),
     /// The call is queued for the quota of another key.
     OwnWay,
     /// The task that made the call ended without an outcome.
@@ -68,7 +68,7 @@ impl Lookup {
     /// Joins the call for this answer that is under way, or starts one.
     pub(super) async fn ask_once(&self, job: &FetchJob) -> Result<Fetched, LookupError> {
         let own = job.context.key.hash();
-        let end = Instant::now() + job.wish.wait;
+        let end = Instant::now() + job.freshness.wait;
         let mut alone = (!job.may_share).then_some(own);
         loop {
             let flight = self.flight_key(job.key.clone(), &job.names, alone);
@@ -81,7 +81,7 @@ impl Lookup {
             let followed = self.follow(&mut call, job, end, alone).await;
             // The leader's wait is counted where it makes the call.
             if !call.is_leader {
-                bill::waited(began.elapsed());
+                cost::waited(began.elapsed());
             }
             match followed {
                 Followed::Lost => return Err(LookupError::Lost),
@@ -91,7 +91,7 @@ impl Lookup {
                     Ok(fetched) => {
                         // Another caller or another replica paid for the answer.
                         if !call.is_leader || fetched.is_others {
-                            self.parts().purse.save(&job.context.key);
+                            self.parts().quota.save(&job.context.key);
                         }
                         return Ok(fetched);
                     }
@@ -157,7 +157,7 @@ impl Lookup {
             }
             // The forecast can change while the call is queued; the last refusal is what a 429
             // reports.
-            refused = self.parts().purse.forecast(&job.context).err().or(refused);
+            refused = self.parts().quota.forecast(&job.context).err().or(refused);
             let left = end.saturating_duration_since(Instant::now());
             if let Some(refused) = &refused
                 && (left.is_zero() || !follower.is_leader && refused.wait() > left)

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Got, Lookup, LookupError, Origin, Reply, Seen, Wish, reply, told::Rendered};
+use super::{Freshness, Got, Lookup, LookupError, Origin, Reply, Seen, names::Rendered, reply};
 use crate::{
-    answer::{AnswerError, View},
     cache::{Answer, CacheKey, CachedAnswer, Moment},
+    render::{RenderError, View},
 };
 
 impl Lookup {
@@ -16,12 +16,12 @@ impl Lookup {
         &self,
         got: Got,
         view: &View<'_>,
-        wish: &Wish,
-        render: impl Fn(&Bytes) -> Result<Rendered, AnswerError>,
+        freshness: &Freshness,
+        render: impl Fn(&Bytes) -> Result<Rendered, RenderError>,
     ) -> Result<Reply, LookupError> {
         let size = got.size();
-        let show = || self.show_now(got, view, wish, render);
-        self.parts().vt.large().run(size, show).await
+        let show = || self.show_now(got, view, freshness, render);
+        self.parts().virustotal.large().run(size, show).await
     }
 
     /// Returns the cached view of an answer, or renders it.
@@ -32,8 +32,8 @@ impl Lookup {
         &self,
         got: Got,
         view: &View<'_>,
-        wish: &Wish,
-        render: impl Fn(&Bytes) -> Result<Rendered, AnswerError>,
+        freshness: &Freshness,
+        render: impl Fn(&Bytes) -> Result<Rendered, RenderError>,
     ) -> Result<Reply, LookupError> {
         let cache = &self.parts().cache;
         let (view_key, is_new) = (reply::view_key(view), got.seen.origin == Origin::Miss);
@@ -46,9 +46,9 @@ impl Lookup {
         }
         let Rendered { answer, told } = match render(&got.plain()?) {
             Ok(rendered) => rendered,
-            Err(AnswerError::TooLarge) => return Err(LookupError::TooLarge),
+            Err(RenderError::TooLarge) => return Err(LookupError::TooLarge),
             Err(malformed) => {
-                let old = self.fall_back(got, wish).ok_or(malformed)?;
+                let old = self.fall_back(got, freshness).ok_or(malformed)?;
                 return Ok(Reply::new(render(&old.plain()?)?.answer, old.seen));
             }
         };
@@ -64,11 +64,11 @@ impl Lookup {
 
     /// Evicts a malformed answer and restores the entry it replaced, if that entry is still
     /// acceptable.
-    fn fall_back(&self, got: Got, wish: &Wish) -> Option<Got> {
+    fn fall_back(&self, got: Got, freshness: &Freshness) -> Option<Got> {
         let parts = self.parts();
         parts.cache.remove(&got.key);
         let kept = parts.cache.recheck(got.before?)?;
-        if !wish.puts_up_with(&kept, Moment::now(), &parts.rules) {
+        if !freshness.puts_up_with(&kept, Moment::now(), &parts.rules) {
             return None;
         }
         parts.cache.put(&got.key, &kept.answer);

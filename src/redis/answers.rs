@@ -9,9 +9,9 @@ use ::redis::{Cmd, Script};
 use bytes::Bytes;
 
 use super::{
-    Change, Lease, News, Order, PREFIX, Patience, Redis, digest, millis, news::news_key, of_key,
+    Change, Lease, News, Order, PREFIX, Redis, RedisBudget, digest, millis, news::news_key, of_key,
 };
-use crate::key::KeyHash;
+use crate::access::KeyHash;
 
 /// The size in bytes above which an answer is not shared.
 ///
@@ -88,7 +88,7 @@ impl Redis {
         &self,
         name: (Option<KeyHash>, &str),
         names: &[String],
-        patience: &Patience,
+        patience: &RedisBudget,
     ) -> Option<Recalled> {
         let looked = Instant::now();
         // Until Redis has this replica's writes, its entries may be older than they are.
@@ -106,7 +106,7 @@ impl Redis {
     }
 
     /// Returns the shared time, for a request that is made without a lease.
-    pub async fn begin(&self, patience: &Patience) -> Option<SharedTime> {
+    pub async fn begin(&self, patience: &RedisBudget) -> Option<SharedTime> {
         let order = Order::Script(BEGIN.key(clock()));
         let reply: String = self.ask(patience, order, Duration::ZERO).await?;
         reply.parse().ok()
@@ -160,7 +160,7 @@ impl Redis {
     }
 
     /// Returns all known names of the object with these names, or `None` if Redis is not available.
-    pub async fn names_of(&self, names: &[String], patience: &Patience) -> Option<Vec<String>> {
+    pub async fn names_of(&self, names: &[String], patience: &RedisBudget) -> Option<Vec<String>> {
         let mut script = NAMES.key(clock());
         for name in names {
             script.arg(name);
@@ -190,7 +190,7 @@ impl Redis {
 
     /// Returns whether VirusTotal has accepted the key from any replica. False if Redis is not
     /// available.
-    pub async fn is_accepted(&self, key: KeyHash, patience: &Patience) -> bool {
+    pub async fn is_accepted(&self, key: KeyHash, patience: &RedisBudget) -> bool {
         let mut cmd = Cmd::new();
         cmd.arg("EXISTS").arg(of_key("accepted", key));
         let reply = self.ask(patience, Order::Cmd(cmd), Duration::ZERO).await;

@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 use ::redis::Script;
 
 use super::{Order, PREFIX, Redis, digest, millis};
-use crate::{clock::BackOff, key::KeyHash};
+use crate::{access::KeyHash, clock::BackOff};
 
 /// The time for which a back-off is kept after its end, since the next one may be longer because of
 /// it.

@@ -10,8 +10,8 @@ use ::redis::Script;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::{Order, Patience, Recalled, Redis, answers, millis};
-use crate::key::KeyHash;
+use super::{Order, Recalled, Redis, RedisBudget, answers, millis};
+use crate::access::KeyHash;
 
 /// The time after which a lease expires unless it is renewed, such as when its holder has died.
 const LEASE_DURATION: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ impl Redis {
         &self,
         name: (Option<KeyHash>, &str),
         names: &[String],
-        patience: &Patience,
+        patience: &RedisBudget,
     ) -> Claimed {
         let token = format!("{:032x}", fastrand::u128(..));
         let mut overlapped = Duration::ZERO;

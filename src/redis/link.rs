@@ -19,10 +19,10 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Order, Patience,
+    Order, RedisBudget,
     news::{self, Change, News, Outbox},
 };
-use crate::{config, tls};
+use crate::config::{self, tls};
 
 /// The interval of health checks and connection attempts.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -122,7 +122,7 @@ impl Link {
     /// Sends a command and returns the reply, if that arrives within the remaining budget.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
-        patience: &Patience,
+        patience: &RedisBudget,
         order: Order,
         overlapped: Duration,
     ) -> Option<T> {

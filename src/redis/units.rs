@@ -5,8 +5,8 @@ use std::{sync::LazyLock, time::Duration};
 use ::redis::Script;
 use time::OffsetDateTime;
 
-use super::{Order, Patience, Redis, closures::place, millis, of_key};
-use crate::{clock::BackOff, key::KeyHash};
+use super::{Order, Redis, RedisBudget, closures::place, millis, of_key};
+use crate::{access::KeyHash, clock::BackOff};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
@@ -77,13 +77,18 @@ impl Redis {
         key: KeyHash,
         endpoint: &str,
         limits: &Limits,
-        patience: &Patience,
+        patience: &RedisBudget,
     ) -> Option<Taken> {
         self.look_at(key, Some(endpoint), limits, patience).await
     }
 
     /// Reads the shared state of a key. Spends nothing.
-    pub async fn look(&self, key: KeyHash, limits: &Limits, patience: &Patience) -> Option<Taken> {
+    pub async fn look(
+        &self,
+        key: KeyHash,
+        limits: &Limits,
+        patience: &RedisBudget,
+    ) -> Option<Taken> {
         self.look_at(key, None, limits, patience).await
     }
 
@@ -109,7 +114,7 @@ impl Redis {
         key: KeyHash,
         endpoint: Option<&str>,
         limits: &Limits,
-        patience: &Patience,
+        patience: &RedisBudget,
     ) -> Option<Taken> {
         // Without Redis, skip building the script for each call.
         self.link.as_ref()?;

@@ -26,14 +26,16 @@ use super::{
     write::Write,
 };
 use crate::{
-    access::RequestContext,
-    answer::View,
-    bill::{self, Bill},
+    access::{
+        RequestContext,
+        cost::{self, Bill},
+    },
     cache::ObjectName,
-    redis::Patience,
-    spend::{Claim, Unit},
-    vt::{
-        VtError,
+    quota::{Claim, Unit},
+    redis::RedisBudget,
+    render::View,
+    virustotal::{
+        UpstreamError,
         upload::{self, Destination, Feed, Upload},
     },
 };
@@ -88,10 +90,10 @@ impl Submit {
         let mut arriving = Arriving {
             body: incoming.body,
             form: Form::new(boundary),
-            patience: self.parts().vt.patience(),
-            pace: Pace::new(self.parts().vt.patience()),
+            patience: self.parts().virustotal.patience(),
+            pace: Pace::new(self.parts().virustotal.patience()),
         };
-        let beginning = bill::waiting(arriving.beginning()).await?;
+        let beginning = cost::waiting(arriving.beginning()).await?;
         // A form without `Content-Length` has a length after all if it ended within the prefix.
         let length = length.or(beginning.whole_length());
         let (feed, body) = upload::pipe(length);
@@ -99,10 +101,10 @@ impl Submit {
             content_type: form::content_type(boundary)?,
             body,
         };
-        let patience = Patience::default();
+        let patience = RedisBudget::default();
         let unit = self
             .parts()
-            .purse
+            .quota
             .unit(context, ENDPOINT, Claim::Now, &patience)
             .await?;
         let (ended, names) = oneshot::channel();
@@ -145,11 +147,11 @@ impl Submit {
         let (mut tell, told) = oneshot::channel();
         let submit = self.clone();
         let pass = async move {
-            let Parts { purse, calls, .. } = submit.parts();
+            let Parts { quota, calls, .. } = submit.parts();
             let place = tokio::select! {
-                place = bill::waiting(calls.take(passage.context.caller)) => place,
+                place = cost::waiting(calls.take(passage.context.caller)) => place,
                 () = tell.closed() => {
-                    return purse.give_back(&passage.context.key, &passage.unit);
+                    return quota.give_back(&passage.context.key, &passage.unit);
                 }
             };
             // Boxed, because the future is large and is wrapped several times before it runs.
@@ -160,37 +162,40 @@ impl Submit {
         let pass = Bill::current()
             .cover(Box::pin(pass))
             .instrument(Span::current());
-        let meter = Arc::clone(&self.parts().meter);
+        let metrics = Arc::clone(&self.parts().metrics);
         self.parts().tasks.spawn(async move {
-            let _ = meter.count_panic(pass).await;
+            let _ = metrics.count_panic(pass).await;
         });
         told
     }
 
     async fn send_form(&self, passage: Passage) -> Result<Bytes, SubmitError> {
         let Parts {
-            vt, purse, cache, ..
+            virustotal,
+            quota,
+            cache,
+            ..
         } = self.parts();
         let (key, unit) = (&passage.context.key, &passage.unit);
-        purse.confirm(key, ENDPOINT, unit)?;
+        quota.confirm(key, ENDPOINT, unit)?;
         let to = if passage.length.is_some_and(|length| length <= MAX_SMALL) {
             Destination::Files
         } else {
-            let named = vt.upload_url(key, vt.deadline()).await;
+            let named = virustotal.upload_url(key, virustotal.deadline()).await;
             // This call spends the unit; the upload itself is free.
-            purse.settle(key, ENDPOINT, unit, named)?
+            quota.settle(key, ENDPOINT, unit, named)?
         };
         let is_first_call = matches!(to, Destination::Files);
         // The client has hung up: nothing was sent if no upload URL was requested.
         if passage.begin.send(()).is_err() {
             if is_first_call {
-                purse.give_back(key, unit);
+                quota.give_back(key, unit);
             }
             return Err(SubmitError::Lost);
         }
         // From here on a dropped call counts as a write that may have been carried out.
         let mut write = Write::new(cache, Vec::new());
-        let mut answer = pin!(vt.upload(key, to, passage.form));
+        let mut answer = pin!(virustotal.upload(key, to, passage.form));
         let answer = tokio::select! {
             biased;
             early = &mut answer => early,
@@ -198,14 +203,14 @@ impl Submit {
                 // From here on VirusTotal may have the whole form. If the client broke off there
                 // are no names, and the call ends by itself.
                 write.add(names.unwrap_or_default());
-                let late = timeout(vt.patience() * LAST_PATIENCE, answer).await;
-                late.unwrap_or(Err(VtError::Timeout))
+                let late = timeout(virustotal.patience() * LAST_PATIENCE, answer).await;
+                late.unwrap_or(Err(UpstreamError::Timeout))
             }
         };
         let answer = if is_first_call {
-            purse.settle(key, ENDPOINT, unit, answer)
+            quota.settle(key, ENDPOINT, unit, answer)
         } else {
-            purse.hear(key, ENDPOINT, answer)
+            quota.hear(key, ENDPOINT, answer)
         };
         write.settle(answer.as_deref()).await;
         Ok(answer?)
@@ -334,12 +339,12 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
 }
 
 /// Forwards a piece, if there is one, as soon as there is room for it.
-async fn send(feed: &Feed, piece: Option<Bytes>, patience: Duration) -> Result<(), VtError> {
+async fn send(feed: &Feed, piece: Option<Bytes>, patience: Duration) -> Result<(), UpstreamError> {
     let Some(piece) = piece else { return Ok(()) };
     match timeout(patience, feed.send(piece)).await {
         // The request has ended. Its answer, which is polled beside this, decides the outcome.
         Ok(Err(_)) => std::future::pending().await,
         Ok(Ok(())) => Ok(()),
-        Err(_) => Err(VtError::Timeout),
+        Err(_) => Err(UpstreamError::Timeout),
     }
 }

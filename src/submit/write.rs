@@ -1,9 +1,9 @@
 //! Invalidation of cached answers after a write.
 
 use crate::{
-    answer,
     cache::{Cache, Certainty, ObjectName},
-    vt::VtError,
+    render,
+    virustotal::UpstreamError,
 };
 
 /// A write that was sent, or is about to be.
@@ -27,7 +27,7 @@ impl<'a> Write<'a> {
     }
 
     /// Invalidates the object's cached answers according to the outcome of the write.
-    pub(super) async fn settle(mut self, answer: Result<&[u8], &VtError>) {
+    pub(super) async fn settle(mut self, answer: Result<&[u8], &UpstreamError>) {
         let names = std::mem::take(&mut self.names);
         match answer {
             Ok(answer) => self.note_accepted(names, answer).await,
@@ -41,7 +41,7 @@ impl<'a> Write<'a> {
 
     /// Records an accepted write. If VirusTotal answered with an analysis, that reveals more names.
     async fn note_accepted(&self, mut names: Vec<ObjectName>, answer: &[u8]) {
-        let analysis = answer::id(answer).unwrap_or_default();
+        let analysis = render::id(answer).unwrap_or_default();
         names.extend(ObjectName::of_analysis(&analysis));
         names.extend(ObjectName::in_analysis(answer));
         // The names are joined first, so that the write applies to all of them.

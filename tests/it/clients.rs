@@ -8,7 +8,7 @@ use std::{
 };
 
 use rstest::rstest;
-use vt4ai::key::TokenDigest;
+use vt4ai::access::TokenDigest;
 
 use crate::harness::{
     EICAR, Folder, Gateway, KEY, Process, Reply, Upstream, client, file, run, send, vt4ai,

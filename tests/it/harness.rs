@@ -25,8 +25,9 @@ use tokio_util::{
 };
 use tower::ServiceExt as _;
 use vt4ai::{
-    app::{App, Pace},
+    app::App,
     config::{Command, Config},
+    server::Pace,
 };
 
 pub(crate) use self::{

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use vt4ai::key::TokenDigest;
+use vt4ai::access::TokenDigest;
 
 use crate::harness::{
     Answer, EICAR, Folder, Gateway, KEY, Nginx, TROJAN, Upstream, client, file, free_address, ok,

@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 
 use super::{ApiError, NOT_WHAT_IT_SHOULD_BE};
 use crate::{
-    answer::MalformedAnswer,
+    render::MalformedAnswer,
     submit::SubmitError,
-    vt::{Reason, VtError},
+    virustotal::{Reason, UpstreamError},
 };
 
 /// The advice after an error where a second try could write twice.
@@ -19,10 +19,12 @@ const UNSENT: &str = "nothing was sent: try again later";
 
 impl ApiError {
     /// Returns the error of a write with its known effect.
-    pub(super) fn of_write(error: VtError) -> Self {
+    pub(super) fn of_write(error: UpstreamError) -> Self {
         let effect = match &error {
             error if error.may_have_been_carried_out() => UNCERTAIN,
-            VtError::Unreachable | VtError::NotSent(_) | VtError::Misdirected => UNSENT,
+            UpstreamError::Unreachable | UpstreamError::NotSent(_) | UpstreamError::Misdirected => {
+                UNSENT
+            }
             _ => return error.into(),
         };
         let detail = format!("{}; {effect}", failure(&error)).into();
@@ -60,14 +62,16 @@ impl From<SubmitError> for ApiError {
 }
 
 /// Describes a failure without advice, since a write must not be tried again.
-fn failure(error: &VtError) -> Cow<'static, str> {
+fn failure(error: &UpstreamError) -> Cow<'static, str> {
     match error {
-        VtError::NotSent(error) => failure(error),
-        VtError::Unreachable | VtError::Broken | VtError::Timeout => error.to_string().into(),
-        VtError::Refused(refusal) if refusal.reason == Reason::Transient => {
+        UpstreamError::NotSent(error) => failure(error),
+        UpstreamError::Unreachable | UpstreamError::Broken | UpstreamError::Timeout => {
+            error.to_string().into()
+        }
+        UpstreamError::Refused(refusal) if refusal.reason == Reason::Transient => {
             "VirusTotal can't answer at the moment".into()
         }
-        VtError::Refused(refusal) if refusal.reason == Reason::Deadline => {
+        UpstreamError::Refused(refusal) if refusal.reason == Reason::Deadline => {
             "VirusTotal ran out of time".into()
         }
         _ => NOT_WHAT_IT_SHOULD_BE.into(),
@@ -80,23 +84,26 @@ mod tests {
 
     use super::*;
 
-    fn refused(status: u16) -> VtError {
-        VtError::of_response(status, b"{\"error\": {}}", None, "key")
+    fn refused(status: u16) -> UpstreamError {
+        UpstreamError::of_response(status, b"{\"error\": {}}", None, "key")
     }
 
     #[rstest]
-    #[case::unreachable(VtError::Unreachable, "nothing was sent")]
-    #[case::misdirected(VtError::Misdirected, "nothing was sent")]
-    #[case::no_place(VtError::NotSent(Box::new(VtError::Timeout)), "nothing was sent")]
-    #[case::broken(VtError::Broken, "may have been carried out")]
-    #[case::timeout(VtError::Timeout, "may have been carried out")]
-    #[case::too_large(VtError::TooLarge, "may have been carried out")]
-    #[case::undecodable(VtError::Undecodable, "may have been carried out")]
-    #[case::redirect(VtError::Unexpected(302), "may have been carried out")]
-    #[case::fault(VtError::Unexpected(500), "may have been carried out")]
+    #[case::unreachable(UpstreamError::Unreachable, "nothing was sent")]
+    #[case::misdirected(UpstreamError::Misdirected, "nothing was sent")]
+    #[case::no_place(
+        UpstreamError::NotSent(Box::new(UpstreamError::Timeout)),
+        "nothing was sent"
+    )]
+    #[case::broken(UpstreamError::Broken, "may have been carried out")]
+    #[case::timeout(UpstreamError::Timeout, "may have been carried out")]
+    #[case::too_large(UpstreamError::TooLarge, "may have been carried out")]
+    #[case::undecodable(UpstreamError::Undecodable, "may have been carried out")]
+    #[case::redirect(UpstreamError::Unexpected(302), "may have been carried out")]
+    #[case::fault(UpstreamError::Unexpected(500), "may have been carried out")]
     #[case::transient(refused(503), "may have been carried out")]
     #[case::deadline(refused(504), "may have been carried out")]
-    fn a_failed_write_says_what_became_of_it(#[case] error: VtError, #[case] says: &str) {
+    fn a_failed_write_says_what_became_of_it(#[case] error: UpstreamError, #[case] says: &str) {
         let status = ApiError::from(error.clone()).status;
         let error = ApiError::of_write(error);
         assert!(error.detail.contains(says), "{}", error.detail);

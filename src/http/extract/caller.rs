@@ -17,14 +17,15 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    access::{CallerId, Place, RequestContext},
-    clients::{Client, Scope},
+    access::{
+        ApiKey, CallerId, KeyHash, Place, RequestContext,
+        clients::{Client, Scope},
+    },
     config::Keyless,
     http::{
         error::ApiError,
         state::{Gateway, Shared},
     },
-    key::{ApiKey, KeyHash},
 };
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

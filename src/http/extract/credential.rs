@@ -7,9 +7,12 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{
-    clients::{Client, Stranger},
+    access::{
+        ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX,
+        clients::{Client, UnknownToken},
+        holds_token,
+    },
     http::{error::ApiError, state::Gateway},
-    key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, holds_token},
 };
 
 /// The headers that carry a key, the gateway's own first, then VirusTotal's.
@@ -54,7 +57,7 @@ pub enum CredentialError {
     InvalidKey(#[from] InvalidKey),
     /// A token of no client.
     #[error(transparent)]
-    Stranger(#[from] Stranger),
+    UnknownToken(#[from] UnknownToken),
     /// A token on a server without clients.
     #[error(
         "a client token was sent, and this server has no clients set up: \

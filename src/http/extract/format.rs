@@ -15,11 +15,13 @@ use super::{
     query::{FromQuery, Query},
 };
 use crate::{
-    answer::View,
-    format::Format,
     http::{error::ApiError, state::Shared},
     indicator::Kind,
-    template::{Template, Templates},
+    render::{
+        View,
+        format::Format,
+        template::{Template, Templates},
+    },
 };
 
 /// The format that a query asks for.

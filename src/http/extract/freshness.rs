@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use utoipa::IntoParams;
 
 use super::{parameters::Parameters, query::FromQuery};
-use crate::{clock::Bounded, http::error::ApiError, lookup::Wish};
+use crate::{clock::Bounded, http::error::ApiError, lookup::Freshness};
 
 /// The longest time that a caller may wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
@@ -56,29 +56,32 @@ fn read_wait(text: &str) -> Option<Duration> {
 }
 
 /// Reads `Cache-Control`; unknown directives are ignored (RFC 9111, 5.2.3).
-pub(super) fn read_control(headers: &HeaderMap) -> Wish {
+pub(super) fn read_control(headers: &HeaderMap) -> Freshness {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let directives = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
-    directives.fold(Wish::default(), |wish, directive| {
+    directives.fold(Freshness::default(), |freshness, directive| {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         let seconds = || Age::parse_seconds(value.trim().trim_matches('"')).map(Age::get);
         match name.trim().to_ascii_lowercase().as_str() {
-            "no-cache" | "no-store" => Wish { anew: true, ..wish },
-            "max-age" => Wish {
-                max_age: seconds().or(wish.max_age),
-                ..wish
+            "no-cache" | "no-store" => Freshness {
+                anew: true,
+                ..freshness
             },
-            "max-stale" if value.is_empty() => Wish {
+            "max-age" => Freshness {
+                max_age: seconds().or(freshness.max_age),
+                ..freshness
+            },
+            "max-stale" if value.is_empty() => Freshness {
                 max_stale: Some(Age::MAX.get()),
-                ..wish
+                ..freshness
             },
-            "max-stale" => Wish {
-                max_stale: seconds().or(wish.max_stale),
-                ..wish
+            "max-stale" => Freshness {
+                max_stale: seconds().or(freshness.max_stale),
+                ..freshness
             },
-            _ => wish,
+            _ => freshness,
         }
     })
 }
@@ -111,11 +114,11 @@ mod tests {
         #[case] max_age: Option<u64>,
         #[case] max_stale: Option<u64>,
     ) {
-        let wish = read_control(&headers(header::CACHE_CONTROL, value));
+        let freshness = read_control(&headers(header::CACHE_CONTROL, value));
         let seconds = |it: Option<Duration>| it.map(|it| it.as_secs());
-        assert_eq!(wish.anew, anew);
-        assert_eq!(seconds(wish.max_age), max_age);
-        assert_eq!(seconds(wish.max_stale), max_stale);
+        assert_eq!(freshness.anew, anew);
+        assert_eq!(seconds(freshness.max_age), max_age);
+        assert_eq!(seconds(freshness.max_stale), max_stale);
     }
 
     #[rstest]
@@ -140,8 +143,8 @@ mod tests {
         fn no_control_or_wait_panics(text in "[ -~]{0,40}", digits in "[0-9]{1,40}") {
             let value = format!("max-age={digits}, max-stale={digits}, {text}");
             let value = HeaderValue::from_str(&value).unwrap();
-            let wish = read_control(&HeaderMap::from_iter([(header::CACHE_CONTROL, value)]));
-            prop_assert!(wish.max_age.is_some() && wish.max_stale.is_some());
+            let freshness = read_control(&HeaderMap::from_iter([(header::CACHE_CONTROL, value)]));
+            prop_assert!(freshness.max_age.is_some() && freshness.max_stale.is_some());
             prop_assert!(read_wait(&text).is_none_or(|wait| wait <= LONGEST_WAIT));
             let ages = format!("{digits}y {digits}s");
             prop_assert!(read_wait(&ages).is_none_or(|wait| wait.is_zero()));

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     http::{error::ApiError, headers, state::Shared},
-    lookup::{Reply, Wish},
+    lookup::{Freshness, Reply},
 };
 
 /// The answer that a read wants: format, freshness, and the parameters `Q` of its own.
@@ -26,7 +26,7 @@ pub struct Wanted<Q> {
     /// The format, from `format` and `Accept`.
     pub format: AnswerFormat,
     /// The freshness, from `Cache-Control` and `wait`.
-    pub freshness: Wish,
+    pub freshness: Freshness,
     /// The values of `If-None-Match`.
     etags: Vec<HeaderValue>,
     /// The request's own target, for the link to the next page.
@@ -42,7 +42,7 @@ impl<Q: FromQuery> FromRequestParts<Shared> for Wanted<Q> {
         Ok(Self {
             query,
             format: AnswerFormat::new(format, headers, gateway.default_format),
-            freshness: Wish {
+            freshness: Freshness {
                 wait: wait.unwrap_or_default(),
                 ..freshness::read_control(headers)
             },

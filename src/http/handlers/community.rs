@@ -6,7 +6,6 @@ use utoipa::ToSchema;
 
 use crate::{
     access::RequestContext,
-    answer::View,
     http::{
         error::ApiError,
         extract::{
@@ -20,6 +19,7 @@ use crate::{
         state::{Gateway, Shared},
     },
     lookup::RelatedQuery,
+    render::View,
     submit::{Contribution, Verdict},
 };
 

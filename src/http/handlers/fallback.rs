@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
 
-use crate::{http::error::ApiError, vt::relationships};
+use crate::{http::error::ApiError, virustotal::relationships};
 
 /// The prefixes of the paths of this API, of VirusTotal's and of the API before that.
 const PREFIXES: [&str; 5] = ["api", "vtapi", "v1", "v2", "v3"];
@@ -218,7 +218,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{http::document, template::Templates};
+    use crate::{http::document, render::template::Templates};
 
     const ID: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    clients::Clients,
+    access::clients::Clients,
     http::{
         openapi::errors::OpenErrors,
         state::{Gateway, Shared},
@@ -70,7 +70,7 @@ pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
 fn checks(gateway: &Gateway) -> Vec<Check> {
     let mut checks = vec![check_templates(gateway), check_key(gateway)];
     checks.extend(gateway.clients.as_deref().map(check_clients));
-    checks.push(check_upstream(gateway.vt.failures()));
+    checks.push(check_upstream(gateway.virustotal.failures()));
     checks.extend(gateway.redis.health().map(check_redis));
     checks
 }

@@ -9,6 +9,7 @@ use axum::{
 };
 
 use crate::{
+    access::{ApiKey, KeyHash},
     clock::Now,
     http::{
         error::ErrorBody,
@@ -16,9 +17,8 @@ use crate::{
         openapi::errors::OpenErrors,
         state::{Gateway, Shared},
     },
-    key::{ApiKey, KeyHash},
-    meter::{Standing, State as Standings},
-    quota::{Report, Tally, Window},
+    metrics::{Standing, State as Standings},
+    quota::accounts::{Report, Tally, Window},
     redis,
 };
 
@@ -54,15 +54,15 @@ fn render(gateway: &Gateway) -> Response {
         .chain(gateway.access.key.as_ref().map(ApiKey::hash))
         .collect();
     let now = Now::read();
-    let stand = |key: KeyHash| (key.short(), standings(&gateway.quota.report(key, now)));
+    let stand = |key: KeyHash| (key.short(), standings(&gateway.accounts.report(key, now)));
     let health = gateway.redis.health();
-    let text = gateway.meter.render(Standings {
+    let text = gateway.metrics.render(Standings {
         cache_bytes: held.bytes,
         cache_max_bytes: held.max_bytes,
         cache_entries: held.entries,
         cache_evictions: held.evictions,
         quota: keys.into_iter().map(stand).collect(),
-        waiting: gateway.quota.waiting(),
+        waiting: gateway.accounts.waiting(),
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
         is_redis_up: health.map(|it| it == redis::Health::Up),
     });

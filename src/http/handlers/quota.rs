@@ -6,14 +6,14 @@ use utoipa::ToSchema;
 
 use crate::{
     clock::Now,
-    format::Format,
     http::{
         error::ApiError,
         extract::{Query, Reader},
         openapi::errors::ReadErrors,
         state::Shared,
     },
-    quota::Report,
+    quota::accounts::Report,
+    render::format::Format,
 };
 
 /// The quota of a key.
@@ -39,9 +39,9 @@ pub async fn get_quota(
     Reader(context): Reader,
     _: Query<()>,
 ) -> Result<Json<Quota>, ApiError> {
-    gateway.purse.look(&context).await?;
+    gateway.quota.look(&context).await?;
     Ok(Json(Quota {
-        data: gateway.quota.report(context.key.hash(), Now::read()),
+        data: gateway.accounts.report(context.key.hash(), Now::read()),
         format: Format::Json,
     }))
 }

@@ -10,7 +10,6 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    answer::View,
     http::{
         error::ApiError,
         extract::{
@@ -29,8 +28,9 @@ use crate::{
     },
     indicator::{Indicator, Kind},
     lookup::{LookupError, RelatedQuery},
-    vt::{
-        Reason, VtError,
+    render::View,
+    virustotal::{
+        Reason, UpstreamError,
         relationships::{self, Relationship},
     },
 };
@@ -206,7 +206,7 @@ fn reserved(kind: Kind, name: &str) -> ApiError {
 fn say_tier(error: LookupError, query: &RelatedQuery) -> ApiError {
     let known = relationships::named(query.indicator.kind(), &query.relationship);
     match (error, known) {
-        (LookupError::Upstream(VtError::Refused(refusal)), Some(known))
+        (LookupError::Upstream(UpstreamError::Refused(refusal)), Some(known))
             if refusal.reason == Reason::Forbidden =>
         {
             ApiError::from(refusal).saying(tier_of(known))

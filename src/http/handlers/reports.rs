@@ -7,7 +7,6 @@ use utoipa::IntoParams;
 
 use crate::{
     access::RequestContext,
-    answer::View,
     http::{
         error::ApiError,
         extract::{
@@ -23,6 +22,7 @@ use crate::{
         state::{Gateway, Shared},
     },
     indicator::Indicator,
+    render::View,
 };
 
 /// The URL that a query asks for.

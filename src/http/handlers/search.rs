@@ -5,7 +5,6 @@ use utoipa::IntoParams;
 
 use crate::{
     access::RequestContext,
-    answer::View,
     http::{
         error::ApiError,
         extract::{
@@ -20,6 +19,7 @@ use crate::{
     },
     indicator::{self, Kind},
     lookup::{self, Corpus},
+    render::View,
 };
 
 /// The search of everything.

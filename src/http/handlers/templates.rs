@@ -17,7 +17,7 @@ use crate::{
         state::Shared,
     },
     indicator::Kind,
-    template::Template,
+    render::template::Template,
 };
 
 /// The path of a template.

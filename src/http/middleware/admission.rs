@@ -11,7 +11,7 @@ use axum::{
 
 use super::{drain_body, limits, observe::ClientName};
 use crate::{
-    access::{CallerId, Hold},
+    access::{CallerId, Hold, KeyHash},
     clock::Now,
     http::{
         error::ApiError,
@@ -23,7 +23,6 @@ use crate::{
         headers::insert_number,
         state::{Gateway, Shared},
     },
-    key::KeyHash,
 };
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -90,11 +89,11 @@ fn let_in(
     id: CallerId,
     request: &Request,
 ) -> Result<Option<Hold>, ApiError> {
-    let door = gateway.door.knock(&id);
+    let door = gateway.door.check(&id);
     door.map_err(ApiError::too_many_requests)?;
     // Counted for the key, too, so that its allowance does not start anew once it is accepted.
     if let (Caller::Key(key), CallerId::Address(_)) = (caller, id) {
-        let door = gateway.door.knock(&CallerId::Key(key.hash()));
+        let door = gateway.door.check(&CallerId::Key(key.hash()));
         door.map_err(ApiError::too_many_requests)?;
     }
     let hold = limits::admit(&gateway.limits, request, id)?;
@@ -111,7 +110,7 @@ fn let_in(
 
 /// Sets `X-RateLimit-*` to the key's quota of the minute, if that is limited.
 fn report_quota(response: &mut Response, gateway: &Gateway, key: KeyHash) {
-    if let Some(standing) = gateway.quota.standing(key, Now::read()) {
+    if let Some(standing) = gateway.accounts.standing(key, Now::read()) {
         insert_number(response, LIMIT, standing.limit);
         insert_number(response, REMAINING, standing.remaining);
         insert_number(response, RESET, standing.reset);

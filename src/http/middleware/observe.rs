@@ -11,7 +11,7 @@ use axum::{
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::{
-    bill::Bill,
+    access::cost::Bill,
     http::{
         error::Failure,
         extract::{self, authority},
@@ -20,7 +20,7 @@ use crate::{
         state::Shared,
     },
     lookup::Origin,
-    meter::Answered,
+    metrics::Answered,
     telemetry::traces,
 };
 
@@ -48,7 +48,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let route = request.extensions().get::<MatchedPath>().cloned();
     let under_api = extract::is_under_api(request.uri());
     let (started, bill) = (Instant::now(), Bill::default());
-    let arrived = gateway.meter.arrived();
+    let arrived = gateway.metrics.arrived();
     let work = async {
         let refused = refusal::refuse(&request).or_else(|| {
             // First, since later decisions depend on the host that a request names.
@@ -76,7 +76,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
         origin: origin.map(|origin| origin.name()),
         units: bill.units(),
     };
-    gateway.meter.answered(&answered);
+    gateway.metrics.answered(&answered);
     end_trace(&span, &answered);
     write_line(&span, &answered, response.extensions());
     response

@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::format::{Format, json::Meta};
+use crate::render::format::{Format, json::Meta};
 
 /// A report.
 #[derive(ToSchema)]

@@ -127,7 +127,7 @@ mod tests {
     use crate::{
         indicator::{Indicator, WebUrl},
         lookup::AnalysisId,
-        template::Templates,
+        render::template::Templates,
     };
 
     /// Texts that the pattern for this kind describes.

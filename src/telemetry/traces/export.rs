@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::{config::Collector, tls};
+use crate::config::{Collector, tls};
 
 /// The time limit for one export.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);

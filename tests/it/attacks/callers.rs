@@ -24,7 +24,7 @@ use tokio::{
     time::{Interval, interval, timeout},
 };
 use tokio_util::task::TaskTracker;
-use vt4ai::key::TokenDigest;
+use vt4ai::access::TokenDigest;
 
 use crate::{
     errors::is_well_formed,

@@ -8,7 +8,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     time::{interval, sleep, timeout},
 };
-use vt4ai::app::Pace;
+use vt4ai::server::Pace;
 
 use crate::harness::{EICAR, Event, Gateway, Http2, Upstream, config, file};
 

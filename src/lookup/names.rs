@@ -1,0 +1,107 @@
+//! The names of objects that an answer reveals, in addition to those in its question.
+//!
+//! A file has three digests and a URL two ids. A write under one name must invalidate answers kept
+//! under the others, so names that belong to one object are joined.
+
+use super::Lookup;
+use crate::{
+    cache::ObjectName,
+    indicator::{Indicator, Kind},
+    render::{self, Answer, Listed, RenderError},
+};
+
+/// The maximum number of names taken from one answer.
+const MOST: usize = 100;
+
+/// A rendered answer, and the names of objects in it.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub(super) answer: Answer,
+    pub(super) told: Vec<ObjectName>,
+}
+
+impl Rendered {
+    /// Wraps a rendered answer that reveals no names.
+    pub(super) fn plain(answer: Result<Answer, RenderError>) -> Result<Self, RenderError> {
+        let told = Vec::new();
+        Ok(Self {
+            answer: answer?,
+            told,
+        })
+    }
+}
+
+impl Lookup {
+    /// Returns the names that a report on a file or URL reveals, and joins them with the
+    /// indicator's.
+    pub(super) fn told_by_report(&self, indicator: &Indicator, answer: &Answer) -> Vec<ObjectName> {
+        let told = answer.names.iter();
+        let told: Vec<_> = match indicator.kind() {
+            Kind::File => ObjectName::of_file(told.map(String::as_str)),
+            Kind::Url => told.flat_map(|name| url_names(name)).collect(),
+            Kind::Domain | Kind::Ip => return Vec::new(),
+        };
+        self.join(&ObjectName::of(indicator), &told);
+        told
+    }
+
+    /// Returns the names that a list of comments or votes reveals of its object, and joins them.
+    ///
+    /// The id of each comment or vote contains a name of the object.
+    pub(super) fn told_by_contributions(
+        &self,
+        indicator: &Indicator,
+        page: &[u8],
+    ) -> Vec<ObjectName> {
+        let told = render::listed(page);
+        // All contributions on the page are about the same object, so one is enough.
+        let told = told.iter().take(1);
+        let told: Vec<_> = told
+            .flat_map(|it| ObjectName::of_analysis(&it.id))
+            .collect();
+        self.join(&ObjectName::of(indicator), &told);
+        told
+    }
+
+    /// Returns the names of the objects that a search found, since the answer is about each of
+    /// them.
+    ///
+    /// If one of them has a name that was searched for (`names`), its other names are joined with
+    /// it.
+    pub(super) fn told_by_search(&self, names: &[ObjectName], page: &[u8]) -> Vec<ObjectName> {
+        let mut told = Vec::new();
+        for found in render::listed(page) {
+            let of_found = listed_names(&found);
+            if of_found.iter().any(|name| names.contains(name)) {
+                self.join(names, &of_found);
+            }
+            told.extend(of_found);
+        }
+        told.truncate(MOST);
+        told
+    }
+
+    fn join(&self, names: &[ObjectName], told: &[ObjectName]) {
+        if !told.is_empty() {
+            self.parts().cache.join_names(&[names, told].concat());
+        }
+    }
+}
+
+fn listed_names(found: &Listed) -> Vec<ObjectName> {
+    match Kind::of_object_type(&found.object_type) {
+        Some(Kind::File) => ObjectName::of_file(found.digests().chain([&*found.id])),
+        Some(Kind::Url) => {
+            let names = found.url().into_iter().chain([&*found.id]);
+            names.flat_map(url_names).collect()
+        }
+        Some(kind) => vec![ObjectName::new(kind.upstream_collection(), &found.id)],
+        None => Vec::new(),
+    }
+}
+
+/// Returns the names of a URL given by its id or its text.
+fn url_names(name: &str) -> Vec<ObjectName> {
+    let indicator = Indicator::parse(Kind::Url, name).or_else(|_| Indicator::url(name));
+    indicator.as_ref().map(ObjectName::of).unwrap_or_default()
+}

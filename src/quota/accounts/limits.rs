@@ -1,0 +1,72 @@
+//! The allowances of a key: configured, learned, or VirusTotal's defaults.
+
+use super::{UpstreamQuota, Window, upstream_quota::Usage};
+use crate::config::{Allowance, Limits};
+
+/// The allowances of a public key: lookups a minute, a day and a month.
+const PUBLIC: [u64; 3] = [4, 500, 15_500];
+
+/// The allowances that VirusTotal last reported.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KnownLimits {
+    minute: Option<u64>,
+    day: Option<u64>,
+    month: Option<u64>,
+}
+
+/// The allowances in effect for a key, in lookups. `None` is unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Lookups in any 60 s, at least 1.
+    pub minute: Option<u64>,
+    /// Lookups a day, in UTC.
+    pub day: Option<u64>,
+    /// Lookups a month, in UTC.
+    pub month: Option<u64>,
+}
+
+impl KnownLimits {
+    /// Applies a report. Windows that it leaves out keep their last value.
+    pub(super) fn update(&mut self, truth: &UpstreamQuota) {
+        // Zero a minute would block the key forever.
+        let per_minute = |hour: Usage| (hour.allowed / 60).max(1);
+        let allowed = |usage: Usage| usage.allowed;
+        self.minute = truth.hourly.map(per_minute).or(self.minute);
+        self.day = truth.daily.map(allowed).or(self.day);
+        self.month = truth.monthly.map(allowed).or(self.month);
+    }
+}
+
+impl Allowed {
+    /// Combines the configured limits with the learned allowances.
+    pub(super) fn new(limits: &Limits, learned: &KnownLimits) -> Self {
+        let [minute, day, month] = PUBLIC;
+        Self {
+            minute: effective(limits.per_minute, learned.minute, minute),
+            day: effective(limits.per_day, learned.day, day),
+            month: effective(limits.per_month, learned.month, month),
+        }
+    }
+
+    /// Returns the allowance of one window.
+    pub(super) fn of(&self, window: Window) -> Option<u64> {
+        match window {
+            Window::Minute => self.minute,
+            Window::Day => self.day,
+            Window::Month => self.month,
+        }
+    }
+}
+
+/// Combines a setting with a learned allowance: `Off` is unlimited, a number is an upper bound, and
+/// an unset one leaves the learned or default allowance.
+fn effective(set: Allowance, learned: Option<u64>, public: u64) -> Option<u64> {
+    match set {
+        Allowance::Off => None,
+        Allowance::AtMost(most) => {
+            let most = u64::from(most.get());
+            Some(learned.map_or(most, |learned| learned.min(most)))
+        }
+        Allowance::Unset => Some(learned.unwrap_or(public)),
+    }
+}

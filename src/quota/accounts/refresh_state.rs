@@ -1,0 +1,73 @@
+//! Scheduling of the requests that ask VirusTotal for a key's allowances.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::clock::Now;
+
+/// The time between two refreshes of a key, whether or not the last one succeeded.
+const REFRESH_INTERVAL: Duration = Duration::from_mins(10);
+
+/// The decision whether to refresh a key's allowances.
+#[derive(Debug)]
+pub enum RefreshDue {
+    /// The first refresh is due. The caller makes it, and its lookup waits for it.
+    First(RefreshGuard),
+    /// Another caller is making the first refresh. This lookup waits for it.
+    Pending(RefreshPending),
+    /// A further refresh is due. The caller makes it, and its lookup does not wait.
+    Again(RefreshGuard),
+    /// No refresh is due.
+    No,
+}
+
+/// The exclusive right to refresh a key. The attempt ends when this is dropped.
+///
+/// Keep it until [`learn`](super::Accounts::learn) is done or the request has failed, in a task that
+/// outlives its caller: dropping it releases the lookups that wait for the first refresh.
+#[derive(Debug)]
+#[must_use = "dropping it releases the lookups that wait for the refresh"]
+pub struct RefreshGuard {
+    _over: Option<DropGuard>,
+}
+
+/// The first refresh of a key, in progress in another task.
+#[derive(Clone, Debug)]
+pub struct RefreshPending(CancellationToken);
+
+/// The last refresh of a key.
+#[derive(Debug)]
+pub(super) struct RefreshState {
+    attempted: Instant,
+    /// The token that is cancelled when the first refresh has ended.
+    first: CancellationToken,
+}
+
+impl RefreshPending {
+    /// Waits until the refresh has ended, successfully or not. The caller sets a time limit.
+    pub async fn over(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+impl RefreshState {
+    /// Decides whether a refresh is due, and records it as attempted.
+    pub(super) fn due(last: &mut Option<Self>, now: Now) -> RefreshDue {
+        let Some(lesson) = last else {
+            let first = CancellationToken::new();
+            let over = first.clone().drop_guard();
+            let attempted = now.steady;
+            *last = Some(Self { attempted, first });
+            return RefreshDue::First(RefreshGuard { _over: Some(over) });
+        };
+        if !lesson.first.is_cancelled() {
+            return RefreshDue::Pending(RefreshPending(lesson.first.clone()));
+        }
+        if now.steady.saturating_duration_since(lesson.attempted) < REFRESH_INTERVAL {
+            return RefreshDue::No;
+        }
+        lesson.attempted = now.steady;
+        RefreshDue::Again(RefreshGuard { _over: None })
+    }
+}

@@ -1,0 +1,465 @@
+//! Back-offs: a 429 stops calls to one endpoint with one key, a refused key stops all calls with
+//! it.
+//!
+//! Requests that go on after a 429 can get an account suspended, so nothing is sent until the
+//! back-off ends; VirusTotal's own client does the same. The time is a parameter. A back-off ends
+//! by the monotonic clock. The wall clock only tells when the next full minute begins.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::{AcceptedKeys, KeyHash, KeyMemory, OfKey},
+    clock::{BackOff, Now},
+    virustotal::{Reason, Refusal, UpstreamError},
+};
+
+/// The back-off after an unknown key, so that a client in a loop does not hammer VirusTotal.
+const WRONG_KEY_BACK_OFF: BackOff = BackOff::new(Duration::from_mins(1));
+
+/// The second consecutive back-off after 429s without `Retry-After`. Each further one is twice as
+/// long.
+const SECOND_BACK_OFF: BackOff = BackOff::new(Duration::from_mins(2));
+
+/// The maximum back-off after consecutive 429s without `Retry-After`.
+const MAX_BACK_OFF: BackOff = BackOff::new(Duration::from_hours(1));
+
+/// The back-offs of all keys.
+#[derive(Debug)]
+pub struct Backoffs {
+    known: Mutex<KeyMemory<Scope, Backoff>>,
+}
+
+/// The scope of a back-off: one endpoint, or the whole API if `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Scope {
+    key: KeyHash,
+    endpoint: Option<String>,
+}
+
+impl OfKey for Scope {
+    fn key(&self) -> KeyHash {
+        self.key
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Backoff {
+    /// The refusal that started the back-off.
+    refusal: Refusal,
+    until: Instant,
+    /// The next back-off, if this one and the next 429 have no `Retry-After`.
+    next: Option<BackOff>,
+}
+
+/// A change to the back-offs, to be shared with other replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A back-off of an endpoint, or of all if `None`, with its duration and the serialized form
+    /// that [`Backoffs::adopt`] reads.
+    Shut(Option<String>, BackOff, String),
+    /// An endpoint whose back-off was over responds again.
+    Opened,
+}
+
+/// The serialized form of a back-off.
+#[derive(Serialize, Deserialize)]
+struct SharedBackOff {
+    endpoint: Option<String>,
+    refusal: Refusal,
+    next: Option<BackOff>,
+}
+
+impl Backoffs {
+    /// Creates an empty set of back-offs. Those of unverified keys are bounded in number.
+    pub fn new(accepted: AcceptedKeys) -> Self {
+        Self {
+            known: Mutex::new(KeyMemory::new(accepted)),
+        }
+    }
+
+    /// Makes the back-offs of a newly accepted key permanent.
+    pub fn keep(&self, key: KeyHash) {
+        self.lock().promote(key);
+    }
+
+    /// Evicts back-offs that are over and no longer affect the length of the next one.
+    pub fn forget_idle(&self, now: Now) {
+        let counts = |closure: &Backoff| match closure.next {
+            Some(next) => now.steady < next.after(closure.until),
+            None => closure.left(now.steady).is_some(),
+        };
+        self.lock().retain(|_, closure| counts(closure));
+    }
+
+    /// Returns the refusal to give instead of a call, with the time until the back-off ends.
+    ///
+    /// `endpoint` is a method and a path pattern, such as `GET /files/{}`.
+    pub fn refusal(&self, key: KeyHash, endpoint: &str, now: Instant) -> Option<Refusal> {
+        let known = self.lock();
+        let scopes = [None, Some(endpoint.to_owned())].map(|endpoint| Scope { key, endpoint });
+        // Both the key's and the endpoint's back-off may apply. The later end decides.
+        let closures = scopes.iter().filter_map(|scope| known.get(scope));
+        let closure = closures.max_by_key(|closure| closure.until)?;
+        let left = closure.left(now)?;
+        Some(Refusal {
+            retry_after: Some(left),
+            ..closure.refusal.clone()
+        })
+    }
+
+    /// Updates the back-offs from the result of a call, and returns the change.
+    ///
+    /// This is the only place that decides on a back-off. Its length is written into the result, so
+    /// that the client is told the same.
+    pub fn learn<T>(
+        &self,
+        key: KeyHash,
+        endpoint: &str,
+        answer: &mut Result<T, UpstreamError>,
+        now: Now,
+    ) -> Option<Change> {
+        let endpoint = Some(endpoint.to_owned());
+        match answer {
+            Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::TooManyRequests => {
+                Some(self.back_off(Scope { key, endpoint }, refusal, now))
+            }
+            Err(UpstreamError::Refused(refusal)) if is_wrong_key(refusal) => {
+                // The caller is told the length of this back-off.
+                refusal.retry_after = Some(WRONG_KEY_BACK_OFF);
+                let scope = Scope {
+                    key,
+                    endpoint: None,
+                };
+                let closure = Backoff {
+                    refusal: refusal.clone(),
+                    until: WRONG_KEY_BACK_OFF.after(now.steady),
+                    next: None,
+                };
+                Some(insert_longer(&mut self.lock(), scope, closure, now))
+            }
+            Ok(_) => self.open(&Scope { key, endpoint }, now),
+            Err(_) => None,
+        }
+    }
+
+    /// Merges a back-off of another replica, which lasts for `left` from now.
+    ///
+    /// Never shortens a back-off.
+    pub fn adopt(&self, key: KeyHash, closure: &str, left: BackOff, now: Now) {
+        let Ok(shared) = serde_json::from_str::<SharedBackOff>(closure) else {
+            return;
+        };
+        let endpoint = shared.endpoint;
+        let closure = Backoff {
+            refusal: shared.refusal,
+            until: left.after(now.steady),
+            next: shared.next.map(|next| next.min(MAX_BACK_OFF)),
+        };
+        insert_longer(&mut self.lock(), Scope { key, endpoint }, closure, now);
+    }
+
+    /// Starts a back-off after a 429, and writes its length into the refusal.
+    ///
+    /// A 429 without `Retry-After` that arrives during a back-off belongs to a request sent before
+    /// it, so it does not mean that the back-off was too short.
+    fn back_off(&self, scope: Scope, refusal: &mut Refusal, now: Now) -> Change {
+        let mut known = self.lock();
+        let before = known.get(&scope);
+        let left = before.and_then(|closure| closure.left(now.steady));
+        let planned = before.and_then(|closure| closure.next);
+        // `Retry-After` takes precedence, then the current back-off, then the planned one; else
+        // wait for the next full minute.
+        let (wait, next) = match (refusal.retry_after, left, planned) {
+            (Some(wait), _, _) => (wait, None),
+            (None, Some(left), planned) => (left, planned),
+            (None, None, Some(wait)) if !wait.is_zero() => {
+                (wait, Some(wait.doubled().min(MAX_BACK_OFF)))
+            }
+            (None, None, _) => (BackOff::new(now.until_next_minute()), Some(SECOND_BACK_OFF)),
+        };
+        // A back-off is never shortened, not even by a shorter `Retry-After`.
+        let wait = left.map_or(wait, |left| wait.max(left));
+        refusal.retry_after = Some(wait);
+        let closure = Backoff {
+            refusal: refusal.clone(),
+            until: wait.after(now.steady),
+            next,
+        };
+        insert_longer(&mut known, scope, closure, now)
+    }
+
+    /// Removes a back-off that is over.
+    ///
+    /// A back-off that is not over stays: the request that succeeded was sent before it began.
+    fn open(&self, scope: &Scope, now: Now) -> Option<Change> {
+        let mut known = self.lock();
+        let closure = known.get(scope)?;
+        if closure.left(now.steady).is_some() {
+            return None;
+        }
+        known.remove(scope);
+        Some(Change::Opened)
+    }
+
+    /// Locks the back-offs, ignoring poisoning: each entry is valid by itself.
+    fn lock(&self) -> MutexGuard<'_, KeyMemory<Scope, Backoff>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backoff {
+    /// Returns the time until the back-off ends, or `None` if it is over.
+    fn left(&self, now: Instant) -> Option<BackOff> {
+        let left = BackOff::new(self.until.saturating_duration_since(now));
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+/// Inserts a back-off unless a longer one exists, and returns the one in effect.
+fn insert_longer(
+    known: &mut KeyMemory<Scope, Backoff>,
+    scope: Scope,
+    mut closure: Backoff,
+    now: Now,
+) -> Change {
+    if let Some(before) = known.get(&scope).filter(|it| it.until > closure.until) {
+        closure.clone_from(before);
+    }
+    let shared = SharedBackOff {
+        endpoint: scope.endpoint.clone(),
+        refusal: closure.refusal.clone(),
+        next: closure.next,
+    };
+    let left = closure.left(now.steady).unwrap_or_default();
+    known.insert(scope, closure);
+    // Can't fail: all fields are plain data.
+    let text = serde_json::to_string(&shared).unwrap_or_default();
+    Change::Shut(shared.endpoint, left, text)
+}
+
+/// Returns whether VirusTotal does not know the key. An inactive user's key, by contrast, may
+/// become valid.
+fn is_wrong_key(refusal: &Refusal) -> bool {
+    let code = refusal.code.to_ascii_lowercase();
+    refusal.reason == Reason::Unauthorized && code.starts_with("wrongcredentials")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::{OffsetDateTime, macros::datetime};
+
+    use super::*;
+    use crate::access::ApiKey;
+
+    const NOON: OffsetDateTime = datetime!(2026-01-01 12:00:20 UTC);
+    const FILES: &str = "GET /files/{}";
+    const DAY: u64 = 24 * 60 * 60;
+
+    /// Returns a time twenty seconds past noon.
+    fn noon() -> Now {
+        Now {
+            steady: Instant::now(),
+            utc: NOON,
+        }
+    }
+
+    fn later(now: Now, seconds: u64) -> Now {
+        now.after(Duration::from_secs(seconds))
+    }
+
+    fn key(name: &str) -> KeyHash {
+        ApiKey::parse(name.as_bytes()).unwrap().hash()
+    }
+
+    fn refused(code: &'static str, retry_after: Option<u64>) -> Refusal {
+        let reason = match code {
+            "WrongCredentialsError" | "UserNotActiveError" => Reason::Unauthorized,
+            _ => Reason::TooManyRequests,
+        };
+        Refusal {
+            reason,
+            code: code.into(),
+            message: None,
+            retry_after: retry_after.map(|wait| BackOff::new(Duration::from_secs(wait))),
+        }
+    }
+
+    /// Records a refusal, and returns the seconds that the caller is told to wait.
+    fn learn(closed: &Backoffs, refusal: Refusal, now: Now) -> Option<u64> {
+        let mut answer = Err::<(), _>(UpstreamError::Refused(refusal));
+        closed.learn(key("a"), FILES, &mut answer, now);
+        let Err(UpstreamError::Refused(refusal)) = answer else {
+            panic!("it was a refusal")
+        };
+        refusal.retry_after.map(|wait| wait.get().as_secs())
+    }
+
+    fn succeed(closed: &Backoffs, now: Now) -> Option<Change> {
+        closed.learn(key("a"), FILES, &mut Ok(()), now)
+    }
+
+    /// Returns the seconds until the back-off ends.
+    fn left(closed: &Backoffs, endpoint: &str, now: Now) -> Option<u64> {
+        let refusal = closed.refusal(key("a"), endpoint, now.steady)?;
+        Some(refusal.retry_after.unwrap().get().as_secs())
+    }
+
+    #[test]
+    fn back_off_after_a_429_is_for_its_endpoint_and_key_only() {
+        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        learn(&closed, refused("QuotaExceededError", Some(30)), now);
+        assert_eq!(left(&closed, FILES, now), Some(30));
+        assert_eq!(left(&closed, FILES, later(now, 29)), Some(1));
+        assert_eq!(left(&closed, FILES, later(now, 30)), None);
+        assert_eq!(left(&closed, "GET /files/{}/comments", now), None);
+        assert!(closed.refusal(key("b"), FILES, now.steady).is_none());
+    }
+
+    #[test]
+    fn back_off_without_retry_after_is_the_next_minute_and_then_doubles() {
+        let (closed, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        for seconds in [40, 120, 240, 480, 960, 1920, 3600, 3600] {
+            let said = learn(&closed, refused("QuotaExceededError", None), now);
+            assert_eq!(said, Some(seconds));
+            assert_eq!(left(&closed, FILES, now), said);
+            now = later(now, seconds);
+        }
+        assert_eq!(succeed(&closed, now), Some(Change::Opened));
+        let said = learn(&closed, refused("QuotaExceededError", None), noon());
+        assert_eq!(said, Some(40));
+    }
+
+    #[test]
+    fn concurrent_429s_are_one_back_off() {
+        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        for _ in 0..20 {
+            let said = learn(&closed, refused("QuotaExceededError", None), now);
+            assert_eq!(said, Some(40));
+        }
+        let said = learn(&closed, refused("QuotaExceededError", None), later(now, 10));
+        assert_eq!(said, Some(30));
+        let said = learn(&closed, refused("QuotaExceededError", None), later(now, 40));
+        assert_eq!(said, Some(120));
+    }
+
+    #[test]
+    fn responses_to_earlier_requests_never_shorten_a_back_off() {
+        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        learn(&closed, refused("QuotaExceededError", Some(3600)), now);
+        assert_eq!(succeed(&closed, later(now, 1)), None);
+        for given in [None, Some(5)] {
+            let said = learn(&closed, refused("QuotaExceededError", given), later(now, 1));
+            assert_eq!(said, Some(3599));
+        }
+        let said = learn(&closed, refused("QuotaExceededError", Some(DAY)), now);
+        assert_eq!(said, Some(DAY));
+    }
+
+    #[test]
+    fn wall_clock_changes_no_back_off() {
+        for (given, wait) in [(Some(60), 60), (None, 40)] {
+            let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+            learn(&closed, refused("QuotaExceededError", given), now);
+            for hours in [-87_600, -1, 1, 87_600] {
+                let shifted = Now {
+                    utc: now.utc + time::Duration::hours(hours),
+                    ..later(now, 10)
+                };
+                assert_eq!(left(&closed, FILES, shifted), Some(wait - 10));
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_key_backs_off_for_a_minute() {
+        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        learn(&closed, refused("UserNotActiveError", None), now);
+        assert_eq!(left(&closed, FILES, now), None);
+        learn(&closed, refused("WrongCredentialsError", None), now);
+        assert_eq!(left(&closed, "GET /search", now), Some(60));
+        assert_eq!(left(&closed, FILES, later(now, 60)), None);
+        assert!(closed.refusal(key("b"), FILES, now.steady).is_none());
+    }
+
+    #[test]
+    fn other_errors_start_no_back_off() {
+        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        for error in [
+            UpstreamError::Unexpected(401),
+            UpstreamError::Unexpected(404),
+            UpstreamError::Timeout,
+            UpstreamError::Unreachable,
+        ] {
+            let mut answer = Err::<(), _>(error);
+            assert_eq!(closed.learn(key("a"), FILES, &mut answer, now), None);
+        }
+        assert_eq!(left(&closed, FILES, now), None);
+    }
+
+    #[test]
+    fn replicas_share_back_offs() {
+        let (closed, other, now) = (
+            Backoffs::new(AcceptedKeys::new()),
+            Backoffs::new(AcceptedKeys::new()),
+            noon(),
+        );
+        let mut answer = Err::<(), _>(UpstreamError::Refused(refused("QuotaExceededError", None)));
+        let change = closed.learn(key("a"), FILES, &mut answer, now);
+        let Some(Change::Shut(endpoint, wait, closure)) = change else {
+            panic!("{change:?}")
+        };
+        assert_eq!(
+            (endpoint.as_deref(), wait.get().as_secs()),
+            (Some(FILES), 40)
+        );
+        other.adopt(key("a"), &closure, wait, now);
+        assert_eq!(left(&other, FILES, now), Some(40));
+        // A back-off that is over still determines the length of the next one.
+        other.adopt(key("a"), &closure, BackOff::default(), later(now, 40));
+        assert_eq!(left(&other, FILES, later(now, 40)), None);
+        let said = learn(&other, refused("QuotaExceededError", None), later(now, 40));
+        assert_eq!(said, Some(120));
+        // A late report ends no back-off.
+        other.adopt(key("a"), &closure, BackOff::default(), later(now, 41));
+        assert_eq!(left(&other, FILES, later(now, 41)), Some(119));
+        other.adopt(key("a"), "nonsense", BackOff::MAX, now);
+        assert_eq!(left(&other, "GET /search", now), None);
+    }
+
+    #[test]
+    fn stored_next_back_off_is_an_hour_at_most() {
+        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        let refusal = serde_json::to_value(refused("QuotaExceededError", Some(1))).unwrap();
+        let shared = serde_json::json!({
+            "endpoint": FILES,
+            "refusal": refusal,
+            "next": {"secs": u64::MAX, "nanos": 0},
+        });
+        closed.adopt(key("a"), &shared.to_string(), BackOff::default(), now);
+        let said = learn(&closed, refused("QuotaExceededError", None), now);
+        assert_eq!(said, Some(3600));
+    }
+
+    proptest! {
+        #[test]
+        fn reported_wait_equals_the_back_off(
+            steps in proptest::collection::vec((any::<Option<u64>>(), 0_u64..100_000), 1..20),
+        ) {
+            let (closed, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
+            for (given, passed) in steps {
+                let said = learn(&closed, refused("QuotaExceededError", given), now);
+                // Less than a second is 0 whole seconds.
+                let wait = said.unwrap();
+                prop_assert!(wait <= DAY);
+                prop_assert_eq!(left(&closed, FILES, now).unwrap_or_default(), wait);
+                now = later(now, passed);
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Rules that keep text from acting as markup in any Markdown parser.
+
+use std::fmt::Write as _;
+
+use crate::render::{
+    format::sink::{Text, WriteError},
+    hidden::is_hidden,
+};
+
+/// The maximum number of backticks that may stand together.
+///
+/// GitHub's parser ignores code spans with more than 80 backticks, and counts at most 255 of a
+/// fence, so a longer fence would not hold.
+pub(super) const MAX_RUN: usize = 32;
+
+/// Writes a text as a code span, with line breaks as `\u{a}`.
+pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
+    let (fence, keeps_ticks) = fence_for(text, 1);
+    // A backtick at either end would join the fence. Parsers strip one space from both ends of a
+    // code span, unless it consists of spaces only; such a text needs another one.
+    let tick = keeps_ticks && (text.starts_with('`') || text.ends_with('`'));
+    let spaces = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
+    let pad = if tick || spaces { " " } else { "" };
+    out.push(&fence)?;
+    out.push(pad)?;
+    write_clean(out, text, keeps_ticks)?;
+    out.push(pad)?;
+    out.push(&fence)
+}
+
+/// Returns a fence of at least `least` backticks that the text cannot end, and whether its own
+/// backticks can stay.
+///
+/// They cannot if more of them stand together than a fence may be long; they are then escaped.
+pub(super) fn fence_for(text: &str, least: usize) -> (String, bool) {
+    let longest = longest_run(text);
+    let keeps_ticks = longest <= MAX_RUN;
+    // Escaped backticks no longer count, so one is enough.
+    let length = if keeps_ticks { longest + 1 } else { 1 };
+    ("`".repeat(length.max(least)), keeps_ticks)
+}
+
+/// Writes a text with invisible characters escaped, line breaks included.
+pub(super) fn write_clean(
+    out: &mut Text<'_>,
+    text: &str,
+    keeps_ticks: bool,
+) -> Result<(), WriteError> {
+    let (mut start, mut written) = (0, String::new());
+    for (at, letter) in text.char_indices() {
+        let is_plain = match letter {
+            '`' => keeps_ticks,
+            '\t' => true,
+            _ => !is_hidden(letter),
+        };
+        if is_plain {
+            continue;
+        }
+        out.push(&text[start..at])?;
+        start = at + letter.len_utf8();
+        // A carriage return and a line feed are one line break.
+        if letter == '\r' && text[start..].starts_with('\n') {
+            continue;
+        }
+        written.clear();
+        // Writing to a `String` cannot fail.
+        let _ = write!(written, "\\u{{{:x}}}", u32::from(letter));
+        out.push(&written)?;
+    }
+    out.push(&text[start..])
+}
+
+/// Whether a text consists of white space only, of which a reader would see nothing.
+pub(super) fn is_blank(text: &str) -> bool {
+    let is_space = |letter: char| {
+        matches!(letter, '\t' | '\n' | '\r') || (letter.is_whitespace() && !is_hidden(letter))
+    };
+    // A carriage return without a line feed is escaped, so it is visible.
+    text.chars().all(is_space) && text.matches('\r').count() == text.matches("\r\n").count()
+}
+
+/// Whether nothing in a text could act as markup or be invisible. Most texts are bare, so this test
+/// is fast.
+pub(super) fn is_bare(text: &str) -> bool {
+    let marks = |letter| {
+        matches!(
+            letter,
+            ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
+        )
+    };
+    let sound = |letter: char| {
+        letter.is_ascii_alphanumeric()
+            || marks(letter)
+            || (!letter.is_ascii() && letter.is_alphanumeric() && !is_hidden(letter))
+    };
+    text.starts_with(char::is_alphanumeric)
+        && text.chars().all(sound)
+        && !(text.contains('/') && names_authority(text))
+        && !(text.contains('.') && (names_www(text) || names_host(text)))
+        && !(text.contains(':') && names_emoji(text))
+        && !begins_list(text)
+}
+
+/// Whether a text contains a scheme, or a host without one: markdown-it links `//localhost`, too.
+fn names_authority(text: &str) -> bool {
+    text.contains("://")
+        || text
+            .match_indices("//")
+            .any(|(at, found)| text[at + found.len()..].starts_with(char::is_alphanumeric))
+}
+
+/// Whether a text contains `www.` in any case, which GitHub turns into a link.
+fn names_www(text: &str) -> bool {
+    text.as_bytes()
+        .windows(4)
+        .any(|part| part.eq_ignore_ascii_case(b"www."))
+}
+
+/// Whether a text contains a host name without a scheme, which markdown-it turns into a link.
+///
+/// The top-level domains that it accepts are a setting of the page, so any word counts as one. An
+/// address counts only if a port or a path follows; on its own it could be a version number.
+fn names_host(text: &str) -> bool {
+    let is_of_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
+    let mut names = text.split(|letter: char| !is_of_name(letter));
+    names.any(is_host) || names_address_with_more(text)
+}
+
+fn is_host(name: &str) -> bool {
+    let Some((before, last)) = name.trim_end_matches('.').rsplit_once('.') else {
+        return false;
+    };
+    let is_word = last.chars().all(char::is_alphabetic) && last.len() > 1;
+    let is_encoded = last.len() > 4 && last.as_bytes()[..4].eq_ignore_ascii_case(b"xn--");
+    before.ends_with(|letter: char| letter != '.') && (is_word || is_encoded)
+}
+
+/// Whether a text contains `192.0.2.1:80` or `192.0.2.1/x`. The `/24` of a network is not a path.
+fn names_address_with_more(text: &str) -> bool {
+    let is_of_address = |letter: char| letter.is_ascii_digit() || letter == '.';
+    text.match_indices([':', '/']).any(|(at, mark)| {
+        let before = &text[..at];
+        let address = before.trim_end_matches(is_of_address);
+        let parts = before[address.len()..].split('.');
+        let is_address = parts.clone().count() == 4 && parts.into_iter().all(|it| !it.is_empty());
+        let more = text[at + 1..].chars().next();
+        is_address
+            && match mark {
+                ":" => more.is_some_and(|letter| letter.is_ascii_digit()),
+                _ => more.is_some_and(char::is_alphabetic),
+            }
+    })
+}
+
+/// Whether a text contains `:smile:`, which many pages turn into an image.
+fn names_emoji(text: &str) -> bool {
+    text.split(' ')
+        .any(|word| word.contains(':') && !is_of_hex_groups(word) && holds_emoji(word))
+}
+
+/// Whether a word looks like `2001:db8::1` or `12:30:45`.
+fn is_of_hex_groups(word: &str) -> bool {
+    word.starts_with(|letter: char| letter.is_ascii_hexdigit())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b':')
+}
+
+fn holds_emoji(word: &str) -> bool {
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    let mut parts = word.split(':').skip(1).peekable();
+    while let Some(name) = parts.next() {
+        let is_of_time = name.len() <= 2 && name.bytes().all(|byte| byte.is_ascii_digit());
+        // A name needs a colon on both sides; the last part has none after it.
+        if parts.peek().is_some() && !is_of_time && name.chars().all(is_name) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a text starts with digits of any script, a `.` or `)`, and a space or the end: a
+/// numbered list.
+fn begins_list(text: &str) -> bool {
+    let rest = text.trim_start_matches(char::is_numeric);
+    rest.len() < text.len()
+        && rest
+            .strip_prefix(['.', ')'])
+            .is_some_and(|after| after.is_empty() || after.starts_with(' '))
+}
+
+/// Returns the length of the longest run of backticks. A fence must be longer.
+pub(super) fn longest_run(text: &str) -> usize {
+    text.split(|letter| letter != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default()
+}

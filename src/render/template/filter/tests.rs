@@ -1,0 +1,226 @@
+//! Comparison of the filter with a naive one that works on a tree.
+
+use proptest::prelude::*;
+use rstest::rstest;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{render::template::pattern::MalformedPattern, testing};
+
+fn written(filtered: Filtered<'_>) -> Result<String, Unreadable> {
+    let mut out = Vec::new();
+    filtered.write(&mut out)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+fn filtered(json: &str, patterns: &[&str]) -> String {
+    let filter = Filter::compile(patterns.iter().copied()).unwrap();
+    written(Filtered::at(&[], json, Some(&filter))).unwrap()
+}
+
+/// Removes what a pattern matches, in the plainest way.
+fn remove(value: &mut Value, pattern: &[String]) {
+    let Some((part, rest)) = pattern.split_first() else {
+        return;
+    };
+    let hits = |key: &str| part == "*" || part == key;
+    match value {
+        Value::Object(map) if rest.is_empty() => map.retain(|key, _| !hits(key)),
+        Value::Object(map) => {
+            map.iter_mut()
+                .filter(|(key, _)| hits(key))
+                .for_each(|(_, value)| remove(value, rest));
+        }
+        Value::Array(items) if part == "*" && rest.is_empty() => items.clear(),
+        Value::Array(items) if part == "*" => items.iter_mut().for_each(|item| remove(item, rest)),
+        _ => {}
+    }
+}
+
+fn pattern() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(prop_oneof![3 => "[abc]", 2 => Just("*".to_owned())], 1..5)
+}
+
+/// Generates JSON with a few characters changed, most of them significant in JSON.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let letter = prop_oneof![
+        prop::sample::select(
+            "{}[]\",:\\u/ \n\t0123456789.-+eEnultrfase\u{0}\u{1f}dDcCé"
+                .chars()
+                .collect::<Vec<_>>()
+        ),
+        any::<char>(),
+    ];
+    let edit = (
+        any::<prop::sample::Index>(),
+        prop::option::of(letter),
+        any::<bool>(),
+    );
+    let edits = prop::collection::vec(edit, 0..4);
+    (testing::json(), any::<bool>(), edits).prop_map(|(json, pretty, edits)| {
+        let text = if pretty {
+            serde_json::to_string_pretty(&json)
+        } else {
+            serde_json::to_string(&json)
+        };
+        let mut letters: Vec<char> = text.unwrap().chars().collect();
+        for (at, letter, replace) in edits {
+            let at = at.index(letters.len() + 1);
+            letters.splice(at..(at + usize::from(replace)).min(letters.len()), letter);
+        }
+        letters.into_iter().collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn it_removes_the_same_as_a_naive_filter(
+        json in testing::json(),
+        patterns in prop::collection::vec(pattern(), 0..6),
+        pretty in any::<bool>(),
+    ) {
+        let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
+        let joined: Vec<_> = patterns.iter().map(|pattern| pattern.join(".")).collect();
+        let filter = Filter::compile(joined.iter().map(String::as_str)).unwrap();
+        let left = written(Filtered::at(&[], &text.unwrap(), Some(&filter))).unwrap();
+        let mut naive = json;
+        for pattern in &patterns {
+            remove(&mut naive, pattern);
+        }
+        prop_assert_eq!(left, serde_json::to_string(&naive).unwrap());
+    }
+
+    #[test]
+    fn it_accepts_exactly_the_json_that_serde_json_accepts(text in nearly_json()) {
+        let parsed = serde_json::from_str::<IgnoredAny>(&text);
+        let copied = written(Filtered::at(&[], &text, None));
+        prop_assert_eq!(copied.is_ok(), parsed.is_ok(), "{:?} of {:?}", copied, text);
+        if let Ok(value) = serde_json::from_str::<Value>(&text) {
+            prop_assert_eq!(serde_json::from_str::<Value>(&copied.unwrap()).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn it_never_panics(text in any::<String>(), muted in any::<bool>()) {
+        let filter = Filter::compile(["*"]).unwrap();
+        let _ = written(Filtered::at(&[], &text, Some(&filter).filter(|_| muted)));
+        let _ = written(Filtered::at(&["data", "attributes"], &text, None));
+    }
+}
+
+#[rstest]
+#[case(&["md5"], json!({"a": 1}))]
+#[case(&["a"], json!({"md5": "x"}))]
+#[case(&["*"], json!({}))]
+#[case(&["nothing.here", "a.deeper"], json!({"md5": "x", "a": 1}))]
+fn a_pattern_excludes_a_key_with_everything_below_it(
+    #[case] patterns: &[&str],
+    #[case] left: Value,
+) {
+    assert_eq!(
+        filtered(r#"{"md5": "x", "a": 1}"#, patterns),
+        left.to_string()
+    );
+}
+
+#[test]
+fn a_star_is_one_key_even_with_dots_or_one_element() {
+    let json = r#"{"r": {"Dr.Web": {"v": 1, "k": 2}, "": {"v": 3}}, "l": [{"v": 4, "k": 5}, 6]}"#;
+    assert_eq!(
+        filtered(json, &["r.*.v", "l.*.v"]),
+        r#"{"r":{"Dr.Web":{"k":2},"":{}},"l":[{"k":5},6]}"#
+    );
+    assert_eq!(
+        filtered(json, &["*.*.v", "l.*"]),
+        r#"{"r":{"Dr.Web":{"k":2},"":{}},"l":[]}"#
+    );
+}
+
+#[test]
+fn numbers_keep_their_value() {
+    let json = "[18446744073709551615,-9223372036854775808,0.1,1e300,100.0,5e-324,-0,123456789012345678901234567890.10]";
+    assert_eq!(filtered(json, &[]), json);
+}
+
+#[test]
+fn a_value_is_found_at_its_path_only() {
+    let json = r#"{"links": {"attributes": 1}, "data": {"x": {"attributes": 2}, "attributes": {"a": [ ]}, "id": 3}}"#;
+    let found = Filtered::at(&["data", "attributes"], json, None);
+    assert_eq!(written(found).unwrap(), r#"{"a":[]}"#);
+    for missing in [
+        "{}",
+        r#"{"data": {}}"#,
+        r#"{"data": []}"#,
+        r#"{"data": null}"#,
+        "[]",
+        "1",
+        "",
+    ] {
+        assert!(written(Filtered::at(&["data", "attributes"], missing, None)).is_err());
+    }
+}
+
+#[test]
+fn texts_are_copied_except_unpaired_surrogates() {
+    let json =
+        r#"{"a\u0062": "\u00e9\ud83d\ude00\/ü", "\ud800k": "x\udc00\ud83dy\ud83d\ud83d\ude00"}"#;
+    let kept =
+        r#"{"a\u0062":"\u00e9\ud83d\ude00\/ü","\ufffdk":"x\ufffd\ufffdy\ufffd\ud83d\ude00"}"#;
+    assert_eq!(filtered(json, &[]), kept);
+    assert_eq!(filtered(json, &["ab", "\u{fffd}k"]), "{}");
+}
+
+#[test]
+fn invalid_json_fails() {
+    for bad in [
+        "{",
+        r#"{"a": 1"#,
+        "[1,]",
+        "{} x",
+        r#""\x""#,
+        "nul",
+        r#"{"a" 1}"#,
+    ] {
+        assert!(written(Filtered::at(&[], bad, None)).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(filtered(&nested(110), &[]), nested(110));
+    let deep = nested(100_000);
+    assert!(written(Filtered::at(&[], &deep, None)).is_err());
+}
+
+#[rstest]
+#[case("", MalformedPattern::EmptyPart(String::new()))]
+#[case("a..b", MalformedPattern::EmptyPart("a..b".to_owned()))]
+#[case(".a", MalformedPattern::EmptyPart(".a".to_owned()))]
+#[case("a.", MalformedPattern::EmptyPart("a.".to_owned()))]
+#[case("a.b*", MalformedPattern::PartialStar("a.b*".to_owned()))]
+#[case("**", MalformedPattern::PartialStar("**".to_owned()))]
+fn a_malformed_pattern_is_rejected(#[case] pattern: &str, #[case] error: MalformedPattern) {
+    assert_eq!(Filter::compile([pattern]).unwrap_err(), error);
+}
+
+#[test]
+fn patterns_that_multiply_are_rejected() {
+    let patterns: Vec<_> = (0..24)
+        .map(|at| {
+            (0..24).map(move |step| {
+                if step == at {
+                    format!("k{at}")
+                } else {
+                    "*".to_owned()
+                }
+            })
+        })
+        .map(|parts| parts.collect::<Vec<_>>().join("."))
+        .collect();
+    let compiled = Filter::compile(patterns.iter().map(String::as_str));
+    assert_eq!(compiled.unwrap_err(), MalformedPattern::TooLarge);
+}

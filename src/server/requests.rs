@@ -1,0 +1,156 @@
+//! The requests of a connection and their answers.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Version, header},
+    response::Response,
+};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::{Service, service_fn},
+};
+use tokio::time::{Instant, sleep};
+use tower::ServiceExt as _;
+
+use super::{
+    Port,
+    activity::Exchange,
+    bodies::{Inbound, Outbound},
+    held::Charge,
+    streams::Streams,
+};
+use crate::{
+    http::{
+        extract::Peer,
+        headers::Weight,
+        middleware::refusal::{self, OddlyFramed, Overloaded},
+    },
+    server::connections::{Memory, Place},
+};
+
+/// The time that a request waits while its address holds as much memory as it may.
+const MEMORY_TIME: Duration = Duration::from_secs(5);
+
+/// The interval at which it checks again.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The memory that a request takes by itself, with its stream or connection.
+const BASE: usize = 8 * 1024;
+
+/// The size from which an answer's memory is counted.
+const WORTH_COUNTING: usize = 4 * 1024;
+
+/// The memory of a compressor.
+const COMPRESSOR: usize = 320 * 1024;
+
+/// The size assumed for an answer of unknown length.
+const UNKNOWN: usize = 64 * 1024;
+
+/// Returns the service that answers the requests of one connection.
+pub(super) fn service(
+    port: Arc<Port>,
+    place: &Place,
+    streams: Streams,
+    peer: Peer,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<Outbound>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + use<> {
+    // The service does not hold the place: a stream may outlive its connection by a moment.
+    let (activity, memory) = (Arc::clone(&place.activity), place.memory.clone());
+    // hyper's `service_fn`, because a tower service would be cloned and boxed for each request.
+    service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        if activity.take_odd() {
+            request.extensions_mut().insert(OddlyFramed);
+        }
+        let exchange = Arc::new(activity.begin(memory.charge_request(BASE)));
+        if is_http2(&request) {
+            activity.set_http2();
+            streams.announce(&exchange);
+        }
+        answer(Arc::clone(&port), memory.clone(), request, exchange)
+    })
+}
+
+fn is_http2(request: &Request<Incoming>) -> bool {
+    request.version() >= Version::HTTP_2
+}
+
+/// Answers a request. During a shutdown the answer is the last on its connection.
+///
+/// Otherwise a proxy that keeps connections open could send a request while the connection is being
+/// closed, and a POST without an answer cannot be repeated.
+async fn answer(
+    port: Arc<Port>,
+    memory: Memory,
+    mut request: Request<Incoming>,
+    exchange: Arc<Exchange>,
+) -> Result<Response<Outbound>, Infallible> {
+    let is_http2 = is_http2(&request);
+    if !has_memory(&memory).await {
+        request.extensions_mut().insert(Overloaded);
+    }
+    let request = request.map(|body| {
+        if body.is_end_stream() {
+            return Body::empty();
+        }
+        let exchange = Arc::clone(&exchange);
+        Body::new(Inbound { body, exchange })
+    });
+    let answer = port.router.clone().oneshot(request).await?;
+    let (mut answer, charge) = charge(answer, &memory);
+    // HTTP/2 has no such header; it announces the end with a GOAWAY frame.
+    if !is_http2 && port.end.told.is_cancelled() {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
+    Ok(answer.map(|body| Outbound::new(body, is_http2, exchange, charge)))
+}
+
+/// Waits while an address holds as much memory as it may. Returns whether it then has some left.
+async fn has_memory(memory: &Memory) -> bool {
+    let mut until = None;
+    // Each round closes one stalled connection, which may free memory.
+    while !memory.has_room(BASE) {
+        let until = *until.get_or_insert_with(|| Instant::now() + MEMORY_TIME);
+        if Instant::now() >= until {
+            return false;
+        }
+        memory.relieve();
+        sleep(LOOK_EVERY).await;
+    }
+    true
+}
+
+/// Charges the memory of an answer, or replaces the answer with an error if its address has none
+/// left.
+fn charge(answer: Response, memory: &Memory) -> (Response, Option<Charge>) {
+    let weight = weight(&answer);
+    if weight < WORTH_COUNTING {
+        return (answer, None);
+    }
+    if memory.has_room(weight) {
+        return (answer, Some(memory.charge(weight)));
+    }
+    memory.relieve();
+    (refusal::in_place_of(&answer), None)
+}
+
+/// Returns the memory that an answer takes.
+fn weight(answer: &Response) -> usize {
+    let exact = answer.body().size_hint().exact();
+    let exact = exact.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    match (answer.extensions().get(), exact) {
+        (Some(Weight(bytes)), Some(_)) => *bytes,
+        (None, Some(bytes)) => bytes,
+        // An answer with a known weight but no length is compressed while it is sent.
+        (Some(Weight(bytes)), None) => bytes + COMPRESSOR,
+        (None, None) => UNKNOWN,
+    }
+}

@@ -1,0 +1,262 @@
+//! A client for the VirusTotal v3 API.
+//!
+//! Responses are untrusted input: their size and duration are bounded, redirects are not followed,
+//! and an error message is passed on only if it cannot contain the API key.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use reqwest::{
+    RequestBuilder, Response,
+    header::{self, HeaderName, HeaderValue},
+};
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, field::Empty, info_span};
+use url::Url;
+
+pub use self::{
+    call::Call,
+    error::{Reason, Refusal, UpstreamError},
+    large::LargeAnswers,
+    packed::{Body, Packed},
+};
+use self::{
+    call::{Method, Payload},
+    transport::Transport,
+};
+use crate::{
+    access::{ApiKey, cost},
+    config,
+    metrics::Metrics,
+    telemetry::traces,
+};
+
+mod body;
+mod call;
+pub mod error;
+mod large;
+mod message;
+pub mod packed;
+pub mod relationships;
+mod retry_after;
+mod tls;
+mod transport;
+pub mod upload;
+
+/// The number of bytes read of an error body. VirusTotal's own bodies are a few hundred bytes long.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// The `User-Agent`. App Engine's front end compresses responses only if it contains "gzip".
+const USER_AGENT: &str = concat!("vt4ai/", env!("CARGO_PKG_VERSION"), " (gzip)");
+
+const X_APIKEY: HeaderName = HeaderName::from_static("x-apikey");
+
+/// The header that names the integration. Responses to premium keys contain more with it.
+const X_TOOL: HeaderName = HeaderName::from_static("x-tool");
+
+/// A client for one upstream.
+#[derive(Debug)]
+pub struct VirusTotal {
+    transport: Transport,
+    /// The upstream's base URL, without `/api/v3`.
+    site: Url,
+    /// The base URL with `/api/v3` and without a trailing slash.
+    base: String,
+    timeout: Duration,
+    max_body: usize,
+    large: LargeAnswers,
+    /// The number of consecutive failed calls.
+    failures: AtomicU32,
+    metrics: Arc<Metrics>,
+}
+
+/// An error from [`VirusTotal::new`].
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The file of certificate authorities is missing, unreadable or empty.
+    #[error("VT4AI_UPSTREAM_CA_FILE: {0}")]
+    CaFile(io::Error),
+    /// The TLS configuration was rejected.
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client could not be built.
+    #[error("the HTTP client can't be set up: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+impl VirusTotal {
+    /// Creates a client for the configured upstream.
+    pub fn new(config: &config::Upstream, metrics: Arc<Metrics>) -> Result<Self, ClientError> {
+        Ok(Self {
+            transport: Transport::new(config)?,
+            base: format!("{}/api/v3", config.url.as_str().trim_end_matches('/')),
+            site: config.url.clone(),
+            timeout: config.timeout,
+            max_body: config.max_body,
+            large: LargeAnswers::default(),
+            failures: AtomicU32::new(0),
+            metrics,
+        })
+    }
+
+    /// Returns the permits to have large answers unpacked.
+    pub fn large(&self) -> &LargeAnswers {
+        &self.large
+    }
+
+    /// Returns the time limit for one call, and for an upload without progress.
+    pub fn patience(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Returns the deadline of a call that starts now. Retries share it.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// Sends a call once and returns the body of a successful response.
+    pub async fn ask(
+        &self,
+        key: &ApiKey,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<Body, UpstreamError> {
+        let url = format!("{}{}", self.base, call.path);
+        let request = match &call.method {
+            Method::Get => self.transport.request(reqwest::Method::GET, &url),
+            Method::Post(payload) => {
+                let request = self.transport.request(reqwest::Method::POST, &url);
+                with_payload(request, payload)
+            }
+        };
+        // Boxed: the future of a request is large, and callers embed this one.
+        let answer = Box::pin(self.exchange(key, request, deadline));
+        self.watch(call.pattern(), answer).await
+    }
+
+    /// Returns the number of consecutive failed calls. A refusal is a valid response, not a
+    /// failure.
+    pub fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    async fn exchange(
+        &self,
+        key: &ApiKey,
+        request: RequestBuilder,
+        deadline: Instant,
+    ) -> Result<Body, UpstreamError> {
+        let sent = timeout_at(deadline, self.send(key, request)).await;
+        let response = sent.unwrap_or(Err(UpstreamError::Timeout))?;
+        let success = self.accept(key, response, deadline).await?;
+        timeout_at(deadline, self.read_success(success))
+            .await
+            .unwrap_or(Err(UpstreamError::Timeout))
+    }
+
+    async fn read_success(&self, response: Response) -> Result<Body, UpstreamError> {
+        body::read_success(response, self.max_body, &self.large).await
+    }
+
+    /// Fetches the key's allowances and usage, which costs no quota.
+    ///
+    /// The key is part of the path, so the path must not be shown or logged.
+    pub async fn overall_quotas(
+        &self,
+        key: &ApiKey,
+        deadline: Instant,
+    ) -> Result<Body, UpstreamError> {
+        let call = Call::get(&["users", key.expose(), "overall_quotas"]);
+        self.ask(key, &call, deadline).await
+    }
+
+    /// Records a call's endpoint and outcome in the metrics and the trace.
+    async fn watch<T>(
+        &self,
+        endpoint: String,
+        call: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Result<T, UpstreamError> {
+        let span = info_span!(
+            "upstream",
+            upstream.endpoint = endpoint,
+            upstream.outcome = Empty
+        );
+        // Counts as abandoned if this future is dropped.
+        let under_way = self.metrics.call(endpoint);
+        let answer = call.instrument(span.clone()).await;
+        let outcome = answer
+            .as_ref()
+            .map_or_else(UpstreamError::outcome, |_| "ok");
+        span.record("upstream.outcome", outcome);
+        traces::end(&span);
+        under_way.end(outcome);
+        if answer.as_ref().is_err_and(UpstreamError::is_trouble) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// Adds the key and trace context to a request, sends it, and reads the response head.
+    async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Response, UpstreamError> {
+        let mut secret =
+            HeaderValue::from_str(key.expose()).map_err(|_| UpstreamError::Unreachable)?;
+        secret.set_sensitive(true);
+        // Passes the trace on to the upstream, if there is a collector.
+        let request = match traces::traceparent() {
+            Some(parent) => request.header("traceparent", parent),
+            None => request,
+        };
+        let request = request.header(X_APIKEY, secret).build();
+        let request = request.map_err(|error| UpstreamError::of_transport(&error))?;
+        cost::waiting(self.transport.send(request)).await
+    }
+
+    /// Returns a successful response, or the error that any other response stands for.
+    ///
+    /// The status decides even if the body never arrives: a 429 whose body is cut off or endless is
+    /// still a 429.
+    async fn accept(
+        &self,
+        key: &ApiKey,
+        response: Response,
+        deadline: Instant,
+    ) -> Result<Response, UpstreamError> {
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let retry_after = retry_after::read(response.headers(), SystemTime::now());
+        let body = timeout_at(deadline, body::read(response, MAX_ERROR_BODY, &self.large)).await;
+        let body = body.ok().and_then(Result::ok);
+        let body = body.map(|body| body.plain).unwrap_or_default();
+        Err(UpstreamError::of_response(
+            status,
+            &body,
+            retry_after,
+            key.expose(),
+        ))
+    }
+}
+
+/// Adds a call's body to its request.
+fn with_payload(request: RequestBuilder, payload: &Payload) -> RequestBuilder {
+    let (media, body) = match payload {
+        // Google's front end rejects a POST without `Content-Length`.
+        Payload::Nothing => return request.header(header::CONTENT_LENGTH, 0),
+        Payload::Form(form) => (
+            "application/x-www-form-urlencoded",
+            form.clone().into_bytes(),
+        ),
+        Payload::Json(json) => ("application/json", json.clone()),
+    };
+    request.header(header::CONTENT_TYPE, media).body(body)
+}

@@ -1,0 +1,271 @@
+//! Uploads: the destination of a file, and a body that is streamed in pieces.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use reqwest::{
+    Method,
+    header::{self, HeaderValue},
+};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::{sync::mpsc, time::Instant};
+use url::{Host, Url};
+
+use super::{Call, UpstreamError, VirusTotal};
+use crate::access::ApiKey;
+
+/// The destination of an upload.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// `POST /files`, for small files.
+    Files,
+    /// A one-time URL that VirusTotal returned.
+    OneTime(Url),
+}
+
+/// The sending half of a request body.
+///
+/// Dropping it before [`finish`](Self::finish) aborts the request, so that a partial body never
+/// looks complete.
+#[derive(Debug)]
+pub struct Feed(mpsc::Sender<Piece>);
+
+/// The receiving half of a request body, for [`VirusTotal::upload`].
+#[derive(Debug)]
+pub struct Fed {
+    pieces: mpsc::Receiver<Piece>,
+    length: Option<u64>,
+    is_over: bool,
+}
+
+/// A multipart form to upload.
+#[derive(Debug)]
+pub struct Upload {
+    /// The content type with the form's boundary.
+    pub content_type: HeaderValue,
+    /// The form's bytes.
+    pub body: Fed,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// The upload was aborted by the sender.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the upload was aborted")]
+pub struct BrokenOff;
+
+/// Creates a streamed body. `length` is its size in bytes, if known in advance.
+pub fn pipe(length: Option<u64>) -> (Feed, Fed) {
+    // One piece in flight while the next is read. A larger buffer would only cost memory.
+    let (sender, pieces) = mpsc::channel(1);
+    let fed = Fed {
+        pieces,
+        length,
+        is_over: false,
+    };
+    (Feed(sender), fed)
+}
+
+impl Feed {
+    /// Sends a piece as soon as there is room. Fails if the request has ended.
+    pub async fn send(&self, bytes: Bytes) -> Result<(), BrokenOff> {
+        let sent = self.0.send(Piece::Bytes(bytes)).await;
+        sent.map_err(|_| BrokenOff)
+    }
+
+    /// Marks the end of the body.
+    pub async fn finish(self) -> Result<(), BrokenOff> {
+        self.0.send(Piece::End).await.map_err(|_| BrokenOff)
+    }
+}
+
+impl Body for Fed {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        self.pieces.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+            Some(Piece::End) => {
+                self.is_over = true;
+                None
+            }
+            // The sender was dropped before `finish`.
+            None => Some(Err(BrokenOff)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+}
+
+impl VirusTotal {
+    /// Requests a one-time URL for a large file.
+    pub async fn upload_url(
+        &self,
+        key: &ApiKey,
+        deadline: Instant,
+    ) -> Result<Destination, UpstreamError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            data: String,
+        }
+        let call = Call::get(&["files", "upload_url"]);
+        let answer = self.ask(key, &call, deadline).await;
+        let body = answer.map_err(UpstreamError::before_writing)?;
+        let named: Option<Answer> = serde_json::from_slice(&body.plain).ok();
+        let url = named.and_then(|answer| own_url(&answer.data, &self.site));
+        url.map(Destination::OneTime)
+            .ok_or(UpstreamError::Misdirected)
+    }
+
+    /// Sends a form and returns the body of a successful response.
+    ///
+    /// There is no overall deadline, since the duration depends on the sender. The caller aborts an
+    /// upload that makes no progress.
+    pub async fn upload(
+        &self,
+        key: &ApiKey,
+        to: Destination,
+        upload: Upload,
+    ) -> Result<Bytes, UpstreamError> {
+        let (endpoint, request) = match to {
+            Destination::Files => {
+                let url = format!("{}/files", self.base);
+                ("POST /files", self.transport.request(Method::POST, &url))
+            }
+            Destination::OneTime(url) => (
+                "POST {upload_url}",
+                self.transport.request(Method::POST, url.as_str()),
+            ),
+        };
+        let request = request
+            .header(header::CONTENT_TYPE, upload.content_type)
+            .body(reqwest::Body::wrap(upload.body));
+        // Only reading an error body has a deadline, which starts once the response head has
+        // arrived.
+        let answer = async {
+            let response = self.send(key, request).await?;
+            let success = self.accept(key, response, self.deadline()).await?;
+            self.read_success(success).await
+        };
+        Ok(self.watch(endpoint.to_owned(), answer).await?.plain)
+    }
+}
+
+/// Parses an upload URL and checks that it belongs to `site`, since the key and a file are sent
+/// there.
+///
+/// VirusTotal uses any of its hosts, and documents `http://` URLs although https is meant. For any
+/// other upstream, scheme, host and port must match.
+fn own_url(text: &str, site: &Url) -> Option<Url> {
+    let mut url = Url::parse(text).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    if is_virustotal(site) {
+        let sound = is_virustotal(&url) && url.port().is_none() && is_http(&url);
+        // The default port was dropped by the parser, so a URL on port 80 becomes one on 443.
+        return (sound && url.set_scheme("https").is_ok()).then_some(url);
+    }
+    (url.origin() == site.origin() && is_http(&url)).then_some(url)
+}
+
+fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+/// Returns whether a URL is on one of VirusTotal's hosts.
+pub fn is_virustotal(url: &Url) -> bool {
+    let domain = "virustotal.com";
+    match url.host() {
+        Some(Host::Domain(host)) => host
+            .strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const VIRUSTOTAL: &str = "https://www.virustotal.com";
+    const OTHER: &str = "http://127.0.0.1:4242/prefix";
+
+    #[rstest]
+    #[case(
+        VIRUSTOTAL,
+        "https://www.virustotal.com/_ah/upload/x",
+        Some("https://www.virustotal.com/_ah/upload/x")
+    )]
+    #[case(
+        VIRUSTOTAL,
+        "http://bigfiles.virustotal.com/x?y=1",
+        Some("https://bigfiles.virustotal.com/x?y=1")
+    )]
+    #[case(
+        VIRUSTOTAL,
+        "http://virustotal.com:80/x",
+        Some("https://virustotal.com/x")
+    )]
+    #[case(VIRUSTOTAL, "http://www.virustotal.com:8080/x", None)]
+    #[case(VIRUSTOTAL, "https://virustotal.com.evil.example/x", None)]
+    #[case(VIRUSTOTAL, "https://evilvirustotal.com/x", None)]
+    #[case(VIRUSTOTAL, "https://www.virustotal.com@evil.example/x", None)]
+    #[case(VIRUSTOTAL, "https://user:pass@www.virustotal.com/x", None)]
+    #[case(VIRUSTOTAL, "ftp://www.virustotal.com/x", None)]
+    #[case(VIRUSTOTAL, "/_ah/upload/x", None)]
+    #[case(VIRUSTOTAL, "", None)]
+    #[case(
+        "http://www.virustotal.com:8080",
+        "http://www.virustotal.com/x",
+        Some("https://www.virustotal.com/x")
+    )]
+    #[case(
+        OTHER,
+        "http://127.0.0.1:4242/_ah/upload/x",
+        Some("http://127.0.0.1:4242/_ah/upload/x")
+    )]
+    #[case(OTHER, "https://127.0.0.1:4242/x", None)]
+    #[case(OTHER, "http://127.0.0.1:4243/x", None)]
+    #[case(OTHER, "http://127.0.0.2:4242/x", None)]
+    #[case(OTHER, "http://localhost:4242/x", None)]
+    #[case(OTHER, "https://www.virustotal.com/x", None)]
+    #[case(
+        "https://mirror.example",
+        "https://mirror.example:443/x",
+        Some("https://mirror.example/x")
+    )]
+    #[case("https://mirror.example", "http://mirror.example/x", None)]
+    fn upload_url_must_belong_to_the_site(
+        #[case] site: &str,
+        #[case] named: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let url = own_url(named, &Url::parse(site).unwrap());
+        assert_eq!(url.as_ref().map(Url::as_str), expected);
+    }
+}
