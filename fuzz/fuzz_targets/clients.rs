@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use toml::{Table, Value};
 use vt4ai::access::{
     ApiKey, InvalidKey, TOKEN_PREFIX, TokenDigest,
-    clients::{Clients, Refreshed, Scope, Stranger},
+    clients::{Clients, Refreshed, Scope, UnknownToken},
 };
 
 /// A text that must not appear in a mistake, wherever it stands in the file. No client can have it as
@@ -83,8 +83,8 @@ fn file(text: &str) {
             }
             assert!(!format!("{client:?}").contains(&digest));
         }
-        (Err(Stranger::Expired), [table]) => assert!(table.contains_key("expires")),
-        (Err(Stranger::Unknown), []) => {}
+        (Err(UnknownToken::Expired), [table]) => assert!(table.contains_key("expires")),
+        (Err(UnknownToken::Unknown), []) => {}
         differ => panic!("{differ:?}"),
     }
 }

@@ -22,7 +22,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::json;
 use time::OffsetDateTime;
-use vt4ai::{clock::{BackOff, Bounded, Now, self}, virustotal::{Reason, Refusal, UpstreamError}};
+use vt4ai::{
+    clock::{self, BackOff, Bounded, Now},
+    virustotal::{Reason, Refusal, UpstreamError},
+};
 use vt4ai_fuzz::is_hidden;
 
 /// Stands in for the permits of large answers, which are not fuzzed.
@@ -32,7 +35,7 @@ mod large {
 #[expect(dead_code, reason = "the gateway uses more of it")]
 #[path = "../../src/virustotal/packed.rs"]
 mod packed;
-#[path = "../../src/vt/retry_after.rs"]
+#[path = "../../src/virustotal/retry_after.rs"]
 mod retry_after;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -290,7 +293,10 @@ fn packed_in_members(bytes: &[u8]) {
     gzip.resize(gzip.len() + bytes.len() % 5, 0);
     match unpacks(&gzip, LIMIT) {
         Ok(read) => assert!(read == plain),
-        Err(error) => assert!(plain.len() > LIMIT && error == UpstreamError::TooLarge, "{error}"),
+        Err(error) => assert!(
+            plain.len() > LIMIT && error == UpstreamError::TooLarge,
+            "{error}"
+        ),
     }
     if let Some(less) = plain.len().checked_sub(1) {
         assert_eq!(unpacks(&gzip, less), Err(UpstreamError::TooLarge));
