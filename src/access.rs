@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 pub use self::{
     accepted::AcceptedKeys,
+    context::{RedisBudget, RequestContext},
+    cost::{Cost, CostCounter},
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, TokenDigest, holds_token},
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
     operator_key::{UnusableKey, is_usual, key_in_file, key_in_variable, parse_operator_key},
@@ -21,7 +23,8 @@ pub use self::{
 
 mod accepted;
 pub mod clients;
-pub mod cost;
+mod context;
+mod cost;
 mod key;
 mod memory;
 mod operator_key;
@@ -39,17 +42,6 @@ pub enum CallerId {
     Key(KeyHash),
     /// An IPv4 address, or the /64 of an IPv6 address, the usual allocation of one household.
     Address(IpAddr),
-}
-
-/// The parts of a request that the layers below HTTP need.
-#[derive(Clone, Debug)]
-pub struct RequestContext {
-    /// The VirusTotal key that the request spends.
-    pub key: ApiKey,
-    /// The caller that the request is attributed to.
-    pub caller: CallerId,
-    /// The place that the request holds. Work that only waits runs within [`Place::waiting`].
-    pub place: Place,
 }
 
 impl CallerId {

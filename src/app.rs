@@ -19,7 +19,6 @@ use crate::{
         ApiKey, InvalidKey,
         clients::{Issued, TokenError, file::Mistake},
     },
-    clock::Now,
     config::{Config, Server},
     demo, http,
     metrics::Metrics,
@@ -299,7 +298,6 @@ async fn forget_idle(gateway: http::Shared) {
     let mut ticks = interval(FORGET_EVERY);
     loop {
         ticks.tick().await;
-        gateway.accounts.forget_idle(Now::read());
         gateway.quota.forget_idle();
         gateway.door.forget_idle();
     }

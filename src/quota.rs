@@ -1,8 +1,9 @@
-//! Admission of calls to VirusTotal: the endpoint must not be in back-off, and the key needs a unit
-//! of quota.
+//! Quota: units for calls to VirusTotal, and back-offs after it refused one.
 //!
-//! A key's allowances are learned from VirusTotal, which costs no quota. The key's first call waits
-//! briefly for that. Later refreshes run in the background while the key is used.
+//! A call needs an endpoint that is not in back-off and a unit of its key's minute, day and month
+//! ([`accounts`]), in this process and, with Redis, among all replicas. A key's allowances are
+//! learned from VirusTotal, which costs no quota. The key's first call waits briefly for that. Later
+//! refreshes run in the background while the key is used.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,19 +11,19 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-pub use self::permit::HeldUnit;
-
-use self::permit::Provisional;
-use crate::{
-    access::{AcceptedKeys, ApiKey, Full, KeyHash, RequestContext, Shares, cost},
-    clock::Now,
-    quota::{
-        accounts::{Accounts, Exhausted, Spent, Window},
-        backoff::{Backoffs, Change},
-    },
-    redis::{self, Limits, Redis, RedisBudget, Taken},
-    virustotal::{Reason, Refusal, UpstreamError, VirusTotal},
+use self::{
+    accounts::{Accounts, Report, SpentUnit, Standing, UnitsOfAll, Window},
+    backoff::{Backoffs, Change},
 };
+use crate::{
+    access::{AcceptedKeys, Full, KeyHash, RedisBudget, RequestContext, Share, Shares},
+    clock::Now,
+    config,
+    redis::{Limits, Redis, Taken},
+    virustotal::{Endpoint, Reason, Refusal, UpstreamError, VirusTotal},
+};
+
+pub use self::{accounts::Exhausted, permit::Permit};
 
 pub mod accounts;
 pub mod backoff;
@@ -56,7 +57,7 @@ impl Claim {
     }
 }
 
-/// A refusal to let a call proceed.
+/// The reason why a call may not be made now.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum AcquireError {
     /// The quota is exhausted.
@@ -64,7 +65,7 @@ pub enum AcquireError {
     Exhausted(#[from] Exhausted),
     /// The endpoint is in back-off, or VirusTotal does not know the key.
     #[error("VirusTotal refused: `{}`", .0.code)]
-    Backoffs(Refusal),
+    BackedOff(Refusal),
 }
 
 impl AcquireError {
@@ -76,7 +77,7 @@ impl AcquireError {
                 full: Some(full),
                 ..exhausted
             }),
-            closed @ Self::Backoffs(_) => closed,
+            backed_off @ Self::BackedOff(_) => backed_off,
         }
     }
 
@@ -84,27 +85,23 @@ impl AcquireError {
     pub fn wait(&self) -> Duration {
         match self {
             Self::Exhausted(exhausted) => exhausted.retry_after,
-            Self::Backoffs(refusal) => refusal.wait().unwrap_or_default(),
+            Self::BackedOff(refusal) => refusal.wait().unwrap_or_default(),
         }
     }
 }
 
-/// A unit of quota that was spent.
-#[derive(Debug)]
-pub struct Unit {
-    own: accounts::Unit,
-    /// The unit in the count that replicas share; `None` if Redis was not available.
-    common: Option<redis::Token>,
-}
+/// The quota of every key, which also learns from the outcomes of calls. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Quota(Arc<Inner>);
 
-/// The source of units of quota, which also learns from the outcomes of calls.
 #[derive(Debug)]
-pub struct Quota {
-    virustotal: Arc<VirusTotal>,
-    accounts: Arc<Accounts>,
-    closed: Backoffs,
+struct Inner {
+    virustotal: VirusTotal,
+    accounts: Accounts,
+    backoffs: Backoffs,
     accepted: AcceptedKeys,
     redis: Redis,
+    /// The places for calls in flight.
     calls: Shares,
     tasks: TaskTracker,
 }
@@ -112,99 +109,88 @@ pub struct Quota {
 /// The parts of a [`Quota`].
 #[derive(Debug)]
 pub struct Parts {
-    /// The upstream.
-    pub virustotal: Arc<VirusTotal>,
-    /// The count of units in this process.
-    pub accounts: Arc<Accounts>,
+    /// The upstream, which reports allowances.
+    pub virustotal: VirusTotal,
+    /// The configured limits of each key.
+    pub limits: config::Limits,
+    /// The maximum number of requests that queue for each key.
+    pub max_waiting: usize,
+    /// The maximum number of calls in flight.
+    pub max_in_flight: usize,
     /// The keys that VirusTotal has accepted.
     pub accepted: AcceptedKeys,
     /// The connection to Redis, through which replicas share units and back-offs.
     pub redis: Redis,
-    /// The places for calls to VirusTotal.
-    pub calls: Shares,
     /// The tracker of tasks that refresh allowances.
     pub tasks: TaskTracker,
 }
 
 impl Quota {
-    /// Assembles the parts.
+    /// Creates a quota in which nothing is spent.
     pub fn new(parts: Parts) -> Self {
-        let Parts {
-            virustotal,
-            accounts,
+        let accepted = parts.accepted;
+        Self(Arc::new(Inner {
+            virustotal: parts.virustotal,
+            accounts: Accounts::new(parts.limits, parts.max_waiting, accepted.clone()),
+            backoffs: Backoffs::new(accepted.clone()),
             accepted,
-            redis,
-            calls,
-            tasks,
-        } = parts;
-        Self {
-            virustotal,
-            accounts,
-            closed: Backoffs::new(accepted.clone()),
-            accepted,
-            redis,
-            calls,
-            tasks,
-        }
+            redis: parts.redis,
+            calls: Shares::new(parts.max_in_flight),
+            tasks: parts.tasks,
+        }))
     }
 
-    /// Takes a unit for a call to an endpoint such as `GET /files/{}`.
+    /// Acquires the permit for a call to an endpoint, which spends a unit.
     ///
     /// The unit must be available in this replica's count and, if Redis is available, in the shared
-    /// one. Dropping the future spends nothing.
-    pub async fn unit(
-        self: &Arc<Self>,
+    /// one. Dropping the future, or the permit before its call begins, spends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the endpoint is in back-off, or if no unit is available under these terms.
+    pub async fn acquire(
+        &self,
         context: &RequestContext,
-        endpoint: &str,
+        endpoint: &Endpoint,
         claim: Claim,
-        patience: &RedisBudget,
-    ) -> Result<Unit, AcquireError> {
-        let hash = context.key.hash();
-        self.check_open(hash, endpoint)?;
-        if self.learn(context).await {
+    ) -> Result<Permit, AcquireError> {
+        let key = context.key.hash();
+        self.check_open(key, endpoint)?;
+        if self.refresh_if_due(context).await {
             // VirusTotal may have refused the key meanwhile.
-            self.check_open(hash, endpoint)?;
+            self.check_open(key, endpoint)?;
         }
         let came = Instant::now();
         let mut wait = Duration::ZERO;
         for attempt in 0..TRIES {
             let claim = claim.after(came.elapsed());
-            let own = self.take_own(context, claim, attempt > 0).await?;
-            let own = Provisional::new(&self.accounts, hash, own);
+            let unit = self.take_own(context, claim, attempt > 0).await?;
+            let mut permit = Permit::new(self, context, endpoint, unit);
             // A queued request gets a new Redis time budget: its wait was not for Redis.
-            let patience = match claim {
+            let budget = match claim {
                 Claim::Within(_) => &RedisBudget::default(),
-                Claim::Now | Claim::Spare => patience,
+                Claim::Now | Claim::Spare => &context.redis_budget,
             };
-            let taken = self.take_common(hash, endpoint, patience).await;
+            let taken = self.take_shared(key, endpoint, budget).await;
             if let Some(taken @ Taken { token: None, .. }) = &taken {
                 // The shared count refuses. Return the own unit, adopt the shared counts, and try
                 // again: the next attempt queues until the unit that Redis predicts.
-                drop(own);
-                self.share(hash, taken);
-                self.check_open(hash, endpoint)?;
+                drop(permit);
+                self.merge_shared(key, taken);
+                self.check_open(key, endpoint)?;
                 wait = taken.wait;
                 continue;
             }
             // Without Redis only the own count applies.
-            let common = taken.and_then(|taken| {
-                self.share(hash, &taken);
-                taken.token
-            });
-            // A 429 may have arrived while this request queued. The own unit is returned on drop.
-            if let Err(closed) = self.check_open(hash, endpoint) {
-                if let Some(token) = &common {
-                    self.redis.undo(hash, token);
-                }
-                return Err(closed);
+            if let Some(taken) = taken {
+                self.merge_shared(key, &taken);
+                permit.shared = taken.token;
             }
-            // From here on the caller returns the unit.
-            if let Some(own) = own.keep() {
-                cost::spend();
-                return Ok(Unit { own, common });
-            }
+            // A 429 may have arrived while this request queued.
+            self.check_open(key, endpoint)?;
+            return Ok(permit);
         }
-        let (allowed, _) = self.accounts.allowed(hash);
+        let (allowed, _) = self.0.accounts.allowed(key);
         Err(AcquireError::Exhausted(Exhausted {
             window: Window::Minute,
             limit: allowed.minute.unwrap_or_default(),
@@ -212,6 +198,60 @@ impl Quota {
             is_kept_back: false,
             full: None,
         }))
+    }
+
+    /// Waits for a place among the calls in flight (`VT4AI_MAX_IN_FLIGHT`), which the call holds
+    /// until it is over, whoever has hung up meanwhile.
+    pub async fn enter(&self, context: &RequestContext) -> Share {
+        let place = self.0.calls.take(context.caller);
+        context.cost.waiting(place).await
+    }
+
+    /// Records the outcome of a call that had no permit of its own.
+    ///
+    /// Returns the result for the caller: a 429 now states the time until the back-off ends.
+    #[must_use = "only the returned error states the back-off"]
+    pub fn record<T>(
+        &self,
+        context: &RequestContext,
+        endpoint: &Endpoint,
+        answer: Result<T, UpstreamError>,
+    ) -> Result<T, UpstreamError> {
+        let key = context.key.hash();
+        self.note_acceptance(key, None, &answer);
+        self.note_backoff(key, endpoint, answer)
+    }
+
+    /// Checks whether a unit is available after all queued requests. Spends nothing.
+    pub fn forecast(&self, key: KeyHash) -> Result<(), AcquireError> {
+        Ok(self.0.accounts.forecast(key, Now::read())?)
+    }
+
+    /// Counts a unit that a coalesced call or a cached answer saved.
+    pub fn count_saved(&self, key: KeyHash) {
+        self.0.accounts.count_saved(key, Now::read());
+    }
+
+    /// Returns the state of a key's minute, or `None` if it is unlimited.
+    pub fn standing(&self, key: KeyHash) -> Option<Standing> {
+        self.0.accounts.standing(key, Now::read())
+    }
+
+    /// Returns the state of every window of a key, and the units that the cache has saved.
+    pub fn report(&self, key: KeyHash) -> Report {
+        self.0.accounts.report(key, Now::read())
+    }
+
+    /// Returns the number of queued requests of all keys.
+    pub fn waiting(&self) -> usize {
+        self.0.accounts.waiting()
+    }
+
+    /// Evicts accounts that no longer affect anything, and back-offs that are over.
+    pub fn forget_idle(&self) {
+        let now = Now::read();
+        self.0.accounts.forget_idle(now);
+        self.0.backoffs.forget_idle(now);
     }
 
     /// Takes a unit from this replica's count.
@@ -223,82 +263,53 @@ impl Quota {
         context: &RequestContext,
         claim: Claim,
         is_again: bool,
-    ) -> Result<accounts::Unit, Exhausted> {
-        let (key, caller) = (context.key.hash(), context.caller);
+    ) -> Result<SpentUnit, Exhausted> {
+        let (accounts, key) = (&self.0.accounts, context.key.hash());
         let wait = match claim {
-            Claim::Now => return self.accounts.take(key, Now::read()),
-            Claim::Spare => return self.accounts.take_spare(key, Now::read()),
+            Claim::Now => return accounts.take(key, Now::read()),
+            Claim::Spare => return accounts.take_spare(key, Now::read()),
             Claim::Within(wait) => wait,
         };
         let queued = async {
             if is_again {
-                self.accounts.take_within_again(key, caller, wait).await
+                accounts.take_within_again(key, context.caller, wait).await
             } else {
-                self.accounts.take_within(key, caller, wait).await
+                accounts.take_within(key, context.caller, wait).await
             }
         };
-        match context.place.waiting(cost::waiting(queued)).await {
+        match context.place.waiting(context.cost.waiting(queued)).await {
             Ok(taken) => taken,
-            Err(full) => self
-                .accounts
-                .take(key, Now::read())
-                .map_err(|refused| Exhausted {
+            Err(full) => match accounts.take(key, Now::read()) {
+                Err(refused) => Err(Exhausted {
                     full: Some(full),
                     ..refused
                 }),
+                taken => taken,
+            },
         }
-    }
-
-    /// Records the outcome of a call, and returns the unit if the call never reached VirusTotal.
-    ///
-    /// Returns the result for the caller: a 429 now states the time until the back-off ends.
-    #[must_use = "only the returned error states the back-off"]
-    pub fn settle<T>(
-        &self,
-        key: &ApiKey,
-        endpoint: &str,
-        unit: &Unit,
-        answer: Result<T, UpstreamError>,
-    ) -> Result<T, UpstreamError> {
-        self.note_acceptance(key.hash(), Some(unit), &answer);
-        // No connection was made, so VirusTotal can't have charged the unit.
-        if matches!(answer, Err(UpstreamError::Unreachable)) {
-            self.give_back(key, unit);
-        }
-        self.note_closure(key.hash(), endpoint, answer)
-    }
-
-    /// Records the outcome of a call whose unit stays spent.
-    #[must_use = "only the returned error states the back-off"]
-    pub fn hear<T>(
-        &self,
-        key: &ApiKey,
-        endpoint: &str,
-        answer: Result<T, UpstreamError>,
-    ) -> Result<T, UpstreamError> {
-        self.note_acceptance(key.hash(), None, &answer);
-        self.note_closure(key.hash(), endpoint, answer)
     }
 
     /// Records whether VirusTotal accepts the key: only a success proves it, and a 401 revokes it.
+    ///
+    /// `unit` is the one that the call spent.
     fn note_acceptance<T>(
         &self,
         key: KeyHash,
-        unit: Option<&Unit>,
+        unit: Option<&SpentUnit>,
         answer: &Result<T, UpstreamError>,
     ) {
+        let inner = &self.0;
         match answer {
             Ok(_) => {
-                if self.accepted.accept(key) {
-                    self.redis.accept(key, ACCEPTED_LASTS);
+                if inner.accepted.accept(key) {
+                    inner.redis.accept(key, ACCEPTED_LASTS);
                 }
-                let unit = unit.map(|unit| &unit.own);
-                self.accounts.keep(key, unit, Now::read());
-                self.closed.keep(key);
+                inner.accounts.keep(key, unit, Now::read());
+                inner.backoffs.keep(key);
             }
             Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
-                if self.accepted.refuse(key) {
-                    self.redis.refuse(key);
+                if inner.accepted.refuse(key) {
+                    inner.redis.refuse(key);
                 }
             }
             Err(_) => {}
@@ -307,68 +318,35 @@ impl Quota {
 
     /// Starts or clears the back-off that the result implies, here and for all replicas. Returns
     /// the result for the caller.
-    fn note_closure<T>(
+    fn note_backoff<T>(
         &self,
         key: KeyHash,
-        endpoint: &str,
+        endpoint: &Endpoint,
         mut answer: Result<T, UpstreamError>,
     ) -> Result<T, UpstreamError> {
-        match self.closed.learn(key, endpoint, &mut answer, Now::read()) {
-            Some(Change::Shut(endpoint, left, closure)) => {
-                self.redis.close(key, endpoint.as_deref(), left, &closure);
+        let Inner {
+            backoffs, redis, ..
+        } = &*self.0;
+        match backoffs.learn(key, endpoint, &mut answer, Now::read()) {
+            Some(Change::Started(endpoint, left, backoff)) => {
+                redis.close(key, endpoint.as_deref(), left, &backoff);
             }
-            Some(Change::Opened) => self.redis.open(key, endpoint),
+            Some(Change::Cleared) => redis.open(key, &endpoint.to_string()),
             None => {}
         }
         answer
     }
 
-    /// Returns the unit and fails if a back-off has started since the unit was spent.
-    pub fn confirm(&self, key: &ApiKey, endpoint: &str, unit: &Unit) -> Result<(), AcquireError> {
-        self.check_open(key.hash(), endpoint)
-            .inspect_err(|_| self.give_back(key, unit))
-    }
-
-    /// Guards a unit until its call begins: if the request is dropped before, the unit is returned.
-    pub fn hold<'a>(&'a self, key: &'a ApiKey, unit: &'a Unit) -> HeldUnit<'a> {
-        HeldUnit::new(self, key, unit)
-    }
-
-    /// Returns a unit that was not needed.
-    pub fn give_back(&self, key: &ApiKey, unit: &Unit) {
-        cost::give_back();
-        self.undo(key.hash(), unit);
-    }
-
-    fn undo(&self, key: KeyHash, unit: &Unit) {
-        self.accounts.give_back(key, &unit.own);
-        if let Some(token) = &unit.common {
-            self.redis.undo(key, token);
+    /// Fails if the endpoint, or every endpoint of the key, is in back-off.
+    fn check_open(&self, key: KeyHash, endpoint: &Endpoint) -> Result<(), AcquireError> {
+        match self.0.backoffs.refusal(key, endpoint, Now::read().steady) {
+            Some(refusal) => Err(AcquireError::BackedOff(refusal)),
+            None => Ok(()),
         }
     }
 
-    /// Checks whether a unit is available after all queued requests. Spends nothing.
-    pub fn forecast(&self, context: &RequestContext) -> Result<(), AcquireError> {
-        Ok(self.accounts.forecast(context.key.hash(), Now::read())?)
-    }
-
-    /// Evicts back-offs that are over.
-    pub fn forget_idle(&self) {
-        self.closed.forget_idle(Now::read());
-    }
-
-    /// Counts a unit that a coalesced call or a cached answer saved.
-    pub fn save(&self, key: &ApiKey) {
-        self.accounts.saved(key.hash(), Now::read());
-    }
-
-    fn check_open(&self, key: KeyHash, endpoint: &str) -> Result<(), AcquireError> {
-        let refusal = self.closed.refusal(key, endpoint, Now::read().steady);
-        refusal.map_or(Ok(()), |refusal| Err(AcquireError::Backoffs(refusal)))
-    }
-
     fn limits(&self, key: KeyHash) -> Limits {
-        let (allowed, lasts) = self.accounts.allowed(key);
+        let (allowed, lasts) = self.0.accounts.allowed(key);
         Limits {
             lasts,
             minute: allowed.minute,
@@ -378,17 +356,17 @@ impl Quota {
     }
 
     /// Merges the counts and back-offs that replicas share.
-    fn share(&self, key: KeyHash, taken: &Taken) {
-        let spent = Spent {
+    fn merge_shared(&self, key: KeyHash, taken: &Taken) {
+        let spent = UnitsOfAll {
             used: taken.used,
             minute: taken.others.clone(),
             day: taken.day,
             month: taken.month,
         };
         let now = Now::read();
-        self.accounts.share(key, &spent, now);
-        for (left, closure) in &taken.closures {
-            self.closed.adopt(key, closure, *left, now);
+        self.0.accounts.merge(key, &spent, now);
+        for (left, backoff) in &taken.closures {
+            self.0.backoffs.merge(key, backoff, *left, now);
         }
     }
 }
@@ -399,42 +377,47 @@ mod tests {
 
     use super::*;
     use crate::{
-        access::{CallerId, Place},
-        config::{self, Allowance},
+        access::{ApiKey, CallerId, Cost, CostCounter, Place},
+        config::Allowance,
+        indicator::Kind,
         metrics::Metrics,
     };
 
-    const FILES: &str = "GET /files/{}";
+    const FILES: Endpoint = Endpoint::Report(Kind::File);
 
     /// Creates a quota with one lookup a minute and an upstream that accepts no connections.
-    fn quota() -> (Arc<Quota>, Arc<Accounts>) {
+    fn quota() -> Quota {
         let upstream = config::Upstream {
             url: "http://127.0.0.1:1".parse().unwrap(),
             timeout: Duration::from_secs(1),
             max_body: 1,
             ca_file: None,
         };
-        let limits = config::Limits {
-            per_minute: Allowance::AtMost(1.try_into().unwrap()),
-            per_day: Allowance::Off,
-            per_month: Allowance::Off,
-        };
-        let virustotal = Arc::new(VirusTotal::new(&upstream, Arc::new(Metrics::new())).unwrap());
-        let (accounts, tasks) = (
-            Arc::new(Accounts::new(limits, 9, AcceptedKeys::new())),
-            TaskTracker::new(),
-        );
-        let redis = Redis::new(None, tasks.clone()).unwrap();
-        let accepted = AcceptedKeys::new();
-        let quota = Quota::new(Parts {
-            virustotal,
-            accounts: Arc::clone(&accounts),
-            accepted,
-            redis,
-            calls: Shares::new(9),
+        let tasks = TaskTracker::new();
+        Quota::new(Parts {
+            virustotal: VirusTotal::new(&upstream, Arc::new(Metrics::new())).unwrap(),
+            limits: config::Limits {
+                per_minute: Allowance::AtMost(1.try_into().unwrap()),
+                per_day: Allowance::Off,
+                per_month: Allowance::Off,
+            },
+            max_waiting: 9,
+            max_in_flight: 9,
+            accepted: AcceptedKeys::new(),
+            redis: Redis::new(None, tasks.clone()).unwrap(),
             tasks,
-        });
-        (Arc::new(quota), accounts)
+        })
+    }
+
+    fn context() -> RequestContext {
+        let caller = CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        RequestContext {
+            key: ApiKey::parse(b"k").unwrap(),
+            caller,
+            place: Place::unbounded(caller),
+            cost: CostCounter::default(),
+            redis_budget: RedisBudget::default(),
+        }
     }
 
     fn refusal(reason: Reason, code: &'static str) -> Result<(), UpstreamError> {
@@ -446,66 +429,84 @@ mod tests {
         }))
     }
 
+    fn units(context: &RequestContext) -> u64 {
+        let Cost { units, .. } = context.cost.cost();
+        units
+    }
+
     #[tokio::test]
-    async fn unit_is_returned_if_its_request_is_dropped_before_the_call() {
-        let (quota, accounts) = quota();
-        let key = ApiKey::parse(b"k").unwrap();
-        let take = || accounts.take(key.hash(), Now::read());
-        let spent = |own| Unit { own, common: None };
-        let unit = spent(take().unwrap());
-        drop(quota.hold(&key, &unit));
-        let unit = spent(take().unwrap());
-        quota.hold(&key, &unit).release();
-        take().unwrap_err();
+    async fn unit_is_released_if_its_request_is_dropped_before_the_call() {
+        let (quota, context) = (quota(), context());
+        let acquire = || quota.acquire(&context, &FILES, Claim::Now);
+        let permit = acquire().await.unwrap();
+        assert_eq!(units(&context), 1);
+        drop(permit);
+        assert_eq!(units(&context), 0);
+        let mut permit = acquire().await.unwrap();
+        permit.begin().unwrap();
+        drop(permit);
+        assert_eq!(units(&context), 1);
+        acquire().await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn unit_of_a_call_that_never_reached_virustotal_is_released() {
+        let (quota, context) = (quota(), context());
+        let acquire = || quota.acquire(&context, &FILES, Claim::Now);
+        for (outcome, is_spent) in [
+            (UpstreamError::Unreachable, false),
+            (UpstreamError::Timeout, true),
+        ] {
+            let mut permit = acquire().await.unwrap();
+            permit.begin().unwrap();
+            permit.record::<()>(Err(outcome)).unwrap_err();
+            assert_eq!(units(&context), u64::from(is_spent));
+            assert_eq!(acquire().await.is_err(), is_spent);
+        }
     }
 
     #[tokio::test]
     async fn request_queued_before_a_429_is_not_sent_after_it() {
-        let (quota, accounts) = quota();
-        let context = RequestContext {
-            key: ApiKey::parse(b"k").unwrap(),
-            caller: CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            place: Place::unbounded(CallerId::at(IpAddr::V4(Ipv4Addr::LOCALHOST))),
-        };
-        let hash = context.key.hash();
+        let (quota, context) = (quota(), context());
+        let (accounts, key) = (&quota.0.accounts, context.key.hash());
         // A unit that expires in half a second.
         let mut spent = Now::read();
         spent.steady -= Duration::from_millis(60_500);
-        accounts.take(hash, spent).unwrap();
-        let (wait, patience) = (Duration::from_secs(9), RedisBudget::default());
-        let claim = Claim::Within(wait);
-        let queued = quota.unit(&context, FILES, claim, &patience);
+        accounts.take(key, spent).unwrap();
+        let claim = Claim::Within(Duration::from_secs(9));
+        let queued = quota.acquire(&context, &FILES, claim);
         let refused = async {
             while accounts.waiting() == 0 {
                 tokio::task::yield_now().await;
             }
             let answer = refusal(Reason::TooManyRequests, "QuotaExceededError");
-            quota.hear(&context.key, FILES, answer)
+            quota.record(&context, &FILES, answer)
         };
         let (queued, refused) = tokio::join!(queued, refused);
         let Err(UpstreamError::Refused(refused)) = refused else {
             panic!("{refused:?}")
         };
-        let Err(AcquireError::Backoffs(closed)) = queued else {
+        let Err(AcquireError::BackedOff(backed_off)) = queued else {
             panic!("{queued:?}")
         };
-        assert!(closed.retry_after.is_some() && closed.retry_after <= refused.retry_after);
+        let wait = backed_off.retry_after;
+        assert!(wait.is_some() && wait <= refused.retry_after);
         // The refused request spent nothing.
-        assert!(accounts.take(hash, Now::read()).is_ok());
+        assert_eq!(units(&context), 0);
+        assert!(accounts.take(key, Now::read()).is_ok());
     }
 
     #[tokio::test]
     async fn status_without_virustotals_error_revokes_no_acceptance() {
-        let (quota, _) = quota();
-        let key = ApiKey::parse(b"k").unwrap();
-        let is_accepted = || quota.accepted.contains(key.hash());
-        quota.hear(&key, FILES, Ok(())).unwrap();
+        let (quota, context) = (quota(), context());
+        let is_accepted = || quota.0.accepted.contains(context.key.hash());
+        quota.record(&context, &FILES, Ok(())).unwrap();
         quota
-            .hear::<()>(&key, FILES, Err(UpstreamError::Unexpected(401)))
+            .record::<()>(&context, &FILES, Err(UpstreamError::Unexpected(401)))
             .unwrap_err();
         assert!(is_accepted());
         let refused = refusal(Reason::Unauthorized, "WrongCredentialsError");
-        quota.hear(&key, FILES, refused).unwrap_err();
+        quota.record(&context, &FILES, refused).unwrap_err();
         assert!(!is_accepted());
     }
 }

@@ -4,13 +4,7 @@
 //! continues with local state. This module stores bytes and counts; their meaning belongs to its
 //! callers. VirusTotal keys are stored only as hashes.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ::redis::{
     Cmd, FromRedisValue, RedisResult, ScriptInvocation, Value, aio::MultiplexedConnection,
@@ -19,14 +13,17 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::task::TaskTracker;
 
 use self::link::Link;
-use crate::{access::KeyHash, config};
+use crate::{
+    access::{KeyHash, RedisBudget},
+    config,
+};
 
 pub use self::{
     answers::{Recalled, Shared, SharedTime},
     lease::{Claimed, Lease},
     link::{Health, UnusableAuthorities},
     news::{Change, News},
-    units::{Limits, Taken, Token},
+    units::{Limits, PermitId, Taken},
 };
 
 /// Assembles a script that uses the shared clock.
@@ -59,11 +56,6 @@ pub struct Redis {
     /// The tracker of tasks for commands whose result is not awaited.
     tasks: TaskTracker,
 }
-
-/// The time that a request has waited for Redis, in microseconds. The budget is
-/// `VT4AI_REDIS_TIMEOUT` in total.
-#[derive(Clone, Debug, Default)]
-pub struct RedisBudget(Arc<AtomicU64>);
 
 impl Redis {
     /// Creates a handle for a configuration. [`keep_up`](Self::keep_up) makes the connection.
@@ -145,19 +137,6 @@ impl Redis {
                 link.ask::<Value>(&patience, order, Duration::ZERO).await;
             });
         }
-    }
-}
-
-impl RedisBudget {
-    /// Returns what is left of a budget.
-    fn left(&self, of: Duration) -> Duration {
-        of.saturating_sub(Duration::from_micros(self.0.load(Ordering::Relaxed)))
-    }
-
-    /// Adds time spent waiting.
-    fn spend(&self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.0.fetch_add(micros, Ordering::Relaxed);
     }
 }
 

@@ -12,17 +12,13 @@ use tracing::{Instrument as _, Span};
 
 use self::{form::FormError, write::Write};
 use crate::{
-    access::{
-        RequestContext, Shares,
-        cost::{self, Bill},
-    },
+    access::RequestContext,
     cache::{Cache, ObjectName},
     indicator::{Indicator, WebUrl},
     metrics::Metrics,
-    quota::{AcquireError, Claim, Quota, Unit, accounts::Exhausted},
-    redis::RedisBudget,
+    quota::{AcquireError, Claim, Exhausted, Permit, Quota},
     render::{self, Answer, MalformedAnswer, RenderError, Title, View},
-    virustotal::{Call, UpstreamError, VirusTotal},
+    virustotal::{Call, Endpoint, UpstreamError, VirusTotal},
 };
 
 pub use self::{
@@ -46,23 +42,22 @@ pub struct Submit(Arc<Parts>);
 #[derive(Debug)]
 pub struct Parts {
     /// The upstream.
-    pub virustotal: Arc<VirusTotal>,
-    /// Units of quota.
-    pub quota: Arc<Quota>,
+    pub virustotal: VirusTotal,
+    /// The quota that calls spend.
+    pub quota: Quota,
     /// The cache, which is told of writes so that it serves nothing older.
     pub cache: Cache,
-    /// The places for calls to VirusTotal, which bound how many run at once.
-    pub calls: Shares,
     /// The tracker for the tasks that make the calls; shutdown waits for it.
     pub tasks: TaskTracker,
     /// Counts the panics of those tasks.
     pub metrics: Arc<Metrics>,
 }
 
-/// A call that writes to the object with these names, and the unit that it spends.
+/// A call that writes to the object with these names.
 struct Post {
+    context: RequestContext,
     call: Call,
-    unit: Unit,
+    permit: Permit,
     names: Vec<ObjectName>,
 }
 
@@ -115,7 +110,7 @@ impl Submit {
         url: &WebUrl<'_>,
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
-        let call = Call::post_form(&["urls"], "url", url.as_str());
+        let call = Call::to(Endpoint::ScanUrl).with_form("url", url.as_str());
         // A URL that can be scanned has an id, so this does not fail.
         let indicator = Indicator::url(url.as_str()).ok();
         let names = indicator.as_ref().map(ObjectName::of).unwrap_or_default();
@@ -129,12 +124,9 @@ impl Submit {
         indicator: &Indicator,
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
-        let collection = indicator.kind().upstream_collection();
-        let call = Call::post(&[collection, indicator.id(), "analyse"]);
-        started(
-            &self.ask(context, call, ObjectName::of(indicator)).await?,
-            view,
-        )
+        let call = Call::about(Endpoint::Analyse(indicator.kind()), indicator.id());
+        let bytes = self.ask(context, call, ObjectName::of(indicator)).await?;
+        started(&bytes, view)
     }
 
     /// Adds a comment or a vote. Costs one unit of quota.
@@ -145,9 +137,8 @@ impl Submit {
         contribution: &Contribution,
         view: &View<'_>,
     ) -> Result<Answer, SubmitError> {
-        let collection = indicator.kind().upstream_collection();
-        let path = [collection, indicator.id(), contribution.collection()];
-        let call = Call::post_json(&path, &contribution.envelope());
+        let endpoint = contribution.endpoint(indicator.kind());
+        let call = Call::about(endpoint, indicator.id()).with_json(&contribution.envelope());
         let bytes = self.ask(context, call, ObjectName::of(indicator)).await?;
         let id = render::id(&bytes)?;
         let title = Title::other(contribution.object_type(), &id);
@@ -165,18 +156,18 @@ impl Submit {
         call: Call,
         names: Vec<ObjectName>,
     ) -> Result<Bytes, SubmitError> {
-        let (quota, patience) = (&self.parts().quota, RedisBudget::default());
-        let unit = quota
-            .unit(context, &call.endpoint(), Claim::Now, &patience)
-            .await?;
-        let (submit, context) = (self.clone(), context.clone());
-        let post = Post { call, unit, names };
+        let Parts { quota, tasks, .. } = self.parts();
+        let permit = quota.acquire(context, call.endpoint(), Claim::Now).await?;
+        let post = Post {
+            context: context.clone(),
+            call,
+            permit,
+            names,
+        };
         let (tell, told) = oneshot::channel();
-        let write = async move { submit.write(&context, post, tell).await };
-        // The task inherits the request's cost account and its tracing span.
-        let write = Bill::current().cover(write).instrument(Span::current());
-        let metrics = Arc::clone(&self.parts().metrics);
-        self.parts().tasks.spawn(async move {
+        let (submit, metrics) = (self.clone(), Arc::clone(&self.parts().metrics));
+        let write = async move { submit.write(post, tell).await }.instrument(Span::current());
+        tasks.spawn(async move {
             let _ = metrics.count_panic(write).await;
         });
         // The sender is dropped without an answer only if the task panics.
@@ -184,35 +175,31 @@ impl Submit {
     }
 
     /// Waits for a place, makes the call and sends the outcome to the caller.
-    async fn write(
-        &self,
-        context: &RequestContext,
-        post: Post,
-        mut tell: oneshot::Sender<Result<Bytes, SubmitError>>,
-    ) {
-        let Parts { quota, calls, .. } = self.parts();
+    async fn write(&self, post: Post, mut tell: oneshot::Sender<Result<Bytes, SubmitError>>) {
         let place = tokio::select! {
-            place = cost::waiting(calls.take(context.caller)) => place,
-            () = tell.closed() => return quota.give_back(&context.key, &post.unit),
+            place = self.parts().quota.enter(&post.context) => place,
+            () = tell.closed() => return,
         };
-        let written = self.write_now(context, post).await;
+        let written = self.write_now(post).await;
         drop(place);
         let _ = tell.send(written);
     }
 
-    async fn write_now(&self, context: &RequestContext, post: Post) -> Result<Bytes, SubmitError> {
-        let Post { call, unit, names } = post;
+    async fn write_now(&self, post: Post) -> Result<Bytes, SubmitError> {
+        let Post {
+            context,
+            call,
+            mut permit,
+            names,
+        } = post;
         let Parts {
-            virustotal, quota, ..
+            virustotal, cache, ..
         } = self.parts();
-        let endpoint = call.endpoint();
         // A 429 may have started a back-off while this call waited for its place.
-        quota.confirm(&context.key, &endpoint, &unit)?;
-        let write = Write::new(&self.0.cache, names);
-        let answer = virustotal
-            .ask(&context.key, &call, virustotal.deadline())
-            .await;
-        let answer = quota.settle(&context.key, &endpoint, &unit, answer);
+        permit.begin()?;
+        let write = Write::new(cache, names);
+        let answer = virustotal.ask(&context, &call, virustotal.deadline()).await;
+        let answer = permit.record(answer);
         let written = answer.as_ref().map(|body| &body.plain[..]);
         write.settle(written).await;
         Ok(answer?.plain)
@@ -232,7 +219,7 @@ impl From<AcquireError> for SubmitError {
     fn from(error: AcquireError) -> Self {
         match error {
             AcquireError::Exhausted(exhausted) => exhausted.into(),
-            AcquireError::Backoffs(refusal) => UpstreamError::Refused(refusal).into(),
+            AcquireError::BackedOff(refusal) => UpstreamError::Refused(refusal).into(),
         }
     }
 }

@@ -21,18 +21,16 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, field::Empty, info_span};
 use url::Url;
 
+use self::{body::BodyReader, call::Payload, transport::Transport};
 pub use self::{
     call::Call,
+    endpoint::Endpoint,
     error::{Reason, Refusal, UpstreamError},
     large::LargeAnswers,
     packed::{Body, Packed},
 };
-use self::{
-    call::{Method, Payload},
-    transport::Transport,
-};
 use crate::{
-    access::{ApiKey, cost},
+    access::{CostCounter, RequestContext},
     config,
     metrics::Metrics,
     telemetry::traces,
@@ -40,6 +38,7 @@ use crate::{
 
 mod body;
 mod call;
+mod endpoint;
 pub mod error;
 mod large;
 mod message;
@@ -61,9 +60,12 @@ const X_APIKEY: HeaderName = HeaderName::from_static("x-apikey");
 /// The header that names the integration. Responses to premium keys contain more with it.
 const X_TOOL: HeaderName = HeaderName::from_static("x-tool");
 
-/// A client for one upstream.
+/// A client for one upstream. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct VirusTotal(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct VirusTotal {
+struct Inner {
     transport: Transport,
     /// The upstream's base URL, without `/api/v3`.
     site: Url,
@@ -94,7 +96,7 @@ pub enum ClientError {
 impl VirusTotal {
     /// Creates a client for the configured upstream.
     pub fn new(config: &config::Upstream, metrics: Arc<Metrics>) -> Result<Self, ClientError> {
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             transport: Transport::new(config)?,
             base: format!("{}/api/v3", config.url.as_str().trim_end_matches('/')),
             site: config.url.clone(),
@@ -103,66 +105,73 @@ impl VirusTotal {
             large: LargeAnswers::default(),
             failures: AtomicU32::new(0),
             metrics,
-        })
+        })))
     }
 
     /// Returns the permits to have large answers unpacked.
     pub fn large(&self) -> &LargeAnswers {
-        &self.large
+        &self.0.large
     }
 
     /// Returns the time limit for one call, and for an upload without progress.
     pub fn patience(&self) -> Duration {
-        self.timeout
+        self.0.timeout
     }
 
     /// Returns the deadline of a call that starts now. Retries share it.
     pub fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+        Instant::now() + self.0.timeout
     }
 
     /// Sends a call once and returns the body of a successful response.
     pub async fn ask(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         call: &Call,
         deadline: Instant,
     ) -> Result<Body, UpstreamError> {
-        let url = format!("{}{}", self.base, call.path);
-        let request = match &call.method {
-            Method::Get => self.transport.request(reqwest::Method::GET, &url),
-            Method::Post(payload) => {
-                let request = self.transport.request(reqwest::Method::POST, &url);
-                with_payload(request, payload)
-            }
+        let url = format!("{}{}", self.0.base, call.path);
+        let transport = &self.0.transport;
+        let request = if call.endpoint.is_post() {
+            with_payload(
+                transport.request(reqwest::Method::POST, &url),
+                &call.payload,
+            )
+        } else {
+            transport.request(reqwest::Method::GET, &url)
         };
         // Boxed: the future of a request is large, and callers embed this one.
-        let answer = Box::pin(self.exchange(key, request, deadline));
-        self.watch(call.pattern(), answer).await
+        let answer = Box::pin(self.exchange(context, request, deadline));
+        self.watch(call.endpoint.label(), answer).await
     }
 
     /// Returns the number of consecutive failed calls. A refusal is a valid response, not a
     /// failure.
     pub fn failures(&self) -> u32 {
-        self.failures.load(Ordering::Relaxed)
+        self.0.failures.load(Ordering::Relaxed)
     }
 
     async fn exchange(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         request: RequestBuilder,
         deadline: Instant,
     ) -> Result<Body, UpstreamError> {
-        let sent = timeout_at(deadline, self.send(key, request)).await;
+        let sent = timeout_at(deadline, self.send(context, request)).await;
         let response = sent.unwrap_or(Err(UpstreamError::Timeout))?;
-        let success = self.accept(key, response, deadline).await?;
-        timeout_at(deadline, self.read_success(success))
+        let success = self.accept(context, response, deadline).await?;
+        let reader = self.body_reader(&context.cost);
+        timeout_at(deadline, reader.read_success(success))
             .await
             .unwrap_or(Err(UpstreamError::Timeout))
     }
 
-    async fn read_success(&self, response: Response) -> Result<Body, UpstreamError> {
-        body::read_success(response, self.max_body, &self.large).await
+    fn body_reader<'a>(&'a self, cost: &'a CostCounter) -> BodyReader<'a> {
+        BodyReader {
+            max_length: self.0.max_body,
+            large: &self.0.large,
+            cost,
+        }
     }
 
     /// Fetches the key's allowances and usage, which costs no quota.
@@ -170,11 +179,11 @@ impl VirusTotal {
     /// The key is part of the path, so the path must not be shown or logged.
     pub async fn overall_quotas(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         deadline: Instant,
     ) -> Result<Body, UpstreamError> {
-        let call = Call::get(&["users", key.expose(), "overall_quotas"]);
-        self.ask(key, &call, deadline).await
+        let call = Call::about(Endpoint::OverallQuotas, context.key.expose());
+        self.ask(context, &call, deadline).await
     }
 
     /// Records a call's endpoint and outcome in the metrics and the trace.
@@ -189,7 +198,7 @@ impl VirusTotal {
             upstream.outcome = Empty
         );
         // Counts as abandoned if this future is dropped.
-        let under_way = self.metrics.call(endpoint);
+        let under_way = self.0.metrics.call(endpoint);
         let answer = call.instrument(span.clone()).await;
         let outcome = answer
             .as_ref()
@@ -198,17 +207,21 @@ impl VirusTotal {
         traces::end(&span);
         under_way.end(outcome);
         if answer.as_ref().is_err_and(UpstreamError::is_trouble) {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+            self.0.failures.fetch_add(1, Ordering::Relaxed);
         } else {
-            self.failures.store(0, Ordering::Relaxed);
+            self.0.failures.store(0, Ordering::Relaxed);
         }
         answer
     }
 
     /// Adds the key and trace context to a request, sends it, and reads the response head.
-    async fn send(&self, key: &ApiKey, request: RequestBuilder) -> Result<Response, UpstreamError> {
-        let mut secret =
-            HeaderValue::from_str(key.expose()).map_err(|_| UpstreamError::Unreachable)?;
+    async fn send(
+        &self,
+        context: &RequestContext,
+        request: RequestBuilder,
+    ) -> Result<Response, UpstreamError> {
+        let secret = HeaderValue::from_str(context.key.expose());
+        let mut secret = secret.map_err(|_| UpstreamError::Unreachable)?;
         secret.set_sensitive(true);
         // Passes the trace on to the upstream, if there is a collector.
         let request = match traces::traceparent() {
@@ -217,7 +230,7 @@ impl VirusTotal {
         };
         let request = request.header(X_APIKEY, secret).build();
         let request = request.map_err(|error| UpstreamError::of_transport(&error))?;
-        cost::waiting(self.transport.send(request)).await
+        context.cost.waiting(self.0.transport.send(request)).await
     }
 
     /// Returns a successful response, or the error that any other response stands for.
@@ -226,7 +239,7 @@ impl VirusTotal {
     /// still a 429.
     async fn accept(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         response: Response,
         deadline: Instant,
     ) -> Result<Response, UpstreamError> {
@@ -235,14 +248,18 @@ impl VirusTotal {
         }
         let status = response.status().as_u16();
         let retry_after = retry_after::read(response.headers(), SystemTime::now());
-        let body = timeout_at(deadline, body::read(response, MAX_ERROR_BODY, &self.large)).await;
+        let reader = BodyReader {
+            max_length: MAX_ERROR_BODY,
+            ..self.body_reader(&context.cost)
+        };
+        let body = timeout_at(deadline, reader.read(response)).await;
         let body = body.ok().and_then(Result::ok);
         let body = body.map(|body| body.plain).unwrap_or_default();
         Err(UpstreamError::of_response(
             status,
             &body,
             retry_after,
-            key.expose(),
+            context.key.expose(),
         ))
     }
 }

@@ -1,7 +1,4 @@
 //! The cost of a request: units of quota, and time spent waiting for others.
-//!
-//! The cost arises in functions and tasks deep below the handler. It is collected in a task-local,
-//! so that it need not pass through every signature.
 
 use std::{
     sync::{
@@ -11,16 +8,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-tokio::task_local! {
-    static BILL: Bill;
+/// The cost of a request so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// The units of quota that were spent and not released.
+    pub units: u64,
+    /// The time spent waiting for VirusTotal, for quota or for the client.
+    pub waited: Duration,
 }
 
-/// The cost of one request. Clones share the sums.
+/// A counter of what a request costs. Clones share the sums.
+///
+/// It belongs to one [`RequestContext`](super::RequestContext), through which the layers below
+/// reach it. It keeps counting after the request's handler was dropped, since a call that was
+/// started goes on.
 #[derive(Clone, Debug, Default)]
-pub struct Bill {
+pub struct CostCounter {
     sums: Arc<Sums>,
-    /// Whether the caller measures the wait itself, so that waits here are not counted twice.
-    is_timed_elsewhere: bool,
+    /// Whether the request measures the wait itself, so that waits here are not counted twice.
+    counts_units_only: bool,
 }
 
 #[derive(Debug, Default)]
@@ -29,77 +35,66 @@ struct Sums {
     waited_micros: AtomicU64,
 }
 
-impl Bill {
-    /// Runs `work` with this as the current bill.
-    pub async fn cover<F: Future>(self, work: F) -> F::Output {
-        BILL.scope(self, work).await
-    }
+/// A wait that is added to the cost when this is dropped.
+struct Wait<'a> {
+    counter: &'a CostCounter,
+    began: Instant,
+}
 
-    /// Returns the current bill, or a detached one outside of any request.
-    pub fn current() -> Self {
-        BILL.try_with(Self::clone).unwrap_or_default()
-    }
-
-    /// Returns a bill for work that the request awaits and measures itself.
+impl CostCounter {
+    /// Returns a counter of the same request that counts no waits, for work that the request awaits
+    /// and measures itself.
     #[must_use]
-    pub fn timed_elsewhere(self) -> Self {
+    pub fn units_only(&self) -> Self {
         Self {
-            is_timed_elsewhere: true,
-            ..self
+            counts_units_only: true,
+            ..self.clone()
         }
     }
 
-    /// Returns the units of quota that were spent and not returned.
-    pub fn units(&self) -> u64 {
-        self.sums.units.load(Ordering::Relaxed)
+    /// Returns the cost so far.
+    pub fn cost(&self) -> Cost {
+        let waited = self.sums.waited_micros.load(Ordering::Relaxed);
+        Cost {
+            units: self.sums.units.load(Ordering::Relaxed),
+            waited: Duration::from_micros(waited),
+        }
     }
 
-    /// Returns the time spent waiting for VirusTotal, quota or the client.
-    pub fn waited(&self) -> Duration {
-        Duration::from_micros(self.sums.waited_micros.load(Ordering::Relaxed))
+    /// Adds a unit that was acquired.
+    pub fn add_unit(&self) {
+        self.sums.units.fetch_add(1, Ordering::Relaxed);
     }
-}
 
-/// Adds a unit to the current bill.
-pub fn spend() {
-    let _ = BILL.try_with(|bill| bill.sums.units.fetch_add(1, Ordering::Relaxed));
-}
-
-/// Removes a returned unit from the current bill.
-pub fn give_back() {
-    let _ = BILL.try_with(|bill| {
-        // `checked_sub` leaves zero as it is, should a return be recorded under another bill than
-        // its unit.
-        let less = |units: u64| units.checked_sub(1);
-        let order = Ordering::Relaxed;
-        bill.sums.units.fetch_update(order, order, less)
-    });
-}
-
-/// Runs `work` and adds its duration to the current bill as waiting.
-///
-/// The time counts even if the future is dropped before it is ready.
-pub async fn waiting<F: Future>(work: F) -> F::Output {
-    let _wait = Wait(Instant::now());
-    work.await
-}
-
-struct Wait(Instant);
-
-impl Drop for Wait {
-    fn drop(&mut self) {
-        waited(self.0.elapsed());
+    /// Removes a unit that was released.
+    pub fn remove_unit(&self) {
+        self.sums.units.fetch_sub(1, Ordering::Relaxed);
     }
-}
 
-/// Adds a measured wait to the current bill.
-pub fn waited(time: Duration) {
-    let _ = BILL.try_with(|bill| {
-        if !bill.is_timed_elsewhere {
+    /// Runs `work` and adds its duration as waiting.
+    ///
+    /// The time counts even if the future is dropped before it is ready.
+    pub async fn waiting<F: Future>(&self, work: F) -> F::Output {
+        let _wait = Wait {
+            counter: self,
+            began: Instant::now(),
+        };
+        work.await
+    }
+
+    /// Adds a wait that was measured elsewhere.
+    pub fn add_wait(&self, time: Duration) {
+        if !self.counts_units_only {
             let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-            bill.sums.waited_micros.fetch_add(micros, Ordering::Relaxed);
+            self.sums.waited_micros.fetch_add(micros, Ordering::Relaxed);
         }
-    });
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.counter.add_wait(self.began.elapsed());
+    }
 }
 
 #[cfg(test)]
@@ -107,27 +102,28 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn cost_is_added_to_the_current_bill() {
-        let bill = Bill::default();
-        let work = async {
-            spend();
-            spend();
-            give_back();
-            waited(Duration::from_millis(5));
-            let aside = Bill::current().timed_elsewhere();
-            aside.cover(async { spend() }).await;
-            let aside = Bill::current().timed_elsewhere();
-            aside.cover(waiting(async {})).await;
+    async fn clones_add_to_the_same_cost() {
+        let counter = CostCounter::default();
+        counter.add_unit();
+        counter.clone().add_unit();
+        counter.remove_unit();
+        counter.clone().add_wait(Duration::from_millis(5));
+        let aside = counter.units_only();
+        aside.add_unit();
+        aside.waiting(async {}).await;
+        aside.add_wait(Duration::from_secs(1));
+        let cost = Cost {
+            units: 2,
+            waited: Duration::from_millis(5),
         };
-        bill.clone().cover(work).await;
-        assert_eq!((bill.units(), bill.waited().as_millis()), (2, 5));
+        assert_eq!(counter.cost(), cost);
     }
 
     #[tokio::test]
-    async fn without_a_bill_nothing_is_recorded() {
-        spend();
-        give_back();
-        waited(Duration::from_secs(1));
-        assert_eq!(Bill::current().units(), 0);
+    async fn an_interrupted_wait_counts() {
+        let counter = CostCounter::default();
+        let wait = counter.waiting(tokio::time::sleep(Duration::from_secs(60)));
+        let _ = tokio::time::timeout(Duration::from_millis(5), wait).await;
+        assert!(counter.cost().waited >= Duration::from_millis(5));
     }
 }

@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, background::Background, reload};
 use crate::{
-    access::{AcceptedKeys, ApiKey, KeyHash, PeerOwners, RateLimit, Shares, clients::Clients},
-    cache::{Cache, Certainty, single_flight::SingleFlight},
+    access::{AcceptedKeys, ApiKey, KeyHash, PeerOwners, RateLimit, clients::Clients},
+    cache::{self, Cache, Certainty},
     config::Config,
     http::{Gateway, Limits},
     lookup::{self, Lookup},
     metrics::Metrics,
-    quota::{self, Quota, accounts::Accounts},
+    quota::{self, Quota},
     redis::{News, Redis},
     render::template::Templates,
     submit::{self, Submit},
@@ -32,49 +32,48 @@ pub(super) async fn put_together(
 ) -> Result<Gateway, StartError> {
     let Background { tasks, stop } = background;
     let accepted = configured_keys(&config, clients.as_deref());
-    let accounts = Accounts::new(config.limits, config.max_waiting, accepted.clone());
-    let accounts = Arc::new(accounts);
     let metrics = Arc::new(Metrics::new());
-    let virustotal = Arc::new(VirusTotal::new(&config.upstream, Arc::clone(&metrics))?);
+    let virustotal = VirusTotal::new(&config.upstream, Arc::clone(&metrics))?;
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
-    let recalls = SingleFlight::new(tasks.clone(), Arc::clone(&metrics));
-    let cache = Cache::new(config.cache, redis.clone(), recalls);
-    // Before the first request, so that the cache is shared from the start.
-    connect(&redis, &cache, &accepted, background).await;
-    let calls = Shares::new(config.server.max_in_flight.get());
-    let quota = Arc::new(Quota::new(quota::Parts {
-        virustotal: Arc::clone(&virustotal),
-        accounts: Arc::clone(&accounts),
+    let quota = Quota::new(quota::Parts {
+        virustotal: virustotal.clone(),
+        limits: config.limits,
+        max_waiting: config.max_waiting,
+        max_in_flight: config.server.max_in_flight.get(),
         accepted: accepted.clone(),
         redis: redis.clone(),
-        calls: calls.clone(),
         tasks: tasks.clone(),
-    }));
+    });
+    let cache = Cache::new(cache::Parts {
+        rules: config.cache,
+        virustotal: virustotal.clone(),
+        quota: quota.clone(),
+        accepted: accepted.clone(),
+        redis: redis.clone(),
+        tasks: tasks.clone(),
+        metrics: Arc::clone(&metrics),
+    });
+    // Before the first request, so that the cache is shared from the start.
+    connect(&redis, &cache, &accepted, background).await;
     Ok(Gateway {
         lookup: Lookup::new(lookup::Parts {
-            virustotal: Arc::clone(&virustotal),
-            quota: Arc::clone(&quota),
             cache: cache.clone(),
-            rules: config.cache,
-            accepted: accepted.clone(),
-            redis: redis.clone(),
-            calls: calls.clone(),
+            quota: quota.clone(),
+            large: virustotal.large().clone(),
             tasks: tasks.clone(),
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         }),
         submit: Submit::new(submit::Parts {
-            virustotal: Arc::clone(&virustotal),
-            quota: Arc::clone(&quota),
+            virustotal: virustotal.clone(),
+            quota: quota.clone(),
             cache,
-            calls,
             tasks: tasks.clone(),
             metrics: Arc::clone(&metrics),
         }),
         quota,
         virustotal,
         redis,
-        accounts,
         door: RateLimit::new(config.client_rate, accepted.clone()),
         accepted,
         limits: Limits::new(config.server.max_in_flight.get(), config.upstream.timeout),

@@ -1,28 +1,28 @@
 //! Sharing among replicas through Redis: answers, leases and notifications of writes.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
-    Answer, Cache, CacheKey, CachedAnswer, Certainty, Kept, Moment, ObjectName, changes::MAX_NAMES,
-    stored,
+    Answer, Cache, CacheKey, CachedAnswer, Candidate, Certainty, Moment, ObjectName, stored,
 };
 use crate::{
+    access::RedisBudget,
     cache::single_flight::Progress,
-    redis::{Change, Claimed, Lease, News, Recalled, RedisBudget, Shared, SharedTime},
+    redis::{Claimed, Lease, Recalled, Shared, SharedTime},
 };
 
 /// The outcome of claiming the right to ask VirusTotal.
 #[derive(Debug)]
-pub enum Claim {
+pub(super) enum LeaseResult {
     /// The caller has to ask.
     Ask(Ticket),
     /// Another replica has asked in the meantime; this is its answer.
-    Answered(Kept),
+    Answered(Candidate),
 }
 
 /// The right to ask VirusTotal. Dropping it releases the lease without an answer.
 #[derive(Debug)]
-pub struct Ticket {
+pub(super) struct Ticket {
     lease: Option<Lease>,
     /// The time at which the right was granted, or `None` if Redis is unavailable and nothing is
     /// shared.
@@ -31,12 +31,12 @@ pub struct Ticket {
 
 impl Ticket {
     /// Returns the time at which the right was granted, on the clock that replicas share.
-    pub fn at(&self) -> Option<SharedTime> {
+    pub(super) fn at(&self) -> Option<SharedTime> {
         self.at
     }
 
     /// Runs the work, renewing the lease until the work is done.
-    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         match &self.lease {
             Some(lease) => lease.during(work).await,
             None => work.await,
@@ -48,24 +48,24 @@ impl Cache {
     /// Returns the newest answer in Redis or in memory, asking Redis only if answers are shared.
     ///
     /// `names` are the names of the object. Concurrent callers share one lookup in Redis.
-    pub async fn recall(
+    pub(super) async fn get_remote(
         &self,
         key: &CacheKey,
         names: &[ObjectName],
-        patience: &RedisBudget,
-    ) -> Option<Kept> {
+        budget: &RedisBudget,
+    ) -> Option<Candidate> {
         if !self.is_shared_out() {
-            return self.answer(key);
+            return self.get_local(key);
         }
-        let look = |progress: Progress<CacheKey, Option<Kept>>| {
+        let look = |progress: Progress<CacheKey, Option<Candidate>>| {
             let (cache, key, names) = (self.clone(), key.clone(), names.to_vec());
-            let patience = patience.clone();
+            let budget = budget.clone();
             async move {
-                let kept = cache.look(&key, &names, &patience).await;
+                let kept = cache.look(&key, &names, &budget).await;
                 progress.finish(kept);
             }
         };
-        let kept = self.0.recalls.join(key, look).outcome().await;
+        let kept = self.0.redis_lookups.join(key, look).outcome().await;
         // The lookup may have begun before a write, so its answer is checked again.
         self.judge(kept.ok().flatten()?.answer)
     }
@@ -74,15 +74,15 @@ impl Cache {
         &self,
         key: &CacheKey,
         object: &[ObjectName],
-        patience: &RedisBudget,
-    ) -> Option<Kept> {
+        budget: &RedisBudget,
+    ) -> Option<Candidate> {
         let names = hex(object);
-        let recalled = self.0.redis.recall(key.pair(), &names, patience).await;
+        let recalled = self.0.redis.recall(key.pair(), &names, budget).await;
         if let Some(recalled) = recalled {
             self.learn_changes(object, &recalled);
             self.take_over(key, recalled);
         }
-        self.answer(key)
+        self.get_local(key)
     }
 
     /// Records the object's last writes as Redis knows them, since this replica may not have been
@@ -104,24 +104,24 @@ impl Cache {
     /// Claims the right to ask VirusTotal, and waits while another replica holds the lease.
     ///
     /// `names` are the names of the object; `known` is the cached answer that is not fresh enough.
-    pub async fn claim(
+    pub(super) async fn claim(
         &self,
         key: &CacheKey,
         names: &[ObjectName],
         known: Option<&CachedAnswer>,
-        patience: &RedisBudget,
-    ) -> Claim {
+        budget: &RedisBudget,
+    ) -> LeaseResult {
         let nothing = Ticket {
             lease: None,
             at: None,
         };
         if !self.is_shared_out() {
-            return Claim::Ask(nothing);
+            return LeaseResult::Ask(nothing);
         }
         // If Redis fails here, each replica asks for itself.
-        let claimed = self.0.redis.claim(key.pair(), &hex(names), patience).await;
+        let claimed = self.0.redis.claim(key.pair(), &hex(names), budget).await;
         let Claimed::Ours(lease, recalled) = claimed else {
-            return Claim::Ask(nothing);
+            return LeaseResult::Ask(nothing);
         };
         self.learn_changes(names, &recalled);
         let at = Some(recalled.now);
@@ -130,16 +130,16 @@ impl Cache {
             && !kept.is_doubtful
             && known.is_none_or(|known| kept.answer.is_newer_than(known))
         {
-            return Claim::Answered(kept);
+            return LeaseResult::Answered(kept);
         }
         let lease = Some(lease);
-        Claim::Ask(Ticket { lease, at })
+        LeaseResult::Ask(Ticket { lease, at })
     }
 
     /// Returns the right to ask for a caller that does not coalesce: it holds no lease.
-    pub async fn begin_alone(&self, patience: &RedisBudget) -> Ticket {
+    pub(super) async fn begin_alone(&self, budget: &RedisBudget) -> Ticket {
         let at = if self.is_shared_out() {
-            self.0.redis.begin(patience).await
+            self.0.redis.begin(budget).await
         } else {
             None
         };
@@ -147,7 +147,7 @@ impl Cache {
     }
 
     /// Stores a new answer in memory and in Redis, and releases the lease.
-    pub fn land(&self, key: &CacheKey, answer: &Arc<CachedAnswer>, ticket: Ticket) {
+    pub(super) fn publish(&self, key: &CacheKey, answer: &CachedAnswer, ticket: Ticket) {
         self.put(key, answer);
         let Ticket { lease, at } = ticket;
         // Without a shared time, replicas could not tell whether the answer predates a write.
@@ -166,92 +166,13 @@ impl Cache {
         self.0.redis.land(&shared, lease);
     }
 
-    /// Records a write to the object with these names, and notifies all replicas.
-    pub fn note_write(&self, names: &[ObjectName], certainty: Certainty) {
-        if names.is_empty() {
-            return;
-        }
-        let all = self.0.changes.note(names, certainty);
-        self.tell_write(&all, certainty);
-    }
-
-    /// Reads further names of the object from Redis, and applies what is known of one name to all.
-    ///
-    /// Called before the answer to a write is returned, because another replica may have learned
-    /// names that this one has not.
-    pub async fn learn_names(&self, names: &[ObjectName]) {
-        if names.is_empty() || !self.is_shared_out() {
-            return;
-        }
-        let patience = RedisBudget::default();
-        let all = self.0.redis.names_of(&hex(names), &patience).await;
-        self.0.changes.join(&read_names(&all.unwrap_or_default()));
-    }
-
-    fn tell_write(&self, names: &[ObjectName], certainty: Certainty) {
-        let names = hex(names);
-        let news = match certainty {
-            Certainty::Certain => News::Changed(names),
-            Certainty::Possible => News::Doubted(names),
-        };
-        self.tell(news);
-    }
-
-    /// Records that these names belong to one object, and shares that if it is new.
-    pub fn join_names(&self, names: &[ObjectName]) {
-        if self.0.changes.join(names) && self.is_shared_out() {
-            let life = self.0.rules.longest();
-            self.0.redis.join_names(&hex(names), life);
-        }
-    }
-
-    /// Remembers the object of an analysis that was started through this gateway, and notifies all
-    /// replicas.
-    pub fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
-        let analysis = ObjectName::analysis(analysis);
-        self.0.changes.note_begun(analysis, names);
-        self.tell(News::Begun(hex(&[&[analysis], names].concat())));
-    }
-
-    /// Applies a change that another replica announced.
-    ///
-    /// If this replica knows more names of the object than the announcement contains, it announces
-    /// the change under all of them.
-    pub fn hear_change(&self, names: &[String], certainty: Certainty) {
-        let names = read_names(names);
-        self.0.changes.join(&names);
-        let all = self.0.changes.note(&names, certainty);
-        // Each announcement has more names than the one before, so this terminates.
-        if all.len() > names.len() && names.len() < MAX_NAMES {
-            self.0.redis.join_names(&hex(&all), self.0.rules.longest());
-            self.tell_write(&all, certainty);
-        }
-    }
-
-    /// Joins the names of an object that was written to, some of which only other replicas knew.
-    pub fn hear_names(&self, names: &[String]) {
-        self.0.changes.join(&read_names(names));
-    }
-
-    /// Remembers the object of an analysis that another replica started.
-    pub fn hear_begun(&self, names: &[String]) {
-        if let [analysis, names @ ..] = read_names(names).as_slice() {
-            self.0.changes.note_begun(*analysis, names);
-        }
-    }
-
-    fn tell(&self, news: News) {
-        let life = self.0.rules.longest();
-        self.0.redis.tell_change(Change { news, life });
-    }
-
     /// Whether answers are shared through Redis at present.
-    fn is_shared_out(&self) -> bool {
+    pub(super) fn is_shared_out(&self) -> bool {
         self.0.rules.max_bytes > 0 && self.0.redis.is_up()
     }
 
     /// Stores an answer from Redis in memory if it is newer. Returns the answer that may be served.
-    fn take_over(&self, key: &CacheKey, recalled: Recalled) -> Option<Kept> {
+    fn take_over(&self, key: &CacheKey, recalled: Recalled) -> Option<Candidate> {
         // Redis knew of all changes at that time: no change of this replica's was still to be
         // announced.
         let as_of = Moment::now().before(recalled.looked.elapsed());
@@ -264,14 +185,15 @@ impl Cache {
         let age = Duration::from_micros(recalled.now.saturating_sub(stored.asked));
         let mut answer = stored.into_cached(age, as_of);
         answer.is_doubtful = is_doubtful;
+        let answer = CachedAnswer::from(answer);
         if !is_readable(&answer) {
             return None;
         }
-        let here = self.answer(key);
+        let here = self.get_local(key);
         if here.is_none_or(|here| answer.is_newer_than(&here.answer)) {
-            self.put(key, &Arc::new(answer));
+            self.put(key, &answer);
         }
-        self.answer(key)
+        self.get_local(key)
     }
 }
 
@@ -283,14 +205,7 @@ fn is_readable(answer: &CachedAnswer) -> bool {
     }
 }
 
-/// Parses names in the form used in Redis.
-fn read_names(names: &[String]) -> Vec<ObjectName> {
-    let names = names.iter();
-    names
-        .filter_map(|name| ObjectName::from_hex(name))
-        .collect()
-}
-
-fn hex(names: &[ObjectName]) -> Vec<String> {
+/// Returns names in the form used in Redis.
+pub(super) fn hex(names: &[ObjectName]) -> Vec<String> {
     names.iter().map(|name| name.hex()).collect()
 }

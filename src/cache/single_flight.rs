@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
-use crate::{access::cost::Bill, metrics::Metrics};
+use crate::metrics::Metrics;
 
 /// The calls under way, by key.
 #[derive(Debug)]
@@ -90,9 +90,8 @@ where
             stage,
             calls: Arc::clone(&self.calls),
         };
-        // The call is charged to the leader and runs within the leader's span.
-        let call = Bill::current().cover(call(progress));
-        let call = call.instrument(Span::current());
+        // The call runs within the leader's span.
+        let call = call(progress).instrument(Span::current());
         let metrics = Arc::clone(&self.metrics);
         self.tasks.spawn(async move {
             // On a panic the followers see that the call ended without an outcome.

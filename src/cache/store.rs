@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use lru::LruCache;
 
-use super::{CachedAnswer, Finished, Moment, ViewKey};
+use super::{CacheKey, CachedAnswer, Moment, RenderedView, ViewKey};
 use crate::access::KeyHash;
 
 /// The approximate size of a map entry in bytes.
@@ -24,14 +24,14 @@ const PART_OF_VIEWS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Store {
     max_bytes: usize,
-    held: Held,
+    held: HeldBytes,
     count: usize,
     owners: HashMap<Option<KeyHash>, Entries>,
 }
 
 /// The bytes in use.
 #[derive(Clone, Copy, Debug, Default)]
-struct Held {
+struct HeldBytes {
     answers: usize,
     views: usize,
 }
@@ -39,29 +39,30 @@ struct Held {
 /// The answers and views of one owner.
 #[derive(Debug)]
 struct Entries {
-    held: Held,
-    answers: LruCache<Arc<str>, Kept<Arc<CachedAnswer>>>,
-    views: LruCache<ViewName, Kept<View>>,
+    held: HeldBytes,
+    answers: LruCache<Arc<str>, Weighed<CachedAnswer>>,
+    views: LruCache<ViewName, Weighed<StoredView>>,
 }
 
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum EntryKind {
     Answer,
     View,
 }
 
+/// An entry with the bytes that it counts for.
 #[derive(Debug)]
-struct Kept<T> {
+struct Weighed<T> {
     value: T,
     bytes: usize,
 }
 
 /// A view of the answer with this `as_of`.
 #[derive(Clone, Debug)]
-pub(super) struct View {
+pub(super) struct StoredView {
     pub(super) of: Moment,
-    pub(super) finished: Finished,
+    pub(super) view: RenderedView,
 }
 
 /// The path of the answer, and the properties of the view.
@@ -72,8 +73,8 @@ struct ViewName(Arc<str>, ViewKey);
 /// outside the lock.
 #[derive(Debug, Default)]
 pub(super) struct Evicted {
-    answers: Vec<Arc<CachedAnswer>>,
-    views: Vec<View>,
+    answers: Vec<CachedAnswer>,
+    views: Vec<StoredView>,
 }
 
 impl Evicted {
@@ -82,16 +83,16 @@ impl Evicted {
     }
 }
 
-impl Held {
+impl HeldBytes {
     fn all(self) -> usize {
         self.answers + self.views
     }
 
     /// Returns the bytes of this kind.
-    fn of(&mut self, kind: Kind) -> &mut usize {
+    fn of(&mut self, kind: EntryKind) -> &mut usize {
         match kind {
-            Kind::Answer => &mut self.answers,
-            Kind::View => &mut self.views,
+            EntryKind::Answer => &mut self.answers,
+            EntryKind::View => &mut self.views,
         }
     }
 }
@@ -100,7 +101,7 @@ impl Store {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             max_bytes,
-            held: Held::default(),
+            held: HeldBytes::default(),
             count: 0,
             owners: HashMap::new(),
         }
@@ -114,86 +115,83 @@ impl Store {
         self.count
     }
 
-    pub(super) fn answer(
-        &mut self,
-        owner: Option<KeyHash>,
-        path: &str,
-    ) -> Option<Arc<CachedAnswer>> {
-        let kept = self.owners.get_mut(&owner)?.answers.get(path)?;
-        Some(Arc::clone(&kept.value))
+    pub(super) fn answer(&mut self, key: &CacheKey) -> Option<CachedAnswer> {
+        let entries = self.owners.get_mut(&key.owner)?;
+        let entry = entries.answers.get(&key.path)?;
+        Some(entry.value.clone())
     }
 
-    pub(super) fn put_answer(
-        &mut self,
-        owner: Option<KeyHash>,
-        path: Arc<str>,
-        answer: Arc<CachedAnswer>,
-    ) -> Evicted {
-        let bytes = weight(path.len() + answer.size());
+    pub(super) fn put_answer(&mut self, key: &CacheKey, answer: CachedAnswer) -> Evicted {
+        let bytes = weight(key.path.len() + answer.size());
         if bytes > self.max_of_answers() {
             // The cached answer is older than the one that is too large to store.
-            self.remove_answer(owner, &path);
+            self.remove_answer(key);
             return Evicted::default();
         }
-        let kept = Kept {
+        let entry = Weighed {
             value: answer,
             bytes,
         };
-        let entries = self.owners.entry(owner).or_insert_with(Entries::new);
-        let before = entries.answers.put(path, kept);
-        self.add(owner, Kind::Answer, bytes);
-        if let Some(before) = before {
-            self.subtract(owner, Kind::Answer, before.bytes);
-        }
-        self.shrink(owner)
+        let entries = self.owners.entry(key.owner).or_insert_with(Entries::new);
+        let before = entries.answers.put(Arc::clone(&key.path), entry);
+        let freed = before.map(|before| before.bytes);
+        self.account(key.owner, EntryKind::Answer, bytes, freed)
     }
 
-    pub(super) fn remove_answer(&mut self, owner: Option<KeyHash>, path: &str) {
-        let Some(entries) = self.owners.get_mut(&owner) else {
+    pub(super) fn remove_answer(&mut self, key: &CacheKey) {
+        let Some(entries) = self.owners.get_mut(&key.owner) else {
             return;
         };
-        if let Some(kept) = entries.answers.pop(path) {
-            self.subtract(owner, Kind::Answer, kept.bytes);
+        if let Some(entry) = entries.answers.pop(&key.path) {
+            self.subtract(key.owner, EntryKind::Answer, entry.bytes);
         }
     }
 
-    pub(super) fn view(
-        &mut self,
-        owner: Option<KeyHash>,
-        path: &Arc<str>,
-        key: &ViewKey,
-    ) -> Option<View> {
-        let entries = self.owners.get_mut(&owner)?;
-        let kept = entries
-            .views
-            .get(&ViewName(Arc::clone(path), key.clone()))?;
-        Some(kept.value.clone())
+    pub(super) fn view(&mut self, key: &CacheKey, view: &ViewKey) -> Option<StoredView> {
+        let entries = self.owners.get_mut(&key.owner)?;
+        let name = ViewName(Arc::clone(&key.path), view.clone());
+        let entry = entries.views.get(&name)?;
+        Some(entry.value.clone())
     }
 
     pub(super) fn put_view(
         &mut self,
-        owner: Option<KeyHash>,
-        path: Arc<str>,
-        key: ViewKey,
-        view: View,
+        key: &CacheKey,
+        view: ViewKey,
+        stored: StoredView,
     ) -> Evicted {
-        let finished = &view.finished;
-        let bytes = weight(path.len() + finished.body.len() + finished.etag.len());
+        let RenderedView { body, etag, .. } = &stored.view;
+        let bytes = weight(key.path.len() + body.len() + etag.len());
         if bytes > self.max_bytes {
             return Evicted::default();
         }
-        let kept = Kept { value: view, bytes };
-        let entries = self.owners.entry(owner).or_insert_with(Entries::new);
-        let before = entries.views.put(ViewName(path, key), kept);
-        self.add(owner, Kind::View, bytes);
-        if let Some(before) = before {
-            self.subtract(owner, Kind::View, before.bytes);
+        let entry = Weighed {
+            value: stored,
+            bytes,
+        };
+        let entries = self.owners.entry(key.owner).or_insert_with(Entries::new);
+        let name = ViewName(Arc::clone(&key.path), view);
+        let freed = entries.views.put(name, entry).map(|before| before.bytes);
+        self.account(key.owner, EntryKind::View, bytes, freed)
+    }
+
+    /// Adds an entry that took the place of another one or not, and evicts what no longer fits.
+    fn account(
+        &mut self,
+        owner: Option<KeyHash>,
+        kind: EntryKind,
+        bytes: usize,
+        freed: Option<usize>,
+    ) -> Evicted {
+        self.add(owner, kind, bytes);
+        if let Some(freed) = freed {
+            self.subtract(owner, kind, freed);
         }
         self.shrink(owner)
     }
 
     /// Adds an entry to the totals.
-    fn add(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
+    fn add(&mut self, owner: Option<KeyHash>, kind: EntryKind, bytes: usize) {
         *self.held.of(kind) += bytes;
         self.count += 1;
         if let Some(entries) = self.owners.get_mut(&owner) {
@@ -202,7 +200,7 @@ impl Store {
     }
 
     /// Subtracts an entry from the totals, and removes an owner that has none left.
-    fn subtract(&mut self, owner: Option<KeyHash>, kind: Kind, bytes: usize) {
+    fn subtract(&mut self, owner: Option<KeyHash>, kind: EntryKind, bytes: usize) {
         *self.held.of(kind) -= bytes;
         self.count -= 1;
         if let Some(entries) = self.owners.get_mut(&owner) {
@@ -240,22 +238,22 @@ impl Store {
     }
 
     /// Evicts the least recently used answer of the owner that holds the most.
-    fn evict_answer(&mut self) -> Option<Arc<CachedAnswer>> {
+    fn evict_answer(&mut self) -> Option<CachedAnswer> {
         // A linear search will do: few keys fetch.
         let owners = self.owners.iter_mut();
         let with_answers = owners.filter(|(_, entries)| !entries.answers.is_empty());
         let (owner, entries) = with_answers.max_by_key(|(_, entries)| entries.held.all())?;
         let owner = *owner;
-        let (_, kept) = entries.answers.pop_lru()?;
-        self.subtract(owner, Kind::Answer, kept.bytes);
-        Some(kept.value)
+        let (_, entry) = entries.answers.pop_lru()?;
+        self.subtract(owner, EntryKind::Answer, entry.bytes);
+        Some(entry.value)
     }
 
     /// Evicts a view.
     ///
     /// It is the least recently used view of the owner with the most bytes among those that may
     /// lose one: `putter`, and owners above their share.
-    fn evict_view(&mut self, putter: Option<KeyHash>) -> Option<View> {
+    fn evict_view(&mut self, putter: Option<KeyHash>) -> Option<StoredView> {
         let share = self.max_bytes / self.owners.len().max(1);
         let owners = self.owners.iter_mut().filter(|(owner, entries)| {
             let may_lose = **owner == putter || entries.held.all() > share;
@@ -263,16 +261,16 @@ impl Store {
         });
         let (owner, entries) = owners.max_by_key(|(_, entries)| entries.held.all())?;
         let owner = *owner;
-        let (_, kept) = entries.views.pop_lru()?;
-        self.subtract(owner, Kind::View, kept.bytes);
-        Some(kept.value)
+        let (_, entry) = entries.views.pop_lru()?;
+        self.subtract(owner, EntryKind::View, entry.bytes);
+        Some(entry.value)
     }
 }
 
 impl Entries {
     fn new() -> Self {
         Self {
-            held: Held::default(),
+            held: HeldBytes::default(),
             // The store bounds the bytes.
             answers: LruCache::unbounded(),
             views: LruCache::unbounded(),

@@ -8,7 +8,7 @@ use std::{sync::OnceLock, time::Duration};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, CachedAnswer, Moment, ObjectName};
+use super::{Answer, AnswerRecord, Moment, ObjectName};
 use crate::virustotal::{Packed, Refusal};
 
 /// The largest uncompressed size of an answer in Redis; larger ones are not shared.
@@ -40,7 +40,7 @@ pub(super) struct StoredAnswer {
     fresh_for: Duration,
 }
 
-impl CachedAnswer {
+impl AnswerRecord {
     /// Serializes the answer, or returns `None` if it is too large to share.
     ///
     /// `asked` is the time at which VirusTotal was asked, on the clock that replicas share.
@@ -63,7 +63,7 @@ impl CachedAnswer {
 }
 
 impl StoredAnswer {
-    /// Parses the output of [`CachedAnswer::to_bytes`].
+    /// Parses the output of [`AnswerRecord::to_bytes`].
     pub(super) fn read(bytes: &Bytes) -> Option<Self> {
         let end = memchr::memchr(b'\n', bytes)?;
         let head: Head = serde_json::from_slice(&bytes[..end]).ok()?;
@@ -84,13 +84,13 @@ impl StoredAnswer {
     /// Converts the answer for this replica's memory.
     ///
     /// `age` is its age at `as_of`, when all changes of its object were accounted for.
-    pub(super) fn into_cached(self, age: Duration, as_of: Moment) -> CachedAnswer {
-        CachedAnswer {
+    pub(super) fn into_cached(self, age: Duration, as_of: Moment) -> AnswerRecord {
+        AnswerRecord {
             answer: self.answer,
             asked: as_of.before(age),
             as_of,
             names: self.names,
-            told: OnceLock::new(),
+            revealed: OnceLock::new(),
             shared_at: Some(self.asked),
             is_doubtful: false,
             fresh_for: self.fresh_for,
@@ -107,12 +107,12 @@ mod tests {
 
     fn same(answer: Answer) {
         let as_of = Moment::now();
-        let cached = CachedAnswer {
+        let cached = AnswerRecord {
             answer,
             asked: as_of.before(Duration::from_secs(5)),
             as_of,
             names: [ObjectName::new("files", "a")].into(),
-            told: OnceLock::new(),
+            revealed: OnceLock::new(),
             shared_at: Some(1_700_000_000_123_456),
             is_doubtful: false,
             fresh_for: Duration::from_hours(1),

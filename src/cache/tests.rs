@@ -1,8 +1,16 @@
 use proptest::prelude::*;
 use tokio_util::task::TaskTracker;
 
+use std::time::Duration;
+
 use super::*;
-use crate::{access::ApiKey, metrics::Metrics};
+use crate::{
+    access::{ApiKey, KeyHash},
+    config::Allowance,
+    quota,
+    render::format::Format,
+    virustotal::Packed,
+};
 
 fn cache(max_bytes: u64) -> Cache {
     let rules = config::Cache {
@@ -12,9 +20,41 @@ fn cache(max_bytes: u64) -> Cache {
         max_stale: Duration::from_hours(1),
         is_shared: false,
     };
-    let redis = Redis::new(None, TaskTracker::new()).unwrap();
-    let recalls = SingleFlight::new(TaskTracker::new(), Arc::new(Metrics::new()));
-    Cache::new(rules, redis, recalls)
+    let (tasks, metrics) = (TaskTracker::new(), Arc::new(Metrics::new()));
+    let upstream = config::Upstream {
+        url: "http://127.0.0.1:1".parse().unwrap(),
+        timeout: Duration::from_secs(1),
+        max_body: 1,
+        ca_file: None,
+    };
+    let limits = config::Limits {
+        per_minute: Allowance::Off,
+        per_day: Allowance::Off,
+        per_month: Allowance::Off,
+    };
+    let virustotal = VirusTotal::new(&upstream, Arc::clone(&metrics)).unwrap();
+    let (redis, accepted) = (
+        Redis::new(None, tasks.clone()).unwrap(),
+        AcceptedKeys::new(),
+    );
+    let quota = Quota::new(quota::Parts {
+        virustotal: virustotal.clone(),
+        limits,
+        max_waiting: 1,
+        max_in_flight: 1,
+        accepted: accepted.clone(),
+        redis: redis.clone(),
+        tasks: tasks.clone(),
+    });
+    Cache::new(Parts {
+        rules,
+        virustotal,
+        quota,
+        accepted,
+        redis,
+        tasks,
+        metrics,
+    })
 }
 
 fn owner(name: &str) -> KeyHash {
@@ -26,18 +66,23 @@ fn key(owner: Option<KeyHash>, path: &str) -> CacheKey {
     CacheKey { owner, path }
 }
 
-fn answer(bytes: usize) -> Arc<CachedAnswer> {
+fn answer(bytes: usize) -> CachedAnswer {
     let now = Moment::now();
-    Arc::new(CachedAnswer {
+    AnswerRecord {
         answer: Answer::Found(Packed::restore(vec![0; bytes].into(), bytes)),
         asked: now,
         as_of: now,
         names: [ObjectName::new("files", "a")].into(),
-        told: std::sync::OnceLock::new(),
+        revealed: std::sync::OnceLock::new(),
         shared_at: None,
         is_doubtful: false,
         fresh_for: Duration::from_hours(1),
-    })
+    }
+    .into()
+}
+
+fn fetched(key: &CacheKey, answer: &CachedAnswer) -> Fetched {
+    Fetched::new(key.clone(), answer.clone(), Origin::Hit).unwrap()
 }
 
 fn view_key() -> ViewKey {
@@ -49,8 +94,8 @@ fn view_key() -> ViewKey {
     }
 }
 
-fn finished(bytes: usize) -> Finished {
-    Finished {
+fn rendered(bytes: usize) -> RenderedView {
+    RenderedView {
         body: vec![0; bytes].into(),
         etag: "W/\"x\"".into(),
         cursor: None,
@@ -62,13 +107,13 @@ fn an_answer_from_before_a_write_is_not_cached() {
     let cache = cache(1_000_000);
     let (key, old) = (key(None, "/files/a"), answer(10));
     cache.put(&key, &old);
-    assert!(cache.answer(&key).is_some_and(|kept| !kept.is_doubtful));
+    assert!(cache.get_local(&key).is_some_and(|kept| !kept.is_doubtful));
     cache.note_write(&old.names, Certainty::Possible);
-    assert!(cache.answer(&key).is_some_and(|kept| kept.is_doubtful));
+    assert!(cache.get_local(&key).is_some_and(|kept| kept.is_doubtful));
     cache.note_write(&old.names, Certainty::Certain);
-    assert!(cache.answer(&key).is_none());
+    assert!(cache.get_local(&key).is_none());
     cache.put(&key, &old);
-    assert!(cache.answer(&key).is_none());
+    assert!(cache.get_local(&key).is_none());
 }
 
 #[test]
@@ -77,13 +122,21 @@ fn views_are_evicted_before_answers() {
     let names: Vec<_> = (0..4).map(|it| key(None, &format!("/{it}"))).collect();
     let kept = answer(1000);
     cache.put(&names[0], &kept);
-    cache.put_view(&names[0], view_key(), &kept, &finished(8000));
-    assert!(cache.view(&names[0], &view_key(), &kept).is_some());
+    cache.put_view(&fetched(&names[0], &kept), view_key(), &rendered(8000));
+    assert!(
+        cache
+            .view(&fetched(&names[0], &kept), &view_key())
+            .is_some()
+    );
     for name in &names {
         cache.put(name, &answer(2000));
     }
-    assert!(cache.view(&names[0], &view_key(), &kept).is_none());
-    assert!(names.iter().all(|name| cache.answer(name).is_some()));
+    assert!(
+        cache
+            .view(&fetched(&names[0], &kept), &view_key())
+            .is_none()
+    );
+    assert!(names.iter().all(|name| cache.get_local(name).is_some()));
     assert_eq!(cache.stats().evictions, 1);
 }
 
@@ -97,13 +150,13 @@ fn views_have_room_beside_any_number_of_answers_and_evict_none_of_them() {
     let before = cache.stats();
     let (hot, kept) = (&names[99], answer(2000));
     cache.put(hot, &kept);
-    cache.put_view(hot, view_key(), &kept, &finished(5000));
-    assert!(cache.view(hot, &view_key(), &kept).is_some());
+    cache.put_view(&fetched(&hot, &kept), view_key(), &rendered(5000));
+    assert!(cache.view(&fetched(&hot, &kept), &view_key()).is_some());
     assert_eq!(cache.stats().evictions, before.evictions);
     for name in &names[60..] {
-        cache.put_view(name, view_key(), &kept, &finished(5000));
+        cache.put_view(&fetched(name, &kept), view_key(), &rendered(5000));
     }
-    let is_kept = |name: &&CacheKey| cache.answer(name).is_some();
+    let is_kept = |name: &&CacheKey| cache.get_local(name).is_some();
     let entries = usize::try_from(before.entries).unwrap();
     assert_eq!(names.iter().filter(is_kept).count(), entries);
     assert!(cache.stats().bytes <= 100_000);
@@ -122,9 +175,9 @@ fn one_owner_never_evicts_entries_within_the_share_of_another() {
         let name = key(Some(owner("busy")), &format!("/{other}"));
         let kept = answer(3000);
         cache.put(&name, &kept);
-        cache.put_view(&name, view_key(), &kept, &finished(5000));
+        cache.put_view(&fetched(&name, &kept), view_key(), &rendered(5000));
     }
-    assert!(quiet.iter().all(|name| cache.answer(name).is_some()));
+    assert!(quiet.iter().all(|name| cache.get_local(name).is_some()));
     assert!(cache.stats().bytes <= 100_000);
 }
 
@@ -134,7 +187,7 @@ fn views_within_an_owners_share_survive_the_answers_of_another() {
     let (quiet, kept) = (Some(owner("quiet")), answer(100));
     let views: Vec<_> = (0..6).map(|it| key(quiet, &format!("/{it}"))).collect();
     for name in &views {
-        cache.put_view(name, view_key(), &kept, &finished(5000));
+        cache.put_view(&fetched(name, &kept), view_key(), &rendered(5000));
     }
     for other in 0..1000 {
         cache.put(
@@ -142,7 +195,7 @@ fn views_within_an_owners_share_survive_the_answers_of_another() {
             &answer(3000),
         );
     }
-    let is_kept = |name| cache.view(name, &view_key(), &kept).is_some();
+    let is_kept = |name| cache.view(&fetched(name, &kept), &view_key()).is_some();
     assert!(views.iter().all(is_kept));
     assert!(cache.stats().bytes <= 100_000);
 }
@@ -153,7 +206,7 @@ fn an_answer_larger_than_the_bound_is_not_cached() {
     let name = key(None, "/a");
     cache.put(&name, &answer(100));
     cache.put(&name, &answer(5000));
-    assert!(cache.answer(&name).is_none());
+    assert!(cache.get_local(&name).is_none());
     assert_eq!((cache.stats().bytes, cache.stats().entries), (0, 0));
 }
 
@@ -173,7 +226,7 @@ proptest! {
                     held.insert(name, kept);
                 }
                 2 => if let Some(of) = held.get(&name) {
-                    cache.put_view(&name, view_key(), of, &finished(bytes));
+                    cache.put_view(&fetched(&name, of), view_key(), &rendered(bytes));
                 },
                 _ => cache.remove(&name),
             }

@@ -13,12 +13,12 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::headers::{insert_number, say_seen};
+use super::headers::{insert_number, say_provenance};
 use crate::{
     access::clients::OverAllowance,
     clock::whole_seconds,
     indicator::InvalidIndicator,
-    lookup::{InvalidAnalysisId, LookupError, Seen},
+    lookup::{FetchError, InvalidAnalysisId, LookupError, Provenance},
     quota::accounts::Exhausted,
     render::{MalformedAnswer, template::UnknownTemplate},
     submit::form::FormError,
@@ -42,7 +42,7 @@ pub struct ApiError {
     /// The cause for the log, where it is more than the detail.
     cause: Option<String>,
     /// The origin of an answer that VirusTotal does not know the object.
-    seen: Option<Seen>,
+    provenance: Option<Provenance>,
 }
 
 /// The failure of a request as the log shows it: an extension of the response.
@@ -77,7 +77,7 @@ impl ApiError {
             detail: detail.into(),
             retry_after: None,
             cause: None,
-            seen: None,
+            provenance: None,
         }
     }
 
@@ -200,8 +200,8 @@ impl IntoResponse for ApiError {
                 whole_seconds(wait).max(1),
             );
         }
-        if let Some(seen) = self.seen {
-            say_seen(&mut response, seen);
+        if let Some(provenance) = self.provenance {
+            say_provenance(&mut response, provenance);
         }
         response.extensions_mut().insert(Failure {
             code: self.code,
@@ -268,15 +268,23 @@ impl From<FormError> for ApiError {
 impl From<LookupError> for ApiError {
     fn from(error: LookupError) -> Self {
         match error {
-            LookupError::Exhausted(error) => error.into(),
-            LookupError::Unknown(refusal, seen) => Self {
-                seen: Some(seen),
-                ..refusal.into()
-            },
-            LookupError::Upstream(error) => error.into(),
+            LookupError::Fetch(error) => error.into(),
             LookupError::Malformed(error) => error.into(),
             LookupError::TooLarge => Self::document_too_large(),
-            LookupError::Lost => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<FetchError> for ApiError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Exhausted(error) => error.into(),
+            FetchError::NotFound(refusal, provenance) => Self {
+                provenance: Some(provenance),
+                ..refusal.into()
+            },
+            FetchError::Upstream(error) => error.into(),
+            FetchError::Lost => Self::internal(error.to_string()),
         }
     }
 }
@@ -331,7 +339,7 @@ impl From<Refusal> for ApiError {
             code: refusal.code,
             detail: message.map_or(Cow::Borrowed(usual), Cow::Owned),
             cause: Some("VirusTotal refused".to_owned()),
-            seen: None,
+            provenance: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-use crate::lookup::{Origin, Seen};
+use crate::lookup::{Origin, Provenance};
 
 /// The header that names a request in the log.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,8 +37,8 @@ pub fn insert_number(response: &mut Response, name: HeaderName, number: impl Int
 }
 
 /// Sets `X-Cache` and `Age`: where an answer came from, and the seconds since VirusTotal was asked.
-pub fn say_seen(response: &mut Response, seen: Seen) {
-    let (origin, reason) = match seen.origin {
+pub fn say_provenance(response: &mut Response, provenance: Provenance) {
+    let (origin, reason) = match provenance.origin {
         Origin::Hit => ("HIT", None),
         Origin::Miss => ("MISS", None),
         Origin::Stale => ("STALE", None),
@@ -46,13 +46,13 @@ pub fn say_seen(response: &mut Response, seen: Seen) {
         Origin::StaleForUpstream => ("STALE", Some("upstream")),
     };
     // The request log and the metrics read it.
-    response.extensions_mut().insert(seen.origin);
+    response.extensions_mut().insert(provenance.origin);
     let headers = response.headers_mut();
     headers.insert(X_CACHE, HeaderValue::from_static(origin));
     if let Some(reason) = reason {
         headers.insert(X_CACHE_REASON, HeaderValue::from_static(reason));
     }
-    insert_number(response, header::AGE, seen.age.as_secs());
+    insert_number(response, header::AGE, provenance.age.as_secs());
 }
 
 /// Returns whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).

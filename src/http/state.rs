@@ -9,7 +9,7 @@ use crate::{
     config::Access,
     lookup::Lookup,
     metrics::Metrics,
-    quota::{Quota, accounts::Accounts},
+    quota::Quota,
     redis::Redis,
     render::{format::Format, template::Templates},
     submit::Submit,
@@ -24,11 +24,9 @@ pub struct Gateway {
     /// The pipeline of writes.
     pub submit: Submit,
     /// The units of quota, and what VirusTotal says of them.
-    pub quota: Arc<Quota>,
-    /// The quota of each key, for the headers that report it.
-    pub accounts: Arc<Accounts>,
+    pub quota: Quota,
     /// The upstream, for the readiness check.
-    pub virustotal: Arc<VirusTotal>,
+    pub virustotal: VirusTotal,
     /// The connection to Redis, for the readiness check.
     pub redis: Redis,
     /// The keys that VirusTotal has accepted: only they have limits of their own.

@@ -9,21 +9,15 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{
-    Freshness, Got, Lookup, LookupError, Reply,
-    names::Rendered,
-    question::{About, Question, TtlRule},
-    shared::FlightKey,
-};
+use super::{FetchError, Freshness, Lookup, LookupError, Reply, names::Rendered};
 use crate::{
-    access::{
-        KeyHash, RequestContext,
-        cost::{self, Bill},
+    access::{KeyHash, RequestContext},
+    cache::{
+        About, Fetched, FlightKey, Question, TtlRule,
+        single_flight::{Follower, Progress, Stage},
     },
-    cache::single_flight::{Follower, Progress, Stage},
-    redis::RedisBudget,
     render::{self, Title, View},
-    virustotal::{Call, UpstreamError},
+    virustotal::{Call, Endpoint, UpstreamError},
 };
 
 /// The pause after the first poll; each further pause is twice as long.
@@ -89,11 +83,18 @@ fn is_base64(text: &str) -> bool {
     text.len() - digits.len() <= 2 && digits.bytes().all(is_digit)
 }
 
+/// A question to be asked again and again, and the request that began it.
+struct Poll {
+    context: RequestContext,
+    question: Question,
+    freshness: Freshness,
+}
+
 /// The outcome of the last poll of an analysis.
 #[derive(Clone, Debug)]
 pub(super) struct Polled {
     /// VirusTotal's answer, and whether the analysis is completed.
-    asked: Result<(Got, bool), LookupError>,
+    asked: Result<(Fetched, bool), LookupError>,
     /// The key that was used.
     by: KeyHash,
     at: Instant,
@@ -117,14 +118,14 @@ impl Lookup {
         freshness: &Freshness,
     ) -> Result<Analysis, LookupError> {
         let question = Question {
-            call: Call::get(&["analyses", &id.0]),
+            call: Call::about(Endpoint::Analysis, &id.0),
             about: About::Analysis(id.0.clone()),
             ttl: TtlRule::Analysis,
         };
-        let (got, retry_after) = self.state(context, &question, freshness).await?;
+        let (fetched, retry_after) = self.state(context, &question, freshness).await?;
         let title = Title::other("analysis", &id.0);
         let render = |bytes: &Bytes| Rendered::plain(render::report(bytes, &title, view));
-        let reply = self.show(got, view, freshness, render).await?;
+        let reply = self.render(&fetched, view, freshness, &render).await?;
         Ok(Analysis { reply, retry_after })
     }
 
@@ -137,20 +138,26 @@ impl Lookup {
         context: &RequestContext,
         question: &Question,
         freshness: &Freshness,
-    ) -> Result<(Got, Option<Duration>), LookupError> {
+    ) -> Result<(Fetched, Option<Duration>), LookupError> {
         if !freshness.wait.is_zero() {
-            let waits = cost::waiting(self.wait_for(context, question, freshness));
+            let waits = context
+                .cost
+                .waiting(self.wait_for(context, question, freshness));
             if let Ok(waited) = context.place.waiting(waits).await {
                 return waited;
             }
         }
         let at_once = Freshness {
             wait: Duration::ZERO,
-            ..freshness.clone()
+            ..*freshness
         };
-        let got = self.read(context, question, &at_once).await?;
-        let is_over = is_over(&got)?;
-        Ok((got, (!is_over).then_some(LATER)))
+        let fetched = self
+            .0
+            .cache
+            .get_or_fetch(context, question, &at_once)
+            .await?;
+        let is_over = is_over(&fetched)?;
+        Ok((fetched, (!is_over).then_some(LATER)))
     }
 
     /// Follows the polls of an analysis until the wait is over.
@@ -161,28 +168,29 @@ impl Lookup {
         context: &RequestContext,
         question: &Question,
         freshness: &Freshness,
-    ) -> Result<(Got, Option<Duration>), LookupError> {
+    ) -> Result<(Fetched, Option<Duration>), LookupError> {
         let (own, end) = (context.key.hash(), Instant::now() + freshness.wait);
         // A key that may not see other keys' answers follows polls of its own.
-        let mut alone = (!self.may_share(context, freshness).await).then_some(own);
+        let mut alone = (!self.0.cache.may_share(context).await).then_some(own);
         let mut known = None;
         loop {
-            let key = self.cache_key(context, question);
-            let flight = self.flight_key(key, &question.names(), alone);
+            let flight = self.0.cache.flight_key(context, question, alone);
             let mut polls = self.0.polls.join(&flight, |progress| {
-                let (lookup, freshness) = (self.clone(), freshness.clone());
-                let (context, question) = (context.clone(), question.clone());
-                // Each caller that waits for a poll counts the time itself.
-                let account = Bill::current().timed_elsewhere();
-                let poll = async move { lookup.poll(context, question, freshness, progress).await };
-                account.cover(poll)
+                let poll = Poll {
+                    // Each caller that waits for a poll counts the time itself.
+                    context: context.with_cost(context.cost.units_only()),
+                    question: question.clone(),
+                    freshness: *freshness,
+                };
+                let lookup = self.clone();
+                async move { lookup.poll(poll, progress).await }
             });
             let is_leader = polls.is_leader;
             match until(end, own, &mut polls, known.take()).await {
                 Waited::Over(over) => {
                     // The leader's key paid for the polls.
                     if over.is_ok() && !is_leader {
-                        self.parts().quota.save(&context.key);
+                        self.0.quota.count_saved(own);
                     }
                     return over;
                 }
@@ -193,13 +201,12 @@ impl Lookup {
     }
 
     /// Polls an analysis on behalf of all callers that wait for it.
-    async fn poll(
-        &self,
-        context: RequestContext,
-        question: Question,
-        freshness: Freshness,
-        progress: Progress<FlightKey, Polled>,
-    ) {
+    async fn poll(&self, poll: Poll, progress: Progress<FlightKey, Polled>) {
+        let Poll {
+            mut context,
+            question,
+            freshness,
+        } = poll;
         let (mut pauses, nudge) = (Pauses(FIRST_PAUSE), Arc::new(Notify::new()));
         // The pauses are made here, so a poll does not queue for a unit as well.
         let mut freshness = Freshness {
@@ -207,8 +214,7 @@ impl Lookup {
             ..freshness
         };
         loop {
-            let got = self.read(&context, &question, &freshness).await;
-            let asked = got.and_then(|got| is_over(&got).map(|is_over| (got, is_over)));
+            let asked = self.poll_once(&context, &question, &freshness).await;
             let pause = pauses.next();
             let (pause, is_done) = match &asked {
                 Ok((_, is_over)) => (pause, *is_over),
@@ -235,29 +241,38 @@ impl Lookup {
                 () = sleep(pause) => {}
                 () = nudged => {}
                 () = progress.abandoned() => return,
-                () = self.parts().stop.cancelled() => return,
+                () = self.0.stop.cancelled() => return,
             }
             // The first poll serves a caller that just arrived. Later ones leave the last unit of
             // the minute to others.
-            freshness = Freshness {
-                is_sparing: true,
-                patience: RedisBudget::default(),
-                ..freshness
-            };
+            freshness.leaves_last_unit = true;
+            context = context.with_new_redis_budget();
         }
+    }
+
+    async fn poll_once(
+        &self,
+        context: &RequestContext,
+        question: &Question,
+        freshness: &Freshness,
+    ) -> Result<(Fetched, bool), LookupError> {
+        let cache = &self.0.cache;
+        let fetched = cache.get_or_fetch(context, question, freshness).await?;
+        let is_over = is_over(&fetched)?;
+        Ok((fetched, is_over))
     }
 }
 
 /// The outcome of a caller's wait for an analysis.
 enum Waited {
-    Over(Result<(Got, Option<Duration>), LookupError>),
+    Over(Result<(Fetched, Option<Duration>), LookupError>),
     /// The poll used another key, whose errors and units are that key's own. Holds the last known
     /// state.
     OwnWay(Option<Known>),
 }
 
 /// The state of an analysis that is not completed, and the time after which to ask again.
-type Known = (Got, Duration);
+type Known = (Fetched, Duration);
 
 /// Follows the polls until `end`; returns the last known state and the time after which to ask
 /// again.
@@ -277,20 +292,23 @@ async fn until(
         };
         if let Some(polled) = &polled {
             match &polled.asked {
-                Ok((got, true)) => return Waited::Over(Ok((got.clone(), None))),
-                Ok((got, false)) => known = Some((got.clone(), polled.pause.max(LATER))),
-                Err(error) if polled.by != own && !matches!(error, LookupError::Unknown(..)) => {
+                Ok((fetched, true)) => return Waited::Over(Ok((fetched.clone(), None))),
+                Ok((fetched, false)) => known = Some((fetched.clone(), polled.pause.max(LATER))),
+                Err(error)
+                    if polled.by != own
+                        && !matches!(error, LookupError::Fetch(FetchError::NotFound(..))) =>
+                {
                     return Waited::OwnWay(known);
                 }
                 Err(error) => match (error.until_quota(), known.take()) {
                     // There will be quota in time, so the next poll is worth waiting for.
                     (Some(_), state) if polled.pause < left => known = state,
                     // There will not be, and the last state is better than a 429.
-                    (Some(_), Some((got, _))) => {
-                        return Waited::Over(Ok((got, Some(polled.pause))));
+                    (Some(_), Some((fetched, _))) => {
+                        return Waited::Over(Ok((fetched, Some(polled.pause))));
                     }
-                    (None, Some((got, later))) if error.is_trouble() => {
-                        return Waited::Over(Ok((got, Some(later))));
+                    (None, Some((fetched, later))) if error.is_trouble() => {
+                        return Waited::Over(Ok((fetched, Some(later))));
                     }
                     _ => return Waited::Over(Err(error.clone())),
                 },
@@ -320,15 +338,14 @@ async fn until(
             }
         }
     }
-    let known = known.ok_or_else(|| UpstreamError::Timeout.into());
-    Waited::Over(known.map(|(got, later)| (got, Some(later))))
+    let known = known.ok_or_else(|| FetchError::from(UpstreamError::Timeout).into());
+    Waited::Over(known.map(|(fetched, later)| (fetched, Some(later))))
 }
 
 /// Whether an analysis is completed.
-fn is_over(got: &Got) -> Result<bool, LookupError> {
-    // Only completed analyses are cached, and only cached answers have a TTL.
-    let is_fresh = !got.answer.fresh_for.is_zero();
-    Ok(is_fresh || render::is_completed(&got.plain()?)?)
+fn is_over(fetched: &Fetched) -> Result<bool, LookupError> {
+    // Only completed analyses are cached.
+    Ok(fetched.is_cacheable() || render::is_completed(&fetched.plain()?)?)
 }
 
 /// Pauses, each twice as long as the one before, up to `LAST_PAUSE`.
@@ -379,7 +396,7 @@ mod tests {
         #[test]
         fn no_id_changes_the_path(text in prop_oneof![any::<String>(), "[!-~]{0,9}", "[./]{0,4}"]) {
             if let Ok(id) = text.parse::<AnalysisId>() {
-                let call = Call::get(&["analyses", &id.0]);
+                let call = Call::about(Endpoint::Analysis, &id.0);
                 let url = url::Url::parse("https://v.test/").unwrap().join(call.path()).unwrap();
                 prop_assert_eq!(url.path(), call.path());
                 prop_assert_eq!(url.path_segments().unwrap().count(), 2);

@@ -17,16 +17,15 @@ const MOST: usize = 100;
 #[derive(Debug)]
 pub(super) struct Rendered {
     pub(super) answer: Answer,
-    pub(super) told: Vec<ObjectName>,
+    pub(super) revealed: Vec<ObjectName>,
 }
 
 impl Rendered {
     /// Wraps a rendered answer that reveals no names.
     pub(super) fn plain(answer: Result<Answer, RenderError>) -> Result<Self, RenderError> {
-        let told = Vec::new();
         Ok(Self {
             answer: answer?,
-            told,
+            revealed: Vec::new(),
         })
     }
 }
@@ -34,33 +33,37 @@ impl Rendered {
 impl Lookup {
     /// Returns the names that a report on a file or URL reveals, and joins them with the
     /// indicator's.
-    pub(super) fn told_by_report(&self, indicator: &Indicator, answer: &Answer) -> Vec<ObjectName> {
-        let told = answer.names.iter();
-        let told: Vec<_> = match indicator.kind() {
-            Kind::File => ObjectName::of_file(told.map(String::as_str)),
-            Kind::Url => told.flat_map(|name| url_names(name)).collect(),
+    pub(super) fn names_in_report(
+        &self,
+        indicator: &Indicator,
+        answer: &Answer,
+    ) -> Vec<ObjectName> {
+        let revealed = answer.names.iter();
+        let revealed: Vec<_> = match indicator.kind() {
+            Kind::File => ObjectName::of_file(revealed.map(String::as_str)),
+            Kind::Url => revealed.flat_map(|name| url_names(name)).collect(),
             Kind::Domain | Kind::Ip => return Vec::new(),
         };
-        self.join(&ObjectName::of(indicator), &told);
-        told
+        self.join(&ObjectName::of(indicator), &revealed);
+        revealed
     }
 
     /// Returns the names that a list of comments or votes reveals of its object, and joins them.
     ///
     /// The id of each comment or vote contains a name of the object.
-    pub(super) fn told_by_contributions(
+    pub(super) fn names_in_contributions(
         &self,
         indicator: &Indicator,
         page: &[u8],
     ) -> Vec<ObjectName> {
-        let told = render::listed(page);
+        let revealed = render::listed(page);
         // All contributions on the page are about the same object, so one is enough.
-        let told = told.iter().take(1);
-        let told: Vec<_> = told
+        let revealed = revealed.iter().take(1);
+        let revealed: Vec<_> = revealed
             .flat_map(|it| ObjectName::of_analysis(&it.id))
             .collect();
-        self.join(&ObjectName::of(indicator), &told);
-        told
+        self.join(&ObjectName::of(indicator), &revealed);
+        revealed
     }
 
     /// Returns the names of the objects that a search found, since the answer is about each of
@@ -68,22 +71,22 @@ impl Lookup {
     ///
     /// If one of them has a name that was searched for (`names`), its other names are joined with
     /// it.
-    pub(super) fn told_by_search(&self, names: &[ObjectName], page: &[u8]) -> Vec<ObjectName> {
-        let mut told = Vec::new();
+    pub(super) fn names_in_search(&self, names: &[ObjectName], page: &[u8]) -> Vec<ObjectName> {
+        let mut revealed = Vec::new();
         for found in render::listed(page) {
             let of_found = listed_names(&found);
             if of_found.iter().any(|name| names.contains(name)) {
                 self.join(names, &of_found);
             }
-            told.extend(of_found);
+            revealed.extend(of_found);
         }
-        told.truncate(MOST);
-        told
+        revealed.truncate(MOST);
+        revealed
     }
 
-    fn join(&self, names: &[ObjectName], told: &[ObjectName]) {
-        if !told.is_empty() {
-            self.parts().cache.join_names(&[names, told].concat());
+    fn join(&self, names: &[ObjectName], revealed: &[ObjectName]) {
+        if !revealed.is_empty() {
+            self.0.cache.join_names(&[names, revealed].concat());
         }
     }
 }

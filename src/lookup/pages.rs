@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{
-    Freshness, Got, Lookup, LookupError, Origin, Seen,
-    question::{About, Question, TtlRule},
-};
+use super::{Freshness, Lookup, LookupError, Origin, Provenance};
 use crate::{
     access::RequestContext,
-    cache::{CacheKey, ObjectName},
+    cache::{About, Fetched, ObjectName, Question, TtlRule},
     indicator::Indicator,
     render::{self, Extent, View},
-    virustotal::Call,
+    virustotal::{Call, Endpoint},
 };
 
 /// The maximum number of objects that VirusTotal returns on one page.
@@ -40,17 +37,17 @@ pub struct RelatedQuery {
 pub(super) struct Gathered {
     /// The pages in order; at least one.
     pub(super) pages: Vec<Bytes>,
-    /// The cache key of each page.
-    pub(super) keys: Vec<CacheKey>,
+    /// The same pages as they were fetched.
+    pub(super) fetched: Vec<Fetched>,
     /// The reason that the list is shorter than asked for, if there may be more.
     pub(super) truncated: Option<&'static str>,
     /// The origin and age of the pages.
-    pub(super) seen: Seen,
+    pub(super) provenance: Provenance,
 }
 
 /// A page with its number of objects and its cursor.
 struct Page {
-    got: Got,
+    fetched: Fetched,
     bytes: Bytes,
     extent: Extent,
 }
@@ -74,14 +71,14 @@ impl RelatedQuery {
     /// Returns the call for one page. For descriptors only, it asks VirusTotal for no more than
     /// those.
     fn call(&self, limit: usize, cursor: Option<&str>, view: &View<'_>) -> Call {
-        let collection = self.indicator.kind().upstream_collection();
-        let (id, relationship) = (self.indicator.id(), self.relationship.as_str());
-        let call = if view.descriptors_only {
-            Call::get(&[collection, id, "relationships", relationship])
+        let (kind, relationship) = (self.indicator.kind(), self.relationship.clone());
+        let endpoint = if view.descriptors_only {
+            Endpoint::Descriptors(kind, relationship)
         } else {
-            Call::get(&[collection, id, relationship])
+            Endpoint::Related(kind, relationship)
         };
-        call.with("limit", &limit.to_string())
+        Call::about(endpoint, self.indicator.id())
+            .with("limit", &limit.to_string())
             .with_some("cursor", cursor)
     }
 }
@@ -99,15 +96,14 @@ impl Lookup {
         view: &View<'_>,
         freshness: &Freshness,
     ) -> Result<Gathered, LookupError> {
-        let seen = Seen {
-            origin: Origin::Hit,
-            age: Duration::ZERO,
-        };
         let mut gathered = Gathered {
             pages: Vec::new(),
-            keys: Vec::new(),
+            fetched: Vec::new(),
             truncated: None,
-            seen,
+            provenance: Provenance {
+                origin: Origin::Hit,
+                age: Duration::ZERO,
+            },
         };
         let (mut missing, mut cursor) = (query.limit, query.cursor.clone());
         let mut followed: Vec<String> = Vec::new();
@@ -121,14 +117,18 @@ impl Lookup {
                 }
                 fetched => fetched?,
             };
-            let Page { got, bytes, extent } = page;
+            let Page {
+                fetched,
+                bytes,
+                extent,
+            } = page;
             let Extent {
                 objects,
                 cursor: next,
             } = extent;
-            gathered.seen = gathered.seen.and(got.seen);
+            gathered.provenance = gathered.provenance.and(fetched.provenance);
             gathered.pages.push(bytes);
-            gathered.keys.push(got.key);
+            gathered.fetched.push(fetched);
             missing = missing.saturating_sub(objects);
             // An empty page ends the list even if it has a cursor.
             if missing == 0 || objects == 0 || next.is_none() {
@@ -155,34 +155,42 @@ impl Lookup {
         question: &Question,
         freshness: &Freshness,
     ) -> Result<Page, LookupError> {
-        let got = self.read(context, question, freshness).await?;
-        let page = self.measure(query, got.clone()).await;
-        let Some(freshness) = self.second_freshness(&page, &got, freshness) else {
+        let cache = &self.0.cache;
+        let fetched = cache.get_or_fetch(context, question, freshness).await?;
+        let page = self.measure(query, &fetched).await;
+        let Some(freshness) = self.needs_refetch(&fetched, &page, freshness) else {
             return page;
         };
-        let got = self.read(context, question, &freshness).await?;
-        self.measure(query, got).await
+        let fetched = cache.get_or_fetch(context, question, &freshness).await?;
+        self.measure(query, &fetched).await
     }
 
     /// Returns the names that a page reveals of the object that has the relationship.
-    pub(super) fn told_by_page(&self, query: &RelatedQuery, page: &[u8]) -> Vec<ObjectName> {
+    pub(super) fn names_in_page(&self, query: &RelatedQuery, page: &[u8]) -> Vec<ObjectName> {
         match query.relationship.as_str() {
-            "comments" | "votes" => self.told_by_contributions(&query.indicator, page),
+            "comments" | "votes" => self.names_in_contributions(&query.indicator, page),
             _ => Vec::new(),
         }
     }
 
     /// Counts the objects of a page, on a blocking thread if the page is large.
-    async fn measure(&self, query: &RelatedQuery, got: Got) -> Result<Page, LookupError> {
-        let size = got.size();
+    async fn measure(&self, query: &RelatedQuery, fetched: &Fetched) -> Result<Page, LookupError> {
         let measure = || {
-            let bytes = got.plain()?;
-            let extent =
-                render::extent(&bytes).inspect_err(|_| self.parts().cache.remove(&got.key))?;
-            let told = self.told_by_page(query, &bytes);
-            let _ = got.answer.told.set(told.into());
-            Ok(Page { got, bytes, extent })
+            let bytes = fetched.plain()?;
+            let extent = match render::extent(&bytes) {
+                Ok(extent) => extent,
+                Err(malformed) => {
+                    self.0.cache.evict(fetched);
+                    return Err(malformed.into());
+                }
+            };
+            fetched.note_revealed(self.names_in_page(query, &bytes));
+            Ok(Page {
+                fetched: fetched.clone(),
+                bytes,
+                extent,
+            })
         };
-        self.parts().virustotal.large().run(size, measure).await
+        self.0.large.run(fetched.size(), measure).await
     }
 }

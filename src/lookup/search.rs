@@ -2,15 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{
-    Freshness, Lookup, LookupError, Reply,
-    names::Rendered,
-    question::{About, Question, TtlRule},
-};
+use super::{Freshness, Lookup, LookupError, Reply, names::Rendered};
 use crate::{
     access::RequestContext,
+    cache::{About, Question, TtlRule},
     render::{self, Title, View},
-    virustotal::Call,
+    virustotal::{Call, Endpoint},
 };
 
 /// The data that a search covers.
@@ -54,10 +51,10 @@ impl Corpus {
         }
     }
 
-    fn path(self) -> &'static [&'static str] {
+    fn endpoint(self) -> Endpoint {
         match self {
-            Self::Everything => &["search"],
-            Self::Intelligence => &["intelligence", "search"],
+            Self::Everything => Endpoint::Search,
+            Self::Intelligence => Endpoint::IntelligenceSearch,
         }
     }
 
@@ -74,7 +71,7 @@ impl Corpus {
 impl SearchQuery {
     fn call(&self, view: &View<'_>) -> Call {
         let limit = self.limit.min(self.corpus.page());
-        Call::get(self.corpus.path())
+        Call::to(self.corpus.endpoint())
             .with("query", &self.query)
             .with("limit", &limit.to_string())
             .with_some("cursor", self.cursor.as_deref())
@@ -101,9 +98,9 @@ impl Lookup {
         let names = question.names();
         let render = |page: &Bytes| {
             let answer = render::list(std::slice::from_ref(page), &title, None, view)?;
-            let told = self.told_by_search(&names, page);
-            Ok(Rendered { answer, told })
+            let revealed = self.names_in_search(&names, page);
+            Ok(Rendered { answer, revealed })
         };
-        self.see(context, &question, freshness, view, render).await
+        self.see(context, &question, view, freshness, render).await
     }
 }

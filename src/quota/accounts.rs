@@ -13,7 +13,11 @@ use std::{
 use thiserror::Error;
 
 use self::{
-    forecast::Claim, ledger::Ledger, limits::KnownLimits, queue::Queue, refresh_state::RefreshState,
+    forecast::{Demand, Position},
+    ledger::Ledger,
+    limits::KnownLimits,
+    queue::Queue,
+    refresh_state::RefreshState,
 };
 use crate::{
     access::{AcceptedKeys, Full, KeyHash, KeyMemory},
@@ -80,13 +84,13 @@ pub struct Exhausted {
 
 /// A unit that was spent, to be returned if its request was never sent.
 #[derive(Debug)]
-pub struct Unit {
+pub struct SpentUnit {
     spent: Now,
 }
 
 /// The units that all replicas have spent with a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct UnitsOfAll {
     /// The units of the last minute, including this replica's.
     pub used: u64,
     /// The ages of other replicas' units of the last minute, the oldest first. May be truncated.
@@ -150,28 +154,28 @@ impl Accounts {
     /// Spends a unit, or returns the exhausted window and the time to wait.
     ///
     /// Never takes a unit that a queued request is due to get.
-    pub fn take(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
-        self.take_last(key, Claim::Any, now)
+    pub fn take(&self, key: KeyHash, now: Now) -> Result<SpentUnit, Exhausted> {
+        self.take_last(key, Demand::Any, now)
     }
 
     /// Spends a unit unless it is the last of the minute. For polls of an analysis.
     ///
     /// Same as [`take`](Self::take) if the minute has one unit or no limit.
-    pub fn take_spare(&self, key: KeyHash, now: Now) -> Result<Unit, Exhausted> {
-        self.take_last(key, Claim::Spare, now)
+    pub fn take_spare(&self, key: KeyHash, now: Now) -> Result<SpentUnit, Exhausted> {
+        self.take_last(key, Demand::Spare, now)
     }
 
     /// Checks whether a unit is available after all queued requests. Spends nothing.
     pub fn forecast(&self, key: KeyHash, now: Now) -> Result<(), Exhausted> {
         self.with(key, now, |account, rules| {
             account.ledger.roll(rules.minute, now);
-            let last = (account.queue.len(), Claim::Any);
+            let last = account.queue.end(Demand::Any);
             forecast::check(&account.ledger, rules, last, now)
         })
     }
 
     /// Returns a unit whose request never reached VirusTotal.
-    pub fn give_back(&self, key: KeyHash, unit: &Unit) {
+    pub fn release(&self, key: KeyHash, unit: &SpentUnit) {
         if let Some(account) = self.lock().get_mut(&key) {
             account.ledger.remove(unit);
             account.queue.wake_all();
@@ -182,7 +186,7 @@ impl Accounts {
     ///
     /// `unit` is the one that the call spent. If other keys have evicted the account during the
     /// call, the unit is counted again.
-    pub fn keep(&self, key: KeyHash, unit: Option<&Unit>, now: Now) {
+    pub fn keep(&self, key: KeyHash, unit: Option<&SpentUnit>, now: Now) {
         let mut keys = self.lock();
         keys.promote(key);
         let Some(unit) = unit else { return };
@@ -234,7 +238,7 @@ impl Accounts {
     }
 
     /// Merges the units that all replicas have spent, as counted in Redis.
-    pub fn share(&self, key: KeyHash, all: &Spent, now: Now) {
+    pub fn merge(&self, key: KeyHash, all: &UnitsOfAll, now: Now) {
         self.with(key, now, |account, _| account.ledger.share(all, now));
     }
 
@@ -247,7 +251,7 @@ impl Accounts {
     }
 
     /// Counts a unit that the cache has saved today.
-    pub fn saved(&self, key: KeyHash, now: Now) {
+    pub fn count_saved(&self, key: KeyHash, now: Now) {
         self.with(key, now, |account, _| account.ledger.save(now));
     }
 
@@ -287,9 +291,9 @@ impl Accounts {
         });
     }
 
-    fn take_last(&self, key: KeyHash, claim: Claim, now: Now) -> Result<Unit, Exhausted> {
+    fn take_last(&self, key: KeyHash, demand: Demand, now: Now) -> Result<SpentUnit, Exhausted> {
         self.with(key, now, |account, rules| {
-            account.take(rules, (account.queue.len(), claim), now)
+            account.take(rules, account.queue.end(demand), now)
         })
     }
 
@@ -328,15 +332,15 @@ impl Accounts {
 }
 
 impl Account {
-    /// Spends a unit if one is available after `before` queued requests.
+    /// Spends a unit if one is available at this position in the queue.
     fn take(
         &mut self,
         rules: &Rules,
-        (before, claim): (usize, Claim),
+        position: Position,
         now: Now,
-    ) -> Result<Unit, Exhausted> {
+    ) -> Result<SpentUnit, Exhausted> {
         self.ledger.roll(rules.minute, now);
-        forecast::check(&self.ledger, rules, (before, claim), now)?;
+        forecast::check(&self.ledger, rules, position, now)?;
         Ok(self.ledger.add(now))
     }
 

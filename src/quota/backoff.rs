@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::{AcceptedKeys, KeyHash, KeyMemory, OfKey},
     clock::{BackOff, Now},
-    virustotal::{Reason, Refusal, UpstreamError},
+    virustotal::{Endpoint, Reason, Refusal, UpstreamError},
 };
 
 /// The back-off after an unknown key, so that a client in a loop does not hammer VirusTotal.
@@ -60,10 +60,10 @@ struct Backoff {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A back-off of an endpoint, or of all if `None`, with its duration and the serialized form
-    /// that [`Backoffs::adopt`] reads.
-    Shut(Option<String>, BackOff, String),
+    /// that [`Backoffs::merge`] reads.
+    Started(Option<String>, BackOff, String),
     /// An endpoint whose back-off was over responds again.
-    Opened,
+    Cleared,
 }
 
 /// The serialized form of a back-off.
@@ -89,26 +89,24 @@ impl Backoffs {
 
     /// Evicts back-offs that are over and no longer affect the length of the next one.
     pub fn forget_idle(&self, now: Now) {
-        let counts = |closure: &Backoff| match closure.next {
-            Some(next) => now.steady < next.after(closure.until),
-            None => closure.left(now.steady).is_some(),
+        let counts = |backoff: &Backoff| match backoff.next {
+            Some(next) => now.steady < next.after(backoff.until),
+            None => backoff.left(now.steady).is_some(),
         };
-        self.lock().retain(|_, closure| counts(closure));
+        self.lock().retain(|_, backoff| counts(backoff));
     }
 
     /// Returns the refusal to give instead of a call, with the time until the back-off ends.
-    ///
-    /// `endpoint` is a method and a path pattern, such as `GET /files/{}`.
-    pub fn refusal(&self, key: KeyHash, endpoint: &str, now: Instant) -> Option<Refusal> {
+    pub fn refusal(&self, key: KeyHash, endpoint: &Endpoint, now: Instant) -> Option<Refusal> {
         let known = self.lock();
-        let scopes = [None, Some(endpoint.to_owned())].map(|endpoint| Scope { key, endpoint });
+        let scopes = [None, Some(endpoint.to_string())].map(|endpoint| Scope { key, endpoint });
         // Both the key's and the endpoint's back-off may apply. The later end decides.
-        let closures = scopes.iter().filter_map(|scope| known.get(scope));
-        let closure = closures.max_by_key(|closure| closure.until)?;
-        let left = closure.left(now)?;
+        let backoffs = scopes.iter().filter_map(|scope| known.get(scope));
+        let backoff = backoffs.max_by_key(|backoff| backoff.until)?;
+        let left = backoff.left(now)?;
         Some(Refusal {
             retry_after: Some(left),
-            ..closure.refusal.clone()
+            ..backoff.refusal.clone()
         })
     }
 
@@ -119,11 +117,11 @@ impl Backoffs {
     pub fn learn<T>(
         &self,
         key: KeyHash,
-        endpoint: &str,
+        endpoint: &Endpoint,
         answer: &mut Result<T, UpstreamError>,
         now: Now,
     ) -> Option<Change> {
-        let endpoint = Some(endpoint.to_owned());
+        let endpoint = Some(endpoint.to_string());
         match answer {
             Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::TooManyRequests => {
                 Some(self.back_off(Scope { key, endpoint }, refusal, now))
@@ -135,14 +133,14 @@ impl Backoffs {
                     key,
                     endpoint: None,
                 };
-                let closure = Backoff {
+                let backoff = Backoff {
                     refusal: refusal.clone(),
                     until: WRONG_KEY_BACK_OFF.after(now.steady),
                     next: None,
                 };
-                Some(insert_longer(&mut self.lock(), scope, closure, now))
+                Some(insert_longer(&mut self.lock(), scope, backoff, now))
             }
-            Ok(_) => self.open(&Scope { key, endpoint }, now),
+            Ok(_) => self.clear(&Scope { key, endpoint }, now),
             Err(_) => None,
         }
     }
@@ -150,17 +148,17 @@ impl Backoffs {
     /// Merges a back-off of another replica, which lasts for `left` from now.
     ///
     /// Never shortens a back-off.
-    pub fn adopt(&self, key: KeyHash, closure: &str, left: BackOff, now: Now) {
-        let Ok(shared) = serde_json::from_str::<SharedBackOff>(closure) else {
+    pub fn merge(&self, key: KeyHash, backoff: &str, left: BackOff, now: Now) {
+        let Ok(shared) = serde_json::from_str::<SharedBackOff>(backoff) else {
             return;
         };
         let endpoint = shared.endpoint;
-        let closure = Backoff {
+        let backoff = Backoff {
             refusal: shared.refusal,
             until: left.after(now.steady),
             next: shared.next.map(|next| next.min(MAX_BACK_OFF)),
         };
-        insert_longer(&mut self.lock(), Scope { key, endpoint }, closure, now);
+        insert_longer(&mut self.lock(), Scope { key, endpoint }, backoff, now);
     }
 
     /// Starts a back-off after a 429, and writes its length into the refusal.
@@ -170,8 +168,8 @@ impl Backoffs {
     fn back_off(&self, scope: Scope, refusal: &mut Refusal, now: Now) -> Change {
         let mut known = self.lock();
         let before = known.get(&scope);
-        let left = before.and_then(|closure| closure.left(now.steady));
-        let planned = before.and_then(|closure| closure.next);
+        let left = before.and_then(|backoff| backoff.left(now.steady));
+        let planned = before.and_then(|backoff| backoff.next);
         // `Retry-After` takes precedence, then the current back-off, then the planned one; else
         // wait for the next full minute.
         let (wait, next) = match (refusal.retry_after, left, planned) {
@@ -185,25 +183,25 @@ impl Backoffs {
         // A back-off is never shortened, not even by a shorter `Retry-After`.
         let wait = left.map_or(wait, |left| wait.max(left));
         refusal.retry_after = Some(wait);
-        let closure = Backoff {
+        let backoff = Backoff {
             refusal: refusal.clone(),
             until: wait.after(now.steady),
             next,
         };
-        insert_longer(&mut known, scope, closure, now)
+        insert_longer(&mut known, scope, backoff, now)
     }
 
     /// Removes a back-off that is over.
     ///
     /// A back-off that is not over stays: the request that succeeded was sent before it began.
-    fn open(&self, scope: &Scope, now: Now) -> Option<Change> {
+    fn clear(&self, scope: &Scope, now: Now) -> Option<Change> {
         let mut known = self.lock();
-        let closure = known.get(scope)?;
-        if closure.left(now.steady).is_some() {
+        let backoff = known.get(scope)?;
+        if backoff.left(now.steady).is_some() {
             return None;
         }
         known.remove(scope);
-        Some(Change::Opened)
+        Some(Change::Cleared)
     }
 
     /// Locks the back-offs, ignoring poisoning: each entry is valid by itself.
@@ -224,22 +222,22 @@ impl Backoff {
 fn insert_longer(
     known: &mut KeyMemory<Scope, Backoff>,
     scope: Scope,
-    mut closure: Backoff,
+    mut backoff: Backoff,
     now: Now,
 ) -> Change {
-    if let Some(before) = known.get(&scope).filter(|it| it.until > closure.until) {
-        closure.clone_from(before);
+    if let Some(before) = known.get(&scope).filter(|it| it.until > backoff.until) {
+        backoff.clone_from(before);
     }
     let shared = SharedBackOff {
         endpoint: scope.endpoint.clone(),
-        refusal: closure.refusal.clone(),
-        next: closure.next,
+        refusal: backoff.refusal.clone(),
+        next: backoff.next,
     };
-    let left = closure.left(now.steady).unwrap_or_default();
-    known.insert(scope, closure);
+    let left = backoff.left(now.steady).unwrap_or_default();
+    known.insert(scope, backoff);
     // Can't fail: all fields are plain data.
     let text = serde_json::to_string(&shared).unwrap_or_default();
-    Change::Shut(shared.endpoint, left, text)
+    Change::Started(shared.endpoint, left, text)
 }
 
 /// Returns whether VirusTotal does not know the key. An inactive user's key, by contrast, may
@@ -255,10 +253,10 @@ mod tests {
     use time::{OffsetDateTime, macros::datetime};
 
     use super::*;
-    use crate::access::ApiKey;
+    use crate::{access::ApiKey, indicator::Kind};
 
     const NOON: OffsetDateTime = datetime!(2026-01-01 12:00:20 UTC);
-    const FILES: &str = "GET /files/{}";
+    const FILES: &Endpoint = &Endpoint::Report(Kind::File);
     const DAY: u64 = 24 * 60 * 60;
 
     /// Returns a time twenty seconds past noon.
@@ -291,105 +289,117 @@ mod tests {
     }
 
     /// Records a refusal, and returns the seconds that the caller is told to wait.
-    fn learn(closed: &Backoffs, refusal: Refusal, now: Now) -> Option<u64> {
+    fn learn(backoffs: &Backoffs, refusal: Refusal, now: Now) -> Option<u64> {
         let mut answer = Err::<(), _>(UpstreamError::Refused(refusal));
-        closed.learn(key("a"), FILES, &mut answer, now);
+        backoffs.learn(key("a"), FILES, &mut answer, now);
         let Err(UpstreamError::Refused(refusal)) = answer else {
             panic!("it was a refusal")
         };
         refusal.retry_after.map(|wait| wait.get().as_secs())
     }
 
-    fn succeed(closed: &Backoffs, now: Now) -> Option<Change> {
-        closed.learn(key("a"), FILES, &mut Ok(()), now)
+    fn succeed(backoffs: &Backoffs, now: Now) -> Option<Change> {
+        backoffs.learn(key("a"), FILES, &mut Ok(()), now)
     }
 
     /// Returns the seconds until the back-off ends.
-    fn left(closed: &Backoffs, endpoint: &str, now: Now) -> Option<u64> {
-        let refusal = closed.refusal(key("a"), endpoint, now.steady)?;
+    fn left(backoffs: &Backoffs, endpoint: &Endpoint, now: Now) -> Option<u64> {
+        let refusal = backoffs.refusal(key("a"), endpoint, now.steady)?;
         Some(refusal.retry_after.unwrap().get().as_secs())
     }
 
     #[test]
     fn back_off_after_a_429_is_for_its_endpoint_and_key_only() {
-        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
-        learn(&closed, refused("QuotaExceededError", Some(30)), now);
-        assert_eq!(left(&closed, FILES, now), Some(30));
-        assert_eq!(left(&closed, FILES, later(now, 29)), Some(1));
-        assert_eq!(left(&closed, FILES, later(now, 30)), None);
-        assert_eq!(left(&closed, "GET /files/{}/comments", now), None);
-        assert!(closed.refusal(key("b"), FILES, now.steady).is_none());
+        let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        learn(&backoffs, refused("QuotaExceededError", Some(30)), now);
+        assert_eq!(left(&backoffs, FILES, now), Some(30));
+        assert_eq!(left(&backoffs, FILES, later(now, 29)), Some(1));
+        assert_eq!(left(&backoffs, FILES, later(now, 30)), None);
+        assert_eq!(left(&backoffs, &Endpoint::Comment(Kind::File), now), None);
+        assert!(backoffs.refusal(key("b"), FILES, now.steady).is_none());
     }
 
     #[test]
     fn back_off_without_retry_after_is_the_next_minute_and_then_doubles() {
-        let (closed, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        let (backoffs, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
         for seconds in [40, 120, 240, 480, 960, 1920, 3600, 3600] {
-            let said = learn(&closed, refused("QuotaExceededError", None), now);
+            let said = learn(&backoffs, refused("QuotaExceededError", None), now);
             assert_eq!(said, Some(seconds));
-            assert_eq!(left(&closed, FILES, now), said);
+            assert_eq!(left(&backoffs, FILES, now), said);
             now = later(now, seconds);
         }
-        assert_eq!(succeed(&closed, now), Some(Change::Opened));
-        let said = learn(&closed, refused("QuotaExceededError", None), noon());
+        assert_eq!(succeed(&backoffs, now), Some(Change::Cleared));
+        let said = learn(&backoffs, refused("QuotaExceededError", None), noon());
         assert_eq!(said, Some(40));
     }
 
     #[test]
     fn concurrent_429s_are_one_back_off() {
-        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
         for _ in 0..20 {
-            let said = learn(&closed, refused("QuotaExceededError", None), now);
+            let said = learn(&backoffs, refused("QuotaExceededError", None), now);
             assert_eq!(said, Some(40));
         }
-        let said = learn(&closed, refused("QuotaExceededError", None), later(now, 10));
+        let said = learn(
+            &backoffs,
+            refused("QuotaExceededError", None),
+            later(now, 10),
+        );
         assert_eq!(said, Some(30));
-        let said = learn(&closed, refused("QuotaExceededError", None), later(now, 40));
+        let said = learn(
+            &backoffs,
+            refused("QuotaExceededError", None),
+            later(now, 40),
+        );
         assert_eq!(said, Some(120));
     }
 
     #[test]
     fn responses_to_earlier_requests_never_shorten_a_back_off() {
-        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
-        learn(&closed, refused("QuotaExceededError", Some(3600)), now);
-        assert_eq!(succeed(&closed, later(now, 1)), None);
+        let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        learn(&backoffs, refused("QuotaExceededError", Some(3600)), now);
+        assert_eq!(succeed(&backoffs, later(now, 1)), None);
         for given in [None, Some(5)] {
-            let said = learn(&closed, refused("QuotaExceededError", given), later(now, 1));
+            let said = learn(
+                &backoffs,
+                refused("QuotaExceededError", given),
+                later(now, 1),
+            );
             assert_eq!(said, Some(3599));
         }
-        let said = learn(&closed, refused("QuotaExceededError", Some(DAY)), now);
+        let said = learn(&backoffs, refused("QuotaExceededError", Some(DAY)), now);
         assert_eq!(said, Some(DAY));
     }
 
     #[test]
     fn wall_clock_changes_no_back_off() {
         for (given, wait) in [(Some(60), 60), (None, 40)] {
-            let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
-            learn(&closed, refused("QuotaExceededError", given), now);
+            let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+            learn(&backoffs, refused("QuotaExceededError", given), now);
             for hours in [-87_600, -1, 1, 87_600] {
                 let shifted = Now {
                     utc: now.utc + time::Duration::hours(hours),
                     ..later(now, 10)
                 };
-                assert_eq!(left(&closed, FILES, shifted), Some(wait - 10));
+                assert_eq!(left(&backoffs, FILES, shifted), Some(wait - 10));
             }
         }
     }
 
     #[test]
     fn unknown_key_backs_off_for_a_minute() {
-        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
-        learn(&closed, refused("UserNotActiveError", None), now);
-        assert_eq!(left(&closed, FILES, now), None);
-        learn(&closed, refused("WrongCredentialsError", None), now);
-        assert_eq!(left(&closed, "GET /search", now), Some(60));
-        assert_eq!(left(&closed, FILES, later(now, 60)), None);
-        assert!(closed.refusal(key("b"), FILES, now.steady).is_none());
+        let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        learn(&backoffs, refused("UserNotActiveError", None), now);
+        assert_eq!(left(&backoffs, FILES, now), None);
+        learn(&backoffs, refused("WrongCredentialsError", None), now);
+        assert_eq!(left(&backoffs, &Endpoint::Search, now), Some(60));
+        assert_eq!(left(&backoffs, FILES, later(now, 60)), None);
+        assert!(backoffs.refusal(key("b"), FILES, now.steady).is_none());
     }
 
     #[test]
     fn other_errors_start_no_back_off() {
-        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
         for error in [
             UpstreamError::Unexpected(401),
             UpstreamError::Unexpected(404),
@@ -397,52 +407,52 @@ mod tests {
             UpstreamError::Unreachable,
         ] {
             let mut answer = Err::<(), _>(error);
-            assert_eq!(closed.learn(key("a"), FILES, &mut answer, now), None);
+            assert_eq!(backoffs.learn(key("a"), FILES, &mut answer, now), None);
         }
-        assert_eq!(left(&closed, FILES, now), None);
+        assert_eq!(left(&backoffs, FILES, now), None);
     }
 
     #[test]
     fn replicas_share_back_offs() {
-        let (closed, other, now) = (
+        let (backoffs, other, now) = (
             Backoffs::new(AcceptedKeys::new()),
             Backoffs::new(AcceptedKeys::new()),
             noon(),
         );
         let mut answer = Err::<(), _>(UpstreamError::Refused(refused("QuotaExceededError", None)));
-        let change = closed.learn(key("a"), FILES, &mut answer, now);
-        let Some(Change::Shut(endpoint, wait, closure)) = change else {
+        let change = backoffs.learn(key("a"), FILES, &mut answer, now);
+        let Some(Change::Started(endpoint, wait, closure)) = change else {
             panic!("{change:?}")
         };
         assert_eq!(
-            (endpoint.as_deref(), wait.get().as_secs()),
-            (Some(FILES), 40)
+            (endpoint, wait.get().as_secs()),
+            (Some(FILES.to_string()), 40)
         );
-        other.adopt(key("a"), &closure, wait, now);
+        other.merge(key("a"), &closure, wait, now);
         assert_eq!(left(&other, FILES, now), Some(40));
         // A back-off that is over still determines the length of the next one.
-        other.adopt(key("a"), &closure, BackOff::default(), later(now, 40));
+        other.merge(key("a"), &closure, BackOff::default(), later(now, 40));
         assert_eq!(left(&other, FILES, later(now, 40)), None);
         let said = learn(&other, refused("QuotaExceededError", None), later(now, 40));
         assert_eq!(said, Some(120));
         // A late report ends no back-off.
-        other.adopt(key("a"), &closure, BackOff::default(), later(now, 41));
+        other.merge(key("a"), &closure, BackOff::default(), later(now, 41));
         assert_eq!(left(&other, FILES, later(now, 41)), Some(119));
-        other.adopt(key("a"), "nonsense", BackOff::MAX, now);
-        assert_eq!(left(&other, "GET /search", now), None);
+        other.merge(key("a"), "nonsense", BackOff::MAX, now);
+        assert_eq!(left(&other, &Endpoint::Search, now), None);
     }
 
     #[test]
     fn stored_next_back_off_is_an_hour_at_most() {
-        let (closed, now) = (Backoffs::new(AcceptedKeys::new()), noon());
+        let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
         let refusal = serde_json::to_value(refused("QuotaExceededError", Some(1))).unwrap();
         let shared = serde_json::json!({
-            "endpoint": FILES,
+            "endpoint": FILES.to_string(),
             "refusal": refusal,
             "next": {"secs": u64::MAX, "nanos": 0},
         });
-        closed.adopt(key("a"), &shared.to_string(), BackOff::default(), now);
-        let said = learn(&closed, refused("QuotaExceededError", None), now);
+        backoffs.merge(key("a"), &shared.to_string(), BackOff::default(), now);
+        let said = learn(&backoffs, refused("QuotaExceededError", None), now);
         assert_eq!(said, Some(3600));
     }
 
@@ -451,13 +461,13 @@ mod tests {
         fn reported_wait_equals_the_back_off(
             steps in proptest::collection::vec((any::<Option<u64>>(), 0_u64..100_000), 1..20),
         ) {
-            let (closed, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
+            let (backoffs, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
             for (given, passed) in steps {
-                let said = learn(&closed, refused("QuotaExceededError", given), now);
+                let said = learn(&backoffs, refused("QuotaExceededError", given), now);
                 // Less than a second is 0 whole seconds.
                 let wait = said.unwrap();
                 prop_assert!(wait <= DAY);
-                prop_assert_eq!(left(&closed, FILES, now).unwrap_or_default(), wait);
+                prop_assert_eq!(left(&backoffs, FILES, now).unwrap_or_default(), wait);
                 now = later(now, passed);
             }
         }

@@ -1,32 +1,30 @@
-//! Guards that return units when their request is dropped.
-
-use std::sync::Arc;
+//! Permits to make one call, and guards that return units whose request is dropped.
 
 use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
-use super::{Quota, Unit};
+use super::{AcquireError, Quota, accounts::SpentUnit};
 use crate::{
-    access::{ApiKey, KeyHash},
-    quota::accounts::{self, Accounts},
-    redis::{Redis, RedisBudget, Taken},
+    access::{CostCounter, KeyHash, RedisBudget, RequestContext},
+    redis::{PermitId, Redis, Taken},
+    virustotal::{Endpoint, UpstreamError},
 };
 
-/// A unit of the own count, returned on drop unless it is kept.
+/// The right to make one call to an endpoint, for which a unit was spent.
+///
+/// Dropping it before [`begin`](Self::begin) releases the unit. From then on VirusTotal may have
+/// charged it, so it stays spent.
 #[derive(Debug)]
-pub(super) struct Provisional<'a> {
-    accounts: &'a Accounts,
+#[must_use = "dropping it releases the unit"]
+pub struct Permit {
+    quota: Quota,
     key: KeyHash,
-    unit: Option<accounts::Unit>,
-}
-
-/// A unit whose call has not begun, returned on drop unless it is released.
-#[derive(Debug)]
-pub struct HeldUnit<'a> {
-    quota: &'a Quota,
-    key: &'a ApiKey,
-    unit: &'a Unit,
-    is_released: bool,
+    endpoint: Endpoint,
+    cost: CostCounter,
+    unit: SpentUnit,
+    /// The unit in the count that replicas share; `None` if Redis was not available.
+    pub(super) shared: Option<PermitId>,
+    has_begun: bool,
 }
 
 /// A reply of Redis. A unit in it is returned on drop unless it is claimed.
@@ -37,50 +35,68 @@ struct Unclaimed {
     taken: Option<Taken>,
 }
 
-impl<'a> Provisional<'a> {
-    pub(super) fn new(accounts: &'a Accounts, key: KeyHash, unit: super::accounts::Unit) -> Self {
-        let unit = Some(unit);
+impl Permit {
+    /// Creates a permit for a unit of this replica's count, and adds the unit to the request's cost.
+    pub(super) fn new(
+        quota: &Quota,
+        context: &RequestContext,
+        endpoint: &Endpoint,
+        unit: SpentUnit,
+    ) -> Self {
+        context.cost.add_unit();
         Self {
-            accounts,
-            key,
+            quota: quota.clone(),
+            key: context.key.hash(),
+            endpoint: endpoint.clone(),
+            cost: context.cost.clone(),
             unit,
+            shared: None,
+            has_begun: false,
         }
     }
 
-    /// Keeps the unit.
-    pub(super) fn keep(mut self) -> Option<accounts::Unit> {
-        self.unit.take()
+    /// Marks the unit as used, because its call begins now.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a back-off has started since the permit was acquired. The permit is to be dropped
+    /// then.
+    pub fn begin(&mut self) -> Result<(), AcquireError> {
+        self.quota.check_open(self.key, &self.endpoint)?;
+        self.has_begun = true;
+        Ok(())
     }
-}
 
-impl Drop for Provisional<'_> {
-    fn drop(&mut self) {
-        if let Some(unit) = &self.unit {
-            self.accounts.give_back(self.key, unit);
+    /// Records the outcome of the call, and releases the unit if the call never reached VirusTotal.
+    ///
+    /// Returns the result for the caller: a 429 now states the time until the back-off ends.
+    #[must_use = "only the returned error states the back-off"]
+    pub fn record<T>(self, answer: Result<T, UpstreamError>) -> Result<T, UpstreamError> {
+        let quota = self.quota.clone();
+        let (key, endpoint) = (self.key, self.endpoint.clone());
+        quota.note_acceptance(key, Some(&self.unit), &answer);
+        // No connection was made, so VirusTotal can't have charged the unit.
+        if matches!(answer, Err(UpstreamError::Unreachable)) {
+            self.release();
         }
-    }
-}
-
-impl<'a> HeldUnit<'a> {
-    pub(super) fn new(quota: &'a Quota, key: &'a ApiKey, unit: &'a Unit) -> Self {
-        Self {
-            quota,
-            key,
-            unit,
-            is_released: false,
-        }
+        quota.note_backoff(key, &endpoint, answer)
     }
 
-    /// Marks the unit as used, because its call begins.
+    /// Releases the unit, because nothing was sent.
     pub fn release(mut self) {
-        self.is_released = true;
+        self.has_begun = false;
     }
 }
 
-impl Drop for HeldUnit<'_> {
+impl Drop for Permit {
     fn drop(&mut self) {
-        if !self.is_released {
-            self.quota.give_back(self.key, self.unit);
+        if self.has_begun {
+            return;
+        }
+        self.cost.remove_unit();
+        self.quota.0.accounts.release(self.key, &self.unit);
+        if let Some(id) = &self.shared {
+            self.quota.0.redis.undo(self.key, id);
         }
     }
 }
@@ -98,29 +114,27 @@ impl Quota {
     /// Takes a unit from the count that replicas share. Returns `None` if Redis is not available.
     ///
     /// Runs in a task of its own: Redis may have counted the unit by the time the request is
-    /// dropped, and only the reply contains the token by which the unit can be returned.
-    pub(super) async fn take_common(
-        self: &Arc<Self>,
+    /// dropped, and only the reply contains the id by which the unit can be returned.
+    pub(super) async fn take_shared(
+        &self,
         key: KeyHash,
-        endpoint: &str,
-        patience: &RedisBudget,
+        endpoint: &Endpoint,
+        budget: &RedisBudget,
     ) -> Option<Taken> {
-        // Without Redis the call returns at once, so it needs no task.
-        if !self.redis.is_up() {
-            let limits = self.limits(key);
-            return self.redis.take(key, endpoint, &limits, patience).await;
+        // Without Redis there is nothing to wait for, so it needs no task.
+        if !self.0.redis.is_up() {
+            return None;
         }
         let (tell, told) = oneshot::channel();
-        let (quota, endpoint) = (Arc::clone(self), endpoint.to_owned());
-        let patience = patience.clone();
+        let (quota, endpoint, budget) = (self.clone(), endpoint.to_string(), budget.clone());
         let take = async move {
+            let redis = quota.0.redis.clone();
             let limits = quota.limits(key);
-            let taken = quota.redis.take(key, &endpoint, &limits, &patience).await;
-            let redis = quota.redis.clone();
+            let taken = redis.take(key, &endpoint, &limits, &budget).await;
             // If the receiver is gone, the send fails and dropping the reply returns the unit.
             drop(tell.send(Unclaimed { redis, key, taken }));
         };
-        self.tasks.spawn(take.instrument(Span::current()));
+        self.0.tasks.spawn(take.instrument(Span::current()));
         told.await.ok()?.taken.take()
     }
 }

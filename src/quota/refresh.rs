@@ -1,6 +1,6 @@
 //! Refreshes of keys' allowances from VirusTotal, which cost no quota.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     sync::oneshot,
@@ -8,36 +8,37 @@ use tokio::{
 };
 use tracing::{Instrument as _, Span};
 
-use super::Quota;
-use crate::{
-    access::{ApiKey, KeyHash, RequestContext, cost},
-    clock::Now,
-    quota::accounts::{RefreshDue, RefreshGuard, UpstreamQuota, Usage},
-    redis::RedisBudget,
-    virustotal::{Reason, Refusal, UpstreamError},
+use super::{
+    AcquireError, Quota,
+    accounts::{RefreshDue, RefreshGuard, RefreshPending, UpstreamQuota, Usage},
 };
-
-/// The endpoint that reports a key's allowances.
-const QUOTAS: &str = "GET /users/{}/overall_quotas";
+use crate::{
+    access::{CostCounter, KeyHash, RedisBudget, RequestContext},
+    clock::Now,
+    virustotal::{Endpoint, Reason, Refusal, UpstreamError},
+};
 
 /// The time for which a key's first call waits for its allowances, and the time limit of a refresh.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Quota {
-    /// Refreshes a key's quota as far as possible without spending a unit. Fails if VirusTotal
-    /// refuses the key.
-    pub async fn look(self: &Arc<Self>, context: &RequestContext) -> Result<(), Refusal> {
-        let hash = context.key.hash();
-        self.check_known(hash)?;
-        if self.accepted.contains(hash) {
-            self.learn(context).await;
-            self.check_known(hash)?;
+    /// Refreshes a key's quota as far as possible without spending a unit.
+    ///
+    /// # Errors
+    ///
+    /// Fails if VirusTotal refuses the key.
+    pub async fn refresh(&self, context: &RequestContext) -> Result<(), Refusal> {
+        let key = context.key.hash();
+        self.check_key(key)?;
+        if self.0.accepted.contains(key) {
+            self.refresh_if_due(context).await;
+            self.check_key(key)?;
         } else {
             self.verify(context).await?;
         }
-        let (limits, patience) = (self.limits(hash), RedisBudget::default());
-        if let Some(taken) = self.redis.look(hash, &limits, &patience).await {
-            self.share(hash, &taken);
+        let (limits, budget) = (self.limits(key), RedisBudget::default());
+        if let Some(taken) = self.0.redis.look(key, &limits, &budget).await {
+            self.merge_shared(key, &taken);
         }
         Ok(())
     }
@@ -46,28 +47,25 @@ impl Quota {
     ///
     /// A key's first call waits for that, two seconds at most. Later calls don't. Returns whether
     /// this one has waited.
-    pub(super) async fn learn(self: &Arc<Self>, context: &RequestContext) -> bool {
-        let (key, caller) = (&context.key, context.caller);
-        match self.accounts.due(key.hash(), Now::read()) {
-            RefreshDue::First(attempt) => {
+    pub(super) async fn refresh_if_due(&self, context: &RequestContext) -> bool {
+        match self.0.accounts.due(context.key.hash(), Now::read()) {
+            RefreshDue::First(guard) => {
                 // In a task of its own, which continues after the first caller hangs up.
                 let (waited_for, over) = oneshot::channel();
-                let refresh =
-                    Arc::clone(self).make_first_refresh(context.clone(), attempt, waited_for);
-                self.tasks.spawn(refresh.instrument(Span::current()));
-                let _ = cost::waiting(timeout(REFRESH_TIMEOUT, over)).await;
+                let first = self
+                    .clone()
+                    .refresh_first(detached(context), guard, waited_for);
+                self.0.tasks.spawn(first.instrument(Span::current()));
+                let _ = context.cost.waiting(timeout(REFRESH_TIMEOUT, over)).await;
                 true
             }
             RefreshDue::Pending(first) => {
-                let _ = cost::waiting(timeout(REFRESH_TIMEOUT, first.over())).await;
+                wait_for(context, first).await;
                 true
             }
-            RefreshDue::Again(attempt) => {
-                let (quota, key) = (Arc::clone(self), key.clone());
-                self.tasks.spawn(async move {
-                    let _place = quota.calls.take(caller).await;
-                    let _ = Arc::clone(&quota).refresh(key, Some(attempt)).await;
-                });
+            RefreshDue::Again(guard) => {
+                let again = self.clone().refresh_again(detached(context), guard);
+                self.0.tasks.spawn(again);
                 false
             }
             RefreshDue::No => false,
@@ -76,80 +74,98 @@ impl Quota {
 
     /// Makes the first refresh as soon as there is a place for the call, unless the caller has
     /// stopped waiting by then.
-    async fn make_first_refresh(
-        self: Arc<Self>,
+    async fn refresh_first(
+        self,
         context: RequestContext,
-        attempt: RefreshGuard,
+        guard: RefreshGuard,
         mut waited_for: oneshot::Sender<()>,
     ) {
         let _place = tokio::select! {
-            place = self.calls.take(context.caller) => place,
-            () = waited_for.closed() => return self.accounts.put_off(context.key.hash(), attempt),
+            place = self.enter(&context) => place,
+            () = waited_for.closed() => {
+                return self.0.accounts.put_off(context.key.hash(), guard);
+            }
         };
-        let _ = Arc::clone(&self).refresh(context.key, Some(attempt)).await;
+        let _ = self.fetch_allowances(&context, Some(guard)).await;
         // Wakes the caller.
         drop(waited_for);
+    }
+
+    async fn refresh_again(self, context: RequestContext, guard: RefreshGuard) {
+        let _place = self.enter(&context).await;
+        let _ = self.fetch_allowances(&context, Some(guard)).await;
     }
 
     /// Asks VirusTotal about a key that it has not accepted yet.
     ///
     /// The key counts as good if VirusTotal does not answer the question.
-    async fn verify(self: &Arc<Self>, context: &RequestContext) -> Result<(), Refusal> {
-        let key = &context.key;
-        let attempt = match self.accounts.due(key.hash(), Now::read()) {
-            RefreshDue::First(attempt) | RefreshDue::Again(attempt) => Some(attempt),
+    async fn verify(&self, context: &RequestContext) -> Result<(), Refusal> {
+        let key = context.key.hash();
+        let guard = match self.0.accounts.due(key, Now::read()) {
+            RefreshDue::First(guard) | RefreshDue::Again(guard) => Some(guard),
             RefreshDue::Pending(first) => {
-                let _ = cost::waiting(timeout(REFRESH_TIMEOUT, first.over())).await;
-                if self.accepted.contains(key.hash()) {
+                wait_for(context, first).await;
+                if self.0.accepted.contains(key) {
                     return Ok(());
                 }
                 None
             }
             RefreshDue::No => None,
         };
-        let _place = cost::waiting(self.calls.take(context.caller)).await;
-        cost::waiting(Arc::clone(self).refresh(key.clone(), attempt)).await
+        let _place = self.enter(context).await;
+        self.fetch_allowances(context, guard).await
     }
 
     /// Fetches and applies a key's allowances. Fails if VirusTotal refuses the key.
-    async fn refresh(
-        self: Arc<Self>,
-        key: ApiKey,
-        attempt: Option<RefreshGuard>,
+    async fn fetch_allowances(
+        &self,
+        context: &RequestContext,
+        guard: Option<RefreshGuard>,
     ) -> Result<(), Refusal> {
-        let (hash, asked) = (key.hash(), Now::read());
-        let answer = self
-            .virustotal
-            .overall_quotas(&key, Instant::now() + REFRESH_TIMEOUT)
-            .await;
+        let (key, asked) = (context.key.hash(), Now::read());
+        let deadline = Instant::now() + REFRESH_TIMEOUT;
+        let answer = self.0.virustotal.overall_quotas(context, deadline).await;
         // A success without allowances comes from an intermediary and proves nothing. After a
         // failure the last allowances stay.
-        let truth = answer.map(|body| UpstreamQuota::read(&body.plain));
-        if !matches!(truth, Ok(None)) {
-            self.note_acceptance(hash, None, &truth);
+        let allowances = answer.map(|body| UpstreamQuota::read(&body.plain));
+        if !matches!(allowances, Ok(None)) {
+            self.note_acceptance(key, None, &allowances);
         }
-        let truth = match truth {
+        match allowances {
+            Ok(Some(allowances)) => {
+                self.0.accounts.learn(key, &allowances, asked);
+                let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
+                let (day, month) = (used(allowances.daily), used(allowances.monthly));
+                self.0.redis.learn(key, asked.utc, day, month);
+            }
             Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
                 let refused = Err::<(), _>(UpstreamError::Refused(refusal.clone()));
-                let _ = self.note_closure(hash, QUOTAS, refused);
+                let _ = self.note_backoff(key, &Endpoint::OverallQuotas, refused);
                 return Err(refusal);
             }
-            truth => truth.ok().flatten(),
-        };
-        if let Some(truth) = truth {
-            self.accounts.learn(hash, &truth, asked);
-            let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
-            let (day, month) = (used(truth.daily), used(truth.monthly));
-            self.redis.learn(hash, asked.utc, day, month);
+            Ok(None) | Err(_) => {}
         }
         // Released last, when the waiting lookups can see the new allowances.
-        drop(attempt);
+        drop(guard);
         Ok(())
     }
 
     /// Fails if VirusTotal has recently refused the key.
-    fn check_known(&self, key: KeyHash) -> Result<(), Refusal> {
-        let refusal = self.closed.refusal(key, QUOTAS, Now::read().steady);
-        refusal.map_or(Ok(()), Err)
+    fn check_key(&self, key: KeyHash) -> Result<(), Refusal> {
+        match self.check_open(key, &Endpoint::OverallQuotas) {
+            Err(AcquireError::BackedOff(refusal)) => Err(refusal),
+            Err(AcquireError::Exhausted(_)) | Ok(()) => Ok(()),
+        }
     }
+}
+
+/// Returns a context for a refresh in the background, which is on no request's account.
+fn detached(context: &RequestContext) -> RequestContext {
+    context.with_cost(CostCounter::default())
+}
+
+/// Waits for the first refresh of a key, which another request is making.
+async fn wait_for(context: &RequestContext, first: RefreshPending) {
+    let over = timeout(REFRESH_TIMEOUT, first.over());
+    let _ = context.cost.waiting(over).await;
 }

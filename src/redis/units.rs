@@ -45,14 +45,14 @@ pub struct Limits {
 
 /// The name of a unit in Redis.
 #[derive(Debug)]
-pub struct Token(String);
+pub struct PermitId(String);
 
 /// The reply to a request for a unit.
 #[derive(Debug)]
 pub struct Taken {
     /// The acquired unit, or `None` if quota is exhausted, the endpoint is in back-off, or the
     /// request only read the state.
-    pub token: Option<Token>,
+    pub token: Option<PermitId>,
     /// The time until a unit may be available. Zero if one is.
     pub wait: Duration,
     /// The units of the last minute, of all replicas.
@@ -93,7 +93,7 @@ impl Redis {
     }
 
     /// Returns a unit whose call never reached VirusTotal.
-    pub fn undo(&self, key: KeyHash, token: &Token) {
+    pub fn undo(&self, key: KeyHash, token: &PermitId) {
         let mut script = UNDO.key(of_key("minute", key));
         script.key(of_key("spent", key)).arg(&token.0);
         self.tell(Order::Script(script));
@@ -135,7 +135,7 @@ impl Redis {
         let (verdict, wait, used, others, day, month, closures) = reply;
         let is_taken = verdict == "taken" && endpoint.is_some();
         Some(Taken {
-            token: is_taken.then_some(Token(token)),
+            token: is_taken.then_some(PermitId(token)),
             wait: BackOff::from_millis(wait).get(),
             used,
             others: others.into_iter().map(Duration::from_millis).collect(),

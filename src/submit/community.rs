@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::{indicator::Kind, virustotal::Endpoint};
+
 /// A comment or a vote, in VirusTotal's terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contribution {
@@ -57,11 +59,11 @@ enum Attributes<'a> {
 }
 
 impl Contribution {
-    /// Returns the collection below the object that VirusTotal posts this kind to.
-    pub fn collection(&self) -> &'static str {
+    /// Returns the endpoint to which this is posted for an object of this kind.
+    pub(super) fn endpoint(&self, kind: Kind) -> Endpoint {
         match self {
-            Self::Comment(_) => "comments",
-            Self::Vote(_) => "votes",
+            Self::Comment(_) => Endpoint::Comment(kind),
+            Self::Vote(_) => Endpoint::Vote(kind),
         }
     }
 

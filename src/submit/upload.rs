@@ -26,22 +26,15 @@ use super::{
     write::Write,
 };
 use crate::{
-    access::{
-        RequestContext,
-        cost::{self, Bill},
-    },
+    access::RequestContext,
     cache::ObjectName,
-    quota::{Claim, Unit},
-    redis::RedisBudget,
+    quota::{Claim, Permit},
     render::View,
     virustotal::{
-        UpstreamError,
+        Endpoint, UpstreamError,
         upload::{self, Destination, Feed, Upload},
     },
 };
-
-/// The endpoint whose quota an upload spends, for small and large files alike.
-const ENDPOINT: &str = "POST /files";
 
 /// The longest form for `POST /files`, which accepts 32 MB. Longer ones need an upload URL.
 const MAX_SMALL: u64 = 31 * 1024 * 1024;
@@ -93,7 +86,7 @@ impl Submit {
             patience: self.parts().virustotal.patience(),
             pace: Pace::new(self.parts().virustotal.patience()),
         };
-        let beginning = cost::waiting(arriving.beginning()).await?;
+        let beginning = context.cost.waiting(arriving.beginning()).await?;
         // A form without `Content-Length` has a length after all if it ended within the prefix.
         let length = length.or(beginning.whole_length());
         let (feed, body) = upload::pipe(length);
@@ -101,17 +94,17 @@ impl Submit {
             content_type: form::content_type(boundary)?,
             body,
         };
-        let patience = RedisBudget::default();
-        let unit = self
+        // An upload spends the quota of this endpoint, for small and large files alike.
+        let permit = self
             .parts()
             .quota
-            .unit(context, ENDPOINT, Claim::Now, &patience)
+            .acquire(context, &Endpoint::Upload, Claim::Now)
             .await?;
         let (ended, names) = oneshot::channel();
         let (begin, start) = oneshot::channel();
         let passage = Passage {
             context: context.clone(),
-            unit,
+            permit,
             length,
             form,
             begin,
@@ -147,21 +140,16 @@ impl Submit {
         let (mut tell, told) = oneshot::channel();
         let submit = self.clone();
         let pass = async move {
-            let Parts { quota, calls, .. } = submit.parts();
             let place = tokio::select! {
-                place = cost::waiting(calls.take(passage.context.caller)) => place,
-                () = tell.closed() => {
-                    return quota.give_back(&passage.context.key, &passage.unit);
-                }
+                place = submit.parts().quota.enter(&passage.context) => place,
+                () = tell.closed() => return,
             };
             // Boxed, because the future is large and is wrapped several times before it runs.
             let answer = Box::pin(submit.send_form(passage)).await;
             drop(place);
             let _ = tell.send(answer);
         };
-        let pass = Bill::current()
-            .cover(Box::pin(pass))
-            .instrument(Span::current());
+        let pass = Box::pin(pass).instrument(Span::current());
         let metrics = Arc::clone(&self.parts().metrics);
         self.parts().tasks.spawn(async move {
             let _ = metrics.count_panic(pass).await;
@@ -176,26 +164,23 @@ impl Submit {
             cache,
             ..
         } = self.parts();
-        let (key, unit) = (&passage.context.key, &passage.unit);
-        quota.confirm(key, ENDPOINT, unit)?;
-        let to = if passage.length.is_some_and(|length| length <= MAX_SMALL) {
-            Destination::Files
+        let (context, mut permit) = (passage.context, passage.permit);
+        permit.begin()?;
+        let (to, permit) = if passage.length.is_some_and(|length| length <= MAX_SMALL) {
+            (Destination::Files, Some(permit))
         } else {
-            let named = virustotal.upload_url(key, virustotal.deadline()).await;
+            let named = virustotal.upload_url(&context, virustotal.deadline()).await;
             // This call spends the unit; the upload itself is free.
-            quota.settle(key, ENDPOINT, unit, named)?
+            (permit.record(named)?, None)
         };
-        let is_first_call = matches!(to, Destination::Files);
         // The client has hung up: nothing was sent if no upload URL was requested.
         if passage.begin.send(()).is_err() {
-            if is_first_call {
-                quota.give_back(key, unit);
-            }
+            permit.map(Permit::release);
             return Err(SubmitError::Lost);
         }
         // From here on a dropped call counts as a write that may have been carried out.
         let mut write = Write::new(cache, Vec::new());
-        let mut answer = pin!(virustotal.upload(key, to, passage.form));
+        let mut answer = pin!(virustotal.upload(&context, to, passage.form));
         let answer = tokio::select! {
             biased;
             early = &mut answer => early,
@@ -207,10 +192,9 @@ impl Submit {
                 late.unwrap_or(Err(UpstreamError::Timeout))
             }
         };
-        let answer = if is_first_call {
-            quota.settle(key, ENDPOINT, unit, answer)
-        } else {
-            quota.hear(key, ENDPOINT, answer)
+        let answer = match permit {
+            Some(permit) => permit.record(answer),
+            None => quota.record(&context, &Endpoint::Upload, answer),
         };
         write.settle(answer.as_deref()).await;
         Ok(answer?)
@@ -220,7 +204,7 @@ impl Submit {
 /// A form on its way to VirusTotal.
 struct Passage {
     context: RequestContext,
-    unit: Unit,
+    permit: Permit,
     /// The form's length, if known.
     length: Option<u64>,
     form: Upload,

@@ -7,7 +7,7 @@ use reqwest::{
 };
 
 use super::{Body, LargeAnswers, UpstreamError, large::LARGE};
-use crate::access::cost;
+use crate::access::CostCounter;
 
 /// A supported content coding.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,65 +16,69 @@ enum Coding {
     Gzip,
 }
 
-/// Reads the body of a successful response, which is always a JSON object.
-///
-/// Any other body comes from an intermediary, so only its status is reported.
-pub(super) async fn read_success(
-    response: Response,
-    limit: usize,
-    large: &LargeAnswers,
-) -> Result<Body, UpstreamError> {
-    let status = response.status().as_u16();
-    let body = read(response, limit, large).await?;
-    if body.plain.trim_ascii_start().starts_with(b"{") {
-        Ok(body)
-    } else {
-        Err(UpstreamError::Unexpected(status))
-    }
+/// A reader of bodies.
+#[derive(Debug)]
+pub(super) struct BodyReader<'a> {
+    /// The maximum length in bytes, before and after decompression.
+    pub(super) max_length: usize,
+    pub(super) large: &'a LargeAnswers,
+    /// The cost of the request, to which waiting for the body is added.
+    pub(super) cost: &'a CostCounter,
 }
 
-/// Reads a body of at most `limit` bytes, before and after decompression.
-///
-/// The body is decompressed when it is complete. Decompressing each chunk as it arrives costs a
-/// third more, and a report is small.
-pub(super) async fn read(
-    mut response: Response,
-    limit: usize,
-    large: &LargeAnswers,
-) -> Result<Body, UpstreamError> {
-    let coding = coding(response.headers())?;
-    let mut body = BytesMut::new();
-    while let Some(chunk) = cost::waiting(response.chunk())
-        .await
-        .map_err(|error| UpstreamError::of_transport(&error))?
-    {
-        // Checked before the chunk is stored, so that memory stays within the limit.
-        if body.len() + chunk.len() > limit {
-            return Err(UpstreamError::TooLarge);
+impl BodyReader<'_> {
+    /// Reads the body of a successful response, which is always a JSON object.
+    ///
+    /// Any other body comes from an intermediary, so only its status is reported.
+    pub(super) async fn read_success(&self, response: Response) -> Result<Body, UpstreamError> {
+        let status = response.status().as_u16();
+        let body = self.read(response).await?;
+        if body.plain.trim_ascii_start().starts_with(b"{") {
+            Ok(body)
+        } else {
+            Err(UpstreamError::Unexpected(status))
         }
-        body.extend_from_slice(&chunk);
     }
-    match coding {
-        Coding::Gzip => unpack(body.freeze(), limit, large).await,
-        Coding::Identity => Ok(Body::plain(body.freeze())),
-    }
-}
 
-/// Decompresses a body, which holds a permit from then on if it turns out to be large.
-///
-/// The length in the trailer is the sender's claim, so it is only tried: after the size that needs
-/// no permit, and before the limit.
-async fn unpack(packed: Bytes, limit: usize, large: &LargeAnswers) -> Result<Body, UpstreamError> {
-    let said = said_length(&packed);
-    for size in [LARGE, said.max(LARGE), limit] {
-        let size = size.min(limit);
-        let permit = large.permit(size).await;
-        match LargeAnswers::run_now(size, || Body::gunzip(packed.clone(), size)) {
-            Err(UpstreamError::TooLarge) if size < limit => {}
-            unpacked => return unpacked.map(|body| body.with_permit(permit)),
+    /// Reads a body.
+    ///
+    /// The body is decompressed when it is complete. Decompressing each chunk as it arrives costs a
+    /// third more, and a report is small.
+    pub(super) async fn read(&self, mut response: Response) -> Result<Body, UpstreamError> {
+        let coding = coding(response.headers())?;
+        let mut body = BytesMut::new();
+        loop {
+            let chunk = self.cost.waiting(response.chunk()).await;
+            let chunk = chunk.map_err(|error| UpstreamError::of_transport(&error))?;
+            let Some(chunk) = chunk else { break };
+            // Checked before the chunk is stored, so that memory stays within the limit.
+            if body.len() + chunk.len() > self.max_length {
+                return Err(UpstreamError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        match coding {
+            Coding::Gzip => self.unpack(body.freeze()).await,
+            Coding::Identity => Ok(Body::plain(body.freeze())),
         }
     }
-    Err(UpstreamError::TooLarge)
+
+    /// Decompresses a body, which holds a permit from then on if it turns out to be large.
+    ///
+    /// The length in the trailer is the sender's claim, so it is only tried: after the size that
+    /// needs no permit, and before the limit.
+    async fn unpack(&self, packed: Bytes) -> Result<Body, UpstreamError> {
+        let limit = self.max_length;
+        for size in [LARGE, said_length(&packed).max(LARGE), limit] {
+            let size = size.min(limit);
+            let permit = self.large.permit(size).await;
+            match LargeAnswers::run_now(size, || Body::gunzip(packed.clone(), size)) {
+                Err(UpstreamError::TooLarge) if size < limit => {}
+                unpacked => return unpacked.map(|body| body.with_permit(permit)),
+            }
+        }
+        Err(UpstreamError::TooLarge)
+    }
 }
 
 /// Returns the uncompressed length that the last gzip member claims (RFC 1952, section 2.3.1).

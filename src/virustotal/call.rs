@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::relationships;
+use super::{Endpoint, endpoint::Segments};
 
 /// The characters to percent-encode: all but RFC 3986's unreserved ones.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -14,34 +14,16 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Path segments that may follow an id and are no relationship.
-const OWN: [&str; 7] = [
-    "analyse",
-    "behaviour_mitre_trees",
-    "behaviour_summary",
-    "comments",
-    "overall_quotas",
-    "relationships",
-    "votes",
-];
-
-/// A call to the VirusTotal API: a path below `/api/v3`, a query, and a body for a POST.
+/// A call to the VirusTotal API: an endpoint, an id, a query, and a body for a POST.
 ///
 /// Every part is percent-encoded, so no value can change the path or add a parameter.
 #[derive(Clone)]
 pub struct Call {
+    pub(super) endpoint: Endpoint,
+    /// The path and query below `/api/v3`.
     pub(super) path: String,
-    pub(super) method: Method,
+    pub(super) payload: Payload,
     has_query: bool,
-}
-
-/// The method of a call.
-#[derive(Clone, Debug)]
-pub(super) enum Method {
-    /// A GET, which may be retried.
-    Get,
-    /// A POST, which is never retried.
-    Post(Payload),
 }
 
 /// The body of a POST.
@@ -63,45 +45,44 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// Creates a GET for a path.
-    pub fn get(segments: &[&str]) -> Self {
-        Self::new(segments, Method::Get)
+    /// Creates a call to an endpoint whose path has no id.
+    pub fn to(endpoint: Endpoint) -> Self {
+        Self::about(endpoint, "")
     }
 
-    /// Creates a POST without a body.
-    pub fn post(segments: &[&str]) -> Self {
-        Self::new(segments, Method::Post(Payload::Nothing))
-    }
-
-    /// Creates a POST of a form with one field.
-    pub fn post_form(segments: &[&str], name: &str, value: &str) -> Self {
-        let form = format!("{name}={}", utf8_percent_encode(value, ESCAPED));
-        Self::new(segments, Method::Post(Payload::Form(form)))
-    }
-
-    /// Creates a POST of JSON. Serializing `value` must not fail.
-    pub fn post_json(segments: &[&str], value: &impl Serialize) -> Self {
-        let json = serde_json::to_vec(value).unwrap_or_default();
-        Self::new(segments, Method::Post(Payload::Json(json)))
-    }
-
-    fn new(segments: &[&str], method: Method) -> Self {
+    /// Creates a call about the object with this id. An endpoint whose path has no id ignores it.
+    pub fn about(endpoint: Endpoint, id: &str) -> Self {
         let mut path = String::with_capacity(128);
-        for segment in segments {
-            path.push('/');
-            match *segment {
-                // URL parsers resolve `%2E` like a dot. Encoded twice, a dot segment is an id that
-                // VirusTotal does not know.
-                "." => path.push_str("%252E"),
-                ".." => path.push_str("%252E%252E"),
-                segment => path.extend(utf8_percent_encode(segment, ESCAPED)),
+        match endpoint.segments() {
+            Segments::Fixed(fixed) => path.push_str(fixed),
+            Segments::AroundId { before, after } => {
+                push_segment(&mut path, before);
+                push_segment(&mut path, id);
+                for segment in after.iter().filter(|segment| !segment.is_empty()) {
+                    push_segment(&mut path, segment);
+                }
             }
         }
         Self {
+            endpoint,
             path,
-            method,
+            payload: Payload::Nothing,
             has_query: false,
         }
+    }
+
+    /// Adds a body: a form with one field.
+    #[must_use]
+    pub fn with_form(mut self, name: &str, value: &str) -> Self {
+        self.payload = Payload::Form(format!("{name}={}", utf8_percent_encode(value, ESCAPED)));
+        self
+    }
+
+    /// Adds a body: JSON. Serializing `value` must not fail.
+    #[must_use]
+    pub fn with_json(mut self, value: &impl Serialize) -> Self {
+        self.payload = Payload::Json(serde_json::to_vec(value).unwrap_or_default());
+        self
     }
 
     /// Returns the path and query as they are sent.
@@ -109,35 +90,9 @@ impl Call {
         &self.path
     }
 
-    /// Returns the method and the path with `{}` in place of the id: `GET /files/{}/comments`.
-    ///
-    /// VirusTotal applies its rate limits to endpoints in this form.
-    pub fn endpoint(&self) -> String {
-        let method = match self.method {
-            Method::Get => "GET",
-            Method::Post(_) => "POST",
-        };
-        let path = self.path.split('?').next().unwrap_or_default();
-        let segments = path.split('/').skip(1).enumerate();
-        segments.fold(format!("{method} "), |endpoint, (at, segment)| {
-            // The second segment is an id, except in `/intelligence/search` and
-            // `/files/upload_url`.
-            let is_id = at == 1 && !matches!(segment, "search" | "upload_url");
-            endpoint + "/" + if is_id { "{}" } else { segment }
-        })
-    }
-
-    /// Returns the endpoint with unknown segments replaced by `{}`, so that metrics have a bounded
-    /// number of labels.
-    pub(super) fn pattern(&self) -> String {
-        let endpoint = self.endpoint();
-        let is_known = |(at, segment): (usize, &str)| {
-            // The first three parts are the method, the collection and the id.
-            at < 3 || OWN.contains(&segment) || relationships::is_known(segment)
-        };
-        let segments = endpoint.split('/').enumerate();
-        let segments = segments.map(|it| if is_known(it) { it.1 } else { "{}" });
-        segments.collect::<Vec<_>>().join("/")
+    /// Returns the endpoint, to which VirusTotal's rate limits apply.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Adds a query parameter.
@@ -163,13 +118,26 @@ impl Call {
     }
 }
 
+/// Appends a segment to a path.
+fn push_segment(path: &mut String, segment: &str) {
+    path.push('/');
+    match segment {
+        // URL parsers resolve `%2E` like a dot. Encoded twice, a dot segment is an id that
+        // VirusTotal does not know.
+        "." => path.push_str("%252E"),
+        ".." => path.push_str("%252E%252E"),
+        segment => path.extend(utf8_percent_encode(segment, ESCAPED)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::indicator::Kind;
 
     #[test]
     fn no_value_can_change_the_path_or_add_a_parameter() {
-        let call = Call::get(&["files", "a/../b?c#d%2e é"])
+        let call = Call::about(Endpoint::Report(Kind::File), "a/../b?c#d%2e é")
             .with("cursor", "x&limit=9 +=")
             .with_some("order", None)
             .with_some("limit", Some("1"));
@@ -181,79 +149,39 @@ mod tests {
 
     #[test]
     fn no_segment_changes_the_path_depth() {
-        for id in [
-            ".", "..", "%2e", "%2e%2e", ".%2e", "%2E.", "..\\", "../x", "..;", "\t..", "",
+        for text in [
+            ".", "..", "%2e", "%2e%2e", ".%2e", "%2E.", "..\\", "../x", "..;", "\t..",
         ] {
-            let call = Call::get(&["users", id, "overall_quotas"]);
-            let url = format!("https://www.virustotal.com/api/v3{}", call.path);
-            let url = url::Url::parse(&url).unwrap();
-            // Unchanged: the parser found no dot segment to resolve.
-            assert_eq!(url.path(), format!("/api/v3{}", call.path), "{id}");
-            assert_eq!(url.path_segments().unwrap().count(), 5, "{id}");
+            let calls = [
+                Call::about(Endpoint::OverallQuotas, text),
+                Call::about(Endpoint::Related(Kind::File, text.to_owned()), "x"),
+            ];
+            for call in calls {
+                let url = format!("https://www.virustotal.com/api/v3{}", call.path);
+                let url = url::Url::parse(&url).unwrap();
+                // Unchanged: the parser found no dot segment to resolve.
+                assert_eq!(url.path(), format!("/api/v3{}", call.path), "{text}");
+                assert_eq!(url.path_segments().unwrap().count(), 5, "{text}");
+            }
         }
     }
 
     #[test]
-    fn ids_of_analyses_and_sandbox_reports_are_preserved() {
-        let path = |segments: &[&str]| Call::get(segments).path;
-        assert_eq!(path(&["analyses", "NDRkOA=="]), "/analyses/NDRkOA%3D%3D");
-        assert_eq!(
-            path(&["file_behaviours", "de7c_CAPE Sandbox"]),
-            "/file_behaviours/de7c_CAPE%20Sandbox"
-        );
+    fn an_empty_id_keeps_its_segment() {
+        let call = Call::about(Endpoint::OverallQuotas, "");
+        assert_eq!(call.path, "/users//overall_quotas");
     }
 
     #[test]
-    fn endpoint_does_not_depend_on_the_id() {
-        for (call, endpoint) in [
-            (Call::get(&["files", "a"]).with("x", "1"), "GET /files/{}"),
-            (
-                Call::get(&["domains", "a", "votes"]),
-                "GET /domains/{}/votes",
-            ),
-            (
-                Call::post(&["urls", "a", "analyse"]),
-                "POST /urls/{}/analyse",
-            ),
-            (Call::post_form(&["urls"], "url", "x"), "POST /urls"),
-            (
-                Call::get(&["intelligence", "search"]),
-                "GET /intelligence/search",
-            ),
-            (Call::get(&["files", "upload_url"]), "GET /files/upload_url"),
-        ] {
-            assert_eq!(call.endpoint(), endpoint);
-        }
-    }
-
-    #[test]
-    fn pattern_contains_no_unknown_name() {
-        for (segments, pattern) in [
-            (&["files", "a"][..], "GET /files/{}"),
-            (
-                &["files", "a", "contacted_domains"],
-                "GET /files/{}/contacted_domains",
-            ),
-            (&["files", "a", "made_up"], "GET /files/{}/{}"),
-            (
-                &["urls", "a", "relationships", "made_up"],
-                "GET /urls/{}/relationships/{}",
-            ),
-            (
-                &["users", "key", "overall_quotas"],
-                "GET /users/{}/overall_quotas",
-            ),
-            (&["intelligence", "search"], "GET /intelligence/search"),
-            (&["search"], "GET /search"),
-        ] {
-            assert_eq!(Call::get(segments).with("x", "a/b").pattern(), pattern);
-        }
+    fn ids_of_analyses_are_preserved() {
+        let call = Call::about(Endpoint::Analysis, "NDRkOA==");
+        assert_eq!(call.path, "/analyses/NDRkOA%3D%3D");
     }
 
     #[test]
     fn form_has_one_field_for_any_value() {
-        let call = Call::post_form(&["urls"], "url", "http://a.example/?b=1&url=2+3");
-        let Method::Post(Payload::Form(form)) = call.method else {
+        let call = Call::to(Endpoint::ScanUrl).with_form("url", "http://a.example/?b=1&url=2+3");
+        let Payload::Form(form) = call.payload else {
             panic!("{call:?}");
         };
         assert_eq!(form, "url=http%3A%2F%2Fa.example%2F%3Fb%3D1%26url%3D2%2B3");

@@ -16,8 +16,8 @@ use thiserror::Error;
 use tokio::{sync::mpsc, time::Instant};
 use url::{Host, Url};
 
-use super::{Call, UpstreamError, VirusTotal};
-use crate::access::ApiKey;
+use super::{Call, Endpoint, UpstreamError, VirusTotal};
+use crate::access::RequestContext;
 
 /// The destination of an upload.
 #[derive(Clone, Debug)]
@@ -123,18 +123,18 @@ impl VirusTotal {
     /// Requests a one-time URL for a large file.
     pub async fn upload_url(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         deadline: Instant,
     ) -> Result<Destination, UpstreamError> {
         #[derive(Deserialize)]
         struct Answer {
             data: String,
         }
-        let call = Call::get(&["files", "upload_url"]);
-        let answer = self.ask(key, &call, deadline).await;
+        let call = Call::to(Endpoint::UploadUrl);
+        let answer = self.ask(context, &call, deadline).await;
         let body = answer.map_err(UpstreamError::before_writing)?;
         let named: Option<Answer> = serde_json::from_slice(&body.plain).ok();
-        let url = named.and_then(|answer| own_url(&answer.data, &self.site));
+        let url = named.and_then(|answer| own_url(&answer.data, &self.0.site));
         url.map(Destination::OneTime)
             .ok_or(UpstreamError::Misdirected)
     }
@@ -145,18 +145,19 @@ impl VirusTotal {
     /// upload that makes no progress.
     pub async fn upload(
         &self,
-        key: &ApiKey,
+        context: &RequestContext,
         to: Destination,
         upload: Upload,
     ) -> Result<Bytes, UpstreamError> {
+        let transport = &self.0.transport;
         let (endpoint, request) = match to {
             Destination::Files => {
-                let url = format!("{}/files", self.base);
-                ("POST /files", self.transport.request(Method::POST, &url))
+                let url = format!("{}/files", self.0.base);
+                ("POST /files", transport.request(Method::POST, &url))
             }
             Destination::OneTime(url) => (
                 "POST {upload_url}",
-                self.transport.request(Method::POST, url.as_str()),
+                transport.request(Method::POST, url.as_str()),
             ),
         };
         let request = request
@@ -165,9 +166,9 @@ impl VirusTotal {
         // Only reading an error body has a deadline, which starts once the response head has
         // arrived.
         let answer = async {
-            let response = self.send(key, request).await?;
-            let success = self.accept(key, response, self.deadline()).await?;
-            self.read_success(success).await
+            let response = self.send(context, request).await?;
+            let success = self.accept(context, response, self.deadline()).await?;
+            self.body_reader(&context.cost).read_success(success).await
         };
         Ok(self.watch(endpoint.to_owned(), answer).await?.plain)
     }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     access::{
-        ApiKey, CallerId, KeyHash, Place, RequestContext,
+        ApiKey, CallerId, CostCounter, KeyHash, Place, RedisBudget, RequestContext,
         clients::{Client, Scope},
     },
     config::Keyless,
@@ -39,6 +39,8 @@ pub struct Identified {
     pub id: CallerId,
     /// The place that the request holds, where it needs one.
     pub place: Option<Place>,
+    /// The cost of the request so far.
+    pub cost: CostCounter,
     /// The key that the request was allowed to spend; the middleware then reports its quota.
     pub spends: Arc<OnceLock<KeyHash>>,
 }
@@ -134,7 +136,13 @@ async fn context(
     let caller = identified.id;
     let place = identified.place.clone();
     let place = place.unwrap_or_else(|| Place::unbounded(caller));
-    Ok(RequestContext { key, caller, place })
+    Ok(RequestContext {
+        key,
+        caller,
+        place,
+        cost: identified.cost.clone(),
+        redis_budget: RedisBudget::default(),
+    })
 }
 
 fn identified(parts: &Parts) -> Result<&Identified, ApiError> {

@@ -66,7 +66,7 @@ pub(super) fn read_control(headers: &HeaderMap) -> Freshness {
         let seconds = || Age::parse_seconds(value.trim().trim_matches('"')).map(Age::get);
         match name.trim().to_ascii_lowercase().as_str() {
             "no-cache" | "no-store" => Freshness {
-                anew: true,
+                no_cache: true,
                 ..freshness
             },
             "max-age" => Freshness {
@@ -116,7 +116,7 @@ mod tests {
     ) {
         let freshness = read_control(&headers(header::CACHE_CONTROL, value));
         let seconds = |it: Option<Duration>| it.map(|it| it.as_secs());
-        assert_eq!(freshness.anew, anew);
+        assert_eq!(freshness.no_cache, anew);
         assert_eq!(seconds(freshness.max_age), max_age);
         assert_eq!(seconds(freshness.max_stale), max_stale);
     }

@@ -74,23 +74,23 @@ impl<A, B> Wanted<(A, B)> {
 impl<Q> Wanted<Q> {
     /// Returns an answer with its age and, on a list, its next page; a 304 where the caller has it.
     pub fn respond(&self, reply: Reply) -> Response {
-        let Reply { finished, seen } = reply;
-        let mut response = if headers::is_known(&self.etags, &finished.etag) {
+        let Reply { view, provenance } = reply;
+        let mut response = if headers::is_known(&self.etags, &view.etag) {
             (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
         } else {
-            self.format.respond(finished.body)
+            self.format.respond(view.body)
         };
         let headers = response.headers_mut();
         // Reserves once for all headers that will be there: twelve with those that are there already.
         headers.reserve(8);
-        if let Ok(etag) = HeaderValue::from_str(&finished.etag) {
+        if let Ok(etag) = HeaderValue::from_str(&view.etag) {
             headers.insert(header::ETAG, etag);
         }
-        let cursor = finished.cursor.as_deref();
+        let cursor = view.cursor.as_deref();
         if let Some(link) = cursor.and_then(|cursor| list::next_page(&self.target, cursor)) {
             headers.insert(header::LINK, link);
         }
-        headers::say_seen(&mut response, seen);
+        headers::say_provenance(&mut response, provenance);
         response
     }
 }

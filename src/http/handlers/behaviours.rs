@@ -65,7 +65,7 @@ pub async fn get_behaviour_mitre_trees(
 struct Behaviour<'a> {
     file: &'a Indicator,
     /// Its name in VirusTotal's path.
-    part: &'a str,
+    part: &'static str,
 }
 
 async fn behaviour(

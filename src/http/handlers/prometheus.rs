@@ -10,7 +10,6 @@ use axum::{
 
 use crate::{
     access::{ApiKey, KeyHash},
-    clock::Now,
     http::{
         error::ErrorBody,
         extract::caller::MetricsReader,
@@ -53,8 +52,7 @@ fn render(gateway: &Gateway) -> Response {
     let keys: HashSet<_> = clients
         .chain(gateway.access.key.as_ref().map(ApiKey::hash))
         .collect();
-    let now = Now::read();
-    let stand = |key: KeyHash| (key.short(), standings(&gateway.accounts.report(key, now)));
+    let stand = |key: KeyHash| (key.short(), standings(&gateway.quota.report(key)));
     let health = gateway.redis.health();
     let text = gateway.metrics.render(Standings {
         cache_bytes: held.bytes,
@@ -62,7 +60,7 @@ fn render(gateway: &Gateway) -> Response {
         cache_entries: held.entries,
         cache_evictions: held.evictions,
         quota: keys.into_iter().map(stand).collect(),
-        waiting: gateway.accounts.waiting(),
+        waiting: gateway.quota.waiting(),
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
         is_redis_up: health.map(|it| it == redis::Health::Up),
     });

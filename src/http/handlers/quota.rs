@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    clock::Now,
     http::{
         error::ApiError,
         extract::{Query, Reader},
@@ -39,9 +38,9 @@ pub async fn get_quota(
     Reader(context): Reader,
     _: Query<()>,
 ) -> Result<Json<Quota>, ApiError> {
-    gateway.quota.look(&context).await?;
+    gateway.quota.refresh(&context).await?;
     Ok(Json(Quota {
-        data: gateway.accounts.report(context.key.hash(), Now::read()),
+        data: gateway.quota.report(context.key.hash()),
         format: Format::Json,
     }))
 }

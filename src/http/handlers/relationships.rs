@@ -27,7 +27,7 @@ use crate::{
         state::Shared,
     },
     indicator::{Indicator, Kind},
-    lookup::{LookupError, RelatedQuery},
+    lookup::{FetchError, LookupError, RelatedQuery},
     render::View,
     virustotal::{
         Reason, UpstreamError,
@@ -206,11 +206,10 @@ fn reserved(kind: Kind, name: &str) -> ApiError {
 fn say_tier(error: LookupError, query: &RelatedQuery) -> ApiError {
     let known = relationships::named(query.indicator.kind(), &query.relationship);
     match (error, known) {
-        (LookupError::Upstream(UpstreamError::Refused(refusal)), Some(known))
-            if refusal.reason == Reason::Forbidden =>
-        {
-            ApiError::from(refusal).saying(tier_of(known))
-        }
+        (
+            LookupError::Fetch(FetchError::Upstream(UpstreamError::Refused(refusal))),
+            Some(known),
+        ) if refusal.reason == Reason::Forbidden => ApiError::from(refusal).saying(tier_of(known)),
         (error, _) => error.into(),
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 
 use super::{drain_body, limits, observe::ClientName};
 use crate::{
-    access::{CallerId, Hold, KeyHash},
+    access::{CallerId, CostCounter, Hold, KeyHash},
     clock::Now,
     http::{
         error::ApiError,
@@ -43,15 +43,18 @@ pub async fn admit(State(gateway): State<Shared>, mut request: Request, next: Ne
     let (mut response, key) = match let_in(&gateway, caller, id, &request) {
         Ok(hold) => {
             let spends = Arc::new(OnceLock::new());
+            let cost = CostCounter::default();
             request.extensions_mut().insert(Identified {
                 caller: identified,
                 id,
                 place: hold.as_ref().map(Hold::place),
+                cost: cost.clone(),
                 spends: Arc::clone(&spends),
             });
             // After the rate limit: the body of a request beyond that is not read to its end.
             let request = drain_body::drain_body(request, &gateway.tasks);
-            let response = limits::run(&gateway.limits, request, next, hold).await;
+            let mut response = limits::run(&gateway.limits, request, next, hold).await;
+            response.extensions_mut().insert(cost.cost());
             (response, spends.get().copied())
         }
         Err(error) => (error.into_response(), caller.key().filter(|_| concerns_key)),
@@ -110,7 +113,7 @@ fn let_in(
 
 /// Sets `X-RateLimit-*` to the key's quota of the minute, if that is limited.
 fn report_quota(response: &mut Response, gateway: &Gateway, key: KeyHash) {
-    if let Some(standing) = gateway.accounts.standing(key, Now::read()) {
+    if let Some(standing) = gateway.quota.standing(key) {
         insert_number(response, LIMIT, standing.limit);
         insert_number(response, REMAINING, standing.remaining);
         insert_number(response, RESET, standing.reset);

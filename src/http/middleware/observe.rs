@@ -11,7 +11,7 @@ use axum::{
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::{
-    access::cost::Bill,
+    access::Cost,
     http::{
         error::Failure,
         extract::{self, authority},
@@ -47,7 +47,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let method = name_of(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let under_api = extract::is_under_api(request.uri());
-    let (started, bill) = (Instant::now(), Bill::default());
+    let started = Instant::now();
     let arrived = gateway.metrics.arrived();
     let work = async {
         let refused = refusal::refuse(&request).or_else(|| {
@@ -62,19 +62,20 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
         drop(drain_body::drain_body(request, &gateway.tasks));
         refused
     };
-    let work = work.instrument(span.clone());
-    let mut response = bill.clone().cover(work).await;
+    let mut response = work.instrument(span.clone()).await;
     drop(arrived);
     add_headers(response.headers_mut(), id, under_api);
     let origin = response.extensions().get::<Origin>();
+    let cost = response.extensions().get::<Cost>().copied();
+    let cost = cost.unwrap_or_default();
     let answered = Answered {
         route: route.as_ref().map_or("-", MatchedPath::as_str),
         method,
         status: response.status().as_u16(),
         took: started.elapsed(),
-        waited: bill.waited(),
+        waited: cost.waited,
         origin: origin.map(|origin| origin.name()),
-        units: bill.units(),
+        units: cost.units,
     };
     gateway.metrics.answered(&answered);
     end_trace(&span, &answered);

@@ -11,11 +11,19 @@ use crate::clock::Now;
 
 /// The kind of unit that is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(super) enum Demand {
     /// Any unit.
     Any,
     /// A unit that is not the last of a minute.
     Spare,
+}
+
+/// A request's position in the queue for units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The number of requests before it.
+    pub(super) before: usize,
+    pub(super) demand: Demand,
 }
 
 /// A simulation of future spending, in which each queued request takes its unit as soon as every
@@ -33,14 +41,14 @@ struct Forecast<'a> {
     window: Option<Window>,
 }
 
-/// Checks whether a unit is available now to a request behind `before` others.
+/// Checks whether a unit is available now to a request at this position.
 ///
 /// If not, the error names the window that has room last and the time until then. `ledger` must be
 /// rolled to `now`.
 pub(super) fn check(
     ledger: &Ledger,
     rules: &Rules,
-    (before, claim): (usize, Claim),
+    position: Position,
     now: Now,
 ) -> Result<(), Exhausted> {
     let mut forecast = Forecast {
@@ -52,29 +60,40 @@ pub(super) fn check(
         at: now,
         window: None,
     };
-    for _ in 0..before {
-        forecast.open(Claim::Any);
+    for _ in 0..position.before {
+        forecast.open(Demand::Any);
         forecast.spend();
     }
-    forecast.open(claim);
+    forecast.open(position.demand);
     let Some(window) = forecast.window else {
         return Ok(());
     };
-    // A spare claim may fail although a unit is left. A second run without that condition tells.
-    let any = (before, Claim::Any);
+    // A spare unit may be missing although a unit is left. A second run without that condition
+    // tells.
+    let any = Position::any(position.before);
     Err(Exhausted {
         window,
         limit: rules.allowed.of(window).unwrap_or_default(),
         retry_after: forecast.at.steady.saturating_duration_since(now.steady),
-        is_kept_back: claim == Claim::Spare && check(ledger, rules, any, now).is_ok(),
+        is_kept_back: position.demand == Demand::Spare && check(ledger, rules, any, now).is_ok(),
         full: None,
     })
 }
 
+impl Position {
+    /// Returns the position of a request for any unit behind this many others.
+    pub(super) fn any(before: usize) -> Self {
+        Self {
+            before,
+            demand: Demand::Any,
+        }
+    }
+}
+
 impl Forecast<'_> {
     /// Advances to the time at which a unit is available.
-    fn open(&mut self, claim: Claim) {
-        if let Some(wait) = self.until_minute(claim) {
+    fn open(&mut self, demand: Demand) {
+        if let Some(wait) = self.until_minute(demand) {
             self.move_on(wait, Window::Minute);
         }
         // A daily allowance of zero may be raised tomorrow, so the wait ends then.
@@ -87,10 +106,10 @@ impl Forecast<'_> {
     }
 
     /// Returns the wait until fewer units than the limit are spent within the minute.
-    fn until_minute(&self, claim: Claim) -> Option<Duration> {
+    fn until_minute(&self, demand: Demand) -> Option<Duration> {
         let limit = usize::try_from(self.rules.allowed.minute?).unwrap_or(usize::MAX);
-        let limit = match claim {
-            Claim::Spare if limit > 1 => limit - 1,
+        let limit = match demand {
+            Demand::Spare if limit > 1 => limit - 1,
             _ => limit,
         };
         let all = self.spent.len() + self.coming.len();

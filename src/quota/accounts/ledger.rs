@@ -11,7 +11,7 @@ use std::{
 use time::Date;
 
 use super::{
-    Spent, Unit, UpstreamQuota,
+    SpentUnit, UnitsOfAll, UpstreamQuota,
     limits::Allowed,
     report::{Report, Tally},
     upstream_quota::Usage,
@@ -117,24 +117,24 @@ impl Ledger {
     }
 
     /// Spends a unit.
-    pub(super) fn add(&mut self, now: Now) -> Unit {
+    pub(super) fn add(&mut self, now: Now) -> SpentUnit {
         // Callers read the clock before they take the lock, so times may arrive out of order.
         let later = self.minute.iter().rev();
         let later = later.take_while(|at| **at > now.steady).count();
         self.minute.insert(self.minute.len() - later, now.steady);
         Count::of(&mut self.day, now.day()).own += 1;
         Count::of(&mut self.month, now.month()).own += 1;
-        Unit { spent: now }
+        SpentUnit { spent: now }
     }
 
     /// Returns whether this unit is in the minute.
-    pub(super) fn contains(&self, unit: &Unit) -> bool {
+    pub(super) fn contains(&self, unit: &SpentUnit) -> bool {
         // From the end, because the unit was usually spent just now.
         self.minute.iter().rev().any(|at| *at == unit.spent.steady)
     }
 
     /// Undoes the spending of a unit.
-    pub(super) fn remove(&mut self, unit: &Unit) {
+    pub(super) fn remove(&mut self, unit: &SpentUnit) {
         let spent = unit.spent;
         // From the end, because the unit was usually spent just now.
         if let Some(at) = self.minute.iter().rposition(|&at| at == spent.steady) {
@@ -166,7 +166,7 @@ impl Ledger {
     }
 
     /// Merges the units that all replicas have spent.
-    pub(super) fn share(&mut self, all: &Spent, now: Now) {
+    pub(super) fn share(&mut self, all: &UnitsOfAll, now: Now) {
         let spent = |ago: &Duration| now.steady.checked_sub(*ago);
         self.others = all.minute.iter().filter_map(spent).collect();
         // A long list is cut to the oldest units. The missing ones are at most as old as the newest

@@ -11,8 +11,8 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::timeout};
 
 use super::{
-    Accounts, Exhausted, Unit,
-    forecast::{self, Claim},
+    Accounts, Exhausted, SpentUnit,
+    forecast::{self, Demand, Position},
 };
 use crate::{
     access::{CallerId, Full, KeyHash},
@@ -52,14 +52,14 @@ struct QueueRequest {
 
 /// The outcome of a request's arrival.
 enum Arrival {
-    Served(Unit),
+    Served(SpentUnit),
     /// The request is queued, with the refusal that it would have got.
     Queued(Arc<Notify>, Exhausted),
 }
 
 /// A place in a key's queue. Dropping it leaves the queue.
-struct Place<'q> {
-    quota: &'q Accounts,
+struct QueuePlace<'q> {
+    accounts: &'q Accounts,
     request: QueueRequest,
     turn: Arc<Notify>,
 }
@@ -68,6 +68,14 @@ impl Queue {
     /// Returns the number of waiting requests.
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Returns the position behind all waiting requests.
+    pub(super) fn end(&self, demand: Demand) -> Position {
+        Position {
+            before: self.len(),
+            demand,
+        }
     }
 
     /// Wakes all requests, because the number of units changed.
@@ -167,7 +175,7 @@ impl Accounts {
         key: KeyHash,
         caller: CallerId,
         wait: Duration,
-    ) -> Result<Unit, Exhausted> {
+    ) -> Result<SpentUnit, Exhausted> {
         self.queue(QueueRequest {
             key,
             caller,
@@ -184,7 +192,7 @@ impl Accounts {
         key: KeyHash,
         caller: CallerId,
         wait: Duration,
-    ) -> Result<Unit, Exhausted> {
+    ) -> Result<SpentUnit, Exhausted> {
         self.queue(QueueRequest {
             key,
             caller,
@@ -194,15 +202,15 @@ impl Accounts {
         .await
     }
 
-    async fn queue(&self, request: QueueRequest) -> Result<Unit, Exhausted> {
+    async fn queue(&self, request: QueueRequest) -> Result<SpentUnit, Exhausted> {
         let started = Now::read();
         let (place, mut refused) = match self.arrive(request, started)? {
             Arrival::Served(unit) => return Ok(unit),
             Arrival::Queued(turn, refused) => {
-                let quota = self;
+                let accounts = self;
                 (
-                    Place {
-                        quota,
+                    QueuePlace {
+                        accounts,
                         request,
                         turn,
                     },
@@ -241,7 +249,7 @@ impl Accounts {
             } else {
                 account.queue.position_for(caller)
             };
-            let refused = match account.take(rules, (before, Claim::Any), now) {
+            let refused = match account.take(rules, Position::any(before), now) {
                 Ok(unit) => return Ok(Arrival::Served(unit)),
                 Err(refused) => refused,
             };
@@ -263,13 +271,13 @@ impl Accounts {
     }
 }
 
-impl Place<'_> {
-    fn take(&self, now: Now) -> Result<Unit, Exhausted> {
-        self.quota.with(self.request.key, now, |account, rules| {
+impl QueuePlace<'_> {
+    fn take(&self, now: Now) -> Result<SpentUnit, Exhausted> {
+        self.accounts.with(self.request.key, now, |account, rules| {
             let end = account.queue.len();
             // A request that is no longer queued goes behind all others.
             let before = account.queue.position(&self.turn).unwrap_or(end);
-            let unit = account.take(rules, (before, Claim::Any), now)?;
+            let unit = account.take(rules, Position::any(before), now)?;
             account.queue.served(&self.turn);
             Ok(unit)
         })
@@ -277,17 +285,17 @@ impl Place<'_> {
 
     /// Leaves the queue, and returns the refusal that the same caller would get now.
     fn give_up(&self, now: Now) -> Option<Exhausted> {
-        self.quota.with(self.request.key, now, |account, rules| {
+        self.accounts.with(self.request.key, now, |account, rules| {
             account.queue.leave(&self.turn);
             let before = account.queue.position_for(self.request.caller);
-            forecast::check(&account.ledger, rules, (before, Claim::Any), now).err()
+            forecast::check(&account.ledger, rules, Position::any(before), now).err()
         })
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        if let Some(account) = self.quota.lock().get_mut(&self.request.key) {
+        if let Some(account) = self.accounts.lock().get_mut(&self.request.key) {
             account.queue.leave(&self.turn);
         }
     }

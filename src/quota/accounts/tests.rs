@@ -159,7 +159,7 @@ fn unit_of_an_unsent_call_can_be_returned() {
     let (quota, clock, key) = (quota(1, 1, 1), Clock::at(NOON), key("k"));
     let unit = quota.take(key, clock.after(0)).unwrap();
     assert!(quota.take(key, clock.after(1)).is_err());
-    quota.give_back(key, &unit);
+    quota.release(key, &unit);
     assert!(quota.take(key, clock.after(2)).is_ok());
 }
 
@@ -305,8 +305,8 @@ fn take_spare_takes_the_only_unit_of_a_minute() {
 fn report_covers_every_window() {
     let (quota, clock, key) = (quota(4, 0, 3), Clock::at(NOON), key("k"));
     quota.take(key, clock.after(500)).unwrap();
-    quota.saved(key, clock.after(600));
-    quota.saved(key, clock.after(700));
+    quota.count_saved(key, clock.after(600));
+    quota.count_saved(key, clock.after(700));
     let noon = NOON.unix_timestamp();
     let report = |now| quota.report(key, now);
     let expected = Report {
@@ -339,6 +339,6 @@ fn units_are_kept_in_order_of_time() {
     quota.take(key, clock.after(4)).unwrap();
     let refused = quota.take(key, clock.after(10)).unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_millis(60_994));
-    quota.give_back(key, &late);
+    quota.release(key, &late);
     assert_eq!(quota.report(key, clock.after(61_004)).minute.used, 0);
 }

@@ -138,7 +138,7 @@ fn reported_usage_counts_and_own_units_are_kept() {
     assert_eq!(day(clock.after(20)), 8);
     quota.take(key("k"), clock.after(30)).unwrap();
     assert_eq!(day(clock.after(30)), 9);
-    quota.give_back(key("k"), &units[0]);
+    quota.release(key("k"), &units[0]);
     assert_eq!(day(clock.after(30)), 8);
     say(40, 40);
     assert!(quota.take(key("k"), clock.after(40)).is_err());

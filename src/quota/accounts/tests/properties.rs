@@ -55,7 +55,7 @@ proptest! {
         let (quota, clock, key) =
             (learning(100), Clock::at(start), key("k"));
         let (mut at, mut limit) = (0, 4);
-        let mut taken: Vec<(u64, Unit)> = Vec::new();
+        let mut taken: Vec<(u64, SpentUnit)> = Vec::new();
         for (pause, event) in events {
             at += pause;
             let now = clock.after(at);
@@ -64,7 +64,7 @@ proptest! {
                 Event::TakeSpare => (quota.take_spare(key, now), limit.max(2) - 1),
                 Event::GiveBack(before) => {
                     if let Some(which) = taken.len().checked_sub(before + 1) {
-                        quota.give_back(key, &taken.remove(which).1);
+                        quota.release(key, &taken.remove(which).1);
                     }
                     continue;
                 }
@@ -93,7 +93,7 @@ proptest! {
                 Event::Take | Event::TakeSpare => taken.extend(quota.take(key, now).ok()),
                 Event::GiveBack(_) => {
                     if let Some(unit) = taken.pop() {
-                        quota.give_back(key, &unit);
+                        quota.release(key, &unit);
                     }
                 }
                 // The reported allowance is never below the limit here.
@@ -117,7 +117,7 @@ proptest! {
                 Event::TakeSpare => Accounts::take_spare,
                 Event::GiveBack(_) => {
                     if let Some(unit) = units.pop() {
-                        quota.give_back(key, &unit);
+                        quota.release(key, &unit);
                     }
                     continue;
                 }

@@ -90,7 +90,7 @@ async fn new_request_does_not_overtake_the_queue() {
     let mut first = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut first).await;
     // The returned unit belongs to the first request, although it has not taken it yet.
-    quota.give_back(key("k"), &units[0]);
+    quota.release(key("k"), &units[0]);
     assert!(quota.take(key("k"), Now::read()).is_err());
     assert!(
         quota
@@ -138,7 +138,7 @@ async fn dropped_request_delays_no_other() {
     drop(two);
     drop(one);
     assert_eq!(waiting(&quota), 1);
-    quota.give_back(key("k"), &unit);
+    quota.release(key("k"), &unit);
     soon(three).await.unwrap();
 }
 
@@ -151,7 +151,7 @@ async fn requests_behind_a_dropped_one_move_up() {
     begin(&mut one).await;
     begin(&mut two).await;
     // The second request is woken, and finds that the unit belongs to the first.
-    quota.give_back(key("k"), &unit);
+    quota.release(key("k"), &unit);
     begin(&mut two).await;
     drop(one);
     soon(two).await.unwrap();
@@ -177,8 +177,8 @@ async fn stalled_request_delays_only_its_own_unit() {
         .collect();
     let mut stalled = pin!(quick.take_within(key("k"), caller(1), LONG));
     begin(&mut stalled).await;
-    quick.give_back(key("k"), &units[0]);
-    quick.give_back(key("k"), &units[1]);
+    quick.release(key("k"), &units[0]);
+    quick.release(key("k"), &units[1]);
     let behind = quick.take_within(key("k"), caller(1), Duration::ZERO);
     assert!(behind.await.is_ok(), "the second unit is free");
 }
@@ -189,7 +189,7 @@ async fn returned_unit_is_taken_at_once() {
     let unit = quota.take(key("k"), Now::read()).unwrap();
     let mut waits = pin!(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut waits).await;
-    quota.give_back(key("k"), &unit);
+    quota.release(key("k"), &unit);
     soon(waits).await.unwrap();
 }
 
@@ -386,7 +386,7 @@ async fn dropped_request_spends_nothing_and_frees_its_place() {
     let mut one = Box::pin(quota.take_within(key("k"), caller(1), LONG));
     begin(&mut one).await;
     // The unit is due, but the request has not taken it yet.
-    quota.give_back(key("k"), &unit);
+    quota.release(key("k"), &unit);
     drop(one);
     assert_eq!(waiting(&quota), 0);
     let report = quota.report(key("k"), Now::read());

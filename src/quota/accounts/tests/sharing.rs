@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn spent(used: u64, minute: &[u64], day: u64, month: u64) -> Spent {
-    Spent {
+fn spent(used: u64, minute: &[u64], day: u64, month: u64) -> UnitsOfAll {
+    UnitsOfAll {
         used,
         minute: minute.iter().copied().map(Duration::from_secs).collect(),
         day,
@@ -15,7 +15,7 @@ fn spent(used: u64, minute: &[u64], day: u64, month: u64) -> Spent {
 fn units_of_other_replicas_count_until_they_expire() {
     let (quota, clock) = (quota(3, 0, 0), Clock::at(NOON));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
-    quota.share(key("k"), &spent(3, &[50, 20], 0, 0), clock.after(0));
+    quota.merge(key("k"), &spent(3, &[50, 20], 0, 0), clock.after(0));
     let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_secs(11));
     let standing = quota.standing(key("k"), clock.after(0)).unwrap();
@@ -31,10 +31,10 @@ fn report_replaces_units_of_others_but_not_own_ones() {
     for _ in 0..2 {
         assert!(quota.take(key("k"), clock.after(0)).is_ok());
     }
-    quota.share(key("k"), &spent(3, &[0], 0, 0), clock.after(0));
+    quota.merge(key("k"), &spent(3, &[0], 0, 0), clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_err());
     // Redis has been restarted and is empty.
-    quota.share(key("k"), &spent(0, &[], 0, 0), clock.after(0));
+    quota.merge(key("k"), &spent(0, &[], 0, 0), clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
     assert!(quota.take(key("k"), clock.after(0)).is_err());
 }
@@ -42,7 +42,7 @@ fn report_replaces_units_of_others_but_not_own_ones() {
 #[test]
 fn units_cut_from_a_long_list_count() {
     let (quota, clock) = (quota(1000, 0, 0), Clock::at(NOON));
-    quota.share(key("k"), &spent(999, &[30, 20, 10], 0, 0), clock.after(0));
+    quota.merge(key("k"), &spent(999, &[30, 20, 10], 0, 0), clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
     let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_secs(31));
@@ -53,9 +53,9 @@ fn units_cut_from_a_long_list_count() {
 fn reports_only_raise_days_and_months() {
     let (quota, clock) = (quota(0, 5, 9), Clock::at(NOON));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
-    quota.share(key("k"), &spent(0, &[], 4, 8), clock.after(0));
+    quota.merge(key("k"), &spent(0, &[], 4, 8), clock.after(0));
     // A Redis that lost its data reports less.
-    quota.share(key("k"), &spent(0, &[], 0, 0), clock.after(0));
+    quota.merge(key("k"), &spent(0, &[], 0, 0), clock.after(0));
     let report = quota.report(key("k"), clock.after(0));
     assert_eq!((report.day.used, report.month.used), (4, 8));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());

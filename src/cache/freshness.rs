@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use super::Origin;
-use crate::{
-    cache::{Kept, Moment},
-    config,
-    quota::Claim,
-    redis::RedisBudget,
-};
+use super::{Candidate, Moment, Origin};
+use crate::{config, quota::Claim};
 
 /// The caller's requirements: freshness (`Cache-Control`) and waiting (`wait`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Freshness {
     /// Whether VirusTotal must be asked even if an answer is cached: `no-cache`.
-    pub anew: bool,
+    pub no_cache: bool,
     /// The greatest age of an answer: `max-age`.
     pub max_age: Option<Duration>,
     /// The greatest time past the TTL: `max-stale`; without a number, unlimited.
@@ -22,23 +17,22 @@ pub struct Freshness {
     /// The time to wait for a unit of quota: `wait`.
     pub wait: Duration,
     /// Whether the last unit of a minute is left to others; set for polls.
-    pub is_sparing: bool,
-    /// The remaining time that this request may spend waiting for Redis.
-    pub patience: RedisBudget,
+    pub leaves_last_unit: bool,
 }
 
 impl Freshness {
     /// Returns the same requirements, but refuses cached answers.
-    pub(super) fn anew(&self) -> Self {
+    #[must_use]
+    pub(super) fn with_no_cache(self) -> Self {
         Self {
-            anew: true,
-            ..self.clone()
+            no_cache: true,
+            ..self
         }
     }
 
     /// Returns the claim for the first request for a unit, before any wait.
-    pub(super) fn claim(&self) -> Claim {
-        if self.is_sparing {
+    pub(super) fn claim(self) -> Claim {
+        if self.leaves_last_unit {
             Claim::Spare
         } else {
             Claim::Now
@@ -48,10 +42,15 @@ impl Freshness {
     /// Returns the origin under which a cached answer serves as it is, or `None` if it does not.
     ///
     /// A doubtful answer does not serve: VirusTotal is asked first.
-    pub(super) fn takes(&self, kept: &Kept, now: Moment, rules: &config::Cache) -> Option<Origin> {
-        let entry = &kept.answer;
+    pub(super) fn origin_if_fresh(
+        self,
+        candidate: &Candidate,
+        now: Moment,
+        rules: &config::Cache,
+    ) -> Option<Origin> {
+        let entry = &candidate.answer;
         let age = entry.age(now);
-        if self.anew || kept.is_doubtful || self.max_age.is_some_and(|most| age > most) {
+        if self.no_cache || candidate.is_doubtful || self.max_age.is_some_and(|most| age > most) {
             return None;
         }
         if age < entry.fresh_for {
@@ -63,15 +62,20 @@ impl Freshness {
     }
 
     /// Whether a cached answer serves if no better one is available.
-    pub(super) fn puts_up_with(&self, kept: &Kept, now: Moment, rules: &config::Cache) -> bool {
-        let entry = &kept.answer;
+    pub(super) fn accepts_stale(
+        self,
+        candidate: &Candidate,
+        now: Moment,
+        rules: &config::Cache,
+    ) -> bool {
+        let entry = &candidate.answer;
         let age = entry.age(now);
         let late = self
             .max_stale
             .unwrap_or(rules.max_stale)
             .min(rules.max_stale);
         let too_old = self.max_age.is_some_and(|most| age > most);
-        !self.anew
+        !self.no_cache
             && !too_old
             && (age < entry.fresh_for || age < entry.fresh_for.saturating_add(late))
     }
@@ -79,13 +83,11 @@ impl Freshness {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rstest::rstest;
 
     use super::*;
     use crate::{
-        cache::{Answer, CachedAnswer},
+        cache::{Answer, AnswerRecord, CachedAnswer},
         virustotal::{Reason, Refusal},
     };
 
@@ -103,7 +105,7 @@ mod tests {
     #[case::past_its_time(Freshness::default(), 10, None, true)]
     #[case::nearly_too_old(Freshness::default(), 109, None, true)]
     #[case::too_old(Freshness::default(), 110, None, false)]
-    #[case::anew(Freshness { anew: true, ..Freshness::default() }, 0, None, false)]
+    #[case::anew(Freshness { no_cache: true, ..Freshness::default() }, 0, None, false)]
     #[case::young_enough(max_age(5), 5, Some(Origin::Hit), true)]
     #[case::not_young_enough(max_age(5), 6, None, false)]
     #[case::no_staleness(max_stale(0), 10, None, false)]
@@ -114,7 +116,7 @@ mod tests {
         #[case] freshness: Freshness,
         #[case] age: u64,
         #[case] taken: Option<Origin>,
-        #[case] put_up_with: bool,
+        #[case] accepted: bool,
     ) {
         let refusal = Refusal {
             reason: Reason::NotFound,
@@ -124,29 +126,35 @@ mod tests {
         };
         let now = Moment::now();
         let asked = now.before(Duration::from_secs(age));
-        let answer = Arc::new(CachedAnswer {
+        let answer = CachedAnswer::from(AnswerRecord {
             answer: Answer::NotFound(refusal),
             asked,
             as_of: asked,
             names: Box::default(),
-            told: std::sync::OnceLock::new(),
+            revealed: std::sync::OnceLock::new(),
             shared_at: None,
             is_doubtful: false,
             fresh_for: Duration::from_secs(10),
         });
-        let kept = |is_doubtful| Kept {
-            answer: Arc::clone(&answer),
+        let candidate = |is_doubtful| Candidate {
+            answer: answer.clone(),
             is_doubtful,
         };
-        assert_eq!(freshness.takes(&kept(false), now, &RULES), taken);
         assert_eq!(
-            freshness.puts_up_with(&kept(false), now, &RULES),
-            put_up_with
+            freshness.origin_if_fresh(&candidate(false), now, &RULES),
+            taken
         );
-        assert_eq!(freshness.takes(&kept(true), now, &RULES), None);
         assert_eq!(
-            freshness.puts_up_with(&kept(true), now, &RULES),
-            put_up_with
+            freshness.accepts_stale(&candidate(false), now, &RULES),
+            accepted
+        );
+        assert_eq!(
+            freshness.origin_if_fresh(&candidate(true), now, &RULES),
+            None
+        );
+        assert_eq!(
+            freshness.accepts_stale(&candidate(true), now, &RULES),
+            accepted
         );
     }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memchr::memmem;
 
+use super::ObjectName;
 use crate::{
-    cache::ObjectName,
     config,
     indicator::{Indicator, Kind},
     render,
@@ -22,15 +22,18 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A question to VirusTotal.
 #[derive(Clone, Debug)]
-pub(super) struct Question {
-    pub(super) call: Call,
-    pub(super) about: About,
-    pub(super) ttl: TtlRule,
+pub struct Question {
+    /// The call.
+    pub call: Call,
+    /// The object.
+    pub about: About,
+    /// The TTL of the answer.
+    pub ttl: TtlRule,
 }
 
 /// The object that a question is about. A write to it makes the answer stale.
 #[derive(Clone, Debug)]
-pub(super) enum About {
+pub enum About {
     /// An object, or a list that belongs to one.
     Object(Indicator),
     /// A search for this text. If the text is an indicator, the answer is about that object.
@@ -41,7 +44,7 @@ pub(super) enum About {
 
 /// The rule for the TTL of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TtlRule {
+pub enum TtlRule {
     /// The TTL from the settings.
     Usual,
     /// The same, but shorter if VirusTotal analysed the object recently.
@@ -52,7 +55,7 @@ pub(super) enum TtlRule {
 
 impl Question {
     /// Returns the names of the object that the answer is about.
-    pub(super) fn names(&self) -> Vec<ObjectName> {
+    pub fn names(&self) -> Vec<ObjectName> {
         match &self.about {
             About::Object(indicator) => ObjectName::of(indicator),
             About::Search(text) => {

@@ -1,4 +1,5 @@
-//! The call itself: a lease, a unit of quota for each attempt, VirusTotal, and the cache entry.
+//! The call itself: a permit for each attempt, a lease among replicas, VirusTotal, and the cache
+//! entry.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -9,18 +10,16 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Lookup, LookupError,
-    freshness::Freshness,
-    question::{About, Question, is_recent_analysis},
-    shared::{Fetched, FlightKey, Landed},
+    About, Answer, AnswerRecord, Cache, CacheKey, CachedAnswer, Certainty, FetchError, FlightKey,
+    Freshness, Moment, ObjectName, Question,
+    coalesce::{FlightOutcome, NewAnswer},
+    question::is_recent_analysis,
+    shared::{LeaseResult, Ticket},
+    single_flight::Progress,
 };
 use crate::{
-    access::{RequestContext, cost},
-    cache::{
-        Answer, CacheKey, CachedAnswer, Certainty, Claim, Moment, ObjectName, Ticket,
-        single_flight::Progress,
-    },
-    quota::{self, AcquireError, Unit},
+    access::RequestContext,
+    quota::{AcquireError, Claim, Permit},
     redis::SharedTime,
     virustotal::{Body, LargeAnswers, Reason, Refusal, UpstreamError},
 };
@@ -41,16 +40,10 @@ pub(super) struct FetchJob {
     /// The names of the object that the answer is about.
     pub(super) names: Arc<[ObjectName]>,
     /// The cached answer that is not fresh enough.
-    pub(super) known: Option<Arc<CachedAnswer>>,
+    pub(super) known: Option<CachedAnswer>,
     pub(super) freshness: Freshness,
     /// Whether the caller's key may see what others fetched.
     pub(super) may_share: bool,
-}
-
-/// The right to make one call: a unit of quota and the lease among replicas.
-struct Turn {
-    unit: Unit,
-    ticket: Ticket,
 }
 
 /// The time at which VirusTotal was asked, on this replica's clock and on the shared clock.
@@ -62,19 +55,20 @@ struct Asked {
 
 /// The outcome of preparing a call.
 enum Ready {
-    Call(Turn),
+    /// The call can be made, with this permit and under this lease.
+    Call(Permit, Ticket),
     /// Another call has fetched the answer in the meantime.
-    Answered(Arc<CachedAnswer>),
+    Answered(CachedAnswer),
 }
 
-type Flight = Progress<FlightKey, Landed>;
+type Flight = Progress<FlightKey, FlightOutcome>;
 
-impl Lookup {
+impl Cache {
     /// Makes the call and publishes its outcome to all callers that follow it.
-    pub(super) async fn fly(&self, job: FetchJob, is_alone: bool, flight: Flight) {
+    pub(super) async fn run_flight(&self, job: FetchJob, is_alone: bool, flight: Flight) {
         let result = self.fetch(&job, is_alone, &flight).await;
         let by = job.context.key.hash();
-        flight.finish(Landed { by, result });
+        flight.finish(FlightOutcome { by, result });
     }
 
     async fn fetch(
@@ -82,128 +76,115 @@ impl Lookup {
         job: &FetchJob,
         is_alone: bool,
         flight: &Flight,
-    ) -> Result<Fetched, LookupError> {
+    ) -> Result<NewAnswer, FetchError> {
         let ready = tokio::select! {
-            ready = self.make_ready(job, is_alone, flight) => ready?,
+            ready = self.prepare(job, is_alone, flight) => ready?,
             // With no caller left, nothing is asked or spent.
-            () = flight.abandoned() => return Err(LookupError::Lost),
+            () = flight.abandoned() => return Err(FetchError::Lost),
         };
-        let turn = match ready {
-            Ready::Call(turn) => turn,
+        let (permit, ticket) = match ready {
+            Ready::Call(permit, ticket) => (permit, ticket),
             Ready::Answered(answer) => {
-                return Ok(Fetched {
+                return Ok(NewAnswer {
                     answer,
                     plain: None,
                     is_others: true,
                 });
             }
         };
-        let Turn { unit, ticket } = turn;
-        let (asked, body) = ticket.during(self.call(job, unit, flight)).await?;
+        let (asked, body) = ticket.during(self.call(job, permit, flight)).await?;
         let asked = Asked {
             here: asked,
             shared: ticket.at(),
         };
         let size = body.as_ref().map_or(0, |body| body.plain.len());
         // Compressing a large answer would block this thread for too long. The body has a permit.
-        let take_in = || self.take_in(job, asked, body);
-        let (answer, plain, is_kept) = LargeAnswers::run_now(size, take_in);
+        let pack = || self.pack(job, asked, body);
+        let (answer, plain, is_kept) = LargeAnswers::run_now(size, pack);
         if let (About::Analysis(id), Answer::Found(_)) = (&job.question.about, &answer.answer) {
             if is_kept {
                 self.note_completed(id, &plain).await;
             } else {
-                self.parts().cache.note_pending(id);
+                self.0.changes.note_pending(id);
             }
         }
         if is_kept {
-            self.parts().cache.land(&job.key, &answer, ticket);
+            self.publish(&job.key, &answer, ticket);
         }
-        Ok(Fetched {
+        Ok(NewAnswer {
             answer,
             plain: (!LargeAnswers::is_large(size)).then_some(plain),
             is_others: false,
         })
     }
 
-    /// Acquires a unit and a lease, waiting in the queue for a unit if necessary.
+    /// Acquires a permit and a lease, waiting in the queue for a unit if necessary.
     ///
     /// No lease is held while the call is queued, so that other replicas do not wait for this one's
     /// queue.
-    async fn make_ready(
+    async fn prepare(
         &self,
         job: &FetchJob,
         is_alone: bool,
         flight: &Flight,
-    ) -> Result<Ready, LookupError> {
-        let (parts, endpoint) = (self.parts(), job.question.call.endpoint());
-        let ticket = match self.claim(job, is_alone).await {
-            Claim::Ask(ticket) => ticket,
-            Claim::Answered(kept) => return Ok(Ready::Answered(kept.answer)),
+    ) -> Result<Ready, FetchError> {
+        let (quota, endpoint) = (&self.0.quota, job.question.call.endpoint());
+        let ticket = match self.lease(job, is_alone).await {
+            LeaseResult::Ask(ticket) => ticket,
+            LeaseResult::Answered(candidate) => return Ok(Ready::Answered(candidate.answer)),
         };
         let claim = job.freshness.claim();
-        let refused = match parts
-            .quota
-            .unit(&job.context, &endpoint, claim, &job.freshness.patience)
-            .await
-        {
-            Ok(unit) => return Ok(Ready::Call(Turn { unit, ticket })),
+        let refused = match quota.acquire(&job.context, endpoint, claim).await {
+            Ok(permit) => return Ok(Ready::Call(permit, ticket)),
             Err(refused) => refused,
         };
         drop(ticket);
-        // A back-off after a 429 is not waited for.
-        let AcquireError::Exhausted(exhausted) = &refused else {
-            return Err(refused.into());
-        };
-        if job.freshness.wait.is_zero() || exhausted.retry_after > job.freshness.wait {
-            return Err(refused.into());
+        let wait = job.freshness.wait;
+        match &refused {
+            AcquireError::Exhausted(exhausted)
+                if !wait.is_zero() && exhausted.retry_after <= wait => {}
+            // A back-off after a 429 is not waited for.
+            _ => return Err(refused.into()),
         }
         flight.queue();
-        let in_queue = quota::Claim::Within(LONGEST_QUEUE);
-        let patience = &job.freshness.patience;
-        let unit = parts
-            .quota
-            .unit(&job.context, &endpoint, in_queue, patience)
-            .await?;
-        let held = parts.quota.hold(&job.context.key, &unit);
+        let in_queue = Claim::Within(LONGEST_QUEUE);
+        // Released on drop, if the call turns out not to be needed.
+        let permit = quota.acquire(&job.context, endpoint, in_queue).await?;
         flight.run();
         // Another call may have fetched the answer while this one was queued.
-        if let Some(kept) = self.kept_meanwhile(job).await {
-            return Ok(Ready::Answered(kept));
+        if let Some(answer) = self.fetched_meanwhile(job).await {
+            return Ok(Ready::Answered(answer));
         }
-        match self.claim(job, is_alone).await {
-            Claim::Ask(ticket) => {
-                held.release();
-                Ok(Ready::Call(Turn { unit, ticket }))
-            }
-            Claim::Answered(kept) => Ok(Ready::Answered(kept.answer)),
+        match self.lease(job, is_alone).await {
+            LeaseResult::Ask(ticket) => Ok(Ready::Call(permit, ticket)),
+            LeaseResult::Answered(candidate) => Ok(Ready::Answered(candidate.answer)),
         }
     }
 
     /// Claims the lease among replicas. A caller that does not coalesce only learns the shared
     /// time.
-    async fn claim(&self, job: &FetchJob, is_alone: bool) -> Claim {
-        let (cache, patience) = (&self.parts().cache, &job.freshness.patience);
+    async fn lease(&self, job: &FetchJob, is_alone: bool) -> LeaseResult {
+        let budget = &job.context.redis_budget;
         if is_alone {
-            return Claim::Ask(cache.begin_alone(patience).await);
+            return LeaseResult::Ask(self.begin_alone(budget).await);
         }
-        cache
-            .claim(&job.key, &job.names, job.known.as_deref(), patience)
+        self.claim(&job.key, &job.names, job.known.as_ref(), budget)
             .await
     }
 
-    async fn kept_meanwhile(&self, job: &FetchJob) -> Option<Arc<CachedAnswer>> {
+    async fn fetched_meanwhile(&self, job: &FetchJob) -> Option<CachedAnswer> {
         if !job.may_share {
             return None;
         }
-        let parts = self.parts();
-        let recalled = parts
-            .cache
-            .recall(&job.key, &job.names, &job.freshness.patience);
-        let kept = recalled.await?;
-        let known = job.known.as_deref();
-        let is_newer = known.is_none_or(|known| kept.answer.is_newer_than(known));
-        let serves = job.freshness.takes(&kept, Moment::now(), &parts.rules);
-        serves.filter(|_| is_newer).map(|_| kept.answer)
+        let budget = &job.context.redis_budget;
+        let candidate = self.get_remote(&job.key, &job.names, budget).await?;
+        if let Some(known) = &job.known
+            && !candidate.answer.is_newer_than(known)
+        {
+            return None;
+        }
+        self.origin_if_fresh(&candidate, &job.freshness)?;
+        Some(candidate.answer)
     }
 
     /// Asks VirusTotal, retrying transient failures, and spends a unit for each attempt.
@@ -214,27 +195,25 @@ impl Lookup {
     async fn call(
         &self,
         job: &FetchJob,
-        unit: Unit,
+        mut permit: Permit,
         flight: &Flight,
-    ) -> Result<(Moment, Result<Body, Refusal>), LookupError> {
-        let (parts, context, call) = (self.parts(), &job.context, &job.question.call);
-        let endpoint = call.endpoint();
+    ) -> Result<(Moment, Result<Body, Refusal>), FetchError> {
+        let (quota, virustotal) = (&self.0.quota, &self.0.virustotal);
+        let (context, call) = (&job.context, &job.question.call);
         // The place is held until the call ends, even if its callers hang up: this bounds
         // concurrent calls.
-        let held = parts.quota.hold(&context.key, &unit);
         let _place = tokio::select! {
-            place = cost::waiting(parts.calls.take(context.caller)) => place,
-            () = flight.abandoned() => return Err(LookupError::Lost),
+            place = quota.enter(context) => place,
+            () = flight.abandoned() => return Err(FetchError::Lost),
         };
-        held.release();
         // A 429 may have started a back-off while this call waited for its place.
-        parts.quota.confirm(&context.key, &endpoint, &unit)?;
-        let deadline = parts.virustotal.deadline();
-        let (mut unit, mut pauses) = (unit, PAUSES.into_iter());
+        permit.begin()?;
+        let deadline = virustotal.deadline();
+        let mut pauses = PAUSES.into_iter();
         loop {
             let asked = Moment::now();
-            let answer = parts.virustotal.ask(&context.key, call, deadline).await;
-            let error = match parts.quota.settle(&context.key, &endpoint, &unit, answer) {
+            let answer = virustotal.ask(context, call, deadline).await;
+            let error = match permit.record(answer) {
                 Ok(body) => return Ok((asked, Ok(body))),
                 Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::NotFound => {
                     return Ok((asked, Err(refusal)));
@@ -242,55 +221,55 @@ impl Lookup {
                 Err(error) => error,
             };
             // A refusal would be repeated, so only transient failures are retried.
-            let Some(pause) = pauses.next().map(jittered).filter(|_| error.is_passing()) else {
-                return Err(error.into());
+            let pause = match pauses.next() {
+                Some(pause) if error.is_passing() => jittered(pause),
+                _ => return Err(error.into()),
             };
             if Instant::now() + pause >= deadline {
                 return Err(error.into());
             }
-            cost::waiting(sleep(pause)).await;
-            let patience = &job.freshness.patience;
-            let again = parts
-                .quota
-                .unit(context, &endpoint, quota::Claim::Now, patience);
-            unit = match again.await {
-                Ok(unit) => unit,
-                Err(_) => return Err(error.into()),
+            context.cost.waiting(sleep(pause)).await;
+            let again = quota.acquire(context, call.endpoint(), Claim::Now).await;
+            let Ok(again) = again else {
+                return Err(error.into());
             };
+            permit = again;
+            permit.begin()?;
         }
     }
 
     /// Builds the cache entry for an answer. Returns the entry, the uncompressed bytes, and whether
     /// to cache it.
-    fn take_in(
+    fn pack(
         &self,
         job: &FetchJob,
         asked: Asked,
         body: Result<Body, Refusal>,
-    ) -> (Arc<CachedAnswer>, Bytes, bool) {
-        let (parts, question) = (self.parts(), &job.question);
-        let is_settling = parts.cache.is_settling(&job.names);
+    ) -> (CachedAnswer, Bytes, bool) {
+        let (question, rules) = (&job.question, &self.0.rules);
+        // "Not found" is likely to change soon after a write.
+        let is_settling = self.0.changes.is_settling(&job.names);
         let (answer, plain, fresh_for) = match body {
             Ok(body) => {
-                let fresh_for = question.fresh_for(&body, is_settling, &parts.rules);
+                let fresh_for = question.fresh_for(&body, is_settling, rules);
                 (Answer::Found(body.pack()), body.plain, fresh_for)
             }
             Err(refusal) => {
-                let fresh_for = question.absent_for(is_settling, &parts.rules);
+                let fresh_for = question.absent_for(is_settling, rules);
                 (Answer::NotFound(refusal), Bytes::new(), fresh_for)
             }
         };
-        let answer = Arc::new(CachedAnswer {
+        let record = AnswerRecord {
             answer,
             asked: asked.here,
             as_of: asked.here,
             names: job.names.as_ref().into(),
-            told: OnceLock::new(),
+            revealed: OnceLock::new(),
             shared_at: asked.shared,
             is_doubtful: false,
             fresh_for: fresh_for.unwrap_or_default(),
-        });
-        (answer, plain, fresh_for.is_some())
+        };
+        (record.into(), plain, fresh_for.is_some())
     }
 
     /// Notes that the object of a completed analysis counts as written to from now on.
@@ -299,18 +278,18 @@ impl Lookup {
     /// started here, or was seen before it was completed. Reading an old analysis again invalidates
     /// nothing.
     async fn note_completed(&self, id: &str, analysis: &[u8]) {
-        let cache = &self.parts().cache;
-        let begun = cache.begun(id);
-        let is_own = !begun.is_empty() || cache.was_pending(id);
+        let changes = &self.0.changes;
+        let begun = changes.begun(id);
+        let is_own = !begun.is_empty() || changes.was_pending(id);
         // Without this check, reading an old analysis would invalidate a fresh report.
-        if !cache.note_completed(id) || !is_own && !is_recent_analysis(analysis) {
+        if !changes.note_completed(id) || !is_own && !is_recent_analysis(analysis) {
             return;
         }
         let mut names = ObjectName::of_analysis(id);
         names.extend(ObjectName::in_analysis(analysis));
         names.extend(begun);
-        cache.note_write(&names, Certainty::Certain);
-        cache.learn_names(&names).await;
+        self.note_write(&names, Certainty::Certain);
+        self.learn_names(&names).await;
     }
 }
 

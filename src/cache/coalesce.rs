@@ -6,19 +6,19 @@
 //! - Where keys share what they fetch, a success or a "not found" serves all callers. Any other
 //!   outcome belongs to the key that asked, and the others ask with their own keys.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::{Lookup, LookupError, fetch::FetchJob};
+use super::{
+    Cache, CacheKey, CachedAnswer, FetchError, Moment, Question,
+    fetch::FetchJob,
+    single_flight::{Follower, LeaderFailed, Stage},
+};
 use crate::{
-    access::{KeyHash, cost},
-    cache::{
-        CacheKey, CachedAnswer, Moment, ObjectName,
-        single_flight::{Follower, LeaderFailed, Stage},
-    },
-    quota::{AcquireError, accounts::Exhausted},
+    access::{KeyHash, RequestContext},
+    quota::{AcquireError, Exhausted},
 };
 
 /// The interval for checking whether quota has run out for a queued call.
@@ -26,7 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The identity of a call under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FlightKey {
+pub struct FlightKey {
     key: CacheKey,
     /// The object's last change. Only an answer that was asked for after it serves.
     since: Moment,
@@ -36,8 +36,8 @@ pub(super) struct FlightKey {
 
 /// An answer that has just arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Fetched {
-    pub(super) answer: Arc<CachedAnswer>,
+pub(super) struct NewAnswer {
+    pub(super) answer: CachedAnswer,
     /// The uncompressed bytes, or `None` if another replica fetched the answer or it is large:
     /// callers that wait for a permit must not hold it uncompressed.
     pub(super) plain: Option<Bytes>,
@@ -47,15 +47,15 @@ pub(super) struct Fetched {
 
 /// The outcome of a call.
 #[derive(Clone, Debug)]
-pub(super) struct Landed {
+pub(super) struct FlightOutcome {
     /// The key that was used.
     pub(super) by: KeyHash,
-    pub(super) result: Result<Fetched, LookupError>,
+    pub(super) result: Result<NewAnswer, FetchError>,
 }
 
 /// The outcome of following a call.
 enum Followed {
-    Landed(Landed),
+    Done(FlightOutcome),
     /// The call is queued, and no unit becomes available within the caller's wait.
     TimeUp(AcquireError),
     /// The call is queued for the quota of another key.
@@ -64,46 +64,50 @@ enum Followed {
     Lost,
 }
 
-impl Lookup {
+impl Cache {
     /// Joins the call for this answer that is under way, or starts one.
-    pub(super) async fn ask_once(&self, job: &FetchJob) -> Result<Fetched, LookupError> {
+    pub(super) async fn fetch_once(&self, job: &FetchJob) -> Result<NewAnswer, FetchError> {
         let own = job.context.key.hash();
         let end = Instant::now() + job.freshness.wait;
         let mut alone = (!job.may_share).then_some(own);
         loop {
-            let flight = self.flight_key(job.key.clone(), &job.names, alone);
-            let mut call = self.0.flights.join(&flight, |progress| {
-                let (lookup, job) = (self.clone(), job.clone());
+            let flight = FlightKey {
+                key: job.key.clone(),
+                since: self.last_change(&job.names),
+                alone,
+            };
+            let mut call = self.0.calls.join(&flight, |progress| {
+                let (cache, job) = (self.clone(), job.clone());
                 // Boxed, because the future is large and is wrapped several times before it runs.
-                Box::pin(async move { lookup.fly(job, alone.is_some(), progress).await })
+                Box::pin(async move { cache.run_flight(job, alone.is_some(), progress).await })
             });
             let began = Instant::now();
             let followed = self.follow(&mut call, job, end, alone).await;
             // The leader's wait is counted where it makes the call.
             if !call.is_leader {
-                cost::waited(began.elapsed());
+                job.context.cost.add_wait(began.elapsed());
             }
             match followed {
-                Followed::Lost => return Err(LookupError::Lost),
+                Followed::Lost => return Err(FetchError::Lost),
                 Followed::TimeUp(refused) => return Err(refused.into()),
                 Followed::OwnWay => alone = Some(own),
-                Followed::Landed(Landed { by, result }) => match result {
+                Followed::Done(FlightOutcome { by, result }) => match result {
                     Ok(fetched) => {
                         // Another caller or another replica paid for the answer.
                         if !call.is_leader || fetched.is_others {
-                            self.parts().quota.save(&job.context.key);
+                            self.0.quota.count_saved(own);
                         }
                         return Ok(fetched);
                     }
                     // The queue was full for the leader. This caller has a share of its own.
-                    Err(LookupError::Exhausted(Exhausted { full: Some(_), .. }))
+                    Err(FetchError::Exhausted(Exhausted { full: Some(_), .. }))
                         if !call.is_leader =>
                     {
                         alone = Some(own);
                     }
                     // This caller can wait long enough for a unit, so it joins or starts another
                     // call.
-                    Err(LookupError::Exhausted(refused))
+                    Err(FetchError::Exhausted(refused))
                         if !call.is_leader && Instant::now() + refused.retry_after <= end => {}
                     // Another key's failure says nothing about this key, so this caller asks for
                     // itself.
@@ -114,19 +118,19 @@ impl Lookup {
         }
     }
 
-    /// Returns the identity of a call about an object with these names, or of the polls of an
-    /// analysis.
+    /// Returns the identity of the polls that ask a question again and again.
     ///
-    /// A write to the object changes the identity.
-    pub(super) fn flight_key(
+    /// A write to the object changes the identity. `alone` is the key that does not coalesce with
+    /// others.
+    pub fn flight_key(
         &self,
-        key: CacheKey,
-        names: &[ObjectName],
+        context: &RequestContext,
+        question: &Question,
         alone: Option<KeyHash>,
     ) -> FlightKey {
         FlightKey {
-            key,
-            since: self.parts().cache.last_change(names),
+            key: self.key(context, question),
+            since: self.last_change(&question.names()),
             alone,
         }
     }
@@ -134,16 +138,17 @@ impl Lookup {
     /// Follows a call until its outcome, or until waiting no longer helps the caller.
     async fn follow(
         &self,
-        follower: &mut Follower<Landed>,
+        follower: &mut Follower<FlightOutcome>,
         job: &FetchJob,
         end: Instant,
         alone: Option<KeyHash>,
     ) -> Followed {
+        let own = job.context.key.hash();
         let waits_for_own_key = job.key.owner.is_some() || alone.is_some();
         let mut refused = None;
         loop {
             match follower.stage() {
-                Stage::Done(landed) => return Followed::Landed(landed),
+                Stage::Done(outcome) => return Followed::Done(outcome),
                 Stage::Running => {
                     if follower.changed().await.is_err() {
                         return Followed::Lost;
@@ -157,7 +162,7 @@ impl Lookup {
             }
             // The forecast can change while the call is queued; the last refusal is what a 429
             // reports.
-            refused = self.parts().quota.forecast(&job.context).err().or(refused);
+            refused = self.0.quota.forecast(own).err().or(refused);
             let left = end.saturating_duration_since(Instant::now());
             if let Some(refused) = &refused
                 && (left.is_zero() || !follower.is_leader && refused.wait() > left)
