@@ -200,8 +200,8 @@ impl Quota {
         }))
     }
 
-    /// Waits for a place among the calls in flight (`VT4AI_MAX_IN_FLIGHT`), which the call holds
-    /// until it is over, whoever has hung up meanwhile.
+    /// Waits for a place among the calls in flight (`VT4AI_MAX_IN_FLIGHT`). The call holds it until
+    /// it is over, even if all of its callers hang up.
     pub async fn enter(&self, context: &RequestContext) -> Share {
         let place = self.0.calls.take(context.caller);
         context.cost.waiting(place).await

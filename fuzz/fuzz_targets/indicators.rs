@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use vt4ai::{
     cache::ObjectName,
     indicator::{Indicator, Kind, WebUrl, refang},
-    virustotal::Call,
+    virustotal::{Call, Endpoint},
 };
 use vt4ai_fuzz::is_hidden;
 
@@ -18,7 +18,7 @@ fn keeps_the_path(indicator: &Indicator) {
     assert!(!id.is_empty() && id != "." && id != "..");
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     assert!(id.bytes().all(is_plain), "{id:?}");
-    let call = Call::get(&[collection, id, "votes"]);
+    let call = Call::about(Endpoint::Vote(indicator.kind()), id);
     let path = call.path().replace("%3A", ":");
     assert_eq!(path, format!("/{collection}/{id}/votes"));
     assert!(!ObjectName::of(indicator).is_empty());

@@ -21,13 +21,13 @@ mod stored;
 
 /// A copy of the gateway's type, for the source of the reader.
 #[derive(Debug)]
-struct CachedAnswer {
+struct AnswerRecord {
     answer: Answer,
     asked: Moment,
     as_of: Moment,
     names: Box<[ObjectName]>,
     #[expect(dead_code, reason = "it repeats the gateway's fields")]
-    told: OnceLock<Box<[ObjectName]>>,
+    revealed: OnceLock<Box<[ObjectName]>>,
     shared_at: Option<u64>,
     is_doubtful: bool,
     fresh_for: Duration,

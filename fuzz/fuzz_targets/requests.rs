@@ -22,7 +22,8 @@ use vt4ai::{
         error::ApiError,
         extract::{Parameters, forwarded::caller_address, path::Segments},
     },
-    virustotal::Call,
+    indicator::Kind,
+    virustotal::{Call, Endpoint},
 };
 use vt4ai_fuzz::is_hidden;
 
@@ -131,7 +132,7 @@ fn send(uri: &str) {
 
 /// Asserts that a call to VirusTotal has one path and one query, with any values.
 fn passes_on(text: &str) {
-    let call = Call::get(&["files", text, "votes"])
+    let call = Call::about(Endpoint::Vote(Kind::File), text)
         .with("cursor", text)
         .with("limit", "1");
     let (path, query) = call.path().split_once('?').unwrap();

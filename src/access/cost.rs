@@ -122,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn an_interrupted_wait_counts() {
         let counter = CostCounter::default();
-        let wait = counter.waiting(tokio::time::sleep(Duration::from_secs(60)));
+        let wait = counter.waiting(tokio::time::sleep(Duration::from_mins(1)));
         let _ = tokio::time::timeout(Duration::from_millis(5), wait).await;
         assert!(counter.cost().waited >= Duration::from_millis(5));
     }

@@ -54,6 +54,10 @@ struct Asked {
 }
 
 /// The outcome of preparing a call.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "exists for a moment, and the large one is the usual"
+)]
 enum Ready {
     /// The call can be made, with this permit and under this lease.
     Call(Permit, Ticket),

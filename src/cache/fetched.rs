@@ -5,8 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Answer, CacheKey, CachedAnswer, Candidate, FetchError, Moment, ObjectName};
-use crate::virustotal::UpstreamError;
-
 /// An answer from VirusTotal that serves a caller.
 #[derive(Clone, Debug)]
 pub struct Fetched {
@@ -90,7 +88,7 @@ impl Fetched {
             return Ok(plain.clone());
         }
         match &self.answer.answer {
-            Answer::Found(packed) => Ok(packed.unpack().map_err(UpstreamError::from)?),
+            Answer::Found(packed) => Ok(packed.unpack()?),
             Answer::NotFound(refusal) => {
                 Err(FetchError::NotFound(refusal.clone(), self.provenance))
             }

@@ -150,8 +150,8 @@ fn views_have_room_beside_any_number_of_answers_and_evict_none_of_them() {
     let before = cache.stats();
     let (hot, kept) = (&names[99], answer(2000));
     cache.put(hot, &kept);
-    cache.put_view(&fetched(&hot, &kept), view_key(), &rendered(5000));
-    assert!(cache.view(&fetched(&hot, &kept), &view_key()).is_some());
+    cache.put_view(&fetched(hot, &kept), view_key(), &rendered(5000));
+    assert!(cache.view(&fetched(hot, &kept), &view_key()).is_some());
     assert_eq!(cache.stats().evictions, before.evictions);
     for name in &names[60..] {
         cache.put_view(&fetched(name, &kept), view_key(), &rendered(5000));

@@ -175,7 +175,9 @@ impl Submit {
         };
         // The client has hung up: nothing was sent if no upload URL was requested.
         if passage.begin.send(()).is_err() {
-            permit.map(Permit::release);
+            if let Some(permit) = permit {
+                permit.release();
+            }
             return Err(SubmitError::Lost);
         }
         // From here on a dropped call counts as a write that may have been carried out.
