@@ -13,12 +13,12 @@ use std::{
 };
 
 use reqwest::{
-    RequestBuilder, Response,
+    Request, RequestBuilder, Response,
     header::{self, HeaderName, HeaderValue},
 };
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument as _, field::Empty, info_span};
+use tracing::{Instrument as _, Span, field::Empty, info_span};
 use url::Url;
 
 use self::{body::BodyReader, call::Payload, transport::Transport};
@@ -32,7 +32,7 @@ pub use self::{
 use crate::{
     access::{CostCounter, RequestContext},
     config,
-    metrics::Metrics,
+    metrics::{Metrics, UnderWay},
     telemetry::traces,
 };
 
@@ -77,6 +77,13 @@ struct Inner {
     /// The number of consecutive failed calls.
     failures: AtomicU32,
     metrics: Arc<Metrics>,
+}
+
+/// A call whose outcome is recorded. Dropped before its end, it counts as abandoned.
+struct Watch<'a> {
+    span: Span,
+    under_way: UnderWay<'a>,
+    failures: &'a AtomicU32,
 }
 
 /// An error from [`VirusTotal::new`].
@@ -140,30 +147,24 @@ impl VirusTotal {
         } else {
             transport.request(reqwest::Method::GET, &url)
         };
+        let watch = self.watch(call.endpoint.label());
+        let exchange = async {
+            let request = authorized(request, context)?;
+            let sending = context.cost.waiting(transport.send(request));
+            let response = in_time(deadline, sending).await?;
+            let success = self.accept(context, response, deadline).await?;
+            let reader = self.body_reader(&context.cost);
+            in_time(deadline, reader.read_success(success)).await
+        };
         // Boxed: the future of a request is large, and callers embed this one.
-        let answer = Box::pin(self.exchange(context, request, deadline));
-        self.watch(call.endpoint.label(), answer).await
+        let answer = Box::pin(exchange.instrument(watch.span.clone())).await;
+        watch.end(answer)
     }
 
     /// Returns the number of consecutive failed calls. A refusal is a valid response, not a
     /// failure.
     pub fn failures(&self) -> u32 {
         self.0.failures.load(Ordering::Relaxed)
-    }
-
-    async fn exchange(
-        &self,
-        context: &RequestContext,
-        request: RequestBuilder,
-        deadline: Instant,
-    ) -> Result<Body, UpstreamError> {
-        let sent = timeout_at(deadline, self.send(context, request)).await;
-        let response = sent.unwrap_or(Err(UpstreamError::Timeout))?;
-        let success = self.accept(context, response, deadline).await?;
-        let reader = self.body_reader(&context.cost);
-        timeout_at(deadline, reader.read_success(success))
-            .await
-            .unwrap_or(Err(UpstreamError::Timeout))
     }
 
     fn body_reader<'a>(&'a self, cost: &'a CostCounter) -> BodyReader<'a> {
@@ -186,51 +187,18 @@ impl VirusTotal {
         self.ask(context, &call, deadline).await
     }
 
-    /// Records a call's endpoint and outcome in the metrics and the trace.
-    async fn watch<T>(
-        &self,
-        endpoint: String,
-        call: impl Future<Output = Result<T, UpstreamError>>,
-    ) -> Result<T, UpstreamError> {
+    /// Starts to record a call's endpoint and outcome in the metrics and the trace.
+    fn watch(&self, endpoint: String) -> Watch<'_> {
         let span = info_span!(
             "upstream",
             upstream.endpoint = endpoint,
             upstream.outcome = Empty
         );
-        // Counts as abandoned if this future is dropped.
-        let under_way = self.0.metrics.call(endpoint);
-        let answer = call.instrument(span.clone()).await;
-        let outcome = answer
-            .as_ref()
-            .map_or_else(UpstreamError::outcome, |_| "ok");
-        span.record("upstream.outcome", outcome);
-        traces::end(&span);
-        under_way.end(outcome);
-        if answer.as_ref().is_err_and(UpstreamError::is_trouble) {
-            self.0.failures.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.0.failures.store(0, Ordering::Relaxed);
+        Watch {
+            span,
+            under_way: self.0.metrics.call(endpoint),
+            failures: &self.0.failures,
         }
-        answer
-    }
-
-    /// Adds the key and trace context to a request, sends it, and reads the response head.
-    async fn send(
-        &self,
-        context: &RequestContext,
-        request: RequestBuilder,
-    ) -> Result<Response, UpstreamError> {
-        let secret = HeaderValue::from_str(context.key.expose());
-        let mut secret = secret.map_err(|_| UpstreamError::Unreachable)?;
-        secret.set_sensitive(true);
-        // Passes the trace on to the upstream, if there is a collector.
-        let request = match traces::traceparent() {
-            Some(parent) => request.header("traceparent", parent),
-            None => request,
-        };
-        let request = request.header(X_APIKEY, secret).build();
-        let request = request.map_err(|error| UpstreamError::of_transport(&error))?;
-        context.cost.waiting(self.0.transport.send(request)).await
     }
 
     /// Returns a successful response, or the error that any other response stands for.
@@ -262,6 +230,48 @@ impl VirusTotal {
             context.key.expose(),
         ))
     }
+}
+
+impl Watch<'_> {
+    /// Records the outcome, and returns it.
+    fn end<T>(self, answer: Result<T, UpstreamError>) -> Result<T, UpstreamError> {
+        let outcome = match &answer {
+            Ok(_) => "ok",
+            Err(error) => error.outcome(),
+        };
+        self.span.record("upstream.outcome", outcome);
+        traces::end(&self.span);
+        self.under_way.end(outcome);
+        if answer.as_ref().is_err_and(UpstreamError::is_trouble) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        answer
+    }
+}
+
+/// Adds the key and the trace context of the current span to a request.
+fn authorized(request: RequestBuilder, context: &RequestContext) -> Result<Request, UpstreamError> {
+    let secret = HeaderValue::from_str(context.key.expose());
+    let mut secret = secret.map_err(|_| UpstreamError::Unreachable)?;
+    secret.set_sensitive(true);
+    // Passes the trace on to the upstream, if there is a collector.
+    let request = match traces::traceparent() {
+        Some(parent) => request.header("traceparent", parent),
+        None => request,
+    };
+    let request = request.header(X_APIKEY, secret).build();
+    request.map_err(|error| UpstreamError::of_transport(&error))
+}
+
+/// Awaits a part of a call until the call's deadline.
+async fn in_time<T>(
+    deadline: Instant,
+    part: impl Future<Output = Result<T, UpstreamError>>,
+) -> Result<T, UpstreamError> {
+    let ended = timeout_at(deadline, part).await;
+    ended.unwrap_or(Err(UpstreamError::Timeout))
 }
 
 /// Adds a call's body to its request.

@@ -79,7 +79,10 @@ impl Cache {
             let mut call = self.0.calls.join(&flight, |progress| {
                 let (cache, job) = (self.clone(), job.clone());
                 // Boxed, because the future is large and is wrapped several times before it runs.
-                Box::pin(async move { cache.run_flight(job, alone.is_some(), progress).await })
+                Box::pin(async move {
+                    let result = cache.fetch(&job, alone.is_some(), &progress).await;
+                    progress.finish(FlightOutcome { by: own, result });
+                })
             });
             let began = Instant::now();
             let followed = self.follow(&mut call, job, end, alone).await;

@@ -68,14 +68,10 @@ enum Ready {
 type Flight = Progress<FlightKey, FlightOutcome>;
 
 impl Cache {
-    /// Makes the call and publishes its outcome to all callers that follow it.
-    pub(super) async fn run_flight(&self, job: FetchJob, is_alone: bool, flight: Flight) {
-        let result = self.fetch(&job, is_alone, &flight).await;
-        let by = job.context.key.hash();
-        flight.finish(FlightOutcome { by, result });
-    }
-
-    async fn fetch(
+    /// Makes the call on behalf of all callers that follow it, and keeps its answer.
+    ///
+    /// `is_alone` tells that the caller does not coalesce with others.
+    pub(super) async fn fetch(
         &self,
         job: &FetchJob,
         is_alone: bool,

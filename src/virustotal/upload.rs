@@ -14,9 +14,10 @@ use reqwest::{
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::{sync::mpsc, time::Instant};
+use tracing::Instrument as _;
 use url::{Host, Url};
 
-use super::{Call, Endpoint, UpstreamError, VirusTotal};
+use super::{Call, Endpoint, UpstreamError, VirusTotal, authorized};
 use crate::access::RequestContext;
 
 /// The destination of an upload.
@@ -163,14 +164,18 @@ impl VirusTotal {
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)
             .body(reqwest::Body::wrap(upload.body));
+        let watch = self.watch(endpoint.to_owned());
         // Only reading an error body has a deadline, which starts once the response head has
         // arrived.
-        let answer = async {
-            let response = self.send(context, request).await?;
+        let exchange = async {
+            let request = authorized(request, context)?;
+            let sending = context.cost.waiting(transport.send(request));
+            let response = sending.await?;
             let success = self.accept(context, response, self.deadline()).await?;
             self.body_reader(&context.cost).read_success(success).await
         };
-        Ok(self.watch(endpoint.to_owned(), answer).await?.plain)
+        let answer = exchange.instrument(watch.span.clone()).await;
+        Ok(watch.end(answer)?.plain)
     }
 }
 
