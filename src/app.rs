@@ -134,8 +134,7 @@ impl App {
             gateway.examples = demo::examples("");
         }
         let gateway = Arc::new(gateway);
-        let document = http::document(&gateway.templates).to_json()?;
-        let router = http::router(&gateway, document, admin.is_none());
+        let router = http::router(&gateway, admin.is_none());
         let admin = admin.map(|listener| (listener, http::admin_router(&gateway)));
         Ok(Self {
             listener,

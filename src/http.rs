@@ -16,5 +16,6 @@ pub mod handlers;
 pub mod headers;
 pub mod middleware;
 pub mod openapi;
+pub mod outcome;
 pub mod routes;
 pub mod state;

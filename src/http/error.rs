@@ -1,7 +1,7 @@
 //! Every error a client can get, as `{"detail", "code"}` (`docs/http-api.md`).
 //!
-//! This is the one table from domain errors to statuses. It does not log: the failure is an
-//! extension of the response, and the `observe` middleware logs it once.
+//! This is the one table from domain errors to statuses. It does not log: the failure is part of
+//! the response's outcome, and the `observe` middleware logs it once.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -13,7 +13,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::headers::{insert_number, say_seen};
+use super::{
+    headers::{insert_number, say_seen},
+    outcome::{Failure, Outcome},
+};
 use crate::{
     access::clients::OverAllowance,
     clock::whole_seconds,
@@ -43,17 +46,6 @@ pub struct ApiError {
     cause: Option<String>,
     /// The origin of an answer that VirusTotal does not know the object.
     seen: Option<Seen>,
-}
-
-/// The failure of a request as the log shows it: an extension of the response.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// The `code` that the client got.
-    pub code: Cow<'static, str>,
-    /// The `detail` that the client got.
-    pub detail: Cow<'static, str>,
-    /// The cause, where it is more than the client is told.
-    pub cause: Option<String>,
 }
 
 /// The body of every error.
@@ -203,7 +195,7 @@ impl IntoResponse for ApiError {
         if let Some(seen) = self.seen {
             say_seen(&mut response, seen);
         }
-        response.extensions_mut().insert(Failure {
+        Outcome::of(&mut response).failure = Some(Failure {
             code: self.code,
             detail: self.detail,
             cause: self.cause,
@@ -217,7 +209,8 @@ impl IntoResponse for ApiError {
 /// Extractors and handlers of a route fail without knowing that, so its layer adds it to the
 /// finished response; any other response is returned as it is.
 pub fn during(mut response: Response, doing: impl FnOnce() -> String) -> Response {
-    let Some(failure) = response.extensions_mut().get_mut::<Failure>() else {
+    let outcome = response.extensions_mut().get_mut::<Outcome>();
+    let Some(failure) = outcome.and_then(|outcome| outcome.failure.as_mut()) else {
         return response;
     };
     let detail = format!("Error {}: {}", doing(), failure.detail);

@@ -6,6 +6,7 @@ use axum::{
     response::Response,
 };
 
+use super::outcome::Outcome;
 use crate::lookup::{Origin, Seen};
 
 /// The header that names a request in the log.
@@ -45,8 +46,7 @@ pub fn say_seen(response: &mut Response, seen: Seen) {
         Origin::StaleForQuota => ("STALE", Some("quota")),
         Origin::StaleForUpstream => ("STALE", Some("upstream")),
     };
-    // The request log and the metrics read it.
-    response.extensions_mut().insert(seen.origin);
+    Outcome::of(response).origin = Some(seen.origin);
     let headers = response.headers_mut();
     headers.insert(X_CACHE, HeaderValue::from_static(origin));
     if let Some(reason) = reason {

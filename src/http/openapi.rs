@@ -1,10 +1,14 @@
 //! The OpenAPI document, built from the handlers' attributes, and Swagger UI.
 //!
 //! Answers that operations share are in [`answers`], errors in [`errors`], the path parameter of each kind of
-//! indicator in [`mod@parameters`].
+//! indicator in [`mod@parameters`], static files in [`files`].
 
-use std::sync::Arc;
-
+use self::answers::{ListBody, ObjectBody, ReportBody};
+use crate::{
+    http::error::{ApiError, ErrorBody},
+    indicator::Kind,
+    render::{format::Format, template::Templates},
+};
 use axum::{
     Router,
     extract::Path,
@@ -12,7 +16,6 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
     routing::get,
 };
-use bytes::Bytes;
 use tower::util::MapResponseLayer;
 use utoipa::{
     OpenApi,
@@ -25,28 +28,11 @@ use utoipa::{
         },
     },
 };
-use utoipa_swagger_ui::Config;
-
-use self::{
-    answers::{ListBody, ObjectBody, ReportBody},
-    files::File,
-};
-use crate::{
-    http::{
-        error::{ApiError, ErrorBody},
-        state::Shared,
-    },
-    indicator::Kind,
-    render::{format::Format, template::Templates},
-};
 
 pub mod answers;
 pub mod errors;
-mod files;
+pub mod files;
 pub mod parameters;
-
-/// The path of the document.
-const DOCUMENT: &str = "/openapi.json";
 
 /// The names of the security schemes.
 const SCHEME: &str = "ApiKey";
@@ -188,39 +174,25 @@ fn tag(kind: Kind) -> &'static str {
     }
 }
 
-/// Builds the routes of Swagger UI at `/docs` and of the document, as JSON, at `/openapi.json`.
-///
-/// The document is serialized once: as a value it takes megabytes, and a copy for each request.
-pub fn ui(document: Bytes) -> Router<Shared> {
-    let config = Config::from(DOCUMENT)
-        .try_it_out_enabled(true)
-        .persist_authorization(false)
-        .display_request_duration(true)
-        .validator_url("none");
-    let config = Arc::new(config);
-    let of_root = Arc::clone(&config);
-    let document = Arc::new(File::plain("application/json", document));
+/// Builds the routes of Swagger UI at `/docs`.
+pub fn swagger_ui<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/docs", get(async || Redirect::to("/docs/")))
-        .route(
-            "/docs/",
-            get(async move |headers: HeaderMap| page("", &of_root, &headers)),
-        )
-        .route(
-            "/docs/{*path}",
-            get(async move |Path(path): Path<String>, headers: HeaderMap| {
-                page(&path, &config, &headers)
-            }),
-        )
+        .route("/docs/", get(get_index))
+        .route("/docs/{*path}", get(get_page))
         .layer(MapResponseLayer::new(protect))
-        .route(
-            DOCUMENT,
-            get(async move |headers: HeaderMap| document.respond(&headers)),
-        )
 }
 
-fn page(path: &str, config: &Arc<Config<'static>>, headers: &HeaderMap) -> Response {
-    match files::swagger(path, config) {
+async fn get_index(headers: HeaderMap) -> Response {
+    page("", &headers)
+}
+
+async fn get_page(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    page(&path, &headers)
+}
+
+fn page(path: &str, headers: &HeaderMap) -> Response {
+    match files::swagger(path) {
         Some(file) => file.respond(headers),
         None => {
             ApiError::not_found("no such file; the documentation is at `/docs`").into_response()

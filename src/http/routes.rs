@@ -1,17 +1,20 @@
 //! The routes and the layers around them.
 
-use std::{any::Any, iter, sync::Arc};
+use std::{
+    any::Any,
+    iter,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Extension, Router,
-    extract::MatchedPath,
+    extract::{MatchedPath, State},
     handler::Handler,
-    http::{Method, Uri, header},
+    http::{HeaderMap, Method, Uri, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any, get},
 };
-use bytes::Bytes;
 use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
@@ -29,8 +32,15 @@ use super::{
         relationships, reports, root, search, submissions, templates,
     },
     headers,
-    middleware::{admission, cors, observe},
-    openapi::{self, errors::say_doing},
+    middleware::{
+        admission, cors, observe,
+        route_group::{GroupState, RouteGroup},
+    },
+    openapi::{
+        self,
+        errors::say_doing,
+        files::{DOCUMENT, File},
+    },
     state::Shared,
 };
 use crate::{indicator::Kind, metrics::Metrics, render::template::Templates, virustotal};
@@ -68,9 +78,46 @@ macro_rules! operation_of {
     }};
 }
 
-/// Returns all routes but the metrics, with their documentation.
-fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(openapi::base())
+/// The routes of the public port by their limits, each group with the answers to requests that no
+/// route takes.
+///
+/// They are built once in a process: to describe them costs more than everything else at the start.
+struct PublicRoutes {
+    api: Router<Shared>,
+    uploads: Router<Shared>,
+    /// The paths below the API's that no route takes.
+    unknown: Router<Shared>,
+    service: Router<Shared>,
+}
+
+static WITH_METRICS: LazyLock<PublicRoutes> =
+    LazyLock::new(|| PublicRoutes::new(service().merge(metrics())));
+
+static WITHOUT_METRICS: LazyLock<PublicRoutes> = LazyLock::new(|| PublicRoutes::new(service()));
+
+impl PublicRoutes {
+    fn new(service: OpenApiRouter<Shared>) -> Self {
+        let (api, uploads) = (api(), uploads());
+        let all = api.clone().merge(uploads.clone()).merge(service.clone());
+        let known = KnownRoutes::of(all.get_openapi());
+        let unknown = not_found(&known);
+        let service = Router::from(service)
+            .merge(openapi::swagger_ui())
+            .route(DOCUMENT, get(get_document));
+        Self {
+            api: with_known_methods(api.into(), &known),
+            uploads: with_known_methods(uploads.into(), &known),
+            unknown: Router::new()
+                .route("/api/v1/", unknown.clone())
+                .route("/api/v1/{*path}", unknown),
+            service: with_fallbacks(service, &known),
+        }
+    }
+}
+
+/// Returns the routes of the API but the uploads, with their documentation.
+fn api() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
         .routes(operation!(
             "retrieving file report",
             reports::get_file_report
@@ -95,7 +142,6 @@ fn routes() -> OpenApiRouter<Shared> {
         ))
         .merge(each(virustotal::relationships::kinds(), relationships_of))
         .merge(each(Kind::ALL, community_of))
-        .routes(operation!("uploading file", submissions::upload_file))
         .routes(operation!("submitting URL", submissions::scan_url))
         .merge(each(Kind::ALL, analyses_of))
         .routes(operation!("retrieving analysis", analyses::get_analysis))
@@ -105,6 +151,16 @@ fn routes() -> OpenApiRouter<Shared> {
             search::search_intelligence
         ))
         .routes(operation!("retrieving quota", quota::get_quota))
+}
+
+/// Returns the routes of uploads.
+fn uploads() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(operation!("uploading file", submissions::upload_file))
+}
+
+/// Returns the routes that concern no key, but the metrics.
+fn service() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
         .routes(routes!(templates::list_templates))
         .routes(routes!(templates::get_template))
         .routes(routes!(root::get_root))
@@ -174,31 +230,55 @@ fn metrics() -> OpenApiRouter<Shared> {
 
 /// Builds the OpenAPI document of a gateway with these templates.
 pub fn document(templates: &Templates) -> OpenApi {
-    let mut document = routes().merge(metrics()).into_openapi();
+    let all = OpenApiRouter::with_openapi(openapi::base())
+        .merge(api())
+        .merge(uploads())
+        .merge(service())
+        .merge(metrics());
+    let mut document = all.into_openapi();
     openapi::complete(&mut document, templates);
     document
 }
 
-/// Builds the router of the public port, with the OpenAPI document as JSON.
+/// Serves the OpenAPI document. Only its bytes are kept: as a value it takes megabytes.
+async fn get_document(
+    State(gateway): State<Shared>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    if let Some(file) = gateway.document.get() {
+        return Ok(file.respond(&headers));
+    }
+    let json = match document(&gateway.templates).to_json() {
+        Ok(json) => json,
+        Err(error) => return Err(ApiError::internal(error.to_string())),
+    };
+    let file = File::plain("application/json", json.into());
+    let file = gateway.document.get_or_init(|| file);
+    Ok(file.respond(&headers))
+}
+
+/// Builds the router of the public port.
 ///
 /// `has_metrics` tells whether the metrics are here rather than on the admin port.
-pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -> Router {
-    let all = if has_metrics {
-        routes().merge(metrics())
+pub fn router(gateway: &Shared, has_metrics: bool) -> Router {
+    let routes = if has_metrics {
+        &*WITH_METRICS
     } else {
-        routes()
+        &*WITHOUT_METRICS
     };
-    let known = KnownRoutes::of(all.get_openapi());
-    let router = with_fallbacks(Router::from(all).merge(openapi::ui(document.into())), known)
-        // Inside the layers of every port.
-        .layer(
-            ServiceBuilder::new()
-                // Around admission: a page may read its rejections, too.
-                .layer(cors::layer(&gateway.access.origins))
-                // One layer for rate limit, other limits and the rest of the body: each costs a box.
-                .layer(from_fn_with_state(Arc::clone(gateway), admission::admit)),
-        );
-    watched(router, gateway)
+    let state = |group| GroupState {
+        gateway: Arc::clone(gateway),
+        group,
+    };
+    Router::new()
+        .merge(admitted(routes.api.clone(), state(RouteGroup::Api)))
+        .merge(admitted(routes.uploads.clone(), state(RouteGroup::Upload)))
+        .merge(admitted(
+            routes.unknown.clone(),
+            state(RouteGroup::UnknownApi),
+        ))
+        .merge(admitted(routes.service.clone(), state(RouteGroup::Service)))
+        .with_state(Arc::clone(gateway))
 }
 
 /// Builds the router of the admin port.
@@ -206,42 +286,66 @@ pub fn admin_router(gateway: &Shared) -> Router {
     let known = KnownRoutes::of(health().merge(metrics()).get_openapi());
     let router =
         Router::from(health()).route("/metrics", get(prometheus::get_metrics_of_admin_port));
-    watched(with_fallbacks(router, known), gateway)
+    let state = GroupState {
+        gateway: Arc::clone(gateway),
+        group: RouteGroup::Service,
+    };
+    watched(with_fallbacks(router, &known), state).with_state(Arc::clone(gateway))
 }
 
 /// Adds the answers to requests that no route takes.
-fn with_fallbacks(router: Router<Shared>, known: Arc<KnownRoutes>) -> Router<Shared> {
-    let paths = Arc::clone(&known);
-    router
-        .fallback(async move |method: Method, uri: Uri| paths.not_found(&method, &uri))
-        .method_not_allowed_fallback(async move |route: Option<MatchedPath>| {
-            known.method_not_allowed(route.as_ref().map(MatchedPath::as_str))
-        })
+fn with_fallbacks(router: Router<Shared>, known: &KnownRoutes) -> Router<Shared> {
+    let router = with_known_methods(router, known);
+    router.fallback(not_found(known))
+}
+
+fn not_found(known: &KnownRoutes) -> MethodRouter<Shared> {
+    let known = known.clone();
+    any(async move |method: Method, uri: Uri| known.not_found(&method, &uri))
+}
+
+/// Adds the answer to methods that a route does not take.
+fn with_known_methods(router: Router<Shared>, known: &KnownRoutes) -> Router<Shared> {
+    let known = known.clone();
+    router.method_not_allowed_fallback(async move |route: Option<MatchedPath>| {
+        known.method_not_allowed(route.as_ref().map(MatchedPath::as_str))
+    })
+}
+
+/// Adds the layers of the public port to a group of routes.
+fn admitted(router: Router<Shared>, state: GroupState) -> Router<Shared> {
+    let router = router.layer(
+        ServiceBuilder::new()
+            // Around admission: a page may read its rejections, too.
+            .layer(cors::layer(&state.gateway.access.origins))
+            // One layer for rate limit, other limits and the rest of the body: each costs a box.
+            .layer(from_fn_with_state(state.clone(), admission::admit)),
+    );
+    watched(router, state)
 }
 
 /// Adds the layers that every port has, outermost first.
 ///
 /// They are one stack, since a router boxes each layer that it is given.
-fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
-    router
-        .layer(
-            ServiceBuilder::new()
-                // Hides keys from any debug print of a request further in.
-                .layer(SetSensitiveRequestHeadersLayer::new(
-                    KEY_HEADERS
-                        .iter()
-                        .cloned()
-                        .chain(iter::once(header::AUTHORIZATION)),
-                ))
-                .layer(from_fn_with_state(Arc::clone(gateway), observe::observe))
-                // Around everything that could panic, inside the request log.
-                .layer(CatchPanicLayer::custom(after_panic(&gateway.metrics)))
-                // Level 1: the default level costs more than the rest of the request.
-                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-                // Inside compression, which hides the size of its body.
-                .layer(MapResponseLayer::new(headers::weigh)),
-        )
-        .with_state(Arc::clone(gateway))
+fn watched(router: Router<Shared>, state: GroupState) -> Router<Shared> {
+    let panic_layer = CatchPanicLayer::custom(after_panic(&state.gateway.metrics));
+    router.layer(
+        ServiceBuilder::new()
+            // Hides keys from any debug print of a request further in.
+            .layer(SetSensitiveRequestHeadersLayer::new(
+                KEY_HEADERS
+                    .iter()
+                    .cloned()
+                    .chain(iter::once(header::AUTHORIZATION)),
+            ))
+            .layer(from_fn_with_state(state, observe::observe))
+            // Around everything that could panic, inside the request log.
+            .layer(panic_layer)
+            // Level 1: the default level costs more than the rest of the request.
+            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+            // Inside compression, which hides the size of its body.
+            .layer(MapResponseLayer::new(headers::weigh)),
+    )
 }
 
 /// Returns a function that counts a panic and answers in place of the handler.
@@ -263,6 +367,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::http::outcome::Outcome;
 
     #[tokio::test]
     async fn a_panic_is_a_counted_500_that_says_nothing_of_it() {
@@ -276,10 +381,8 @@ mod tests {
         let request: axum::extract::Request = axum::extract::Request::default();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let failure = response
-            .extensions()
-            .get::<crate::http::error::Failure>()
-            .unwrap();
+        let outcome = response.extensions().get::<Outcome>().unwrap();
+        let failure = outcome.failure.as_ref().unwrap();
         assert_eq!(failure.cause.as_deref(), Some("panic: the inside story"));
         let body = to_bytes(response.into_body(), 1000).await.unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();

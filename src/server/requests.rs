@@ -24,9 +24,9 @@ use super::{
 };
 use crate::{
     http::{
-        extract::Peer,
+        extract::{Arrival, Peer, Unroutable},
         headers::Weight,
-        middleware::refusal::{self, OddlyFramed, Overloaded},
+        middleware::refusal,
     },
     server::connections::{Memory, Place},
 };
@@ -65,10 +65,10 @@ pub(super) fn service(
     let (activity, memory) = (Arc::clone(&place.activity), place.memory.clone());
     // hyper's `service_fn`, because a tower service would be cloned and boxed for each request.
     service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        if activity.take_odd() {
-            request.extensions_mut().insert(OddlyFramed);
-        }
+        request.extensions_mut().insert(Arrival {
+            peer: peer.clone(),
+            rejected: activity.take_odd().then_some(Unroutable::OddlyFramed),
+        });
         let exchange = Arc::new(activity.begin(memory.charge_request(BASE)));
         if is_http2(&request) {
             activity.set_http2();
@@ -93,8 +93,10 @@ async fn answer(
     exchange: Arc<Exchange>,
 ) -> Result<Response<Outbound>, Infallible> {
     let is_http2 = is_http2(&request);
-    if !has_memory(&memory).await {
-        request.extensions_mut().insert(Overloaded);
+    if !has_memory(&memory).await
+        && let Some(arrival) = request.extensions_mut().get_mut::<Arrival>()
+    {
+        arrival.rejected = Some(Unroutable::Overloaded);
     }
     let request = request.map(|body| {
         if body.is_end_stream() {

@@ -5,12 +5,31 @@ use std::{
     sync::Arc,
 };
 
+use axum::http::Extensions;
 use tokio::sync::OnceCell;
 use tracing::warn;
 
 use crate::access::{Ends, PeerOwner, PeerOwners};
 
-/// The other end of a connection: an extension that the accept loop adds to each request.
+/// The facts about a request that the accept loop knows: an extension that it adds to each request.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The other end of the connection.
+    pub peer: Peer,
+    /// The reason for which the request is rejected before it is routed.
+    pub rejected: Option<Unroutable>,
+}
+
+/// A reason for which a request is not routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unroutable {
+    /// The address of its peer holds too much memory already.
+    Overloaded,
+    /// Its `Transfer-Encoding` does not end in `chunked`.
+    OddlyFramed,
+}
+
+/// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer(Arc<Connection>);
 
@@ -24,8 +43,11 @@ struct Connection {
 }
 
 /// Returns the address of the peer, or the unspecified one where a request came over no connection.
-pub fn address(peer: Option<&Peer>) -> IpAddr {
-    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), Peer::address)
+pub fn address(extensions: &Extensions) -> IpAddr {
+    match extensions.get::<Arrival>() {
+        Some(arrival) => arrival.peer.address(),
+        None => Ipv4Addr::UNSPECIFIED.into(),
+    }
 }
 
 impl Peer {

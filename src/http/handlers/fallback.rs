@@ -50,9 +50,12 @@ const MOST_SHOWN: usize = 200;
 /// The approximate length of the longest segment of a route.
 const LONGEST_SEGMENT: usize = 32;
 
-/// The routes of a port, taken from their documentation.
+/// The routes of a port, taken from their documentation. Clones share them.
+#[derive(Clone, Debug)]
+pub struct KnownRoutes(Arc<RouteList>);
+
 #[derive(Debug)]
-pub struct KnownRoutes {
+struct RouteList {
     routes: Vec<KnownRoute>,
     /// A sentence that refers to the list of paths, or lists the few there are.
     there_are: String,
@@ -77,7 +80,7 @@ struct Candidate<'a> {
 
 impl KnownRoutes {
     /// Reads the routes from the document that describes them.
-    pub fn of(document: &OpenApi) -> Arc<Self> {
+    pub fn of(document: &OpenApi) -> Self {
         let paths = &document.paths.paths;
         let routes = paths.iter().map(|(path, item)| KnownRoute {
             path: path.clone(),
@@ -90,16 +93,16 @@ impl KnownRoutes {
             let paths: Vec<_> = paths.keys().map(String::as_str).collect();
             format!("there are `{}`", paths.join("`, `"))
         };
-        Arc::new(Self {
+        Self(Arc::new(RouteList {
             routes: routes.collect(),
             there_are,
-        })
+        }))
     }
 
     /// Returns the 404 of an unknown path, with the nearest route.
     pub fn not_found(&self, method: &Method, uri: &Uri) -> ApiError {
         let path = uri.path();
-        let there_are = &self.there_are;
+        let there_are = &self.0.there_are;
         ApiError::not_found(match self.suggest(method, path) {
             Some(near) => format!("no such path; did you mean {near}? {there_are}"),
             None => format!("no such path; {there_are}"),
@@ -108,7 +111,7 @@ impl KnownRoutes {
 
     /// Returns the 405 of a route, with the methods it takes.
     pub fn method_not_allowed(&self, path: Option<&str>) -> ApiError {
-        let route = self.routes.iter().find(|it| Some(&*it.path) == path);
+        let route = self.0.routes.iter().find(|it| Some(&*it.path) == path);
         let methods = route.map_or(&[][..], |route| &route.methods);
         let mut methods: Vec<_> = methods.iter().map(Method::as_str).collect();
         // A route for GET takes HEAD, too.
@@ -129,7 +132,7 @@ impl KnownRoutes {
         let prefixed = given.iter().take_while(|it| PREFIXES.contains(it)).count();
         let below = &given[prefixed..];
         let mut near: Option<Candidate<'_>> = None;
-        for route in &self.routes {
+        for route in &self.0.routes {
             let candidate = Candidate::of(route, below, method);
             let is_nearer = |it: &Candidate<'_>| {
                 let best = near.as_ref().map_or(usize::MAX, |near| near.distance);

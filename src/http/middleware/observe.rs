@@ -1,10 +1,10 @@
 //! The outermost layer: request ids, the request log, metrics, and headers of every response.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -13,11 +13,13 @@ use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 use crate::{
     access::cost::Bill,
     http::{
-        error::Failure,
-        extract::{self, authority},
+        extract::authority,
         headers::X_REQUEST_ID,
-        middleware::{drain_body, refusal},
-        state::Shared,
+        middleware::{
+            drain_body, refusal,
+            route_group::{GroupState, RouteGroup},
+        },
+        outcome::Outcome,
     },
     lookup::Origin,
     metrics::Answered,
@@ -30,23 +32,22 @@ const TRACEPARENT: &str = "traceparent";
 /// The request headers that an answer depends on: no proxy may hand one key's answer to another.
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
 
-/// The name of the client that sent a request: an extension of the response for the log.
-#[derive(Clone, Debug)]
-pub struct ClientName(pub Arc<str>);
-
 /// Gives a request its id, runs it, counts it, and writes its line of the log.
 ///
 /// Paths hold indicators, which can be confidential: the line has the route instead, and the path
 /// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
-pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn observe(State(state): State<GroupState>, request: Request, next: Next) -> Response {
+    let GroupState { gateway, group } = state;
     let id = request_id(request.headers());
     let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
     debug!(parent: &span, http.path = request.uri().path(), "request received");
     let method = name_of(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let under_api = extract::is_under_api(request.uri());
+    let route = match group {
+        RouteGroup::UnknownApi => None,
+        _ => request.extensions().get::<MatchedPath>().cloned(),
+    };
     let (started, bill) = (Instant::now(), Bill::default());
     let arrived = gateway.metrics.arrived();
     let work = async {
@@ -65,20 +66,20 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let work = work.instrument(span.clone());
     let mut response = bill.clone().cover(work).await;
     drop(arrived);
-    add_headers(response.headers_mut(), id, under_api);
-    let origin = response.extensions().get::<Origin>();
+    add_headers(response.headers_mut(), id, group);
+    let outcome: Outcome = response.extensions_mut().remove().unwrap_or_default();
     let answered = Answered {
         route: route.as_ref().map_or("-", MatchedPath::as_str),
         method,
         status: response.status().as_u16(),
         took: started.elapsed(),
         waited: bill.waited(),
-        origin: origin.map(|origin| origin.name()),
+        origin: outcome.origin.map(Origin::name),
         units: bill.units(),
     };
     gateway.metrics.answered(&answered);
     end_trace(&span, &answered);
-    write_line(&span, &answered, response.extensions());
+    write_line(&span, &answered, &outcome);
     response
 }
 
@@ -98,13 +99,13 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue, group: RouteGroup) {
     headers.insert(X_REQUEST_ID, id);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if under_api {
+    if group.concerns_key() {
         headers.insert(
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, no-cache"),
@@ -129,10 +130,8 @@ fn end_trace(span: &Span, answered: &Answered<'_>) {
     traces::end(span);
 }
 
-fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
-    let failure = extensions.get::<Failure>();
-    let client = extensions.get::<ClientName>();
-    let client = client.map(|ClientName(name)| name.as_ref());
+fn write_line(span: &Span, answered: &Answered<'_>, outcome: &Outcome) {
+    let failure = outcome.failure.as_ref();
     // The level of the macro is a constant, so there is one call for each level.
     macro_rules! line {
         ($level:ident, $message:literal) => {
@@ -144,7 +143,7 @@ fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
                 duration_ms = answered.took.as_secs_f64() * 1000.0,
                 cache = answered.origin,
                 quota.units = answered.units,
-                client.name = client,
+                client.name = outcome.client.as_deref(),
                 error.code = failure.map(|failure| failure.code.as_ref()),
                 error.cause = failure.and_then(|failure| failure.cause.as_deref()),
                 $message

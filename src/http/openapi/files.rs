@@ -1,7 +1,7 @@
 //! Static files: compressed once, shared by all responses.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
@@ -17,14 +17,27 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
 
 use crate::http::headers::{Weight, is_known};
 
+/// The path of the OpenAPI document.
+pub const DOCUMENT: &str = "/openapi.json";
+
 /// The files of Swagger UI that were requested so far, by their path.
 ///
 /// Only files that exist are added, so they are few.
-static SWAGGER: LazyLock<Mutex<HashMap<String, Arc<File>>>> = LazyLock::new(Mutex::default);
+static SWAGGER: Mutex<BTreeMap<String, Arc<File>>> = Mutex::new(BTreeMap::new());
+
+/// The settings of Swagger UI.
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    let config = Config::from(DOCUMENT)
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .display_request_duration(true)
+        .validator_url("none");
+    Arc::new(config)
+});
 
 /// A file, plain and compressed.
 #[derive(Debug)]
-pub(super) struct File {
+pub struct File {
     content_type: HeaderValue,
     etag: String,
     packed: OnceLock<Option<Bytes>>,
@@ -33,7 +46,7 @@ pub(super) struct File {
 
 impl File {
     /// Creates a file of plain bytes, which are compressed when gzip is first requested.
-    pub(super) fn plain(content_type: &str, bytes: Bytes) -> Self {
+    pub fn plain(content_type: &str, bytes: Bytes) -> Self {
         let file = Self::new(content_type, &bytes);
         let _ = file.plain.set(Some(bytes));
         file
@@ -59,7 +72,7 @@ impl File {
     }
 
     /// Answers a request with these headers.
-    pub(super) fn respond(&self, headers: &HeaderMap) -> Response {
+    pub fn respond(&self, headers: &HeaderMap) -> Response {
         let mut response = self.body(headers);
         let own = response.headers_mut();
         own.insert(header::CONTENT_TYPE, self.content_type.clone());
@@ -93,12 +106,12 @@ impl File {
 }
 
 /// Returns the file of Swagger UI at this path below its root, if there is one.
-pub(super) fn swagger(path: &str, config: &Arc<Config<'static>>) -> Option<Arc<File>> {
+pub(super) fn swagger(path: &str) -> Option<Arc<File>> {
     let mut files = SWAGGER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(file) = files.get(path) {
         return Some(Arc::clone(file));
     }
-    let found = utoipa_swagger_ui::serve(path, Arc::clone(config));
+    let found = utoipa_swagger_ui::serve(path, Arc::clone(&CONFIG));
     let SwaggerFile {
         bytes,
         content_type,
