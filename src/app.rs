@@ -25,7 +25,7 @@ use crate::{
     metrics::Metrics,
     redis::UnusableAuthorities,
     render::template::{TemplateError, Templates},
-    server::{self, Connections, End, Pace},
+    server::{self, ClientPace, Connections, End},
     virustotal::ClientError,
 };
 
@@ -54,7 +54,7 @@ pub struct App {
     admin: Option<(TcpListener, Router)>,
     background: Background,
     server: Server,
-    pace: Pace,
+    pace: ClientPace,
     is_demo: bool,
 }
 
@@ -143,7 +143,7 @@ impl App {
             admin,
             background,
             server,
-            pace: Pace::default(),
+            pace: ClientPace::default(),
             is_demo,
         })
     }
@@ -151,7 +151,7 @@ impl App {
     /// Replaces the minimum pace of clients, so that tests need not wait 30 seconds.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_pace(self, pace: Pace) -> Self {
+    pub fn with_pace(self, pace: ClientPace) -> Self {
         Self { pace, ..self }
     }
 
@@ -209,7 +209,7 @@ impl App {
         let trusted = gateway.access.trusted_proxies.clone();
         background.run(forget_idle(gateway));
         background.run(tidy(Arc::clone(&metrics)));
-        let port = |router, most| server::Port {
+        let port = |router, most| server::PortParts {
             router,
             connections: Connections::new(most, trusted.clone()),
             metrics: Arc::clone(&metrics),

@@ -18,20 +18,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use self::{
-    connections::{Admission, Place},
+    connections::{Admission, ConnectionPlace},
     socket::Socket,
     streams::Streams,
 };
 use crate::{access::Full, http::extract::Peer, metrics::Metrics, telemetry::Repeated};
 
 pub(crate) use self::{
-    activity::{Activity, Standing},
+    activity::{Activity, ConnectionState},
     held::{Account, Charge},
 };
 pub use self::{
     connections::{Connections, Most},
     listen::bind,
-    pace::Pace,
+    pace::ClientPace,
 };
 
 mod activity;
@@ -90,39 +90,44 @@ pub(super) struct End {
     pub(super) stop: CancellationToken,
 }
 
+/// A port that serves. Clones share it.
+#[derive(Clone, Debug)]
+struct Port(Arc<PortParts>);
+
 /// The routes of a port, and the limits for its clients.
 #[derive(Debug)]
-pub(super) struct Port {
+pub(super) struct PortParts {
     pub(super) router: Router,
-    pub(super) connections: Arc<Connections>,
+    pub(super) connections: Connections,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) pace: Pace,
+    pub(super) pace: ClientPace,
     pub(super) end: End,
 }
 
 /// Accepts connections until the end.
-pub(super) async fn serve(listener: TcpListener, port: Port) {
-    let (port, tasks) = (Arc::new(port), TaskTracker::new());
+pub(super) async fn serve(listener: TcpListener, parts: PortParts) {
+    let port = Port(Arc::new(parts));
+    let tasks = TaskTracker::new();
     let mut refusals = Repeated::default();
     // Connections in the backlog are still served at the end, but not an endless stream of new
     // ones.
     let mut last = 0..listen::BACKLOG;
-    while let Some(accepted) = port.end.or(listener.accept()).await {
-        if port.end.stop.is_cancelled() && last.next().is_none() {
+    while let Some(accepted) = port.0.end.or(listener.accept()).await {
+        if port.0.end.stop.is_cancelled() && last.next().is_none() {
             break;
         }
         match accepted {
             Ok((stream, peer)) => {
                 receive(&port, stream, peer.ip(), &tasks).await;
-                port.connections.until_closed().await;
+                port.0.connections.until_closed().await;
             }
             Err(error) => {
                 if let Some(count) = refusals.note() {
                     warn!(%error, count, "connection could not be accepted");
                 }
                 // Most likely the descriptors are exhausted, so a connection is closed.
-                port.connections.make_room();
-                if port.end.or(sleep(AFTER_REFUSAL)).await.is_none() {
+                port.0.connections.make_room();
+                if port.0.end.or(sleep(AFTER_REFUSAL)).await.is_none() {
                     break;
                 }
             }
@@ -137,11 +142,11 @@ pub(super) async fn serve(listener: TcpListener, port: Port) {
 ///
 /// The accept loop itself waits only if connections of many addresses are waiting: a single address
 /// cannot block it.
-async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &TaskTracker) {
+async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTracker) {
     let waiting = loop {
-        match port.connections.admit(address) {
+        match port.0.connections.admit(address) {
             Admission::Place(place) => {
-                tasks.spawn(attend(Arc::clone(port), stream, place, tasks.clone()));
+                tasks.spawn(attend(port.clone(), stream, place, tasks.clone()));
                 return;
             }
             Admission::Wait(waiting) => break waiting,
@@ -149,18 +154,19 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
                 return debug!("connection rejected, too many from its address");
             }
             Admission::Full(Full::All) => {
-                let fewer_wait = port.end.or(port.connections.until_fewer_wait());
+                let fewer_wait = port.0.end.or(port.0.connections.until_fewer_wait());
                 if fewer_wait.await.is_none() {
                     return;
                 }
             }
         }
     };
-    let (port, all) = (Arc::clone(port), tasks.clone());
+    let (port, all) = (port.clone(), tasks.clone());
     tasks.spawn(async move {
         let entered = port
+            .0
             .end
-            .or(timeout(PLACE_TIME, port.connections.enter(address)));
+            .or(timeout(PLACE_TIME, port.0.connections.enter(address)));
         let Some(Ok(place)) = entered.await else {
             return debug!("connection dropped, no place became free");
         };
@@ -170,17 +176,17 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
 }
 
 /// Serves a connection to its end.
-async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTracker) {
-    let _open = port.metrics.connected();
-    let stop = port.end.stop.clone();
+async fn attend(port: Port, stream: TcpStream, place: ConnectionPlace, tasks: TaskTracker) {
+    let _open = port.0.metrics.connected();
+    let stop = port.0.end.stop.clone();
     // A client that has already disconnected has no address.
     let Ok(peer) = stream.peer_addr() else {
         return;
     };
     let peer = Peer::new(peer, stream.local_addr().ok());
     // HTTP/2 streams run as tasks of their own, each watched by its pace.
-    let streams = Streams::new(port.pace, tasks, place.close.clone());
-    let io = Socket::new(stream, Arc::clone(&place.activity), port.pace);
+    let streams = Streams::new(port.0.pace, tasks, place.close.clone());
+    let io = Socket::new(stream, place.activity.clone(), port.0.pace);
     let builder = builder(streams.clone());
     let service = requests::service(port, &place, streams, peer);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(io)), service));
@@ -220,7 +226,7 @@ impl End {
 
 /// Completes when a connection should be shut down: at once if it has had a request, otherwise
 /// after `FIRST_WORD`.
-async fn farewell(place: &Place, stop: &CancellationToken) {
+async fn farewell(place: &ConnectionPlace, stop: &CancellationToken) {
     stop.cancelled().await;
     if !place.activity.has_begun() {
         sleep(FIRST_WORD).await;
@@ -228,19 +234,19 @@ async fn farewell(place: &Place, stop: &CancellationToken) {
 }
 
 /// Completes when the connection has been idle for a while.
-async fn quiet(place: &Place) {
+async fn quiet(place: &ConnectionPlace) {
     loop {
         sleep(FIRST_WORD / 4).await;
         match place.activity.standing(std::time::Instant::now()) {
-            Standing::Idle(still) if still >= FIRST_WORD => return,
-            Standing::Silent => return,
+            ConnectionState::Idle(still) if still >= FIRST_WORD => return,
+            ConnectionState::Silent => return,
             _ => {}
         }
     }
 }
 
 /// Completes when the time limit for the first head has passed without one.
-async fn silence(place: &Place) {
+async fn silence(place: &ConnectionPlace) {
     sleep(HEAD_TIME).await;
     if place.activity.has_begun() {
         std::future::pending::<()>().await;

@@ -1,6 +1,6 @@
 //! The requests of a connection and their answers.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
@@ -28,7 +28,7 @@ use crate::{
         headers::Weight,
         middleware::refusal,
     },
-    server::connections::{Memory, Place},
+    server::connections::{ConnectionPlace, Memory},
 };
 
 /// The time that a request waits while its address holds as much memory as it may.
@@ -51,8 +51,8 @@ const UNKNOWN: usize = 64 * 1024;
 
 /// Returns the service that answers the requests of one connection.
 pub(super) fn service(
-    port: Arc<Port>,
-    place: &Place,
+    port: Port,
+    place: &ConnectionPlace,
     streams: Streams,
     peer: Peer,
 ) -> impl Service<
@@ -62,19 +62,19 @@ pub(super) fn service(
     Future: Send + 'static,
 > + use<> {
     // The service does not hold the place: a stream may outlive its connection by a moment.
-    let (activity, memory) = (Arc::clone(&place.activity), place.memory.clone());
+    let (activity, memory) = (place.activity.clone(), place.memory.clone());
     // hyper's `service_fn`, because a tower service would be cloned and boxed for each request.
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arrival {
             peer: peer.clone(),
             rejected: activity.take_odd().then_some(Unroutable::OddlyFramed),
         });
-        let exchange = Arc::new(activity.begin(memory.charge_request(BASE)));
+        let exchange = activity.begin(memory.charge_request(BASE));
         if is_http2(&request) {
             activity.set_http2();
             streams.announce(&exchange);
         }
-        answer(Arc::clone(&port), memory.clone(), request, exchange)
+        answer(port.clone(), memory.clone(), request, exchange)
     })
 }
 
@@ -87,10 +87,10 @@ fn is_http2(request: &Request<Incoming>) -> bool {
 /// Otherwise a proxy that keeps connections open could send a request while the connection is being
 /// closed, and a POST without an answer cannot be repeated.
 async fn answer(
-    port: Arc<Port>,
+    port: Port,
     memory: Memory,
     mut request: Request<Incoming>,
-    exchange: Arc<Exchange>,
+    exchange: Exchange,
 ) -> Result<Response<Outbound>, Infallible> {
     let is_http2 = is_http2(&request);
     if !has_memory(&memory).await
@@ -102,13 +102,13 @@ async fn answer(
         if body.is_end_stream() {
             return Body::empty();
         }
-        let exchange = Arc::clone(&exchange);
+        let exchange = exchange.clone();
         Body::new(Inbound { body, exchange })
     });
-    let answer = port.router.clone().oneshot(request).await?;
+    let answer = port.0.router.clone().oneshot(request).await?;
     let (mut answer, charge) = charge(answer, &memory);
     // HTTP/2 has no such header; it announces the end with a GOAWAY frame.
-    if !is_http2 && port.end.told.is_cancelled() {
+    if !is_http2 && port.0.end.told.is_cancelled() {
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(header::CONNECTION, close);
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use crate::{access::TOKEN_PREFIX, http::error::ApiError};
+use crate::{access::TOKEN_PREFIX, config::spelling, http::error::ApiError};
 
 /// Parameters whose values are often pasted unencoded, so that a `&` cuts them short, each with the
 /// words for such a value.
@@ -193,18 +193,17 @@ fn unknown(name: &str, known: &[&str]) -> ApiError {
 
 /// Returns the known name that was most likely meant.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    // A comparison costs the product of both lengths, and no known name is long.
+    // A longer name could be a key.
     if name.len() > MOST_SHOWN {
         return None;
     }
     let name = name.to_lowercase();
-    let distance = |known: &str| strsim::osa_distance(known, &name);
-    let near = known.iter().copied().min_by_key(|known| distance(known))?;
-    if distance(near) <= (near.len() / 3).max(1) {
-        return Some(near);
+    let near = spelling::nearest(&name, known.iter().copied());
+    if near.is_some() || name.len() <= 2 {
+        return near;
     }
-    let is_part = |known: &&str| name.len() > 2 && (known.contains(&name) || name.contains(known));
-    known.iter().copied().find(is_part)
+    let mut known = known.iter().copied();
+    known.find(|known| known.contains(&name) || name.contains(known))
 }
 
 fn is_credential(name: &str) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
 
-use crate::{http::error::ApiError, virustotal::relationships};
+use crate::{config::spelling, http::error::ApiError, virustotal::relationships};
 
 /// The prefixes of the paths of this API, of VirusTotal's and of the API before that.
 const PREFIXES: [&str; 5] = ["api", "vtapi", "v1", "v2", "v3"];
@@ -46,9 +46,6 @@ const PATHS: [(&str, &str); 13] = [
 
 /// The longest path that is suggested with the caller's values; longer ones have placeholders.
 const MOST_SHOWN: usize = 200;
-
-/// The approximate length of the longest segment of a route.
-const LONGEST_SEGMENT: usize = 32;
 
 /// The routes of a port, taken from their documentation. Clones share them.
 #[derive(Clone, Debug)]
@@ -198,15 +195,11 @@ fn with_relationships<'a>(given: &[&'a str], pattern: &[&str]) -> Vec<&'a str> {
 
 /// Returns the distance of a segment from the wanted one, if it is near.
 fn far(wanted: &str, given: &str) -> Option<usize> {
-    // A comparison costs the product of both lengths, and no known segment is long.
-    if given.len() > 2 * LONGEST_SEGMENT {
-        return None;
-    }
     let given = given.to_ascii_lowercase();
     if SEGMENTS.contains(&(&given, wanted)) {
         return Some(1);
     }
-    let distance = strsim::osa_distance(wanted, &given);
+    let distance = spelling::distance(wanted, &given)?;
     (distance <= wanted.len() / 4 + 1).then_some(distance)
 }
 

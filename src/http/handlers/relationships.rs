@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    config::spelling,
     http::{
         error::ApiError,
         extract::{
@@ -235,14 +236,9 @@ fn tier_of(Relationship { name, tier, .. }: &Relationship) -> String {
 }
 
 fn unknown_relationship(kind: Kind, given: &str) -> ApiError {
-    // Comparing costs the product of both lengths.
-    let given: String = given
-        .chars()
-        .take(64)
-        .flat_map(char::to_lowercase)
-        .collect();
+    let given: String = given.to_lowercase().chars().take(64).collect();
     let mut names: Vec<_> = relationships::of(kind).iter().map(|row| row.name).collect();
-    names.sort_by_cached_key(|name| strsim::osa_distance(name, &given));
+    names.sort_by_cached_key(|name| spelling::distance(name, &given));
     names.truncate(3);
     ApiError::invalid_argument(format!(
         "a relationship is a lower-case name such as `{}`; \
