@@ -49,7 +49,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(5);
 pub struct App {
     listener: TcpListener,
     router: Router,
-    gateway: http::Shared,
+    gateway: http::AppState,
     /// The admin port and its routes.
     admin: Option<(TcpListener, Router)>,
     background: Background,
@@ -294,7 +294,7 @@ async fn start_stand_in(background: &Background) -> Result<Url, StartError> {
     Ok(url)
 }
 
-async fn forget_idle(gateway: http::Shared) {
+async fn forget_idle(gateway: http::AppState) {
     let mut ticks = interval(FORGET_EVERY);
     loop {
         ticks.tick().await;

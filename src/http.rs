@@ -7,7 +7,7 @@
 
 pub use self::{
     routes::{admin_router, document, router},
-    state::{Gateway, Limits, Shared},
+    state::{AppState, Gateway, RequestLimits},
 };
 
 pub mod error;

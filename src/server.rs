@@ -26,7 +26,7 @@ use crate::{access::Full, http::extract::Peer, metrics::Metrics, telemetry::Repe
 
 pub(crate) use self::{
     activity::{Activity, ConnectionState},
-    held::{Account, Charge},
+    held::{Charge, MemoryAccount},
 };
 pub use self::{
     connections::{Connections, Most},
@@ -163,10 +163,11 @@ async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTr
     };
     let (port, all) = (port.clone(), tasks.clone());
     tasks.spawn(async move {
+        let connections = &port.0.connections;
         let entered = port
             .0
             .end
-            .or(timeout(PLACE_TIME, port.0.connections.enter(address)));
+            .or(timeout(PLACE_TIME, connections.enter(address)));
         let Some(Ok(place)) = entered.await else {
             return debug!("connection dropped, no place became free");
         };
@@ -237,7 +238,7 @@ async fn farewell(place: &ConnectionPlace, stop: &CancellationToken) {
 async fn quiet(place: &ConnectionPlace) {
     loop {
         sleep(FIRST_WORD / 4).await;
-        match place.activity.standing(std::time::Instant::now()) {
+        match place.activity.state(std::time::Instant::now()) {
             ConnectionState::Idle(still) if still >= FIRST_WORD => return,
             ConnectionState::Silent => return,
             _ => {}

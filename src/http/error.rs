@@ -50,7 +50,8 @@ pub struct ApiError {
 
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ErrorBody<'a> {
+#[schema(as = ErrorBody)]
+pub struct ErrorDocument<'a> {
     /// The mistake or failure, and the way on.
     #[schema(
         example = "Error retrieving file report: a file is given by its MD5, SHA-1 or SHA-256"
@@ -174,7 +175,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody {
+        let body = ErrorDocument {
             detail: &self.detail,
             code: &self.code,
         };
@@ -214,7 +215,7 @@ pub fn during(mut response: Response, doing: impl FnOnce() -> String) -> Respons
         return response;
     };
     let detail = format!("Error {}: {}", doing(), failure.detail);
-    let body = ErrorBody {
+    let body = ErrorDocument {
         detail: &detail,
         code: &failure.code,
     };

@@ -6,13 +6,14 @@
 
 pub use self::{
     body::Json,
-    caller::{Reader, Searcher, Submitter},
+    caller::{MayRead, MaySearch, MaySubmit},
     format::AnswerFormat,
     parameters::Parameters,
     path::{DomainName, FileHash, InCollection, IpAddress, UrlId},
-    peer::{Arrival, Peer, Unroutable},
-    query::Query,
+    peer::{ConnectionInfo, Peer, Unroutable},
+    query::StrictQuery,
     wanted::Wanted,
+    write_about::WriteAbout,
 };
 
 pub mod authority;
@@ -29,3 +30,4 @@ pub mod path;
 pub mod peer;
 pub mod query;
 pub mod wanted;
+mod write_about;

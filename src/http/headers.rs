@@ -58,11 +58,14 @@ pub fn say_seen(response: &mut Response, seen: Seen) {
 /// Returns whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).
 pub(super) fn is_known<'a>(tags: impl IntoIterator<Item = &'a HeaderValue>, etag: &str) -> bool {
     let wanted = opaque(etag);
-    let mut tags = tags
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    tags.any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
+    for value in tags {
+        for tag in value.to_str().unwrap_or_default().split(',') {
+            if tag.trim() == "*" || opaque(tag) == wanted {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// Returns a tag without the mark of a weak one.

@@ -5,7 +5,7 @@
 
 use self::answers::{ListBody, ObjectBody, ReportBody};
 use crate::{
-    http::error::{ApiError, ErrorBody},
+    http::error::{ApiError, ErrorDocument},
     indicator::Kind,
     render::{format::Format, template::Templates},
 };
@@ -78,7 +78,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
             operator has set `VT4AI_ALLOW_SUBMISSIONS`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Format, ReportBody, ListBody, ObjectBody, ErrorBody<'static>)),
+    components(schemas(Format, ReportBody, ListBody, ObjectBody, ErrorDocument<'static>)),
     servers((url = "/", description = "This gateway")),
     tags(
         (name = "Files", description = "Files: reports, behaviour, relationships, uploads, comments, votes"),
@@ -115,20 +115,13 @@ pub fn base() -> Document {
 /// Lists the templates of this gateway at each `template_name`.
 pub fn complete(document: &mut Document, templates: &Templates) {
     for (path, item) in &mut document.paths.paths {
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| path.starts_with(&format!("/api/v1/{}/", kind.collection())));
-        let list = path.contains("/relationships/") || path.ends_with("/search");
-        let kinds = kind
-            .filter(|_| !list)
-            .map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
-        let names: Vec<_> = kinds
-            .into_iter()
-            .flat_map(|kind| templates.of(kind))
-            .map(|template| template.name.clone())
-            .collect();
-        let choice = parameters(item).find(|parameter| parameter.name == "template_name");
-        if let Some(parameter) = choice.filter(|_| !names.is_empty()) {
+        let mut names = Vec::new();
+        for kind in kinds_at(path) {
+            names.extend(templates.of(kind).map(|template| template.name.as_str()));
+        }
+        if let Some(parameter) = template_parameter(item)
+            && !names.is_empty()
+        {
             let names = ObjectBuilder::new()
                 .schema_type(Type::String)
                 .enum_values(Some(names));
@@ -137,18 +130,25 @@ pub fn complete(document: &mut Document, templates: &Templates) {
     }
 }
 
-fn parameters(item: &mut PathItem) -> impl Iterator<Item = &mut Parameter> {
-    let parameters = item
-        .get
-        .as_mut()
-        .and_then(|operation| operation.parameters.as_mut());
-    parameters
-        .into_iter()
-        .flatten()
-        .filter_map(|parameter| match parameter {
-            RefOr::T(parameter) => Some(parameter),
-            RefOr::Ref(_) => None,
-        })
+/// Returns the kinds of objects in the answers at a path: of one for its reports, of all in lists.
+fn kinds_at(path: &str) -> Vec<Kind> {
+    let is_list = path.contains("/relationships/") || path.ends_with("/search");
+    for kind in Kind::ALL {
+        if !is_list && path.starts_with(&format!("/api/v1/{}/", kind.collection())) {
+            return vec![kind];
+        }
+    }
+    Kind::ALL.to_vec()
+}
+
+fn template_parameter(item: &mut PathItem) -> Option<&mut Parameter> {
+    for parameter in item.get.as_mut()?.parameters.as_mut()? {
+        match parameter {
+            RefOr::T(parameter) if parameter.name == "template_name" => return Some(parameter),
+            RefOr::T(_) | RefOr::Ref(_) => {}
+        }
+    }
+    None
 }
 
 /// Adapts an operation that is written for all collections to one of them.
@@ -192,8 +192,8 @@ async fn get_page(Path(path): Path<String>, headers: HeaderMap) -> Response {
 }
 
 fn page(path: &str, headers: &HeaderMap) -> Response {
-    match files::swagger(path) {
-        Some(file) => file.respond(headers),
+    match files::swagger(path, headers) {
+        Some(response) => response,
         None => {
             ApiError::not_found("no such file; the documentation is at `/docs`").into_response()
         }

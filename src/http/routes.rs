@@ -41,7 +41,7 @@ use super::{
         errors::say_doing,
         files::{DOCUMENT, File},
     },
-    state::Shared,
+    state::AppState,
 };
 use crate::{indicator::Kind, metrics::Metrics, render::template::Templates, virustotal};
 
@@ -83,11 +83,11 @@ macro_rules! operation_of {
 ///
 /// They are built once in a process: to describe them costs more than everything else at the start.
 struct PublicRoutes {
-    api: Router<Shared>,
-    uploads: Router<Shared>,
+    api: Router<AppState>,
+    uploads: Router<AppState>,
     /// The paths below the API's that no route takes.
-    unknown: Router<Shared>,
-    service: Router<Shared>,
+    unknown: Router<AppState>,
+    service: Router<AppState>,
 }
 
 static WITH_METRICS: LazyLock<PublicRoutes> =
@@ -96,7 +96,7 @@ static WITH_METRICS: LazyLock<PublicRoutes> =
 static WITHOUT_METRICS: LazyLock<PublicRoutes> = LazyLock::new(|| PublicRoutes::new(service()));
 
 impl PublicRoutes {
-    fn new(service: OpenApiRouter<Shared>) -> Self {
+    fn new(service: OpenApiRouter<AppState>) -> Self {
         let (api, uploads) = (api(), uploads());
         let all = api.clone().merge(uploads.clone()).merge(service.clone());
         let known = KnownRoutes::of(all.get_openapi());
@@ -116,7 +116,7 @@ impl PublicRoutes {
 }
 
 /// Returns the routes of the API but the uploads, with their documentation.
-fn api() -> OpenApiRouter<Shared> {
+fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(operation!(
             "retrieving file report",
@@ -154,12 +154,12 @@ fn api() -> OpenApiRouter<Shared> {
 }
 
 /// Returns the routes of uploads.
-fn uploads() -> OpenApiRouter<Shared> {
+fn uploads() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(operation!("uploading file", submissions::upload_file))
 }
 
 /// Returns the routes that concern no key, but the metrics.
-fn service() -> OpenApiRouter<Shared> {
+fn service() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(templates::list_templates))
         .routes(routes!(templates::get_template))
@@ -167,7 +167,7 @@ fn service() -> OpenApiRouter<Shared> {
         .merge(health())
 }
 
-fn relationships_of(kind: Kind) -> OpenApiRouter<Shared> {
+fn relationships_of(kind: Kind) -> OpenApiRouter<AppState> {
     let (schemas, paths, types) = routes!(relationships::list_relationship_types);
     let types = types.layer(Extension(kind));
     OpenApiRouter::new()
@@ -179,7 +179,7 @@ fn relationships_of(kind: Kind) -> OpenApiRouter<Shared> {
         ))
 }
 
-fn community_of(kind: Kind) -> OpenApiRouter<Shared> {
+fn community_of(kind: Kind) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(operation_of!(
             kind,
@@ -199,7 +199,7 @@ fn community_of(kind: Kind) -> OpenApiRouter<Shared> {
         .routes(operation_of!(kind, "adding {} vote", community::add_vote))
 }
 
-fn analyses_of(kind: Kind) -> OpenApiRouter<Shared> {
+fn analyses_of(kind: Kind) -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(operation_of!(
         kind,
         "requesting {} analysis",
@@ -210,21 +210,21 @@ fn analyses_of(kind: Kind) -> OpenApiRouter<Shared> {
 /// Merges the routes of each of these collections.
 fn each(
     kinds: impl IntoIterator<Item = Kind>,
-    routes: fn(Kind) -> OpenApiRouter<Shared>,
-) -> OpenApiRouter<Shared> {
+    routes: fn(Kind) -> OpenApiRouter<AppState>,
+) -> OpenApiRouter<AppState> {
     let kinds = kinds.into_iter();
     kinds.fold(OpenApiRouter::new(), |all, kind| all.merge(routes(kind)))
 }
 
 /// Returns the health checks, which every port has.
-fn health() -> OpenApiRouter<Shared> {
+fn health() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(health::get_livez))
         .routes(routes!(health::get_readyz))
 }
 
 /// Returns the metrics, which are on the admin port if there is one.
-fn metrics() -> OpenApiRouter<Shared> {
+fn metrics() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(prometheus::get_metrics))
 }
 
@@ -242,7 +242,7 @@ pub fn document(templates: &Templates) -> OpenApi {
 
 /// Serves the OpenAPI document. Only its bytes are kept: as a value it takes megabytes.
 async fn get_document(
-    State(gateway): State<Shared>,
+    State(gateway): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if let Some(file) = gateway.document.get() {
@@ -260,7 +260,7 @@ async fn get_document(
 /// Builds the router of the public port.
 ///
 /// `has_metrics` tells whether the metrics are here rather than on the admin port.
-pub fn router(gateway: &Shared, has_metrics: bool) -> Router {
+pub fn router(gateway: &AppState, has_metrics: bool) -> Router {
     let routes = if has_metrics {
         &*WITH_METRICS
     } else {
@@ -282,7 +282,7 @@ pub fn router(gateway: &Shared, has_metrics: bool) -> Router {
 }
 
 /// Builds the router of the admin port.
-pub fn admin_router(gateway: &Shared) -> Router {
+pub fn admin_router(gateway: &AppState) -> Router {
     let known = KnownRoutes::of(health().merge(metrics()).get_openapi());
     let router =
         Router::from(health()).route("/metrics", get(prometheus::get_metrics_of_admin_port));
@@ -294,18 +294,18 @@ pub fn admin_router(gateway: &Shared) -> Router {
 }
 
 /// Adds the answers to requests that no route takes.
-fn with_fallbacks(router: Router<Shared>, known: &KnownRoutes) -> Router<Shared> {
+fn with_fallbacks(router: Router<AppState>, known: &KnownRoutes) -> Router<AppState> {
     let router = with_known_methods(router, known);
     router.fallback(not_found(known))
 }
 
-fn not_found(known: &KnownRoutes) -> MethodRouter<Shared> {
+fn not_found(known: &KnownRoutes) -> MethodRouter<AppState> {
     let known = known.clone();
     any(async move |method: Method, uri: Uri| known.not_found(&method, &uri))
 }
 
 /// Adds the answer to methods that a route does not take.
-fn with_known_methods(router: Router<Shared>, known: &KnownRoutes) -> Router<Shared> {
+fn with_known_methods(router: Router<AppState>, known: &KnownRoutes) -> Router<AppState> {
     let known = known.clone();
     router.method_not_allowed_fallback(async move |route: Option<MatchedPath>| {
         known.method_not_allowed(route.as_ref().map(MatchedPath::as_str))
@@ -313,7 +313,7 @@ fn with_known_methods(router: Router<Shared>, known: &KnownRoutes) -> Router<Sha
 }
 
 /// Adds the layers of the public port to a group of routes.
-fn admitted(router: Router<Shared>, state: GroupState) -> Router<Shared> {
+fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState> {
     let router = router.layer(
         ServiceBuilder::new()
             // Around admission: a page may read its rejections, too.
@@ -327,7 +327,7 @@ fn admitted(router: Router<Shared>, state: GroupState) -> Router<Shared> {
 /// Adds the layers that every port has, outermost first.
 ///
 /// They are one stack, since a router boxes each layer that it is given.
-fn watched(router: Router<Shared>, state: GroupState) -> Router<Shared> {
+fn watched(router: Router<AppState>, state: GroupState) -> Router<AppState> {
     let panic_layer = CatchPanicLayer::custom(after_panic(&state.gateway.metrics));
     router.layer(
         ServiceBuilder::new()

@@ -142,7 +142,7 @@ impl Activity {
     }
 
     /// Returns the state of the connection.
-    pub(crate) fn standing(&self, now: Instant) -> ConnectionState {
+    pub(crate) fn state(&self, now: Instant) -> ConnectionState {
         let (running, waiting) = (
             self.0.running.load(Ordering::Relaxed),
             self.0.waiting.load(Ordering::Relaxed),
@@ -270,24 +270,24 @@ mod tests {
     #[test]
     fn a_connection_is_stalled_once_all_its_requests_wait_for_the_client() {
         let activity = Activity::default();
-        let standing = || activity.standing(Instant::now());
-        assert_eq!(standing(), ConnectionState::Silent);
+        let state = || activity.state(Instant::now());
+        assert_eq!(state(), ConnectionState::Silent);
         let (one, other) = (
             activity.begin(Charge::none()),
             activity.begin(Charge::none()),
         );
-        assert_eq!(standing(), ConnectionState::Busy);
+        assert_eq!(state(), ConnectionState::Busy);
         one.wait();
-        assert_eq!(standing(), ConnectionState::Busy);
+        assert_eq!(state(), ConnectionState::Busy);
         other.wait();
-        assert!(matches!(standing(), ConnectionState::Stalled(_)));
+        assert!(matches!(state(), ConnectionState::Stalled(_)));
         one.moved(1);
-        assert_eq!(standing(), ConnectionState::Busy);
+        assert_eq!(state(), ConnectionState::Busy);
         drop(one);
-        assert!(matches!(standing(), ConnectionState::Stalled(_)));
+        assert!(matches!(state(), ConnectionState::Stalled(_)));
         drop(other);
-        assert!(matches!(standing(), ConnectionState::Idle(_)));
+        assert!(matches!(state(), ConnectionState::Idle(_)));
         activity.socket().wait(Instant::now());
-        assert!(matches!(standing(), ConnectionState::Stalled(_)));
+        assert!(matches!(state(), ConnectionState::Stalled(_)));
     }
 }

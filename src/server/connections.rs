@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Account, Activity, Charge, ConnectionState};
+use super::{Activity, Charge, ConnectionState, MemoryAccount};
 use crate::access::{CallerId, Full, Share, Shares};
 
 /// The divisor for the share of one address: a quarter of all connections.
@@ -54,7 +54,7 @@ struct ConnectionTable {
     /// The maximum number of connections of one address.
     each: usize,
     trusted: Vec<IpNet>,
-    held: Account,
+    held: MemoryAccount,
     open: Mutex<Open>,
     /// Notified when a connection has ended.
     room: Notify,
@@ -75,7 +75,7 @@ struct Open {
 struct CallerConnections {
     /// The connections in the order in which they were accepted.
     open: BTreeMap<u64, OpenConnection>,
-    held: Account,
+    held: MemoryAccount,
 }
 
 #[derive(Debug)]
@@ -111,7 +111,7 @@ pub(super) struct ConnectionPlace {
 pub(super) struct Memory {
     all: Connections,
     caller: CallerId,
-    held: Account,
+    held: MemoryAccount,
 }
 
 /// The decision on a connection that was accepted.
@@ -138,7 +138,7 @@ impl Connections {
             most: open,
             each: if open < PART { open } else { open / PART },
             trusted,
-            held: Account::of_all(held),
+            held: MemoryAccount::of_all(held),
             open: Mutex::default(),
             room: Notify::new(),
             waiting: Shares::new(waiting),
@@ -216,7 +216,7 @@ impl Connections {
             .entry(caller)
             .or_insert_with(|| CallerConnections {
                 open: BTreeMap::new(),
-                held: Account::below(&self.0.held, is_trusted),
+                held: MemoryAccount::below(&self.0.held, is_trusted),
             });
         let place = ConnectionPlace {
             all: self.clone(),
@@ -283,8 +283,8 @@ const STALLED: u8 = 1;
 ///
 /// A connection that never sent a complete head goes first, then one that has stalled for long,
 /// then an idle one, then one that has stalled for a shorter time.
-fn rank(standing: ConnectionState) -> Option<(u8, Duration)> {
-    match standing {
+fn rank(state: ConnectionState) -> Option<(u8, Duration)> {
+    match state {
         // All silent connections rank alike, so the oldest is closed.
         ConnectionState::Silent => Some((SILENT, Duration::ZERO)),
         ConnectionState::Stalled(still) if still >= LONG => Some((LONG_STALLED, still)),
@@ -299,7 +299,7 @@ impl Open {
     fn victim_of(&self, caller: CallerId, now: Instant) -> Option<Victim> {
         let mut first: Option<Victim> = None;
         for (&number, connection) in &self.callers.get(&caller)?.open {
-            let Some((class, still)) = rank(connection.activity.standing(now)) else {
+            let Some((class, still)) = rank(connection.activity.state(now)) else {
                 continue;
             };
             let is_sooner = first.is_none_or(|it| (class, still) > (it.class, it.still));

@@ -12,19 +12,19 @@ const PART: usize = 4;
 ///
 /// The bytes of an address also count towards the account of all addresses.
 #[derive(Clone, Debug)]
-pub(crate) struct Account(Arc<AccountState>);
+pub(crate) struct MemoryAccount(Arc<AccountState>);
 
 #[derive(Debug)]
 struct AccountState {
     held: AtomicUsize,
     most: usize,
-    above: Option<Account>,
+    above: Option<MemoryAccount>,
 }
 
 /// Bytes that count until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
-    account: Option<Account>,
+    account: Option<MemoryAccount>,
     bytes: usize,
     /// Whether the bytes do not count towards the account of all addresses.
     is_alone: bool,
@@ -36,7 +36,7 @@ pub(crate) struct SharedCharge {
     _charge: Arc<Charge>,
 }
 
-impl Account {
+impl MemoryAccount {
     /// Creates the account of all addresses.
     pub(crate) fn of_all(most: usize) -> Self {
         Self::new(most, None)
@@ -136,9 +136,12 @@ mod tests {
 
     #[test]
     fn one_address_holds_a_quarter_but_a_single_answer_of_any_size_fits() {
-        let all = Account::of_all(400);
-        let (one, other) = (Account::below(&all, false), Account::below(&all, false));
-        let proxy = Account::below(&all, true);
+        let all = MemoryAccount::of_all(400);
+        let (one, other) = (
+            MemoryAccount::below(&all, false),
+            MemoryAccount::below(&all, false),
+        );
+        let proxy = MemoryAccount::below(&all, true);
         assert!(one.has_room(1000));
         let held = one.charge(90);
         assert!(one.has_room(10) && !one.has_room(11) && !one.is_full());

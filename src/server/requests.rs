@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     http::{
-        extract::{Arrival, Peer, Unroutable},
+        extract::{ConnectionInfo, Peer, Unroutable},
         headers::Weight,
         middleware::refusal,
     },
@@ -65,7 +65,7 @@ pub(super) fn service(
     let (activity, memory) = (place.activity.clone(), place.memory.clone());
     // hyper's `service_fn`, because a tower service would be cloned and boxed for each request.
     service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Arrival {
+        request.extensions_mut().insert(ConnectionInfo {
             peer: peer.clone(),
             rejected: activity.take_odd().then_some(Unroutable::OddlyFramed),
         });
@@ -94,9 +94,9 @@ async fn answer(
 ) -> Result<Response<Outbound>, Infallible> {
     let is_http2 = is_http2(&request);
     if !has_memory(&memory).await
-        && let Some(arrival) = request.extensions_mut().get_mut::<Arrival>()
+        && let Some(info) = request.extensions_mut().get_mut::<ConnectionInfo>()
     {
-        arrival.rejected = Some(Unroutable::Overloaded);
+        info.rejected = Some(Unroutable::Overloaded);
     }
     let request = request.map(|body| {
         if body.is_end_stream() {

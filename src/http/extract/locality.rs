@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{
     authority,
-    peer::{self, Arrival},
+    peer::{self, ConnectionInfo},
 };
 use crate::{access::PeerOwner, http::state::Gateway};
 
@@ -71,10 +71,10 @@ pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
     if !has_allowed_host(parts, &gateway.access.allowed_hosts) {
         return Err(NotLocal::Host);
     }
-    let Some(arrival) = parts.extensions.get::<Arrival>() else {
+    let Some(info) = parts.extensions.get::<ConnectionInfo>() else {
         return Err(NotLocal::UnknownUser);
     };
-    match arrival.peer.owner(&gateway.owners).await {
+    match info.peer.owner(&gateway.owners).await {
         PeerOwner::Trusted | PeerOwner::Untold => Ok(()),
         PeerOwner::Other(uid) => Err(NotLocal::OtherUser(uid)),
         PeerOwner::Unknown => Err(NotLocal::UnknownUser),
@@ -82,13 +82,13 @@ pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
 }
 
 fn proxy_header(headers: &HeaderMap) -> Option<&HeaderName> {
-    let is_proxys = |name: &&HeaderName| {
-        let name = name.as_str();
-        PROXY_HEADERS.contains(&name)
-            || PROXY_PREFIXES.iter().any(|it| name.starts_with(it))
-            || PROXY_SUFFIXES.iter().any(|it| name.ends_with(it))
-    };
-    headers.keys().find(is_proxys)
+    headers.keys().find(|name| is_of_proxy(name.as_str()))
+}
+
+fn is_of_proxy(name: &str) -> bool {
+    PROXY_HEADERS.contains(&name)
+        || PROXY_PREFIXES.iter().any(|it| name.starts_with(it))
+        || PROXY_SUFFIXES.iter().any(|it| name.ends_with(it))
 }
 
 fn has_allowed_host(parts: &Parts, allowed: &[String]) -> bool {

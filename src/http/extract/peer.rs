@@ -13,7 +13,7 @@ use crate::access::{Ends, PeerOwner, PeerOwners};
 
 /// The facts about a request that the accept loop knows: an extension that it adds to each request.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub struct ConnectionInfo {
     /// The other end of the connection.
     pub peer: Peer,
     /// The reason for which the request is rejected before it is routed.
@@ -31,10 +31,10 @@ pub enum Unroutable {
 
 /// The other end of a connection.
 #[derive(Clone, Debug)]
-pub struct Peer(Arc<Connection>);
+pub struct Peer(Arc<PeerConnection>);
 
 #[derive(Debug)]
-struct Connection {
+struct PeerConnection {
     peer: SocketAddr,
     /// The gateway's own address, if the system still knows it.
     local: Option<SocketAddr>,
@@ -44,8 +44,8 @@ struct Connection {
 
 /// Returns the address of the peer, or the unspecified one where a request came over no connection.
 pub fn address(extensions: &Extensions) -> IpAddr {
-    match extensions.get::<Arrival>() {
-        Some(arrival) => arrival.peer.address(),
+    match extensions.get::<ConnectionInfo>() {
+        Some(info) => info.peer.address(),
         None => Ipv4Addr::UNSPECIFIED.into(),
     }
 }
@@ -53,7 +53,7 @@ pub fn address(extensions: &Extensions) -> IpAddr {
 impl Peer {
     /// Creates the extension for a connection from `peer` to the address `local`.
     pub fn new(peer: SocketAddr, local: Option<SocketAddr>) -> Self {
-        Self(Arc::new(Connection {
+        Self(Arc::new(PeerConnection {
             peer,
             local,
             owner: OnceCell::new(),
@@ -67,7 +67,7 @@ impl Peer {
 
     /// Finds the user whose process is at the other end.
     pub async fn owner(&self, owners: &PeerOwners) -> PeerOwner {
-        let Connection { peer, local, owner } = &*self.0;
+        let PeerConnection { peer, local, owner } = &*self.0;
         let Some(local) = *local else {
             return PeerOwner::Unknown;
         };

@@ -17,7 +17,7 @@ use crate::{
         error::ApiError,
         extract::{
             caller::Identified,
-            credential::{self, Caller},
+            credential::{self, Sender},
             forwarded, peer,
         },
         headers::insert_number,
@@ -35,17 +35,17 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
     let GroupState { gateway, group } = &state;
     let identified = credential::identify(request.headers(), gateway);
     // A rejected credential is refused where a key is needed; here it counts for its address.
-    let caller = identified.as_ref().unwrap_or(&Caller::Anonymous);
+    let caller = identified.as_ref().unwrap_or(&Sender::Anonymous);
     let id = caller_id(gateway, caller, &request);
     let client = match caller {
-        Caller::Client(client) => Some(Arc::clone(&client.name)),
-        Caller::Anonymous | Caller::Key(_) => None,
+        Sender::Client(client) => Some(Arc::clone(&client.name)),
+        Sender::Anonymous | Sender::Key(_) => None,
     };
     let mut response = match let_in(&state, caller, id, request.uri()) {
         Ok(hold) => {
             let spends = Arc::new(OnceLock::new());
             request.extensions_mut().insert(Identified {
-                caller: identified,
+                sender: identified,
                 id,
                 place: hold.as_ref().map(Hold::place),
                 spends: Arc::clone(&spends),
@@ -81,11 +81,11 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
 /// Decides which caller a request counts for in every limit.
 ///
 /// A key that VirusTotal has not accepted yet counts for its address, since keys can be made up.
-fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId {
+fn caller_id(gateway: &Gateway, caller: &Sender, request: &Request) -> CallerId {
     match caller {
-        Caller::Client(client) => CallerId::Client(client.hash()),
-        Caller::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
-        Caller::Key(_) | Caller::Anonymous => {
+        Sender::Client(client) => CallerId::Client(client.hash()),
+        Sender::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
+        Sender::Key(_) | Sender::Anonymous => {
             let peer = peer::address(request.extensions());
             let trusted = &gateway.access.trusted_proxies;
             CallerId::at(forwarded::caller_address(peer, request.headers(), trusted))
@@ -98,19 +98,19 @@ fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId 
 /// The allowance comes last, so that a request without a place costs none of it.
 fn let_in(
     state: &GroupState,
-    caller: &Caller,
+    caller: &Sender,
     id: CallerId,
     uri: &Uri,
 ) -> Result<Option<Hold>, ApiError> {
     let GroupState { gateway, group } = state;
     check_rate(gateway, id)?;
     // Counted for the key, too, so that its allowance does not start anew once it is accepted.
-    if let (Caller::Key(key), CallerId::Address(_)) = (caller, id) {
+    if let (Sender::Key(key), CallerId::Address(_)) = (caller, id) {
         check_rate(gateway, CallerId::Key(key.hash()))?;
     }
     limits::check_length(uri)?;
     let hold = limits::enter(&gateway.limits, *group, id)?;
-    let Caller::Client(client) = caller else {
+    let Sender::Client(client) = caller else {
         return Ok(hold);
     };
     // Here, since a reload brings new clients at any time.

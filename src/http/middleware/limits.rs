@@ -1,4 +1,4 @@
-//! Limits of one request, and of the number of concurrent ones.
+//! RequestLimits of one request, and of the number of concurrent ones.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use crate::{
     access::{CallerId, Hold},
     http::{
-        error::ApiError, extract::freshness, middleware::route_group::RouteGroup, state::Limits,
+        error::ApiError, extract::freshness, middleware::route_group::RouteGroup,
+        state::RequestLimits,
     },
 };
 
@@ -37,7 +38,7 @@ pub fn check_length(uri: &Uri) -> Result<(), ApiError> {
 ///
 /// Requests that concern no key need none: they cost next to nothing.
 pub fn enter(
-    limits: &Limits,
+    limits: &RequestLimits,
     group: RouteGroup,
     caller: CallerId,
 ) -> Result<Option<Hold>, ApiError> {
@@ -69,7 +70,7 @@ pub async fn run(request: Request, next: Next, hold: Hold, time: Option<Duration
 }
 
 /// Returns the time that a request of this group may take, if that is limited.
-pub fn time_of(limits: &Limits, group: RouteGroup, uri: &Uri) -> Option<Duration> {
+pub fn time_of(limits: &RequestLimits, group: RouteGroup, uri: &Uri) -> Option<Duration> {
     match group {
         RouteGroup::Service | RouteGroup::Upload => None,
         RouteGroup::Api | RouteGroup::UnknownApi => {
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_request_has_a_minute_and_what_it_asks_to_wait() {
-        let limits = Limits::new(1, Duration::from_secs(30));
+        let limits = RequestLimits::new(1, Duration::from_secs(30));
         let seconds = |group, uri| {
             let time = time_of(&limits, group, &Uri::from_static(uri));
             time.map(|it| it.as_secs())
@@ -114,7 +115,7 @@ mod tests {
         // The handler rejects the request for that.
         assert_eq!(seconds(api, "/api/v1/files/x?wait=6m"), Some(60));
         assert_eq!(seconds(RouteGroup::Upload, "/api/v1/files"), None);
-        let patient = Limits::new(1, Duration::from_mins(2));
+        let patient = RequestLimits::new(1, Duration::from_mins(2));
         let time = time_of(&patient, api, &Uri::from_static("/api/v1/files/x"));
         assert_eq!(time, Some(Duration::from_mins(2)));
     }

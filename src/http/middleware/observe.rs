@@ -6,14 +6,13 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, header},
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::{
     access::cost::Bill,
     http::{
-        extract::authority,
         headers::X_REQUEST_ID,
         middleware::{
             drain_body, refusal,
@@ -51,12 +50,7 @@ pub async fn observe(State(state): State<GroupState>, request: Request, next: Ne
     let (started, bill) = (Instant::now(), Bill::default());
     let arrived = gateway.metrics.arrived();
     let work = async {
-        let refused = refusal::refuse(&request).or_else(|| {
-            // First, since later decisions depend on the host that a request names.
-            let error = authority::check(&request).err()?;
-            Some(error.into_response())
-        });
-        let Some(refused) = refused else {
+        let Some(refused) = refusal::refuse(&request) else {
             return next.run(request).await;
         };
         // Dropping the request drains the rest of its body.
@@ -157,20 +151,18 @@ fn write_line(span: &Span, answered: &Answered<'_>, outcome: &Outcome) {
     }
 }
 
-/// Returns the caller's request id if it is 1 to 128 letters, digits, `-`, `_` or `.`, else a new one.
+/// Returns the caller's request id if it is sane, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let sane = |id: &&HeaderValue| {
-        (1..=128).contains(&id.len())
-            && id
-                .as_bytes()
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
-    };
-    headers
-        .get(X_REQUEST_ID)
-        .filter(sane)
-        .cloned()
-        .unwrap_or_else(new_id)
+    match headers.get(X_REQUEST_ID) {
+        Some(id) if is_sane(id) => id.clone(),
+        _ => new_id(),
+    }
+}
+
+/// Returns whether a request id is 1 to 128 letters, digits, `-`, `_` or `.`.
+fn is_sane(id: &HeaderValue) -> bool {
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
+    (1..=128).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
 }
 
 fn new_id() -> HeaderValue {

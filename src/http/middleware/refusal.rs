@@ -1,4 +1,4 @@
-//! Requests that are rejected before they are routed, by their framing or for lack of memory.
+//! Requests that are rejected before they are routed, by their framing, their host or for lack of memory.
 
 use axum::{
     extract::Request,
@@ -10,7 +10,7 @@ use crate::{
     access::Full,
     http::{
         error::ApiError,
-        extract::{Arrival, Unroutable},
+        extract::{ConnectionInfo, Unroutable, authority},
         headers::X_REQUEST_ID,
         middleware::limits,
     },
@@ -18,8 +18,8 @@ use crate::{
 
 /// Returns the response to a request that is not routed.
 pub fn refuse(request: &Request) -> Option<Response> {
-    let arrival = request.extensions().get::<Arrival>();
-    let rejected = arrival.and_then(|arrival| arrival.rejected);
+    let info = request.extensions().get::<ConnectionInfo>();
+    let rejected = info.and_then(|info| info.rejected);
     if rejected == Some(Unroutable::Overloaded) {
         return Some(ApiError::no_place(Full::All, limits::LATER).into_response());
     }
@@ -32,7 +32,9 @@ pub fn refuse(request: &Request) -> Option<Response> {
         response.headers_mut().insert(header::CONNECTION, close);
         return Some(response);
     }
-    None
+    // Here, since later decisions depend on the host that a request names.
+    let error = authority::check(request).err()?;
+    Some(error.into_response())
 }
 
 /// Returns a 503 in place of a response for which there is no memory.

@@ -1,6 +1,6 @@
 //! The groups of routes that share limits, and the state of the middlewares around each.
 
-use crate::http::state::Shared;
+use crate::http::state::AppState;
 
 /// A group of routes with the same limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum RouteGroup {
 #[derive(Clone, Debug)]
 pub struct GroupState {
     /// The state of all routes.
-    pub gateway: Shared,
+    pub gateway: AppState,
     /// The group.
     pub group: RouteGroup,
 }

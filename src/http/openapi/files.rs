@@ -1,6 +1,7 @@
 //! Static files: compressed once, shared by all responses.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
@@ -23,7 +24,7 @@ pub const DOCUMENT: &str = "/openapi.json";
 /// The files of Swagger UI that were requested so far, by their path.
 ///
 /// Only files that exist are added, so they are few.
-static SWAGGER: Mutex<BTreeMap<String, Arc<File>>> = Mutex::new(BTreeMap::new());
+static SWAGGER: Mutex<BTreeMap<String, File>> = Mutex::new(BTreeMap::new());
 
 /// The settings of Swagger UI.
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
@@ -105,11 +106,11 @@ impl File {
     }
 }
 
-/// Returns the file of Swagger UI at this path below its root, if there is one.
-pub(super) fn swagger(path: &str) -> Option<Arc<File>> {
+/// Answers a request for the file of Swagger UI at this path below its root, if there is one.
+pub(super) fn swagger(path: &str, headers: &HeaderMap) -> Option<Response> {
     let mut files = SWAGGER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(file) = files.get(path) {
-        return Some(Arc::clone(file));
+        return Some(file.respond(headers));
     }
     let found = utoipa_swagger_ui::serve(path, Arc::clone(&CONFIG));
     let SwaggerFile {
@@ -119,31 +120,33 @@ pub(super) fn swagger(path: &str) -> Option<Arc<File>> {
         ..
     } = found.ok()??;
     let bytes = match bytes {
-        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        std::borrow::Cow::Owned(bytes) => bytes.into(),
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
     };
-    let file = Arc::new(if gzpipped {
+    let file = if gzpipped {
         File::packed(&content_type, bytes)
     } else {
         File::plain(&content_type, bytes)
-    });
-    files.insert(path.to_owned(), Arc::clone(&file));
-    Some(file)
+    };
+    let response = file.respond(headers);
+    files.insert(path.to_owned(), file);
+    Some(response)
 }
 
 /// Returns whether a client accepts gzip, with a quality above zero.
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let values = values.filter_map(|value| value.to_str().ok());
-    let (mut named, mut any) = (None, None);
-    for coding in values.flat_map(|value| value.split(',')) {
-        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        let quality = parameters.trim().strip_prefix("q=").unwrap_or("1");
-        let is_wanted = quality.trim().parse::<f32>().is_ok_and(|it| it > 0.0);
-        match name.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => named = Some(is_wanted),
-            "*" => any = Some(is_wanted),
-            _ => {}
+    let mut named = None;
+    let mut any = None;
+    for value in headers.get_all(header::ACCEPT_ENCODING) {
+        for coding in value.to_str().unwrap_or_default().split(',') {
+            let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+            let quality = parameters.trim().strip_prefix("q=").unwrap_or("1");
+            let is_wanted = quality.trim().parse::<f32>().is_ok_and(|it| it > 0.0);
+            match name.trim().to_ascii_lowercase().as_str() {
+                "gzip" | "x-gzip" => named = Some(is_wanted),
+                "*" => any = Some(is_wanted),
+                _ => {}
+            }
         }
     }
     named.or(any).unwrap_or(false)
