@@ -3,9 +3,8 @@
 //! `axum::serve` has no time limit for the head of a request or for a client that does not read its
 //! answer. This loop has both, and limits the connections and the memory of each address.
 
-use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{net::IpAddr, pin::pin, time::Duration};
 
-use axum::Router;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -18,16 +17,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use self::{
+    activity::ConnectionState,
     connections::{Admission, ConnectionPlace},
+    port::Port,
     socket::Socket,
     streams::Streams,
 };
-use crate::{access::Full, http::extract::Peer, metrics::Metrics, telemetry::Repeated};
+use crate::{access::Full, http::extract::Peer, telemetry::Repeated};
 
-pub(crate) use self::{
-    activity::{Activity, ConnectionState},
-    held::{Charge, MemoryAccount},
-};
+pub(crate) use self::port::{End, PortParts};
 pub use self::{
     connections::{Connections, Most},
     listen::bind,
@@ -41,6 +39,7 @@ mod framing;
 mod held;
 mod listen;
 mod pace;
+mod port;
 mod requests;
 mod socket;
 mod streams;
@@ -80,54 +79,30 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 /// The time that an accepted connection waits for a place.
 const PLACE_TIME: Duration = Duration::from_secs(10);
 
-/// The two signals of a shutdown.
-#[derive(Clone, Debug)]
-pub(super) struct End {
-    /// Cancelled at the start of the shutdown: from then on each answer is the last on its
-    /// connection.
-    pub(super) told: CancellationToken,
-    /// Cancelled after the shutdown delay: no more connections are accepted.
-    pub(super) stop: CancellationToken,
-}
-
-/// A port that serves. Clones share it.
-#[derive(Clone, Debug)]
-struct Port(Arc<PortParts>);
-
-/// The routes of a port, and the limits for its clients.
-#[derive(Debug)]
-pub(super) struct PortParts {
-    pub(super) router: Router,
-    pub(super) connections: Connections,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) pace: ClientPace,
-    pub(super) end: End,
-}
-
 /// Accepts connections until the end.
 pub(super) async fn serve(listener: TcpListener, parts: PortParts) {
-    let port = Port(Arc::new(parts));
+    let port = Port::new(parts);
     let tasks = TaskTracker::new();
     let mut refusals = Repeated::default();
     // Connections in the backlog are still served at the end, but not an endless stream of new
     // ones.
     let mut last = 0..listen::BACKLOG;
-    while let Some(accepted) = port.0.end.or(listener.accept()).await {
-        if port.0.end.stop.is_cancelled() && last.next().is_none() {
+    while let Some(accepted) = port.end.or(listener.accept()).await {
+        if port.end.stop.is_cancelled() && last.next().is_none() {
             break;
         }
         match accepted {
             Ok((stream, peer)) => {
                 receive(&port, stream, peer.ip(), &tasks).await;
-                port.0.connections.until_closed().await;
+                port.connections.until_closed().await;
             }
             Err(error) => {
                 if let Some(count) = refusals.note() {
                     warn!(%error, count, "connection could not be accepted");
                 }
                 // Most likely the descriptors are exhausted, so a connection is closed.
-                port.0.connections.make_room();
-                if port.0.end.or(sleep(AFTER_REFUSAL)).await.is_none() {
+                port.connections.make_room();
+                if port.end.or(sleep(AFTER_REFUSAL)).await.is_none() {
                     break;
                 }
             }
@@ -144,7 +119,7 @@ pub(super) async fn serve(listener: TcpListener, parts: PortParts) {
 /// cannot block it.
 async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTracker) {
     let waiting = loop {
-        match port.0.connections.admit(address) {
+        match port.connections.admit(address) {
             Admission::Place(place) => {
                 tasks.spawn(attend(port.clone(), stream, place, tasks.clone()));
                 return;
@@ -154,7 +129,7 @@ async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTr
                 return debug!("connection rejected, too many from its address");
             }
             Admission::Full(Full::All) => {
-                let fewer_wait = port.0.end.or(port.0.connections.until_fewer_wait());
+                let fewer_wait = port.end.or(port.connections.until_fewer_wait());
                 if fewer_wait.await.is_none() {
                     return;
                 }
@@ -163,11 +138,8 @@ async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTr
     };
     let (port, all) = (port.clone(), tasks.clone());
     tasks.spawn(async move {
-        let connections = &port.0.connections;
-        let entered = port
-            .0
-            .end
-            .or(timeout(PLACE_TIME, connections.enter(address)));
+        let connections = &port.connections;
+        let entered = port.end.or(timeout(PLACE_TIME, connections.enter(address)));
         let Some(Ok(place)) = entered.await else {
             return debug!("connection dropped, no place became free");
         };
@@ -178,16 +150,16 @@ async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTr
 
 /// Serves a connection to its end.
 async fn attend(port: Port, stream: TcpStream, place: ConnectionPlace, tasks: TaskTracker) {
-    let _open = port.0.metrics.connected();
-    let stop = port.0.end.stop.clone();
+    let _open = port.metrics.connected();
+    let stop = port.end.stop.clone();
     // A client that has already disconnected has no address.
     let Ok(peer) = stream.peer_addr() else {
         return;
     };
     let peer = Peer::new(peer, stream.local_addr().ok());
     // HTTP/2 streams run as tasks of their own, each watched by its pace.
-    let streams = Streams::new(port.0.pace, tasks, place.close.clone());
-    let io = Socket::new(stream, place.activity.clone(), port.0.pace);
+    let streams = Streams::new(port.pace, tasks, place.close.clone());
+    let io = Socket::new(stream, place.activity.clone(), port.pace);
     let builder = builder(streams.clone());
     let service = requests::service(port, &place, streams, peer);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(io)), service));
@@ -208,20 +180,6 @@ async fn attend(port: Port, stream: TcpStream, place: ConnectionPlace, tasks: Ta
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended early");
-    }
-}
-
-impl End {
-    /// Returns the output of `it`, or `None` if the end comes first.
-    ///
-    /// If both are ready `it` wins: the system has told a client in the backlog that it is
-    /// connected.
-    async fn or<T>(&self, it: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            it = it => Some(it),
-            () = self.stop.cancelled() => None,
-        }
     }
 }
 

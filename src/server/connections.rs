@@ -11,7 +11,10 @@ use ipnet::IpNet;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Activity, Charge, ConnectionState, MemoryAccount};
+use super::{
+    activity::{Activity, ConnectionState},
+    held::{Charge, MemoryAccount},
+};
 use crate::access::{CallerId, Full, Share, Shares};
 
 /// The divisor for the share of one address: a quarter of all connections.

@@ -16,19 +16,17 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
 use super::{
-    Port,
     activity::Exchange,
     bodies::{Inbound, Outbound},
+    connections::{ConnectionPlace, Memory},
     held::Charge,
+    port::Port,
     streams::Streams,
 };
-use crate::{
-    http::{
-        extract::{ConnectionInfo, Peer, Unroutable},
-        headers::Weight,
-        middleware::refusal,
-    },
-    server::connections::{ConnectionPlace, Memory},
+use crate::http::{
+    extract::{ConnectionInfo, Peer, Unroutable},
+    headers::Weight,
+    middleware::refusal,
 };
 
 /// The time that a request waits while its address holds as much memory as it may.
@@ -105,10 +103,10 @@ async fn answer(
         let exchange = exchange.clone();
         Body::new(Inbound { body, exchange })
     });
-    let answer = port.0.router.clone().oneshot(request).await?;
+    let answer = port.router.clone().oneshot(request).await?;
     let (mut answer, charge) = charge(answer, &memory);
     // HTTP/2 has no such header; it announces the end with a GOAWAY frame.
-    if !is_http2 && port.0.end.told.is_cancelled() {
+    if !is_http2 && port.end.told.is_cancelled() {
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(header::CONNECTION, close);
     }

@@ -10,6 +10,9 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// A reader of the address in one entry of a chain.
+type ReadHop = fn(&str) -> Option<IpAddr>;
+
 /// Returns the address of the caller: the last one in the chain that is no trusted proxy's.
 ///
 /// If the two headers name different callers, one of them is not the proxy's own, and neither
@@ -36,9 +39,6 @@ pub fn caller_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     }
     caller.unwrap_or(peer)
 }
-
-/// A reader of the address in one entry of a chain.
-type ReadHop = fn(&str) -> Option<IpAddr>;
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))

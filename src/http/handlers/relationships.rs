@@ -122,35 +122,6 @@ impl FromRequestParts<AppState> for MayReadRelationship {
     }
 }
 
-/// Related objects
-///
-/// The objects that a relationship leads to, or one object, or none. Each is filtered by the
-/// template of its own type. Costs one lookup for every 40 objects asked for; where the key's
-/// quota runs out on the way, or after ten pages, the list ends there with `meta.truncated` and a
-/// cursor to go on.
-#[utoipa::path(
-    get,
-    path = "/api/v1/{collection}/{id}/relationships/{relationship}",
-    params(RelatedPath, FormatQuery, ListQuery, RelationshipQuery, WaitQuery),
-    responses(ListAnswer, ReadErrors)
-)]
-pub async fn get_relationship(
-    State(gateway): State<AppState>,
-    MayReadRelationship(context): MayReadRelationship,
-    wanted: Wanted<(ListQuery, RelationshipQuery)>,
-    path: RelatedPath,
-) -> Result<Response, ApiError> {
-    let (list, wanted) = wanted.take();
-    let asked = path.with(list);
-    let view = wanted.view(&gateway.templates, &asked)?;
-    let freshness = &wanted.freshness;
-    let reply = gateway.lookup.related(&context, &asked, &view, freshness);
-    match reply.await {
-        Ok(reply) => Ok(wanted.respond(reply)),
-        Err(error) => Err(say_tier(error, &asked)),
-    }
-}
-
 impl RelatedPath {
     /// Combines the path with the parameters of the list.
     fn with(self, list: ListQuery) -> RelatedQuery {
@@ -177,6 +148,35 @@ impl Wanted<RelationshipQuery> {
             cursor: asked.cursor.as_deref(),
             ..self.format.view(templates)
         })
+    }
+}
+
+/// Related objects
+///
+/// The objects that a relationship leads to, or one object, or none. Each is filtered by the
+/// template of its own type. Costs one lookup for every 40 objects asked for; where the key's
+/// quota runs out on the way, or after ten pages, the list ends there with `meta.truncated` and a
+/// cursor to go on.
+#[utoipa::path(
+    get,
+    path = "/api/v1/{collection}/{id}/relationships/{relationship}",
+    params(RelatedPath, FormatQuery, ListQuery, RelationshipQuery, WaitQuery),
+    responses(ListAnswer, ReadErrors)
+)]
+pub async fn get_relationship(
+    State(gateway): State<AppState>,
+    MayReadRelationship(context): MayReadRelationship,
+    wanted: Wanted<(ListQuery, RelationshipQuery)>,
+    path: RelatedPath,
+) -> Result<Response, ApiError> {
+    let (list, wanted) = wanted.take();
+    let asked = path.with(list);
+    let view = wanted.view(&gateway.templates, &asked)?;
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.related(&context, &asked, &view, freshness);
+    match reply.await {
+        Ok(reply) => Ok(wanted.respond(reply)),
+        Err(error) => Err(say_tier(error, &asked)),
     }
 }
 
