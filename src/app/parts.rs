@@ -1,10 +1,6 @@
 //! Construction of the concrete parts of a gateway.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -84,7 +80,6 @@ pub(super) async fn put_together(
         limits: RequestLimits::new(config.server.max_in_flight.get(), config.upstream.timeout),
         stopping: CancellationToken::new(),
         templates,
-        document: OnceLock::new(),
         is_exposed: !config.server.host.to_canonical().is_loopback(),
         owners: PeerOwners::new(tasks.clone()),
         access: config.access,

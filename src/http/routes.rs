@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     iter,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use axum::{
@@ -88,6 +88,7 @@ struct PublicRoutes {
     /// The paths below the API's that no route takes.
     unknown: Router<AppState>,
     service: Router<AppState>,
+    known: KnownRoutes,
 }
 
 static WITH_METRICS: LazyLock<PublicRoutes> =
@@ -101,9 +102,7 @@ impl PublicRoutes {
         let all = api.clone().merge(uploads.clone()).merge(service.clone());
         let known = KnownRoutes::of(all.get_openapi());
         let unknown = not_found(&known);
-        let service = Router::from(service)
-            .merge(openapi::swagger_ui())
-            .route(DOCUMENT, get(get_document));
+        let service = Router::from(service).merge(openapi::swagger_ui());
         Self {
             api: with_known_methods(api.into(), &known),
             uploads: with_known_methods(uploads.into(), &known),
@@ -111,6 +110,7 @@ impl PublicRoutes {
                 .route("/api/v1/", unknown.clone())
                 .route("/api/v1/{*path}", unknown),
             service: with_fallbacks(service, &known),
+            known,
         }
     }
 }
@@ -240,21 +240,32 @@ pub fn document(templates: &Templates) -> OpenApi {
     document
 }
 
-/// Serves the OpenAPI document. Only its bytes are kept: as a value it takes megabytes.
-async fn get_document(
-    State(gateway): State<AppState>,
-    headers: HeaderMap,
+/// Returns the route of a gateway's OpenAPI document, which is built on its first request.
+fn document_route(known: &KnownRoutes) -> Router<AppState> {
+    let file = Arc::new(OnceLock::new());
+    let route = get(
+        async move |State(gateway): State<AppState>, headers: HeaderMap| {
+            respond_with_document(&file, &gateway.templates, &headers)
+        },
+    );
+    with_known_methods(Router::new().route(DOCUMENT, route), known)
+}
+
+/// Keeps only the bytes of the document: as a value it takes megabytes.
+fn respond_with_document(
+    file: &OnceLock<File>,
+    templates: &Templates,
+    headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    if let Some(file) = gateway.document.get() {
-        return Ok(file.respond(&headers));
+    if let Some(file) = file.get() {
+        return Ok(file.respond(headers));
     }
-    let json = match document(&gateway.templates).to_json() {
+    let json = match document(templates).to_json() {
         Ok(json) => json,
         Err(error) => return Err(ApiError::internal(error.to_string())),
     };
-    let file = File::plain("application/json", json.into());
-    let file = gateway.document.get_or_init(|| file);
-    Ok(file.respond(&headers))
+    let built = File::plain("application/json", json.into());
+    Ok(file.get_or_init(|| built).respond(headers))
 }
 
 /// Builds the router of the public port.
@@ -270,6 +281,7 @@ pub fn router(gateway: &AppState, has_metrics: bool) -> Router {
         gateway: Arc::clone(gateway),
         group,
     };
+    let service = document_route(&routes.known).merge(routes.service.clone());
     Router::new()
         .merge(admitted(routes.api.clone(), state(RouteGroup::Api)))
         .merge(admitted(routes.uploads.clone(), state(RouteGroup::Upload)))
@@ -277,7 +289,7 @@ pub fn router(gateway: &AppState, has_metrics: bool) -> Router {
             routes.unknown.clone(),
             state(RouteGroup::UnknownApi),
         ))
-        .merge(admitted(routes.service.clone(), state(RouteGroup::Service)))
+        .merge(admitted(service, state(RouteGroup::Service)))
         .with_state(Arc::clone(gateway))
 }
 

@@ -1,13 +1,9 @@
 //! The state that handlers and middlewares share.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::openapi::files::File;
 use crate::{
     access::{AcceptedKeys, PeerOwners, Places, RateLimit, clients::Clients},
     config::Access,
@@ -45,8 +41,6 @@ pub struct Gateway {
     pub stopping: CancellationToken,
     /// All templates.
     pub templates: Templates,
-    /// The OpenAPI document, which is built on its first request.
-    pub document: OnceLock<File>,
     /// The rules for spending the server's key.
     pub access: Access,
     /// Whether the gateway listens beyond loopback.

@@ -70,7 +70,10 @@ pub async fn read(body: Body) -> Result<Bytes, ApiError> {
 }
 
 fn is_too_large(error: &axum::Error) -> bool {
-    error.source().is_some_and(|it| it.is::<LengthLimitError>())
+    match error.source() {
+        Some(cause) => cause.is::<LengthLimitError>(),
+        None => false,
+    }
 }
 
 /// Reads a JSON object; `expected` says what it should have been.

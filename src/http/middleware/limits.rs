@@ -1,4 +1,4 @@
-//! RequestLimits of one request, and of the number of concurrent ones.
+//! Limits of one request, and of the number of concurrent ones.
 
 use std::time::Duration;
 
