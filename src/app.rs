@@ -24,7 +24,7 @@ use crate::{
     metrics::Metrics,
     redis::UnusableAuthorities,
     render::template::{TemplateError, Templates},
-    server::{self, Connections, End, Pace},
+    server::{self, ClientPace, Connections, End},
     virustotal::ClientError,
 };
 
@@ -48,12 +48,12 @@ const TIDY_EVERY: Duration = Duration::from_secs(5);
 pub struct App {
     listener: TcpListener,
     router: Router,
-    gateway: http::Shared,
+    gateway: http::AppState,
     /// The admin port and its routes.
     admin: Option<(TcpListener, Router)>,
     background: Background,
     server: Server,
-    pace: Pace,
+    pace: ClientPace,
     is_demo: bool,
 }
 
@@ -133,8 +133,7 @@ impl App {
             gateway.examples = demo::examples("");
         }
         let gateway = Arc::new(gateway);
-        let document = http::document(&gateway.templates).to_json()?;
-        let router = http::router(&gateway, document, admin.is_none());
+        let router = http::router(&gateway, admin.is_none());
         let admin = admin.map(|listener| (listener, http::admin_router(&gateway)));
         Ok(Self {
             listener,
@@ -143,7 +142,7 @@ impl App {
             admin,
             background,
             server,
-            pace: Pace::default(),
+            pace: ClientPace::default(),
             is_demo,
         })
     }
@@ -151,7 +150,7 @@ impl App {
     /// Replaces the minimum pace of clients, so that tests need not wait 30 seconds.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_pace(self, pace: Pace) -> Self {
+    pub fn with_pace(self, pace: ClientPace) -> Self {
         Self { pace, ..self }
     }
 
@@ -209,7 +208,7 @@ impl App {
         let trusted = gateway.access.trusted_proxies.clone();
         background.run(forget_idle(gateway));
         background.run(tidy(Arc::clone(&metrics)));
-        let port = |router, most| server::Port {
+        let port = |router, most| server::PortParts {
             router,
             connections: Connections::new(most, trusted.clone()),
             metrics: Arc::clone(&metrics),
@@ -294,7 +293,7 @@ async fn start_stand_in(background: &Background) -> Result<Url, StartError> {
     Ok(url)
 }
 
-async fn forget_idle(gateway: http::Shared) {
+async fn forget_idle(gateway: http::AppState) {
     let mut ticks = interval(FORGET_EVERY);
     loop {
         ticks.tick().await;

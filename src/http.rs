@@ -7,7 +7,7 @@
 
 pub use self::{
     routes::{admin_router, document, router},
-    state::{Gateway, Limits, Shared},
+    state::{AppState, Gateway, RequestLimits},
 };
 
 pub mod error;
@@ -16,5 +16,6 @@ pub mod handlers;
 pub mod headers;
 pub mod middleware;
 pub mod openapi;
+pub mod outcome;
 pub mod routes;
 pub mod state;

@@ -3,9 +3,8 @@
 //! `axum::serve` has no time limit for the head of a request or for a client that does not read its
 //! answer. This loop has both, and limits the connections and the memory of each address.
 
-use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{net::IpAddr, pin::pin, time::Duration};
 
-use axum::Router;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -18,20 +17,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use self::{
-    connections::{Admission, Place},
+    activity::ConnectionState,
+    connections::{Admission, ConnectionPlace},
+    port::Port,
     socket::Socket,
     streams::Streams,
 };
-use crate::{access::Full, http::extract::Peer, metrics::Metrics, telemetry::Repeated};
+use crate::{access::Full, http::extract::Peer, telemetry::Repeated};
 
-pub(crate) use self::{
-    activity::{Activity, Standing},
-    held::{Account, Charge},
-};
+pub(crate) use self::port::{End, PortParts};
 pub use self::{
     connections::{Connections, Most},
     listen::bind,
-    pace::Pace,
+    pace::ClientPace,
 };
 
 mod activity;
@@ -41,6 +39,7 @@ mod framing;
 mod held;
 mod listen;
 mod pace;
+mod port;
 mod requests;
 mod socket;
 mod streams;
@@ -80,29 +79,10 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 /// The time that an accepted connection waits for a place.
 const PLACE_TIME: Duration = Duration::from_secs(10);
 
-/// The two signals of a shutdown.
-#[derive(Clone, Debug)]
-pub(super) struct End {
-    /// Cancelled at the start of the shutdown: from then on each answer is the last on its
-    /// connection.
-    pub(super) told: CancellationToken,
-    /// Cancelled after the shutdown delay: no more connections are accepted.
-    pub(super) stop: CancellationToken,
-}
-
-/// The routes of a port, and the limits for its clients.
-#[derive(Debug)]
-pub(super) struct Port {
-    pub(super) router: Router,
-    pub(super) connections: Arc<Connections>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) pace: Pace,
-    pub(super) end: End,
-}
-
 /// Accepts connections until the end.
-pub(super) async fn serve(listener: TcpListener, port: Port) {
-    let (port, tasks) = (Arc::new(port), TaskTracker::new());
+pub(super) async fn serve(listener: TcpListener, parts: PortParts) {
+    let port = Port::new(parts);
+    let tasks = TaskTracker::new();
     let mut refusals = Repeated::default();
     // Connections in the backlog are still served at the end, but not an endless stream of new
     // ones.
@@ -137,11 +117,11 @@ pub(super) async fn serve(listener: TcpListener, port: Port) {
 ///
 /// The accept loop itself waits only if connections of many addresses are waiting: a single address
 /// cannot block it.
-async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &TaskTracker) {
+async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTracker) {
     let waiting = loop {
         match port.connections.admit(address) {
             Admission::Place(place) => {
-                tasks.spawn(attend(Arc::clone(port), stream, place, tasks.clone()));
+                tasks.spawn(attend(port.clone(), stream, place, tasks.clone()));
                 return;
             }
             Admission::Wait(waiting) => break waiting,
@@ -156,11 +136,10 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
             }
         }
     };
-    let (port, all) = (Arc::clone(port), tasks.clone());
+    let (port, all) = (port.clone(), tasks.clone());
     tasks.spawn(async move {
-        let entered = port
-            .end
-            .or(timeout(PLACE_TIME, port.connections.enter(address)));
+        let connections = &port.connections;
+        let entered = port.end.or(timeout(PLACE_TIME, connections.enter(address)));
         let Some(Ok(place)) = entered.await else {
             return debug!("connection dropped, no place became free");
         };
@@ -170,7 +149,7 @@ async fn receive(port: &Arc<Port>, stream: TcpStream, address: IpAddr, tasks: &T
 }
 
 /// Serves a connection to its end.
-async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTracker) {
+async fn attend(port: Port, stream: TcpStream, place: ConnectionPlace, tasks: TaskTracker) {
     let _open = port.metrics.connected();
     let stop = port.end.stop.clone();
     // A client that has already disconnected has no address.
@@ -180,7 +159,7 @@ async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTra
     let peer = Peer::new(peer, stream.local_addr().ok());
     // HTTP/2 streams run as tasks of their own, each watched by its pace.
     let streams = Streams::new(port.pace, tasks, place.close.clone());
-    let io = Socket::new(stream, Arc::clone(&place.activity), port.pace);
+    let io = Socket::new(stream, place.activity.clone(), port.pace);
     let builder = builder(streams.clone());
     let service = requests::service(port, &place, streams, peer);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(io)), service));
@@ -204,23 +183,9 @@ async fn attend(port: Arc<Port>, stream: TcpStream, place: Place, tasks: TaskTra
     }
 }
 
-impl End {
-    /// Returns the output of `it`, or `None` if the end comes first.
-    ///
-    /// If both are ready `it` wins: the system has told a client in the backlog that it is
-    /// connected.
-    async fn or<T>(&self, it: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            it = it => Some(it),
-            () = self.stop.cancelled() => None,
-        }
-    }
-}
-
 /// Completes when a connection should be shut down: at once if it has had a request, otherwise
 /// after `FIRST_WORD`.
-async fn farewell(place: &Place, stop: &CancellationToken) {
+async fn farewell(place: &ConnectionPlace, stop: &CancellationToken) {
     stop.cancelled().await;
     if !place.activity.has_begun() {
         sleep(FIRST_WORD).await;
@@ -228,19 +193,19 @@ async fn farewell(place: &Place, stop: &CancellationToken) {
 }
 
 /// Completes when the connection has been idle for a while.
-async fn quiet(place: &Place) {
+async fn quiet(place: &ConnectionPlace) {
     loop {
         sleep(FIRST_WORD / 4).await;
-        match place.activity.standing(std::time::Instant::now()) {
-            Standing::Idle(still) if still >= FIRST_WORD => return,
-            Standing::Silent => return,
+        match place.activity.state(std::time::Instant::now()) {
+            ConnectionState::Idle(still) if still >= FIRST_WORD => return,
+            ConnectionState::Silent => return,
             _ => {}
         }
     }
 }
 
 /// Completes when the time limit for the first head has passed without one.
-async fn silence(place: &Place) {
+async fn silence(place: &ConnectionPlace) {
     sleep(HEAD_TIME).await;
     if place.activity.has_begun() {
         std::future::pending::<()>().await;

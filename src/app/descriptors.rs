@@ -3,8 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-use crate::config::Server;
-use crate::server::Most;
+use crate::{config::Server, server::Most};
 
 /// The descriptors reserved for files, Redis, logs and the runtime.
 const FOR_OTHERS: u64 = 64;

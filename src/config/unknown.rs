@@ -1,13 +1,14 @@
 //! Environment variables that look like settings and are not.
 
-use super::declared::declared;
+use super::{declared::declared, spelling};
 
 /// The beginning of every variable that is a setting of the gateway's own.
 const PREFIX: &str = "VT4AI_";
 
 /// Returns a warning for each name that looks like a setting and is not.
 pub(super) fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    let known: Vec<_> = declared().into_iter().map(|it| it.variable).collect();
+    let mut known: Vec<_> = declared().into_iter().map(|it| it.variable).collect();
+    known.sort_unstable();
     let mut names: Vec<_> = names.into_iter().collect();
     names.sort_unstable();
     names
@@ -18,24 +19,12 @@ pub(super) fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
 }
 
 fn warning(name: &str, known: &[String]) -> String {
-    match nearest(name, known) {
-        Some(nearest) => format!("{name} is not a setting: is {nearest} meant?"),
+    let suffix = name.strip_prefix(PREFIX).unwrap_or(name);
+    let known_suffixes = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+    match spelling::nearest(suffix, known_suffixes) {
+        Some(nearest) => format!("{name} is not a setting: is {PREFIX}{nearest} meant?"),
         None => format!("{name} is not a setting"),
     }
-}
-
-/// Returns the setting that was most likely meant.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    // Comparing costs the product of both lengths, and nothing long is near.
-    if name.len() > 64 {
-        return None;
-    }
-    let distances = known
-        .iter()
-        .map(|known| (strsim::osa_distance(known, name), known));
-    let (distance, nearest) = distances.min()?;
-    let length = nearest.len().saturating_sub(PREFIX.len());
-    (distance <= (length / 3).max(1)).then_some(nearest)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -15,10 +15,13 @@ use super::{
     world::World,
 };
 
+/// The embedded table, which never changes. It is parsed once in a process.
+static WORLD: LazyLock<World> = LazyLock::new(World::load);
+
 /// The state shared by all handlers.
 pub(super) struct StandIn {
-    /// The embedded table, which never changes.
-    pub(super) world: World,
+    /// The embedded table.
+    pub(super) world: &'static World,
     live: Mutex<Live>,
 }
 
@@ -26,7 +29,7 @@ impl StandIn {
     /// Creates a stand-in to which nothing has been sent.
     pub(super) fn load() -> Self {
         Self {
-            world: World::load(),
+            world: &WORLD,
             live: Mutex::default(),
         }
     }

@@ -1,7 +1,7 @@
 //! Every error a client can get, as `{"detail", "code"}` (`docs/http-api.md`).
 //!
-//! This is the one table from domain errors to statuses. It does not log: the failure is an
-//! extension of the response, and the `observe` middleware logs it once.
+//! This is the one table from domain errors to statuses. It does not log: the failure is part of
+//! the response's outcome, and the `observe` middleware logs it once.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -13,7 +13,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::headers::{insert_number, say_provenance};
+use super::{
+    headers::{insert_number, say_provenance},
+    outcome::{Failure, Outcome},
+};
 use crate::{
     access::clients::OverAllowance,
     clock::whole_seconds,
@@ -45,20 +48,10 @@ pub struct ApiError {
     provenance: Option<Provenance>,
 }
 
-/// The failure of a request as the log shows it: an extension of the response.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// The `code` that the client got.
-    pub code: Cow<'static, str>,
-    /// The `detail` that the client got.
-    pub detail: Cow<'static, str>,
-    /// The cause, where it is more than the client is told.
-    pub cause: Option<String>,
-}
-
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ErrorBody<'a> {
+#[schema(as = ErrorBody)]
+pub struct ErrorDocument<'a> {
     /// The mistake or failure, and the way on.
     #[schema(
         example = "Error retrieving file report: a file is given by its MD5, SHA-1 or SHA-256"
@@ -182,7 +175,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody {
+        let body = ErrorDocument {
             detail: &self.detail,
             code: &self.code,
         };
@@ -203,7 +196,7 @@ impl IntoResponse for ApiError {
         if let Some(provenance) = self.provenance {
             say_provenance(&mut response, provenance);
         }
-        response.extensions_mut().insert(Failure {
+        Outcome::of(&mut response).failure = Some(Failure {
             code: self.code,
             detail: self.detail,
             cause: self.cause,
@@ -217,11 +210,12 @@ impl IntoResponse for ApiError {
 /// Extractors and handlers of a route fail without knowing that, so its layer adds it to the
 /// finished response; any other response is returned as it is.
 pub fn during(mut response: Response, doing: impl FnOnce() -> String) -> Response {
-    let Some(failure) = response.extensions_mut().get_mut::<Failure>() else {
+    let outcome = response.extensions_mut().get_mut::<Outcome>();
+    let Some(failure) = outcome.and_then(|outcome| outcome.failure.as_mut()) else {
         return response;
     };
     let detail = format!("Error {}: {}", doing(), failure.detail);
-    let body = ErrorBody {
+    let body = ErrorDocument {
         detail: &detail,
         code: &failure.code,
     };

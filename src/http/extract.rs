@@ -4,17 +4,16 @@
 //! parameters strictly, [`wanted`] combines the query with the headers that describe the answer,
 //! and [`body`] reads what is posted. Every rejection is an [`ApiError`](super::error::ApiError).
 
-use axum::http::Uri;
-
 pub use self::{
     body::Json,
-    caller::{Reader, Searcher, Submitter},
+    caller::{MayRead, MaySearch, MaySubmit},
     format::AnswerFormat,
     parameters::Parameters,
     path::{DomainName, FileHash, InCollection, IpAddress, UrlId},
-    peer::Peer,
-    query::Query,
+    peer::{ConnectionInfo, Peer, Unroutable},
+    query::StrictQuery,
     wanted::Wanted,
+    write_about::WriteAbout,
 };
 
 pub mod authority;
@@ -31,8 +30,4 @@ pub mod path;
 pub mod peer;
 pub mod query;
 pub mod wanted;
-
-/// Returns whether a path belongs to the API: its requests concern a key and are limited.
-pub fn is_under_api(uri: &Uri) -> bool {
-    uri.path().starts_with("/api/v1/")
-}
+mod write_about;

@@ -13,3 +13,38 @@ pub mod root;
 pub mod search;
 pub mod submissions;
 pub mod templates;
+
+#[cfg(test)]
+mod tests {
+    use utoipa::IntoParams;
+
+    use super::{
+        relationships::RelationshipQuery,
+        reports::UrlQuery,
+        search::{EverythingQuery, IntelligenceQuery, SearchOptions},
+    };
+    use crate::http::extract::{
+        format::{FormatQuery, TemplateQuery},
+        freshness::WaitQuery,
+        list::ListQuery,
+        query::FromQuery,
+    };
+
+    fn is_documented<T: FromQuery + IntoParams>() {
+        let documented = T::into_params(|| None).into_iter().map(|it| it.name);
+        assert!(T::names().eq(documented));
+    }
+
+    #[test]
+    fn parameters_that_are_read_are_those_that_are_documented() {
+        is_documented::<FormatQuery>();
+        is_documented::<TemplateQuery>();
+        is_documented::<WaitQuery>();
+        is_documented::<ListQuery>();
+        is_documented::<RelationshipQuery>();
+        is_documented::<UrlQuery>();
+        is_documented::<EverythingQuery>();
+        is_documented::<IntelligenceQuery>();
+        is_documented::<SearchOptions>();
+    }
+}

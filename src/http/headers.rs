@@ -6,6 +6,7 @@ use axum::{
     response::Response,
 };
 
+use super::outcome::Outcome;
 use crate::lookup::{Origin, Provenance};
 
 /// The header that names a request in the log.
@@ -45,8 +46,7 @@ pub fn say_provenance(response: &mut Response, provenance: Provenance) {
         Origin::StaleForQuota => ("STALE", Some("quota")),
         Origin::StaleForUpstream => ("STALE", Some("upstream")),
     };
-    // The request log and the metrics read it.
-    response.extensions_mut().insert(provenance.origin);
+    Outcome::of(response).origin = Some(provenance.origin);
     let headers = response.headers_mut();
     headers.insert(X_CACHE, HeaderValue::from_static(origin));
     if let Some(reason) = reason {
@@ -58,11 +58,14 @@ pub fn say_provenance(response: &mut Response, provenance: Provenance) {
 /// Returns whether `If-None-Match` names these bytes, compared weakly (RFC 9110, 13.1.2).
 pub(super) fn is_known<'a>(tags: impl IntoIterator<Item = &'a HeaderValue>, etag: &str) -> bool {
     let wanted = opaque(etag);
-    let mut tags = tags
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    tags.any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
+    for value in tags {
+        for tag in value.to_str().unwrap_or_default().split(',') {
+            if tag.trim() == "*" || opaque(tag) == wanted {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// Returns a tag without the mark of a weak one.

@@ -6,3 +6,4 @@ pub mod drain_body;
 pub mod limits;
 pub mod observe;
 pub mod refusal;
+pub mod route_group;

@@ -1,10 +1,14 @@
 //! The OpenAPI document, built from the handlers' attributes, and Swagger UI.
 //!
 //! Answers that operations share are in [`answers`], errors in [`errors`], the path parameter of each kind of
-//! indicator in [`mod@parameters`].
+//! indicator in [`mod@parameters`], static files in [`files`].
 
-use std::sync::Arc;
-
+use self::answers::{ListBody, ObjectBody, ReportBody};
+use crate::{
+    http::error::{ApiError, ErrorDocument},
+    indicator::Kind,
+    render::{format::Format, template::Templates},
+};
 use axum::{
     Router,
     extract::Path,
@@ -12,7 +16,6 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
     routing::get,
 };
-use bytes::Bytes;
 use tower::util::MapResponseLayer;
 use utoipa::{
     OpenApi,
@@ -25,28 +28,11 @@ use utoipa::{
         },
     },
 };
-use utoipa_swagger_ui::Config;
-
-use self::{
-    answers::{ListBody, ObjectBody, ReportBody},
-    files::File,
-};
-use crate::{
-    http::{
-        error::{ApiError, ErrorBody},
-        state::Shared,
-    },
-    indicator::Kind,
-    render::{format::Format, template::Templates},
-};
 
 pub mod answers;
 pub mod errors;
-mod files;
+pub mod files;
 pub mod parameters;
-
-/// The path of the document.
-const DOCUMENT: &str = "/openapi.json";
 
 /// The names of the security schemes.
 const SCHEME: &str = "ApiKey";
@@ -92,7 +78,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
             operator has set `VT4AI_ALLOW_SUBMISSIONS`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Format, ReportBody, ListBody, ObjectBody, ErrorBody<'static>)),
+    components(schemas(Format, ReportBody, ListBody, ObjectBody, ErrorDocument<'static>)),
     servers((url = "/", description = "This gateway")),
     tags(
         (name = "Files", description = "Files: reports, behaviour, relationships, uploads, comments, votes"),
@@ -129,20 +115,13 @@ pub fn base() -> Document {
 /// Lists the templates of this gateway at each `template_name`.
 pub fn complete(document: &mut Document, templates: &Templates) {
     for (path, item) in &mut document.paths.paths {
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| path.starts_with(&format!("/api/v1/{}/", kind.collection())));
-        let list = path.contains("/relationships/") || path.ends_with("/search");
-        let kinds = kind
-            .filter(|_| !list)
-            .map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
-        let names: Vec<_> = kinds
-            .into_iter()
-            .flat_map(|kind| templates.of(kind))
-            .map(|template| template.name.clone())
-            .collect();
-        let choice = parameters(item).find(|parameter| parameter.name == "template_name");
-        if let Some(parameter) = choice.filter(|_| !names.is_empty()) {
+        let mut names = Vec::new();
+        for kind in kinds_at(path) {
+            names.extend(templates.of(kind).map(|template| template.name.as_str()));
+        }
+        if let Some(parameter) = template_parameter(item)
+            && !names.is_empty()
+        {
             let names = ObjectBuilder::new()
                 .schema_type(Type::String)
                 .enum_values(Some(names));
@@ -151,18 +130,25 @@ pub fn complete(document: &mut Document, templates: &Templates) {
     }
 }
 
-fn parameters(item: &mut PathItem) -> impl Iterator<Item = &mut Parameter> {
-    let parameters = item
-        .get
-        .as_mut()
-        .and_then(|operation| operation.parameters.as_mut());
-    parameters
-        .into_iter()
-        .flatten()
-        .filter_map(|parameter| match parameter {
-            RefOr::T(parameter) => Some(parameter),
-            RefOr::Ref(_) => None,
-        })
+/// Returns the kinds of objects in the answers at a path: of one for its reports, of all in lists.
+fn kinds_at(path: &str) -> Vec<Kind> {
+    let is_list = path.contains("/relationships/") || path.ends_with("/search");
+    for kind in Kind::ALL {
+        if !is_list && path.starts_with(&format!("/api/v1/{}/", kind.collection())) {
+            return vec![kind];
+        }
+    }
+    Kind::ALL.to_vec()
+}
+
+fn template_parameter(item: &mut PathItem) -> Option<&mut Parameter> {
+    for parameter in item.get.as_mut()?.parameters.as_mut()? {
+        match parameter {
+            RefOr::T(parameter) if parameter.name == "template_name" => return Some(parameter),
+            RefOr::T(_) | RefOr::Ref(_) => {}
+        }
+    }
+    None
 }
 
 /// Adapts an operation that is written for all collections to one of them.
@@ -188,40 +174,26 @@ fn tag(kind: Kind) -> &'static str {
     }
 }
 
-/// Builds the routes of Swagger UI at `/docs` and of the document, as JSON, at `/openapi.json`.
-///
-/// The document is serialized once: as a value it takes megabytes, and a copy for each request.
-pub fn ui(document: Bytes) -> Router<Shared> {
-    let config = Config::from(DOCUMENT)
-        .try_it_out_enabled(true)
-        .persist_authorization(false)
-        .display_request_duration(true)
-        .validator_url("none");
-    let config = Arc::new(config);
-    let of_root = Arc::clone(&config);
-    let document = Arc::new(File::plain("application/json", document));
+/// Builds the routes of Swagger UI at `/docs`.
+pub fn swagger_ui<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/docs", get(async || Redirect::to("/docs/")))
-        .route(
-            "/docs/",
-            get(async move |headers: HeaderMap| page("", &of_root, &headers)),
-        )
-        .route(
-            "/docs/{*path}",
-            get(async move |Path(path): Path<String>, headers: HeaderMap| {
-                page(&path, &config, &headers)
-            }),
-        )
+        .route("/docs/", get(get_index))
+        .route("/docs/{*path}", get(get_page))
         .layer(MapResponseLayer::new(protect))
-        .route(
-            DOCUMENT,
-            get(async move |headers: HeaderMap| document.respond(&headers)),
-        )
 }
 
-fn page(path: &str, config: &Arc<Config<'static>>, headers: &HeaderMap) -> Response {
-    match files::swagger(path, config) {
-        Some(file) => file.respond(headers),
+async fn get_index(headers: HeaderMap) -> Response {
+    page("", &headers)
+}
+
+async fn get_page(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    page(&path, &headers)
+}
+
+fn page(path: &str, headers: &HeaderMap) -> Response {
+    match files::swagger(path, headers) {
+        Some(response) => response,
         None => {
             ApiError::not_found("no such file; the documentation is at `/docs`").into_response()
         }

@@ -1,17 +1,20 @@
 //! The routes and the layers around them.
 
-use std::{any::Any, iter, sync::Arc};
+use std::{
+    any::Any,
+    iter,
+    sync::{Arc, LazyLock, OnceLock},
+};
 
 use axum::{
     Extension, Router,
-    extract::MatchedPath,
+    extract::{MatchedPath, State},
     handler::Handler,
-    http::{Method, Uri, header},
+    http::{HeaderMap, Method, Uri, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any, get},
 };
-use bytes::Bytes;
 use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
@@ -29,9 +32,16 @@ use super::{
         relationships, reports, root, search, submissions, templates,
     },
     headers,
-    middleware::{admission, cors, observe},
-    openapi::{self, errors::say_doing},
-    state::Shared,
+    middleware::{
+        admission, cors, observe,
+        route_group::{GroupState, RouteGroup},
+    },
+    openapi::{
+        self,
+        errors::say_doing,
+        files::{DOCUMENT, File},
+    },
+    state::AppState,
 };
 use crate::{indicator::Kind, metrics::Metrics, render::template::Templates, virustotal};
 
@@ -68,9 +78,46 @@ macro_rules! operation_of {
     }};
 }
 
-/// Returns all routes but the metrics, with their documentation.
-fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(openapi::base())
+/// The routes of the public port by their limits, each group with the answers to requests that no
+/// route takes.
+///
+/// They are built once in a process: to describe them costs more than everything else at the start.
+struct PublicRoutes {
+    api: Router<AppState>,
+    uploads: Router<AppState>,
+    /// The paths below the API's that no route takes.
+    unknown: Router<AppState>,
+    service: Router<AppState>,
+    known: KnownRoutes,
+}
+
+static WITH_METRICS: LazyLock<PublicRoutes> =
+    LazyLock::new(|| PublicRoutes::new(service().merge(metrics())));
+
+static WITHOUT_METRICS: LazyLock<PublicRoutes> = LazyLock::new(|| PublicRoutes::new(service()));
+
+impl PublicRoutes {
+    fn new(service: OpenApiRouter<AppState>) -> Self {
+        let (api, uploads) = (api(), uploads());
+        let all = api.clone().merge(uploads.clone()).merge(service.clone());
+        let known = KnownRoutes::of(all.get_openapi());
+        let unknown = not_found(&known);
+        let service = Router::from(service).merge(openapi::swagger_ui());
+        Self {
+            api: with_known_methods(api.into(), &known),
+            uploads: with_known_methods(uploads.into(), &known),
+            unknown: Router::new()
+                .route("/api/v1/", unknown.clone())
+                .route("/api/v1/{*path}", unknown),
+            service: with_fallbacks(service, &known),
+            known,
+        }
+    }
+}
+
+/// Returns the routes of the API but the uploads, with their documentation.
+fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(operation!(
             "retrieving file report",
             reports::get_file_report
@@ -95,7 +142,6 @@ fn routes() -> OpenApiRouter<Shared> {
         ))
         .merge(each(virustotal::relationships::kinds(), relationships_of))
         .merge(each(Kind::ALL, community_of))
-        .routes(operation!("uploading file", submissions::upload_file))
         .routes(operation!("submitting URL", submissions::scan_url))
         .merge(each(Kind::ALL, analyses_of))
         .routes(operation!("retrieving analysis", analyses::get_analysis))
@@ -105,13 +151,23 @@ fn routes() -> OpenApiRouter<Shared> {
             search::search_intelligence
         ))
         .routes(operation!("retrieving quota", quota::get_quota))
+}
+
+/// Returns the routes of uploads.
+fn uploads() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(operation!("uploading file", submissions::upload_file))
+}
+
+/// Returns the routes that concern no key, but the metrics.
+fn service() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(templates::list_templates))
         .routes(routes!(templates::get_template))
         .routes(routes!(root::get_root))
         .merge(health())
 }
 
-fn relationships_of(kind: Kind) -> OpenApiRouter<Shared> {
+fn relationships_of(kind: Kind) -> OpenApiRouter<AppState> {
     let (schemas, paths, types) = routes!(relationships::list_relationship_types);
     let types = types.layer(Extension(kind));
     OpenApiRouter::new()
@@ -123,7 +179,7 @@ fn relationships_of(kind: Kind) -> OpenApiRouter<Shared> {
         ))
 }
 
-fn community_of(kind: Kind) -> OpenApiRouter<Shared> {
+fn community_of(kind: Kind) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(operation_of!(
             kind,
@@ -143,7 +199,7 @@ fn community_of(kind: Kind) -> OpenApiRouter<Shared> {
         .routes(operation_of!(kind, "adding {} vote", community::add_vote))
 }
 
-fn analyses_of(kind: Kind) -> OpenApiRouter<Shared> {
+fn analyses_of(kind: Kind) -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(operation_of!(
         kind,
         "requesting {} analysis",
@@ -154,94 +210,154 @@ fn analyses_of(kind: Kind) -> OpenApiRouter<Shared> {
 /// Merges the routes of each of these collections.
 fn each(
     kinds: impl IntoIterator<Item = Kind>,
-    routes: fn(Kind) -> OpenApiRouter<Shared>,
-) -> OpenApiRouter<Shared> {
+    routes: fn(Kind) -> OpenApiRouter<AppState>,
+) -> OpenApiRouter<AppState> {
     let kinds = kinds.into_iter();
     kinds.fold(OpenApiRouter::new(), |all, kind| all.merge(routes(kind)))
 }
 
 /// Returns the health checks, which every port has.
-fn health() -> OpenApiRouter<Shared> {
+fn health() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(health::get_livez))
         .routes(routes!(health::get_readyz))
 }
 
 /// Returns the metrics, which are on the admin port if there is one.
-fn metrics() -> OpenApiRouter<Shared> {
+fn metrics() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(prometheus::get_metrics))
 }
 
 /// Builds the OpenAPI document of a gateway with these templates.
 pub fn document(templates: &Templates) -> OpenApi {
-    let mut document = routes().merge(metrics()).into_openapi();
+    let all = OpenApiRouter::with_openapi(openapi::base())
+        .merge(api())
+        .merge(uploads())
+        .merge(service())
+        .merge(metrics());
+    let mut document = all.into_openapi();
     openapi::complete(&mut document, templates);
     document
 }
 
-/// Builds the router of the public port, with the OpenAPI document as JSON.
+/// Returns the route of a gateway's OpenAPI document, which is built on its first request.
+fn document_route(known: &KnownRoutes) -> Router<AppState> {
+    let file = Arc::new(OnceLock::new());
+    let route = get(
+        async move |State(gateway): State<AppState>, headers: HeaderMap| {
+            respond_with_document(&file, &gateway.templates, &headers)
+        },
+    );
+    with_known_methods(Router::new().route(DOCUMENT, route), known)
+}
+
+/// Keeps only the bytes of the document: as a value it takes megabytes.
+fn respond_with_document(
+    file: &OnceLock<File>,
+    templates: &Templates,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    if let Some(file) = file.get() {
+        return Ok(file.respond(headers));
+    }
+    let json = match document(templates).to_json() {
+        Ok(json) => json,
+        Err(error) => return Err(ApiError::internal(error.to_string())),
+    };
+    let built = File::plain("application/json", json.into());
+    Ok(file.get_or_init(|| built).respond(headers))
+}
+
+/// Builds the router of the public port.
 ///
 /// `has_metrics` tells whether the metrics are here rather than on the admin port.
-pub fn router(gateway: &Shared, document: impl Into<Bytes>, has_metrics: bool) -> Router {
-    let all = if has_metrics {
-        routes().merge(metrics())
+pub fn router(gateway: &AppState, has_metrics: bool) -> Router {
+    let routes = if has_metrics {
+        &*WITH_METRICS
     } else {
-        routes()
+        &*WITHOUT_METRICS
     };
-    let known = KnownRoutes::of(all.get_openapi());
-    let router = with_fallbacks(Router::from(all).merge(openapi::ui(document.into())), known)
-        // Inside the layers of every port.
-        .layer(
-            ServiceBuilder::new()
-                // Around admission: a page may read its rejections, too.
-                .layer(cors::layer(&gateway.access.origins))
-                // One layer for rate limit, other limits and the rest of the body: each costs a box.
-                .layer(from_fn_with_state(Arc::clone(gateway), admission::admit)),
-        );
-    watched(router, gateway)
+    let state = |group| GroupState {
+        gateway: Arc::clone(gateway),
+        group,
+    };
+    let service = document_route(&routes.known).merge(routes.service.clone());
+    Router::new()
+        .merge(admitted(routes.api.clone(), state(RouteGroup::Api)))
+        .merge(admitted(routes.uploads.clone(), state(RouteGroup::Upload)))
+        .merge(admitted(
+            routes.unknown.clone(),
+            state(RouteGroup::UnknownApi),
+        ))
+        .merge(admitted(service, state(RouteGroup::Service)))
+        .with_state(Arc::clone(gateway))
 }
 
 /// Builds the router of the admin port.
-pub fn admin_router(gateway: &Shared) -> Router {
+pub fn admin_router(gateway: &AppState) -> Router {
     let known = KnownRoutes::of(health().merge(metrics()).get_openapi());
     let router =
         Router::from(health()).route("/metrics", get(prometheus::get_metrics_of_admin_port));
-    watched(with_fallbacks(router, known), gateway)
+    let state = GroupState {
+        gateway: Arc::clone(gateway),
+        group: RouteGroup::Service,
+    };
+    watched(with_fallbacks(router, &known), state).with_state(Arc::clone(gateway))
 }
 
 /// Adds the answers to requests that no route takes.
-fn with_fallbacks(router: Router<Shared>, known: Arc<KnownRoutes>) -> Router<Shared> {
-    let paths = Arc::clone(&known);
-    router
-        .fallback(async move |method: Method, uri: Uri| paths.not_found(&method, &uri))
-        .method_not_allowed_fallback(async move |route: Option<MatchedPath>| {
-            known.method_not_allowed(route.as_ref().map(MatchedPath::as_str))
-        })
+fn with_fallbacks(router: Router<AppState>, known: &KnownRoutes) -> Router<AppState> {
+    let router = with_known_methods(router, known);
+    router.fallback(not_found(known))
+}
+
+fn not_found(known: &KnownRoutes) -> MethodRouter<AppState> {
+    let known = known.clone();
+    any(async move |method: Method, uri: Uri| known.not_found(&method, &uri))
+}
+
+/// Adds the answer to methods that a route does not take.
+fn with_known_methods(router: Router<AppState>, known: &KnownRoutes) -> Router<AppState> {
+    let known = known.clone();
+    router.method_not_allowed_fallback(async move |route: Option<MatchedPath>| {
+        known.method_not_allowed(route.as_ref().map(MatchedPath::as_str))
+    })
+}
+
+/// Adds the layers of the public port to a group of routes.
+fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState> {
+    let router = router.layer(
+        ServiceBuilder::new()
+            // Around admission: a page may read its rejections, too.
+            .layer(cors::layer(&state.gateway.access.origins))
+            // One layer for rate limit, other limits and the rest of the body: each costs a box.
+            .layer(from_fn_with_state(state.clone(), admission::admit)),
+    );
+    watched(router, state)
 }
 
 /// Adds the layers that every port has, outermost first.
 ///
 /// They are one stack, since a router boxes each layer that it is given.
-fn watched(router: Router<Shared>, gateway: &Shared) -> Router {
-    router
-        .layer(
-            ServiceBuilder::new()
-                // Hides keys from any debug print of a request further in.
-                .layer(SetSensitiveRequestHeadersLayer::new(
-                    KEY_HEADERS
-                        .iter()
-                        .cloned()
-                        .chain(iter::once(header::AUTHORIZATION)),
-                ))
-                .layer(from_fn_with_state(Arc::clone(gateway), observe::observe))
-                // Around everything that could panic, inside the request log.
-                .layer(CatchPanicLayer::custom(after_panic(&gateway.metrics)))
-                // Level 1: the default level costs more than the rest of the request.
-                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-                // Inside compression, which hides the size of its body.
-                .layer(MapResponseLayer::new(headers::weigh)),
-        )
-        .with_state(Arc::clone(gateway))
+fn watched(router: Router<AppState>, state: GroupState) -> Router<AppState> {
+    let panic_layer = CatchPanicLayer::custom(after_panic(&state.gateway.metrics));
+    router.layer(
+        ServiceBuilder::new()
+            // Hides keys from any debug print of a request further in.
+            .layer(SetSensitiveRequestHeadersLayer::new(
+                KEY_HEADERS
+                    .iter()
+                    .cloned()
+                    .chain(iter::once(header::AUTHORIZATION)),
+            ))
+            .layer(from_fn_with_state(state, observe::observe))
+            // Around everything that could panic, inside the request log.
+            .layer(panic_layer)
+            // Level 1: the default level costs more than the rest of the request.
+            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+            // Inside compression, which hides the size of its body.
+            .layer(MapResponseLayer::new(headers::weigh)),
+    )
 }
 
 /// Returns a function that counts a panic and answers in place of the handler.
@@ -263,6 +379,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::http::outcome::Outcome;
 
     #[tokio::test]
     async fn a_panic_is_a_counted_500_that_says_nothing_of_it() {
@@ -276,10 +393,8 @@ mod tests {
         let request: axum::extract::Request = axum::extract::Request::default();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let failure = response
-            .extensions()
-            .get::<crate::http::error::Failure>()
-            .unwrap();
+        let outcome = response.extensions().get::<Outcome>().unwrap();
+        let failure = outcome.failure.as_ref().unwrap();
         assert_eq!(failure.cause.as_deref(), Some("panic: the inside story"));
         let body = to_bytes(response.into_body(), 1000).await.unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();

@@ -34,7 +34,7 @@ pub struct Gateway {
     /// The rate limit of each caller.
     pub door: RateLimit,
     /// The limits of requests under `/api/v1`.
-    pub limits: Limits,
+    pub limits: RequestLimits,
     /// Cancelled when the gateway starts to stop; it still serves for a while.
     pub stopping: CancellationToken,
     /// All templates.
@@ -58,18 +58,18 @@ pub struct Gateway {
 }
 
 /// A handle to the state, which is axum's state of the router.
-pub type Shared = Arc<Gateway>;
+pub type AppState = Arc<Gateway>;
 
 /// The limits of requests under `/api/v1`; others cost next to nothing.
 #[derive(Debug)]
-pub struct Limits {
+pub struct RequestLimits {
     /// The places for concurrent requests.
     pub(super) places: Places,
     /// The time that a request may take that neither waits nor uploads.
     pub(super) longest: Duration,
 }
 
-impl Limits {
+impl RequestLimits {
     /// Creates limits for `concurrent` requests, a quarter of them of one caller, and as many again
     /// that only wait. Each may take a minute, or as long as one `call` to VirusTotal.
     pub fn new(concurrent: usize, call: Duration) -> Self {

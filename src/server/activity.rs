@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     held::Charge,
-    pace::{Pace, Progress, Verdict},
+    pace::{ClientPace, ClientProgress, PaceVerdict},
 };
 
 /// The reference for times that are stored as numbers.
@@ -22,9 +22,12 @@ const SOCKET_LUMP: u64 = 8 * 1024;
 /// The bytes that a slow client's stream appears to accept at once, with a margin.
 const STREAM_LUMP: u64 = 2 * 1024;
 
-/// The activity of a connection.
+/// The activity of a connection. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Activity(Arc<ActivityCounts>);
+
 #[derive(Debug)]
-pub(crate) struct Activity {
+struct ActivityCounts {
     /// The number of complete heads so far.
     heads: AtomicU64,
     /// The number of requests whose answers have not been received completely.
@@ -37,12 +40,12 @@ pub(crate) struct Activity {
     /// Whether hyper cannot read the framing of the next head.
     is_odd: AtomicBool,
     /// The bytes that the socket accepted.
-    pub(super) socket: Progress,
+    socket: ClientProgress,
 }
 
 /// The state of a connection, which decides whether it may be closed to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ConnectionState {
     /// No complete head has arrived.
     Silent,
     /// All requests are answered, and have been for this long.
@@ -53,19 +56,22 @@ pub(crate) enum Standing {
     Busy,
 }
 
-/// A request and its answer, until the client has received it.
+/// A request and its answer, until the client has received it. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange(Arc<ExchangeState>);
+
 #[derive(Debug)]
-pub(crate) struct Exchange {
-    connection: Arc<Activity>,
+struct ExchangeState {
+    connection: Activity,
     /// The pace at which the client receives the answer.
-    progress: Progress,
+    progress: ClientProgress,
     is_waiting: AtomicBool,
     is_answered: AtomicBool,
     /// The memory that the request takes by itself.
     _charge: Charge,
 }
 
-impl Default for Activity {
+impl Default for ActivityCounts {
     fn default() -> Self {
         Self {
             heads: AtomicU64::new(0),
@@ -74,96 +80,101 @@ impl Default for Activity {
             last: AtomicU64::new(millis(Instant::now())),
             is_http2: AtomicBool::new(false),
             is_odd: AtomicBool::new(false),
-            socket: Progress::new(SOCKET_LUMP),
+            socket: ClientProgress::new(SOCKET_LUMP),
         }
     }
 }
 
 impl Activity {
     /// Records that the head of a request has arrived.
-    pub(crate) fn begin(self: &Arc<Self>, charge: Charge) -> Exchange {
-        self.heads.fetch_add(1, Ordering::Relaxed);
-        self.running.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn begin(&self, charge: Charge) -> Exchange {
+        self.0.heads.fetch_add(1, Ordering::Relaxed);
+        self.0.running.fetch_add(1, Ordering::Relaxed);
         self.note_progress(Instant::now());
-        Exchange {
-            connection: Arc::clone(self),
-            progress: Progress::new(STREAM_LUMP),
+        Exchange(Arc::new(ExchangeState {
+            connection: self.clone(),
+            progress: ClientProgress::new(STREAM_LUMP),
             is_waiting: AtomicBool::new(false),
             is_answered: AtomicBool::new(false),
             _charge: charge,
-        }
+        }))
+    }
+
+    /// Returns the progress of the socket.
+    pub(super) fn socket(&self) -> &ClientProgress {
+        &self.0.socket
     }
 
     /// Records that the connection uses HTTP/2, where bytes on the socket are not necessarily
     /// progress.
     pub(super) fn set_http2(&self) {
-        self.is_http2.store(true, Ordering::Relaxed);
+        self.0.is_http2.store(true, Ordering::Relaxed);
     }
 
     /// Whether the head of an HTTP/1.1 request is expected.
     pub(super) fn expects_head(&self) -> bool {
-        !self.is_http2.load(Ordering::Relaxed) && self.running.load(Ordering::Relaxed) == 0
+        !self.0.is_http2.load(Ordering::Relaxed) && self.0.running.load(Ordering::Relaxed) == 0
     }
 
     /// Records that hyper cannot read the framing of the next head.
     pub(super) fn set_odd(&self) {
-        self.is_odd.store(true, Ordering::Relaxed);
+        self.0.is_odd.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether hyper cannot read the framing of this head, and resets the flag.
     pub(super) fn take_odd(&self) -> bool {
         // The load spares the hot path an atomic write.
-        self.is_odd.load(Ordering::Relaxed) && self.is_odd.swap(false, Ordering::Relaxed)
+        self.0.is_odd.load(Ordering::Relaxed) && self.0.is_odd.swap(false, Ordering::Relaxed)
     }
 
     /// Records that the socket accepted bytes.
     pub(super) fn wrote(&self, bytes: usize, now: Instant) {
-        self.socket.moved(bytes as u64, now);
+        self.0.socket.moved(bytes as u64, now);
         // Over HTTP/2 pings and headers move bytes, too, so only the streams report progress.
-        if !self.is_http2.load(Ordering::Relaxed) {
+        if !self.0.is_http2.load(Ordering::Relaxed) {
             self.note_progress(now);
         }
     }
 
     /// Whether any head has arrived.
     pub(crate) fn has_begun(&self) -> bool {
-        self.heads.load(Ordering::Relaxed) > 0
+        self.0.heads.load(Ordering::Relaxed) > 0
     }
 
     /// Returns the state of the connection.
-    pub(crate) fn standing(&self, now: Instant) -> Standing {
+    pub(crate) fn state(&self, now: Instant) -> ConnectionState {
         let (running, waiting) = (
-            self.running.load(Ordering::Relaxed),
-            self.waiting.load(Ordering::Relaxed),
+            self.0.running.load(Ordering::Relaxed),
+            self.0.waiting.load(Ordering::Relaxed),
         );
         let still = self.still_for(now);
         // A blocked socket stalls the connection, even between two requests.
-        if self.socket.is_waiting() || (running > 0 && waiting >= running) {
-            Standing::Stalled(still)
+        if self.0.socket.is_waiting() || (running > 0 && waiting >= running) {
+            ConnectionState::Stalled(still)
         } else if running > 0 {
-            Standing::Busy
+            ConnectionState::Busy
         } else if self.has_begun() {
-            Standing::Idle(still)
+            ConnectionState::Idle(still)
         } else {
-            Standing::Silent
+            ConnectionState::Silent
         }
     }
 
     /// Whether nothing moves any more once one of the streams is ended for being too slow.
-    fn is_given_up(&self, pace: Pace, now: Instant) -> bool {
-        let running = self.running.load(Ordering::Relaxed);
+    fn is_given_up(&self, pace: ClientPace, now: Instant) -> bool {
+        let running = self.0.running.load(Ordering::Relaxed);
         let is_last = running <= 1;
         let is_still = self.still_for(now) >= pace.stall / 2;
-        self.waiting.load(Ordering::Relaxed) >= running && (is_last || is_still)
+        self.0.waiting.load(Ordering::Relaxed) >= running && (is_last || is_still)
     }
 
     fn still_for(&self, now: Instant) -> Duration {
-        let last = self.last.load(Ordering::Relaxed);
+        let last = self.0.last.load(Ordering::Relaxed);
         Duration::from_millis(millis(now).saturating_sub(last))
     }
 
     fn note_progress(&self, now: Instant) {
-        self.last.fetch_max(millis(now), Ordering::Relaxed);
+        self.0.last.fetch_max(millis(now), Ordering::Relaxed);
     }
 }
 
@@ -172,27 +183,27 @@ impl Exchange {
     ///
     /// After the answer has started, the rest of the request is only drained and does not count.
     pub(super) fn wait_for_request(&self) {
-        if !self.is_answered.load(Ordering::Relaxed) {
+        if !self.0.is_answered.load(Ordering::Relaxed) {
             self.start_waiting();
         }
     }
 
     /// Records that more of the request arrived, or that no more is needed.
     pub(super) fn received(&self, bytes: usize) {
-        if !self.is_answered.load(Ordering::Relaxed) && self.stop_waiting() && bytes > 0 {
-            self.connection.note_progress(Instant::now());
+        if !self.0.is_answered.load(Ordering::Relaxed) && self.stop_waiting() && bytes > 0 {
+            self.0.connection.note_progress(Instant::now());
         }
     }
 
     /// Records that the answer has started.
     pub(super) fn answer(&self) {
-        self.is_answered.store(true, Ordering::Relaxed);
+        self.0.is_answered.store(true, Ordering::Relaxed);
         self.stop_waiting();
     }
 
     /// Records that the client has to receive a piece of the answer.
     pub(super) fn wait(&self) {
-        self.progress.wait(Instant::now());
+        self.0.progress.wait(Instant::now());
         self.start_waiting();
     }
 
@@ -202,41 +213,47 @@ impl Exchange {
             return Duration::ZERO;
         }
         let now = Instant::now();
-        self.connection.note_progress(now);
-        self.progress.moved(bytes as u64, now)
+        self.0.connection.note_progress(now);
+        self.0.progress.moved(bytes as u64, now)
     }
 
     /// Compares the client's progress with the pace.
-    pub(super) fn verdict(&self, pace: Pace) -> Verdict {
-        self.progress.verdict(pace, Instant::now())
+    pub(super) fn verdict(&self, pace: ClientPace) -> PaceVerdict {
+        self.0.progress.verdict(pace, Instant::now())
     }
 
     /// Whether the connection has to end together with this exchange, which is too slow.
-    pub(super) fn is_last_that_moves(&self, pace: Pace) -> bool {
-        self.connection.is_given_up(pace, Instant::now())
+    pub(super) fn is_last_that_moves(&self, pace: ClientPace) -> bool {
+        self.0.connection.is_given_up(pace, Instant::now())
     }
 
     /// Records that the exchange waits for the client.
     pub(super) fn start_waiting(&self) {
-        if !self.is_waiting.swap(true, Ordering::Relaxed) {
-            self.connection.waiting.fetch_add(1, Ordering::Relaxed);
+        if !self.0.is_waiting.swap(true, Ordering::Relaxed) {
+            self.0.connection.0.waiting.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Records that the exchange no longer waits for the client. Returns whether it did.
     pub(super) fn stop_waiting(&self) -> bool {
+        self.0.stop_waiting()
+    }
+}
+
+impl ExchangeState {
+    fn stop_waiting(&self) -> bool {
         let was_waiting = self.is_waiting.swap(false, Ordering::Relaxed);
         if was_waiting {
-            self.connection.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.connection.0.waiting.fetch_sub(1, Ordering::Relaxed);
         }
         was_waiting
     }
 }
 
-impl Drop for Exchange {
+impl Drop for ExchangeState {
     fn drop(&mut self) {
         self.stop_waiting();
-        self.connection.running.fetch_sub(1, Ordering::Relaxed);
+        self.connection.0.running.fetch_sub(1, Ordering::Relaxed);
         self.connection.note_progress(Instant::now());
     }
 }
@@ -252,25 +269,25 @@ mod tests {
 
     #[test]
     fn a_connection_is_stalled_once_all_its_requests_wait_for_the_client() {
-        let activity = Arc::<Activity>::default();
-        let standing = || activity.standing(Instant::now());
-        assert_eq!(standing(), Standing::Silent);
+        let activity = Activity::default();
+        let state = || activity.state(Instant::now());
+        assert_eq!(state(), ConnectionState::Silent);
         let (one, other) = (
             activity.begin(Charge::none()),
             activity.begin(Charge::none()),
         );
-        assert_eq!(standing(), Standing::Busy);
+        assert_eq!(state(), ConnectionState::Busy);
         one.wait();
-        assert_eq!(standing(), Standing::Busy);
+        assert_eq!(state(), ConnectionState::Busy);
         other.wait();
-        assert!(matches!(standing(), Standing::Stalled(_)));
+        assert!(matches!(state(), ConnectionState::Stalled(_)));
         one.moved(1);
-        assert_eq!(standing(), Standing::Busy);
+        assert_eq!(state(), ConnectionState::Busy);
         drop(one);
-        assert!(matches!(standing(), Standing::Stalled(_)));
+        assert!(matches!(state(), ConnectionState::Stalled(_)));
         drop(other);
-        assert!(matches!(standing(), Standing::Idle(_)));
-        activity.socket.wait(Instant::now());
-        assert!(matches!(standing(), Standing::Stalled(_)));
+        assert!(matches!(state(), ConnectionState::Idle(_)));
+        activity.socket().wait(Instant::now());
+        assert!(matches!(state(), ConnectionState::Stalled(_)));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,7 +10,10 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use hyper::body::{Frame, Incoming, SizeHint};
 
-use super::{activity::Exchange, held::Charge};
+use super::{
+    activity::Exchange,
+    held::{Charge, SharedCharge},
+};
 
 /// The largest pieces of an answer that are handed over at once.
 const HTTP1_PIECE: usize = 64 * 1024;
@@ -27,7 +29,7 @@ const QUICK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Inbound {
     pub(super) body: Incoming,
-    pub(super) exchange: Arc<Exchange>,
+    pub(super) exchange: Exchange,
 }
 
 impl HttpBody for Inbound {
@@ -87,9 +89,9 @@ pub(super) struct Outbound {
     /// Whether the client was slow to receive the piece before.
     is_slow: bool,
     is_http2: bool,
-    exchange: Arc<Exchange>,
+    exchange: Exchange,
     /// The memory that the answer takes, if it is large enough to count.
-    charge: Option<Arc<Charge>>,
+    charge: Option<SharedCharge>,
 }
 
 /// A piece of an answer with the charge for its memory.
@@ -99,8 +101,8 @@ pub(super) struct Outbound {
 struct Charged {
     bytes: Bytes,
     /// Over HTTP/2 each stream has memory of its own, regardless of the bytes that it sends.
-    _exchange: Option<Arc<Exchange>>,
-    _charge: Option<Arc<Charge>>,
+    _exchange: Option<Exchange>,
+    _charge: Option<SharedCharge>,
 }
 
 impl AsRef<[u8]> for Charged {
@@ -113,7 +115,7 @@ impl Outbound {
     pub(super) fn new(
         body: Body,
         is_http2: bool,
-        exchange: Arc<Exchange>,
+        exchange: Exchange,
         charge: Option<Charge>,
     ) -> Self {
         exchange.answer();
@@ -126,7 +128,7 @@ impl Outbound {
             is_slow: false,
             is_http2,
             exchange,
-            charge: charge.map(Arc::new),
+            charge: charge.map(Charge::share),
         }
     }
 
@@ -166,7 +168,7 @@ impl Outbound {
         }
         Bytes::from_owner(Charged {
             bytes,
-            _exchange: self.is_http2.then(|| Arc::clone(&self.exchange)),
+            _exchange: self.is_http2.then(|| self.exchange.clone()),
             _charge: self.charge.clone(),
         })
     }

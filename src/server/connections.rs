@@ -11,7 +11,10 @@ use ipnet::IpNet;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Account, Activity, Charge, Standing};
+use super::{
+    activity::{Activity, ConnectionState},
+    held::{Charge, MemoryAccount},
+};
 use crate::access::{CallerId, Full, Share, Shares};
 
 /// The divisor for the share of one address: a quarter of all connections.
@@ -44,14 +47,17 @@ pub struct Most {
     pub held: usize,
 }
 
-/// The connections of a port.
+/// The connections of a port. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<ConnectionTable>);
+
 #[derive(Debug)]
-pub struct Connections {
+struct ConnectionTable {
     most: usize,
     /// The maximum number of connections of one address.
     each: usize,
     trusted: Vec<IpNet>,
-    held: Arc<Account>,
+    held: MemoryAccount,
     open: Mutex<Open>,
     /// Notified when a connection has ended.
     room: Notify,
@@ -64,20 +70,20 @@ struct Open {
     /// The number of connections that were closed to make room and have not ended yet.
     closing: usize,
     next: u64,
-    callers: HashMap<CallerId, Caller>,
+    callers: HashMap<CallerId, CallerConnections>,
 }
 
 /// The connections of one address.
 #[derive(Debug)]
-struct Caller {
+struct CallerConnections {
     /// The connections in the order in which they were accepted.
-    open: BTreeMap<u64, Connection>,
-    held: Arc<Account>,
+    open: BTreeMap<u64, OpenConnection>,
+    held: MemoryAccount,
 }
 
 #[derive(Debug)]
-struct Connection {
-    activity: Arc<Activity>,
+struct OpenConnection {
+    activity: Activity,
     close: CancellationToken,
 }
 
@@ -93,11 +99,11 @@ struct Victim {
 
 /// The place of a connection, released when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    all: Arc<Connections>,
+pub(super) struct ConnectionPlace {
+    all: Connections,
     caller: CallerId,
     number: u64,
-    pub(super) activity: Arc<Activity>,
+    pub(super) activity: Activity,
     pub(super) memory: Memory,
     /// Cancelled when the connection has to end.
     pub(super) close: CancellationToken,
@@ -106,16 +112,16 @@ pub(super) struct Place {
 /// The memory held by the answers to one address, with a way to free some.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
-    all: Arc<Connections>,
+    all: Connections,
     caller: CallerId,
-    held: Arc<Account>,
+    held: MemoryAccount,
 }
 
 /// The decision on a connection that was accepted.
 #[derive(Debug)]
 pub(super) enum Admission {
     /// The connection has a place.
-    Place(Place),
+    Place(ConnectionPlace),
     /// The connection has to wait for a place.
     Wait(Share),
     /// Too many connections are waiting.
@@ -125,29 +131,29 @@ pub(super) enum Admission {
 impl Connections {
     /// Creates a port without connections. The share of an address does not apply to `trusted`
     /// networks.
-    pub fn new(most: Most, trusted: Vec<IpNet>) -> Arc<Self> {
+    pub fn new(most: Most, trusted: Vec<IpNet>) -> Self {
         let Most {
             open,
             waiting,
             held,
         } = most;
-        Arc::new(Self {
+        Self(Arc::new(ConnectionTable {
             most: open,
             each: if open < PART { open } else { open / PART },
             trusted,
-            held: Account::of_all(held),
+            held: MemoryAccount::of_all(held),
             open: Mutex::default(),
             room: Notify::new(),
             waiting: Shares::new(waiting),
-        })
+        }))
     }
 
     /// Decides on a new connection from this address without waiting.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Admission {
+    pub(super) fn admit(&self, address: IpAddr) -> Admission {
         if let Some(place) = self.try_enter(address) {
             return Admission::Place(place);
         }
-        match self.waiting.try_take(CallerId::at(address)) {
+        match self.0.waiting.try_take(CallerId::at(address)) {
             Ok(waiting) => Admission::Wait(waiting),
             // A proxy has many callers, so its connection waits instead of being rejected.
             Err(Full::Caller) if self.is_trusted(address) => Admission::Full(Full::All),
@@ -156,9 +162,9 @@ impl Connections {
     }
 
     /// Waits for a place for a connection from this address.
-    pub(super) async fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
+    pub(super) async fn enter(&self, address: IpAddr) -> ConnectionPlace {
         loop {
-            let room = self.room.notified();
+            let room = self.0.room.notified();
             if let Some(place) = self.try_enter(address) {
                 return place;
             }
@@ -169,7 +175,7 @@ impl Connections {
     /// Waits while too many closed connections have not ended: each still has a descriptor.
     pub(super) async fn until_closed(&self) {
         loop {
-            let room = self.room.notified();
+            let room = self.0.room.notified();
             if self.lock().closing < MAX_CLOSING {
                 return;
             }
@@ -179,7 +185,7 @@ impl Connections {
 
     /// Waits until one of the waiting connections has left, or for `LOOK_EVERY`.
     pub(super) async fn until_fewer_wait(&self) {
-        let room = self.room.notified();
+        let room = self.0.room.notified();
         let _ = timeout(LOOK_EVERY, room).await;
     }
 
@@ -187,45 +193,48 @@ impl Connections {
     ///
     /// An address that has its share makes room among its own connections. At the cap every
     /// connection is a candidate, in the order of [`rank`].
-    fn try_enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    fn try_enter(&self, address: IpAddr) -> Option<ConnectionPlace> {
         let caller = CallerId::at(address);
         let is_trusted = self.is_trusted(address);
         let (mut open, now) = (self.lock(), Instant::now());
         let own = open.callers.get(&caller).map_or(0, |it| it.open.len());
         // Checked first, so that an address cannot close another one's connections by opening more.
-        if own >= self.each && !is_trusted {
+        if own >= self.0.each && !is_trusted {
             let victim = open.victim_of(caller, now)?;
             open.close(victim);
-        } else if open.count >= self.most {
+        } else if open.count >= self.0.most {
             let victim = open.victim(now)?;
             open.close(victim);
         }
         Some(self.enter_now(&mut open, address, is_trusted))
     }
 
-    fn enter_now(self: &Arc<Self>, open: &mut Open, address: IpAddr, is_trusted: bool) -> Place {
+    fn enter_now(&self, open: &mut Open, address: IpAddr, is_trusted: bool) -> ConnectionPlace {
         let caller = CallerId::at(address);
         let number = open.next;
         open.next += 1;
         open.count += 1;
-        let own = open.callers.entry(caller).or_insert_with(|| Caller {
-            open: BTreeMap::new(),
-            held: Account::below(&self.held, is_trusted),
-        });
-        let place = Place {
-            all: Arc::clone(self),
+        let own = open
+            .callers
+            .entry(caller)
+            .or_insert_with(|| CallerConnections {
+                open: BTreeMap::new(),
+                held: MemoryAccount::below(&self.0.held, is_trusted),
+            });
+        let place = ConnectionPlace {
+            all: self.clone(),
             caller,
             number,
-            activity: Arc::default(),
+            activity: Activity::default(),
             memory: Memory {
-                all: Arc::clone(self),
+                all: self.clone(),
                 caller,
-                held: Arc::clone(&own.held),
+                held: own.held.clone(),
             },
             close: CancellationToken::new(),
         };
-        let connection = Connection {
-            activity: Arc::clone(&place.activity),
+        let connection = OpenConnection {
+            activity: place.activity.clone(),
             close: place.close.clone(),
         };
         own.open.insert(number, connection);
@@ -255,7 +264,8 @@ impl Connections {
 
     fn is_trusted(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.trusted
+        self.0
+            .trusted
             .iter()
             .any(|network| network.contains(&address))
     }
@@ -263,7 +273,7 @@ impl Connections {
     /// Locks the connections. A panic while they were locked leaves consistent state behind, so
     /// poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -276,14 +286,14 @@ const STALLED: u8 = 1;
 ///
 /// A connection that never sent a complete head goes first, then one that has stalled for long,
 /// then an idle one, then one that has stalled for a shorter time.
-fn rank(standing: Standing) -> Option<(u8, Duration)> {
-    match standing {
+fn rank(state: ConnectionState) -> Option<(u8, Duration)> {
+    match state {
         // All silent connections rank alike, so the oldest is closed.
-        Standing::Silent => Some((SILENT, Duration::ZERO)),
-        Standing::Stalled(still) if still >= LONG => Some((LONG_STALLED, still)),
-        Standing::Idle(still) => Some((IDLE, still)),
-        Standing::Stalled(still) if still >= SHORT => Some((STALLED, still)),
-        Standing::Stalled(_) | Standing::Busy => None,
+        ConnectionState::Silent => Some((SILENT, Duration::ZERO)),
+        ConnectionState::Stalled(still) if still >= LONG => Some((LONG_STALLED, still)),
+        ConnectionState::Idle(still) => Some((IDLE, still)),
+        ConnectionState::Stalled(still) if still >= SHORT => Some((STALLED, still)),
+        ConnectionState::Stalled(_) | ConnectionState::Busy => None,
     }
 }
 
@@ -292,7 +302,7 @@ impl Open {
     fn victim_of(&self, caller: CallerId, now: Instant) -> Option<Victim> {
         let mut first: Option<Victim> = None;
         for (&number, connection) in &self.callers.get(&caller)?.open {
-            let Some((class, still)) = rank(connection.activity.standing(now)) else {
+            let Some((class, still)) = rank(connection.activity.state(now)) else {
                 continue;
             };
             let is_sooner = first.is_none_or(|it| (class, still) > (it.class, it.still));
@@ -329,7 +339,7 @@ impl Open {
         closed.is_some()
     }
 
-    fn remove(&mut self, caller: CallerId, number: u64) -> Option<Connection> {
+    fn remove(&mut self, caller: CallerId, number: u64) -> Option<OpenConnection> {
         let own = self.callers.get_mut(&caller)?;
         let removed = own.open.remove(&number)?;
         self.count -= 1;
@@ -364,14 +374,14 @@ impl Memory {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         let mut open = self.all.lock();
         if open.remove(self.caller, self.number).is_none() {
             open.closing -= 1;
         }
         drop(open);
-        self.all.room.notify_waiters();
+        self.all.0.room.notify_waiters();
     }
 }
 
@@ -379,7 +389,7 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn connections(open: usize, trusted: &[&str]) -> Arc<Connections> {
+    fn connections(open: usize, trusted: &[&str]) -> Connections {
         let most = Most {
             open,
             waiting: 4,
@@ -389,11 +399,11 @@ mod tests {
         Connections::new(most, trusted)
     }
 
-    fn enter(all: &Arc<Connections>, address: &str) -> Option<Place> {
+    fn enter(all: &Connections, address: &str) -> Option<ConnectionPlace> {
         all.try_enter(address.parse().unwrap())
     }
 
-    fn begin(place: &Place) -> impl Sized + use<> {
+    fn begin(place: &ConnectionPlace) -> impl Sized + use<> {
         place.activity.begin(place.memory.charge(1))
     }
 
@@ -461,17 +471,17 @@ mod tests {
     #[test]
     fn long_stalled_connections_are_closed_before_idle_ones() {
         let ranked = [
-            Standing::Silent,
-            Standing::Stalled(Duration::from_secs(9)),
-            Standing::Stalled(Duration::from_secs(6)),
-            Standing::Idle(Duration::from_secs(100)),
-            Standing::Idle(Duration::ZERO),
-            Standing::Stalled(Duration::from_secs(2)),
+            ConnectionState::Silent,
+            ConnectionState::Stalled(Duration::from_secs(9)),
+            ConnectionState::Stalled(Duration::from_secs(6)),
+            ConnectionState::Idle(Duration::from_secs(100)),
+            ConnectionState::Idle(Duration::ZERO),
+            ConnectionState::Stalled(Duration::from_secs(2)),
         ];
         let ranks: Vec<_> = ranked.into_iter().map(|it| rank(it).unwrap()).collect();
         assert!(ranks.is_sorted_by(|one, next| one > next), "{ranks:?}");
-        assert_eq!(rank(Standing::Stalled(Duration::ZERO)), None);
-        assert_eq!(rank(Standing::Busy), None);
+        assert_eq!(rank(ConnectionState::Stalled(Duration::ZERO)), None);
+        assert_eq!(rank(ConnectionState::Busy), None);
     }
 
     #[test]

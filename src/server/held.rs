@@ -8,71 +8,76 @@ use std::sync::{
 /// The divisor for the share of one address: a quarter, as of connections.
 const PART: usize = 4;
 
-/// A count of bytes with a limit.
+/// A count of bytes with a limit. Clones share it.
 ///
 /// The bytes of an address also count towards the account of all addresses.
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryAccount(Arc<AccountState>);
+
 #[derive(Debug)]
-pub(crate) struct Account {
+struct AccountState {
     held: AtomicUsize,
     most: usize,
-    above: Option<Arc<Self>>,
+    above: Option<MemoryAccount>,
 }
 
 /// Bytes that count until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
-    account: Option<Arc<Account>>,
+    account: Option<MemoryAccount>,
     bytes: usize,
     /// Whether the bytes do not count towards the account of all addresses.
     is_alone: bool,
 }
 
-impl Account {
+/// A charge that counts until the last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedCharge {
+    _charge: Arc<Charge>,
+}
+
+impl MemoryAccount {
     /// Creates the account of all addresses.
-    pub(crate) fn of_all(most: usize) -> Arc<Self> {
-        Arc::new(Self {
-            held: AtomicUsize::new(0),
-            most,
-            above: None,
-        })
+    pub(crate) fn of_all(most: usize) -> Self {
+        Self::new(most, None)
     }
 
     /// Creates the account of one address below that of all. A trusted proxy may use the whole
     /// limit.
-    pub(crate) fn below(all: &Arc<Self>, is_trusted: bool) -> Arc<Self> {
-        let most = if is_trusted {
-            all.most
-        } else {
-            all.most / PART
-        };
-        Arc::new(Self {
+    pub(crate) fn below(all: &Self, is_trusted: bool) -> Self {
+        let part = if is_trusted { 1 } else { PART };
+        Self::new(all.0.most / part, Some(all.clone()))
+    }
+
+    fn new(most: usize, above: Option<Self>) -> Self {
+        Self(Arc::new(AccountState {
             held: AtomicUsize::new(0),
             most,
-            above: Some(Arc::clone(all)),
-        })
+            above,
+        }))
     }
 
     /// Counts bytes for this address only.
     ///
     /// A request is counted before it can be rejected, so it must not take room from other
     /// addresses.
-    pub(crate) fn charge_alone(self: &Arc<Self>, bytes: usize) -> Charge {
-        self.held.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn charge_alone(&self, bytes: usize) -> Charge {
+        self.0.held.fetch_add(bytes, Ordering::Relaxed);
         Charge {
-            account: Some(Arc::clone(self)),
+            account: Some(self.clone()),
             bytes,
             is_alone: true,
         }
     }
 
     /// Counts bytes for this address and for all.
-    pub(crate) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
-        self.held.fetch_add(bytes, Ordering::Relaxed);
-        if let Some(all) = &self.above {
-            all.held.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn charge(&self, bytes: usize) -> Charge {
+        self.0.held.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(all) = &self.0.above {
+            all.0.held.fetch_add(bytes, Ordering::Relaxed);
         }
         Charge {
-            account: Some(Arc::clone(self)),
+            account: Some(self.clone()),
             bytes,
             is_alone: false,
         }
@@ -81,20 +86,27 @@ impl Account {
     /// Whether `bytes` more are within the limits. An answer of any size is, if almost nothing else
     /// is held.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        let held = self.held.load(Ordering::Relaxed);
+        let held = self.0.held.load(Ordering::Relaxed);
         // An address that holds little may exceed its limit once, or a large answer could never be
         // sent.
-        let fits = held.saturating_add(bytes) <= self.most || held < self.most / PART;
-        fits && self.above.as_ref().is_none_or(|all| all.has_room(bytes))
+        let fits = held.saturating_add(bytes) <= self.0.most || held < self.0.most / PART;
+        fits && self.0.above.as_ref().is_none_or(|all| all.has_room(bytes))
     }
 
     /// Whether this account exceeds its own limit, as opposed to that of all addresses.
     pub(crate) fn is_full(&self) -> bool {
-        self.held.load(Ordering::Relaxed) >= self.most
+        self.0.held.load(Ordering::Relaxed) >= self.0.most
     }
 }
 
 impl Charge {
+    /// Makes the charge count for several owners.
+    pub(super) fn share(self) -> SharedCharge {
+        SharedCharge {
+            _charge: Arc::new(self),
+        }
+    }
+
     /// Creates a charge to no account.
     #[cfg(test)]
     pub(super) fn none() -> Self {
@@ -111,9 +123,9 @@ impl Drop for Charge {
         let Some(account) = &self.account else {
             return;
         };
-        account.held.fetch_sub(self.bytes, Ordering::Relaxed);
-        if let (Some(all), false) = (&account.above, self.is_alone) {
-            all.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        account.0.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        if let (Some(all), false) = (&account.0.above, self.is_alone) {
+            all.0.held.fetch_sub(self.bytes, Ordering::Relaxed);
         }
     }
 }
@@ -124,9 +136,12 @@ mod tests {
 
     #[test]
     fn one_address_holds_a_quarter_but_a_single_answer_of_any_size_fits() {
-        let all = Account::of_all(400);
-        let (one, other) = (Account::below(&all, false), Account::below(&all, false));
-        let proxy = Account::below(&all, true);
+        let all = MemoryAccount::of_all(400);
+        let (one, other) = (
+            MemoryAccount::below(&all, false),
+            MemoryAccount::below(&all, false),
+        );
+        let proxy = MemoryAccount::below(&all, true);
         assert!(one.has_room(1000));
         let held = one.charge(90);
         assert!(one.has_room(10) && !one.has_room(11) && !one.is_full());
@@ -137,6 +152,6 @@ mod tests {
         let others = proxy.charge(300);
         assert!(other.has_room(10) && !other.has_room(20));
         drop((held, others));
-        assert!(one.has_room(1000) && all.held.load(Ordering::Relaxed) == 0);
+        assert!(one.has_room(1000) && all.0.held.load(Ordering::Relaxed) == 0);
     }
 }

@@ -11,14 +11,14 @@ use tokio::time::{Sleep, sleep_until};
 
 /// The pace below which a client's answer or connection is ended.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct ClientPace {
     /// The time within which any byte has to move, and the length of the window for the rate.
     pub stall: Duration,
     /// The lowest rate, in bytes per second.
     pub rate: u64,
 }
 
-impl Default for Pace {
+impl Default for ClientPace {
     fn default() -> Self {
         Self {
             stall: Duration::from_secs(30),
@@ -27,7 +27,7 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
+impl ClientPace {
     /// Returns the minimum number of bytes that have to move in a window, if they move in lumps of
     /// this size.
     fn least(self, lump: u64) -> u64 {
@@ -42,17 +42,17 @@ impl Pace {
 /// Only time in which the gateway waits for the client counts: while the gateway has nothing to
 /// send, the clock stands still.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct ClientProgress {
     /// The number of bytes that appear to move at once.
     ///
     /// A client that receives bytes at a steady rate appears to accept them in lumps of this size,
     /// so a window can contain one lump fewer than expected.
     lump: u64,
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ProgressState {
     /// The time since which the client has been waited for without progress.
     since: Option<Instant>,
     /// The time from which this wait counts in the window; later than `since` if a window ended in
@@ -66,7 +66,7 @@ struct State {
 
 /// The result of comparing a client with the pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum PaceVerdict {
     /// The client is not waited for.
     Idle,
     /// The client is fast enough so far and is due for another check at this time.
@@ -86,13 +86,13 @@ impl Watchdog {
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
-        mut verdict: impl FnMut() -> Verdict,
+        mut verdict: impl FnMut() -> PaceVerdict,
     ) -> Poll<()> {
         loop {
             let until = match verdict() {
-                Verdict::Idle => return Poll::Pending,
-                Verdict::TooSlow => return Poll::Ready(()),
-                Verdict::Until(until) => until.into(),
+                PaceVerdict::Idle => return Poll::Pending,
+                PaceVerdict::TooSlow => return Poll::Ready(()),
+                PaceVerdict::Until(until) => until.into(),
             };
             // The timer is not reset for each piece: a wake-up that is too early costs less.
             let timer = self
@@ -104,7 +104,7 @@ impl Watchdog {
     }
 }
 
-impl Progress {
+impl ClientProgress {
     /// Creates the progress of a client that has nothing to receive yet.
     pub(super) fn new(lump: u64) -> Self {
         Self {
@@ -139,33 +139,33 @@ impl Progress {
     }
 
     /// Compares the progress with the pace.
-    pub(super) fn verdict(&self, pace: Pace, now: Instant) -> Verdict {
+    pub(super) fn verdict(&self, pace: ClientPace, now: Instant) -> PaceVerdict {
         let mut state = self.lock();
         let (Some(since), Some(from)) = (state.since, state.counted_from) else {
-            return Verdict::Idle;
+            return PaceVerdict::Idle;
         };
         // Nothing has moved at all within the time limit.
         if now.saturating_duration_since(since) >= pace.stall {
-            return Verdict::TooSlow;
+            return PaceVerdict::TooSlow;
         }
         let waited = state.waited + now.saturating_duration_since(from);
         let left = pace.stall.saturating_sub(waited);
         if !left.is_zero() {
             // The window is not over: the next check is due when it is, or at the time limit.
-            return Verdict::Until((since + pace.stall).min(now + left));
+            return PaceVerdict::Until((since + pace.stall).min(now + left));
         }
         if state.moved < pace.least(self.lump) {
-            return Verdict::TooSlow;
+            return PaceVerdict::TooSlow;
         }
         // The next window starts.
         (state.waited, state.moved) = (Duration::ZERO, 0);
         state.counted_from = Some(now);
-        Verdict::Until(since + pace.stall)
+        PaceVerdict::Until(since + pace.stall)
     }
 
     /// Locks the state. A panic while it was locked leaves consistent values behind, so poisoning
     /// is ignored.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProgressState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,14 +176,14 @@ mod tests {
 
     const LUMP: u64 = 2048;
 
-    const PACE: Pace = Pace {
+    const PACE: ClientPace = ClientPace {
         stall: Duration::from_secs(30),
         rate: 1024,
     };
 
     /// Receives `bytes` every `every` seconds; returns the second at which the client is too slow.
     fn ended_at(bytes: u64, every: u64) -> Option<u64> {
-        let (progress, start) = (Progress::new(LUMP), Instant::now());
+        let (progress, start) = (ClientProgress::new(LUMP), Instant::now());
         progress.wait(start);
         for second in 0..600 {
             let now = start + Duration::from_secs(second);
@@ -191,7 +191,7 @@ mod tests {
                 progress.moved(bytes, now);
                 progress.wait(now);
             }
-            if progress.verdict(PACE, now) == Verdict::TooSlow {
+            if progress.verdict(PACE, now) == PaceVerdict::TooSlow {
                 return Some(second);
             }
         }
@@ -217,22 +217,22 @@ mod tests {
 
     #[test]
     fn time_without_anything_to_receive_does_not_count() {
-        let (progress, start) = (Progress::new(LUMP), Instant::now());
+        let (progress, start) = (ClientProgress::new(LUMP), Instant::now());
         let at = |second| start + Duration::from_secs(second);
         for second in (0..600).step_by(15) {
             progress.wait(at(second));
             assert!(matches!(
                 progress.verdict(PACE, at(second)),
-                Verdict::Until(_)
+                PaceVerdict::Until(_)
             ));
             progress.moved(100, at(second));
-            assert_eq!(progress.verdict(PACE, at(second + 14)), Verdict::Idle);
+            assert_eq!(progress.verdict(PACE, at(second + 14)), PaceVerdict::Idle);
         }
     }
 
     #[test]
     fn a_fast_start_does_not_excuse_a_trickle() {
-        let (progress, start) = (Progress::new(LUMP), Instant::now());
+        let (progress, start) = (ClientProgress::new(LUMP), Instant::now());
         progress.wait(start);
         progress.moved(10 << 20, start);
         let mut verdicts = (1..200).map(|second| {
@@ -241,6 +241,6 @@ mod tests {
             progress.wait(now);
             progress.verdict(PACE, now)
         });
-        assert!(verdicts.any(|verdict| verdict == Verdict::TooSlow));
+        assert!(verdicts.any(|verdict| verdict == PaceVerdict::TooSlow));
     }
 }

@@ -1,6 +1,6 @@
 //! The requests of a connection and their answers.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
@@ -16,19 +16,17 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
 use super::{
-    Port,
     activity::Exchange,
     bodies::{Inbound, Outbound},
+    connections::{ConnectionPlace, Memory},
     held::Charge,
+    port::Port,
     streams::Streams,
 };
-use crate::{
-    http::{
-        extract::Peer,
-        headers::Weight,
-        middleware::refusal::{self, OddlyFramed, Overloaded},
-    },
-    server::connections::{Memory, Place},
+use crate::http::{
+    extract::{ConnectionInfo, Peer, Unroutable},
+    headers::Weight,
+    middleware::refusal,
 };
 
 /// The time that a request waits while its address holds as much memory as it may.
@@ -51,8 +49,8 @@ const UNKNOWN: usize = 64 * 1024;
 
 /// Returns the service that answers the requests of one connection.
 pub(super) fn service(
-    port: Arc<Port>,
-    place: &Place,
+    port: Port,
+    place: &ConnectionPlace,
     streams: Streams,
     peer: Peer,
 ) -> impl Service<
@@ -62,19 +60,19 @@ pub(super) fn service(
     Future: Send + 'static,
 > + use<> {
     // The service does not hold the place: a stream may outlive its connection by a moment.
-    let (activity, memory) = (Arc::clone(&place.activity), place.memory.clone());
+    let (activity, memory) = (place.activity.clone(), place.memory.clone());
     // hyper's `service_fn`, because a tower service would be cloned and boxed for each request.
     service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        if activity.take_odd() {
-            request.extensions_mut().insert(OddlyFramed);
-        }
-        let exchange = Arc::new(activity.begin(memory.charge_request(BASE)));
+        request.extensions_mut().insert(ConnectionInfo {
+            peer: peer.clone(),
+            rejected: activity.take_odd().then_some(Unroutable::OddlyFramed),
+        });
+        let exchange = activity.begin(memory.charge_request(BASE));
         if is_http2(&request) {
             activity.set_http2();
             streams.announce(&exchange);
         }
-        answer(Arc::clone(&port), memory.clone(), request, exchange)
+        answer(port.clone(), memory.clone(), request, exchange)
     })
 }
 
@@ -87,20 +85,22 @@ fn is_http2(request: &Request<Incoming>) -> bool {
 /// Otherwise a proxy that keeps connections open could send a request while the connection is being
 /// closed, and a POST without an answer cannot be repeated.
 async fn answer(
-    port: Arc<Port>,
+    port: Port,
     memory: Memory,
     mut request: Request<Incoming>,
-    exchange: Arc<Exchange>,
+    exchange: Exchange,
 ) -> Result<Response<Outbound>, Infallible> {
     let is_http2 = is_http2(&request);
-    if !has_memory(&memory).await {
-        request.extensions_mut().insert(Overloaded);
+    if !has_memory(&memory).await
+        && let Some(info) = request.extensions_mut().get_mut::<ConnectionInfo>()
+    {
+        info.rejected = Some(Unroutable::Overloaded);
     }
     let request = request.map(|body| {
         if body.is_end_stream() {
             return Body::empty();
         }
-        let exchange = Arc::clone(&exchange);
+        let exchange = exchange.clone();
         Body::new(Inbound { body, exchange })
     });
     let answer = port.router.clone().oneshot(request).await?;

@@ -3,7 +3,6 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -17,7 +16,7 @@ use tokio::{
 use super::{
     activity::Activity,
     framing::Screen,
-    pace::{Pace, Watchdog},
+    pace::{ClientPace, Watchdog},
 };
 
 /// The number of unsent bytes above which the system accepts no more.
@@ -29,14 +28,14 @@ const UNSENT: u32 = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
-    activity: Arc<Activity>,
-    pace: Pace,
+    activity: Activity,
+    pace: ClientPace,
     watchdog: Watchdog,
     screen: Screen,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, pace: Pace) -> Self {
+    pub(super) fn new(stream: TcpStream, activity: Activity, pace: ClientPace) -> Self {
         // Answers are written whole, so waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         // Without this option the pace is measured less precisely.
@@ -61,7 +60,7 @@ impl Socket {
             self.activity.wrote(*written.as_ref().unwrap_or(&0), now);
             return Poll::Ready(written);
         }
-        let (progress, pace) = (&self.activity.socket, self.pace);
+        let (progress, pace) = (self.activity.socket(), self.pace);
         progress.wait(now);
         let verdict = || progress.verdict(pace, Instant::now());
         ready!(self.watchdog.poll(context, verdict));

@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::{
     activity::Exchange,
-    pace::{Pace, Watchdog},
+    pace::{ClientPace, Watchdog},
 };
 
 /// An executor for the streams of one connection.
@@ -22,15 +22,15 @@ use super::{
 /// turns to the next request. This order matches a stream with its exchange.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
-    next: Arc<Mutex<Option<Arc<Exchange>>>>,
-    pace: Pace,
+    next: Arc<Mutex<Option<Exchange>>>,
+    pace: ClientPace,
     tasks: TaskTracker,
     /// Ends the connection.
     close: CancellationToken,
 }
 
 impl Streams {
-    pub(super) fn new(pace: Pace, tasks: TaskTracker, close: CancellationToken) -> Self {
+    pub(super) fn new(pace: ClientPace, tasks: TaskTracker, close: CancellationToken) -> Self {
         Self {
             next: Arc::default(),
             pace,
@@ -40,13 +40,13 @@ impl Streams {
     }
 
     /// Sets the exchange of the stream that is executed next.
-    pub(super) fn announce(&self, exchange: &Arc<Exchange>) {
-        *self.lock() = Some(Arc::clone(exchange));
+    pub(super) fn announce(&self, exchange: &Exchange) {
+        *self.lock() = Some(exchange.clone());
     }
 
     /// Locks the exchange. A panic while it was locked leaves a consistent value behind, so
     /// poisoning is ignored.
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Exchange>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Exchange>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,8 +68,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 /// stream.
 async fn run(
     stream: impl Future<Output = ()>,
-    exchange: Arc<Exchange>,
-    pace: Pace,
+    exchange: Exchange,
+    pace: ClientPace,
     close: CancellationToken,
 ) {
     let mut stream = pin!(stream);

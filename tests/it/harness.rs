@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 use vt4ai::{
     app::App,
     config::{Command, Config},
-    server::Pace,
+    server::ClientPace,
 };
 
 pub(crate) use self::{
@@ -108,11 +108,11 @@ impl Gateway {
 
     /// Starts a gateway with exactly these settings.
     pub(crate) async fn start(config: Config) -> Self {
-        Self::at_pace(config, Pace::default()).await
+        Self::at_pace(config, ClientPace::default()).await
     }
 
     /// Starts a gateway with these settings and another pace that clients have to keep.
-    pub(crate) async fn at_pace(config: Config, pace: Pace) -> Self {
+    pub(crate) async fn at_pace(config: Config, pace: ClientPace) -> Self {
         let app = App::build(config).await.unwrap().with_pace(pace);
         let (address, router, stop) = (app.address().unwrap(), app.router(), app.stop());
         let admin = app.admin_address();

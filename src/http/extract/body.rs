@@ -1,6 +1,6 @@
 //! Small bodies: JSON and forms, but not files.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -43,25 +43,37 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Json<T> {
         let (parts, body) = request.into_parts();
         let body = read(body).await?;
         require(&parts.headers, &[JSON])?;
-        json(&body, T::EXPECTED).map(Self)
+        Ok(Self(json(&body, T::EXPECTED)?))
     }
 }
 
 /// Reads a body of up to 64 KiB, within ten seconds; a byte order mark before it is left out.
 pub async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let read = timeout(TIME, to_bytes(body, MAX)).await;
-    let read = read.map_err(|_| ApiError::bad_request("the body did not arrive in time"))?;
-    let body = read.map_err(|error| {
-        if error.into_inner().is::<LengthLimitError>() {
-            ApiError::payload_too_large("the body is too large: send 64 KiB at most")
-        } else {
-            ApiError::bad_request("the body breaks off before its end: send all of it")
+    let Ok(read) = timeout(TIME, to_bytes(body, MAX)).await else {
+        return Err(ApiError::bad_request("the body did not arrive in time"));
+    };
+    let body = match read {
+        Ok(body) => body,
+        Err(error) if is_too_large(&error) => {
+            let detail = "the body is too large: send 64 KiB at most";
+            return Err(ApiError::payload_too_large(detail));
         }
-    })?;
+        Err(_) => {
+            let detail = "the body breaks off before its end: send all of it";
+            return Err(ApiError::bad_request(detail));
+        }
+    };
     Ok(match body.strip_prefix(BYTE_ORDER_MARK) {
         Some(text) => body.slice_ref(text),
         None => body,
     })
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    match error.source() {
+        Some(cause) => cause.is::<LengthLimitError>(),
+        None => false,
+    }
 }
 
 /// Reads a JSON object; `expected` says what it should have been.
@@ -69,12 +81,13 @@ pub async fn read(body: Body) -> Result<Bytes, ApiError> {
 /// Anything else is rejected first, since serde reads a struct from an array as well. The content
 /// type is checked by [`require`].
 pub fn json<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiError> {
-    let is_object = body.trim_ascii_start().first() == Some(&b'{');
-    let read = Some(body).filter(|_| is_object);
-    read.and_then(|body| serde_json::from_slice(body).ok())
-        .ok_or_else(|| {
-            ApiError::bad_request(format!("the body can't be read: expected {expected}"))
-        })
+    if body.trim_ascii_start().starts_with(b"{")
+        && let Ok(read) = serde_json::from_slice(body)
+    {
+        return Ok(read);
+    }
+    let detail = format!("the body can't be read: expected {expected}");
+    Err(ApiError::bad_request(detail))
 }
 
 /// Returns the media type of the body, which must be one of these; a 415 names them.
@@ -82,16 +95,16 @@ pub fn require(
     headers: &HeaderMap,
     media_types: &[&'static str],
 ) -> Result<&'static str, ApiError> {
-    let given = media_type(headers);
-    let found = media_types
-        .iter()
-        .find(|media| given.is_some_and(|given| given.eq_ignore_ascii_case(media)));
-    found.copied().ok_or_else(|| {
-        let expected = media_types.join("` or `");
-        ApiError::unsupported_media_type(format!(
-            "the content type of the body must be `{expected}`"
-        ))
-    })
+    let given = media_type(headers).unwrap_or_default();
+    for media_type in media_types {
+        if given.eq_ignore_ascii_case(media_type) {
+            return Ok(media_type);
+        }
+    }
+    let expected = media_types.join("` or `");
+    Err(ApiError::unsupported_media_type(format!(
+        "the content type of the body must be `{expected}`"
+    )))
 }
 
 /// Returns the media type without its parameters.

@@ -12,7 +12,7 @@ use axum::{
 
 use super::{
     authority,
-    credential::{Caller, CredentialError, misplaced, takes_own_keys},
+    credential::{CredentialError, Sender, misplaced, takes_own_keys},
     locality,
     parameters::Parameters,
 };
@@ -24,7 +24,7 @@ use crate::{
     config::Keyless,
     http::{
         error::ApiError,
-        state::{Gateway, Shared},
+        state::{AppState, Gateway},
     },
 };
 
@@ -34,7 +34,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Clone, Debug)]
 pub struct Identified {
     /// The sender, or the reason why its credential is rejected.
-    pub caller: Result<Caller, CredentialError>,
+    pub sender: Result<Sender, CredentialError>,
     /// The caller that the request counts for in every limit.
     pub id: CallerId,
     /// The place that the request holds, where it needs one.
@@ -47,56 +47,56 @@ pub struct Identified {
 
 /// A caller that may read reports and lists.
 #[derive(Debug)]
-pub struct Reader(pub RequestContext);
+pub struct MayRead(pub RequestContext);
 
 /// A caller that may search.
 #[derive(Debug)]
-pub struct Searcher(pub RequestContext);
+pub struct MaySearch(pub RequestContext);
 
 /// A caller that may submit: an upload publishes a file to the world.
 ///
 /// Callers with a key of their own decide for themselves. With the server's key its operator
 /// decides, for all or for a client.
 #[derive(Debug)]
-pub struct Submitter(pub RequestContext);
+pub struct MaySubmit(pub RequestContext);
 
 /// A caller that may read the metrics on the public port.
 ///
 /// Beyond loopback that takes a client token with the scope `metrics`; on loopback any local request
 /// may.
 #[derive(Debug)]
-pub struct MetricsReader;
+pub struct MayReadMetrics;
 
-impl FromRequestParts<Shared> for Reader {
+impl FromRequestParts<AppState> for MayRead {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         context(parts, gateway, Scope::Read).await.map(Self)
     }
 }
 
-impl FromRequestParts<Shared> for Searcher {
+impl FromRequestParts<AppState> for MaySearch {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         context(parts, gateway, Scope::Search).await.map(Self)
     }
 }
 
-impl FromRequestParts<Shared> for Submitter {
+impl FromRequestParts<AppState> for MaySubmit {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         context(parts, gateway, Scope::Submit).await.map(Self)
     }
 }
 
-impl FromRequestParts<Shared> for MetricsReader {
+impl FromRequestParts<AppState> for MayReadMetrics {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
-        let caller = &identified(parts)?.caller;
-        if let Ok(Caller::Client(client)) = caller
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
+        let caller = &identified(parts)?.sender;
+        if let Ok(Sender::Client(client)) = caller
             && client.may(Scope::Metrics)
         {
             return Ok(Self);
@@ -109,7 +109,7 @@ impl FromRequestParts<Shared> for MetricsReader {
                 Err(why) => format!("without one they are for the server's own user, but {why}"),
             }
         };
-        if let Caller::Client(client) = sender(parts)? {
+        if let Sender::Client(client) = sender(parts)? {
             return Err(lacks_scope(client, Scope::Metrics));
         }
         Err(ApiError::unauthorized(format!(
@@ -127,9 +127,9 @@ async fn context(
 ) -> Result<RequestContext, ApiError> {
     let identified = identified(parts)?;
     let key = match sender(parts)? {
-        Caller::Key(key) => key.clone(),
-        Caller::Client(client) => clients_key(client, scope)?,
-        Caller::Anonymous => servers_key(parts, gateway, scope).await?,
+        Sender::Key(key) => key.clone(),
+        Sender::Client(client) => clients_key(client, scope)?,
+        Sender::Anonymous => servers_key(parts, gateway, scope).await?,
     };
     // Set only by the first extractor that succeeds, and there is one in each handler.
     let _ = identified.spends.set(key.hash());
@@ -153,9 +153,9 @@ fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
 /// Returns the sender of a request, or a 401 that says why its credential is rejected.
 ///
 /// A key in the query is a 400 already here: else the answer would be that there is no key.
-fn sender(parts: &Parts) -> Result<&Caller, ApiError> {
-    let caller = identified(parts)?.caller.as_ref().map_err(ApiError::from)?;
-    if matches!(caller, Caller::Anonymous) {
+fn sender(parts: &Parts) -> Result<&Sender, ApiError> {
+    let caller = identified(parts)?.sender.as_ref().map_err(ApiError::from)?;
+    if matches!(caller, Sender::Anonymous) {
         let query = parts.uri.query().unwrap_or_default();
         Parameters::parse(query).refuse_credentials()?;
     }
@@ -246,25 +246,25 @@ async fn readable_key<'a>(parts: &Parts, gateway: &'a Gateway) -> Result<&'a Api
 /// A request that needs no permission, such as an image's, carries no `Origin`; browsers
 /// mark it with `Sec-Fetch-Site`.
 fn from_foreign_page(parts: &Parts, may_call: &[String]) -> bool {
-    let (headers, uri) = (&parts.headers, &parts.uri);
+    let headers = &parts.headers;
     let origins = headers.get_all(header::ORIGIN);
-    let listed =
-        |origin: &HeaderValue| may_call.iter().any(|it| it.as_bytes() == origin.as_bytes());
-    if headers.contains_key(header::ORIGIN) && origins.iter().all(listed) {
+    let is_listed = |origin: &HeaderValue| may_call.iter().any(|it| it.as_bytes() == origin);
+    if headers.contains_key(header::ORIGIN) && origins.iter().all(is_listed) {
         return false;
     }
-    let sites = headers.get_all(SEC_FETCH_SITE);
-    let foreign_site = sites
-        .iter()
-        .any(|site| site != "same-origin" && site != "none");
-    let own = |origin: &HeaderValue| {
-        let origin = origin
-            .to_str()
-            .ok()
-            .and_then(|origin| origin.split_once("://"));
-        origin.is_some_and(|(_, host)| {
-            authority::of(headers, uri).is_some_and(|own| own.eq_ignore_ascii_case(host))
-        })
-    };
-    foreign_site || !origins.iter().all(own)
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    let is_foreign = sites.any(|site| site != "same-origin" && site != "none");
+    is_foreign || !origins.iter().all(|origin| is_own(origin, parts))
+}
+
+/// Returns whether an origin is the gateway's own, as the request names it.
+fn is_own(origin: &HeaderValue, parts: &Parts) -> bool {
+    let origin = origin.to_str().unwrap_or_default();
+    match (
+        origin.split_once("://"),
+        authority::of(&parts.headers, &parts.uri),
+    ) {
+        (Some((_, host)), Some(own)) => own.eq_ignore_ascii_case(host),
+        _ => false,
+    }
 }

@@ -37,7 +37,7 @@ const MISTAKEN_HEADERS: [&str; 10] = [
 
 /// The sender of a request, by its credential.
 #[derive(Clone, Debug)]
-pub enum Caller {
+pub enum Sender {
     /// No credential: the request may have the server's key.
     Anonymous,
     /// The holder of this VirusTotal key.
@@ -72,7 +72,7 @@ pub enum CredentialError {
     NoOwnKeys,
 }
 
-impl Caller {
+impl Sender {
     /// Returns the key of its own or its client's, if there is one.
     pub fn key(&self) -> Option<KeyHash> {
         match self {
@@ -90,19 +90,19 @@ impl From<&CredentialError> for ApiError {
 }
 
 /// Identifies the sender of a request by its credential.
-pub fn identify(headers: &HeaderMap, gateway: &Gateway) -> Result<Caller, CredentialError> {
+pub fn identify(headers: &HeaderMap, gateway: &Gateway) -> Result<Sender, CredentialError> {
     let Some(credential) = credential(headers)? else {
-        return Ok(Caller::Anonymous);
+        return Ok(Sender::Anonymous);
     };
     let clients = gateway.clients.as_ref();
     if credential.starts_with(TOKEN_PREFIX.as_bytes()) {
         let clients = clients.ok_or(CredentialError::NoClients)?;
         let client = clients.find(credential, OffsetDateTime::now_utc())?;
-        return Ok(Caller::Client(client));
+        return Ok(Sender::Client(client));
     }
     let key = ApiKey::parse(credential)?;
     if takes_own_keys(gateway) {
-        Ok(Caller::Key(key))
+        Ok(Sender::Key(key))
     } else {
         Err(CredentialError::NoOwnKeys)
     }

@@ -12,10 +12,10 @@ use utoipa::IntoParams;
 
 use super::{
     parameters::Parameters,
-    query::{FromQuery, Query},
+    query::{FromQuery, StrictQuery},
 };
 use crate::{
-    http::{error::ApiError, state::Shared},
+    http::{error::ApiError, state::AppState},
     indicator::Kind,
     render::{
         View,
@@ -128,11 +128,11 @@ impl AnswerFormat {
 }
 
 /// The format of an answer to a request whose query may hold `format` and nothing else.
-impl FromRequestParts<Shared> for AnswerFormat {
+impl FromRequestParts<AppState> for AnswerFormat {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
-        let Query(FormatQuery { format }) = Query::of(parts)?;
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
+        let StrictQuery(FormatQuery { format }) = StrictQuery::of(parts)?;
         Ok(Self::new(format, &parts.headers, gateway.default_format))
     }
 }
@@ -165,24 +165,35 @@ fn accepted(headers: &HeaderMap) -> Option<(Format, &'static str)> {
     if accepts_html(headers) {
         return None;
     }
-    let ranges = || media_ranges(headers);
     let mut best = None;
     let mut best_quality = 0;
-    for (media, quality) in ranges() {
-        let document = DOCUMENTS
-            .iter()
-            .find(|(name, ..)| media.eq_ignore_ascii_case(name));
-        let json = media.eq_ignore_ascii_case("application/json");
-        if quality > best_quality && (json || document.is_some()) {
+    let mut wildcard_quality = 0;
+    for (media, quality) in media_ranges(headers) {
+        let document = document_of(media);
+        if media == "*/*" || media.eq_ignore_ascii_case("application/*") {
+            wildcard_quality = quality.max(wildcard_quality);
+        } else if quality > best_quality && (document.is_some() || is_json(media)) {
             best_quality = quality;
-            best = document.map(|(_, format, media)| (*format, *media));
+            best = document;
         }
     }
-    let wildcard = ranges()
-        .filter(|(media, _)| *media == "*/*" || media.eq_ignore_ascii_case("application/*"))
-        .map(|(_, quality)| quality)
-        .max();
-    best.filter(|_| wildcard.is_none_or(|wildcard| wildcard <= best_quality))
+    if wildcard_quality > best_quality {
+        return None;
+    }
+    best
+}
+
+fn document_of(media: &str) -> Option<(Format, &'static str)> {
+    for (name, format, content_type) in DOCUMENTS {
+        if media.eq_ignore_ascii_case(name) {
+            return Some((format, content_type));
+        }
+    }
+    None
+}
+
+fn is_json(media: &str) -> bool {
+    media.eq_ignore_ascii_case("application/json")
 }
 
 /// Returns whether `Accept` names `text/html`, as only browsers do.
@@ -201,21 +212,30 @@ fn media_ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
 
 /// Reads a media range: its type without parameters, and its quality in thousandths.
 fn media_range(range: &str) -> Option<(&str, u16)> {
-    let mut parts = range.split(';').map(str::trim);
-    let media = parts.next().filter(|media| !media.is_empty())?;
-    let quality =
-        parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-    let quality = match quality.map(str::parse::<f32>) {
-        None => 1.0,
-        Some(Ok(quality)) if (0.0..=1.0).contains(&quality) => quality,
-        Some(_) => return None,
-    };
+    let (media, parameters) = range.split_once(';').unwrap_or((range, ""));
+    let media = media.trim();
+    if media.is_empty() {
+        return None;
+    }
+    for parameter in parameters.split(';') {
+        if let Some(("q" | "Q", quality)) = parameter.trim().split_once('=') {
+            return Some((media, thousandths(quality)?));
+        }
+    }
+    Some((media, 1000))
+}
+
+fn thousandths(quality: &str) -> Option<u16> {
+    let quality: f32 = quality.parse().ok()?;
+    if !(0.0..=1.0).contains(&quality) {
+        return None;
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "0 to 1000"
     )]
-    Some((media, (quality * 1000.0).round() as u16))
+    Some((quality * 1000.0).round() as u16)
 }
 
 #[cfg(test)]

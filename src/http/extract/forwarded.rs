@@ -10,62 +10,92 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// A reader of the address in one entry of a chain.
+type ReadHop = fn(&str) -> Option<IpAddr>;
+
 /// Returns the address of the caller: the last one in the chain that is no trusted proxy's.
 ///
 /// If the two headers name different callers, one of them is not the proxy's own, and neither
 /// counts.
 pub fn caller_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let peer = peer.to_canonical();
-    if !is_trusted(peer) {
+    if !is_trusted(peer, trusted) {
         return peer;
     }
-    let walk = |name: HeaderName, read: fn(&str) -> Option<IpAddr>| {
-        let (mut address, hops) = (peer, members(headers, &name)?);
-        for hop in hops.rsplit(',') {
-            // An unreadable entry ends the chain: the entries before it prove nothing.
-            let Some(before) = read(hop.trim()) else {
-                break;
-            };
-            address = before.to_canonical();
-            if !is_trusted(address) {
-                break;
-            }
+    let readers: [(HeaderName, ReadHop); 2] = [
+        (X_FORWARDED_FOR, read_node),
+        (header::FORWARDED, read_element),
+    ];
+    let mut caller = None;
+    for (name, read) in readers {
+        let Some(hops) = joined_values(headers, &name) else {
+            continue;
+        };
+        let named = last_untrusted(&hops, read, trusted).unwrap_or(peer);
+        if caller.is_some_and(|other| other != named) {
+            return peer;
         }
-        Some(address)
-    };
-    let by_list = walk(X_FORWARDED_FOR, read_node);
-    let by_standard = walk(header::FORWARDED, read_element);
-    match (by_list, by_standard) {
-        (Some(one), Some(other)) if one != other => peer,
-        (one, other) => one.or(other).unwrap_or(peer),
+        caller = Some(named);
     }
+    caller.unwrap_or(peer)
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// Walks a chain from its end up to the first address that is no trusted proxy's.
+///
+/// An unreadable entry ends the chain: the entries before it prove nothing.
+fn last_untrusted(hops: &str, read: ReadHop, trusted: &[IpNet]) -> Option<IpAddr> {
+    let mut last = None;
+    for hop in hops.rsplit(',') {
+        let Some(address) = read(hop.trim()) else {
+            break;
+        };
+        let address = address.to_canonical();
+        last = Some(address);
+        if !is_trusted(address, trusted) {
+            break;
+        }
+    }
+    last
 }
 
 /// Joins all values of a header into one list.
 ///
 /// Bytes that are no text spoil only the entry that holds them, not those that proxies appended.
-fn members(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values = headers.get_all(name).iter();
-    let values: Vec<_> = values
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    (!values.is_empty()).then(|| values.join(","))
+fn joined_values(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let mut values = headers.get_all(name).iter();
+    let mut list = String::from_utf8_lossy(values.next()?.as_bytes()).into_owned();
+    for value in values {
+        list.push(',');
+        list.push_str(&String::from_utf8_lossy(value.as_bytes()));
+    }
+    Some(list)
 }
 
 /// Reads the address of an element such as `for=192.0.2.1;proto=https` (RFC 7239).
 fn read_element(element: &str) -> Option<IpAddr> {
-    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
-    read_node(node.trim())
+    for pair in element.split(';') {
+        if let Some((name, node)) = pair.split_once('=')
+            && name.trim().eq_ignore_ascii_case("for")
+        {
+            return read_node(node.trim());
+        }
+    }
+    None
 }
 
 /// Reads an address with or without a port, brackets or quotes.
 fn read_node(node: &str) -> Option<IpAddr> {
     let node = node.trim_matches('"');
     let bare = node.trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse().ok();
-    address.or_else(|| node.parse().map(|socket: SocketAddr| socket.ip()).ok())
+    if let Ok(address) = bare.parse() {
+        return Some(address);
+    }
+    let socket: SocketAddr = node.parse().ok()?;
+    Some(socket.ip())
 }
 
 #[cfg(test)]

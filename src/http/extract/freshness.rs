@@ -41,8 +41,10 @@ pub fn wait_of(query: &str) -> Duration {
     if !query.contains("wait") {
         return Duration::ZERO;
     }
-    let wait = Parameters::parse(query).read("wait", "", read_wait);
-    wait.ok().flatten().unwrap_or_default()
+    match Parameters::parse(query).read("wait", "", read_wait) {
+        Ok(Some(wait)) => wait,
+        Ok(None) | Err(_) => Duration::ZERO,
+    }
 }
 
 fn read_wait(text: &str) -> Option<Duration> {
@@ -57,33 +59,29 @@ fn read_wait(text: &str) -> Option<Duration> {
 
 /// Reads `Cache-Control`; unknown directives are ignored (RFC 9111, 5.2.3).
 pub(super) fn read_control(headers: &HeaderMap) -> Freshness {
-    let values = headers.get_all(header::CACHE_CONTROL).iter();
-    let directives = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    directives.fold(Freshness::default(), |freshness, directive| {
-        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-        let seconds = || Age::parse_seconds(value.trim().trim_matches('"')).map(Age::get);
-        match name.trim().to_ascii_lowercase().as_str() {
-            "no-cache" | "no-store" => Freshness {
-                no_cache: true,
-                ..freshness
-            },
-            "max-age" => Freshness {
-                max_age: seconds().or(freshness.max_age),
-                ..freshness
-            },
-            "max-stale" if value.is_empty() => Freshness {
-                max_stale: Some(Age::MAX.get()),
-                ..freshness
-            },
-            "max-stale" => Freshness {
-                max_stale: seconds().or(freshness.max_stale),
-                ..freshness
-            },
-            _ => freshness,
+    let mut freshness = Freshness::default();
+    for value in headers.get_all(header::CACHE_CONTROL) {
+        for directive in value.to_str().unwrap_or_default().split(',') {
+            apply(&mut freshness, directive);
         }
-    })
+    }
+    freshness
+}
+
+fn apply(freshness: &mut Freshness, directive: &str) {
+    let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+    match name.trim().to_ascii_lowercase().as_str() {
+        "no-cache" | "no-store" => freshness.no_cache = true,
+        "max-age" => freshness.max_age = read_age(value).or(freshness.max_age),
+        "max-stale" if value.is_empty() => freshness.max_stale = Some(Age::MAX.get()),
+        "max-stale" => freshness.max_stale = read_age(value).or(freshness.max_stale),
+        _ => {}
+    }
+}
+
+fn read_age(value: &str) -> Option<Duration> {
+    let age = Age::parse_seconds(value.trim().trim_matches('"'))?;
+    Some(age.get())
 }
 
 #[cfg(test)]

@@ -53,15 +53,17 @@ pub fn read_limit(parameters: &Parameters<'_>, max: usize) -> Result<usize, ApiE
 /// VirusTotal's cursors are base64, which holds no blank. A blank in one was a `+` before it was
 /// decoded as in a form; VirusTotal would answer the blank with an empty list.
 pub fn read_cursor(parameters: &Parameters<'_>) -> Result<Option<String>, ApiError> {
-    let Some(cursor) = parameters.pasted("cursor")?.filter(|it| !it.is_empty()) else {
-        return Ok(None);
-    };
-    let is_of_base64 = |b: u8| b.is_ascii_alphanumeric() || b"-_+/= ".contains(&b);
-    Ok(Some(if cursor.bytes().all(is_of_base64) {
-        cursor.replace(' ', "+")
-    } else {
-        cursor.into_owned()
-    }))
+    match parameters.pasted("cursor")? {
+        None => Ok(None),
+        Some(cursor) if cursor.is_empty() => Ok(None),
+        Some(cursor) if cursor.bytes().all(is_of_base64) => Ok(Some(cursor.replace(' ', "+"))),
+        Some(cursor) => Ok(Some(cursor.into_owned())),
+    }
+}
+
+/// Returns whether a byte may stand in base64, or is a blank that was a `+`.
+fn is_of_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_+/= ".contains(&byte)
 }
 
 /// Reads `descriptors_only`; without it the objects come with their attributes.
@@ -80,8 +82,10 @@ fn read_flag(text: &str) -> Option<bool> {
 /// Returns the value of `Link` for the next page: the same request with its cursor replaced.
 pub fn next_page(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
     let mut target = String::from(uri.path());
-    let kept = uri.query().unwrap_or_default().split('&');
-    for pair in kept.filter(|pair| !pair.is_empty() && !is_cursor(pair)) {
+    for pair in uri.query().unwrap_or_default().split('&') {
+        if pair.is_empty() || is_cursor(pair) {
+            continue;
+        }
         let mark = if target.contains('?') { '&' } else { '?' };
         // Writing to a `String` does not fail.
         let _ = write!(target, "{mark}{pair}");

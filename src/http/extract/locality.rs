@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{
     authority,
-    peer::{self, Peer},
+    peer::{self, ConnectionInfo},
 };
 use crate::{access::PeerOwner, http::state::Gateway};
 
@@ -56,8 +56,10 @@ pub enum NotLocal {
 
 /// Checks that a request is local; asks the system only if all else says so.
 pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
-    let peer = parts.extensions.get::<Peer>();
-    if !peer::address(peer).to_canonical().is_loopback() {
+    if !peer::address(&parts.extensions)
+        .to_canonical()
+        .is_loopback()
+    {
         return Err(NotLocal::Remote);
     }
     if let Some(name) = proxy_header(&parts.headers) {
@@ -69,10 +71,10 @@ pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
     if !has_allowed_host(parts, &gateway.access.allowed_hosts) {
         return Err(NotLocal::Host);
     }
-    let Some(peer) = peer else {
+    let Some(info) = parts.extensions.get::<ConnectionInfo>() else {
         return Err(NotLocal::UnknownUser);
     };
-    match peer.owner(&gateway.owners).await {
+    match info.peer.owner(&gateway.owners).await {
         PeerOwner::Trusted | PeerOwner::Untold => Ok(()),
         PeerOwner::Other(uid) => Err(NotLocal::OtherUser(uid)),
         PeerOwner::Unknown => Err(NotLocal::UnknownUser),
@@ -80,13 +82,13 @@ pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
 }
 
 fn proxy_header(headers: &HeaderMap) -> Option<&HeaderName> {
-    let is_proxys = |name: &&HeaderName| {
-        let name = name.as_str();
-        PROXY_HEADERS.contains(&name)
-            || PROXY_PREFIXES.iter().any(|it| name.starts_with(it))
-            || PROXY_SUFFIXES.iter().any(|it| name.ends_with(it))
-    };
-    headers.keys().find(is_proxys)
+    headers.keys().find(|name| is_of_proxy(name.as_str()))
+}
+
+fn is_of_proxy(name: &str) -> bool {
+    PROXY_HEADERS.contains(&name)
+        || PROXY_PREFIXES.iter().any(|it| name.starts_with(it))
+        || PROXY_SUFFIXES.iter().any(|it| name.ends_with(it))
 }
 
 fn has_allowed_host(parts: &Parts, allowed: &[String]) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use crate::{access::TOKEN_PREFIX, http::error::ApiError};
+use crate::{access::TOKEN_PREFIX, config::spelling, http::error::ApiError};
 
 /// Parameters whose values are often pasted unencoded, so that a `&` cuts them short, each with the
 /// words for such a value.
@@ -33,11 +33,11 @@ const MOST_SHOWN: usize = 32;
 /// The parameters of a query, or of a form in the same syntax.
 #[derive(Debug)]
 pub struct Parameters<'a> {
-    pairs: Vec<Pair<'a>>,
+    pairs: Vec<QueryPair<'a>>,
 }
 
 #[derive(Debug)]
-struct Pair<'a> {
+struct QueryPair<'a> {
     name: Decoded<'a>,
     value: Decoded<'a>,
     /// The value before decoding.
@@ -50,39 +50,42 @@ type Decoded<'a> = Option<Cow<'a, str>>;
 impl<'a> Parameters<'a> {
     /// Splits a query, or a form in the same syntax, into parameters.
     pub fn parse(text: &'a str) -> Self {
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| {
+        let mut pairs = Vec::new();
+        for pair in text.split('&') {
+            if pair.is_empty() {
+                continue;
+            }
             let (name, raw) = pair.split_once('=').unwrap_or((pair, ""));
-            Pair {
+            pairs.push(QueryPair {
                 name: decode(name),
                 value: decode(raw),
                 raw,
-            }
-        });
-        Self {
-            pairs: pairs.collect(),
+            });
         }
+        Self { pairs }
     }
 
     /// Rejects a parameter that is not among `known`, is repeated or can't be decoded.
     pub fn check(&self, known: impl Iterator<Item = &'static str> + Clone) -> Result<(), ApiError> {
         for pair in &self.pairs {
-            let name = pair.name.as_deref();
-            match name.filter(|name| known.clone().any(|it| it == *name)) {
-                Some(name) => self.one(name).map(|_| ())?,
-                None => return Err(self.unknown(name, &known.collect::<Vec<_>>())),
-            }
+            match pair.name.as_deref() {
+                Some(name) if known.clone().any(|it| it == name) => self.one(name)?,
+                name => return Err(self.unknown(name, &known.collect::<Vec<_>>())),
+            };
         }
         Ok(())
     }
 
     /// Rejects a parameter that is most likely a key or a token.
     pub fn refuse_credentials(&self) -> Result<(), ApiError> {
-        let names = self.pairs.iter().filter_map(|pair| pair.name.as_deref());
-        match names.into_iter().find(|name| is_credential(name)) {
-            Some(name) => Err(misplaced_credential(name)),
-            None => Ok(()),
+        for pair in &self.pairs {
+            if let Some(name) = pair.name.as_deref()
+                && is_credential(name)
+            {
+                return Err(misplaced_credential(name));
+            }
         }
+        Ok(())
     }
 
     /// Returns the value of a parameter; a repeated or undecodable one is a 400.
@@ -125,29 +128,43 @@ impl<'a> Parameters<'a> {
         expected: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, ApiError> {
-        let value = self.one(name)?;
-        value
-            .map(|value| read(value).ok_or_else(|| unusable(name, expected)))
-            .transpose()
+        let Some(value) = self.one(name)? else {
+            return Ok(None);
+        };
+        match read(value) {
+            Some(value) => Ok(Some(value)),
+            None => Err(unusable(name, expected)),
+        }
     }
 
     /// Returns whether there is a parameter with none of these names.
     pub fn has_other_than(&self, names: &[&str]) -> bool {
-        self.pairs
-            .iter()
-            .any(|pair| !pair.name.as_deref().is_some_and(|it| names.contains(&it)))
+        for pair in &self.pairs {
+            match pair.name.as_deref() {
+                Some(name) if names.contains(&name) => {}
+                _ => return true,
+            }
+        }
+        false
     }
 
-    fn single(&self, name: &str) -> Result<Option<&Pair<'a>>, ApiError> {
-        let mut pairs = self
-            .pairs
-            .iter()
-            .filter(|pair| pair.name.as_deref() == Some(name));
-        let first = pairs.next();
-        if pairs.next().is_some() {
-            return Err(unusable(name, "it may be given only once"));
+    fn has(&self, name: &str) -> bool {
+        let mut pairs = self.pairs.iter();
+        pairs.any(|pair| pair.name.as_deref() == Some(name))
+    }
+
+    fn single(&self, name: &str) -> Result<Option<&QueryPair<'a>>, ApiError> {
+        let mut found = None;
+        for pair in &self.pairs {
+            if pair.name.as_deref() != Some(name) {
+                continue;
+            }
+            if found.is_some() {
+                return Err(unusable(name, "it may be given only once"));
+            }
+            found = Some(pair);
         }
-        Ok(first)
+        Ok(found)
     }
 
     /// Returns the error of an unknown parameter, with the known ones and a hint where an unencoded
@@ -160,18 +177,15 @@ impl<'a> Parameters<'a> {
                 ApiError::bad_request("a parameter's name is not valid UTF-8 once percent-decoded")
             }
         };
-        let is_given = |pasted: &str| {
-            let mut names = self.pairs.iter().map(|pair| pair.name.as_deref());
-            names.any(|name| name == Some(pasted))
-        };
-        let mut cut = PASTED.iter().filter(|(pasted, _)| known.contains(pasted));
-        match cut.find(|(pasted, _)| *pasted == "url" || is_given(pasted)) {
-            Some((pasted, whole)) => error.with_advice(&format!(
-                "if it is part of {whole}, percent-encode {whole} (with curl: `-G --data-urlencode \
-                 '{pasted}=…'`)"
-            )),
-            None => error,
+        for (pasted, whole) in PASTED {
+            if known.contains(&pasted) && (pasted == "url" || self.has(pasted)) {
+                return error.with_advice(&format!(
+                    "if it is part of {whole}, percent-encode {whole} (with curl: `-G \
+                     --data-urlencode '{pasted}=…'`)"
+                ));
+            }
         }
+        error
     }
 }
 
@@ -193,18 +207,17 @@ fn unknown(name: &str, known: &[&str]) -> ApiError {
 
 /// Returns the known name that was most likely meant.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    // A comparison costs the product of both lengths, and no known name is long.
+    // A longer name could be a key.
     if name.len() > MOST_SHOWN {
         return None;
     }
     let name = name.to_lowercase();
-    let distance = |known: &str| strsim::osa_distance(known, &name);
-    let near = known.iter().copied().min_by_key(|known| distance(known))?;
-    if distance(near) <= (near.len() / 3).max(1) {
-        return Some(near);
+    let near = spelling::nearest(&name, known.iter().copied());
+    if near.is_some() || name.len() <= 2 {
+        return near;
     }
-    let is_part = |known: &&str| name.len() > 2 && (known.contains(&name) || name.contains(known));
-    known.iter().copied().find(is_part)
+    let mut known = known.iter().copied();
+    known.find(|known| known.contains(&name) || name.contains(known))
 }
 
 fn is_credential(name: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::http::error::ApiError;
 
 /// The query of a request, read strictly: an unknown, repeated or unreadable parameter is a 400.
 #[derive(Debug)]
-pub struct Query<T>(pub T);
+pub struct StrictQuery<T>(pub T);
 
 /// A group of query parameters.
 ///
@@ -23,7 +23,7 @@ pub trait FromQuery: Sized {
     fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError>;
 }
 
-impl<T: FromQuery> Query<T> {
+impl<T: FromQuery> StrictQuery<T> {
     /// Reads the query of a request with these parts.
     pub fn of(parts: &Parts) -> Result<Self, ApiError> {
         let parameters = Parameters::parse(parts.uri.query().unwrap_or_default());
@@ -32,7 +32,7 @@ impl<T: FromQuery> Query<T> {
     }
 }
 
-impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
+impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
@@ -69,42 +69,5 @@ impl<A: FromQuery, B: FromQuery, C: FromQuery> FromQuery for (A, B, C) {
     fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
         let first = A::read(parameters)?;
         Ok((first, B::read(parameters)?, C::read(parameters)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use utoipa::IntoParams;
-
-    use super::*;
-    use crate::http::{
-        extract::{
-            format::{FormatQuery, TemplateQuery},
-            freshness::WaitQuery,
-            list::ListQuery,
-        },
-        handlers::{
-            relationships::RelationshipQuery,
-            reports::UrlQuery,
-            search::{IntelligenceQuery, SearchOptions, SearchQuery},
-        },
-    };
-
-    fn is_documented<T: FromQuery + IntoParams>() {
-        let documented = T::into_params(|| None).into_iter().map(|it| it.name);
-        assert!(T::names().eq(documented));
-    }
-
-    #[test]
-    fn parameters_that_are_read_are_those_that_are_documented() {
-        is_documented::<FormatQuery>();
-        is_documented::<TemplateQuery>();
-        is_documented::<WaitQuery>();
-        is_documented::<ListQuery>();
-        is_documented::<RelationshipQuery>();
-        is_documented::<UrlQuery>();
-        is_documented::<SearchQuery>();
-        is_documented::<IntelligenceQuery>();
-        is_documented::<SearchOptions>();
     }
 }

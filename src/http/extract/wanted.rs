@@ -11,10 +11,10 @@ use super::{
     format::{AnswerFormat, FormatQuery},
     freshness::{self, WaitQuery},
     list,
-    query::{FromQuery, Query},
+    query::{FromQuery, StrictQuery},
 };
 use crate::{
-    http::{error::ApiError, headers, state::Shared},
+    http::{error::ApiError, headers, state::AppState},
     lookup::{Freshness, Reply},
 };
 
@@ -33,11 +33,12 @@ pub struct Wanted<Q> {
     target: Uri,
 }
 
-impl<Q: FromQuery> FromRequestParts<Shared> for Wanted<Q> {
+impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, ApiError> {
-        let Query((FormatQuery { format }, query, WaitQuery { wait })) = Query::of(parts)?;
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
+        let StrictQuery((FormatQuery { format }, query, WaitQuery { wait })) =
+            StrictQuery::of(parts)?;
         let headers = &parts.headers;
         Ok(Self {
             query,

@@ -12,10 +12,10 @@ use crate::{
     clock::whole_seconds,
     http::{
         error::ApiError,
-        extract::{Reader, Wanted, format::FormatQuery, freshness::WaitQuery, path::Segments},
+        extract::{MayRead, Wanted, format::FormatQuery, freshness::WaitQuery, path::Segments},
         headers::insert_number,
-        openapi::{answers::Analysis, errors::ReadErrors},
-        state::Shared,
+        openapi::{answers::AnalysisAnswer, errors::ReadErrors},
+        state::AppState,
     },
     lookup::AnalysisId,
 };
@@ -33,10 +33,10 @@ pub struct AnalysisPath {
     analysis_id: AnalysisId,
 }
 
-impl FromRequestParts<Shared> for AnalysisPath {
+impl FromRequestParts<AppState> for AnalysisPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let segments: Segments = parts.extract().await?;
         Ok(Self {
             analysis_id: segments.at(0).parse()?,
@@ -55,11 +55,11 @@ impl FromRequestParts<Shared> for AnalysisPath {
     path = "/api/v1/analyses/{analysis_id}",
     tag = "Analyses",
     params(AnalysisPath, FormatQuery, WaitQuery),
-    responses(Analysis, ReadErrors)
+    responses(AnalysisAnswer, ReadErrors)
 )]
 pub async fn get_analysis(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<()>,
     AnalysisPath { analysis_id: id }: AnalysisPath,
 ) -> Result<Response, ApiError> {

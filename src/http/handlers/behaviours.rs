@@ -6,9 +6,9 @@ use crate::{
     access::RequestContext,
     http::{
         error::ApiError,
-        extract::{FileHash, Reader, Wanted, format::FormatQuery, freshness::WaitQuery},
+        extract::{FileHash, MayRead, Wanted, format::FormatQuery, freshness::WaitQuery},
         openapi::{answers::OneObject, errors::ReadErrors},
-        state::{Gateway, Shared},
+        state::{AppState, Gateway},
     },
     indicator::Indicator,
 };
@@ -25,8 +25,8 @@ use crate::{
     responses(OneObject, ReadErrors)
 )]
 pub async fn get_behaviour_summary(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<()>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {
@@ -49,8 +49,8 @@ pub async fn get_behaviour_summary(
     responses(OneObject, ReadErrors)
 )]
 pub async fn get_behaviour_mitre_trees(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<()>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {

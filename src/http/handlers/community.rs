@@ -9,14 +9,14 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            AnswerFormat, InCollection, Json, Reader, Submitter, Wanted, body::JsonBody,
-            format::FormatQuery, freshness::WaitQuery, list::ListQuery,
+            InCollection, Json, MayRead, Wanted, WriteAbout, body::JsonBody, format::FormatQuery,
+            freshness::WaitQuery, list::ListQuery,
         },
         openapi::{
-            answers::{List, OneObject},
+            answers::{ListAnswer, OneObject},
             errors::{ReadErrors, WriteErrors},
         },
-        state::{Gateway, Shared},
+        state::{AppState, Gateway},
     },
     lookup::RelatedQuery,
     render::View,
@@ -153,11 +153,11 @@ impl NewVote {
     get,
     path = "/api/v1/{collection}/{id}/comments",
     params(FormatQuery, ListQuery, WaitQuery),
-    responses(List, ReadErrors)
+    responses(ListAnswer, ReadErrors)
 )]
 pub async fn list_comments(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<ListQuery>,
     InCollection(indicator): InCollection,
 ) -> Result<Response, ApiError> {
@@ -177,11 +177,11 @@ pub async fn list_comments(
     get,
     path = "/api/v1/{collection}/{id}/votes",
     params(FormatQuery, ListQuery, WaitQuery),
-    responses(List, ReadErrors)
+    responses(ListAnswer, ReadErrors)
 )]
 pub async fn list_votes(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<ListQuery>,
     InCollection(indicator): InCollection,
 ) -> Result<Response, ApiError> {
@@ -206,18 +206,11 @@ pub async fn list_votes(
     responses(OneObject, WriteErrors)
 )]
 pub async fn add_comment(
-    State(gateway): State<Shared>,
-    Submitter(context): Submitter,
-    format: AnswerFormat,
-    InCollection(indicator): InCollection,
+    State(gateway): State<AppState>,
+    write: WriteAbout,
     Json(comment): Json<NewComment>,
 ) -> Result<Response, ApiError> {
-    let comment = Contribution::Comment(comment.text()?);
-    let view = format.view(&gateway.templates);
-    let answer = gateway
-        .submit
-        .contribute(&context, &indicator, &comment, &view);
-    Ok(format.respond(answer.await?.body))
+    contribute(&gateway, write, &Contribution::Comment(comment.text()?)).await
 }
 
 /// Vote
@@ -232,17 +225,27 @@ pub async fn add_comment(
     responses(OneObject, WriteErrors)
 )]
 pub async fn add_vote(
-    State(gateway): State<Shared>,
-    Submitter(context): Submitter,
-    format: AnswerFormat,
-    InCollection(indicator): InCollection,
+    State(gateway): State<AppState>,
+    write: WriteAbout,
     Json(vote): Json<NewVote>,
 ) -> Result<Response, ApiError> {
-    let vote = Contribution::Vote(vote.verdict());
+    contribute(&gateway, write, &Contribution::Vote(vote.verdict())).await
+}
+
+async fn contribute(
+    gateway: &Gateway,
+    write: WriteAbout,
+    contribution: &Contribution,
+) -> Result<Response, ApiError> {
+    let WriteAbout {
+        context,
+        format,
+        indicator,
+    } = write;
     let view = format.view(&gateway.templates);
     let answer = gateway
         .submit
-        .contribute(&context, &indicator, &vote, &view);
+        .contribute(&context, &indicator, contribution, &view);
     Ok(format.respond(answer.await?.body))
 }
 

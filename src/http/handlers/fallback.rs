@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
 
-use crate::{http::error::ApiError, virustotal::relationships};
+use crate::{config::spelling, http::error::ApiError, virustotal::relationships};
 
 /// The prefixes of the paths of this API, of VirusTotal's and of the API before that.
 const PREFIXES: [&str; 5] = ["api", "vtapi", "v1", "v2", "v3"];
@@ -47,12 +47,12 @@ const PATHS: [(&str, &str); 13] = [
 /// The longest path that is suggested with the caller's values; longer ones have placeholders.
 const MOST_SHOWN: usize = 200;
 
-/// The approximate length of the longest segment of a route.
-const LONGEST_SEGMENT: usize = 32;
+/// The routes of a port, taken from their documentation. Clones share them.
+#[derive(Clone, Debug)]
+pub struct KnownRoutes(Arc<RouteList>);
 
-/// The routes of a port, taken from their documentation.
 #[derive(Debug)]
-pub struct KnownRoutes {
+struct RouteList {
     routes: Vec<KnownRoute>,
     /// A sentence that refers to the list of paths, or lists the few there are.
     there_are: String,
@@ -77,12 +77,8 @@ struct Candidate<'a> {
 
 impl KnownRoutes {
     /// Reads the routes from the document that describes them.
-    pub fn of(document: &OpenApi) -> Arc<Self> {
+    pub fn of(document: &OpenApi) -> Self {
         let paths = &document.paths.paths;
-        let routes = paths.iter().map(|(path, item)| KnownRoute {
-            path: path.clone(),
-            methods: methods(item),
-        });
         let there_are = if paths.contains_key("/") {
             "`/docs` lists those there are".to_owned()
         } else {
@@ -90,17 +86,17 @@ impl KnownRoutes {
             let paths: Vec<_> = paths.keys().map(String::as_str).collect();
             format!("there are `{}`", paths.join("`, `"))
         };
-        Arc::new(Self {
-            routes: routes.collect(),
-            there_are,
-        })
+        let mut routes = Vec::new();
+        for (path, item) in paths {
+            routes.push(KnownRoute::new(path, item));
+        }
+        Self(Arc::new(RouteList { routes, there_are }))
     }
 
     /// Returns the 404 of an unknown path, with the nearest route.
     pub fn not_found(&self, method: &Method, uri: &Uri) -> ApiError {
-        let path = uri.path();
-        let there_are = &self.there_are;
-        ApiError::not_found(match self.suggest(method, path) {
+        let there_are = &self.0.there_are;
+        ApiError::not_found(match self.suggest(method, uri.path()) {
             Some(near) => format!("no such path; did you mean {near}? {there_are}"),
             None => format!("no such path; {there_are}"),
         })
@@ -108,78 +104,121 @@ impl KnownRoutes {
 
     /// Returns the 405 of a route, with the methods it takes.
     pub fn method_not_allowed(&self, path: Option<&str>) -> ApiError {
-        let route = self.routes.iter().find(|it| Some(&*it.path) == path);
-        let methods = route.map_or(&[][..], |route| &route.methods);
-        let mut methods: Vec<_> = methods.iter().map(Method::as_str).collect();
-        // A route for GET takes HEAD, too.
-        if let Some(get) = methods.iter().position(|it| *it == "GET") {
-            methods.insert(get + 1, "HEAD");
+        let mut methods = Vec::new();
+        for route in &self.0.routes {
+            if Some(route.path.as_str()) == path {
+                methods.extend(route.methods.iter().map(Method::as_str));
+            }
+        }
+        // A route for GET takes HEAD, too. GET comes first.
+        if methods.first() == Some(&"GET") {
+            methods.insert(1, "HEAD");
         }
         ApiError::method_not_allowed(&methods)
     }
 
     fn suggest(&self, method: &Method, path: &str) -> Option<String> {
-        let given: Vec<_> = path.split('/').filter(|it| !it.is_empty()).collect();
-        if let [alone] | [.., alone] = &given[..]
-            && given.iter().rev().skip(1).all(|it| PREFIXES.contains(it))
-            && let Some((_, near)) = PATHS.iter().find(|(it, _)| it == alone)
+        let given = segments_of(path);
+        if let [alone] = given[..]
+            && let Some(near) = counterpart(alone)
         {
-            return Some((*near).to_owned());
+            return Some(near.to_owned());
         }
-        let prefixed = given.iter().take_while(|it| PREFIXES.contains(it)).count();
-        let below = &given[prefixed..];
-        let mut near: Option<Candidate<'_>> = None;
-        for route in &self.routes {
-            let candidate = Candidate::of(route, below, method);
-            let is_nearer = |it: &Candidate<'_>| {
-                let best = near.as_ref().map_or(usize::MAX, |near| near.distance);
-                it.distance < best
+        let mut nearest: Option<Candidate<'_>> = None;
+        for route in &self.0.routes {
+            let Some(candidate) = Candidate::of(route, &given, method) else {
+                continue;
             };
-            near = candidate.filter(is_nearer).or(near);
+            match &nearest {
+                Some(nearest) if nearest.distance <= candidate.distance => {}
+                _ => nearest = Some(candidate),
+            }
         }
-        near.map(|near| near.show())
+        Some(nearest?.show())
+    }
+}
+
+impl KnownRoute {
+    fn new(path: &str, item: &PathItem) -> Self {
+        let mut methods = Vec::new();
+        if item.get.is_some() {
+            methods.push(Method::GET);
+        }
+        if item.post.is_some() {
+            methods.push(Method::POST);
+        }
+        Self {
+            path: path.to_owned(),
+            methods,
+        }
     }
 }
 
 impl<'a> Candidate<'a> {
     /// Returns the route with the caller's values in it, if it is close to the path.
     fn of(route: &'a KnownRoute, given: &[&'a str], method: &Method) -> Option<Self> {
-        let segments = route.path.split('/').filter(|it| !it.is_empty());
-        let pattern: Vec<_> = segments.skip_while(|it| PREFIXES.contains(it)).collect();
+        let pattern = segments_of(&route.path);
         let given = with_relationships(given, &pattern);
         if pattern.is_empty() || pattern.len() != given.len() {
             return None;
         }
-        let (mut distance, mut segments) = (0, Vec::new());
-        for (wanted, given) in pattern.into_iter().zip(given) {
-            let is_parameter = wanted.starts_with('{');
-            segments.push(if is_parameter { given } else { wanted });
-            distance += if is_parameter {
-                1
-            } else {
-                4 * far(wanted, given)?
-            };
-        }
         let known = route.methods.iter().find(|known| *known == method);
-        let method = known.or(route.methods.first())?;
-        Some(Self {
+        let mut candidate = Self {
             route,
-            method,
-            segments,
-            distance: 2 * distance + usize::from(known.is_none()),
-        })
+            method: known.or(route.methods.first())?,
+            segments: Vec::new(),
+            distance: usize::from(known.is_none()),
+        };
+        for (wanted, given) in pattern.into_iter().zip(given) {
+            candidate.push(wanted, given)?;
+        }
+        Some(candidate)
+    }
+
+    /// Adds a segment of the route, if the given one is near enough.
+    ///
+    /// A value counts less than a misspelt name, and another method least.
+    fn push(&mut self, wanted: &'a str, given: &'a str) -> Option<()> {
+        if wanted.starts_with('{') {
+            self.segments.push(given);
+            self.distance += 2;
+        } else {
+            self.segments.push(wanted);
+            self.distance += 8 * far(wanted, given)?;
+        }
+        Some(())
     }
 
     fn show(&self) -> String {
         let is_api = self.route.path.starts_with("/api/v1/");
         let prefix = if is_api { "/api/v1/" } else { "/" };
         let path = format!("{prefix}{}", self.segments.join("/"));
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"`<>\"".contains(&byte);
         if path.len() <= MOST_SHOWN && path.bytes().all(is_plain) {
             return format!("`{} {path}`", self.method);
         }
         format!("`{} {}`", self.method, self.route.path)
     }
+}
+
+/// Returns whether a byte can stand in a suggested path.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"`<>\"".contains(&byte)
+}
+
+/// Returns the segments of a path without the prefix of an API.
+fn segments_of(path: &str) -> Vec<&str> {
+    let segments = path.split('/').filter(|it| !it.is_empty());
+    segments.skip_while(|it| PREFIXES.contains(it)).collect()
+}
+
+/// Returns the counterpart here of another service's path.
+fn counterpart(path: &str) -> Option<&'static str> {
+    for (other, here) in PATHS {
+        if other == path {
+            return Some(here);
+        }
+    }
+    None
 }
 
 /// Returns the segments with `relationships` inserted before the name of a known one, as the route
@@ -195,22 +234,12 @@ fn with_relationships<'a>(given: &[&'a str], pattern: &[&str]) -> Vec<&'a str> {
 
 /// Returns the distance of a segment from the wanted one, if it is near.
 fn far(wanted: &str, given: &str) -> Option<usize> {
-    // A comparison costs the product of both lengths, and no known segment is long.
-    if given.len() > 2 * LONGEST_SEGMENT {
-        return None;
-    }
     let given = given.to_ascii_lowercase();
     if SEGMENTS.contains(&(&given, wanted)) {
         return Some(1);
     }
-    let distance = strsim::osa_distance(wanted, &given);
+    let distance = spelling::distance(wanted, &given)?;
     (distance <= wanted.len() / 4 + 1).then_some(distance)
-}
-
-fn methods(item: &PathItem) -> Vec<Method> {
-    let get = item.get.as_ref().map(|_| Method::GET);
-    let post = item.post.as_ref().map(|_| Method::POST);
-    get.into_iter().chain(post).collect()
 }
 
 #[cfg(test)]

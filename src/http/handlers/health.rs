@@ -8,7 +8,7 @@ use crate::{
     access::clients::Clients,
     http::{
         openapi::errors::OpenErrors,
-        state::{Gateway, Shared},
+        state::{AppState, Gateway},
     },
     indicator::Kind,
     redis,
@@ -25,7 +25,8 @@ struct Check {
 
 /// The health of the gateway.
 #[derive(Serialize, ToSchema)]
-struct Health {
+#[schema(as = Health)]
+struct HealthReport {
     #[schema(example = "ok")]
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -37,11 +38,11 @@ struct Health {
 ///
 /// Answers as long as the process runs; restart it when this fails.
 #[utoipa::path(get, path = "/livez", tag = "Service", security(()), responses(
-    (status = 200, description = "The process is alive", body = Health),
+    (status = 200, description = "The process is alive", body = HealthReport),
     OpenErrors,
 ))]
 pub async fn get_livez() -> impl IntoResponse {
-    Json(Health {
+    Json(HealthReport {
         status: "ok",
         checks: Vec::new(),
     })
@@ -51,20 +52,20 @@ pub async fn get_livez() -> impl IntoResponse {
 ///
 /// Lists the checks; send requests elsewhere while this fails.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
-    (status = 200, description = "The gateway can serve; `checks` lists the parts", body = Health),
-    (status = 503, description = "The gateway is stopping", body = Health),
+    (status = 200, description = "The gateway can serve; `checks` lists the parts", body = HealthReport),
+    (status = 503, description = "The gateway is stopping", body = HealthReport),
     OpenErrors,
 ))]
-pub async fn get_readyz(State(gateway): State<Shared>) -> impl IntoResponse {
+pub async fn get_readyz(State(gateway): State<AppState>) -> impl IntoResponse {
     if gateway.stopping.is_cancelled() {
         let (status, checks) = ("stopping", Vec::new());
-        let health = Json(Health { status, checks });
+        let health = Json(HealthReport { status, checks });
         return (StatusCode::SERVICE_UNAVAILABLE, health);
     }
     let checks = checks(&gateway);
     let is_well = checks.iter().all(|check| check.ok);
     let status = if is_well { "ok" } else { "degraded" };
-    (StatusCode::OK, Json(Health { status, checks }))
+    (StatusCode::OK, Json(HealthReport { status, checks }))
 }
 
 fn checks(gateway: &Gateway) -> Vec<Check> {

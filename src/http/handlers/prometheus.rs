@@ -9,14 +9,13 @@ use axum::{
 };
 
 use crate::{
-    access::{ApiKey, KeyHash},
     http::{
-        error::ErrorBody,
-        extract::caller::MetricsReader,
+        error::ErrorDocument,
+        extract::caller::MayReadMetrics,
         openapi::errors::OpenErrors,
-        state::{Gateway, Shared},
+        state::{AppState, Gateway},
     },
-    metrics::{Standing, State as Standings},
+    metrics::{KeyStanding, Standing, State as Standings},
     quota::accounts::{Report, Tally, Window},
     redis,
 };
@@ -32,34 +31,28 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// tokens with the scope `metrics`.
 #[utoipa::path(get, path = "/metrics", tag = "Service", responses(
     (status = 200, description = "What is counted", body = String, content_type = "text/plain"),
-    (status = 401, description = "A client token with the scope `metrics` is needed", body = ErrorBody<'static>),
-    (status = 403, description = "The client has no scope `metrics`", body = ErrorBody<'static>),
+    (status = 401, description = "A client token with the scope `metrics` is needed", body = ErrorDocument<'static>),
+    (status = 403, description = "The client has no scope `metrics`", body = ErrorDocument<'static>),
     OpenErrors,
 ))]
-pub async fn get_metrics(_: MetricsReader, State(gateway): State<Shared>) -> Response {
+pub async fn get_metrics(_: MayReadMetrics, State(gateway): State<AppState>) -> Response {
     render(&gateway)
 }
 
 /// Serves the metrics on a port of their own.
-pub async fn get_metrics_of_admin_port(State(gateway): State<Shared>) -> Response {
+pub async fn get_metrics_of_admin_port(State(gateway): State<AppState>) -> Response {
     render(&gateway)
 }
 
 fn render(gateway: &Gateway) -> Response {
-    let held = gateway.lookup.cache_stats();
-    let clients = gateway.clients.iter().flat_map(|clients| clients.keys());
-    // Several may spend one key.
-    let keys: HashSet<_> = clients
-        .chain(gateway.access.key.as_ref().map(ApiKey::hash))
-        .collect();
-    let stand = |key: KeyHash| (key.short(), standings(&gateway.quota.report(key)));
+    let cache = gateway.lookup.cache_stats();
     let health = gateway.redis.health();
     let text = gateway.metrics.render(Standings {
-        cache_bytes: held.bytes,
-        cache_max_bytes: held.max_bytes,
-        cache_entries: held.entries,
-        cache_evictions: held.evictions,
-        quota: keys.into_iter().map(stand).collect(),
+        cache_bytes: cache.bytes,
+        cache_max_bytes: cache.max_bytes,
+        cache_entries: cache.entries,
+        cache_evictions: cache.evictions,
+        quota: standings(gateway),
         waiting: gateway.quota.waiting(),
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
         is_redis_up: health.map(|it| it == redis::Health::Up),
@@ -67,16 +60,36 @@ fn render(gateway: &Gateway) -> Response {
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }
 
-fn standings(report: &Report) -> [Standing; 3] {
-    let of = |window: Window, tally: &Tally| Standing {
+/// Returns the standing of each key that is configured. Several clients may spend one key.
+fn standings(gateway: &Gateway) -> Vec<KeyStanding> {
+    let mut keys = HashSet::new();
+    if let Some(clients) = &gateway.clients {
+        keys.extend(clients.keys());
+    }
+    if let Some(key) = &gateway.access.key {
+        keys.insert(key.hash());
+    }
+    let mut standings = Vec::new();
+    for key in keys {
+        let report = gateway.quota.report(key);
+        standings.push((key.short(), windows(&report)));
+    }
+    standings
+}
+
+fn windows(report: &Report) -> [Standing; 3] {
+    [
+        window(Window::Minute, &report.minute),
+        window(Window::Day, &report.day),
+        window(Window::Month, &report.month),
+    ]
+}
+
+fn window(window: Window, tally: &Tally) -> Standing {
+    Standing {
         window: window.name(),
         allowed: tally.allowed,
         used: tally.used,
         remaining: tally.remaining,
-    };
-    [
-        of(Window::Minute, &report.minute),
-        of(Window::Day, &report.day),
-        of(Window::Month, &report.month),
-    ]
+    }
 }

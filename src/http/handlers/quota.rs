@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         error::ApiError,
-        extract::{Query, Reader},
+        extract::{MayRead, StrictQuery},
         openapi::errors::ReadErrors,
-        state::Shared,
+        state::AppState,
     },
     quota::accounts::Report,
     render::format::Format,
@@ -17,7 +17,8 @@ use crate::{
 
 /// The quota of a key.
 #[derive(Serialize, ToSchema)]
-pub struct Quota {
+#[schema(as = Quota)]
+pub struct QuotaAnswer {
     data: Report,
     format: Format,
 }
@@ -31,15 +32,15 @@ pub struct Quota {
     get,
     path = "/api/v1/quota",
     tag = "Service",
-    responses((status = 200, description = "Where the key stands", body = Quota), ReadErrors),
+    responses((status = 200, description = "Where the key stands", body = QuotaAnswer), ReadErrors),
 )]
 pub async fn get_quota(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
-    _: Query<()>,
-) -> Result<Json<Quota>, ApiError> {
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
+    _: StrictQuery<()>,
+) -> Result<Json<QuotaAnswer>, ApiError> {
     gateway.quota.refresh(&context).await?;
-    Ok(Json(Quota {
+    Ok(Json(QuotaAnswer {
         data: gateway.quota.report(context.key.hash()),
         format: Format::Json,
     }))

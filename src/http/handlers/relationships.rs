@@ -10,10 +10,12 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    access::RequestContext,
+    config::spelling,
     http::{
         error::ApiError,
         extract::{
-            Parameters, Query, Reader, Wanted,
+            MayRead, Parameters, StrictQuery, Wanted,
             format::{self, FormatQuery},
             freshness::WaitQuery,
             list::{self, ListQuery},
@@ -21,14 +23,14 @@ use crate::{
             query::FromQuery,
         },
         openapi::{
-            answers::List,
+            answers::ListAnswer,
             errors::{OpenErrors, ReadErrors},
         },
-        state::Shared,
+        state::AppState,
     },
     indicator::{Indicator, Kind},
     lookup::{FetchError, LookupError, RelatedQuery},
-    render::View,
+    render::{View, template::Templates},
     virustotal::{
         Reason, UpstreamError,
         relationships::{self, Relationship},
@@ -57,13 +59,13 @@ pub struct RelatedPath {
     indicator: Indicator,
 }
 
-/// A path whose last segment is not reserved.
+/// A caller that may read the relationship in the path, whose name is not reserved.
 ///
 /// VirusTotal has an action or another resource behind a reserved name: passed on, it would spend
 /// the key on what the scope for reading does not allow. Such a path is a 404 with a key or without,
-/// so this comes before the caller in a signature.
+/// so the name is checked before the caller.
 #[derive(Debug)]
-pub struct NotReserved;
+pub struct MayReadRelationship(RequestContext);
 
 /// The relationships of a collection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,10 +87,10 @@ impl FromQuery for RelationshipQuery {
     }
 }
 
-impl FromRequestParts<Shared> for RelatedPath {
+impl FromRequestParts<AppState> for RelatedPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let kind = path::collection(parts).await?;
         let segments: Segments = parts.extract().await?;
         let indicator = Indicator::parse(kind, segments.at(0))?;
@@ -103,20 +105,49 @@ impl FromRequestParts<Shared> for RelatedPath {
     }
 }
 
-impl FromRequestParts<Shared> for NotReserved {
+impl FromRequestParts<AppState> for MayReadRelationship {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         let kind = path::collection(parts).await?;
         // A path that can't be decoded is the next extractors' to reject.
-        let Ok(segments) = parts.extract::<Segments>().await else {
-            return Ok(Self);
-        };
-        let name = segments.at(1).to_ascii_lowercase();
-        if relationships::is_reserved(&name) {
-            return Err(reserved(kind, &name));
+        if let Ok(segments) = parts.extract::<Segments>().await {
+            let name = segments.at(1).to_ascii_lowercase();
+            if relationships::is_reserved(&name) {
+                return Err(reserved(kind, &name));
+            }
         }
-        Ok(Self)
+        let MayRead(context) = MayRead::from_request_parts(parts, gateway).await?;
+        Ok(Self(context))
+    }
+}
+
+impl RelatedPath {
+    /// Combines the path with the parameters of the list.
+    fn with(self, list: ListQuery) -> RelatedQuery {
+        RelatedQuery {
+            indicator: self.indicator,
+            relationship: self.relationship,
+            limit: list.limit,
+            cursor: list.cursor,
+        }
+    }
+}
+
+impl Wanted<RelationshipQuery> {
+    /// Returns the view of related objects.
+    fn view<'a>(
+        &self,
+        templates: &'a Templates,
+        asked: &'a RelatedQuery,
+    ) -> Result<View<'a>, ApiError> {
+        let name = self.query.template_name.as_deref();
+        Ok(View {
+            template: format::choose_template(templates, &Kind::ALL, name)?,
+            descriptors_only: self.query.descriptors_only.unwrap_or(false),
+            cursor: asked.cursor.as_deref(),
+            ..self.format.view(templates)
+        })
     }
 }
 
@@ -130,36 +161,20 @@ impl FromRequestParts<Shared> for NotReserved {
     get,
     path = "/api/v1/{collection}/{id}/relationships/{relationship}",
     params(RelatedPath, FormatQuery, ListQuery, RelationshipQuery, WaitQuery),
-    responses(List, ReadErrors)
+    responses(ListAnswer, ReadErrors)
 )]
 pub async fn get_relationship(
-    _: NotReserved,
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayReadRelationship(context): MayReadRelationship,
     wanted: Wanted<(ListQuery, RelationshipQuery)>,
     path: RelatedPath,
 ) -> Result<Response, ApiError> {
-    let (ListQuery { limit, cursor }, wanted) = wanted.take();
-    let asked = RelatedQuery {
-        indicator: path.indicator,
-        relationship: path.relationship,
-        limit,
-        cursor,
-    };
-    let templates = &gateway.templates;
-    let options = &wanted.query;
-    let view = View {
-        template: format::choose_template(templates, &Kind::ALL, options.template_name.as_deref())?,
-        descriptors_only: options.descriptors_only.unwrap_or(false),
-        cursor: asked.cursor.as_deref(),
-        ..wanted.format.view(templates)
-    };
+    let (list, wanted) = wanted.take();
+    let asked = path.with(list);
+    let view = wanted.view(&gateway.templates, &asked)?;
     let freshness = &wanted.freshness;
-    let reply = gateway
-        .lookup
-        .related(&context, &asked, &view, freshness)
-        .await;
-    match reply {
+    let reply = gateway.lookup.related(&context, &asked, &view, freshness);
+    match reply.await {
         Ok(reply) => Ok(wanted.respond(reply)),
         Err(error) => Err(say_tier(error, &asked)),
     }
@@ -179,7 +194,7 @@ pub async fn get_relationship(
 )]
 pub async fn list_relationship_types(
     Extension(kind): Extension<Kind>,
-    _: Query<()>,
+    _: StrictQuery<()>,
 ) -> Json<RelationshipTypes> {
     Json(RelationshipTypes {
         relationships: relationships::of(kind),
@@ -234,14 +249,9 @@ fn tier_of(Relationship { name, tier, .. }: &Relationship) -> String {
 }
 
 fn unknown_relationship(kind: Kind, given: &str) -> ApiError {
-    // Comparing costs the product of both lengths.
-    let given: String = given
-        .chars()
-        .take(64)
-        .flat_map(char::to_lowercase)
-        .collect();
+    let given: String = given.to_lowercase().chars().take(64).collect();
     let mut names: Vec<_> = relationships::of(kind).iter().map(|row| row.name).collect();
-    names.sort_by_cached_key(|name| strsim::osa_distance(name, &given));
+    names.sort_by_cached_key(|name| spelling::distance(name, &given));
     names.truncate(3);
     ApiError::invalid_argument(format!(
         "a relationship is a lower-case name such as `{}`; \

@@ -10,7 +10,7 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            DomainName, FileHash, IpAddress, Parameters, Reader, UrlId, Wanted,
+            DomainName, FileHash, IpAddress, MayRead, Parameters, UrlId, Wanted,
             format::{self, FormatQuery, TemplateQuery},
             freshness::WaitQuery,
             query::FromQuery,
@@ -19,7 +19,7 @@ use crate::{
             answers::{DomainReport, FileReport, IpReport, UrlReport},
             errors::ReadErrors,
         },
-        state::{Gateway, Shared},
+        state::{AppState, Gateway},
     },
     indicator::Indicator,
     render::View,
@@ -66,8 +66,8 @@ impl FromQuery for UrlQuery {
     responses(FileReport, ReadErrors)
 )]
 pub async fn get_file_report(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<TemplateQuery>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {
@@ -87,8 +87,8 @@ pub async fn get_file_report(
     responses(UrlReport, ReadErrors)
 )]
 pub async fn analyze_url(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<(UrlQuery, TemplateQuery)>,
 ) -> Result<Response, ApiError> {
     let (UrlQuery { url }, wanted) = wanted.take();
@@ -107,8 +107,8 @@ pub async fn analyze_url(
     responses(UrlReport, ReadErrors)
 )]
 pub async fn get_url_report(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<TemplateQuery>,
     UrlId(url): UrlId,
 ) -> Result<Response, ApiError> {
@@ -127,8 +127,8 @@ pub async fn get_url_report(
     responses(DomainReport, ReadErrors)
 )]
 pub async fn get_domain_report(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<TemplateQuery>,
     DomainName(domain): DomainName,
 ) -> Result<Response, ApiError> {
@@ -146,8 +146,8 @@ pub async fn get_domain_report(
     responses(IpReport, ReadErrors)
 )]
 pub async fn get_ip_report(
-    State(gateway): State<Shared>,
-    Reader(context): Reader,
+    State(gateway): State<AppState>,
+    MayRead(context): MayRead,
     wanted: Wanted<TemplateQuery>,
     IpAddress(address): IpAddress,
 ) -> Result<Response, ApiError> {

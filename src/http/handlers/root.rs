@@ -11,7 +11,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{extract::format, openapi::errors::OpenErrors, state::Shared};
+use crate::http::{extract::format, openapi::errors::OpenErrors, state::AppState};
 
 /// The headers of the page: it runs nothing and loads nothing.
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
@@ -61,7 +61,7 @@ pub struct Root {
      content((Root = "application/json"), (String = "text/html"))),
     OpenErrors,
 ))]
-pub async fn get_root(State(gateway): State<Shared>, headers: HeaderMap) -> Response {
+pub async fn get_root(State(gateway): State<AppState>, headers: HeaderMap) -> Response {
     let mut response = if format::accepts_html(&headers) {
         (PAGE_HEADERS, Html(page(&gateway.examples))).into_response()
     } else {

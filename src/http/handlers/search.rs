@@ -8,14 +8,14 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            Parameters, Searcher, Wanted,
+            MaySearch, Parameters, Wanted,
             format::{self, FormatQuery},
             freshness::WaitQuery,
             list,
             query::FromQuery,
         },
-        openapi::{answers::List, errors::ReadErrors},
-        state::{Gateway, Shared},
+        openapi::{answers::ListAnswer, errors::ReadErrors},
+        state::{AppState, Gateway},
     },
     indicator::{self, Kind},
     lookup::{self, Corpus},
@@ -25,7 +25,7 @@ use crate::{
 /// The search of everything.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct SearchQuery {
+pub struct EverythingQuery {
     /// The text to look for
     #[param(pattern = r"\S", example = "example.com")]
     query: String,
@@ -66,7 +66,7 @@ pub struct SearchOptions {
     descriptors_only: Option<bool>,
 }
 
-impl FromQuery for SearchQuery {
+impl FromQuery for EverythingQuery {
     fn names() -> impl Iterator<Item = &'static str> + Clone {
         ["query", "limit"].into_iter()
     }
@@ -119,15 +119,15 @@ impl FromQuery for SearchOptions {
     get,
     path = "/api/v1/search",
     tag = "Search",
-    params(SearchQuery, FormatQuery, SearchOptions, WaitQuery),
-    responses(List, ReadErrors)
+    params(EverythingQuery, FormatQuery, SearchOptions, WaitQuery),
+    responses(ListAnswer, ReadErrors)
 )]
 pub async fn search(
-    State(gateway): State<Shared>,
-    Searcher(context): Searcher,
-    wanted: Wanted<(SearchQuery, SearchOptions)>,
+    State(gateway): State<AppState>,
+    MaySearch(context): MaySearch,
+    wanted: Wanted<(EverythingQuery, SearchOptions)>,
 ) -> Result<Response, ApiError> {
-    let (SearchQuery { query, limit }, mut wanted) = wanted.take();
+    let (EverythingQuery { query, limit }, mut wanted) = wanted.take();
     let asked = lookup::SearchQuery {
         corpus: Corpus::Everything,
         query,
@@ -146,11 +146,11 @@ pub async fn search(
     path = "/api/v1/intelligence/search",
     tag = "Search",
     params(IntelligenceQuery, FormatQuery, SearchOptions, WaitQuery),
-    responses(List, ReadErrors)
+    responses(ListAnswer, ReadErrors)
 )]
 pub async fn search_intelligence(
-    State(gateway): State<Shared>,
-    Searcher(context): Searcher,
+    State(gateway): State<AppState>,
+    MaySearch(context): MaySearch,
     wanted: Wanted<(IntelligenceQuery, SearchOptions)>,
 ) -> Result<Response, ApiError> {
     let (IntelligenceQuery { query, limit }, mut wanted) = wanted.take();
@@ -184,20 +184,25 @@ async fn run(
 }
 
 fn read_text<'a>(parameters: &'a Parameters<'_>) -> Result<&'a str, ApiError> {
-    let text = parameters.one("query")?;
-    text.filter(|text| !text.trim().is_empty())
-        .ok_or_else(|| ApiError::bad_request("parameter `query`: what to look for is missing"))
+    match parameters.one("query")? {
+        Some(text) if !text.trim().is_empty() => Ok(text),
+        _ => Err(ApiError::bad_request(
+            "parameter `query`: what to look for is missing",
+        )),
+    }
 }
 
 /// Reads an order. A `+` that was not percent-encoded has become a space on the way.
 fn read_order(text: &str) -> Option<String> {
-    let order = text
-        .strip_suffix(' ')
-        .map_or_else(|| text.to_owned(), |name| format!("{name}+"));
+    let order = match text.strip_suffix(' ') {
+        Some(name) => format!("{name}+"),
+        None => text.to_owned(),
+    };
     let name = order.strip_suffix(['+', '-']).unwrap_or(&order);
-    let sound = (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-    sound.then_some(order)
+    let is_sound = (1..=64).contains(&name.len()) && name.bytes().all(is_of_attribute);
+    is_sound.then_some(order)
+}
+
+fn is_of_attribute(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')
 }

@@ -1,7 +1,5 @@
 //! Submissions that start an analysis: a file, a URL, an object that is known already.
 
-use std::borrow::Cow;
-
 use axum::{
     body::Body,
     extract::{FromRequest, Request, State},
@@ -22,12 +20,12 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            AnswerFormat, InCollection, Parameters, Submitter,
+            AnswerFormat, MaySubmit, Parameters, WriteAbout,
             body::{self, JSON},
             format::FormatQuery,
         },
-        openapi::{answers::Started, errors::WriteErrors},
-        state::Shared,
+        openapi::{answers::StartedAnswer, errors::WriteErrors},
+        state::AppState,
     },
     indicator::WebUrl,
     submit::{self, Incoming},
@@ -86,10 +84,10 @@ pub struct Multipart {
     body: Body,
 }
 
-impl FromRequest<Shared> for Multipart {
+impl FromRequest<AppState> for Multipart {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, ApiError> {
         let headers = request.headers();
         body::require(headers, &[MULTIPART])?;
         Ok(Self {
@@ -99,10 +97,10 @@ impl FromRequest<Shared> for Multipart {
     }
 }
 
-impl FromRequest<Shared> for UrlToScan {
+impl FromRequest<AppState> for UrlToScan {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, ApiError> {
         let media = body::require(request.headers(), &[JSON, FORM])?;
         let body = body::read(request.into_body()).await?;
         if media == JSON {
@@ -125,11 +123,11 @@ impl FromRequest<Shared> for UrlToScan {
     tag = "Files",
     params(FormatQuery),
     request_body(content = FileForm, content_type = "multipart/form-data"),
-    responses(Started, WriteErrors),
+    responses(StartedAnswer, WriteErrors),
 )]
 pub async fn upload_file(
-    State(gateway): State<Shared>,
-    Submitter(context): Submitter,
+    State(gateway): State<AppState>,
+    MaySubmit(context): MaySubmit,
     format: AnswerFormat,
     mut form: Multipart,
 ) -> Result<Response, ApiError> {
@@ -156,11 +154,11 @@ pub async fn upload_file(
         (UrlToScan = "application/json"),
         (UrlToScan = "application/x-www-form-urlencoded"),
     )),
-    responses(Started, WriteErrors),
+    responses(StartedAnswer, WriteErrors),
 )]
 pub async fn scan_url(
-    State(gateway): State<Shared>,
-    Submitter(context): Submitter,
+    State(gateway): State<AppState>,
+    MaySubmit(context): MaySubmit,
     format: AnswerFormat,
     UrlToScan { url }: UrlToScan,
 ) -> Result<Response, ApiError> {
@@ -179,14 +177,17 @@ pub async fn scan_url(
     post,
     path = "/api/v1/{collection}/{id}/analyse",
     params(FormatQuery),
-    responses(Started, WriteErrors)
+    responses(StartedAnswer, WriteErrors)
 )]
 pub async fn analyse_again(
-    State(gateway): State<Shared>,
-    Submitter(context): Submitter,
-    format: AnswerFormat,
-    InCollection(indicator): InCollection,
+    State(gateway): State<AppState>,
+    write: WriteAbout,
 ) -> Result<Response, ApiError> {
+    let WriteAbout {
+        context,
+        format,
+        indicator,
+    } = write;
     let view = format.view(&gateway.templates);
     let started = gateway.submit.analyse(&context, &indicator, &view).await?;
     Ok(accepted(format, started))
@@ -204,8 +205,9 @@ fn accepted(format: AnswerFormat, started: submit::Started) -> Response {
 }
 
 fn read_form(body: &[u8]) -> Result<String, ApiError> {
-    let form = str::from_utf8(body)
-        .map_err(|_| ApiError::bad_request("the form is not percent-encoded"))?;
+    let Ok(form) = str::from_utf8(body) else {
+        return Err(ApiError::bad_request("the form is not percent-encoded"));
+    };
     let form = Parameters::parse(form);
     form.refuse_credentials()?;
     if form.has_other_than(&["url"]) {
@@ -214,6 +216,10 @@ fn read_form(body: &[u8]) -> Result<String, ApiError> {
              (with curl: `--data-urlencode 'url=…'`)",
         ));
     }
-    let url = form.pasted("url")?.map(Cow::into_owned);
-    url.ok_or_else(|| ApiError::bad_request("the form has no field `url`: the URL to scan"))
+    match form.pasted("url")? {
+        Some(url) => Ok(url.into_owned()),
+        None => Err(ApiError::bad_request(
+            "the form has no field `url`: the URL to scan",
+        )),
+    }
 }

@@ -11,10 +11,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     http::{
-        error::{ApiError, ErrorBody},
+        error::{ApiError, ErrorDocument},
         extract::path::Segments,
         openapi::errors::OpenErrors,
-        state::Shared,
+        state::AppState,
     },
     indicator::Kind,
     render::template::Template,
@@ -29,10 +29,10 @@ pub struct TemplatePath {
     name: String,
 }
 
-impl FromRequestParts<Shared> for TemplatePath {
+impl FromRequestParts<AppState> for TemplatePath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let segments: Segments = parts.extract().await?;
         Ok(Self {
             name: segments.at(0).to_owned(),
@@ -69,7 +69,7 @@ struct TemplateList {
      body = TemplateList),
     OpenErrors,
 ))]
-pub async fn list_templates(State(gateway): State<Shared>) -> impl IntoResponse {
+pub async fn list_templates(State(gateway): State<AppState>) -> impl IntoResponse {
     let summary = |template: &Template| TemplateSummary {
         name: template.name.clone(),
         description: template.description.clone(),
@@ -92,12 +92,12 @@ pub async fn list_templates(State(gateway): State<Shared>) -> impl IntoResponse 
     params(TemplatePath),
     responses(
         (status = 200, description = "The template itself", body = Template),
-        (status = 404, description = "No template has this name", body = ErrorBody<'static>),
+        (status = 404, description = "No template has this name", body = ErrorDocument<'static>),
         OpenErrors,
     ),
 )]
 pub async fn get_template(
-    State(gateway): State<Shared>,
+    State(gateway): State<AppState>,
     TemplatePath { name }: TemplatePath,
 ) -> Result<Response, ApiError> {
     match gateway.templates.named(&name) {

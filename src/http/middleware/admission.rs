@@ -4,12 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{
     extract::{Request, State},
-    http::HeaderName,
+    http::{HeaderName, Uri},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::{drain_body, limits, observe::ClientName};
+use super::{drain_body, limits, route_group::GroupState};
 use crate::{
     access::{CallerId, CostCounter, Hold, KeyHash},
     clock::Now,
@@ -17,11 +17,12 @@ use crate::{
         error::ApiError,
         extract::{
             caller::Identified,
-            credential::{self, Caller},
-            forwarded, is_under_api, peer,
+            credential::{self, Sender},
+            forwarded, peer,
         },
         headers::insert_number,
-        state::{Gateway, Shared},
+        outcome::Outcome,
+        state::Gateway,
     },
 };
 
@@ -30,40 +31,52 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Admits a request within the limits of its caller, and reports the quota of the key it spends.
-pub async fn admit(State(gateway): State<Shared>, mut request: Request, next: Next) -> Response {
-    let identified = credential::identify(request.headers(), &gateway);
+pub async fn admit(State(state): State<GroupState>, mut request: Request, next: Next) -> Response {
+    let GroupState { gateway, group } = &state;
+    let identified = credential::identify(request.headers(), gateway);
     // A rejected credential is refused where a key is needed; here it counts for its address.
-    let caller = identified.as_ref().unwrap_or(&Caller::Anonymous);
-    let id = caller_id(&gateway, caller, &request);
+    let caller = identified.as_ref().unwrap_or(&Sender::Anonymous);
+    let id = caller_id(gateway, caller, &request);
     let client = match caller {
-        Caller::Client(client) => Some(ClientName(Arc::clone(&client.name))),
-        Caller::Anonymous | Caller::Key(_) => None,
+        Sender::Client(client) => Some(Arc::clone(&client.name)),
+        Sender::Anonymous | Sender::Key(_) => None,
     };
-    let concerns_key = is_under_api(request.uri());
-    let (mut response, key) = match let_in(&gateway, caller, id, &request) {
+    let mut response = match let_in(&state, caller, id, request.uri()) {
         Ok(hold) => {
             let spends = Arc::new(OnceLock::new());
             let cost = CostCounter::default();
             request.extensions_mut().insert(Identified {
-                caller: identified,
+                sender: identified,
                 id,
                 place: hold.as_ref().map(Hold::place),
                 cost: cost.clone(),
                 spends: Arc::clone(&spends),
             });
+            let time = limits::time_of(&gateway.limits, *group, request.uri());
             // After the rate limit: the body of a request beyond that is not read to its end.
             let request = drain_body::drain_body(request, &gateway.tasks);
-            let mut response = limits::run(&gateway.limits, request, next, hold).await;
-            response.extensions_mut().insert(cost.cost());
-            (response, spends.get().copied())
+            let mut response = match hold {
+                Some(hold) => limits::run(request, next, hold, time).await,
+                None => next.run(request).await,
+            };
+            Outcome::of(&mut response).cost = cost.cost();
+            if let Some(key) = spends.get() {
+                report_quota(&mut response, gateway, *key);
+            }
+            response
         }
-        Err(error) => (error.into_response(), caller.key().filter(|_| concerns_key)),
+        Err(error) => {
+            let mut response = error.into_response();
+            if let Some(key) = caller.key()
+                && group.concerns_key()
+            {
+                report_quota(&mut response, gateway, key);
+            }
+            response
+        }
     };
-    if let Some(key) = key {
-        report_quota(&mut response, &gateway, key);
-    }
-    if let Some(client) = client {
-        response.extensions_mut().insert(client);
+    if client.is_some() {
+        Outcome::of(&mut response).client = client;
     }
     response
 }
@@ -71,12 +84,12 @@ pub async fn admit(State(gateway): State<Shared>, mut request: Request, next: Ne
 /// Decides which caller a request counts for in every limit.
 ///
 /// A key that VirusTotal has not accepted yet counts for its address, since keys can be made up.
-fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId {
+fn caller_id(gateway: &Gateway, caller: &Sender, request: &Request) -> CallerId {
     match caller {
-        Caller::Client(client) => CallerId::Client(client.hash()),
-        Caller::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
-        Caller::Key(_) | Caller::Anonymous => {
-            let peer = peer::address(request.extensions().get());
+        Sender::Client(client) => CallerId::Client(client.hash()),
+        Sender::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
+        Sender::Key(_) | Sender::Anonymous => {
+            let peer = peer::address(request.extensions());
             let trusted = &gateway.access.trusted_proxies;
             CallerId::at(forwarded::caller_address(peer, request.headers(), trusted))
         }
@@ -87,28 +100,37 @@ fn caller_id(gateway: &Gateway, caller: &Caller, request: &Request) -> CallerId 
 ///
 /// The allowance comes last, so that a request without a place costs none of it.
 fn let_in(
-    gateway: &Gateway,
-    caller: &Caller,
+    state: &GroupState,
+    caller: &Sender,
     id: CallerId,
-    request: &Request,
+    uri: &Uri,
 ) -> Result<Option<Hold>, ApiError> {
-    let door = gateway.door.check(&id);
-    door.map_err(ApiError::too_many_requests)?;
+    let GroupState { gateway, group } = state;
+    check_rate(gateway, id)?;
     // Counted for the key, too, so that its allowance does not start anew once it is accepted.
-    if let (Caller::Key(key), CallerId::Address(_)) = (caller, id) {
-        let door = gateway.door.check(&CallerId::Key(key.hash()));
-        door.map_err(ApiError::too_many_requests)?;
+    if let (Sender::Key(key), CallerId::Address(_)) = (caller, id) {
+        check_rate(gateway, CallerId::Key(key.hash()))?;
     }
-    let hold = limits::admit(&gateway.limits, request, id)?;
-    let Caller::Client(client) = caller else {
+    limits::check_length(uri)?;
+    let hold = limits::enter(&gateway.limits, *group, id)?;
+    let Sender::Client(client) = caller else {
         return Ok(hold);
     };
     // Here, since a reload brings new clients at any time.
     gateway.accepted.configure(client.key.hash());
-    if let (Some(clients), Some(_)) = (&gateway.clients, &hold) {
+    if let Some(clients) = &gateway.clients
+        && group.concerns_key()
+    {
         clients.spend(client, Now::read())?;
     }
     Ok(hold)
+}
+
+fn check_rate(gateway: &Gateway, id: CallerId) -> Result<(), ApiError> {
+    match gateway.door.check(&id) {
+        Ok(()) => Ok(()),
+        Err(wait) => Err(ApiError::too_many_requests(wait)),
+    }
 }
 
 /// Sets `X-RateLimit-*` to the key's quota of the minute, if that is limited.

@@ -39,10 +39,7 @@ const READ: [HeaderName; 11] = [
 
 /// Builds the layer that lets pages of these origins call; without origins it does nothing.
 pub fn layer(origins: &[String]) -> Either<CorsLayer, tower::layer::util::Identity> {
-    let origins: Vec<HeaderValue> = origins
-        .iter()
-        .filter_map(|origin| origin.parse().ok())
-        .collect();
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|it| it.parse().ok()).collect();
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(KEY_HEADERS.iter().cloned().chain(SENT).collect::<Vec<_>>())

@@ -15,9 +15,8 @@ use tokio::time::timeout;
 use crate::{
     access::{CallerId, Hold},
     http::{
-        error::ApiError,
-        extract::{freshness, is_under_api},
-        state::Limits,
+        error::ApiError, extract::freshness, middleware::route_group::RouteGroup,
+        state::RequestLimits,
     },
 };
 
@@ -27,17 +26,23 @@ const MAX_URI: usize = 8 * 1024;
 /// The `Retry-After` of a request that came while all places were taken.
 pub(super) const LATER: Duration = Duration::from_secs(1);
 
-/// Returns the place of a request under `/api/v1`, or an error where its target is too long or its
-/// caller finds no place. Other requests need none: they cost next to nothing.
-pub fn admit(
-    limits: &Limits,
-    request: &Request,
+/// Rejects a request whose path and query are too long.
+pub fn check_length(uri: &Uri) -> Result<(), ApiError> {
+    match uri.path_and_query() {
+        Some(target) if target.as_str().len() > MAX_URI => Err(ApiError::uri_too_long(MAX_URI)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the place of a request in this group, or an error where its caller finds none.
+///
+/// Requests that concern no key need none: they cost next to nothing.
+pub fn enter(
+    limits: &RequestLimits,
+    group: RouteGroup,
     caller: CallerId,
 ) -> Result<Option<Hold>, ApiError> {
-    if length(request.uri()) > MAX_URI {
-        return Err(ApiError::uri_too_long(MAX_URI));
-    }
-    if !is_under_api(request.uri()) {
+    if !group.concerns_key() {
         return Ok(None);
     }
     match limits.places.enter(caller) {
@@ -46,37 +51,32 @@ pub fn admit(
     }
 }
 
-/// Runs a request, and ends it once its time is over.
+/// Runs a request that holds a place, and ends it once its time is over.
 ///
-/// Its place is kept until the body of the response was sent or dropped, since until then it takes
+/// The place is kept until the body of the response was sent or dropped, since until then it takes
 /// memory.
-pub async fn run(limits: &Limits, request: Request, next: Next, hold: Option<Hold>) -> Response {
-    let Some(hold) = hold else {
-        return next.run(request).await;
-    };
+pub async fn run(request: Request, next: Next, hold: Hold, time: Option<Duration>) -> Response {
     // A post under the API writes.
-    let too_slow = if request.method() == Method::POST {
-        ApiError::too_slow_to_write
-    } else {
-        ApiError::too_slow
-    };
-    let response = match time_of(limits, &request) {
+    let is_write = request.method() == Method::POST;
+    let response = match time {
         None => next.run(request).await,
-        Some(time) => timeout(time, next.run(request))
-            .await
-            .unwrap_or_else(|_| too_slow(time).into_response()),
+        Some(time) => match timeout(time, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) if is_write => ApiError::too_slow_to_write(time).into_response(),
+            Err(_) => ApiError::too_slow(time).into_response(),
+        },
     };
     response.map(|body| until_dropped(body, hold))
 }
 
-/// Returns the time that a request may take. An upload may take as long as it makes progress.
-fn time_of(limits: &Limits, request: &Request) -> Option<Duration> {
-    let uri = request.uri();
-    let is_upload = request.method() == Method::POST && uri.path() == "/api/v1/files";
-    if is_upload {
-        return None;
+/// Returns the time that a request of this group may take, if that is limited.
+pub fn time_of(limits: &RequestLimits, group: RouteGroup, uri: &Uri) -> Option<Duration> {
+    match group {
+        RouteGroup::Service | RouteGroup::Upload => None,
+        RouteGroup::Api | RouteGroup::UnknownApi => {
+            Some(limits.longest + freshness::wait_of(uri.query().unwrap_or_default()))
+        }
     }
-    Some(limits.longest + freshness::wait_of(uri.query().unwrap_or_default()))
 }
 
 /// Makes the body own the place: the server drops it when the last piece is sent.
@@ -88,13 +88,9 @@ fn until_dropped(body: Body, hold: Hold) -> Body {
     }))
 }
 
-fn length(uri: &Uri) -> usize {
-    uri.path_and_query().map_or(0, |it| it.as_str().len())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{future, sync::Arc};
+    use std::future;
 
     use axum::{
         Router,
@@ -106,44 +102,35 @@ mod tests {
     use super::*;
     use crate::access::Places;
 
-    fn request(method: &str, uri: &str) -> Request {
-        let request = Request::builder().method(method).uri(uri);
-        request.body(Body::empty()).unwrap()
-    }
-
     #[test]
     fn a_request_has_a_minute_and_what_it_asks_to_wait() {
-        let limits = Limits::new(1, Duration::from_secs(30));
-        let seconds = |method, uri| Some(time_of(&limits, &request(method, uri))?.as_secs());
-        assert_eq!(seconds("GET", "/api/v1/files/x"), Some(60));
-        assert_eq!(seconds("GET", "/api/v1/files/x?a=b&wait=5m"), Some(360));
-        // It is refused for that later on.
-        assert_eq!(seconds("GET", "/api/v1/files/x?wait=6m"), Some(60));
-        assert_eq!(seconds("GET", "/api/v1/files"), Some(60));
-        assert_eq!(seconds("POST", "/api/v1/files"), None);
-        let patient = Limits::new(1, Duration::from_mins(2));
-        let time = time_of(&patient, &request("GET", "/api/v1/files/x"));
+        let limits = RequestLimits::new(1, Duration::from_secs(30));
+        let seconds = |group, uri| {
+            let time = time_of(&limits, group, &Uri::from_static(uri));
+            time.map(|it| it.as_secs())
+        };
+        let api = RouteGroup::Api;
+        assert_eq!(seconds(api, "/api/v1/files/x"), Some(60));
+        assert_eq!(seconds(api, "/api/v1/files/x?a=b&wait=5m"), Some(360));
+        // The handler rejects the request for that.
+        assert_eq!(seconds(api, "/api/v1/files/x?wait=6m"), Some(60));
+        assert_eq!(seconds(RouteGroup::Upload, "/api/v1/files"), None);
+        let patient = RequestLimits::new(1, Duration::from_mins(2));
+        let time = time_of(&patient, api, &Uri::from_static("/api/v1/files/x"));
         assert_eq!(time, Some(Duration::from_mins(2)));
     }
 
     #[tokio::test]
     async fn a_post_that_takes_too_long_may_have_been_carried_out() {
-        let limits = Limits {
-            places: Places::new(4),
-            longest: Duration::from_millis(10),
-        };
-        let limits = Arc::new(limits);
+        let places = Places::new(4);
         let limit = middleware::from_fn(move |request: Request, next: Next| {
-            let limits = Arc::clone(&limits);
-            async move {
-                let caller = CallerId::at([192, 0, 2, 1].into());
-                let hold = admit(&limits, &request, caller).unwrap();
-                run(&limits, request, next, hold).await
-            }
+            let hold = places.enter(CallerId::at([192, 0, 2, 1].into())).unwrap();
+            run(request, next, hold, Some(Duration::from_millis(10)))
         });
         let endless = Router::new().fallback(future::pending::<()>).layer(limit);
         for (method, is_uncertain) in [("POST", true), ("GET", false)] {
-            let request = request(method, "/api/v1/urls");
+            let request = Request::builder().method(method).uri("/api/v1/urls");
+            let request = request.body(Body::empty()).unwrap();
             let response = endless.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status(), 504);
             let body = to_bytes(response.into_body(), 1000).await.unwrap();

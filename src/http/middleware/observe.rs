@@ -1,23 +1,23 @@
 //! The outermost layer: request ids, the request log, metrics, and headers of every response.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::{
-    access::Cost,
     http::{
-        error::Failure,
-        extract::{self, authority},
         headers::X_REQUEST_ID,
-        middleware::{drain_body, refusal},
-        state::Shared,
+        middleware::{
+            drain_body, refusal,
+            route_group::{GroupState, RouteGroup},
+        },
+        outcome::Outcome,
     },
     lookup::Origin,
     metrics::Answered,
@@ -30,32 +30,26 @@ const TRACEPARENT: &str = "traceparent";
 /// The request headers that an answer depends on: no proxy may hand one key's answer to another.
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
 
-/// The name of the client that sent a request: an extension of the response for the log.
-#[derive(Clone, Debug)]
-pub struct ClientName(pub Arc<str>);
-
 /// Gives a request its id, runs it, counts it, and writes its line of the log.
 ///
 /// Paths hold indicators, which can be confidential: the line has the route instead, and the path
 /// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
-pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn observe(State(state): State<GroupState>, request: Request, next: Next) -> Response {
+    let GroupState { gateway, group } = state;
     let id = request_id(request.headers());
     let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
     debug!(parent: &span, http.path = request.uri().path(), "request received");
     let method = name_of(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let under_api = extract::is_under_api(request.uri());
+    let route = match group {
+        RouteGroup::UnknownApi => None,
+        _ => request.extensions().get::<MatchedPath>().cloned(),
+    };
     let started = Instant::now();
     let arrived = gateway.metrics.arrived();
     let work = async {
-        let refused = refusal::refuse(&request).or_else(|| {
-            // First, since later decisions depend on the host that a request names.
-            let error = authority::check(&request).err()?;
-            Some(error.into_response())
-        });
-        let Some(refused) = refused else {
+        let Some(refused) = refusal::refuse(&request) else {
             return next.run(request).await;
         };
         // Dropping the request drains the rest of its body.
@@ -64,22 +58,20 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     };
     let mut response = work.instrument(span.clone()).await;
     drop(arrived);
-    add_headers(response.headers_mut(), id, under_api);
-    let origin = response.extensions().get::<Origin>();
-    let cost = response.extensions().get::<Cost>().copied();
-    let cost = cost.unwrap_or_default();
+    add_headers(response.headers_mut(), id, group);
+    let outcome: Outcome = response.extensions_mut().remove().unwrap_or_default();
     let answered = Answered {
         route: route.as_ref().map_or("-", MatchedPath::as_str),
         method,
         status: response.status().as_u16(),
         took: started.elapsed(),
-        waited: cost.waited,
-        origin: origin.map(|origin| origin.name()),
-        units: cost.units,
+        waited: outcome.cost.waited,
+        origin: outcome.origin.map(Origin::name),
+        units: outcome.cost.units,
     };
     gateway.metrics.answered(&answered);
     end_trace(&span, &answered);
-    write_line(&span, &answered, response.extensions());
+    write_line(&span, &answered, &outcome);
     response
 }
 
@@ -99,13 +91,13 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue, group: RouteGroup) {
     headers.insert(X_REQUEST_ID, id);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if under_api {
+    if group.concerns_key() {
         headers.insert(
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, no-cache"),
@@ -130,10 +122,8 @@ fn end_trace(span: &Span, answered: &Answered<'_>) {
     traces::end(span);
 }
 
-fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
-    let failure = extensions.get::<Failure>();
-    let client = extensions.get::<ClientName>();
-    let client = client.map(|ClientName(name)| name.as_ref());
+fn write_line(span: &Span, answered: &Answered<'_>, outcome: &Outcome) {
+    let failure = outcome.failure.as_ref();
     // The level of the macro is a constant, so there is one call for each level.
     macro_rules! line {
         ($level:ident, $message:literal) => {
@@ -145,7 +135,7 @@ fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
                 duration_ms = answered.took.as_secs_f64() * 1000.0,
                 cache = answered.origin,
                 quota.units = answered.units,
-                client.name = client,
+                client.name = outcome.client.as_deref(),
                 error.code = failure.map(|failure| failure.code.as_ref()),
                 error.cause = failure.and_then(|failure| failure.cause.as_deref()),
                 $message
@@ -159,20 +149,18 @@ fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
     }
 }
 
-/// Returns the caller's request id if it is 1 to 128 letters, digits, `-`, `_` or `.`, else a new one.
+/// Returns the caller's request id if it is sane, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let sane = |id: &&HeaderValue| {
-        (1..=128).contains(&id.len())
-            && id
-                .as_bytes()
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
-    };
-    headers
-        .get(X_REQUEST_ID)
-        .filter(sane)
-        .cloned()
-        .unwrap_or_else(new_id)
+    match headers.get(X_REQUEST_ID) {
+        Some(id) if is_sane(id) => id.clone(),
+        _ => new_id(),
+    }
+}
+
+/// Returns whether a request id is 1 to 128 letters, digits, `-`, `_` or `.`.
+fn is_sane(id: &HeaderValue) -> bool {
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
+    (1..=128).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
 }
 
 fn new_id() -> HeaderValue {

@@ -1,4 +1,4 @@
-//! Requests that are rejected before they are routed, and the marks of the accept loop on them.
+//! Requests that are rejected before they are routed, by their framing, their host or for lack of memory.
 
 use axum::{
     extract::Request,
@@ -8,24 +8,22 @@ use axum::{
 
 use crate::{
     access::Full,
-    http::{error::ApiError, headers::X_REQUEST_ID, middleware::limits},
+    http::{
+        error::ApiError,
+        extract::{ConnectionInfo, Unroutable, authority},
+        headers::X_REQUEST_ID,
+        middleware::limits,
+    },
 };
-
-/// The mark on a request whose address holds too much memory already.
-#[derive(Clone, Copy, Debug)]
-pub struct Overloaded;
-
-/// The mark on a request whose `Transfer-Encoding` does not end in `chunked`.
-#[derive(Clone, Copy, Debug)]
-pub struct OddlyFramed;
 
 /// Returns the response to a request that is not routed.
 pub fn refuse(request: &Request) -> Option<Response> {
-    if request.extensions().get::<Overloaded>().is_some() {
+    let info = request.extensions().get::<ConnectionInfo>();
+    let rejected = info.and_then(|info| info.rejected);
+    if rejected == Some(Unroutable::Overloaded) {
         return Some(ApiError::no_place(Full::All, limits::LATER).into_response());
     }
-    let is_marked = request.extensions().get::<OddlyFramed>().is_some();
-    if is_marked || is_framed_in_another_way(request.headers()) {
+    if rejected == Some(Unroutable::OddlyFramed) || is_framed_in_another_way(request.headers()) {
         let detail = "the only transfer coding that is read is `chunked`: \
                       send the body with it alone, or with `Content-Length`";
         let mut response = ApiError::not_implemented(detail).into_response();
@@ -34,7 +32,9 @@ pub fn refuse(request: &Request) -> Option<Response> {
         response.headers_mut().insert(header::CONNECTION, close);
         return Some(response);
     }
-    None
+    // Here, since later decisions depend on the host that a request names.
+    let error = authority::check(request).err()?;
+    Some(error.into_response())
 }
 
 /// Returns a 503 in place of a response for which there is no memory.

@@ -97,16 +97,16 @@ pub struct DomainReport;
 pub struct IpReport;
 
 /// The answers of an analysis.
-pub struct Analysis;
+pub struct AnalysisAnswer;
 
 /// The answers of operations that start an analysis.
-pub struct Started;
+pub struct StartedAnswer;
 
 /// The answers of operations on one object that is no report.
 pub struct OneObject;
 
 /// The answers of a list.
-pub struct List;
+pub struct ListAnswer;
 
 /// Responses by their status.
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
@@ -152,7 +152,7 @@ impl IntoResponses for IpReport {
     }
 }
 
-impl IntoResponses for List {
+impl IntoResponses for ListAnswer {
     fn responses() -> Responses {
         let link = header(
             "The next page, as `<…>; rel=\"next\"`; left out on the last",
@@ -163,7 +163,7 @@ impl IntoResponses for List {
     }
 }
 
-impl IntoResponses for Analysis {
+impl IntoResponses for AnalysisAnswer {
     fn responses() -> Responses {
         let later = header(
             "Seconds after which to ask again; left out once it is completed",
@@ -184,7 +184,7 @@ impl IntoResponses for Analysis {
     }
 }
 
-impl IntoResponses for Started {
+impl IntoResponses for StartedAnswer {
     fn responses() -> Responses {
         let location = header("`/api/v1/analyses/{analysis_id}`", Type::String);
         let ok = answer("The descriptor of the analysis", "ObjectBody", None);

@@ -1,7 +1,8 @@
 //! Static files: compressed once, shared by all responses.
 
 use std::{
-    collections::HashMap,
+    borrow::Cow,
+    collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
@@ -17,14 +18,27 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
 
 use crate::http::headers::{Weight, is_known};
 
+/// The path of the OpenAPI document.
+pub const DOCUMENT: &str = "/openapi.json";
+
 /// The files of Swagger UI that were requested so far, by their path.
 ///
 /// Only files that exist are added, so they are few.
-static SWAGGER: LazyLock<Mutex<HashMap<String, Arc<File>>>> = LazyLock::new(Mutex::default);
+static SWAGGER: Mutex<BTreeMap<String, File>> = Mutex::new(BTreeMap::new());
+
+/// The settings of Swagger UI.
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    let config = Config::from(DOCUMENT)
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .display_request_duration(true)
+        .validator_url("none");
+    Arc::new(config)
+});
 
 /// A file, plain and compressed.
 #[derive(Debug)]
-pub(super) struct File {
+pub struct File {
     content_type: HeaderValue,
     etag: String,
     packed: OnceLock<Option<Bytes>>,
@@ -33,7 +47,7 @@ pub(super) struct File {
 
 impl File {
     /// Creates a file of plain bytes, which are compressed when gzip is first requested.
-    pub(super) fn plain(content_type: &str, bytes: Bytes) -> Self {
+    pub fn plain(content_type: &str, bytes: Bytes) -> Self {
         let file = Self::new(content_type, &bytes);
         let _ = file.plain.set(Some(bytes));
         file
@@ -59,7 +73,7 @@ impl File {
     }
 
     /// Answers a request with these headers.
-    pub(super) fn respond(&self, headers: &HeaderMap) -> Response {
+    pub fn respond(&self, headers: &HeaderMap) -> Response {
         let mut response = self.body(headers);
         let own = response.headers_mut();
         own.insert(header::CONTENT_TYPE, self.content_type.clone());
@@ -92,13 +106,13 @@ impl File {
     }
 }
 
-/// Returns the file of Swagger UI at this path below its root, if there is one.
-pub(super) fn swagger(path: &str, config: &Arc<Config<'static>>) -> Option<Arc<File>> {
+/// Answers a request for the file of Swagger UI at this path below its root, if there is one.
+pub(super) fn swagger(path: &str, headers: &HeaderMap) -> Option<Response> {
     let mut files = SWAGGER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(file) = files.get(path) {
-        return Some(Arc::clone(file));
+        return Some(file.respond(headers));
     }
-    let found = utoipa_swagger_ui::serve(path, Arc::clone(config));
+    let found = utoipa_swagger_ui::serve(path, Arc::clone(&CONFIG));
     let SwaggerFile {
         bytes,
         content_type,
@@ -106,31 +120,33 @@ pub(super) fn swagger(path: &str, config: &Arc<Config<'static>>) -> Option<Arc<F
         ..
     } = found.ok()??;
     let bytes = match bytes {
-        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        std::borrow::Cow::Owned(bytes) => bytes.into(),
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
     };
-    let file = Arc::new(if gzpipped {
+    let file = if gzpipped {
         File::packed(&content_type, bytes)
     } else {
         File::plain(&content_type, bytes)
-    });
-    files.insert(path.to_owned(), Arc::clone(&file));
-    Some(file)
+    };
+    let response = file.respond(headers);
+    files.insert(path.to_owned(), file);
+    Some(response)
 }
 
 /// Returns whether a client accepts gzip, with a quality above zero.
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let values = values.filter_map(|value| value.to_str().ok());
-    let (mut named, mut any) = (None, None);
-    for coding in values.flat_map(|value| value.split(',')) {
-        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        let quality = parameters.trim().strip_prefix("q=").unwrap_or("1");
-        let is_wanted = quality.trim().parse::<f32>().is_ok_and(|it| it > 0.0);
-        match name.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => named = Some(is_wanted),
-            "*" => any = Some(is_wanted),
-            _ => {}
+    let mut named = None;
+    let mut any = None;
+    for value in headers.get_all(header::ACCEPT_ENCODING) {
+        for coding in value.to_str().unwrap_or_default().split(',') {
+            let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+            let quality = parameters.trim().strip_prefix("q=").unwrap_or("1");
+            let is_wanted = quality.trim().parse::<f32>().is_ok_and(|it| it > 0.0);
+            match name.trim().to_ascii_lowercase().as_str() {
+                "gzip" | "x-gzip" => named = Some(is_wanted),
+                "*" => any = Some(is_wanted),
+                _ => {}
+            }
         }
     }
     named.or(any).unwrap_or(false)

@@ -7,7 +7,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use crate::{
     http::{
         openapi::{self, parameters},
-        state::Shared,
+        state::AppState,
     },
     indicator::Kind,
 };
@@ -18,19 +18,18 @@ use crate::{
 /// of its own.
 pub(super) fn in_collection(
     kind: Kind,
-    (schemas, mut paths, route): UtoipaMethodRouter<Shared>,
-) -> UtoipaMethodRouter<Shared> {
+    (schemas, mut paths, route): UtoipaMethodRouter<AppState>,
+) -> UtoipaMethodRouter<AppState> {
     let id = parameters::path_parameter(kind);
-    paths.paths = std::mem::take(&mut paths.paths)
-        .into_iter()
-        .map(|(path, mut item)| {
-            let path = path.replace("{collection}", kind.collection());
-            for operation in item.get.iter_mut().chain(&mut item.post) {
-                openapi::adapt(operation, kind, path.contains("{id}").then(|| id.clone()));
-            }
-            (path.replace("{id}", &format!("{{{}}}", id.name)), item)
-        })
-        .collect();
+    for (path, mut item) in std::mem::take(&mut paths.paths) {
+        let path = path.replace("{collection}", kind.collection());
+        let names_one = path.contains("{id}");
+        for operation in item.get.iter_mut().chain(&mut item.post) {
+            openapi::adapt(operation, kind, names_one.then(|| id.clone()));
+        }
+        let path = path.replace("{id}", &format!("{{{}}}", id.name));
+        paths.paths.insert(path, item);
+    }
     (schemas, paths, route)
 }
 

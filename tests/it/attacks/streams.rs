@@ -8,7 +8,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     time::{interval, sleep, timeout},
 };
-use vt4ai::server::Pace;
+use vt4ai::server::ClientPace;
 
 use crate::harness::{EICAR, Event, Gateway, Http2, Upstream, config, file};
 
@@ -20,7 +20,7 @@ const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A pace with a tenth of a second in place of 30, and the rate to match.
-const PACE: Pace = Pace {
+const PACE: ClientPace = ClientPace {
     stall: Duration::from_millis(300),
     rate: 100 * 1024,
 };

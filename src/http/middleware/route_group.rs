@@ -1,0 +1,32 @@
+//! The groups of routes that share limits, and the state of the middlewares around each.
+
+use crate::http::state::AppState;
+
+/// A group of routes with the same limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteGroup {
+    /// Documentation, templates, health and metrics: they concern no key and cost next to nothing.
+    Service,
+    /// The API: each request holds a place and has a time limit.
+    Api,
+    /// Uploads: each request holds a place and may take as long as it makes progress.
+    Upload,
+    /// Paths below the API's that no route takes. They count as the API's.
+    UnknownApi,
+}
+
+/// The state of the middlewares around a group of routes.
+#[derive(Clone, Debug)]
+pub struct GroupState {
+    /// The state of all routes.
+    pub gateway: AppState,
+    /// The group.
+    pub group: RouteGroup,
+}
+
+impl RouteGroup {
+    /// Returns whether requests concern a key: they hold a place, and no proxy may share the answers.
+    pub fn concerns_key(self) -> bool {
+        self != Self::Service
+    }
+}

@@ -1,0 +1,38 @@
+//! The outcome of a request, for the request log and the metrics.
+
+use std::{borrow::Cow, sync::Arc};
+
+use axum::response::Response;
+
+use crate::{access::Cost, lookup::Origin};
+
+/// The outcome of a request: an extension of the response that the `observe` middleware takes out.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The origin of the answer, where it could come from the cache.
+    pub origin: Option<Origin>,
+    /// The failure, where the response is an error of the gateway's.
+    pub failure: Option<Failure>,
+    /// The name of the client that sent the request.
+    pub client: Option<Arc<str>>,
+    /// The cost of the request.
+    pub cost: Cost,
+}
+
+/// The failure of a request as the log shows it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The `code` that the client got.
+    pub code: Cow<'static, str>,
+    /// The `detail` that the client got.
+    pub detail: Cow<'static, str>,
+    /// The cause, where it is more than the client is told.
+    pub cause: Option<String>,
+}
+
+impl Outcome {
+    /// Returns the outcome that a response carries, an empty one at first.
+    pub fn of(response: &mut Response) -> &mut Self {
+        response.extensions_mut().get_or_insert_default()
+    }
+}
