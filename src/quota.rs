@@ -20,7 +20,7 @@ use crate::{
         accounts::{Accounts, Exhausted, Spent, Window},
         backoff::{Backoffs, Change},
     },
-    redis::{self, Limits, Redis, RedisBudget, Taken},
+    redis::{self, Redis, RedisBudget, Taken, WindowLimits},
     virustotal::{Reason, Refusal, UpstreamError, VirusTotal},
 };
 
@@ -94,7 +94,7 @@ impl AcquireError {
 pub struct Unit {
     own: accounts::Unit,
     /// The unit in the count that replicas share; `None` if Redis was not available.
-    common: Option<redis::Token>,
+    common: Option<redis::PermitId>,
 }
 
 /// The source of units of quota, which also learns from the outcomes of calls.
@@ -367,9 +367,9 @@ impl Quota {
         refusal.map_or(Ok(()), |refusal| Err(AcquireError::Backoffs(refusal)))
     }
 
-    fn limits(&self, key: KeyHash) -> Limits {
+    fn limits(&self, key: KeyHash) -> WindowLimits {
         let (allowed, lasts) = self.accounts.allowed(key);
-        Limits {
+        WindowLimits {
             lasts,
             minute: allowed.minute,
             day: allowed.day,

@@ -22,11 +22,11 @@ use self::link::Link;
 use crate::{access::KeyHash, config};
 
 pub use self::{
-    answers::{Recalled, Shared, SharedTime},
+    answers::{Recalled, SharedAnswer, SharedTime},
     lease::{Claimed, Lease},
-    link::{Health, UnusableAuthorities},
-    news::{Change, News},
-    units::{Limits, Taken, Token},
+    link::{Availability, UnusableAuthorities},
+    news::{News, SharedChange},
+    permits::{PermitId, Taken, WindowLimits},
 };
 
 /// Assembles a script that uses the shared clock.
@@ -41,11 +41,11 @@ macro_rules! clocked {
 }
 
 mod answers;
-mod closures;
+mod backoffs;
 mod lease;
 mod link;
 mod news;
-mod units;
+mod permits;
 
 /// The prefix of every Redis key, with the version of the stored format. Repeated in `clocked!`.
 const PREFIX: &str = "vt4ai:1:";
@@ -85,7 +85,7 @@ impl Redis {
     }
 
     /// Returns the state of the connection, or `None` if Redis is not configured.
-    pub fn health(&self) -> Option<Health> {
+    pub fn health(&self) -> Option<Availability> {
         self.link.as_ref().map(|link| link.health())
     }
 
@@ -108,15 +108,20 @@ impl Redis {
     }
 
     /// Sends a command within the request's time budget. `overlapped` of the time is not charged.
-    async fn ask<T>(&self, patience: &RedisBudget, order: Order, overlapped: Duration) -> Option<T>
+    async fn ask<T>(
+        &self,
+        budget: &RedisBudget,
+        order: RedisCommand,
+        overlapped: Duration,
+    ) -> Option<T>
     where
         T: FromRedisValue,
     {
-        self.link.as_ref()?.ask(patience, order, overlapped).await
+        self.link.as_ref()?.ask(budget, order, overlapped).await
     }
 
     /// Announces a change to all replicas as soon as Redis is available.
-    pub fn tell_change(&self, change: Change) {
+    pub fn tell_change(&self, change: SharedChange) {
         let Some(link) = self.link.clone() else {
             return;
         };
@@ -138,11 +143,11 @@ impl Redis {
     }
 
     /// Sends a command in the background and ignores its result.
-    fn tell(&self, order: Order) {
+    fn tell(&self, order: RedisCommand) {
         if let Some(link) = self.link.clone().filter(|link| link.is_up()) {
             self.tasks.spawn(async move {
-                let patience = RedisBudget::default();
-                link.ask::<Value>(&patience, order, Duration::ZERO).await;
+                let budget = RedisBudget::default();
+                link.ask::<Value>(&budget, order, Duration::ZERO).await;
             });
         }
     }
@@ -162,12 +167,12 @@ impl RedisBudget {
 }
 
 /// A command or script to send.
-enum Order {
+enum RedisCommand {
     Cmd(Cmd),
     Script(ScriptInvocation<'static>),
 }
 
-impl Order {
+impl RedisCommand {
     async fn send<T: FromRedisValue>(&self, to: &mut MultiplexedConnection) -> RedisResult<T> {
         match self {
             Self::Cmd(cmd) => cmd.query_async(to).await,

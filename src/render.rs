@@ -12,8 +12,8 @@ use crate::{
     render::{
         format::{
             Format,
-            json::{self, Meta},
-            sink::{Text, WriteError},
+            json::{self, ListMeta},
+            sink::{DocumentText, WriteError},
         },
         template::{Template, Templates, filter::Unreadable, pattern::Filter},
     },
@@ -21,17 +21,17 @@ use crate::{
 
 pub use self::{
     list::{Extent, extent, list},
-    listed::{Listed, listed},
     object::{id, is_completed, object, report},
+    object_names::{ListedObject, listed},
     title::Title,
 };
 
 pub mod format;
 pub mod hidden;
-mod item;
 mod list;
-mod listed;
 mod object;
+mod object_names;
+mod raw_object;
 pub mod template;
 mod title;
 
@@ -55,7 +55,7 @@ pub struct View<'a> {
 
 /// A rendered answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Document {
     /// The envelope, or the bare document.
     pub body: Vec<u8>,
     /// The cursor of the next page of a list; `None` for a single object and on the last page.
@@ -142,21 +142,21 @@ impl<'a> View<'a> {
     fn document(
         &self,
         size: usize,
-        meta: Option<&Meta<'_>>,
-        write: impl Fn(Text<'_>) -> Result<(), WriteError>,
+        meta: Option<&ListMeta<'_>>,
+        write: impl Fn(DocumentText<'_>) -> Result<(), WriteError>,
     ) -> Result<Vec<u8>, RenderError> {
         let mut room = size / 2;
         if size > MEASURED {
-            room = Text::measure(!self.bare, MAX_DOCUMENT, &write)?;
+            room = DocumentText::measure(!self.bare, MAX_DOCUMENT, &write)?;
         }
         if self.bare {
             let mut out = Vec::with_capacity(room);
-            write(Text::bare(&mut out, MAX_DOCUMENT))?;
+            write(DocumentText::bare(&mut out, MAX_DOCUMENT))?;
             return Ok(out);
         }
         json::envelope(self.format, meta, room, |out| {
             out.push(b'"');
-            write(Text::quoted(out, MAX_DOCUMENT))?;
+            write(DocumentText::quoted(out, MAX_DOCUMENT))?;
             out.push(b'"');
             Ok(())
         })

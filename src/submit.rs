@@ -21,7 +21,7 @@ use crate::{
     metrics::Metrics,
     quota::{AcquireError, Claim, Quota, Unit, accounts::Exhausted},
     redis::RedisBudget,
-    render::{self, Answer, MalformedAnswer, RenderError, Title, View},
+    render::{self, Document, MalformedAnswer, RenderError, Title, View},
     virustotal::{Call, UpstreamError, VirusTotal},
 };
 
@@ -70,7 +70,7 @@ struct Post {
 #[derive(Debug)]
 pub struct Started {
     /// The descriptor of the analysis, rendered for the caller.
-    pub answer: Answer,
+    pub answer: Document,
     /// The id of the analysis.
     pub analysis: String,
 }
@@ -144,7 +144,7 @@ impl Submit {
         indicator: &Indicator,
         contribution: &Contribution,
         view: &View<'_>,
-    ) -> Result<Answer, SubmitError> {
+    ) -> Result<Document, SubmitError> {
         let collection = indicator.kind().upstream_collection();
         let path = [collection, indicator.id(), contribution.collection()];
         let call = Call::post_json(&path, &contribution.envelope());

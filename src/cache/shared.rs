@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cache::single_flight::Progress,
-    redis::{Change, Claimed, Lease, News, Recalled, RedisBudget, Shared, SharedTime},
+    redis::{Claimed, Lease, News, Recalled, RedisBudget, SharedAnswer, SharedChange, SharedTime},
 };
 
 /// The outcome of claiming the right to ask VirusTotal.
@@ -155,7 +155,7 @@ impl Cache {
         let (Some(asked), Some(bytes)) = (at, bytes) else {
             return;
         };
-        let shared = Shared {
+        let shared = SharedAnswer {
             name: key.pair(),
             asked,
             bytes,
@@ -242,7 +242,7 @@ impl Cache {
 
     fn tell(&self, news: News) {
         let life = self.0.rules.longest();
-        self.0.redis.tell_change(Change { news, life });
+        self.0.redis.tell_change(SharedChange { news, life });
     }
 
     /// Whether answers are shared through Redis at present.

@@ -7,7 +7,7 @@ use super::Lookup;
 use crate::{
     cache::ObjectName,
     indicator::{Indicator, Kind},
-    render::{self, Answer, Listed, RenderError},
+    render::{self, Document, ListedObject, RenderError},
 };
 
 /// The maximum number of names taken from one answer.
@@ -16,13 +16,13 @@ const MOST: usize = 100;
 /// A rendered answer, and the names of objects in it.
 #[derive(Debug)]
 pub(super) struct Rendered {
-    pub(super) answer: Answer,
+    pub(super) answer: Document,
     pub(super) told: Vec<ObjectName>,
 }
 
 impl Rendered {
     /// Wraps a rendered answer that reveals no names.
-    pub(super) fn plain(answer: Result<Answer, RenderError>) -> Result<Self, RenderError> {
+    pub(super) fn plain(answer: Result<Document, RenderError>) -> Result<Self, RenderError> {
         let told = Vec::new();
         Ok(Self {
             answer: answer?,
@@ -34,7 +34,11 @@ impl Rendered {
 impl Lookup {
     /// Returns the names that a report on a file or URL reveals, and joins them with the
     /// indicator's.
-    pub(super) fn told_by_report(&self, indicator: &Indicator, answer: &Answer) -> Vec<ObjectName> {
+    pub(super) fn told_by_report(
+        &self,
+        indicator: &Indicator,
+        answer: &Document,
+    ) -> Vec<ObjectName> {
         let told = answer.names.iter();
         let told: Vec<_> = match indicator.kind() {
             Kind::File => ObjectName::of_file(told.map(String::as_str)),
@@ -88,7 +92,7 @@ impl Lookup {
     }
 }
 
-fn listed_names(found: &Listed) -> Vec<ObjectName> {
+fn listed_names(found: &ListedObject) -> Vec<ObjectName> {
     match Kind::of_object_type(&found.object_type) {
         Some(Kind::File) => ObjectName::of_file(found.digests().chain([&*found.id])),
         Some(Kind::Url) => {

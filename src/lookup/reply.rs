@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     cache::{Finished, ViewKey},
-    render::{Answer, View},
+    render::{Document, View},
 };
 
 /// The reply to a caller.
@@ -57,7 +57,7 @@ impl Origin {
 
 impl Reply {
     /// Builds a reply from a rendered answer.
-    pub(super) fn new(answer: Answer, seen: Seen) -> Self {
+    pub(super) fn new(answer: Document, seen: Seen) -> Self {
         let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
         let finished = Finished {
             // A weak tag, since the same document may also be sent compressed.

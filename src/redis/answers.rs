@@ -9,7 +9,8 @@ use ::redis::{Cmd, Script};
 use bytes::Bytes;
 
 use super::{
-    Change, Lease, News, Order, PREFIX, Redis, RedisBudget, digest, millis, news::news_key, of_key,
+    Lease, News, PREFIX, Redis, RedisBudget, RedisCommand, SharedChange, digest, millis,
+    news::news_key, of_key,
 };
 use crate::access::KeyHash;
 
@@ -48,7 +49,7 @@ pub struct Recalled {
 
 /// An answer to put into the shared cache.
 #[derive(Debug)]
-pub struct Shared<'a> {
+pub struct SharedAnswer<'a> {
     /// The API key that the entry belongs to (`None` if all keys share it), and the path.
     pub name: (Option<KeyHash>, &'a str),
     /// The time at which VirusTotal was asked.
@@ -88,7 +89,7 @@ impl Redis {
         &self,
         name: (Option<KeyHash>, &str),
         names: &[String],
-        patience: &RedisBudget,
+        budget: &RedisBudget,
     ) -> Option<Recalled> {
         let looked = Instant::now();
         // Until Redis has this replica's writes, its entries may be older than they are.
@@ -100,15 +101,15 @@ impl Redis {
         for name in names {
             script.arg(name);
         }
-        let order = Order::Script(script);
-        let reply = self.ask(patience, order, Duration::ZERO).await?;
+        let order = RedisCommand::Script(script);
+        let reply = self.ask(budget, order, Duration::ZERO).await?;
         Some(Recalled::of(reply, looked))
     }
 
     /// Returns the shared time, for a request that is made without a lease.
-    pub async fn begin(&self, patience: &RedisBudget) -> Option<SharedTime> {
-        let order = Order::Script(BEGIN.key(clock()));
-        let reply: String = self.ask(patience, order, Duration::ZERO).await?;
+    pub async fn begin(&self, budget: &RedisBudget) -> Option<SharedTime> {
+        let order = RedisCommand::Script(BEGIN.key(clock()));
+        let reply: String = self.ask(budget, order, Duration::ZERO).await?;
         reply.parse().ok()
     }
 
@@ -116,12 +117,12 @@ impl Redis {
     pub fn forget(&self, name: (Option<KeyHash>, &str)) {
         let mut cmd = Cmd::new();
         cmd.arg("DEL").arg(answer(name));
-        self.tell(Order::Cmd(cmd));
+        self.tell(RedisCommand::Cmd(cmd));
     }
 
     /// Stores an answer unless its object was written to since the request, and releases the lease
     /// under which it was fetched. Does not wait for either.
-    pub fn land(&self, shared: &Shared<'_>, lease: Option<Lease>) {
+    pub fn land(&self, shared: &SharedAnswer<'_>, lease: Option<Lease>) {
         let is_kept = shared.bytes.len() <= LARGEST && !shared.life.is_zero();
         // Dropping the lease releases it.
         if !is_kept {
@@ -135,7 +136,7 @@ impl Redis {
         for name in shared.names {
             script.arg(name);
         }
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Releases a lease if it has this token, without storing an answer.
@@ -144,7 +145,7 @@ impl Redis {
         // With a life of 0 the script stores nothing and only releases the lease.
         script.key("").key(name).arg(token);
         script.arg(0).arg("").arg(0);
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Records for `life` that these names denote one object. If the object was written to,
@@ -156,16 +157,16 @@ impl Redis {
         for name in names {
             script.arg(name);
         }
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Returns all known names of the object with these names, or `None` if Redis is not available.
-    pub async fn names_of(&self, names: &[String], patience: &RedisBudget) -> Option<Vec<String>> {
+    pub async fn names_of(&self, names: &[String], budget: &RedisBudget) -> Option<Vec<String>> {
         let mut script = NAMES.key(clock());
         for name in names {
             script.arg(name);
         }
-        self.ask(patience, Order::Script(script), Duration::ZERO)
+        self.ask(budget, RedisCommand::Script(script), Duration::ZERO)
             .await
     }
 
@@ -174,15 +175,15 @@ impl Redis {
         let mut cmd = Cmd::new();
         cmd.arg("SET").arg(of_key("accepted", key)).arg(1);
         cmd.arg("PX").arg(millis(life).max(1));
-        self.tell(Order::Cmd(cmd));
+        self.tell(RedisCommand::Cmd(cmd));
     }
 
     /// Revokes the acceptance of a key, and announces that to all replicas.
     pub fn refuse(&self, key: KeyHash) {
         let mut cmd = Cmd::new();
         cmd.arg("DEL").arg(of_key("accepted", key));
-        self.tell(Order::Cmd(cmd));
-        self.tell_change(Change {
+        self.tell(RedisCommand::Cmd(cmd));
+        self.tell_change(SharedChange {
             news: News::Refused(key.hex()),
             life: Duration::ZERO,
         });
@@ -190,10 +191,12 @@ impl Redis {
 
     /// Returns whether VirusTotal has accepted the key from any replica. False if Redis is not
     /// available.
-    pub async fn is_accepted(&self, key: KeyHash, patience: &RedisBudget) -> bool {
+    pub async fn is_accepted(&self, key: KeyHash, budget: &RedisBudget) -> bool {
         let mut cmd = Cmd::new();
         cmd.arg("EXISTS").arg(of_key("accepted", key));
-        let reply = self.ask(patience, Order::Cmd(cmd), Duration::ZERO).await;
+        let reply = self
+            .ask(budget, RedisCommand::Cmd(cmd), Duration::ZERO)
+            .await;
         reply == Some(1)
     }
 }

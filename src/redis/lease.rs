@@ -10,7 +10,7 @@ use ::redis::Script;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::{Order, Recalled, Redis, RedisBudget, answers, millis};
+use super::{Recalled, Redis, RedisBudget, RedisCommand, answers, millis};
 use crate::access::KeyHash;
 
 /// The time after which a lease expires unless it is renewed, such as when its holder has died.
@@ -58,7 +58,7 @@ impl Redis {
         &self,
         name: (Option<KeyHash>, &str),
         names: &[String],
-        patience: &RedisBudget,
+        budget: &RedisBudget,
     ) -> Claimed {
         let token = format!("{:032x}", fastrand::u128(..));
         let mut overlapped = Duration::ZERO;
@@ -75,8 +75,8 @@ impl Redis {
             for name in names {
                 script.arg(name);
             }
-            let order = Order::Script(script);
-            let reply: Option<Reply> = self.ask(patience, order, overlapped).await;
+            let order = RedisCommand::Script(script);
+            let reply: Option<Reply> = self.ask(budget, order, overlapped).await;
             match reply {
                 None => return Claimed::Nothing,
                 Some((true, name, bytes, changed, doubted, now)) => {
@@ -106,7 +106,7 @@ impl Lease {
                 sleep(RENEW_INTERVAL).await;
                 let mut script = RENEW.key(&self.name);
                 script.arg(&self.token).arg(millis(LEASE_DURATION));
-                self.redis.tell(Order::Script(script));
+                self.redis.tell(RedisCommand::Script(script));
             }
         };
         tokio::select! {

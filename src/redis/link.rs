@@ -19,8 +19,8 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Order, RedisBudget,
-    news::{self, Change, News, Outbox},
+    RedisBudget, RedisCommand,
+    news::{self, News, Outbox, SharedChange},
 };
 use crate::config::{self, tls};
 
@@ -43,7 +43,7 @@ pub struct UnusableAuthorities(#[from] io::Error);
 
 /// The state of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
+pub enum Availability {
     /// Redis is available.
     Up,
     /// Redis is not available, with the reason. The reason contains no address or password.
@@ -56,8 +56,8 @@ pub(super) struct Link {
     /// The client, or `None` if it rejected the URL, which the configuration has checked before.
     client: Option<Client>,
     /// The time limit for all Redis commands of one request, and for a health check.
-    patience: Duration,
-    state: Mutex<State>,
+    time_limit: Duration,
+    state: Mutex<LinkState>,
     /// The signal for an immediate health check.
     check_now: Notify,
     /// Whether the first connection attempt has ended.
@@ -70,7 +70,7 @@ pub(super) struct Link {
 }
 
 #[derive(Debug)]
-struct State {
+struct LinkState {
     connection: Option<MultiplexedConnection>,
     /// The reason why there is no connection.
     why: String,
@@ -86,8 +86,8 @@ impl Link {
         };
         Ok(Self {
             client: client.ok(),
-            patience: config.timeout,
-            state: Mutex::new(State {
+            time_limit: config.timeout,
+            state: Mutex::new(LinkState {
                 connection: None,
                 why: "not connected yet".to_owned(),
                 warned: None,
@@ -105,11 +105,11 @@ impl Link {
     }
 
     /// Returns whether Redis is available, with the reason if it is not.
-    pub(super) fn health(&self) -> Health {
+    pub(super) fn health(&self) -> Availability {
         let state = self.lock();
         match state.connection {
-            Some(_) => Health::Up,
-            None => Health::Away(state.why.clone()),
+            Some(_) => Availability::Up,
+            None => Availability::Away(state.why.clone()),
         }
     }
 
@@ -122,31 +122,31 @@ impl Link {
     /// Sends a command and returns the reply, if that arrives within the remaining budget.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
-        patience: &RedisBudget,
-        order: Order,
+        budget: &RedisBudget,
+        order: RedisCommand,
         overlapped: Duration,
     ) -> Option<T> {
         // A multiplexed connection: clones share one socket.
         let mut connection = self.lock().connection.clone()?;
-        let left = patience.left(self.patience);
+        let left = budget.left(self.time_limit);
         if left.is_zero() {
             return None;
         }
         let began = Instant::now();
         let said = timeout(left + overlapped, order.send(&mut connection)).await;
-        patience.spend(began.elapsed().saturating_sub(overlapped));
+        budget.spend(began.elapsed().saturating_sub(overlapped));
         match said {
             Ok(Ok(said)) => return Some(said),
             Ok(Err(error)) => self.note_failure(&error),
             // A timeout of a request with little budget left is no sign that Redis is slow.
-            Err(_) if left >= self.patience / 2 => self.disconnect("no reply in time"),
+            Err(_) if left >= self.time_limit / 2 => self.disconnect("no reply in time"),
             Err(_) => {}
         }
         None
     }
 
     /// Queues a change for announcement.
-    pub(super) fn queue(&self, change: Change) {
+    pub(super) fn queue(&self, change: SharedChange) {
         self.outbox().push(change);
     }
 
@@ -177,7 +177,7 @@ impl Link {
                 return Ok(());
             };
             let order = change.order(replica);
-            let told = timeout(self.patience, order.send::<Value>(connection)).await;
+            let told = timeout(self.time_limit, order.send::<Value>(connection)).await;
             match told {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) if is_permanent(&error) => {
@@ -192,11 +192,11 @@ impl Link {
         }
     }
 
-    async fn within_patience<T>(
+    async fn within_time_limit<T>(
         &self,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, String> {
-        match timeout(self.patience, work).await {
+        match timeout(self.time_limit, work).await {
             Ok(Ok(said)) => Ok(said),
             Ok(Err(error)) => Err(describe(&error)),
             Err(_) => Err("no reply in time".to_owned()),
@@ -271,7 +271,7 @@ impl Link {
             let lived = i64::try_from(self.created.elapsed().as_micros()).unwrap_or(i64::MAX);
             let order = news::read_since(heard.unwrap_or(-lived));
             let (until, has_more, lines): (String, bool, Vec<String>) =
-                self.within_patience(order.send(connection)).await?;
+                self.within_time_limit(order.send(connection)).await?;
             for news in lines.iter().filter_map(|line| News::read(line, replica)) {
                 hear(news);
             }
@@ -329,7 +329,7 @@ impl Link {
     }
 
     /// Locks the state, ignoring poisoning: its fields are valid independently.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

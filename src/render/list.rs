@@ -6,19 +6,19 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{
-    Answer, MalformedAnswer, RenderError, Title, View,
-    item::{Item, whole},
+    Document, MalformedAnswer, RenderError, Title, View,
+    raw_object::{RawObject, whole},
 };
 use crate::render::format::{
     Format,
     json::{
-        self, Compact, Meta, Unreadable,
+        self, JsonWriter, ListMeta, Unreadable,
         lexer::Lexer,
         read::{members, text},
     },
-    markdown,
+    markdown::MarkdownWriter,
     sink::Sink,
-    xml,
+    xml::XmlWriter,
 };
 
 /// Renders a list of objects, or the object that a to-one relationship leads to.
@@ -32,17 +32,19 @@ pub fn list(
     title: &Title<'_>,
     truncated: Option<&'static str>,
     view: &View<'_>,
-) -> Result<Answer, RenderError> {
+) -> Result<Document, RenderError> {
     let size = pages.iter().map(Bytes::len).sum();
     let pages = pages
         .iter()
-        .map(|bytes| Page::read(bytes))
+        .map(|bytes| ListPage::read(bytes))
         .collect::<Result<Vec<_>, _>>()?;
     // Every page has been validated by now, before anything is written.
-    let related = Related::of(&pages);
+    let related = RelationTarget::of(&pages);
     // Only a list has metadata: that of its last page, whose cursor continues it.
-    let last = pages.last().filter(|_| matches!(related, Related::Many(_)));
-    let mut meta = last.map(|page| Meta {
+    let last = pages
+        .last()
+        .filter(|_| matches!(related, RelationTarget::Many(_)));
+    let mut meta = last.map(|page| ListMeta {
         truncated,
         ..page.meta()
     });
@@ -53,34 +55,34 @@ pub fn list(
     }
     let body = match view.format {
         Format::Json => json::envelope(view.format, meta.as_ref(), size, |out| {
-            related.feed(view, &mut Compact::new(out))
+            related.feed(view, &mut JsonWriter::new(out))
         })?,
         Format::Raw => json::envelope(view.format, meta.as_ref(), size, |out| {
-            related.feed_raw(&mut Compact::new(out))
+            related.feed_raw(&mut JsonWriter::new(out))
         })?,
         Format::Markdown => view.document(size, meta.as_ref(), |out| {
-            let mut out = markdown::Writer::new(out, &title.text, title.id)?;
+            let mut out = MarkdownWriter::new(out, &title.text, title.id)?;
             related.each(|item| item.write_section(view, &mut out))
         })?,
         Format::Xml => view.document(size, meta.as_ref(), |out| {
-            related.feed(view, &mut xml::Writer::new(out, &title.root)?)
+            related.feed(view, &mut XmlWriter::new(out, &title.root)?)
         })?,
     };
-    Ok(Answer {
+    Ok(Document {
         body,
         cursor: meta.and_then(|meta| meta.cursor),
         names: Vec::new(),
     })
 }
 
-struct Page<'a> {
+struct ListPage<'a> {
     /// An array, an object or `null`.
     data: &'a str,
     cursor: Option<&'a str>,
     count: Option<&'a str>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> ListPage<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, MalformedAnswer> {
         let mut lexer = Lexer::new(str::from_utf8(bytes)?);
         let [data, meta] = members(&mut lexer, ["data", "meta"])?;
@@ -98,11 +100,11 @@ impl<'a> Page<'a> {
         })
     }
 
-    fn meta(&self) -> Meta<'a> {
+    fn meta(&self) -> ListMeta<'a> {
         let is_number = |raw: &&str| raw.starts_with(|it: char| it == '-' || it.is_ascii_digit());
         // The number's text is copied, so that it keeps all digits.
         let count = self.count.filter(is_number);
-        Meta {
+        ListMeta {
             cursor: self.cursor(),
             count: count.and_then(|raw| serde_json::from_str::<&RawValue>(raw).ok()),
             truncated: None,
@@ -116,12 +118,12 @@ impl<'a> Page<'a> {
 }
 
 /// Whether the last page's cursor already led to a page of this answer.
-fn leads_back(cursor: Option<&str>, pages: &[Page<'_>], view: &View<'_>) -> bool {
+fn leads_back(cursor: Option<&str>, pages: &[ListPage<'_>], view: &View<'_>) -> bool {
     let Some(cursor) = cursor else {
         return false;
     };
     let earlier = pages.iter().rev().skip(1);
-    let mut followed = earlier.filter_map(Page::cursor);
+    let mut followed = earlier.filter_map(ListPage::cursor);
     view.cursor == Some(cursor) || followed.any(|followed| followed == cursor)
 }
 
@@ -136,7 +138,7 @@ pub struct Extent {
 
 /// Reads the number of objects on a page and its cursor.
 pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
-    let page = Page::read(bytes)?;
+    let page = ListPage::read(bytes)?;
     let mut objects = 0;
     if page.data.starts_with('[') {
         each_element(page.data, |lexer| {
@@ -151,16 +153,16 @@ pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
 }
 
 /// The target of a relationship.
-enum Related<'p, 'a> {
+enum RelationTarget<'p, 'a> {
     /// A list, in these pages.
-    Many(&'p [Page<'a>]),
+    Many(&'p [ListPage<'a>]),
     One(&'a str),
     Nothing,
 }
 
-impl<'p, 'a> Related<'p, 'a> {
+impl<'p, 'a> RelationTarget<'p, 'a> {
     /// Joins the pages of a list. An answer that is not a list has a single page.
-    fn of(pages: &'p [Page<'a>]) -> Self {
+    fn of(pages: &'p [ListPage<'a>]) -> Self {
         let other = pages.iter().find(|page| !page.data.starts_with('['));
         match other {
             None => Self::Many(pages),
@@ -190,17 +192,17 @@ impl<'p, 'a> Related<'p, 'a> {
         match self {
             Self::Nothing => sink.word("null"),
             Self::One(raw) => {
-                let item = Item::read(&mut Lexer::new(raw))?;
+                let item = RawObject::read(&mut Lexer::new(raw))?;
                 whole(item.attributes.unwrap_or(raw)).feed(sink)
             }
             Self::Many(pages) => {
                 sink.begin_array(|| false)?;
-                let mut seen = Seen::default();
+                let mut seen = SeenObjects::default();
                 each_element_of(pages, |lexer| {
                     let raw = lexer.raw()?;
                     // An element that is not an object is shown as it is, and never counts as
                     // repeated.
-                    let item = Item::read(&mut Lexer::new(raw)).ok();
+                    let item = RawObject::read(&mut Lexer::new(raw)).ok();
                     if item.is_some_and(|item| !seen.is_new(&item)) {
                         return Ok(());
                     }
@@ -214,15 +216,15 @@ impl<'p, 'a> Related<'p, 'a> {
     /// Calls `visit` for each object that is not repeated.
     fn each<E: From<Unreadable>>(
         &self,
-        mut visit: impl FnMut(&Item<'a>) -> Result<(), E>,
+        mut visit: impl FnMut(&RawObject<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
             Self::Nothing => Ok(()),
-            Self::One(raw) => visit(&Item::read(&mut Lexer::new(raw))?),
+            Self::One(raw) => visit(&RawObject::read(&mut Lexer::new(raw))?),
             Self::Many(pages) => {
-                let mut seen = Seen::default();
+                let mut seen = SeenObjects::default();
                 each_element_of(pages, |lexer| {
-                    let item = Item::read(lexer)?;
+                    let item = RawObject::read(lexer)?;
                     if seen.is_new(&item) {
                         visit(&item)
                     } else {
@@ -236,18 +238,18 @@ impl<'p, 'a> Related<'p, 'a> {
 
 /// The objects seen so far, by type and id.
 #[derive(Default)]
-struct Seen(HashSet<(String, String)>);
+struct SeenObjects(HashSet<(String, String)>);
 
-impl Seen {
+impl SeenObjects {
     /// Whether an object has not been seen yet. An object without a type or id counts as new.
-    fn is_new(&mut self, item: &Item<'_>) -> bool {
+    fn is_new(&mut self, item: &RawObject<'_>) -> bool {
         item.name().is_none_or(|name| self.0.insert(name))
     }
 }
 
 /// Calls `visit` at each element of each page; it has to consume the element.
 fn each_element_of<'a, E: From<Unreadable>>(
-    pages: &[Page<'a>],
+    pages: &[ListPage<'a>],
     mut visit: impl FnMut(&mut Lexer<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     pages

@@ -3,24 +3,25 @@
 use std::{borrow::Cow, cell::RefCell};
 
 use super::{
-    Answer, MalformedAnswer, RenderError, Title, View,
-    item::{Item, data, read_id, whole},
+    Document, MalformedAnswer, RenderError, Title, View,
+    raw_object::{RawObject, data, read_id, whole},
 };
 use crate::render::{
     format::{
         Format,
         json::{
-            self, Compact, Unreadable,
+            self, JsonWriter, Unreadable,
             lexer::Lexer,
             read::{find, text},
         },
-        markdown, xml,
+        markdown::MarkdownWriter,
+        xml::XmlWriter,
     },
     template::filter::{Filtered, Watch},
 };
 
 /// Renders a report or an analysis: its attributes, filtered by the template of its type.
-pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer, RenderError> {
+pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let json = str::from_utf8(bytes)?;
     let attributes = Filtered::at(
         &["data", "attributes"],
@@ -42,14 +43,14 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer
         Format::Markdown => {
             let id = own_id(json)?.unwrap_or(Cow::Borrowed(title.id));
             view.document(size, None, |out| {
-                attributes.feed(&mut markdown::Writer::new(out, &title.text, &id)?)
+                attributes.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
             })?
         }
         Format::Xml => view.document(size, None, |out| {
-            attributes.feed(&mut xml::Writer::new(out, &title.root)?)
+            attributes.feed(&mut XmlWriter::new(out, &title.root)?)
         })?,
     };
-    Ok(Answer {
+    Ok(Document {
         body,
         cursor: None,
         names: watch.found.into_inner(),
@@ -57,9 +58,9 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer
 }
 
 /// Renders any other object with its id and type. A value without attributes is rendered unchanged.
-pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer, RenderError> {
+pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let data = data(bytes)?;
-    let item = Item::read(&mut Lexer::new(data)).ok();
+    let item = RawObject::read(&mut Lexer::new(data)).ok();
     // An object without attributes is rendered as a plain value.
     let item = item.filter(|item| item.attributes.is_some());
     // Formats other than JSON leave out the enclosing object: they show the attributes or, without
@@ -69,27 +70,27 @@ pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer
     let size = bytes.len();
     let body = match (view.format, &item) {
         (Format::Json, Some(item)) => json::envelope(view.format, None, size, |out| {
-            item.feed(view, &mut Compact::new(out))
+            item.feed(view, &mut JsonWriter::new(out))
         })?,
         (Format::Json | Format::Raw, _) => {
             json::envelope(view.format, None, size, |out| shown.write(out))?
         }
         (Format::Markdown, item) => {
-            let id = item.as_ref().and_then(Item::id);
+            let id = item.as_ref().and_then(RawObject::id);
             let id = id.unwrap_or(Cow::Borrowed(title.id));
             view.document(size, None, |out| {
-                shown.feed(&mut markdown::Writer::new(out, &title.text, &id)?)
+                shown.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
             })?
         }
         (Format::Xml, item) => view.document(size, None, |out| {
-            let mut out = xml::Writer::new(out, &title.root)?;
+            let mut out = XmlWriter::new(out, &title.root)?;
             match item {
                 Some(item) => item.feed(view, &mut out),
                 None => shown.feed(&mut out),
             }
         })?,
     };
-    Ok(Answer {
+    Ok(Document {
         body,
         cursor: None,
         names: Vec::new(),
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_array_is_not_taken_for_an_object() {
-        // The array has as many elements as `Item` has members.
+        // The array has as many elements as `RawObject` has members.
         let json = r#"{"data":[1,2,{"a":1},null,5]}"#;
         let data = r#"{"data":[1,2,{"a":1},null,5],"format":"json"}"#;
         assert_eq!(shown(json, Format::Json), data);

@@ -33,11 +33,11 @@ pub enum Destination {
 /// Dropping it before [`finish`](Self::finish) aborts the request, so that a partial body never
 /// looks complete.
 #[derive(Debug)]
-pub struct Feed(mpsc::Sender<Piece>);
+pub struct BodySender(mpsc::Sender<Piece>);
 
 /// The receiving half of a request body, for [`VirusTotal::upload`].
 #[derive(Debug)]
-pub struct Fed {
+pub struct ChannelBody {
     pieces: mpsc::Receiver<Piece>,
     length: Option<u64>,
     is_over: bool,
@@ -45,11 +45,11 @@ pub struct Fed {
 
 /// A multipart form to upload.
 #[derive(Debug)]
-pub struct Upload {
+pub struct UploadForm {
     /// The content type with the form's boundary.
     pub content_type: HeaderValue,
     /// The form's bytes.
-    pub body: Fed,
+    pub body: ChannelBody,
 }
 
 #[derive(Debug)]
@@ -61,41 +61,41 @@ enum Piece {
 /// The upload was aborted by the sender.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the upload was aborted")]
-pub struct BrokenOff;
+pub struct UploadAborted;
 
 /// Creates a streamed body. `length` is its size in bytes, if known in advance.
-pub fn pipe(length: Option<u64>) -> (Feed, Fed) {
+pub fn channel_body(length: Option<u64>) -> (BodySender, ChannelBody) {
     // One piece in flight while the next is read. A larger buffer would only cost memory.
     let (sender, pieces) = mpsc::channel(1);
-    let fed = Fed {
+    let body = ChannelBody {
         pieces,
         length,
         is_over: false,
     };
-    (Feed(sender), fed)
+    (BodySender(sender), body)
 }
 
-impl Feed {
+impl BodySender {
     /// Sends a piece as soon as there is room. Fails if the request has ended.
-    pub async fn send(&self, bytes: Bytes) -> Result<(), BrokenOff> {
+    pub async fn send(&self, bytes: Bytes) -> Result<(), UploadAborted> {
         let sent = self.0.send(Piece::Bytes(bytes)).await;
-        sent.map_err(|_| BrokenOff)
+        sent.map_err(|_| UploadAborted)
     }
 
     /// Marks the end of the body.
-    pub async fn finish(self) -> Result<(), BrokenOff> {
-        self.0.send(Piece::End).await.map_err(|_| BrokenOff)
+    pub async fn finish(self) -> Result<(), UploadAborted> {
+        self.0.send(Piece::End).await.map_err(|_| UploadAborted)
     }
 }
 
-impl Body for Fed {
+impl Body for ChannelBody {
     type Data = Bytes;
-    type Error = BrokenOff;
+    type Error = UploadAborted;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadAborted>>> {
         if self.is_over {
             return Poll::Ready(None);
         }
@@ -106,7 +106,7 @@ impl Body for Fed {
                 None
             }
             // The sender was dropped before `finish`.
-            None => Some(Err(BrokenOff)),
+            None => Some(Err(UploadAborted)),
         })
     }
 
@@ -127,13 +127,13 @@ impl VirusTotal {
         deadline: Instant,
     ) -> Result<Destination, UpstreamError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct UploadUrl {
             data: String,
         }
         let call = Call::get(&["files", "upload_url"]);
         let answer = self.ask(key, &call, deadline).await;
         let body = answer.map_err(UpstreamError::before_writing)?;
-        let named: Option<Answer> = serde_json::from_slice(&body.plain).ok();
+        let named: Option<UploadUrl> = serde_json::from_slice(&body.plain).ok();
         let url = named.and_then(|answer| own_url(&answer.data, &self.site));
         url.map(Destination::OneTime)
             .ok_or(UpstreamError::Misdirected)
@@ -147,7 +147,7 @@ impl VirusTotal {
         &self,
         key: &ApiKey,
         to: Destination,
-        upload: Upload,
+        upload: UploadForm,
     ) -> Result<Bytes, UpstreamError> {
         let (endpoint, request) = match to {
             Destination::Files => {

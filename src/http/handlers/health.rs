@@ -132,10 +132,10 @@ fn check_upstream(failures: u32) -> Check {
 
 /// Checks Redis. Without it a replica uses its own state, so that is no reason to take it out of
 /// service.
-fn check_redis(health: redis::Health) -> Check {
+fn check_redis(health: redis::Availability) -> Check {
     let (ok, detail) = match health {
-        redis::Health::Up => (true, "replicas share answers and quota".to_owned()),
-        redis::Health::Away(why) => (false, format!("away: {why}")),
+        redis::Availability::Up => (true, "replicas share answers and quota".to_owned()),
+        redis::Availability::Away(why) => (false, format!("away: {why}")),
     };
     Check {
         name: "redis",

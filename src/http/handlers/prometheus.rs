@@ -64,7 +64,7 @@ fn render(gateway: &Gateway) -> Response {
         quota: keys.into_iter().map(stand).collect(),
         waiting: gateway.accounts.waiting(),
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
-        is_redis_up: health.map(|it| it == redis::Health::Up),
+        is_redis_up: health.map(|it| it == redis::Availability::Up),
     });
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }

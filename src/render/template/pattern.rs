@@ -152,12 +152,12 @@ impl Next {
 
 /// The decision about a value: exclude it, or keep it and continue with this node's patterns.
 #[derive(Clone, Copy)]
-pub(super) enum Verdict<'t> {
+pub(super) enum FieldDecision<'t> {
     Exclude,
     Keep(Option<&'t Node>),
 }
 
-impl<'t> Verdict<'t> {
+impl<'t> FieldDecision<'t> {
     pub(super) fn of(next: Option<&'t Next>) -> Self {
         match next {
             Some(Next::Exclude) => Self::Exclude,

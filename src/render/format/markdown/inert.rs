@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::render::{
-    format::sink::{Text, WriteError},
+    format::sink::{DocumentText, WriteError},
     hidden::is_hidden,
 };
 
@@ -14,7 +14,7 @@ use crate::render::{
 pub(super) const MAX_RUN: usize = 32;
 
 /// Writes a text as a code span, with line breaks as `\u{a}`.
-pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
+pub(super) fn code(out: &mut DocumentText<'_>, text: &str) -> Result<(), WriteError> {
     let (fence, keeps_ticks) = fence_for(text, 1);
     // A backtick at either end would join the fence. Parsers strip one space from both ends of a
     // code span, unless it consists of spaces only; such a text needs another one.
@@ -42,7 +42,7 @@ pub(super) fn fence_for(text: &str, least: usize) -> (String, bool) {
 
 /// Writes a text with invisible characters escaped, line breaks included.
 pub(super) fn write_clean(
-    out: &mut Text<'_>,
+    out: &mut DocumentText<'_>,
     text: &str,
     keeps_ticks: bool,
 ) -> Result<(), WriteError> {

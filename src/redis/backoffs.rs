@@ -4,7 +4,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use ::redis::Script;
 
-use super::{Order, PREFIX, Redis, digest, millis};
+use super::{PREFIX, Redis, RedisCommand, digest, millis};
 use crate::{access::KeyHash, clock::BackOff};
 
 /// The time for which a back-off is kept after its end, since the next one may be longer because of
@@ -34,12 +34,12 @@ impl Redis {
         let mut script = CLOSE.key(place(key, endpoint));
         let left = millis(left.get());
         script.arg(left).arg(millis(MEMORY)).arg(closure);
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Clears the back-off of a key for an endpoint, unless it still lasts.
     pub fn open(&self, key: KeyHash, endpoint: &str) {
-        self.tell(Order::Script(OPEN.key(place(key, Some(endpoint)))));
+        self.tell(RedisCommand::Script(OPEN.key(place(key, Some(endpoint)))));
     }
 }
 

@@ -10,14 +10,14 @@ use crate::render::{
             lexer::Lexer,
             read::{find, members, text},
         },
-        markdown,
+        markdown::MarkdownWriter,
         sink::{Sink, WriteError},
     },
     template::filter::Filtered,
 };
 
 /// The JSON text of each member of an object or descriptor.
-pub(super) struct Item<'a> {
+pub(super) struct RawObject<'a> {
     id: Option<&'a str>,
     object_type: Option<&'a str>,
     /// The attributes; a descriptor has none.
@@ -26,7 +26,7 @@ pub(super) struct Item<'a> {
     error: Option<&'a str>,
 }
 
-impl<'a> Item<'a> {
+impl<'a> RawObject<'a> {
     /// Reads an object and keeps the members that an answer shows.
     pub(super) fn read(lexer: &mut Lexer<'a>) -> Result<Self, Unreadable> {
         let names = ["id", "type", "attributes", "context_attributes", "error"];
@@ -85,7 +85,7 @@ impl<'a> Item<'a> {
     pub(super) fn write_section(
         &self,
         view: &View<'a>,
-        out: &mut markdown::Writer<'_>,
+        out: &mut MarkdownWriter<'_>,
     ) -> Result<(), WriteError> {
         let object_type = self.object_type.map(title_text).transpose()?;
         let id = self.id.map(title_text).transpose()?;

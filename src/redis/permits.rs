@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 use ::redis::Script;
 use time::OffsetDateTime;
 
-use super::{Order, Redis, RedisBudget, closures::place, millis, of_key};
+use super::{Redis, RedisBudget, RedisCommand, backoffs::place, millis, of_key};
 use crate::{access::KeyHash, clock::BackOff};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
@@ -32,7 +32,7 @@ const SECONDS_A_DAY: i64 = 86_400;
 
 /// The allowances of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct WindowLimits {
     /// The time for which a unit counts towards the minute.
     pub lasts: Duration,
     /// Units in that time. `None` is unlimited.
@@ -45,14 +45,14 @@ pub struct Limits {
 
 /// The name of a unit in Redis.
 #[derive(Debug)]
-pub struct Token(String);
+pub struct PermitId(String);
 
 /// The reply to a request for a unit.
 #[derive(Debug)]
 pub struct Taken {
     /// The acquired unit, or `None` if quota is exhausted, the endpoint is in back-off, or the
     /// request only read the state.
-    pub token: Option<Token>,
+    pub token: Option<PermitId>,
     /// The time until a unit may be available. Zero if one is.
     pub wait: Duration,
     /// The units of the last minute, of all replicas.
@@ -67,7 +67,7 @@ pub struct Taken {
     pub closures: Vec<(BackOff, String)>,
 }
 
-type Reply = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
+type TakeReply = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
 
 impl Redis {
     /// Takes a unit for a call to an endpoint, if the replicas together have one within these
@@ -76,27 +76,27 @@ impl Redis {
         &self,
         key: KeyHash,
         endpoint: &str,
-        limits: &Limits,
-        patience: &RedisBudget,
+        limits: &WindowLimits,
+        budget: &RedisBudget,
     ) -> Option<Taken> {
-        self.look_at(key, Some(endpoint), limits, patience).await
+        self.look_at(key, Some(endpoint), limits, budget).await
     }
 
     /// Reads the shared state of a key. Spends nothing.
     pub async fn look(
         &self,
         key: KeyHash,
-        limits: &Limits,
-        patience: &RedisBudget,
+        limits: &WindowLimits,
+        budget: &RedisBudget,
     ) -> Option<Taken> {
-        self.look_at(key, None, limits, patience).await
+        self.look_at(key, None, limits, budget).await
     }
 
     /// Returns a unit whose call never reached VirusTotal.
-    pub fn undo(&self, key: KeyHash, token: &Token) {
+    pub fn undo(&self, key: KeyHash, token: &PermitId) {
         let mut script = UNDO.key(of_key("minute", key));
         script.key(of_key("spent", key)).arg(&token.0);
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Shares the usage that VirusTotal reported for the day and the month of the request.
@@ -106,15 +106,15 @@ impl Redis {
             .arg(asked.unix_timestamp() / SECONDS_A_DAY)
             .arg(number(day))
             .arg(number(month));
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     async fn look_at(
         &self,
         key: KeyHash,
         endpoint: Option<&str>,
-        limits: &Limits,
-        patience: &RedisBudget,
+        limits: &WindowLimits,
+        budget: &RedisBudget,
     ) -> Option<Taken> {
         // Without Redis, skip building the script for each call.
         self.link.as_ref()?;
@@ -129,13 +129,13 @@ impl Redis {
         }
         // Without an endpoint the script only reads.
         script.arg(u8::from(endpoint.is_some()));
-        let reply: Reply = self
-            .ask(patience, Order::Script(script), Duration::ZERO)
+        let reply: TakeReply = self
+            .ask(budget, RedisCommand::Script(script), Duration::ZERO)
             .await?;
         let (verdict, wait, used, others, day, month, closures) = reply;
         let is_taken = verdict == "taken" && endpoint.is_some();
         Some(Taken {
-            token: is_taken.then_some(Token(token)),
+            token: is_taken.then_some(PermitId(token)),
             wait: BackOff::from_millis(wait).get(),
             used,
             others: others.into_iter().map(Duration::from_millis).collect(),
