@@ -23,7 +23,7 @@ use crate::{
     access::KeyHash,
     cache::single_flight::SingleFlight,
     config,
-    redis::{Redis, SharedTime},
+    redis::{EntryName, Redis, SharedTime},
     render::format::Format,
     virustotal::{Packed, Refusal},
 };
@@ -152,9 +152,12 @@ struct Inner {
 }
 
 impl CacheKey {
-    /// Returns the owner and the path.
-    pub fn pair(&self) -> (Option<KeyHash>, &str) {
-        (self.owner, &self.path)
+    /// Returns the name of the entry in the shared cache.
+    pub fn pair(&self) -> EntryName<'_> {
+        EntryName {
+            owner: self.owner,
+            path: &self.path,
+        }
     }
 }
 

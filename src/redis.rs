@@ -22,7 +22,7 @@ use self::link::Link;
 use crate::{access::KeyHash, config};
 
 pub use self::{
-    answers::{Recalled, SharedAnswer, SharedTime},
+    answers::{EntryName, Recalled, SharedAnswer, SharedTime},
     lease::{Claimed, Lease},
     link::{Availability, UnusableAuthorities},
     news::{News, SharedChange},
@@ -71,9 +71,12 @@ impl Redis {
         config: Option<&config::Redis>,
         tasks: TaskTracker,
     ) -> Result<Self, UnusableAuthorities> {
-        let link = config.map(Link::new).transpose()?;
+        let link = match config {
+            Some(config) => Some(Arc::new(Link::new(config)?)),
+            None => None,
+        };
         Ok(Self {
-            link: link.map(Arc::new),
+            link,
             replica: format!("{:016x}", fastrand::u64(..)).into(),
             tasks,
         })
@@ -81,12 +84,16 @@ impl Redis {
 
     /// Returns whether Redis is available now.
     pub fn is_up(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.is_up())
+        match &self.link {
+            Some(link) => link.is_up(),
+            None => false,
+        }
     }
 
     /// Returns the state of the connection, or `None` if Redis is not configured.
     pub fn health(&self) -> Option<Availability> {
-        self.link.as_ref().map(|link| link.health())
+        let link = self.link.as_ref()?;
+        Some(link.health())
     }
 
     /// Maintains the connection and receives messages of other replicas. Never returns.
@@ -111,13 +118,13 @@ impl Redis {
     async fn ask<T>(
         &self,
         budget: &RedisBudget,
-        order: RedisCommand,
+        command: RedisCommand,
         overlapped: Duration,
     ) -> Option<T>
     where
         T: FromRedisValue,
     {
-        self.link.as_ref()?.ask(budget, order, overlapped).await
+        self.link.as_ref()?.ask(budget, command, overlapped).await
     }
 
     /// Announces a change to all replicas as soon as Redis is available.
@@ -137,17 +144,21 @@ impl Redis {
 
     /// Returns whether a change to an object with one of these names is still to be announced.
     fn is_telling(&self, names: &[String]) -> bool {
-        self.link
-            .as_ref()
-            .is_some_and(|link| link.is_telling(names))
+        match &self.link {
+            Some(link) => link.is_telling(names),
+            None => false,
+        }
     }
 
     /// Sends a command in the background and ignores its result.
-    fn tell(&self, order: RedisCommand) {
-        if let Some(link) = self.link.clone().filter(|link| link.is_up()) {
+    fn tell(&self, command: RedisCommand) {
+        let Some(link) = self.link.clone() else {
+            return;
+        };
+        if link.is_up() {
             self.tasks.spawn(async move {
                 let budget = RedisBudget::default();
-                link.ask::<Value>(&budget, order, Duration::ZERO).await;
+                link.ask::<Value>(&budget, command, Duration::ZERO).await;
             });
         }
     }

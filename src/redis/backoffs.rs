@@ -28,12 +28,12 @@ impl Redis {
     /// Shares the back-off of a key for an endpoint, or for all endpoints if `None`.
     ///
     /// Replicas receive it when they next ask for a unit for that endpoint
-    /// ([`Taken`](super::Taken)). `closure` is opaque to Redis. A longer back-off that is stored
+    /// ([`Taken`](super::Taken)). `content` is opaque to Redis. A longer back-off that is stored
     /// already stays.
-    pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: BackOff, closure: &str) {
+    pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: BackOff, content: &str) {
         let mut script = CLOSE.key(place(key, endpoint));
         let left = millis(left.get());
-        script.arg(left).arg(millis(MEMORY)).arg(closure);
+        script.arg(left).arg(millis(MEMORY)).arg(content);
         self.tell(RedisCommand::Script(script));
     }
 
@@ -45,6 +45,9 @@ impl Redis {
 
 /// Returns the Redis key of a back-off.
 pub(super) fn place(key: KeyHash, endpoint: Option<&str>) -> String {
-    let endpoint = endpoint.map_or_else(|| "all".to_owned(), digest);
+    let endpoint = match endpoint {
+        Some(endpoint) => digest(endpoint),
+        None => "all".to_owned(),
+    };
     format!("{PREFIX}closed:{}:{endpoint}", key.hex())
 }

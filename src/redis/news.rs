@@ -70,14 +70,14 @@ impl Outbox {
 
     /// Returns whether a queued change concerns one of these names.
     pub(super) fn mentions(&self, names: &[String]) -> bool {
-        let mut waiting = self.waiting.iter();
-        waiting.any(|change| change.news.names().iter().any(|name| names.contains(name)))
+        let mut queued = self.waiting.iter().flat_map(|change| change.news.names());
+        queued.any(|name| names.contains(name))
     }
 }
 
 impl SharedChange {
     /// Returns the command that announces the change.
-    pub(super) fn order(&self, replica: &str) -> RedisCommand {
+    pub(super) fn command(&self, replica: &str) -> RedisCommand {
         let mut script = CHANGE.key(answers::clock());
         script.key(news_key());
         script.arg(self.news.kind()).arg(millis(self.life).max(1));

@@ -67,6 +67,7 @@ pub struct Taken {
     pub closures: Vec<(BackOff, String)>,
 }
 
+/// The reply of `take.lua`, which describes each value.
 type TakeReply = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
 
 impl Redis {
@@ -141,20 +142,27 @@ impl Redis {
             others: others.into_iter().map(Duration::from_millis).collect(),
             day,
             month,
-            closures: closures.into_iter().map(read_closure).collect(),
+            closures: read_backoffs(closures),
         })
     }
 }
 
-/// Converts a back-off. Invalid UTF-8 makes it unusable, which must not hide the other back-offs.
-fn read_closure((left, closure): (u64, Vec<u8>)) -> (BackOff, String) {
-    let closure = String::from_utf8_lossy(&closure).into_owned();
-    (BackOff::from_millis(left), closure)
+/// Converts back-offs. Invalid UTF-8 makes one unusable, which must not hide the others.
+fn read_backoffs(sent: Vec<(u64, Vec<u8>)>) -> Vec<(BackOff, String)> {
+    let mut backoffs = Vec::with_capacity(sent.len());
+    for (left, content) in sent {
+        let content = String::from_utf8_lossy(&content).into_owned();
+        backoffs.push((BackOff::from_millis(left), content));
+    }
+    backoffs
 }
 
 /// Converts a limit for Lua, whose numbers are floats: larger ones are cut to 2^53. -1 is
 /// unlimited.
 fn number(limit: Option<u64>) -> i64 {
     const MOST: u64 = 1 << 53;
-    limit.map_or(-1, |limit| i64::try_from(limit.min(MOST)).unwrap_or(-1))
+    match limit {
+        Some(limit) => i64::try_from(limit.min(MOST)).unwrap_or(-1),
+        None => -1,
+    }
 }
