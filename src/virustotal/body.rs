@@ -65,22 +65,24 @@ pub(super) async fn read(
 /// The length in the trailer is the sender's claim, so it is only tried: after the size that needs
 /// no permit, and before the limit.
 async fn unpack(packed: Bytes, limit: usize, large: &LargeAnswers) -> Result<Body, UpstreamError> {
-    let said = said_length(&packed);
-    for size in [LARGE, said.max(LARGE), limit] {
+    let claimed = claimed_length(&packed);
+    for size in [LARGE, claimed.max(LARGE), limit] {
         let size = size.min(limit);
         let permit = large.permit(size).await;
         match LargeAnswers::run_now(size, || Body::gunzip(packed.clone(), size)) {
             Err(UpstreamError::TooLarge) if size < limit => {}
-            unpacked => return unpacked.map(|body| body.with_permit(permit)),
+            unpacked => return Ok(unpacked?.with_permit(permit)),
         }
     }
     Err(UpstreamError::TooLarge)
 }
 
 /// Returns the uncompressed length that the last gzip member claims (RFC 1952, section 2.3.1).
-fn said_length(packed: &[u8]) -> usize {
-    let length = packed.last_chunk().copied().map(u32::from_le_bytes);
-    length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX))
+fn claimed_length(packed: &[u8]) -> usize {
+    match packed.last_chunk() {
+        Some(length) => u32::from_le_bytes(*length) as usize,
+        None => 0,
+    }
 }
 
 /// Parses `Content-Encoding`, a list that may span several header lines.
@@ -89,13 +91,14 @@ fn said_length(packed: &[u8]) -> usize {
 /// client accepts only gzip, so any other coding, or gzip applied twice, is an error.
 fn coding(headers: &HeaderMap) -> Result<Coding, UpstreamError> {
     let mut found = Coding::Identity;
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    for name in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')) {
-        let name = name.trim_ascii().to_ascii_lowercase();
-        match (&*name, found) {
-            (b"" | b"identity", _) => {}
-            (b"gzip" | b"x-gzip", Coding::Identity) => found = Coding::Gzip,
-            _ => return Err(UpstreamError::Undecodable),
+    for line in headers.get_all(header::CONTENT_ENCODING) {
+        for name in line.as_bytes().split(|byte| *byte == b',') {
+            let name = name.trim_ascii().to_ascii_lowercase();
+            match (&*name, found) {
+                (b"" | b"identity", _) => {}
+                (b"gzip" | b"x-gzip", Coding::Identity) => found = Coding::Gzip,
+                _ => return Err(UpstreamError::Undecodable),
+            }
         }
     }
     Ok(found)

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -78,13 +78,18 @@ pub fn channel_body(length: Option<u64>) -> (BodySender, ChannelBody) {
 impl BodySender {
     /// Sends a piece as soon as there is room. Fails if the request has ended.
     pub async fn send(&self, bytes: Bytes) -> Result<(), UploadAborted> {
-        let sent = self.0.send(Piece::Bytes(bytes)).await;
-        sent.map_err(|_| UploadAborted)
+        Ok(self.0.send(Piece::Bytes(bytes)).await?)
     }
 
     /// Marks the end of the body.
     pub async fn finish(self) -> Result<(), UploadAborted> {
-        self.0.send(Piece::End).await.map_err(|_| UploadAborted)
+        Ok(self.0.send(Piece::End).await?)
+    }
+}
+
+impl From<mpsc::error::SendError<Piece>> for UploadAborted {
+    fn from(_: mpsc::error::SendError<Piece>) -> Self {
+        Self
     }
 }
 
@@ -99,7 +104,7 @@ impl Body for ChannelBody {
         if self.is_over {
             return Poll::Ready(None);
         }
-        self.pieces.poll_recv(context).map(|piece| match piece {
+        let frame = match ready!(self.pieces.poll_recv(context)) {
             Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
             Some(Piece::End) => {
                 self.is_over = true;
@@ -107,7 +112,8 @@ impl Body for ChannelBody {
             }
             // The sender was dropped before `finish`.
             None => Some(Err(UploadAborted)),
-        })
+        };
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -115,7 +121,10 @@ impl Body for ChannelBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.length.map_or_else(SizeHint::new, SizeHint::with_exact)
+        match self.length {
+            Some(length) => SizeHint::with_exact(length),
+            None => SizeHint::new(),
+        }
     }
 }
 
@@ -133,10 +142,12 @@ impl VirusTotal {
         let call = Call::get(&["files", "upload_url"]);
         let answer = self.ask(key, &call, deadline).await;
         let body = answer.map_err(UpstreamError::before_writing)?;
-        let named: Option<UploadUrl> = serde_json::from_slice(&body.plain).ok();
-        let url = named.and_then(|answer| own_url(&answer.data, &self.site));
-        url.map(Destination::OneTime)
-            .ok_or(UpstreamError::Misdirected)
+        if let Ok(UploadUrl { data }) = serde_json::from_slice(&body.plain)
+            && let Some(url) = own_url(&data, &self.site)
+        {
+            return Ok(Destination::OneTime(url));
+        }
+        Err(UpstreamError::Misdirected)
     }
 
     /// Sends a form and returns the body of a successful response.
@@ -183,26 +194,28 @@ fn own_url(text: &str, site: &Url) -> Option<Url> {
     if !url.username().is_empty() || url.password().is_some() {
         return None;
     }
-    if is_virustotal(site) {
-        let sound = is_virustotal(&url) && url.port().is_none() && is_http(&url);
-        // The default port was dropped by the parser, so a URL on port 80 becomes one on 443.
-        return (sound && url.set_scheme("https").is_ok()).then_some(url);
+    if !matches!(url.scheme(), "http" | "https") {
+        return None;
     }
-    (url.origin() == site.origin() && is_http(&url)).then_some(url)
-}
-
-fn is_http(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
+    if !is_virustotal(site) {
+        return (url.origin() == site.origin()).then_some(url);
+    }
+    if !is_virustotal(&url) || url.port().is_some() {
+        return None;
+    }
+    // The default port was dropped by the parser, so a URL on port 80 becomes one on 443.
+    url.set_scheme("https").ok()?;
+    Some(url)
 }
 
 /// Returns whether a URL is on one of VirusTotal's hosts.
 pub fn is_virustotal(url: &Url) -> bool {
-    let domain = "virustotal.com";
-    match url.host() {
-        Some(Host::Domain(host)) => host
-            .strip_suffix(domain)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
-        _ => false,
+    let Some(Host::Domain(host)) = url.host() else {
+        return false;
+    };
+    match host.strip_suffix("virustotal.com") {
+        Some(subdomain) => subdomain.is_empty() || subdomain.ends_with('.'),
+        None => false,
     }
 }
 
