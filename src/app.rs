@@ -24,7 +24,7 @@ use crate::{
     demo, http,
     metrics::Metrics,
     redis::UnusableAuthorities,
-    render::template::{TemplateError, Templates},
+    render::template::{ReloadableTemplates, TemplateError, Templates},
     server::{self, Connections, End, Pace},
     virustotal::ClientError,
 };
@@ -116,13 +116,14 @@ impl App {
         announce::settings(&config);
         let background = Background::default();
         let templates =
-            Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
+            ReloadableTemplates::load(config.templates.take()).map_err(StartError::Templates)?;
+        reload::warn_of_fields(&templates.current());
         if config.demo {
             // At the stand-in this key has every privilege.
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
-        let clients = parts::load_clients(file, key, &background).await?;
+        let clients = parts::load_clients(file, key, &templates, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
         // Bound before anything slow is started, so that a taken port is reported at once.
         let (listener, admin) = ports::listen(&server)?;
@@ -134,7 +135,7 @@ impl App {
             gateway.examples = demo::examples("");
         }
         let gateway = Arc::new(gateway);
-        let document = http::document(&gateway.templates).to_json()?;
+        let document = http::document(&gateway.templates.current()).to_json()?;
         let router = http::router(&gateway, document, admin.is_none());
         let admin = admin.map(|listener| (listener, http::admin_router(&gateway)));
         Ok(Self {

@@ -3,7 +3,7 @@
 //! An answer is kept as bytes, so another view of it costs no lookup. The bytes come from outside;
 //! nothing is assumed about them beyond what parses.
 
-use std::str::Utf8Error;
+use std::{str::Utf8Error, sync::Arc};
 
 use thiserror::Error;
 
@@ -133,6 +133,19 @@ impl<'a> View<'a> {
         named
             .map(|template| &template.filter)
             .or_else(|| self.templates.default_filter(kind))
+    }
+
+    /// Returns the part of a cached view's key that stands for the templates; `None` for the
+    /// defaults that the gateway started with.
+    ///
+    /// A view of before a reload must not be found after it: the templates may differ.
+    pub fn template_key(&self) -> Option<Arc<str>> {
+        let name = self.template.map(|template| template.name.as_str());
+        match (name, self.templates.generation()) {
+            (name, 0) => name.map(Arc::from),
+            // No name contains the separator.
+            (name, reloads) => Some(format!("{}#{reloads}", name.unwrap_or_default()).into()),
+        }
     }
 
     /// Writes a document made from an answer of `size` bytes, in an envelope unless it is bare.

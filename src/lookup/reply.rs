@@ -85,6 +85,6 @@ pub(super) fn view_key(view: &View<'_>) -> ViewKey {
         format: view.format,
         bare: view.bare,
         descriptors_only: view.descriptors_only,
-        template: view.template.map(|template| template.name.as_str().into()),
+        template: view.template_key(),
     }
 }

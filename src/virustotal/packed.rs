@@ -217,8 +217,8 @@ fn member_end(
             break;
         };
         let end = from + at + TRAILER;
-        let unpacked = unpacker.gzip_decompress(&packed[..end], &mut scratch);
-        if unpacked.is_ok() {
+        let outcome = unpacker.gzip_decompress(&packed[..end], &mut scratch);
+        if outcome.is_ok() {
             return Ok(end);
         }
         from += at + 1;

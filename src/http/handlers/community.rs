@@ -213,7 +213,8 @@ pub async fn add_comment(
     Json(comment): Json<NewComment>,
 ) -> Result<Response, ApiError> {
     let comment = Contribution::Comment(comment.text()?);
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let answer = gateway
         .submit
         .contribute(&context, &indicator, &comment, &view);
@@ -239,7 +240,8 @@ pub async fn add_vote(
     Json(vote): Json<NewVote>,
 ) -> Result<Response, ApiError> {
     let vote = Contribution::Vote(vote.verdict());
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let answer = gateway
         .submit
         .contribute(&context, &indicator, &vote, &view);
@@ -252,9 +254,10 @@ async fn list(
     wanted: &Wanted<ListQuery>,
     asked: &RelatedQuery,
 ) -> Result<Response, ApiError> {
+    let templates = gateway.templates.current();
     let view = View {
         cursor: asked.cursor.as_deref(),
-        ..wanted.format.view(&gateway.templates)
+        ..wanted.format.view(&templates)
     };
     let freshness = &wanted.freshness;
     let reply = gateway.lookup.related(context, asked, &view, freshness);

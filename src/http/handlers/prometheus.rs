@@ -63,6 +63,7 @@ fn render(gateway: &Gateway) -> Response {
         cache_evictions: held.evictions,
         quota: keys.into_iter().map(stand).collect(),
         waiting: gateway.accounts.waiting(),
+        templates_have_mistakes: gateway.templates.mistakes() > 0,
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
         is_redis_up: health.map(|it| it == redis::Availability::Up),
     });

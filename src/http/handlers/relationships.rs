@@ -146,7 +146,7 @@ pub async fn get_relationship(
         limit,
         cursor,
     };
-    let templates = &gateway.templates;
+    let templates = &gateway.templates.current();
     let options = &wanted.query;
     let view = View {
         template: format::choose_template(templates, &Kind::ALL, options.template_name.as_deref())?,

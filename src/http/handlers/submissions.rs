@@ -137,7 +137,8 @@ pub async fn upload_file(
         content_type: &form.content_type,
         body: &mut form.body,
     };
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let started = gateway.submit.upload(&context, incoming, &view).await?;
     Ok(accepted(format, started))
 }
@@ -165,7 +166,8 @@ pub async fn scan_url(
     UrlToScan { url }: UrlToScan,
 ) -> Result<Response, ApiError> {
     let url = WebUrl::parse(&url)?;
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let started = gateway.submit.scan_url(&context, &url, &view).await?;
     Ok(accepted(format, started))
 }
@@ -187,7 +189,8 @@ pub async fn analyse_again(
     format: AnswerFormat,
     InCollection(indicator): InCollection,
 ) -> Result<Response, ApiError> {
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let started = gateway.submit.analyse(&context, &indicator, &view).await?;
     Ok(accepted(format, started))
 }
