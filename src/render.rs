@@ -128,11 +128,14 @@ impl From<WriteError> for RenderError {
 impl<'a> View<'a> {
     /// Returns the filter for an object of this type, or `None` if no template applies to it.
     fn filter(&self, object_type: &str) -> Option<&'a Filter> {
-        let kind = Kind::of_object_type(object_type).filter(|_| self.format != Format::Raw)?;
-        let named = self.template.filter(|template| template.object == kind);
-        named
-            .map(|template| &template.filter)
-            .or_else(|| self.templates.default_filter(kind))
+        if self.format == Format::Raw {
+            return None;
+        }
+        let kind = Kind::of_object_type(object_type)?;
+        match self.template {
+            Some(template) if template.object == kind => Some(&template.filter),
+            _ => self.templates.default_filter(kind),
+        }
     }
 
     /// Returns the part of a cached view's key that stands for the templates; `None` for the
@@ -140,11 +143,12 @@ impl<'a> View<'a> {
     ///
     /// A view of before a reload must not be found after it: the templates may differ.
     pub fn template_key(&self) -> Option<Arc<str>> {
-        let name = self.template.map(|template| template.name.as_str());
-        match (name, self.templates.generation()) {
-            (name, 0) => name.map(Arc::from),
+        match (self.template, self.templates.generation()) {
+            (None, 0) => None,
+            (Some(template), 0) => Some(template.name.as_str().into()),
+            (None, reloads) => Some(format!("#{reloads}").into()),
             // No name contains the separator.
-            (name, reloads) => Some(format!("{}#{reloads}", name.unwrap_or_default()).into()),
+            (Some(template), reloads) => Some(format!("{}#{reloads}", template.name).into()),
         }
     }
 

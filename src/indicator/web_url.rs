@@ -76,7 +76,7 @@ pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
     })
 }
 
-/// Whether a URL has no control characters and no white space around it.
+/// Returns whether a URL has no control characters and no white space around it.
 fn is_clean(url: &str) -> bool {
     !url.contains(char::is_control) && url.trim() == url
 }

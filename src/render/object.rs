@@ -60,32 +60,34 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
 /// Renders any other object with its id and type. A value without attributes is rendered unchanged.
 pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let data = data(bytes)?;
-    let item = RawObject::read(&mut Lexer::new(data)).ok();
     // An object without attributes is rendered as a plain value.
-    let item = item.filter(|item| item.attributes.is_some());
+    let object = match RawObject::read(&mut Lexer::new(data)) {
+        Ok(object) if object.attributes.is_some() => Some(object),
+        _ => None,
+    };
     // Formats other than JSON leave out the enclosing object: they show the attributes or, without
     // attributes, the whole value.
-    let attributes = item.as_ref().and_then(|item| item.filtered(view));
+    let attributes = object.as_ref().and_then(|object| object.filtered(view));
     let shown = attributes.unwrap_or(whole(data));
     let size = bytes.len();
-    let body = match (view.format, &item) {
-        (Format::Json, Some(item)) => json::envelope(view.format, None, size, |out| {
-            item.feed(view, &mut JsonWriter::new(out))
+    let body = match (view.format, &object) {
+        (Format::Json, Some(object)) => json::envelope(view.format, None, size, |out| {
+            object.feed(view, &mut JsonWriter::new(out))
         })?,
         (Format::Json | Format::Raw, _) => {
             json::envelope(view.format, None, size, |out| shown.write(out))?
         }
-        (Format::Markdown, item) => {
-            let id = item.as_ref().and_then(RawObject::id);
-            let id = id.unwrap_or(Cow::Borrowed(title.id));
+        (Format::Markdown, object) => {
+            let own = object.as_ref().and_then(RawObject::id);
+            let id = own.unwrap_or(Cow::Borrowed(title.id));
             view.document(size, None, |out| {
                 shown.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
             })?
         }
-        (Format::Xml, item) => view.document(size, None, |out| {
+        (Format::Xml, object) => view.document(size, None, |out| {
             let mut out = XmlWriter::new(out, &title.root)?;
-            match item {
-                Some(item) => item.feed(view, &mut out),
+            match object {
+                Some(object) => object.feed(view, &mut out),
                 None => shown.feed(&mut out),
             }
         })?,
@@ -99,17 +101,22 @@ pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
 
 /// Returns the `id` of the object in an answer, which is malformed without one.
 pub fn id(bytes: &[u8]) -> Result<String, MalformedAnswer> {
-    let id = own_id(str::from_utf8(bytes)?)?;
-    let id = id.filter(|id| !id.is_empty());
-    id.map(Cow::into_owned).ok_or(MalformedAnswer::Shape)
+    match own_id(str::from_utf8(bytes)?)? {
+        Some(id) if !id.is_empty() => Ok(id.into_owned()),
+        _ => Err(MalformedAnswer::Shape),
+    }
 }
 
-/// Whether an analysis is completed.
+/// Returns whether an analysis is completed.
 pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
     let path = ["data", "attributes", "status"];
-    let status = find(str::from_utf8(bytes)?, &path)?.ok_or(Unreadable::Missing)?;
-    let status = text(status).ok_or(MalformedAnswer::Shape)?;
-    Ok(status == "completed")
+    let Some(status) = find(str::from_utf8(bytes)?, &path)? else {
+        return Err(Unreadable::Missing.into());
+    };
+    match text(status) {
+        Some(status) => Ok(status == "completed"),
+        None => Err(MalformedAnswer::Shape),
+    }
 }
 
 /// Returns the `id` of the object in an answer, ignoring everything else.
@@ -117,7 +124,10 @@ pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
 /// The lookup follows the same path as that of the attributes, so that an answer is readable either
 /// in every format or in none.
 fn own_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
-    Ok(find(json, &["data", "id"])?.and_then(read_id))
+    match find(json, &["data", "id"])? {
+        Some(id) => Ok(read_id(id)),
+        None => Ok(None),
+    }
 }
 
 #[cfg(test)]

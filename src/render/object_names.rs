@@ -25,9 +25,11 @@ struct NameAttributes {
 impl ListedObject {
     /// Returns the digests of a file.
     pub fn digests(&self) -> impl Iterator<Item = &str> {
-        let names = self.attributes.as_ref();
-        let digests = names.map(|names| [&names.md5, &names.sha1, &names.sha256]);
-        digests.into_iter().flatten().filter_map(Option::as_deref)
+        let digests = match &self.attributes {
+            Some(names) => [&names.md5, &names.sha1, &names.sha256],
+            None => [&None; 3],
+        };
+        digests.into_iter().filter_map(Option::as_deref)
     }
 
     /// Returns the text of a URL.
@@ -39,11 +41,13 @@ impl ListedObject {
 /// Returns the objects on a page of a list; empty if the answer has another shape.
 pub fn listed(page: &[u8]) -> Vec<ListedObject> {
     #[derive(Deserialize)]
-    struct Page {
+    struct ObjectNames {
         data: Vec<ListedObject>,
     }
-    let page: Option<Page> = serde_json::from_slice(page).ok();
-    page.map(|page| page.data).unwrap_or_default()
+    match serde_json::from_slice(page) {
+        Ok(ObjectNames { data }) => data,
+        Err(_) => Vec::new(),
+    }
 }
 
 #[cfg(test)]

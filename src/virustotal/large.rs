@@ -42,7 +42,7 @@ impl Default for LargeAnswers {
 }
 
 impl LargeAnswers {
-    /// Whether an answer of `size` bytes counts as large.
+    /// Returns whether an answer of `size` bytes counts as large.
     pub fn is_large(size: usize) -> bool {
         size > LARGE
     }

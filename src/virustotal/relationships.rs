@@ -24,7 +24,7 @@ pub struct Relationship {
 }
 
 /// The relationships of one kind of indicator.
-struct Table {
+struct RelationshipTable {
     kind: Kind,
     rows: Vec<Relationship>,
 }
@@ -32,12 +32,12 @@ struct Table {
 /// The collections with relationships, each with its table.
 ///
 /// To add a collection, add a line.
-static TABLES: LazyLock<[Table; 4]> = LazyLock::new(|| {
+static TABLES: LazyLock<[RelationshipTable; 4]> = LazyLock::new(|| {
     [
-        Table::parse(Kind::File, include_str!("relationships/files.tsv")),
-        Table::parse(Kind::Url, include_str!("relationships/urls.tsv")),
-        Table::parse(Kind::Domain, include_str!("relationships/domains.tsv")),
-        Table::parse(Kind::Ip, include_str!("relationships/ips.tsv")),
+        RelationshipTable::parse(Kind::File, include_str!("relationships/files.tsv")),
+        RelationshipTable::parse(Kind::Url, include_str!("relationships/urls.tsv")),
+        RelationshipTable::parse(Kind::Domain, include_str!("relationships/domains.tsv")),
+        RelationshipTable::parse(Kind::Ip, include_str!("relationships/ips.tsv")),
     ]
 });
 
@@ -117,7 +117,7 @@ pub fn is_name(name: &str) -> bool {
     name.len() <= 64 && name.starts_with(char::is_lowercase) && name.bytes().all(is_allowed)
 }
 
-impl Table {
+impl RelationshipTable {
     /// Parses tab-separated rows after a header line. A malformed row is left out.
     fn parse(kind: Kind, text: &'static str) -> Self {
         let rows = text.lines().skip(1).filter_map(Relationship::parse);

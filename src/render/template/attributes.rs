@@ -53,6 +53,9 @@ const IP: &str = "as_owner asn continent country crowdsourced_context first_seen
 /// lengths, and nothing longer is near.
 const MAX_PART: usize = 64;
 
+/// The number of letters in which a part may differ from the one that was meant.
+const MAX_LETTERS: usize = 3;
+
 /// Returns a warning for each path of a template that no documented attribute has.
 pub(super) fn warnings(template: &Template) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -121,7 +124,7 @@ fn correct(path: &str, documented: &str) -> Option<Correction> {
             return None;
         }
         let letters = strsim::osa_distance(part, known);
-        if letters > (known.len() / 3).max(1) {
+        if letters > (known.len() / 3).clamp(1, MAX_LETTERS) {
             return None;
         }
         distance += letters;
@@ -144,7 +147,7 @@ mod tests {
     #[case(Kind::File, "names")]
     #[case(Kind::File, "pe_info.sections.*.md5")]
     #[case(Kind::File, "*.category")]
-    #[case(Kind::File, "last_analysis_results.Dr.Web")]
+    #[case(Kind::File, "last_analysis_results.Kaspersky")]
     #[case(Kind::Url, "last_analysis_results")]
     #[case(Kind::Domain, "last_dns_records.*.ttl")]
     #[case(Kind::Ip, "last_https_certificate.extensions")]
@@ -167,6 +170,7 @@ mod tests {
     #[case(Kind::Ip, "as_ownr", Some("as_owner"))]
     #[case(Kind::Ip, "registrar", None)]
     #[case(Kind::File, "x", None)]
+    #[case::dot_in_a_key(Kind::File, "last_analysis_results.Dr.Web", None)]
     fn misspelt_field_is_reported_with_the_nearest(
         #[case] kind: Kind,
         #[case] path: &str,

@@ -96,7 +96,8 @@ impl<S: Sink> FilterReader<'_, '_, S> {
     /// there is one.
     fn descend(&mut self, path: &[&str], node: Option<&Node>) -> Result<bool, S::Error> {
         let Some((step, below)) = path.split_first() else {
-            return self.value(node).map(|()| true);
+            self.value(node)?;
+            return Ok(true);
         };
         if self.lexer.peek() != b'{' {
             self.lexer.skip()?;
@@ -145,7 +146,7 @@ impl<S: Sink> FilterReader<'_, '_, S> {
             let key = self.lexer.string()?;
             self.lexer.expect(b':')?;
             let start = self.lexer.at();
-            match FieldDecision::of(node.and_then(|node| node.at_key(&key.meant()))) {
+            match FieldDecision::for_key(node, key) {
                 FieldDecision::Exclude => self.lexer.skip()?,
                 FieldDecision::Keep(next) => {
                     self.sink.key(key)?;
@@ -172,7 +173,7 @@ impl<S: Sink> FilterReader<'_, '_, S> {
 
     fn array(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
         // All elements share one decision: a pattern reaches elements through `*` only.
-        let decision = FieldDecision::of(node.and_then(Node::at_element));
+        let decision = FieldDecision::for_elements(node);
         let mut more = self.lexer.open(b'[', b']')?;
         let lexer = &self.lexer;
         self.sink
