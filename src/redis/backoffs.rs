@@ -11,16 +11,16 @@ use crate::{access::KeyHash, clock::BackOff};
 /// it.
 const MEMORY: Duration = Duration::from_hours(1);
 
-static CLOSE: LazyLock<Script> = LazyLock::new(|| {
+static START: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("closure.lua"),
-        include_str!("close.lua")
+        include_str!("backoff.lua"),
+        include_str!("start_backoff.lua")
     ))
 });
-static OPEN: LazyLock<Script> = LazyLock::new(|| {
+static CLEAR: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("closure.lua"),
-        include_str!("open.lua")
+        include_str!("backoff.lua"),
+        include_str!("clear_backoff.lua")
     ))
 });
 
@@ -31,7 +31,7 @@ impl Redis {
     /// ([`Taken`](super::Taken)). `content` is opaque to Redis. A longer back-off that is stored
     /// already stays.
     pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: BackOff, content: &str) {
-        let mut script = CLOSE.key(place(key, endpoint));
+        let mut script = START.key(place(key, endpoint));
         let left = millis(left.get());
         script.arg(left).arg(millis(MEMORY)).arg(content);
         self.tell(RedisCommand::Script(script));
@@ -39,7 +39,7 @@ impl Redis {
 
     /// Clears the back-off of a key for an endpoint, unless it still lasts.
     pub fn open(&self, key: KeyHash, endpoint: &str) {
-        self.tell(RedisCommand::Script(OPEN.key(place(key, Some(endpoint)))));
+        self.tell(RedisCommand::Script(CLEAR.key(place(key, Some(endpoint)))));
     }
 }
 

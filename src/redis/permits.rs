@@ -10,7 +10,7 @@ use crate::{access::KeyHash, clock::BackOff};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("closure.lua"),
+        include_str!("backoff.lua"),
         include_str!("windows.lua"),
         include_str!("take.lua")
     ))
@@ -133,7 +133,7 @@ impl Redis {
         let reply: TakeReply = self
             .ask(budget, RedisCommand::Script(script), Duration::ZERO)
             .await?;
-        let (verdict, wait, used, others, day, month, closures) = reply;
+        let (verdict, wait, used, others, day, month, backoffs) = reply;
         let is_taken = verdict == "taken" && endpoint.is_some();
         Some(Taken {
             token: is_taken.then_some(PermitId(token)),
@@ -142,7 +142,7 @@ impl Redis {
             others: others.into_iter().map(Duration::from_millis).collect(),
             day,
             month,
-            closures: read_backoffs(closures),
+            closures: read_backoffs(backoffs),
         })
     }
 }
