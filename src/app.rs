@@ -23,7 +23,7 @@ use crate::{
     demo, http,
     metrics::Metrics,
     redis::UnusableAuthorities,
-    render::template::{TemplateError, Templates},
+    render::template::{ReloadableTemplates, TemplateError, Templates},
     server::{self, ClientPace, Connections, End},
     virustotal::ClientError,
 };
@@ -115,13 +115,14 @@ impl App {
         announce::settings(&config);
         let background = Background::default();
         let templates =
-            Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
+            ReloadableTemplates::load(config.templates.take()).map_err(StartError::Templates)?;
+        reload::warn_of_fields(&templates.current());
         if config.demo {
             // At the stand-in this key has every privilege.
             config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
         }
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
-        let clients = parts::load_clients(file, key, &background).await?;
+        let clients = parts::load_clients(file, key, &templates, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
         // Bound before anything slow is started, so that a taken port is reported at once.
         let (listener, admin) = ports::listen(&server)?;

@@ -85,7 +85,7 @@ pub struct Config {
     /// The format where a request names none: `json`, `markdown`, `xml` or `raw`.
     #[arg(long, default_value = "json", help_heading = "Answers")]
     pub default_format: Format,
-    /// A folder with more templates, as `*.json` in it or below.
+    /// A folder with more templates, as `*.json` in it or below. It is read again on SIGHUP.
     #[arg(id = "templates-dir", long, help_heading = "Answers")]
     pub templates: Option<PathBuf>,
     /// Whether a stand-in inside the binary answers in VirusTotal's place.

@@ -6,10 +6,16 @@
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
-pub use self::{invalid::InvalidIndicator, kind::Kind, web_url::WebUrl};
+pub use self::{
+    encoding::{decode_base64, is_hex},
+    invalid::InvalidIndicator,
+    kind::Kind,
+    web_url::WebUrl,
+};
 
 use self::invalid::Expected;
 
+mod encoding;
 mod host;
 mod invalid;
 mod kind;
@@ -140,8 +146,8 @@ impl Indicator {
 
 /// Returns the text in lower case, if it is hexadecimal and has one of these lengths.
 fn hex_digits(text: &str, lengths: &[usize]) -> Option<String> {
-    let hex = lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    hex.then(|| text.to_ascii_lowercase())
+    let is_one = lengths.iter().any(|length| is_hex(text, *length));
+    is_one.then(|| text.to_ascii_lowercase())
 }
 
 fn read_ip(text: &str) -> Option<IpAddr> {

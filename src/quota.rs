@@ -19,7 +19,7 @@ use crate::{
     access::{AcceptedKeys, Full, KeyHash, RedisBudget, RequestContext, Share, Shares},
     clock::Now,
     config,
-    redis::{Limits, Redis, Taken},
+    redis::{Redis, Taken, WindowLimits},
     virustotal::{Endpoint, Reason, Refusal, UpstreamError, VirusTotal},
 };
 
@@ -345,9 +345,9 @@ impl Quota {
         }
     }
 
-    fn limits(&self, key: KeyHash) -> Limits {
+    fn limits(&self, key: KeyHash) -> WindowLimits {
         let (allowed, lasts) = self.0.accounts.allowed(key);
-        Limits {
+        WindowLimits {
             lasts,
             minute: allowed.minute,
             day: allowed.day,

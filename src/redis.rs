@@ -19,11 +19,11 @@ use crate::{
 };
 
 pub use self::{
-    answers::{Recalled, Shared, SharedTime},
+    answers::{EntryName, Recalled, SharedAnswer, SharedTime},
     lease::{Claimed, Lease},
-    link::{Health, UnusableAuthorities},
-    news::{Change, News},
-    units::{Limits, PermitId, Taken},
+    link::{Availability, UnusableAuthorities},
+    news::{News, SharedChange},
+    permits::{PermitId, Taken, WindowLimits},
 };
 
 /// Assembles a script that uses the shared clock.
@@ -38,11 +38,11 @@ macro_rules! clocked {
 }
 
 mod answers;
-mod closures;
+mod backoffs;
 mod lease;
 mod link;
 mod news;
-mod units;
+mod permits;
 
 /// The prefix of every Redis key, with the version of the stored format. Repeated in `clocked!`.
 const PREFIX: &str = "vt4ai:1:";
@@ -63,9 +63,12 @@ impl Redis {
         config: Option<&config::Redis>,
         tasks: TaskTracker,
     ) -> Result<Self, UnusableAuthorities> {
-        let link = config.map(Link::new).transpose()?;
+        let link = match config {
+            Some(config) => Some(Arc::new(Link::new(config)?)),
+            None => None,
+        };
         Ok(Self {
-            link: link.map(Arc::new),
+            link,
             replica: format!("{:016x}", fastrand::u64(..)).into(),
             tasks,
         })
@@ -73,12 +76,16 @@ impl Redis {
 
     /// Returns whether Redis is available now.
     pub fn is_up(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.is_up())
+        match &self.link {
+            Some(link) => link.is_up(),
+            None => false,
+        }
     }
 
     /// Returns the state of the connection, or `None` if Redis is not configured.
-    pub fn health(&self) -> Option<Health> {
-        self.link.as_ref().map(|link| link.health())
+    pub fn health(&self) -> Option<Availability> {
+        let link = self.link.as_ref()?;
+        Some(link.health())
     }
 
     /// Maintains the connection and receives messages of other replicas. Never returns.
@@ -100,15 +107,20 @@ impl Redis {
     }
 
     /// Sends a command within the request's time budget. `overlapped` of the time is not charged.
-    async fn ask<T>(&self, patience: &RedisBudget, order: Order, overlapped: Duration) -> Option<T>
+    async fn ask<T>(
+        &self,
+        budget: &RedisBudget,
+        command: RedisCommand,
+        overlapped: Duration,
+    ) -> Option<T>
     where
         T: FromRedisValue,
     {
-        self.link.as_ref()?.ask(patience, order, overlapped).await
+        self.link.as_ref()?.ask(budget, command, overlapped).await
     }
 
     /// Announces a change to all replicas as soon as Redis is available.
-    pub fn tell_change(&self, change: Change) {
+    pub fn tell_change(&self, change: SharedChange) {
         let Some(link) = self.link.clone() else {
             return;
         };
@@ -124,29 +136,33 @@ impl Redis {
 
     /// Returns whether a change to an object with one of these names is still to be announced.
     fn is_telling(&self, names: &[String]) -> bool {
-        self.link
-            .as_ref()
-            .is_some_and(|link| link.is_telling(names))
+        match &self.link {
+            Some(link) => link.is_telling(names),
+            None => false,
+        }
     }
 
     /// Sends a command in the background and ignores its result.
-    fn tell(&self, order: Order) {
-        if let Some(link) = self.link.clone().filter(|link| link.is_up()) {
+    fn tell(&self, command: RedisCommand) {
+        let Some(link) = self.link.clone() else {
+            return;
+        };
+        if link.is_up() {
             self.tasks.spawn(async move {
-                let patience = RedisBudget::default();
-                link.ask::<Value>(&patience, order, Duration::ZERO).await;
+                let budget = RedisBudget::default();
+                link.ask::<Value>(&budget, command, Duration::ZERO).await;
             });
         }
     }
 }
 
 /// A command or script to send.
-enum Order {
+enum RedisCommand {
     Cmd(Cmd),
     Script(ScriptInvocation<'static>),
 }
 
-impl Order {
+impl RedisCommand {
     async fn send<T: FromRedisValue>(&self, to: &mut MultiplexedConnection) -> RedisResult<T> {
         match self {
             Self::Cmd(cmd) => cmd.query_async(to).await,

@@ -3,7 +3,7 @@
 //! An answer is kept as bytes, so another view of it costs no lookup. The bytes come from outside;
 //! nothing is assumed about them beyond what parses.
 
-use std::str::Utf8Error;
+use std::{str::Utf8Error, sync::Arc};
 
 use thiserror::Error;
 
@@ -12,8 +12,8 @@ use crate::{
     render::{
         format::{
             Format,
-            json::{self, Meta},
-            sink::{Text, WriteError},
+            json::{self, ListMeta},
+            sink::{DocumentText, WriteError},
         },
         template::{Template, Templates, filter::Unreadable, pattern::Filter},
     },
@@ -21,17 +21,17 @@ use crate::{
 
 pub use self::{
     list::{Extent, extent, list},
-    listed::{Listed, listed},
     object::{id, is_completed, object, report},
+    object_names::{ListedObject, listed},
     title::Title,
 };
 
 pub mod format;
 pub mod hidden;
-mod item;
 mod list;
-mod listed;
 mod object;
+mod object_names;
+mod raw_object;
 pub mod template;
 mod title;
 
@@ -55,7 +55,7 @@ pub struct View<'a> {
 
 /// A rendered answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Document {
     /// The envelope, or the bare document.
     pub body: Vec<u8>,
     /// The cursor of the next page of a list; `None` for a single object and on the last page.
@@ -128,11 +128,28 @@ impl From<WriteError> for RenderError {
 impl<'a> View<'a> {
     /// Returns the filter for an object of this type, or `None` if no template applies to it.
     fn filter(&self, object_type: &str) -> Option<&'a Filter> {
-        let kind = Kind::of_object_type(object_type).filter(|_| self.format != Format::Raw)?;
-        let named = self.template.filter(|template| template.object == kind);
-        named
-            .map(|template| &template.filter)
-            .or_else(|| self.templates.default_filter(kind))
+        if self.format == Format::Raw {
+            return None;
+        }
+        let kind = Kind::of_object_type(object_type)?;
+        match self.template {
+            Some(template) if template.object == kind => Some(&template.filter),
+            _ => self.templates.default_filter(kind),
+        }
+    }
+
+    /// Returns the part of a cached view's key that stands for the templates; `None` for the
+    /// defaults that the gateway started with.
+    ///
+    /// A view of before a reload must not be found after it: the templates may differ.
+    pub fn template_key(&self) -> Option<Arc<str>> {
+        match (self.template, self.templates.generation()) {
+            (None, 0) => None,
+            (Some(template), 0) => Some(template.name.as_str().into()),
+            (None, reloads) => Some(format!("#{reloads}").into()),
+            // No name contains the separator.
+            (Some(template), reloads) => Some(format!("{}#{reloads}", template.name).into()),
+        }
     }
 
     /// Writes a document made from an answer of `size` bytes, in an envelope unless it is bare.
@@ -142,21 +159,21 @@ impl<'a> View<'a> {
     fn document(
         &self,
         size: usize,
-        meta: Option<&Meta<'_>>,
-        write: impl Fn(Text<'_>) -> Result<(), WriteError>,
+        meta: Option<&ListMeta<'_>>,
+        write: impl Fn(DocumentText<'_>) -> Result<(), WriteError>,
     ) -> Result<Vec<u8>, RenderError> {
         let mut room = size / 2;
         if size > MEASURED {
-            room = Text::measure(!self.bare, MAX_DOCUMENT, &write)?;
+            room = DocumentText::measure(!self.bare, MAX_DOCUMENT, &write)?;
         }
         if self.bare {
             let mut out = Vec::with_capacity(room);
-            write(Text::bare(&mut out, MAX_DOCUMENT))?;
+            write(DocumentText::bare(&mut out, MAX_DOCUMENT))?;
             return Ok(out);
         }
         json::envelope(self.format, meta, room, |out| {
             out.push(b'"');
-            write(Text::quoted(out, MAX_DOCUMENT))?;
+            write(DocumentText::quoted(out, MAX_DOCUMENT))?;
             out.push(b'"');
             Ok(())
         })

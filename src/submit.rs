@@ -17,7 +17,7 @@ use crate::{
     indicator::{Indicator, WebUrl},
     metrics::Metrics,
     quota::{AcquireError, Claim, Exhausted, Permit, Quota},
-    render::{self, Answer, MalformedAnswer, RenderError, Title, View},
+    render::{self, Document, MalformedAnswer, RenderError, Title, View},
     virustotal::{Call, Endpoint, UpstreamError, VirusTotal},
 };
 
@@ -65,7 +65,7 @@ struct Post {
 #[derive(Debug)]
 pub struct Started {
     /// The descriptor of the analysis, rendered for the caller.
-    pub answer: Answer,
+    pub answer: Document,
     /// The id of the analysis.
     pub analysis: String,
 }
@@ -136,7 +136,7 @@ impl Submit {
         indicator: &Indicator,
         contribution: &Contribution,
         view: &View<'_>,
-    ) -> Result<Answer, SubmitError> {
+    ) -> Result<Document, SubmitError> {
         let endpoint = contribution.endpoint(indicator.kind());
         let call = Call::about(endpoint, indicator.id()).with_json(&contribution.envelope());
         let bytes = self.ask(context, call, ObjectName::of(indicator)).await?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use vt4ai::{
     indicator::Indicator,
     render::{
-        Answer, RenderError, Title, View, extent, format::Format, id, is_completed, list, object,
+        Document, RenderError, Title, View, extent, format::Format, id, is_completed, list, object,
         report, template::Templates,
     },
 };
@@ -21,11 +21,11 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::load(None).u
 static FILE: LazyLock<Indicator> =
     LazyLock::new(|| Indicator::file("44d88612fea8a8f36de82e1278abb02f").unwrap());
 
-type Read = Result<Answer, RenderError>;
+type Read = Result<Document, RenderError>;
 
 /// Returns the data in an envelope, or `None` if a tree can't represent it.
-fn data(answer: &Answer, format: Format) -> Option<Value> {
-    let Answer {
+fn data(answer: &Document, format: Format) -> Option<Value> {
+    let Document {
         body,
         cursor,
         names,
@@ -104,7 +104,7 @@ fn many(pages: &[Bytes], subject: &Title<'_>, truncated: bool, view: View<'_>) {
         is_inert_list(document, items);
     };
     let read = |view: &View<'_>| list(pages, subject, truncated, view);
-    if let Ok(Answer {
+    if let Ok(Document {
         cursor: Some(next), ..
     }) = read(&view)
     {

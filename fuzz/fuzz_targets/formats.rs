@@ -7,9 +7,9 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use vt4ai::render::{
     format::{
-        markdown,
-        sink::{Text, WriteError},
-        xml,
+        markdown::MarkdownWriter,
+        sink::{DocumentText, WriteError},
+        xml::XmlWriter,
     },
     template::filter::{Filtered, Unreadable},
 };
@@ -23,20 +23,20 @@ fn documents(id: &str, json: &str, data: &Value) {
 /// Asserts that no document exceeds its bound, and that the bound does not change one that fits.
 fn is_bounded(json: &str) {
     let data = || Filtered::at(&[], json, None);
-    let write_xml = |out: Text<'_>| data().feed(&mut xml::Writer::new(out, "file_report")?);
+    let write_xml = |out: DocumentText<'_>| data().feed(&mut XmlWriter::new(out, "file_report")?);
     let write_markdown =
-        |out: Text<'_>| data().feed(&mut markdown::Writer::new(out, "File Report", "x")?);
+        |out: DocumentText<'_>| data().feed(&mut MarkdownWriter::new(out, "File Report", "x")?);
     for (whole, write) in [
         (
             xml_of(json),
-            &write_xml as &dyn Fn(Text<'_>) -> Result<(), WriteError>,
+            &write_xml as &dyn Fn(DocumentText<'_>) -> Result<(), WriteError>,
         ),
         (markdown_of("x", json), &write_markdown),
     ] {
         let whole = whole.unwrap();
         for limit in [json.len() / 2, whole.len().saturating_sub(1), whole.len()] {
             let mut out = Vec::new();
-            let written = write(Text::bare(&mut out, limit));
+            let written = write(DocumentText::bare(&mut out, limit));
             assert!(out.len() <= limit && whole.as_bytes().starts_with(&out));
             let meant = if limit < whole.len() {
                 Err(WriteError::TooLarge)
@@ -45,7 +45,7 @@ fn is_bounded(json: &str) {
             };
             assert_eq!(written, meant, "{limit} of {}", whole.len());
             let mut quoted = vec![b'"'];
-            assert_eq!(write(Text::quoted(&mut quoted, limit)), meant);
+            assert_eq!(write(DocumentText::quoted(&mut quoted, limit)), meant);
             quoted.push(b'"');
             if written.is_ok() {
                 let read = serde_json::from_slice::<String>(&quoted);

@@ -11,9 +11,9 @@ use serde::{
 use serde_json::Value;
 use vt4ai::render::{
     format::{
-        markdown,
-        sink::{Text, WriteError},
-        xml,
+        markdown::MarkdownWriter,
+        sink::{DocumentText, WriteError},
+        xml::XmlWriter,
     },
     template::filter::{Filtered, Unreadable},
 };
@@ -35,8 +35,8 @@ pub fn tree_of(filtered: Filtered<'_>) -> Result<Option<Value>, Unreadable> {
 /// Renders JSON as a Markdown document.
 pub fn markdown_of(id: &str, json: &str) -> Result<String, WriteError> {
     let mut out = Vec::new();
-    let text = Text::bare(&mut out, usize::MAX);
-    let mut writer = markdown::Writer::new(text, "File Report", id)?;
+    let text = DocumentText::bare(&mut out, usize::MAX);
+    let mut writer = MarkdownWriter::new(text, "File Report", id)?;
     Filtered::at(&[], json, None).feed(&mut writer)?;
     Ok(String::from_utf8(out).unwrap())
 }
@@ -44,7 +44,7 @@ pub fn markdown_of(id: &str, json: &str) -> Result<String, WriteError> {
 /// Renders JSON as an XML document.
 pub fn xml_of(json: &str) -> Result<String, WriteError> {
     let mut out = Vec::new();
-    let mut writer = xml::Writer::new(Text::bare(&mut out, usize::MAX), "file_report")?;
+    let mut writer = XmlWriter::new(DocumentText::bare(&mut out, usize::MAX), "file_report")?;
     Filtered::at(&[], json, None).feed(&mut writer)?;
     Ok(String::from_utf8(out).unwrap())
 }

@@ -15,7 +15,7 @@ use crate::{
     metrics::Metrics,
     quota::{self, Quota},
     redis::{News, Redis},
-    render::template::Templates,
+    render::template::ReloadableTemplates,
     submit::{self, Submit},
     virustotal::VirusTotal,
 };
@@ -26,7 +26,7 @@ const FIRST_CONTACT: Duration = Duration::from_secs(1);
 /// Builds everything that handlers need.
 pub(super) async fn put_together(
     config: Config,
-    templates: Templates,
+    templates: ReloadableTemplates,
     clients: Option<Arc<Clients>>,
     background: &Background,
 ) -> Result<Gateway, StartError> {
@@ -102,20 +102,22 @@ fn configured_keys(config: &Config, clients: Option<&Clients>) -> AcceptedKeys {
     accepted
 }
 
-/// Reads the clients' file, if there is one, and starts to watch it.
+/// Reads the clients' file, if there is one, and starts to reload it and the templates.
 pub(super) async fn load_clients(
     file: Option<PathBuf>,
     servers_key: Option<&ApiKey>,
+    templates: &ReloadableTemplates,
     background: &Background,
 ) -> Result<Option<Arc<Clients>>, StartError> {
     let hangups = reload::hangups().map_err(StartError::Signal)?;
     let Some(file) = file else {
-        background.run(reload::pass_over(hangups));
+        background.run(reload::keep_up_templates(templates.clone(), hangups));
         return Ok(None);
     };
     let clients = Clients::load(file, servers_key.cloned()).await;
     let clients = Arc::new(clients.map_err(StartError::Clients)?);
-    background.run(reload::keep_up(Arc::clone(&clients), hangups));
+    let keep_up = reload::keep_up(Arc::clone(&clients), templates.clone(), hangups);
+    background.run(keep_up);
     Ok(Some(clients))
 }
 

@@ -1,43 +1,53 @@
-//! Reloading of the clients' file while the gateway runs.
+//! Reloading of the clients' file and the templates while the gateway runs.
 
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use tokio::{
     select,
     signal::unix::{Signal, SignalKind, signal},
-    time::{MissedTickBehavior, interval},
+    sync::oneshot,
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{info, warn};
 
-use crate::access::clients::{Clients, Refreshed, file::Mistake};
+use crate::{
+    access::clients::{Clients, Refreshed, file::Mistake},
+    render::template::{ReloadableTemplates, Templates},
+    telemetry::Repeated,
+};
 
-/// The interval at which the file's metadata is checked.
+/// The interval at which the metadata of the clients' file is checked.
 ///
 /// A check costs one system call. Change notifications would miss changes on network file systems
 /// and in mounted secrets, where a link above the file is exchanged.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The interval at which an unchanged warning is logged again.
-const WARN_EVERY: Duration = Duration::from_mins(1);
+/// The time limit for reading the templates, as a network file system may never reply.
+const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// Starts to receive `SIGHUP`, which would otherwise end the process.
 pub(super) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Ignores `SIGHUP` if no clients are configured.
-pub(super) async fn pass_over(mut hangups: Signal) {
+/// Reloads the templates at each `SIGHUP`, where no clients are configured.
+pub(super) async fn keep_up_templates(templates: ReloadableTemplates, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
-        info!("nothing to reload, no clients are configured");
+        if templates.has_directory() {
+            reload_templates(&templates).await;
+        } else {
+            info!("nothing to reload, no clients and no folder of templates are configured");
+        }
     }
 }
 
-/// Reads the file again at each `SIGHUP`, and when it has changed.
-pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal) {
+/// Reloads the templates and the clients at each `SIGHUP`, and the clients when their file has
+/// changed.
+pub(super) async fn keep_up(
+    clients: Arc<Clients>,
+    templates: ReloadableTemplates,
+    mut hangups: Signal,
+) {
     let mut ticks = interval(LOOK_EVERY);
     // Reading a file that blocks takes longer than a tick.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -48,6 +58,9 @@ pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal) {
             Some(()) = hangups.recv() => true,
             _ = ticks.tick() => false,
         };
+        if asked && templates.has_directory() {
+            reload_templates(&templates).await;
+        }
         match clients.refresh(asked).await {
             Refreshed::Unchanged => {}
             Refreshed::Reloaded(count) => {
@@ -58,44 +71,76 @@ pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal) {
                 warnings = Warnings::default();
                 warn!("clients' file deleted, all tokens are rejected");
             }
-            Refreshed::Kept(mistakes) => warnings.log(mistakes, asked, Instant::now()),
+            Refreshed::Kept(mistakes) => warnings.log(mistakes, asked),
         }
     }
 }
 
-/// The warnings logged last, which are not repeated at every check.
+/// Loads the templates again. With a mistake, the previous ones stay in effect.
+async fn reload_templates(templates: &ReloadableTemplates) {
+    let (sender, loaded) = oneshot::channel();
+    let templates = templates.clone();
+    // Neither the runtime nor the end of the process waits for a thread of its own.
+    let thread = thread::Builder::new().name("templates".to_owned());
+    let started = thread.spawn(move || sender.send(templates.reload()));
+    let loaded = match started {
+        Ok(_) => timeout(READ_LIMIT, loaded).await,
+        Err(error) => return warn!(error.cause = %error, "templates not reloaded"),
+    };
+    match loaded {
+        Ok(Ok(Ok(templates))) => {
+            info!(templates.count = templates.count(), "templates reloaded");
+            warn_of_fields(&templates);
+        }
+        Ok(Ok(Err(mistakes))) => {
+            for mistake in mistakes {
+                warn!(
+                    error.cause = %mistake,
+                    "templates not reloaded, previous ones stay in effect"
+                );
+            }
+        }
+        Ok(Err(_)) | Err(_) => warn!("templates could not be read in time"),
+    }
+}
+
+/// Logs the fields of templates that are likely misspelt.
+pub(super) fn warn_of_fields(templates: &Templates) {
+    for warning in templates.warnings() {
+        warn!("{warning}");
+    }
+}
+
+/// The warnings about the clients' file, which are not repeated at every check.
 #[derive(Default)]
 struct Warnings {
-    last: Option<(Vec<Mistake>, Instant)>,
-    /// The number of identical warnings suppressed since then.
-    held_back: u32,
+    last: Vec<Mistake>,
+    repeated: Repeated,
 }
 
 impl Warnings {
     /// Logs mistakes if they are new, were asked for, or are due again.
-    fn log(&mut self, mistakes: Vec<Mistake>, asked: bool, now: Instant) {
-        if !asked && !self.is_due(&mistakes, now) {
-            self.held_back += 1;
+    fn log(&mut self, mistakes: Vec<Mistake>, asked: bool) {
+        let Some(count) = self.note(mistakes, asked) else {
             return;
-        }
-        for mistake in &mistakes {
+        };
+        for mistake in &self.last {
             warn!(
                 error.cause = %mistake,
-                repeated = self.held_back,
+                repeated = count - 1,
                 "clients not reloaded, previous ones stay in effect"
             );
         }
-        *self = Self {
-            last: Some((mistakes, now)),
-            held_back: 0,
-        };
     }
 
-    fn is_due(&self, mistakes: &[Mistake], now: Instant) -> bool {
-        let Some((last, logged)) = &self.last else {
-            return true;
-        };
-        last != mistakes || now.duration_since(*logged) >= WARN_EVERY
+    /// Counts mistakes. If they are to be logged, returns how often the same were found since they
+    /// last were.
+    fn note(&mut self, mistakes: Vec<Mistake>, asked: bool) -> Option<u64> {
+        if asked || self.last != mistakes {
+            self.repeated = Repeated::default();
+        }
+        self.last = mistakes;
+        self.repeated.note()
     }
 }
 
@@ -104,14 +149,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_warning_is_due_once_a_minute() {
-        let (mut warnings, now) = (Warnings::default(), Instant::now());
-        assert!(warnings.is_due(&[], now));
-        warnings.log(Vec::new(), false, now);
-        let soon = now + WARN_EVERY / 2;
-        assert!(!warnings.is_due(&[], soon));
-        warnings.log(Vec::new(), false, soon);
-        assert_eq!(warnings.held_back, 1);
-        assert!(warnings.is_due(&[], now + WARN_EVERY));
+    fn the_same_warning_is_not_logged_at_every_check() {
+        let mut warnings = Warnings::default();
+        assert_eq!(warnings.note(Vec::new(), false), Some(1));
+        assert_eq!(warnings.note(Vec::new(), false), None);
+        assert_eq!(warnings.note(Vec::new(), true), Some(1));
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Moment, ObjectName};
 use crate::{
     access::KeyHash,
-    redis::SharedTime,
+    redis::{EntryName, SharedTime},
     render::format::Format,
     virustotal::{Packed, Refusal},
 };
@@ -34,8 +34,8 @@ pub struct ViewKey {
     pub bare: bool,
     /// Whether only types and ids are shown.
     pub descriptors_only: bool,
-    /// The template that was requested by name.
-    pub template: Option<String>,
+    /// The template that was requested by name, and the set of templates that it is from.
+    pub template: Option<Arc<str>>,
 }
 
 /// An answer from VirusTotal. Clones share it.
@@ -98,9 +98,12 @@ pub struct RenderedView {
 }
 
 impl CacheKey {
-    /// Returns the owner and the path.
-    pub fn pair(&self) -> (Option<KeyHash>, &str) {
-        (self.owner, &self.path)
+    /// Returns the name of the entry in the shared cache.
+    pub(super) fn entry_name(&self) -> EntryName<'_> {
+        EntryName {
+            owner: self.owner,
+            path: &self.path,
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Cache {
         if let Some(mut store) = self.lock() {
             store.remove_answer(key);
         }
-        self.0.redis.forget(key.pair());
+        self.0.redis.forget(key.entry_name());
     }
 
     /// Returns whether an answer is certain or doubtful, or `None` if its object was written to

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     access::RedisBudget,
     cache::single_flight::Progress,
-    redis::{Claimed, Lease, Recalled, Shared, SharedTime},
+    redis::{Claimed, Lease, Recalled, SharedAnswer, SharedTime},
 };
 
 /// The outcome of claiming the right to ask VirusTotal.
@@ -77,7 +77,7 @@ impl Cache {
         budget: &RedisBudget,
     ) -> Option<Candidate> {
         let names = hex(object);
-        let recalled = self.0.redis.recall(key.pair(), &names, budget).await;
+        let recalled = self.0.redis.recall(key.entry_name(), &names, budget).await;
         if let Some(recalled) = recalled {
             self.learn_changes(object, &recalled);
             self.take_over(key, recalled);
@@ -119,7 +119,11 @@ impl Cache {
             return LeaseResult::Ask(nothing);
         }
         // If Redis fails here, each replica asks for itself.
-        let claimed = self.0.redis.claim(key.pair(), &hex(names), budget).await;
+        let claimed = self
+            .0
+            .redis
+            .claim(key.entry_name(), &hex(names), budget)
+            .await;
         let Claimed::Ours(lease, recalled) = claimed else {
             return LeaseResult::Ask(nothing);
         };
@@ -155,8 +159,8 @@ impl Cache {
         let (Some(asked), Some(bytes)) = (at, bytes) else {
             return;
         };
-        let shared = Shared {
-            name: key.pair(),
+        let shared = SharedAnswer {
+            name: key.entry_name(),
             asked,
             bytes,
             // Redis keeps an answer for as long as it may be served stale.

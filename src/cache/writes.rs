@@ -3,7 +3,7 @@
 use super::{Cache, Certainty, Moment, ObjectName, changes::MAX_NAMES, shared::hex};
 use crate::{
     access::RedisBudget,
-    redis::{Change, News},
+    redis::{News, SharedChange},
 };
 
 impl Cache {
@@ -83,7 +83,7 @@ impl Cache {
 
     fn notify(&self, news: News) {
         let life = self.0.rules.longest();
-        self.0.redis.tell_change(Change { news, life });
+        self.0.redis.tell_change(SharedChange { news, life });
     }
 
     /// Returns the time of the last certain or possible write to the object.

@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     iter,
-    sync::{Arc, LazyLock, OnceLock},
+    sync::{Arc, LazyLock},
 };
 
 use axum::{
@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get},
 };
+use parking_lot::Mutex;
 use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
@@ -240,12 +241,19 @@ pub fn document(templates: &Templates) -> OpenApi {
     document
 }
 
-/// Returns the route of a gateway's OpenAPI document, which is built on its first request.
+/// The OpenAPI document for one set of templates.
+struct KeptDocument {
+    generation: usize,
+    file: File,
+}
+
+/// Returns the route of a gateway's OpenAPI document, which is built on its first request and on
+/// the first one after templates were reloaded.
 fn document_route(known: &KnownRoutes) -> Router<AppState> {
-    let file = Arc::new(OnceLock::new());
+    let kept = Arc::new(Mutex::new(None));
     let route = get(
         async move |State(gateway): State<AppState>, headers: HeaderMap| {
-            respond_with_document(&file, &gateway.templates, &headers)
+            respond_with_document(&kept, &gateway.templates.current(), &headers)
         },
     );
     with_known_methods(Router::new().route(DOCUMENT, route), known)
@@ -253,19 +261,25 @@ fn document_route(known: &KnownRoutes) -> Router<AppState> {
 
 /// Keeps only the bytes of the document: as a value it takes megabytes.
 fn respond_with_document(
-    file: &OnceLock<File>,
+    kept: &Mutex<Option<KeptDocument>>,
     templates: &Templates,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    if let Some(file) = file.get() {
-        return Ok(file.respond(headers));
+    let mut kept = kept.lock();
+    let generation = templates.generation();
+    if let Some(document) = &*kept
+        && document.generation == generation
+    {
+        return Ok(document.file.respond(headers));
     }
     let json = match document(templates).to_json() {
         Ok(json) => json,
         Err(error) => return Err(ApiError::internal(error.to_string())),
     };
-    let built = File::plain("application/json", json.into());
-    Ok(file.get_or_init(|| built).respond(headers))
+    let file = File::plain("application/json", json.into());
+    let response = file.respond(headers);
+    *kept = Some(KeptDocument { generation, file });
+    Ok(response)
 }
 
 /// Builds the router of the public port.

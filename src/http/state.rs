@@ -11,7 +11,7 @@ use crate::{
     metrics::Metrics,
     quota::Quota,
     redis::Redis,
-    render::{format::Format, template::Templates},
+    render::{format::Format, template::ReloadableTemplates},
     submit::Submit,
     virustotal::VirusTotal,
 };
@@ -37,8 +37,8 @@ pub struct Gateway {
     pub limits: RequestLimits,
     /// Cancelled when the gateway starts to stop; it still serves for a while.
     pub stopping: CancellationToken,
-    /// All templates.
-    pub templates: Templates,
+    /// The templates, which a reload replaces.
+    pub templates: ReloadableTemplates,
     /// The rules for spending the server's key.
     pub access: Access,
     /// Whether the gateway listens beyond loopback.

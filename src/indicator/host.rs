@@ -12,7 +12,7 @@ pub(super) fn after_scheme(url: &str) -> Option<&str> {
     })
 }
 
-/// Whether a URL without its scheme begins with a valid host.
+/// Returns whether a URL without its scheme begins with a valid host.
 pub(super) fn names_host(rest: &str) -> bool {
     let Some((host, port)) = host_and_port(rest) else {
         return false;
@@ -20,7 +20,7 @@ pub(super) fn names_host(rest: &str) -> bool {
     port.is_none_or(|port| port.is_empty() || is_port(port)) && is_host(host)
 }
 
-/// Whether a text would be a URL if it had a scheme.
+/// Returns whether a text would be a URL if it had a scheme.
 ///
 /// A colon has to introduce a port, since it otherwise ends a scheme other than HTTP. A text with
 /// an `@` is more likely an e-mail address; a URL with userinfo needs its scheme.
@@ -34,7 +34,7 @@ pub(super) fn is_bare_url(text: &str) -> bool {
         && is_host(host)
 }
 
-/// Whether each label has 1 to 63 letters, digits, `-` or `_`, with 253 characters in all.
+/// Returns whether each label has 1 to 63 letters, digits, `-` or `_`, with 253 characters in all.
 ///
 /// A trailing dot is allowed.
 pub(super) fn is_name(name: &str) -> bool {
@@ -48,7 +48,8 @@ pub(super) fn is_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// Whether the last label is a number. Such a host is an IPv4 address or invalid (WHATWG URL).
+/// Returns whether the last label is a number. Such a host is an IPv4 address or invalid (WHATWG
+/// URL).
 pub(super) fn ends_in_number(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or_default();

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 const OPENING: [char; 3] = ['[', '(', '{'];
 
 /// A URL split at the places where a defanged one differs.
-struct Parts<'a> {
+struct UrlParts<'a> {
     scheme: Cow<'a, str>,
     /// Empty, or the text up to and including the `@`.
     userinfo: &'a str,
@@ -28,7 +28,7 @@ pub(super) fn url(text: &str) -> Cow<'_, str> {
         Some(at) => authority.split_at(at + 1),
         None => ("", authority),
     };
-    let parts = Parts {
+    let parts = UrlParts {
         scheme,
         userinfo,
         // Userinfo is excluded: brackets in it are part of it.
@@ -39,7 +39,7 @@ pub(super) fn url(text: &str) -> Cow<'_, str> {
     if parts.is_as_given() {
         return Cow::Borrowed(text);
     }
-    let Parts {
+    let UrlParts {
         scheme,
         userinfo,
         host,
@@ -70,7 +70,7 @@ pub(super) fn host(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-impl Parts<'_> {
+impl UrlParts<'_> {
     fn is_as_given(&self) -> bool {
         matches!(
             (&self.scheme, &self.host, self.slash),

@@ -2,12 +2,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose},
-};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::{InvalidIndicator, host, invalid::Expected, refang};
+use super::{InvalidIndicator, decode_base64, host, invalid::Expected, refang};
 
 /// A URL with its bytes unchanged, since VirusTotal canonicalises it.
 ///
@@ -47,12 +44,14 @@ impl fmt::Debug for WebUrl<'_> {
 
 /// Returns VirusTotal's id of a URL: its unpadded, URL-safe base64.
 pub(super) fn encode(url: &[u8]) -> String {
-    general_purpose::URL_SAFE_NO_PAD.encode(url)
+    BASE64_URL_SAFE_NO_PAD.encode(url)
 }
 
 /// Returns the normalised form of a base64 id, if it decodes to a URL.
 pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
-    let bytes = decode(text).ok_or_else(|| InvalidIndicator::of(Expected::UrlId))?;
+    let Some(bytes) = decode_base64(text) else {
+        return Err(InvalidIndicator::of(Expected::UrlId));
+    };
     // Only the host has to be text; some servers accept other bytes in a path.
     let url = String::from_utf8_lossy(&bytes);
     let refanged = refang::url(&url);
@@ -77,17 +76,7 @@ pub(super) fn normalise_id(text: &str) -> Result<String, InvalidIndicator> {
     })
 }
 
-/// Whether a URL has no control characters and no white space around it.
+/// Returns whether a URL has no control characters and no white space around it.
 fn is_clean(url: &str) -> bool {
     !url.contains(char::is_control) && url.trim() == url
-}
-
-/// Decodes base64 in either alphabet, padded or not.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true);
-    const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-    let url_safe = text.replace('+', "-").replace('/', "_");
-    ENGINE.decode(url_safe).ok().filter(|url| !url.is_empty())
 }

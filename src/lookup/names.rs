@@ -7,7 +7,7 @@ use super::Lookup;
 use crate::{
     cache::ObjectName,
     indicator::{Indicator, Kind},
-    render::{self, Answer, Listed, RenderError},
+    render::{self, Document, ListedObject, RenderError},
 };
 
 /// The maximum number of names taken from one answer.
@@ -16,13 +16,13 @@ const MOST: usize = 100;
 /// A rendered answer, and the names of objects in it.
 #[derive(Debug)]
 pub(super) struct Rendered {
-    pub(super) answer: Answer,
+    pub(super) answer: Document,
     pub(super) revealed: Vec<ObjectName>,
 }
 
 impl Rendered {
     /// Wraps a rendered answer that reveals no names.
-    pub(super) fn plain(answer: Result<Answer, RenderError>) -> Result<Self, RenderError> {
+    pub(super) fn plain(answer: Result<Document, RenderError>) -> Result<Self, RenderError> {
         Ok(Self {
             answer: answer?,
             revealed: Vec::new(),
@@ -36,7 +36,7 @@ impl Lookup {
     pub(super) fn names_in_report(
         &self,
         indicator: &Indicator,
-        answer: &Answer,
+        answer: &Document,
     ) -> Vec<ObjectName> {
         let revealed = answer.names.iter();
         let revealed: Vec<_> = match indicator.kind() {
@@ -91,7 +91,7 @@ impl Lookup {
     }
 }
 
-fn listed_names(found: &Listed) -> Vec<ObjectName> {
+fn listed_names(found: &ListedObject) -> Vec<ObjectName> {
     match Kind::of_object_type(&found.object_type) {
         Some(Kind::File) => ObjectName::of_file(found.digests().chain([&*found.id])),
         Some(Kind::Url) => {

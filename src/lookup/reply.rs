@@ -3,7 +3,7 @@
 use super::Provenance;
 use crate::{
     cache::{RenderedView, ViewKey},
-    render::{Answer, View},
+    render::{Document, View},
 };
 
 /// The reply to a caller.
@@ -17,7 +17,7 @@ pub struct Reply {
 
 impl Reply {
     /// Builds a reply from a rendered answer.
-    pub(super) fn new(answer: Answer, provenance: Provenance) -> Self {
+    pub(super) fn new(answer: Document, provenance: Provenance) -> Self {
         let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
         let view = RenderedView {
             // A weak tag, since the same document may also be sent compressed.
@@ -35,6 +35,6 @@ pub(super) fn view_key(view: &View<'_>) -> ViewKey {
         format: view.format,
         bare: view.bare,
         descriptors_only: view.descriptors_only,
-        template: view.template.map(|template| template.name.clone()),
+        template: view.template_key(),
     }
 }

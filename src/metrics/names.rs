@@ -24,6 +24,7 @@ pub(super) const QUOTA_REMAINING: &str = "vt4ai_quota_remaining_units";
 pub(super) const WAITING: &str = "vt4ai_quota_waiting_requests";
 pub(super) const REDIS_UP: &str = "vt4ai_redis_up";
 pub(super) const CLIENTS_RELOADED: &str = "vt4ai_clients_last_reload_successful";
+pub(super) const TEMPLATES_RELOADED: &str = "vt4ai_templates_last_reload_successful";
 pub(super) const BUILD_INFO: &str = "vt4ai_build_info";
 
 const COUNTERS: [(&str, &str); 6] = [
@@ -44,7 +45,7 @@ const COUNTERS: [(&str, &str); 6] = [
     ),
 ];
 
-const GAUGES: [(&str, Option<Unit>, &str); 12] = [
+const GAUGES: [(&str, Option<Unit>, &str); 13] = [
     (IN_FLIGHT, None, "Requests in flight."),
     (CONNECTIONS, None, "Open connections."),
     (CACHE_BYTES, Some(Unit::Bytes), "Bytes in the cache."),
@@ -74,6 +75,11 @@ const GAUGES: [(&str, Option<Unit>, &str); 12] = [
         CLIENTS_RELOADED,
         None,
         "Whether the last read of the clients' file succeeded: 1 or 0.",
+    ),
+    (
+        TEMPLATES_RELOADED,
+        None,
+        "Whether the last load of the templates succeeded: 1 or 0.",
     ),
     (
         REDIS_UP,

@@ -19,6 +19,8 @@ pub struct State {
     pub quota: Vec<KeyStanding>,
     /// Whether the last read of the clients' file failed; `None` without one.
     pub has_mistakes: Option<bool>,
+    /// Whether the last reload of the templates failed.
+    pub templates_have_mistakes: bool,
     /// Requests that wait for quota of any key.
     pub waiting: usize,
     /// Whether Redis is available; `None` if it is not configured.
@@ -48,6 +50,8 @@ pub(super) fn set(registry: &Registry, state: &State) {
     gauge(names::CACHE_MAX_BYTES, float(state.cache_max_bytes));
     gauge(names::CACHE_ENTRIES, float(state.cache_entries));
     gauge(names::WAITING, float(state.waiting as u64));
+    let is_reloaded = !state.templates_have_mistakes;
+    gauge(names::TEMPLATES_RELOADED, f64::from(u8::from(is_reloaded)));
     let evictions = registry.counter(names::CACHE_EVICTIONS, Vec::new());
     evictions.absolute(state.cache_evictions);
     if let Some(is_up) = state.is_redis_up {

@@ -9,7 +9,8 @@ use ::redis::{Cmd, Script};
 use bytes::Bytes;
 
 use super::{
-    Change, Lease, News, Order, PREFIX, Redis, RedisBudget, digest, millis, news::news_key, of_key,
+    Lease, News, PREFIX, Redis, RedisBudget, RedisCommand, SharedChange, digest, millis,
+    news::news_key, of_key,
 };
 use crate::access::KeyHash;
 
@@ -31,6 +32,15 @@ static JOIN: LazyLock<Script> =
 /// This is Redis's own clock, and it never goes back, so the replicas' clocks need not agree.
 pub type SharedTime = u64;
 
+/// The name of an entry in the shared cache.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryName<'a> {
+    /// The API key that the entry belongs to; `None` if all keys share it.
+    pub owner: Option<KeyHash>,
+    /// The path and query below `/api/v3`.
+    pub path: &'a str,
+}
+
 /// The result of a lookup in the shared cache.
 #[derive(Clone, Debug)]
 pub struct Recalled {
@@ -48,9 +58,9 @@ pub struct Recalled {
 
 /// An answer to put into the shared cache.
 #[derive(Debug)]
-pub struct Shared<'a> {
-    /// The API key that the entry belongs to (`None` if all keys share it), and the path.
-    pub name: (Option<KeyHash>, &'a str),
+pub struct SharedAnswer<'a> {
+    /// The name of the entry.
+    pub name: EntryName<'a>,
     /// The time at which VirusTotal was asked.
     pub asked: SharedTime,
     /// The answer.
@@ -61,21 +71,46 @@ pub struct Shared<'a> {
     pub names: &'a [String],
 }
 
-/// The reply of a lookup: the entry, the times of the last certain and possible write, the shared
-/// time.
-pub(super) type Reply = (Option<Bytes>, String, String, String);
+/// The reply of a lookup. Redis sends times as text, since Lua's numbers lose digits.
+pub(super) struct LookupReply {
+    pub(super) bytes: Option<Bytes>,
+    pub(super) changed: String,
+    pub(super) doubted: String,
+    pub(super) now: String,
+}
 
-impl Recalled {
-    /// Converts the reply to a lookup that was sent at `looked`.
-    pub(super) fn of((bytes, changed, doubted, now): Reply, looked: Instant) -> Self {
-        let number = |text: String| text.parse().unwrap_or_default();
-        Self {
-            bytes,
-            changed: number(changed),
-            doubted: number(doubted),
-            now: number(now),
+impl LookupReply {
+    /// Parses the reply to a lookup that was sent at `looked`.
+    pub(super) fn parse(self, looked: Instant) -> Recalled {
+        Recalled {
+            bytes: self.bytes,
+            changed: parse_time(&self.changed),
+            doubted: parse_time(&self.doubted),
+            now: parse_time(&self.now),
             looked,
         }
+    }
+}
+
+impl EntryName<'_> {
+    /// Returns the Redis key of the answer.
+    pub(super) fn answer_key(self) -> String {
+        self.key("answer")
+    }
+
+    /// Returns the Redis key of the lease, without the time of the object's last write.
+    pub(super) fn lease_key(self) -> String {
+        self.key("lease")
+    }
+
+    /// Returns a Redis key for the entry. The path is hashed: the key stays short and holds no
+    /// indicator.
+    fn key(self, what: &str) -> String {
+        let owner = match self.owner {
+            Some(key) => key.hex(),
+            None => "shared".to_owned(),
+        };
+        format!("{PREFIX}{what}:{owner}:{}", digest(self.path))
     }
 }
 
@@ -86,9 +121,9 @@ impl Redis {
     /// to the object.
     pub async fn recall(
         &self,
-        name: (Option<KeyHash>, &str),
+        name: EntryName<'_>,
         names: &[String],
-        patience: &RedisBudget,
+        budget: &RedisBudget,
     ) -> Option<Recalled> {
         let looked = Instant::now();
         // Until Redis has this replica's writes, its entries may be older than they are.
@@ -96,46 +131,54 @@ impl Redis {
             return None;
         }
         let mut script = RECALL.key(clock());
-        script.key(answer(name));
+        script.key(name.answer_key());
         for name in names {
             script.arg(name);
         }
-        let order = Order::Script(script);
-        let reply = self.ask(patience, order, Duration::ZERO).await?;
-        Some(Recalled::of(reply, looked))
+        let command = RedisCommand::Script(script);
+        let (bytes, changed, doubted, now) = self.ask(budget, command, Duration::ZERO).await?;
+        let reply = LookupReply {
+            bytes,
+            changed,
+            doubted,
+            now,
+        };
+        Some(reply.parse(looked))
     }
 
     /// Returns the shared time, for a request that is made without a lease.
-    pub async fn begin(&self, patience: &RedisBudget) -> Option<SharedTime> {
-        let order = Order::Script(BEGIN.key(clock()));
-        let reply: String = self.ask(patience, order, Duration::ZERO).await?;
+    pub async fn begin(&self, budget: &RedisBudget) -> Option<SharedTime> {
+        let command = RedisCommand::Script(BEGIN.key(clock()));
+        let reply: String = self.ask(budget, command, Duration::ZERO).await?;
         reply.parse().ok()
     }
 
     /// Evicts an entry.
-    pub fn forget(&self, name: (Option<KeyHash>, &str)) {
+    pub fn forget(&self, name: EntryName<'_>) {
         let mut cmd = Cmd::new();
-        cmd.arg("DEL").arg(answer(name));
-        self.tell(Order::Cmd(cmd));
+        cmd.arg("DEL").arg(name.answer_key());
+        self.tell(RedisCommand::Cmd(cmd));
     }
 
     /// Stores an answer unless its object was written to since the request, and releases the lease
     /// under which it was fetched. Does not wait for either.
-    pub fn land(&self, shared: &Shared<'_>, lease: Option<Lease>) {
-        let is_kept = shared.bytes.len() <= LARGEST && !shared.life.is_zero();
-        // Dropping the lease releases it.
-        if !is_kept {
+    pub fn land(&self, shared: &SharedAnswer<'_>, lease: Option<Lease>) {
+        if shared.bytes.len() > LARGEST || shared.life.is_zero() {
+            // Dropping the lease releases it.
             return;
         }
-        let (leased, token) = lease.map(Lease::into_parts).unwrap_or_default();
         let mut script = LAND.key(clock());
-        script.key(answer(shared.name)).key(leased).arg(token);
+        script.key(shared.name.answer_key());
+        match lease.map(Lease::into_parts) {
+            Some((name, token)) => script.key(name).arg(token),
+            None => script.key("").arg(""),
+        };
         script.arg(shared.asked);
         script.arg(&shared.bytes[..]).arg(millis(shared.life));
         for name in shared.names {
             script.arg(name);
         }
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Releases a lease if it has this token, without storing an answer.
@@ -144,7 +187,7 @@ impl Redis {
         // With a life of 0 the script stores nothing and only releases the lease.
         script.key("").key(name).arg(token);
         script.arg(0).arg("").arg(0);
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Records for `life` that these names denote one object. If the object was written to,
@@ -156,16 +199,16 @@ impl Redis {
         for name in names {
             script.arg(name);
         }
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Returns all known names of the object with these names, or `None` if Redis is not available.
-    pub async fn names_of(&self, names: &[String], patience: &RedisBudget) -> Option<Vec<String>> {
+    pub async fn names_of(&self, names: &[String], budget: &RedisBudget) -> Option<Vec<String>> {
         let mut script = NAMES.key(clock());
         for name in names {
             script.arg(name);
         }
-        self.ask(patience, Order::Script(script), Duration::ZERO)
+        self.ask(budget, RedisCommand::Script(script), Duration::ZERO)
             .await
     }
 
@@ -174,15 +217,15 @@ impl Redis {
         let mut cmd = Cmd::new();
         cmd.arg("SET").arg(of_key("accepted", key)).arg(1);
         cmd.arg("PX").arg(millis(life).max(1));
-        self.tell(Order::Cmd(cmd));
+        self.tell(RedisCommand::Cmd(cmd));
     }
 
     /// Revokes the acceptance of a key, and announces that to all replicas.
     pub fn refuse(&self, key: KeyHash) {
         let mut cmd = Cmd::new();
         cmd.arg("DEL").arg(of_key("accepted", key));
-        self.tell(Order::Cmd(cmd));
-        self.tell_change(Change {
+        self.tell(RedisCommand::Cmd(cmd));
+        self.tell_change(SharedChange {
             news: News::Refused(key.hex()),
             life: Duration::ZERO,
         });
@@ -190,29 +233,19 @@ impl Redis {
 
     /// Returns whether VirusTotal has accepted the key from any replica. False if Redis is not
     /// available.
-    pub async fn is_accepted(&self, key: KeyHash, patience: &RedisBudget) -> bool {
+    pub async fn is_accepted(&self, key: KeyHash, budget: &RedisBudget) -> bool {
         let mut cmd = Cmd::new();
         cmd.arg("EXISTS").arg(of_key("accepted", key));
-        let reply = self.ask(patience, Order::Cmd(cmd), Duration::ZERO).await;
+        let reply = self
+            .ask(budget, RedisCommand::Cmd(cmd), Duration::ZERO)
+            .await;
         reply == Some(1)
     }
 }
 
-/// Returns a Redis key for an answer. The path is hashed: the key stays short and holds no
-/// indicator.
-fn name(what: &str, (owner, path): (Option<KeyHash>, &str)) -> String {
-    let owner = owner.map_or_else(|| "shared".to_owned(), KeyHash::hex);
-    format!("{PREFIX}{what}:{owner}:{}", digest(path))
-}
-
-/// Returns the Redis key of an answer.
-pub(super) fn answer(of: (Option<KeyHash>, &str)) -> String {
-    name("answer", of)
-}
-
-/// Returns the Redis key of a lease, without the time of the object's last write.
-pub(super) fn lease(of: (Option<KeyHash>, &str)) -> String {
-    name("lease", of)
+/// Parses a shared time; 0 if it can't be read.
+fn parse_time(text: &str) -> SharedTime {
+    text.parse().unwrap_or_default()
 }
 
 /// Returns the Redis key of the shared clock.

@@ -10,8 +10,11 @@ use ::redis::Script;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::{Order, Recalled, Redis, RedisBudget, answers, millis};
-use crate::access::KeyHash;
+use super::{
+    Recalled, Redis, RedisBudget, RedisCommand,
+    answers::{self, EntryName, LookupReply},
+    millis,
+};
 
 /// The time after which a lease expires unless it is renewed, such as when its holder has died.
 const LEASE_DURATION: Duration = Duration::from_secs(2);
@@ -46,7 +49,8 @@ pub enum Claimed {
     Nothing,
 }
 
-type Reply = (bool, String, Option<Bytes>, String, String, String);
+/// The reply to a claim: whether it was granted, the lease's name, and the reply of a lookup.
+type ClaimReply = (bool, String, Option<Bytes>, String, String, String);
 
 impl Redis {
     /// Claims the lease for an answer, and waits while another replica holds it.
@@ -56,9 +60,9 @@ impl Redis {
     /// replica fetched.
     pub async fn claim(
         &self,
-        name: (Option<KeyHash>, &str),
+        name: EntryName<'_>,
         names: &[String],
-        patience: &RedisBudget,
+        budget: &RedisBudget,
     ) -> Claimed {
         let token = format!("{:032x}", fastrand::u128(..));
         let mut overlapped = Duration::ZERO;
@@ -70,29 +74,32 @@ impl Redis {
                 return Claimed::Nothing;
             }
             let mut script = CLAIM.key(answers::clock());
-            script.key(answers::answer(name)).key(answers::lease(name));
+            script.key(name.answer_key()).key(name.lease_key());
             script.arg(&token).arg(millis(LEASE_DURATION));
             for name in names {
                 script.arg(name);
             }
-            let order = Order::Script(script);
-            let reply: Option<Reply> = self.ask(patience, order, overlapped).await;
-            match reply {
-                None => return Claimed::Nothing,
-                Some((true, name, bytes, changed, doubted, now)) => {
-                    let redis = self.clone();
-                    let lease = Lease { redis, name, token };
-                    let recalled = Recalled::of((bytes, changed, doubted, now), sent);
-                    return Claimed::Ours(lease, recalled);
-                }
-                Some((false, ..)) => {
-                    let pause = POLL_INTERVALS[usize::from(polls >= FAST_POLLS)];
-                    sleep(pause).await;
-                    // The pause overlaps with the other replica's fetch, so it is not charged as
-                    // waiting for Redis.
-                    overlapped = pause;
-                }
+            let command = RedisCommand::Script(script);
+            let reply: Option<ClaimReply> = self.ask(budget, command, overlapped).await;
+            let Some((is_granted, name, bytes, changed, doubted, now)) = reply else {
+                return Claimed::Nothing;
+            };
+            if is_granted {
+                let redis = self.clone();
+                let lease = Lease { redis, name, token };
+                let reply = LookupReply {
+                    bytes,
+                    changed,
+                    doubted,
+                    now,
+                };
+                return Claimed::Ours(lease, reply.parse(sent));
             }
+            let pause = POLL_INTERVALS[usize::from(polls >= FAST_POLLS)];
+            sleep(pause).await;
+            // The pause overlaps with the other replica's fetch, so it is not charged as waiting
+            // for Redis.
+            overlapped = pause;
         }
         Claimed::Nothing
     }
@@ -106,7 +113,7 @@ impl Lease {
                 sleep(RENEW_INTERVAL).await;
                 let mut script = RENEW.key(&self.name);
                 script.arg(&self.token).arg(millis(LEASE_DURATION));
-                self.redis.tell(Order::Script(script));
+                self.redis.tell(RedisCommand::Script(script));
             }
         };
         tokio::select! {

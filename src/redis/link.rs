@@ -1,16 +1,12 @@
 //! The connection to Redis: monitored, dropped on failure, and re-established.
 
-use std::{
-    fs, io,
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use ::redis::{
     AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, TlsCertificates, Value,
     aio::MultiplexedConnection,
 };
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch},
@@ -19,19 +15,19 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Order, RedisBudget,
-    news::{self, Change, News, Outbox},
+    RedisBudget, RedisCommand,
+    news::{self, News, Outbox, SharedChange},
 };
-use crate::config::{self, tls};
+use crate::{
+    config::{self, tls},
+    telemetry::Repeated,
+};
 
 /// The interval of health checks and connection attempts.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The minimum time between two warnings.
-const WARN_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The number of commands that are buffered for writing. Further senders wait.
 const WRITE_BUFFER: usize = 1000;
@@ -43,7 +39,7 @@ pub struct UnusableAuthorities(#[from] io::Error);
 
 /// The state of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
+pub enum Availability {
     /// Redis is available.
     Up,
     /// Redis is not available, with the reason. The reason contains no address or password.
@@ -56,8 +52,8 @@ pub(super) struct Link {
     /// The client, or `None` if it rejected the URL, which the configuration has checked before.
     client: Option<Client>,
     /// The time limit for all Redis commands of one request, and for a health check.
-    patience: Duration,
-    state: Mutex<State>,
+    time_limit: Duration,
+    state: Mutex<LinkState>,
     /// The signal for an immediate health check.
     check_now: Notify,
     /// Whether the first connection attempt has ended.
@@ -70,11 +66,13 @@ pub(super) struct Link {
 }
 
 #[derive(Debug)]
-struct State {
+struct LinkState {
     connection: Option<MultiplexedConnection>,
     /// The reason why there is no connection.
     why: String,
-    warned: Option<Instant>,
+    /// Whether the connection was lost, or could not be made, since the last one was established.
+    was_lost: bool,
+    losses: Repeated,
 }
 
 impl Link {
@@ -86,11 +84,12 @@ impl Link {
         };
         Ok(Self {
             client: client.ok(),
-            patience: config.timeout,
-            state: Mutex::new(State {
+            time_limit: config.timeout,
+            state: Mutex::new(LinkState {
                 connection: None,
                 why: "not connected yet".to_owned(),
-                warned: None,
+                was_lost: false,
+                losses: Repeated::default(),
             }),
             check_now: Notify::new(),
             settled: watch::Sender::new(false),
@@ -101,15 +100,15 @@ impl Link {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.lock().connection.is_some()
+        self.state.lock().connection.is_some()
     }
 
     /// Returns whether Redis is available, with the reason if it is not.
-    pub(super) fn health(&self) -> Health {
-        let state = self.lock();
+    pub(super) fn health(&self) -> Availability {
+        let state = self.state.lock();
         match state.connection {
-            Some(_) => Health::Up,
-            None => Health::Away(state.why.clone()),
+            Some(_) => Availability::Up,
+            None => Availability::Away(state.why.clone()),
         }
     }
 
@@ -122,45 +121,45 @@ impl Link {
     /// Sends a command and returns the reply, if that arrives within the remaining budget.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
-        patience: &RedisBudget,
-        order: Order,
+        budget: &RedisBudget,
+        command: RedisCommand,
         overlapped: Duration,
     ) -> Option<T> {
         // A multiplexed connection: clones share one socket.
-        let mut connection = self.lock().connection.clone()?;
-        let left = patience.left(self.patience);
+        let mut connection = self.state.lock().connection.clone()?;
+        let left = budget.left(self.time_limit);
         if left.is_zero() {
             return None;
         }
         let began = Instant::now();
-        let said = timeout(left + overlapped, order.send(&mut connection)).await;
-        patience.spend(began.elapsed().saturating_sub(overlapped));
+        let said = timeout(left + overlapped, command.send(&mut connection)).await;
+        budget.spend(began.elapsed().saturating_sub(overlapped));
         match said {
             Ok(Ok(said)) => return Some(said),
             Ok(Err(error)) => self.note_failure(&error),
             // A timeout of a request with little budget left is no sign that Redis is slow.
-            Err(_) if left >= self.patience / 2 => self.disconnect("no reply in time"),
+            Err(_) if left >= self.time_limit / 2 => self.disconnect("no reply in time"),
             Err(_) => {}
         }
         None
     }
 
     /// Queues a change for announcement.
-    pub(super) fn queue(&self, change: Change) {
-        self.outbox().push(change);
+    pub(super) fn queue(&self, change: SharedChange) {
+        self.outbox.lock().push(change);
     }
 
     /// Returns whether a change to an object with one of these names is still to be announced.
     pub(super) fn is_telling(&self, names: &[String]) -> bool {
-        self.outbox().mentions(names)
+        self.outbox.lock().mentions(names)
     }
 
     /// Announces queued changes until the queue is empty or Redis fails.
     pub(super) async fn deliver(&self, replica: &str) {
-        let connection = self.lock().connection.clone();
-        if let Some(mut connection) = connection
-            && let Err(why) = self.deliver_over(&mut connection, replica).await
-        {
+        let Some(mut connection) = self.state.lock().connection.clone() else {
+            return;
+        };
+        if let Err(why) = self.deliver_over(&mut connection, replica).await {
             self.disconnect(&why);
         }
     }
@@ -173,11 +172,11 @@ impl Link {
     ) -> Result<(), String> {
         let _in_order = self.delivery.lock().await;
         loop {
-            let Some(change) = self.outbox().first() else {
+            let Some(change) = self.outbox.lock().first() else {
                 return Ok(());
             };
-            let order = change.order(replica);
-            let told = timeout(self.patience, order.send::<Value>(connection)).await;
+            let command = change.command(replica);
+            let told = timeout(self.time_limit, command.send::<Value>(connection)).await;
             match told {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) if is_permanent(&error) => {
@@ -188,15 +187,15 @@ impl Link {
             }
             // Removed only now: until Redis has the change, its answers may be older than the
             // change.
-            self.outbox().told(&change);
+            self.outbox.lock().told(&change);
         }
     }
 
-    async fn within_patience<T>(
+    async fn within_time_limit<T>(
         &self,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, String> {
-        match timeout(self.patience, work).await {
+        match timeout(self.time_limit, work).await {
             Ok(Ok(said)) => Ok(said),
             Ok(Err(error)) => Err(describe(&error)),
             Err(_) => Err("no reply in time".to_owned()),
@@ -226,8 +225,10 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
-        let client = self.client.as_ref();
-        let client = client.ok_or((ErrorKind::InvalidClientConfig, "the URL can't be used"))?;
+        let Some(client) = &self.client else {
+            let unusable = (ErrorKind::InvalidClientConfig, "the URL can't be used");
+            return Err(unusable.into());
+        };
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // Each command has a time limit of its own.
@@ -247,15 +248,14 @@ impl Link {
         replica: &str,
         hear: &(impl Fn(News) + Send),
     ) -> bool {
-        let told = self.deliver_over(connection, replica).await;
-        let well = match told {
-            Ok(()) => self.read_news(connection, heard, replica, hear).await,
-            Err(why) => Err(why),
-        };
-        if let Err(why) = &well {
+        let mut exchanged = self.deliver_over(connection, replica).await;
+        if exchanged.is_ok() {
+            exchanged = self.read_news(connection, heard, replica, hear).await;
+        }
+        if let Err(why) = &exchanged {
             self.disconnect(why);
         }
-        well.is_ok()
+        exchanged.is_ok()
     }
 
     /// Passes the messages since the last read to `hear`.
@@ -269,15 +269,19 @@ impl Link {
         loop {
             // The first read covers the time since this process started.
             let lived = i64::try_from(self.created.elapsed().as_micros()).unwrap_or(i64::MAX);
-            let order = news::read_since(heard.unwrap_or(-lived));
+            let command = news::read_since(heard.unwrap_or(-lived));
             let (until, has_more, lines): (String, bool, Vec<String>) =
-                self.within_patience(order.send(connection)).await?;
-            for news in lines.iter().filter_map(|line| News::read(line, replica)) {
-                hear(news);
+                self.within_time_limit(command.send(connection)).await?;
+            for line in &lines {
+                if let Some(news) = News::read(line, replica) {
+                    hear(news);
+                }
             }
             // An unreadable time leaves the old one, so that messages are read again rather than
             // lost.
-            *heard = until.parse().ok().or(*heard);
+            if let Ok(until) = until.parse() {
+                *heard = Some(until);
+            }
             if !has_more {
                 return Ok(());
             }
@@ -286,11 +290,12 @@ impl Link {
 
     /// Makes the connection available to requests.
     fn set_available(&self, connection: &MultiplexedConnection) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.connection.is_none() {
-            if state.warned.is_some() {
+            if state.was_lost {
                 info!("Redis connection established again");
             }
+            state.was_lost = false;
             state.connection = Some(connection.clone());
         }
         drop(state);
@@ -309,28 +314,19 @@ impl Link {
 
     /// Drops the connection until a health check succeeds.
     fn disconnect(&self, why: &str) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.connection = None;
         why.clone_into(&mut state.why);
-        if state.warned.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
-            state.warned = Some(Instant::now());
+        state.was_lost = true;
+        if let Some(count) = state.losses.note() {
             warn!(
                 error.cause = why,
+                failures = count,
                 "Redis unavailable, continuing with local state"
             );
         }
         drop(state);
         self.check_now.notify_one();
-    }
-
-    /// Locks the outbox, ignoring poisoning: each entry is valid by itself.
-    fn outbox(&self) -> MutexGuard<'_, Outbox> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Locks the state, ignoring poisoning: its fields are valid independently.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -351,16 +347,20 @@ fn is_permanent(error: &RedisError) -> bool {
 
 /// Describes an error without text that could repeat an address or a password.
 fn describe(error: &RedisError) -> String {
-    let code = error.code().filter(|code| {
-        let is_code = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
-        code.len() <= 32 && code.bytes().all(is_code)
-    });
-    let text = match code {
-        Some(code) => code,
-        None if error.is_connection_refusal() => "connection refused",
-        None if error.is_timeout() => "no reply in time",
-        None if error.is_io_error() => "connection lost, or TLS failed",
-        None => error.category(),
+    let text = match error.code() {
+        Some(code) if is_code(code) => code,
+        _ if error.is_connection_refusal() => "connection refused",
+        _ if error.is_timeout() => "no reply in time",
+        _ if error.is_io_error() => "connection lost, or TLS failed",
+        _ => error.category(),
     };
     text.to_owned()
+}
+
+/// Returns whether a text has the form of Redis's error codes, such as `WRONGTYPE`.
+fn is_code(text: &str) -> bool {
+    text.len() <= 32
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }

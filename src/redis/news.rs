@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::LazyLock, time::Duration};
 
 use ::redis::Script;
 
-use super::{Order, PREFIX, answers, millis};
+use super::{PREFIX, RedisCommand, answers, millis};
 
 /// The number of changes that are queued while Redis is unavailable. Beyond it the oldest is
 /// dropped.
@@ -19,7 +19,7 @@ static NEWS: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("news.lua"
 
 /// A change to announce to all replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct SharedChange {
     /// The message.
     pub news: News,
     /// The time for which Redis remembers the change: as long as older answers may be stored.
@@ -44,12 +44,12 @@ pub enum News {
 /// The changes that are still to be announced, in order.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    waiting: VecDeque<Change>,
+    waiting: VecDeque<SharedChange>,
 }
 
 impl Outbox {
     /// Queues a change, dropping the oldest if the queue is full.
-    pub(super) fn push(&mut self, change: Change) {
+    pub(super) fn push(&mut self, change: SharedChange) {
         if self.waiting.len() >= MAX_WAITING {
             self.waiting.pop_front();
         }
@@ -57,12 +57,12 @@ impl Outbox {
     }
 
     /// Returns the change to announce next.
-    pub(super) fn first(&self) -> Option<Change> {
+    pub(super) fn first(&self) -> Option<SharedChange> {
         self.waiting.front().cloned()
     }
 
     /// Removes an announced change, unless it was dropped from the front meanwhile.
-    pub(super) fn told(&mut self, change: &Change) {
+    pub(super) fn told(&mut self, change: &SharedChange) {
         if self.waiting.front() == Some(change) {
             self.waiting.pop_front();
         }
@@ -70,14 +70,14 @@ impl Outbox {
 
     /// Returns whether a queued change concerns one of these names.
     pub(super) fn mentions(&self, names: &[String]) -> bool {
-        let mut waiting = self.waiting.iter();
-        waiting.any(|change| change.news.names().iter().any(|name| names.contains(name)))
+        let mut queued = self.waiting.iter().flat_map(|change| change.news.names());
+        queued.any(|name| names.contains(name))
     }
 }
 
-impl Change {
+impl SharedChange {
     /// Returns the command that announces the change.
-    pub(super) fn order(&self, replica: &str) -> Order {
+    pub(super) fn command(&self, replica: &str) -> RedisCommand {
         let mut script = CHANGE.key(answers::clock());
         script.key(news_key());
         script.arg(self.news.kind()).arg(millis(self.life).max(1));
@@ -85,7 +85,7 @@ impl Change {
         for name in self.news.names() {
             script.arg(name);
         }
-        Order::Script(script)
+        RedisCommand::Script(script)
     }
 }
 
@@ -132,11 +132,11 @@ impl News {
 
 /// Returns the command that reads messages since a shared time or, if `since` is negative, of the
 /// last `-since` microseconds.
-pub(super) fn read_since(since: i64) -> Order {
+pub(super) fn read_since(since: i64) -> RedisCommand {
     let mut script = NEWS.key(answers::clock());
     script.key(format!("{PREFIX}alive")).key(news_key());
     script.arg(since).arg(MAX_NEWS);
-    Order::Script(script)
+    RedisCommand::Script(script)
 }
 
 /// Returns the Redis key of the list of messages.
@@ -148,8 +148,8 @@ pub(super) fn news_key() -> String {
 mod tests {
     use super::*;
 
-    fn change(name: usize) -> Change {
-        Change {
+    fn change(name: usize) -> SharedChange {
+        SharedChange {
             news: News::Changed(vec![name.to_string()]),
             life: Duration::from_secs(1),
         }

@@ -16,12 +16,12 @@ local day_own, day_others = counts(KEYS[2], 'day', day)
 local month_own, month_others = counts(KEYS[2], 'month', month)
 local of_day, of_month = day_own + day_others, month_own + month_others
 
-local closures, closed = {}, 0
+local backoffs, closed = {}, 0
 for index = 3, 4 do
-    local left, rest = closure(KEYS[index])
+    local left, rest = backoff(KEYS[index])
     if left then
         closed = math.max(closed, left)
-        closures[#closures + 1] = { left, rest }
+        backoffs[#backoffs + 1] = { left, rest }
     end
 end
 
@@ -57,4 +57,4 @@ for index = 1, #units, 2 do
         others[#others + 1] = math.max(0, now - units[index + 1])
     end
 end
-return { verdict, wait, used, others, of_day, of_month, closures }
+return { verdict, wait, used, others, of_day, of_month, backoffs }

@@ -54,9 +54,11 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.name() == name)
-            .ok_or(UnknownFormat)
+        for format in Self::ALL {
+            if format.name() == name {
+                return Ok(format);
+            }
+        }
+        Err(UnknownFormat)
     }
 }

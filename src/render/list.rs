@@ -6,19 +6,19 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{
-    Answer, MalformedAnswer, RenderError, Title, View,
-    item::{Item, whole},
+    Document, MalformedAnswer, RenderError, Title, View,
+    raw_object::{RawObject, whole},
 };
 use crate::render::format::{
     Format,
     json::{
-        self, Compact, Meta, Unreadable,
+        self, JsonWriter, ListMeta, Unreadable,
         lexer::Lexer,
         read::{members, text},
     },
-    markdown,
-    sink::Sink,
-    xml,
+    markdown::MarkdownWriter,
+    sink::{Sink, WriteError},
+    xml::XmlWriter,
 };
 
 /// Renders a list of objects, or the object that a to-one relationship leads to.
@@ -32,55 +32,47 @@ pub fn list(
     title: &Title<'_>,
     truncated: Option<&'static str>,
     view: &View<'_>,
-) -> Result<Answer, RenderError> {
-    let size = pages.iter().map(Bytes::len).sum();
-    let pages = pages
-        .iter()
-        .map(|bytes| Page::read(bytes))
-        .collect::<Result<Vec<_>, _>>()?;
-    // Every page has been validated by now, before anything is written.
-    let related = Related::of(&pages);
-    // Only a list has metadata: that of its last page, whose cursor continues it.
-    let last = pages.last().filter(|_| matches!(related, Related::Many(_)));
-    let mut meta = last.map(|page| Meta {
-        truncated,
-        ..page.meta()
-    });
-    if let Some(meta) = &mut meta
-        && leads_back(meta.cursor.as_deref(), &pages, view)
-    {
-        meta.cursor = None;
+) -> Result<Document, RenderError> {
+    let mut size = 0;
+    let mut read = Vec::with_capacity(pages.len());
+    for bytes in pages {
+        size += bytes.len();
+        read.push(ListPage::read(bytes)?);
     }
+    // Every page has been validated by now, before anything is written.
+    let target = RelationTarget::of(&read);
+    let meta = target.meta(truncated, view);
     let body = match view.format {
         Format::Json => json::envelope(view.format, meta.as_ref(), size, |out| {
-            related.feed(view, &mut Compact::new(out))
+            target.feed(view, &mut JsonWriter::new(out))
         })?,
         Format::Raw => json::envelope(view.format, meta.as_ref(), size, |out| {
-            related.feed_raw(&mut Compact::new(out))
+            target.feed_raw(&mut JsonWriter::new(out))
         })?,
         Format::Markdown => view.document(size, meta.as_ref(), |out| {
-            let mut out = markdown::Writer::new(out, &title.text, title.id)?;
-            related.each(|item| item.write_section(view, &mut out))
+            let mut out = MarkdownWriter::new(out, &title.text, title.id)?;
+            target.write_sections(view, &mut out)
         })?,
         Format::Xml => view.document(size, meta.as_ref(), |out| {
-            related.feed(view, &mut xml::Writer::new(out, &title.root)?)
+            target.feed(view, &mut XmlWriter::new(out, &title.root)?)
         })?,
     };
-    Ok(Answer {
+    Ok(Document {
         body,
         cursor: meta.and_then(|meta| meta.cursor),
         names: Vec::new(),
     })
 }
 
-struct Page<'a> {
+/// A page of a list, or an answer in its place, as the JSON texts of its members.
+struct ListPage<'a> {
     /// An array, an object or `null`.
     data: &'a str,
     cursor: Option<&'a str>,
     count: Option<&'a str>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> ListPage<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, MalformedAnswer> {
         let mut lexer = Lexer::new(str::from_utf8(bytes)?);
         let [data, meta] = members(&mut lexer, ["data", "meta"])?;
@@ -98,31 +90,23 @@ impl<'a> Page<'a> {
         })
     }
 
-    fn meta(&self) -> Meta<'a> {
-        let is_number = |raw: &&str| raw.starts_with(|it: char| it == '-' || it.is_ascii_digit());
-        // The number's text is copied, so that it keeps all digits.
-        let count = self.count.filter(is_number);
-        Meta {
-            cursor: self.cursor(),
-            count: count.and_then(|raw| serde_json::from_str::<&RawValue>(raw).ok()),
-            truncated: None,
-        }
-    }
-
+    /// Returns the cursor of the next page.
     fn cursor(&self) -> Option<String> {
-        let cursor = self.cursor.and_then(text)?;
-        (!cursor.is_empty()).then(|| cursor.into_owned())
+        let cursor = text(self.cursor?)?;
+        if cursor.is_empty() {
+            return None;
+        }
+        Some(cursor.into_owned())
     }
-}
 
-/// Whether the last page's cursor already led to a page of this answer.
-fn leads_back(cursor: Option<&str>, pages: &[Page<'_>], view: &View<'_>) -> bool {
-    let Some(cursor) = cursor else {
-        return false;
-    };
-    let earlier = pages.iter().rev().skip(1);
-    let mut followed = earlier.filter_map(Page::cursor);
-    view.cursor == Some(cursor) || followed.any(|followed| followed == cursor)
+    /// Returns the number of all objects. Its text is copied, so that it keeps all digits.
+    fn count(&self) -> Option<&'a RawValue> {
+        let count = self.count?;
+        if !count.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+            return None;
+        }
+        serde_json::from_str(count).ok()
+    }
 }
 
 /// The number of objects on a page, and the cursor of the next page.
@@ -136,13 +120,13 @@ pub struct Extent {
 
 /// Reads the number of objects on a page and its cursor.
 pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
-    let page = Page::read(bytes)?;
+    let page = ListPage::read(bytes)?;
     let mut objects = 0;
     if page.data.starts_with('[') {
-        each_element(page.data, |lexer| {
+        let mut elements = Elements::of(page.data)?;
+        while elements.next(Lexer::skip)?.is_some() {
             objects += 1;
-            lexer.skip()
-        })?;
+        }
     }
     Ok(Extent {
         objects,
@@ -151,120 +135,192 @@ pub fn extent(bytes: &[u8]) -> Result<Extent, MalformedAnswer> {
 }
 
 /// The target of a relationship.
-enum Related<'p, 'a> {
+enum RelationTarget<'p, 'a> {
     /// A list, in these pages.
-    Many(&'p [Page<'a>]),
+    Many(&'p [ListPage<'a>]),
     One(&'a str),
     Nothing,
 }
 
-impl<'p, 'a> Related<'p, 'a> {
+impl<'p, 'a> RelationTarget<'p, 'a> {
     /// Joins the pages of a list. An answer that is not a list has a single page.
-    fn of(pages: &'p [Page<'a>]) -> Self {
-        let other = pages.iter().find(|page| !page.data.starts_with('['));
-        match other {
-            None => Self::Many(pages),
-            Some(page) if page.data == "null" => Self::Nothing,
-            Some(page) => Self::One(page.data),
+    fn of(pages: &'p [ListPage<'a>]) -> Self {
+        for page in pages {
+            if page.data == "null" {
+                return Self::Nothing;
+            }
+            if !page.data.starts_with('[') {
+                return Self::One(page.data);
+            }
         }
+        Self::Many(pages)
+    }
+
+    /// Returns the metadata, which only a list has: that of its last page, whose cursor continues
+    /// it.
+    ///
+    /// A cursor that leads back to a page of this answer is left out.
+    fn meta(&self, truncated: Option<&'static str>, view: &View<'_>) -> Option<ListMeta<'a>> {
+        let Self::Many(pages) = self else {
+            return None;
+        };
+        let (last, earlier) = pages.split_last()?;
+        let mut cursor = last.cursor();
+        if cursor.is_some() {
+            let is_first = cursor.as_deref() == view.cursor;
+            if is_first || earlier.iter().any(|page| page.cursor() == cursor) {
+                cursor = None;
+            }
+        }
+        Some(ListMeta {
+            cursor,
+            count: last.count(),
+            truncated,
+        })
     }
 
     /// Writes the objects to a sink, each filtered by the template of its type.
     fn feed<S: Sink>(&self, view: &View<'_>, sink: &mut S) -> Result<(), S::Error> {
-        let is_list = matches!(self, Self::Many(_));
-        if let Self::Nothing = self {
-            return sink.word("null");
+        match self {
+            Self::Nothing => sink.word("null"),
+            Self::One(raw) => RawObject::read(&mut Lexer::new(raw))?.feed(view, sink),
+            Self::Many(pages) => {
+                let mut objects = Objects::of(pages);
+                sink.begin_array(|| false)?;
+                while let Some(object) = objects.next()? {
+                    object.feed(view, sink)?;
+                }
+                sink.end_array()
+            }
         }
-        if is_list {
-            sink.begin_array(|| false)?;
-        }
-        self.each(|item| item.feed(view, sink))?;
-        if is_list {
-            sink.end_array()?;
+    }
+
+    /// Writes each object as a section of a Markdown document.
+    fn write_sections(
+        &self,
+        view: &View<'_>,
+        out: &mut MarkdownWriter<'_>,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Nothing => {}
+            Self::One(raw) => RawObject::read(&mut Lexer::new(raw))?.write_section(view, out)?,
+            Self::Many(pages) => {
+                let mut objects = Objects::of(pages);
+                while let Some(object) = objects.next()? {
+                    object.write_section(view, out)?;
+                }
+            }
         }
         Ok(())
     }
 
     /// Writes VirusTotal's own objects to a sink; for a single object, its attributes.
     fn feed_raw<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
-        match self {
-            Self::Nothing => sink.word("null"),
+        let pages = match self {
+            Self::Nothing => return sink.word("null"),
             Self::One(raw) => {
-                let item = Item::read(&mut Lexer::new(raw))?;
-                whole(item.attributes.unwrap_or(raw)).feed(sink)
+                let object = RawObject::read(&mut Lexer::new(raw))?;
+                return whole(object.attributes.unwrap_or(raw)).feed(sink);
             }
-            Self::Many(pages) => {
-                sink.begin_array(|| false)?;
-                let mut seen = Seen::default();
-                each_element_of(pages, |lexer| {
-                    let raw = lexer.raw()?;
-                    // An element that is not an object is shown as it is, and never counts as
-                    // repeated.
-                    let item = Item::read(&mut Lexer::new(raw)).ok();
-                    if item.is_some_and(|item| !seen.is_new(&item)) {
-                        return Ok(());
-                    }
-                    whole(raw).feed(sink)
-                })?;
-                sink.end_array()
-            }
-        }
-    }
-
-    /// Calls `visit` for each object that is not repeated.
-    fn each<E: From<Unreadable>>(
-        &self,
-        mut visit: impl FnMut(&Item<'a>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match self {
-            Self::Nothing => Ok(()),
-            Self::One(raw) => visit(&Item::read(&mut Lexer::new(raw))?),
-            Self::Many(pages) => {
-                let mut seen = Seen::default();
-                each_element_of(pages, |lexer| {
-                    let item = Item::read(lexer)?;
-                    if seen.is_new(&item) {
-                        visit(&item)
-                    } else {
-                        Ok(())
-                    }
-                })
+            Self::Many(pages) => *pages,
+        };
+        let mut seen = SeenObjects::default();
+        sink.begin_array(|| false)?;
+        for page in pages {
+            let mut elements = Elements::of(page.data)?;
+            while let Some(raw) = elements.next(Lexer::raw)? {
+                // An element that is not an object is shown as it is, and never counts as
+                // repeated.
+                if let Ok(object) = RawObject::read(&mut Lexer::new(raw))
+                    && !seen.is_new(&object)
+                {
+                    continue;
+                }
+                whole(raw).feed(sink)?;
             }
         }
+        sink.end_array()
     }
 }
 
 /// The objects seen so far, by type and id.
 #[derive(Default)]
-struct Seen(HashSet<(String, String)>);
+struct SeenObjects(HashSet<(String, String)>);
 
-impl Seen {
-    /// Whether an object has not been seen yet. An object without a type or id counts as new.
-    fn is_new(&mut self, item: &Item<'_>) -> bool {
-        item.name().is_none_or(|name| self.0.insert(name))
+impl SeenObjects {
+    /// Returns whether an object has not been seen yet. An object without a type or id counts as
+    /// new.
+    fn is_new(&mut self, object: &RawObject<'_>) -> bool {
+        match object.name() {
+            Some(name) => self.0.insert(name),
+            None => true,
+        }
     }
 }
 
-/// Calls `visit` at each element of each page; it has to consume the element.
-fn each_element_of<'a, E: From<Unreadable>>(
-    pages: &[Page<'a>],
-    mut visit: impl FnMut(&mut Lexer<'a>) -> Result<(), E>,
-) -> Result<(), E> {
-    pages
-        .iter()
-        .try_for_each(|page| each_element(page.data, &mut visit))
+/// The objects on the pages of a list, without repeated ones.
+struct Objects<'p, 'a> {
+    pages: std::slice::Iter<'p, ListPage<'a>>,
+    /// The rest of the page that is being read.
+    elements: Elements<'a>,
+    seen: SeenObjects,
 }
 
-/// Calls `visit` at each element of an array; it has to consume the element.
-fn each_element<'a, E: From<Unreadable>>(
-    array: &'a str,
-    mut visit: impl FnMut(&mut Lexer<'a>) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut lexer = Lexer::new(array);
-    let mut more = lexer.open(b'[', b']')?;
-    while more {
-        visit(&mut lexer)?;
-        more = lexer.more(b']')?;
+impl<'p, 'a> Objects<'p, 'a> {
+    fn of(pages: &'p [ListPage<'a>]) -> Self {
+        Self {
+            pages: pages.iter(),
+            elements: Elements::none(),
+            seen: SeenObjects::default(),
+        }
     }
-    Ok(())
+
+    /// Reads the next object that is not repeated.
+    fn next(&mut self) -> Result<Option<RawObject<'a>>, Unreadable> {
+        loop {
+            while let Some(object) = self.elements.next(RawObject::read)? {
+                if self.seen.is_new(&object) {
+                    return Ok(Some(object));
+                }
+            }
+            let Some(page) = self.pages.next() else {
+                return Ok(None);
+            };
+            self.elements = Elements::of(page.data)?;
+        }
+    }
+}
+
+/// The elements of an array that are still to be read.
+struct Elements<'a> {
+    lexer: Lexer<'a>,
+    has_more: bool,
+}
+
+impl<'a> Elements<'a> {
+    fn none() -> Self {
+        Self {
+            lexer: Lexer::new(""),
+            has_more: false,
+        }
+    }
+
+    fn of(array: &'a str) -> Result<Self, Unreadable> {
+        let mut lexer = Lexer::new(array);
+        let has_more = lexer.open(b'[', b']')?;
+        Ok(Self { lexer, has_more })
+    }
+
+    /// Reads the next element with `read`, which has to consume it.
+    fn next<T>(
+        &mut self,
+        read: impl FnOnce(&mut Lexer<'a>) -> Result<T, Unreadable>,
+    ) -> Result<Option<T>, Unreadable> {
+        if !self.has_more {
+            return Ok(None);
+        }
+        let element = read(&mut self.lexer)?;
+        self.has_more = self.lexer.more(b']')?;
+        Ok(Some(element))
+    }
 }

@@ -3,24 +3,25 @@
 use std::{borrow::Cow, cell::RefCell};
 
 use super::{
-    Answer, MalformedAnswer, RenderError, Title, View,
-    item::{Item, data, read_id, whole},
+    Document, MalformedAnswer, RenderError, Title, View,
+    raw_object::{RawObject, data, read_id, whole},
 };
 use crate::render::{
     format::{
         Format,
         json::{
-            self, Compact, Unreadable,
+            self, JsonWriter, Unreadable,
             lexer::Lexer,
             read::{find, text},
         },
-        markdown, xml,
+        markdown::MarkdownWriter,
+        xml::XmlWriter,
     },
     template::filter::{Filtered, Watch},
 };
 
 /// Renders a report or an analysis: its attributes, filtered by the template of its type.
-pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer, RenderError> {
+pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let json = str::from_utf8(bytes)?;
     let attributes = Filtered::at(
         &["data", "attributes"],
@@ -42,14 +43,14 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer
         Format::Markdown => {
             let id = own_id(json)?.unwrap_or(Cow::Borrowed(title.id));
             view.document(size, None, |out| {
-                attributes.feed(&mut markdown::Writer::new(out, &title.text, &id)?)
+                attributes.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
             })?
         }
         Format::Xml => view.document(size, None, |out| {
-            attributes.feed(&mut xml::Writer::new(out, &title.root)?)
+            attributes.feed(&mut XmlWriter::new(out, &title.root)?)
         })?,
     };
-    Ok(Answer {
+    Ok(Document {
         body,
         cursor: None,
         names: watch.found.into_inner(),
@@ -57,39 +58,41 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer
 }
 
 /// Renders any other object with its id and type. A value without attributes is rendered unchanged.
-pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer, RenderError> {
+pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let data = data(bytes)?;
-    let item = Item::read(&mut Lexer::new(data)).ok();
     // An object without attributes is rendered as a plain value.
-    let item = item.filter(|item| item.attributes.is_some());
+    let object = match RawObject::read(&mut Lexer::new(data)) {
+        Ok(object) if object.attributes.is_some() => Some(object),
+        _ => None,
+    };
     // Formats other than JSON leave out the enclosing object: they show the attributes or, without
     // attributes, the whole value.
-    let attributes = item.as_ref().and_then(|item| item.filtered(view));
+    let attributes = object.as_ref().and_then(|object| object.filtered(view));
     let shown = attributes.unwrap_or(whole(data));
     let size = bytes.len();
-    let body = match (view.format, &item) {
-        (Format::Json, Some(item)) => json::envelope(view.format, None, size, |out| {
-            item.feed(view, &mut Compact::new(out))
+    let body = match (view.format, &object) {
+        (Format::Json, Some(object)) => json::envelope(view.format, None, size, |out| {
+            object.feed(view, &mut JsonWriter::new(out))
         })?,
         (Format::Json | Format::Raw, _) => {
             json::envelope(view.format, None, size, |out| shown.write(out))?
         }
-        (Format::Markdown, item) => {
-            let id = item.as_ref().and_then(Item::id);
-            let id = id.unwrap_or(Cow::Borrowed(title.id));
+        (Format::Markdown, object) => {
+            let own = object.as_ref().and_then(RawObject::id);
+            let id = own.unwrap_or(Cow::Borrowed(title.id));
             view.document(size, None, |out| {
-                shown.feed(&mut markdown::Writer::new(out, &title.text, &id)?)
+                shown.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
             })?
         }
-        (Format::Xml, item) => view.document(size, None, |out| {
-            let mut out = xml::Writer::new(out, &title.root)?;
-            match item {
-                Some(item) => item.feed(view, &mut out),
+        (Format::Xml, object) => view.document(size, None, |out| {
+            let mut out = XmlWriter::new(out, &title.root)?;
+            match object {
+                Some(object) => object.feed(view, &mut out),
                 None => shown.feed(&mut out),
             }
         })?,
     };
-    Ok(Answer {
+    Ok(Document {
         body,
         cursor: None,
         names: Vec::new(),
@@ -98,17 +101,22 @@ pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Answer
 
 /// Returns the `id` of the object in an answer, which is malformed without one.
 pub fn id(bytes: &[u8]) -> Result<String, MalformedAnswer> {
-    let id = own_id(str::from_utf8(bytes)?)?;
-    let id = id.filter(|id| !id.is_empty());
-    id.map(Cow::into_owned).ok_or(MalformedAnswer::Shape)
+    match own_id(str::from_utf8(bytes)?)? {
+        Some(id) if !id.is_empty() => Ok(id.into_owned()),
+        _ => Err(MalformedAnswer::Shape),
+    }
 }
 
-/// Whether an analysis is completed.
+/// Returns whether an analysis is completed.
 pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
     let path = ["data", "attributes", "status"];
-    let status = find(str::from_utf8(bytes)?, &path)?.ok_or(Unreadable::Missing)?;
-    let status = text(status).ok_or(MalformedAnswer::Shape)?;
-    Ok(status == "completed")
+    let Some(status) = find(str::from_utf8(bytes)?, &path)? else {
+        return Err(Unreadable::Missing.into());
+    };
+    match text(status) {
+        Some(status) => Ok(status == "completed"),
+        None => Err(MalformedAnswer::Shape),
+    }
 }
 
 /// Returns the `id` of the object in an answer, ignoring everything else.
@@ -116,7 +124,10 @@ pub fn is_completed(bytes: &[u8]) -> Result<bool, MalformedAnswer> {
 /// The lookup follows the same path as that of the attributes, so that an answer is readable either
 /// in every format or in none.
 fn own_id(json: &str) -> Result<Option<Cow<'_, str>>, MalformedAnswer> {
-    Ok(find(json, &["data", "id"])?.and_then(read_id))
+    match find(json, &["data", "id"])? {
+        Some(id) => Ok(read_id(id)),
+        None => Ok(None),
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_array_is_not_taken_for_an_object() {
-        // The array has as many elements as `Item` has members.
+        // The array has as many elements as `RawObject` has members.
         let json = r#"{"data":[1,2,{"a":1},null,5]}"#;
         let data = r#"{"data":[1,2,{"a":1},null,5],"format":"json"}"#;
         assert_eq!(shown(json, Format::Json), data);

@@ -1,11 +1,12 @@
 //! Templates, which list the attributes that an answer leaves out.
 //!
-//! The binary contains one for each kind; a directory can add more. All are checked and compiled
-//! once, at start.
+//! The binary contains one for each kind; a directory can add more. All are checked and compiled at
+//! start, and when they are reloaded.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +14,13 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use self::pattern::{Filter, MalformedPattern};
+pub use self::reloadable::ReloadableTemplates;
 use crate::indicator::Kind;
 
+mod attributes;
 pub mod filter;
 pub mod pattern;
+mod reloadable;
 
 const SHIPPED: [(&str, &str); 4] = [
     (
@@ -60,13 +64,19 @@ pub struct Template {
     pub filter: Filter,
 }
 
-/// All templates, with one default for each kind.
-#[derive(Debug)]
+/// All templates, with one default for each kind. Clones share them.
+#[derive(Clone, Debug)]
 pub struct Templates {
-    all: Vec<Template>,
+    all: Arc<[Template]>,
+    /// The warnings about fields that are likely misspelt.
+    warnings: Arc<[String]>,
+    /// The number of reloads before these were loaded.
+    generation: usize,
 }
 
-/// The error for a template that cannot be used; the gateway does not start with one.
+/// The error for a template that cannot be used.
+///
+/// The gateway does not start with one. A reload that finds one changes nothing.
 #[derive(Debug, Error)]
 #[error("template file `{}`: {fault}", file.display())]
 pub struct TemplateError {
@@ -109,12 +119,33 @@ impl Template {
     /// Parses a template from the JSON text of its file, and compiles its paths.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut template: Self = serde_json::from_str(text)?;
-        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        if !(1..=64).contains(&template.name.len()) || !template.name.bytes().all(letter) {
+        if !is_name(&template.name) {
             return Err(Fault::Name(template.name));
         }
         template.filter = Filter::compile(template.exclude_fields.iter().map(String::as_str))?;
         Ok(template)
+    }
+
+    fn read(file: &Path) -> Result<Self, Fault> {
+        // Reading anything but a file could block or never end.
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file").into());
+        }
+        Self::parse(&fs::read_to_string(file)?)
+    }
+
+    /// Returns whether both are defaults for the same kind.
+    fn is_rival_of(&self, other: &Self) -> bool {
+        self.default && other.default && self.object == other.object
+    }
+}
+
+impl TemplateError {
+    fn new(file: impl Into<PathBuf>, fault: impl Into<Fault>) -> Self {
+        Self {
+            file: file.into(),
+            fault: fault.into(),
+        }
     }
 }
 
@@ -124,36 +155,43 @@ impl Templates {
     /// Reads `*.json` files there and in subdirectories. Hidden entries are skipped, so that a
     /// mounted Kubernetes `ConfigMap` is not read twice. Reports all mistakes at once.
     pub fn load(directory: Option<&Path>) -> Result<Self, Vec<TemplateError>> {
-        let mut mistakes = Vec::new();
-        let mut all = Vec::new();
-        for (file, text) in SHIPPED {
-            match Template::parse(text) {
-                Ok(template) => all.push(template),
-                Err(fault) => mistakes.push(TemplateError {
-                    file: file.into(),
-                    fault,
-                }),
-            }
+        let mut loading = Loading::default();
+        loading.add_built_in();
+        if let Some(directory) = directory {
+            loading.add_directory(directory);
         }
-        // Templates from the directory follow the built-in ones in the list.
-        let shipped = all.len();
-        for file in directory
-            .map(|path| json_files(path, &mut mistakes))
-            .unwrap_or_default()
-        {
-            let added = fs::read_to_string(&file)
-                .map_err(Fault::from)
-                .and_then(|text| Template::parse(&text))
-                .and_then(|template| add(&mut all, shipped, template));
-            if let Err(fault) = added {
-                mistakes.push(TemplateError { file, fault });
-            }
+        if !loading.mistakes.is_empty() {
+            return Err(loading.mistakes);
         }
-        if mistakes.is_empty() {
-            Ok(Self { all })
-        } else {
-            Err(mistakes)
+        let own = loading.all.iter().skip(loading.built_in);
+        Ok(Self {
+            warnings: own.flat_map(attributes::warnings).collect(),
+            all: loading.all.into(),
+            generation: 0,
+        })
+    }
+
+    /// Returns these templates as those that replace `previous`.
+    fn succeeding(self, previous: &Self) -> Self {
+        Self {
+            generation: previous.generation + 1,
+            ..self
         }
+    }
+
+    /// Returns the number of reloads before these templates were loaded.
+    pub fn generation(&self) -> usize {
+        self.generation
+    }
+
+    /// Returns the number of templates.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Returns warnings about fields in the directory's templates that are likely misspelt.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Returns the templates for one kind, including the default.
@@ -170,69 +208,108 @@ impl Templates {
 
     /// Returns the filter of the kind's default template.
     pub fn default_filter(&self, kind: Kind) -> Option<&Filter> {
-        self.of(kind)
-            .find(|template| template.default)
-            .map(|template| &template.filter)
+        for template in self.of(kind) {
+            if template.default {
+                return Some(&template.filter);
+            }
+        }
+        None
     }
 
     /// Returns the named template, which must be for one of `kinds`.
     pub fn choose(&self, kinds: &[Kind], name: &str) -> Result<&Template, UnknownTemplate> {
-        let fits = |template: &&Template| kinds.contains(&template.object);
-        self.named(name)
-            .filter(fits)
-            .ok_or_else(|| UnknownTemplate {
-                names: self
-                    .all
-                    .iter()
-                    .filter(fits)
-                    .map(|template| template.name.clone())
-                    .collect(),
-            })
+        let mut names = Vec::new();
+        for template in &*self.all {
+            if !kinds.contains(&template.object) {
+                continue;
+            }
+            if template.name == name {
+                return Ok(template);
+            }
+            names.push(template.name.clone());
+        }
+        Err(UnknownTemplate { names })
     }
 }
 
-/// Adds a template from the directory. A default replaces the built-in one.
-fn add(all: &mut Vec<Template>, shipped: usize, template: Template) -> Result<(), Fault> {
-    if all.iter().any(|other| other.name == template.name) {
-        return Err(Fault::SameName(template.name));
-    }
-    let rival =
-        |other: &Template| template.default && other.default && other.object == template.object;
-    if all.iter().skip(shipped).any(rival) {
-        return Err(Fault::SecondDefault(template.object.name()));
-    }
-    for other in all.iter_mut().take(shipped) {
-        other.default &= !rival(other);
-    }
-    all.push(template);
-    Ok(())
+/// Templates while they are loaded, with the mistakes found so far.
+#[derive(Default)]
+struct Loading {
+    all: Vec<Template>,
+    /// The number of built-in templates, which come first.
+    built_in: usize,
+    mistakes: Vec<TemplateError>,
 }
 
-/// Returns the `*.json` files below `directory`, sorted so that mistakes are always reported in the
-/// same order.
-fn json_files(directory: &Path, mistakes: &mut Vec<TemplateError>) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries = entries.unwrap_or_else(|error| {
-        mistakes.push(TemplateError {
-            file: directory.to_owned(),
-            fault: error.into(),
-        });
-        Vec::new()
-    });
-    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for path in entries.iter().map(fs::DirEntry::path) {
-        if path.is_dir() {
-            files.append(&mut json_files(&path, mistakes));
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            files.push(path);
+impl Loading {
+    fn add_built_in(&mut self) {
+        for (file, text) in SHIPPED {
+            match Template::parse(text) {
+                Ok(template) => self.all.push(template),
+                Err(fault) => self.mistakes.push(TemplateError::new(file, fault)),
+            }
+        }
+        self.built_in = self.all.len();
+    }
+
+    /// Adds the templates in the `*.json` files below a directory.
+    ///
+    /// Files are read in the order of their names, so that mistakes are always reported in the same
+    /// order.
+    fn add_directory(&mut self, directory: &Path) {
+        let entries = match visible_entries(directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.mistakes.push(TemplateError::new(directory, error));
+                return;
+            }
+        };
+        for path in entries {
+            if path.is_dir() {
+                self.add_directory(&path);
+            } else if path.extension() == Some("json".as_ref())
+                && let Err(fault) = self.add_file(&path)
+            {
+                self.mistakes.push(TemplateError::new(path, fault));
+            }
         }
     }
-    files
+
+    /// Adds a template from the directory. A default replaces the built-in one.
+    fn add_file(&mut self, file: &Path) -> Result<(), Fault> {
+        let template = Template::read(file)?;
+        for (at, other) in self.all.iter().enumerate() {
+            if other.name == template.name {
+                return Err(Fault::SameName(template.name));
+            }
+            if at >= self.built_in && template.is_rival_of(other) {
+                return Err(Fault::SecondDefault(template.object.name()));
+            }
+        }
+        for built_in in self.all.iter_mut().take(self.built_in) {
+            built_in.default &= !template.is_rival_of(built_in);
+        }
+        self.all.push(template);
+        Ok(())
+    }
+}
+
+/// Returns the paths of the entries of a directory that are not hidden, sorted by name.
+fn visible_entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+fn is_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 #[cfg(test)]

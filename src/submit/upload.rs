@@ -32,7 +32,7 @@ use crate::{
     render::View,
     virustotal::{
         Endpoint, UpstreamError,
-        upload::{self, Destination, Feed, Upload},
+        upload::{self, BodySender, Destination, UploadForm},
     },
 };
 
@@ -89,8 +89,8 @@ impl Submit {
         let beginning = context.cost.waiting(arriving.beginning()).await?;
         // A form without `Content-Length` has a length after all if it ended within the prefix.
         let length = length.or(beginning.whole_length());
-        let (feed, body) = upload::pipe(length);
-        let form = Upload {
+        let (feed, body) = upload::channel_body(length);
+        let form = UploadForm {
             content_type: form::content_type(boundary)?,
             body,
         };
@@ -209,7 +209,7 @@ struct Passage {
     permit: Permit,
     /// The form's length, if known.
     length: Option<u64>,
-    form: Upload,
+    form: UploadForm,
     /// Signals that VirusTotal accepts the form from now on.
     begin: oneshot::Sender<()>,
     /// The names of the file, sent once the whole form has arrived.
@@ -265,7 +265,7 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
     async fn pass_on(
         &mut self,
         beginning: Beginning,
-        feed: Feed,
+        feed: BodySender,
         ended: oneshot::Sender<Vec<ObjectName>>,
     ) -> Result<(), SubmitError> {
         let mut held = None;
@@ -325,7 +325,11 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
 }
 
 /// Forwards a piece, if there is one, as soon as there is room for it.
-async fn send(feed: &Feed, piece: Option<Bytes>, patience: Duration) -> Result<(), UpstreamError> {
+async fn send(
+    feed: &BodySender,
+    piece: Option<Bytes>,
+    patience: Duration,
+) -> Result<(), UpstreamError> {
     let Some(piece) = piece else { return Ok(()) };
     match timeout(patience, feed.send(piece)).await {
         // The request has ended. Its answer, which is polled beside this, decides the outcome.

@@ -69,7 +69,7 @@ impl BodyReader<'_> {
     /// needs no permit, and before the limit.
     async fn unpack(&self, packed: Bytes) -> Result<Body, UpstreamError> {
         let limit = self.max_length;
-        for size in [LARGE, said_length(&packed).max(LARGE), limit] {
+        for size in [LARGE, claimed_length(&packed).max(LARGE), limit] {
             let size = size.min(limit);
             let permit = self.large.permit(size).await;
             match LargeAnswers::run_now(size, || Body::gunzip(packed.clone(), size)) {
@@ -82,9 +82,11 @@ impl BodyReader<'_> {
 }
 
 /// Returns the uncompressed length that the last gzip member claims (RFC 1952, section 2.3.1).
-fn said_length(packed: &[u8]) -> usize {
-    let length = packed.last_chunk().copied().map(u32::from_le_bytes);
-    length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX))
+fn claimed_length(packed: &[u8]) -> usize {
+    match packed.last_chunk() {
+        Some(length) => u32::from_le_bytes(*length) as usize,
+        None => 0,
+    }
 }
 
 /// Parses `Content-Encoding`, a list that may span several header lines.
@@ -93,13 +95,14 @@ fn said_length(packed: &[u8]) -> usize {
 /// client accepts only gzip, so any other coding, or gzip applied twice, is an error.
 fn coding(headers: &HeaderMap) -> Result<Coding, UpstreamError> {
     let mut found = Coding::Identity;
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    for name in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')) {
-        let name = name.trim_ascii().to_ascii_lowercase();
-        match (&*name, found) {
-            (b"" | b"identity", _) => {}
-            (b"gzip" | b"x-gzip", Coding::Identity) => found = Coding::Gzip,
-            _ => return Err(UpstreamError::Undecodable),
+    for line in headers.get_all(header::CONTENT_ENCODING) {
+        for name in line.as_bytes().split(|byte| *byte == b',') {
+            let name = name.trim_ascii().to_ascii_lowercase();
+            match (&*name, found) {
+                (b"" | b"identity", _) => {}
+                (b"gzip" | b"x-gzip", Coding::Identity) => found = Coding::Gzip,
+                _ => return Err(UpstreamError::Undecodable),
+            }
         }
     }
     Ok(found)

@@ -30,16 +30,19 @@ pub(super) type LargePermit = Arc<OwnedSemaphorePermit>;
 
 impl Default for LargeAnswers {
     fn default() -> Self {
-        let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = match available_parallelism() {
+            Ok(cores) => u32::try_from(cores.get()).unwrap_or(MOST),
+            Err(_) => 1,
+        };
         Self {
             permits: Arc::new(Semaphore::new(MOST as usize)),
-            least: MOST / u32::try_from(cores).unwrap_or(MOST),
+            least: MOST / cores,
         }
     }
 }
 
 impl LargeAnswers {
-    /// Whether an answer of `size` bytes counts as large.
+    /// Returns whether an answer of `size` bytes counts as large.
     pub fn is_large(size: usize) -> bool {
         size > LARGE
     }
@@ -51,9 +54,11 @@ impl LargeAnswers {
         }
         let size = u32::try_from(size).unwrap_or(MOST);
         let permits = size.clamp(self.least, MOST);
-        let permit = Arc::clone(&self.permits).acquire_many_owned(permits).await;
-        // The semaphore is never closed; without a permit the work would still be sound.
-        permit.ok().map(Arc::new)
+        match Arc::clone(&self.permits).acquire_many_owned(permits).await {
+            Ok(permit) => Some(Arc::new(permit)),
+            // The semaphore is never closed; without a permit the work would still be sound.
+            Err(_) => None,
+        }
     }
 
     /// Runs `work`, which reads `size` bytes: unpacks, checks or renders them.
@@ -73,8 +78,10 @@ impl LargeAnswers {
             return work();
         }
         // A runtime of one thread has no other one to move tasks to, and panics if asked to.
-        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
+        match Handle::try_current() {
+            Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                block_in_place(work)
+            }
             _ => work(),
         }
     }

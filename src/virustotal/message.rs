@@ -1,14 +1,9 @@
 //! The rules by which error messages of VirusTotal are passed on: without hidden characters,
 //! markup, or parts of the API key.
 
-use base64::{
-    Engine as _,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use percent_encoding::percent_decode_str;
 
-use crate::render::hidden::is_hidden;
+use crate::{indicator::decode_base64, render::hidden::is_hidden};
 
 /// The longest message that is passed on, in characters.
 const MAX_MESSAGE: usize = 300;
@@ -41,40 +36,103 @@ pub(super) fn is_fit(message: &str, key: &str) -> bool {
 /// Case, full-width forms and separators between the characters are ignored, and percent-encoding,
 /// base64 and hexadecimal (its digits separated or not) are decoded.
 pub(super) fn resembles(text: &str, key: &str) -> bool {
+    let key = KeyForms::of(key);
+    if key.is_under_layers(text) {
+        return true;
+    }
     // A `%` directly before a part of the key would be decoded together with the part's first two
     // hex digits, so the text after each `%` is also checked by itself.
-    let behind_signs = text.match_indices('%').map(|(at, _)| &text[at + 1..]);
-    let mut readings = std::iter::once(text).chain(behind_signs);
-    readings.any(|text| resembles_in_layers(text, key))
-}
-
-/// Returns whether a text contains a part of the key under any number of encodings.
-fn resembles_in_layers(text: &str, key: &str) -> bool {
-    let exact = hex::encode(key);
-    let key = key.to_ascii_lowercase();
-    let (letters, digits) = (letters_of(&key), hex::encode(&key));
-    let is_shown = |text: &[u8]| {
-        let text = String::from_utf8_lossy(text).to_ascii_lowercase();
-        let text_letters = letters_of(&text);
-        let text_digits = text_letters.replace("0x", "");
-        shares(&text, &key)
-            // Without punctuation, a part counts only if enough letters and digits remain.
-            || (letters.len() >= MIN_SHARED && shares(&text_letters, &letters))
-            || [&exact, &digits].iter().any(|digits| shares_digits(&text_digits, digits))
-    };
-    let mut layer: String = text.chars().map(narrow).collect();
-    for _ in 0..MAX_LAYERS {
-        if is_shown(layer.as_bytes()) || decoded(&layer).iter().any(|bytes| is_shown(bytes)) {
+    for (at, _) in text.match_indices('%') {
+        if key.is_under_layers(&text[at + 1..]) {
             return true;
         }
-        let plain = percent_decode_str(&layer).decode_utf8_lossy().into_owned();
-        if plain == layer {
-            return false;
-        }
-        layer = plain;
     }
-    // Text with this many layers of encoding is hiding something.
-    true
+    false
+}
+
+/// The forms in which a part of a key is recognised.
+struct KeyForms {
+    /// The key in lower case.
+    lower: String,
+    /// The letters and digits of `lower`.
+    letters: String,
+    /// The key in hexadecimal.
+    exact_hex: String,
+    /// `lower` in hexadecimal.
+    lower_hex: String,
+}
+
+impl KeyForms {
+    fn of(key: &str) -> Self {
+        let lower = key.to_ascii_lowercase();
+        Self {
+            letters: letters_of(&lower),
+            exact_hex: hex::encode(key),
+            lower_hex: hex::encode(&lower),
+            lower,
+        }
+    }
+
+    /// Returns whether a text contains a part of the key under any number of encodings.
+    fn is_under_layers(&self, text: &str) -> bool {
+        let mut layer: String = text.chars().map(narrow).collect();
+        for _ in 0..MAX_LAYERS {
+            if self.is_in(layer.as_bytes()) || self.is_in_words_of(&layer) {
+                return true;
+            }
+            let plain = percent_decode_str(&layer).decode_utf8_lossy().into_owned();
+            if plain == layer {
+                return false;
+            }
+            layer = plain;
+        }
+        // Text with this many layers of encoding is hiding something.
+        true
+    }
+
+    /// Returns whether a word of a text contains a part of the key in base64, or its digits in
+    /// hexadecimal.
+    fn is_in_words_of(&self, text: &str) -> bool {
+        // Both base64 alphabets are mapped to one, since a character of the other may precede the
+        // part.
+        let text = text.replace('-', "+").replace('_', "/");
+        // Characters before the part shift its groups (of four in base64, of two in hexadecimal),
+        // so each offset is tried.
+        for word in text.split(is_not_base64) {
+            for rest in shifted(word, 4) {
+                if let Some(bytes) = read_base64(rest)
+                    && self.is_in(&bytes)
+                {
+                    return true;
+                }
+            }
+        }
+        for digits in text.split(is_not_hex) {
+            for rest in shifted(digits, 2) {
+                if let Some(bytes) = read_hex(rest)
+                    && self.is_in(&bytes)
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Returns whether a decoded text contains a part of the key.
+    fn is_in(&self, text: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+        if shares(&text, &self.lower) {
+            return true;
+        }
+        let letters = letters_of(&text);
+        // Without punctuation, a part counts only if enough letters and digits remain.
+        if self.letters.len() >= MIN_SHARED && shares(&letters, &self.letters) {
+            return true;
+        }
+        let digits = letters.replace("0x", "");
+        shares_digits(&digits, &self.exact_hex) || shares_digits(&digits, &self.lower_hex)
+    }
 }
 
 /// Returns whether a text contains a part of the key. A short key must appear whole.
@@ -82,14 +140,21 @@ fn shares(text: &str, key: &str) -> bool {
     if key.len() <= MIN_SHARED {
         return text.contains(key);
     }
-    let mut parts = key.as_bytes().windows(MIN_SHARED);
-    parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
+    contains_one(text, key.as_bytes().windows(MIN_SHARED))
 }
 
 /// Returns whether a text contains 12 consecutive characters of the key in hexadecimal.
 fn shares_digits(text: &str, digits: &str) -> bool {
-    let mut parts = digits.as_bytes().windows(2 * MIN_SHARED).step_by(2);
-    parts.any(|part| memchr::memmem::find(text.as_bytes(), part).is_some())
+    contains_one(text, digits.as_bytes().windows(2 * MIN_SHARED).step_by(2))
+}
+
+fn contains_one<'a>(text: &str, parts: impl Iterator<Item = &'a [u8]>) -> bool {
+    for part in parts {
+        if memchr::memmem::find(text.as_bytes(), part).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Maps a full-width character to its ASCII form, and leaves any other as it is.
@@ -103,40 +168,28 @@ fn narrow(letter: char) -> char {
 
 /// Returns the ASCII letters and digits of a text.
 fn letters_of(text: &str) -> String {
-    let letters = text.chars().filter(char::is_ascii_alphanumeric);
-    letters.collect()
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// Decodes the words of a text as base64 and its digits as hexadecimal, where they are long enough
-/// to contain a part of a key.
-fn decoded(text: &str) -> Vec<Vec<u8>> {
-    // Both base64 alphabets are mapped to one, since a character of the other may precede the part.
-    let text = text.replace('-', "+").replace('_', "/");
-    let is_base64 = |letter: char| letter.is_ascii_alphanumeric() || "+/".contains(letter);
-    let words = text.split(|letter| !is_base64(letter));
-    let digits = text.split(|letter: char| !letter.is_ascii_hexdigit());
-    // Characters before the part shift its groups (of four in base64, of two in hexadecimal), so
-    // each offset is tried.
-    let base64 = words.flat_map(|word| shifted(word, 4).filter_map(read_base64));
-    let hex = digits.flat_map(|digits| shifted(digits, 2).filter_map(read_hex));
-    base64.chain(hex).collect()
+fn is_not_base64(letter: char) -> bool {
+    !letter.is_ascii_alphanumeric() && !matches!(letter, '+' | '/')
 }
 
-/// Returns the word without its first 0 to `group - 1` characters, where enough remains.
+fn is_not_hex(letter: char) -> bool {
+    !letter.is_ascii_hexdigit()
+}
+
+/// Returns the word without its first 0 to `group - 1` characters, where enough remains to contain
+/// a part of a key.
 fn shifted(word: &str, group: usize) -> impl Iterator<Item = &str> {
-    let starts = 0..group.min(word.len());
-    let rests = starts.map(|start| &word[start..]);
-    rests.filter(|rest| rest.len() >= MIN_SHARED)
+    let starts = (word.len() + 1).saturating_sub(MIN_SHARED).min(group);
+    (0..starts).map(|start| &word[start..])
 }
 
 fn read_base64(word: &str) -> Option<Vec<u8>> {
     // Characters after the part may leave an incomplete group.
-    let config = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
-        .with_decode_allow_trailing_bits(true);
     let rest = usize::from(word.len() % 4 == 1);
-    let engine = GeneralPurpose::new(&STANDARD, config);
-    engine.decode(&word[..word.len() - rest]).ok()
+    decode_base64(&word[..word.len() - rest])
 }
 
 fn read_hex(digits: &str) -> Option<Vec<u8>> {
@@ -145,7 +198,10 @@ fn read_hex(digits: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use base64::{
+        Engine as _,
+        prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+    };
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     use proptest::prelude::*;
     use rstest::rstest;

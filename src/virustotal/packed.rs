@@ -75,9 +75,11 @@ impl Body {
 
     /// Returns the body compressed: by VirusTotal if it was, else at the fastest level.
     pub fn pack(&self) -> Packed {
-        // Copied, because the receive buffer has spare capacity that would stay allocated.
-        let packed = self.packed.as_deref().map(Bytes::copy_from_slice);
-        let gzip = packed.unwrap_or_else(|| gzip(&self.plain));
+        let gzip = match &self.packed {
+            // Copied, because the receive buffer has spare capacity that would stay allocated.
+            Some(packed) => Bytes::copy_from_slice(packed),
+            None => gzip(&self.plain),
+        };
         Packed {
             gzip,
             length: self.plain.len(),
@@ -211,12 +213,12 @@ fn member_end(
     let mut scratch = vec![0; plain.len()];
     let mut from = 0;
     for _ in 0..MOST_TRAILERS {
-        let at = memmem::find(&packed[from..], &trailer).ok_or(UpstreamError::Undecodable)?;
+        let Some(at) = memmem::find(&packed[from..], &trailer) else {
+            break;
+        };
         let end = from + at + TRAILER;
-        if unpacker
-            .gzip_decompress(&packed[..end], &mut scratch)
-            .is_ok()
-        {
+        let outcome = unpacker.gzip_decompress(&packed[..end], &mut scratch);
+        if outcome.is_ok() {
             return Ok(end);
         }
         from += at + 1;

@@ -23,32 +23,37 @@ pub struct Relationship {
     pub object: &'static str,
 }
 
+/// The relationships of one kind of indicator.
+struct RelationshipTable {
+    kind: Kind,
+    rows: Vec<Relationship>,
+}
+
 /// The collections with relationships, each with its table.
 ///
 /// To add a collection, add a line.
-static TABLES: LazyLock<Vec<(Kind, Vec<Relationship>)>> = LazyLock::new(|| {
+static TABLES: LazyLock<[RelationshipTable; 4]> = LazyLock::new(|| {
     [
-        (Kind::File, include_str!("relationships/files.tsv")),
-        (Kind::Url, include_str!("relationships/urls.tsv")),
-        (Kind::Domain, include_str!("relationships/domains.tsv")),
-        (Kind::Ip, include_str!("relationships/ips.tsv")),
+        RelationshipTable::parse(Kind::File, include_str!("relationships/files.tsv")),
+        RelationshipTable::parse(Kind::Url, include_str!("relationships/urls.tsv")),
+        RelationshipTable::parse(Kind::Domain, include_str!("relationships/domains.tsv")),
+        RelationshipTable::parse(Kind::Ip, include_str!("relationships/ips.tsv")),
     ]
-    .into_iter()
-    .map(|(kind, table)| (kind, rows(table).collect()))
-    .collect()
 });
 
 /// Returns the kinds of indicator that have relationships.
 pub fn kinds() -> impl Iterator<Item = Kind> {
-    TABLES.iter().map(|(kind, _)| *kind)
+    TABLES.iter().map(|table| table.kind)
 }
 
 /// Returns the relationships of a kind, sorted by name.
 pub fn of(kind: Kind) -> &'static [Relationship] {
-    TABLES
-        .iter()
-        .find(|(of, _)| *of == kind)
-        .map_or(&[], |(_, rows)| rows)
+    for table in &*TABLES {
+        if table.kind == kind {
+            return &table.rows;
+        }
+    }
+    &[]
 }
 
 /// Looks up a relationship in a kind's table.
@@ -58,7 +63,12 @@ pub fn named(kind: Kind, name: &str) -> Option<&'static Relationship> {
 
 /// Returns whether any table lists a relationship of this name.
 pub fn is_known(name: &str) -> bool {
-    kinds().any(|kind| named(kind, name).is_some())
+    for kind in kinds() {
+        if named(kind, name).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Names that may follow an id in VirusTotal's paths but are no relationships: actions, downloads
@@ -95,31 +105,40 @@ const ACTIONS: [&str; 6] = [
 
 /// Returns whether a name is reserved for something other than a relationship.
 pub fn is_reserved(name: &str) -> bool {
-    let is_action = |word: &str| ACTIONS.contains(&word);
-    !is_known(name) && (RESERVED.contains(&name) || name.split('_').any(is_action))
+    if is_known(name) {
+        return false;
+    }
+    RESERVED.contains(&name) || name.split('_').any(|word| ACTIONS.contains(&word))
 }
 
 /// Returns whether a name has the syntax of a relationship: 1 to 64 of `a-z 0-9 _`, a letter first.
 pub fn is_name(name: &str) -> bool {
-    name.len() <= 64
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    let is_allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    name.len() <= 64 && name.starts_with(char::is_lowercase) && name.bytes().all(is_allowed)
 }
 
-/// Parses tab-separated rows after a header line.
-fn rows(table: &'static str) -> impl Iterator<Item = Relationship> {
-    table.lines().skip(1).filter_map(|line| {
+impl RelationshipTable {
+    /// Parses tab-separated rows after a header line. A malformed row is left out.
+    fn parse(kind: Kind, text: &'static str) -> Self {
+        let rows = text.lines().skip(1).filter_map(Relationship::parse);
+        Self {
+            kind,
+            rows: rows.collect(),
+        }
+    }
+}
+
+impl Relationship {
+    fn parse(line: &'static str) -> Option<Self> {
         let mut cells = line.split('\t');
-        Some(Relationship {
+        Some(Self {
             name: cells.next()?,
             description: cells.next()?,
             tier: cells.next()?,
             // The table marks a relationship to a single object with " (single)".
             object: cells.next()?.trim_end_matches(" (single)"),
         })
-    })
+    }
 }
 
 #[cfg(test)]

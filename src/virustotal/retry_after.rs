@@ -21,7 +21,10 @@ pub(super) fn read(headers: &HeaderMap, now: SystemTime) -> Option<BackOff> {
         Some(seconds) => seconds,
         None => until(text, now)?,
     };
-    (!wait.is_zero()).then_some(wait)
+    if wait.is_zero() {
+        return None;
+    }
+    Some(wait)
 }
 
 /// Returns the time until an HTTP date, or `None` if it has passed.

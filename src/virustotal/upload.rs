@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -34,11 +34,11 @@ pub enum Destination {
 /// Dropping it before [`finish`](Self::finish) aborts the request, so that a partial body never
 /// looks complete.
 #[derive(Debug)]
-pub struct Feed(mpsc::Sender<Piece>);
+pub struct BodySender(mpsc::Sender<Piece>);
 
 /// The receiving half of a request body, for [`VirusTotal::upload`].
 #[derive(Debug)]
-pub struct Fed {
+pub struct ChannelBody {
     pieces: mpsc::Receiver<Piece>,
     length: Option<u64>,
     is_over: bool,
@@ -46,11 +46,11 @@ pub struct Fed {
 
 /// A multipart form to upload.
 #[derive(Debug)]
-pub struct Upload {
+pub struct UploadForm {
     /// The content type with the form's boundary.
     pub content_type: HeaderValue,
     /// The form's bytes.
-    pub body: Fed,
+    pub body: ChannelBody,
 }
 
 #[derive(Debug)]
@@ -62,53 +62,59 @@ enum Piece {
 /// The upload was aborted by the sender.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the upload was aborted")]
-pub struct BrokenOff;
+pub struct UploadAborted;
 
 /// Creates a streamed body. `length` is its size in bytes, if known in advance.
-pub fn pipe(length: Option<u64>) -> (Feed, Fed) {
+pub fn channel_body(length: Option<u64>) -> (BodySender, ChannelBody) {
     // One piece in flight while the next is read. A larger buffer would only cost memory.
     let (sender, pieces) = mpsc::channel(1);
-    let fed = Fed {
+    let body = ChannelBody {
         pieces,
         length,
         is_over: false,
     };
-    (Feed(sender), fed)
+    (BodySender(sender), body)
 }
 
-impl Feed {
+impl BodySender {
     /// Sends a piece as soon as there is room. Fails if the request has ended.
-    pub async fn send(&self, bytes: Bytes) -> Result<(), BrokenOff> {
-        let sent = self.0.send(Piece::Bytes(bytes)).await;
-        sent.map_err(|_| BrokenOff)
+    pub async fn send(&self, bytes: Bytes) -> Result<(), UploadAborted> {
+        Ok(self.0.send(Piece::Bytes(bytes)).await?)
     }
 
     /// Marks the end of the body.
-    pub async fn finish(self) -> Result<(), BrokenOff> {
-        self.0.send(Piece::End).await.map_err(|_| BrokenOff)
+    pub async fn finish(self) -> Result<(), UploadAborted> {
+        Ok(self.0.send(Piece::End).await?)
     }
 }
 
-impl Body for Fed {
+impl From<mpsc::error::SendError<Piece>> for UploadAborted {
+    fn from(_: mpsc::error::SendError<Piece>) -> Self {
+        Self
+    }
+}
+
+impl Body for ChannelBody {
     type Data = Bytes;
-    type Error = BrokenOff;
+    type Error = UploadAborted;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadAborted>>> {
         if self.is_over {
             return Poll::Ready(None);
         }
-        self.pieces.poll_recv(context).map(|piece| match piece {
+        let frame = match ready!(self.pieces.poll_recv(context)) {
             Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
             Some(Piece::End) => {
                 self.is_over = true;
                 None
             }
             // The sender was dropped before `finish`.
-            None => Some(Err(BrokenOff)),
-        })
+            None => Some(Err(UploadAborted)),
+        };
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -116,7 +122,10 @@ impl Body for Fed {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.length.map_or_else(SizeHint::new, SizeHint::with_exact)
+        match self.length {
+            Some(length) => SizeHint::with_exact(length),
+            None => SizeHint::new(),
+        }
     }
 }
 
@@ -128,16 +137,18 @@ impl VirusTotal {
         deadline: Instant,
     ) -> Result<Destination, UpstreamError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct UploadUrl {
             data: String,
         }
         let call = Call::to(Endpoint::UploadUrl);
         let answer = self.ask(context, &call, deadline).await;
         let body = answer.map_err(UpstreamError::before_writing)?;
-        let named: Option<Answer> = serde_json::from_slice(&body.plain).ok();
-        let url = named.and_then(|answer| own_url(&answer.data, &self.0.site));
-        url.map(Destination::OneTime)
-            .ok_or(UpstreamError::Misdirected)
+        if let Ok(UploadUrl { data }) = serde_json::from_slice(&body.plain)
+            && let Some(url) = own_url(&data, &self.0.site)
+        {
+            return Ok(Destination::OneTime(url));
+        }
+        Err(UpstreamError::Misdirected)
     }
 
     /// Sends a form and returns the body of a successful response.
@@ -148,7 +159,7 @@ impl VirusTotal {
         &self,
         context: &RequestContext,
         to: Destination,
-        upload: Upload,
+        upload: UploadForm,
     ) -> Result<Bytes, UpstreamError> {
         let transport = &self.0.transport;
         let (endpoint, request) = match to {
@@ -189,26 +200,28 @@ fn own_url(text: &str, site: &Url) -> Option<Url> {
     if !url.username().is_empty() || url.password().is_some() {
         return None;
     }
-    if is_virustotal(site) {
-        let sound = is_virustotal(&url) && url.port().is_none() && is_http(&url);
-        // The default port was dropped by the parser, so a URL on port 80 becomes one on 443.
-        return (sound && url.set_scheme("https").is_ok()).then_some(url);
+    if !matches!(url.scheme(), "http" | "https") {
+        return None;
     }
-    (url.origin() == site.origin() && is_http(&url)).then_some(url)
-}
-
-fn is_http(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
+    if !is_virustotal(site) {
+        return (url.origin() == site.origin()).then_some(url);
+    }
+    if !is_virustotal(&url) || url.port().is_some() {
+        return None;
+    }
+    // The default port was dropped by the parser, so a URL on port 80 becomes one on 443.
+    url.set_scheme("https").ok()?;
+    Some(url)
 }
 
 /// Returns whether a URL is on one of VirusTotal's hosts.
 pub fn is_virustotal(url: &Url) -> bool {
-    let domain = "virustotal.com";
-    match url.host() {
-        Some(Host::Domain(host)) => host
-            .strip_suffix(domain)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
-        _ => false,
+    let Some(Host::Domain(host)) = url.host() else {
+        return false;
+    };
+    match host.strip_suffix("virustotal.com") {
+        Some(subdomain) => subdomain.is_empty() || subdomain.ends_with('.'),
+        None => false,
     }
 }
 

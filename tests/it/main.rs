@@ -79,6 +79,8 @@ mod start;
 #[cfg(test)]
 mod submissions;
 #[cfg(test)]
+mod templates;
+#[cfg(test)]
 mod traces;
 #[cfg(test)]
 mod unconfirmed;

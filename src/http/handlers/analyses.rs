@@ -63,7 +63,8 @@ pub async fn get_analysis(
     wanted: Wanted<()>,
     AnalysisPath { analysis_id: id }: AnalysisPath,
 ) -> Result<Response, ApiError> {
-    let view = wanted.format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = wanted.format.view(&templates);
     let freshness = &wanted.freshness;
     let analysis = gateway
         .lookup

@@ -75,7 +75,8 @@ async fn behaviour(
     behaviour: Behaviour<'_>,
 ) -> Result<Response, ApiError> {
     let Behaviour { file, part } = behaviour;
-    let view = wanted.format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = wanted.format.view(&templates);
     let freshness = &wanted.freshness;
     let reply = gateway
         .lookup

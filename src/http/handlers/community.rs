@@ -242,7 +242,8 @@ async fn contribute(
         format,
         indicator,
     } = write;
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let answer = gateway
         .submit
         .contribute(&context, &indicator, contribution, &view);
@@ -255,9 +256,10 @@ async fn list(
     wanted: &Wanted<ListQuery>,
     asked: &RelatedQuery,
 ) -> Result<Response, ApiError> {
+    let templates = gateway.templates.current();
     let view = View {
         cursor: asked.cursor.as_deref(),
-        ..wanted.format.view(&gateway.templates)
+        ..wanted.format.view(&templates)
     };
     let freshness = &wanted.freshness;
     let reply = gateway.lookup.related(context, asked, &view, freshness);

@@ -10,8 +10,8 @@ use crate::{
         openapi::errors::OpenErrors,
         state::{AppState, Gateway},
     },
-    indicator::Kind,
     redis,
+    render::template::ReloadableTemplates,
 };
 
 /// The result of a check.
@@ -69,20 +69,28 @@ pub async fn get_readyz(State(gateway): State<AppState>) -> impl IntoResponse {
 }
 
 fn checks(gateway: &Gateway) -> Vec<Check> {
-    let mut checks = vec![check_templates(gateway), check_key(gateway)];
+    let mut checks = vec![check_templates(&gateway.templates), check_key(gateway)];
     checks.extend(gateway.clients.as_deref().map(check_clients));
     checks.push(check_upstream(gateway.virustotal.failures()));
     checks.extend(gateway.redis.health().map(check_redis));
     checks
 }
 
-fn check_templates(gateway: &Gateway) -> Check {
-    let of = |kind: Kind| gateway.templates.of(kind).count();
-    let count: usize = Kind::ALL.into_iter().map(of).sum();
+/// Checks the templates. The previous ones stay in effect, so a mistake is no reason to take a
+/// replica out of service.
+fn check_templates(templates: &ReloadableTemplates) -> Check {
+    let count = templates.current().count();
+    let detail = match templates.mistakes() {
+        0 => format!("{count} loaded"),
+        mistakes => format!(
+            "they can't be reloaded, for {mistakes} mistakes that the log names; the {count} of \
+             before stay in effect"
+        ),
+    };
     Check {
         name: "templates",
-        ok: true,
-        detail: format!("{count} loaded"),
+        ok: templates.mistakes() == 0,
+        detail,
     }
 }
 
@@ -133,10 +141,10 @@ fn check_upstream(failures: u32) -> Check {
 
 /// Checks Redis. Without it a replica uses its own state, so that is no reason to take it out of
 /// service.
-fn check_redis(health: redis::Health) -> Check {
+fn check_redis(health: redis::Availability) -> Check {
     let (ok, detail) = match health {
-        redis::Health::Up => (true, "replicas share answers and quota".to_owned()),
-        redis::Health::Away(why) => (false, format!("away: {why}")),
+        redis::Availability::Up => (true, "replicas share answers and quota".to_owned()),
+        redis::Availability::Away(why) => (false, format!("away: {why}")),
     };
     Check {
         name: "redis",

@@ -54,8 +54,9 @@ fn render(gateway: &Gateway) -> Response {
         cache_evictions: cache.evictions,
         quota: standings(gateway),
         waiting: gateway.quota.waiting(),
+        templates_have_mistakes: gateway.templates.mistakes() > 0,
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
-        is_redis_up: health.map(|it| it == redis::Health::Up),
+        is_redis_up: health.map(|it| it == redis::Availability::Up),
     });
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }

@@ -171,7 +171,8 @@ pub async fn get_relationship(
 ) -> Result<Response, ApiError> {
     let (list, wanted) = wanted.take();
     let asked = path.with(list);
-    let view = wanted.view(&gateway.templates, &asked)?;
+    let templates = gateway.templates.current();
+    let view = wanted.view(&templates, &asked)?;
     let freshness = &wanted.freshness;
     let reply = gateway.lookup.related(&context, &asked, &view, freshness);
     match reply.await {

@@ -160,7 +160,7 @@ async fn report(
     wanted: &Wanted<TemplateQuery>,
     indicator: &Indicator,
 ) -> Result<Response, ApiError> {
-    let templates = &gateway.templates;
+    let templates = &gateway.templates.current();
     let name = wanted.query.template_name.as_deref();
     let view = View {
         template: format::choose_template(templates, &[indicator.kind()], name)?,

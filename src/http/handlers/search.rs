@@ -170,7 +170,7 @@ async fn run(
     wanted: &Wanted<SearchOptions>,
     asked: &lookup::SearchQuery,
 ) -> Result<Response, ApiError> {
-    let templates = &gateway.templates;
+    let templates = &gateway.templates.current();
     let options = &wanted.query;
     let view = View {
         template: format::choose_template(templates, &Kind::ALL, options.template_name.as_deref())?,

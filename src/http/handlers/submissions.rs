@@ -135,7 +135,8 @@ pub async fn upload_file(
         content_type: &form.content_type,
         body: &mut form.body,
     };
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let started = gateway.submit.upload(&context, incoming, &view).await?;
     Ok(accepted(format, started))
 }
@@ -163,7 +164,8 @@ pub async fn scan_url(
     UrlToScan { url }: UrlToScan,
 ) -> Result<Response, ApiError> {
     let url = WebUrl::parse(&url)?;
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let started = gateway.submit.scan_url(&context, &url, &view).await?;
     Ok(accepted(format, started))
 }
@@ -188,7 +190,8 @@ pub async fn analyse_again(
         format,
         indicator,
     } = write;
-    let view = format.view(&gateway.templates);
+    let templates = gateway.templates.current();
+    let view = format.view(&templates);
     let started = gateway.submit.analyse(&context, &indicator, &view).await?;
     Ok(accepted(format, started))
 }

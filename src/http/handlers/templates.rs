@@ -75,7 +75,8 @@ pub async fn list_templates(State(gateway): State<AppState>) -> impl IntoRespons
         description: template.description.clone(),
         default: template.default,
     };
-    let of = |kind| gateway.templates.of(kind).map(summary).collect();
+    let templates = gateway.templates.current();
+    let of = |kind| templates.of(kind).map(summary).collect();
     Json(TemplateList {
         file: of(Kind::File),
         url: of(Kind::Url),
@@ -100,7 +101,7 @@ pub async fn get_template(
     State(gateway): State<AppState>,
     TemplatePath { name }: TemplatePath,
 ) -> Result<Response, ApiError> {
-    match gateway.templates.named(&name) {
+    match gateway.templates.current().named(&name) {
         Some(template) => Ok(Json(template).into_response()),
         None => Err(ApiError::not_found(
             "no such template; `/templates` lists those there are",

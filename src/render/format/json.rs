@@ -13,7 +13,8 @@ pub(crate) mod read;
 
 /// The metadata of a list.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
-pub struct Meta<'a> {
+#[schema(as = Meta)]
+pub struct ListMeta<'a> {
     /// An opaque value to send back for the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -28,13 +29,13 @@ pub struct Meta<'a> {
 }
 
 /// A writer of compact JSON that copies numbers and strings unchanged.
-pub struct Compact<'o> {
+pub struct JsonWriter<'o> {
     out: &'o mut Vec<u8>,
     /// Whether a member or element precedes within the same brackets.
     follows: bool,
 }
 
-impl<'o> Compact<'o> {
+impl<'o> JsonWriter<'o> {
     /// Creates a writer that appends one value to the buffer.
     pub fn new(out: &'o mut Vec<u8>) -> Self {
         Self {
@@ -71,7 +72,7 @@ impl<'o> Compact<'o> {
     }
 }
 
-impl Sink for Compact<'_> {
+impl Sink for JsonWriter<'_> {
     type Error = Unreadable;
 
     #[inline]
@@ -125,7 +126,7 @@ impl Sink for Compact<'_> {
 /// `data` writes the JSON text of the data; nothing else can fail.
 pub fn envelope<E>(
     format: Format,
-    meta: Option<&Meta<'_>>,
+    meta: Option<&ListMeta<'_>>,
     size: usize,
     data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {

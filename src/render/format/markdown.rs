@@ -7,7 +7,7 @@
 use self::inert::{code, fence_for, is_bare, is_blank, write_clean};
 use super::{
     json::Quoted,
-    sink::{Sink, Text, WriteError},
+    sink::{DocumentText, Sink, WriteError},
 };
 
 mod inert;
@@ -32,8 +32,8 @@ const ABBREVIATIONS: [(&str, &str); 14] = [
 
 /// A writer of one Markdown document.
 #[derive(Debug)]
-pub struct Writer<'o> {
-    text: Text<'o>,
+pub struct MarkdownWriter<'o> {
+    text: DocumentText<'o>,
     /// Whether a line has been written.
     has_lines: bool,
     /// The number of spaces before each line, for the items of nested lists.
@@ -70,9 +70,9 @@ enum Within {
     List,
 }
 
-impl<'o> Writer<'o> {
+impl<'o> MarkdownWriter<'o> {
     /// Starts a document with its title and the id of its object.
-    pub fn new(text: Text<'o>, title: &str, id: &str) -> Result<Self, WriteError> {
+    pub fn new(text: DocumentText<'o>, title: &str, id: &str) -> Result<Self, WriteError> {
         let mut writer = Self {
             text,
             has_lines: false,
@@ -232,7 +232,7 @@ enum Plain<'a> {
     Text(&'a str),
 }
 
-impl Sink for Writer<'_> {
+impl Sink for MarkdownWriter<'_> {
     type Error = WriteError;
 
     fn begin_object(&mut self) -> Result<(), WriteError> {

@@ -51,7 +51,7 @@ pub enum WriteError {
 
 /// The text of a document, written to a body up to a size limit.
 #[derive(Debug)]
-pub struct Text<'o> {
+pub struct DocumentText<'o> {
     out: &'o mut Vec<u8>,
     /// The number of bytes so far, if the text is only measured.
     measured: Option<&'o Cell<usize>>,
@@ -61,7 +61,7 @@ pub struct Text<'o> {
     room: usize,
 }
 
-impl<'o> Text<'o> {
+impl<'o> DocumentText<'o> {
     /// Creates a text of at most `limit` bytes, written unchanged.
     pub fn bare(out: &'o mut Vec<u8>, limit: usize) -> Self {
         Self {
@@ -84,10 +84,10 @@ impl<'o> Text<'o> {
     pub fn measure(
         is_quoted: bool,
         limit: usize,
-        write: impl FnOnce(Text<'_>) -> Result<(), WriteError>,
+        write: impl FnOnce(DocumentText<'_>) -> Result<(), WriteError>,
     ) -> Result<usize, WriteError> {
         let (mut out, count) = (Vec::new(), Cell::new(0));
-        write(Text {
+        write(DocumentText {
             out: &mut out,
             measured: Some(&count),
             is_quoted,

@@ -9,15 +9,15 @@ use quick_xml::escape::{escape, partial_escape};
 
 use super::{
     json::Quoted,
-    sink::{Sink, Text, WriteError},
+    sink::{DocumentText, Sink, WriteError},
 };
 
 /// The length of the pieces in which a text is escaped, so that no copy of the whole is made.
 const PIECE: usize = 4096;
 
 /// A writer of one XML document.
-pub struct Writer<'o> {
-    text: Text<'o>,
+pub struct XmlWriter<'o> {
+    text: DocumentText<'o>,
     /// The open elements.
     open: Vec<Element>,
     /// The start tag of the next element without its brackets.
@@ -37,9 +37,9 @@ struct Element {
     index: Option<usize>,
 }
 
-impl<'o> Writer<'o> {
+impl<'o> XmlWriter<'o> {
     /// Starts a document whose root element is `root`, which must be a valid name.
-    pub fn new(mut text: Text<'o>, root: &str) -> Result<Self, WriteError> {
+    pub fn new(mut text: DocumentText<'o>, root: &str) -> Result<Self, WriteError> {
         text.push("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
         Ok(Self {
             text,
@@ -112,7 +112,7 @@ impl<'o> Writer<'o> {
     }
 }
 
-impl Sink for Writer<'_> {
+impl Sink for XmlWriter<'_> {
     type Error = WriteError;
 
     fn begin_object(&mut self) -> Result<(), WriteError> {

@@ -6,9 +6,9 @@
 
 use std::cell::RefCell;
 
-use super::pattern::{Filter, Node, Verdict};
+use super::pattern::{FieldDecision, Filter, Node};
 use crate::render::format::{
-    json::{Compact, lexer::Lexer},
+    json::{JsonWriter, lexer::Lexer},
     sink::Sink,
 };
 
@@ -62,12 +62,12 @@ impl<'a> Filtered<'a> {
     ///
     /// Fails if the text is not JSON, is nested too deeply, or has no value at the path.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        self.feed(&mut Compact::new(out))
+        self.feed(&mut JsonWriter::new(out))
     }
 
     /// Writes the filtered value to a sink. Fails in the same cases, and if the sink does.
     pub fn feed<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
-        let mut reader = Reader {
+        let mut reader = FilterReader {
             lexer: Lexer::new(self.json),
             sink,
             watch: self.watch,
@@ -83,7 +83,7 @@ impl<'a> Filtered<'a> {
 }
 
 /// A reader of JSON tokens that follows the nodes of the trie.
-struct Reader<'a, 's, S> {
+struct FilterReader<'a, 's, S> {
     lexer: Lexer<'a>,
     sink: &'s mut S,
     watch: Option<&'a Watch>,
@@ -91,12 +91,13 @@ struct Reader<'a, 's, S> {
     watched_depth: usize,
 }
 
-impl<S: Sink> Reader<'_, '_, S> {
+impl<S: Sink> FilterReader<'_, '_, S> {
     /// Descends along `path`, skipping everything else, and writes the value there. Returns whether
     /// there is one.
     fn descend(&mut self, path: &[&str], node: Option<&Node>) -> Result<bool, S::Error> {
         let Some((step, below)) = path.split_first() else {
-            return self.value(node).map(|()| true);
+            self.value(node)?;
+            return Ok(true);
         };
         if self.lexer.peek() != b'{' {
             self.lexer.skip()?;
@@ -145,9 +146,9 @@ impl<S: Sink> Reader<'_, '_, S> {
             let key = self.lexer.string()?;
             self.lexer.expect(b':')?;
             let start = self.lexer.at();
-            match Verdict::of(node.and_then(|node| node.at_key(&key.meant()))) {
-                Verdict::Exclude => self.lexer.skip()?,
-                Verdict::Keep(next) => {
+            match FieldDecision::for_key(node, key) {
+                FieldDecision::Exclude => self.lexer.skip()?,
+                FieldDecision::Keep(next) => {
                     self.sink.key(key)?;
                     self.value(next)?;
                 }
@@ -171,16 +172,16 @@ impl<S: Sink> Reader<'_, '_, S> {
     }
 
     fn array(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
-        // All elements share one verdict: a pattern reaches elements through `*` only.
-        let verdict = Verdict::of(node.and_then(Node::at_element));
+        // All elements share one decision: a pattern reaches elements through `*` only.
+        let decision = FieldDecision::for_elements(node);
         let mut more = self.lexer.open(b'[', b']')?;
         let lexer = &self.lexer;
         self.sink
             .begin_array(|| !more || lexer.is_plain_to_the_end())?;
         while more {
-            match verdict {
-                Verdict::Exclude => self.lexer.skip()?,
-                Verdict::Keep(next) => self.value(next)?,
+            match decision {
+                FieldDecision::Exclude => self.lexer.skip()?,
+                FieldDecision::Keep(next) => self.value(next)?,
             }
             more = self.lexer.more(b']')?;
         }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::render::format::json::Quoted;
+
 /// The maximum number of nodes of one template's trie.
 ///
 /// Patterns that mix names and `*` at many depths multiply. A template that needs more nodes than
@@ -23,8 +25,9 @@ pub(super) struct Node {
     any: Option<Box<Next>>,
 }
 
+/// The continuation of the patterns below a key.
 #[derive(Clone, Debug)]
-pub(super) enum Next {
+enum Next {
     Exclude,
     Descend(Node),
 }
@@ -48,13 +51,15 @@ impl Filter {
     pub fn compile<'p>(
         patterns: impl IntoIterator<Item = &'p str>,
     ) -> Result<Self, MalformedPattern> {
-        let patterns = patterns
-            .into_iter()
-            .map(split)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut split_patterns = Vec::new();
+        for pattern in patterns {
+            split_patterns.push(split(pattern)?);
+        }
         let mut budget = MAX_NODES;
-        let root = Node::build(&patterns, &mut budget).ok_or(MalformedPattern::TooLarge)?;
-        Ok(Self { root })
+        match Node::build(&split_patterns, &mut budget) {
+            Some(root) => Ok(Self { root }),
+            None => Err(MalformedPattern::TooLarge),
+        }
     }
 
     pub(super) fn root(&self) -> &Node {
@@ -62,16 +67,17 @@ impl Filter {
     }
 }
 
+/// Splits a pattern at its dots.
 fn split(pattern: &str) -> Result<Vec<&str>, MalformedPattern> {
-    let parts: Vec<_> = pattern.split('.').collect();
-    if parts.iter().any(|part| part.is_empty()) {
-        return Err(MalformedPattern::EmptyPart(pattern.to_owned()));
-    }
-    if parts
-        .iter()
-        .any(|part| part.len() > 1 && part.contains('*'))
-    {
-        return Err(MalformedPattern::PartialStar(pattern.to_owned()));
+    let mut parts = Vec::new();
+    for part in pattern.split('.') {
+        if part.is_empty() {
+            return Err(MalformedPattern::EmptyPart(pattern.to_owned()));
+        }
+        if part.len() > 1 && part.contains('*') {
+            return Err(MalformedPattern::PartialStar(pattern.to_owned()));
+        }
+        parts.push(part);
     }
     Ok(parts)
 }
@@ -83,30 +89,26 @@ impl Node {
     /// reader follows a single path. Returns `None` if the budget of nodes is exhausted.
     fn build<'p, P: AsRef<[&'p str]>>(patterns: &[P], budget: &mut usize) -> Option<Self> {
         *budget = budget.checked_sub(1)?;
-        let mut names: Vec<&str> = patterns
-            .iter()
-            .filter_map(|pattern| pattern.as_ref().first().copied())
-            .filter(|&part| part != "*")
-            .collect();
+        let mut names = Vec::new();
+        let mut has_star = false;
+        for pattern in patterns {
+            match pattern.as_ref().first() {
+                Some(&"*") => has_star = true,
+                Some(name) => names.push(*name),
+                None => {}
+            }
+        }
         names.sort_unstable_by_key(|name| (name.len(), *name));
         names.dedup();
-        let branches = names
-            .into_iter()
-            .map(|name| {
-                Some((
-                    name.into(),
-                    Next::build(patterns, |part| part == name || part == "*", budget)?,
-                ))
-            })
-            .collect::<Option<_>>()?;
-        let starred = patterns
-            .iter()
-            .any(|pattern| pattern.as_ref().first() == Some(&"*"));
-        let any = if starred {
-            Some(Box::new(Next::build(patterns, |part| part == "*", budget)?))
-        } else {
-            None
-        };
+        let mut branches = Vec::with_capacity(names.len());
+        for name in names {
+            let next = Next::build(patterns, Some(name), budget)?;
+            branches.push((name.into(), next));
+        }
+        let mut any = None;
+        if has_star {
+            any = Some(Box::new(Next::build(patterns, None, budget)?));
+        }
         Some(Self {
             named: branches,
             any,
@@ -114,51 +116,67 @@ impl Node {
     }
 
     /// Returns the next node for the value of a key, or `None` if no pattern matches.
-    pub(super) fn at_key(&self, key: &str) -> Option<&Next> {
+    fn at_key(&self, key: &str) -> Option<&Next> {
         let found = self
             .named
             .binary_search_by(|(name, _)| (name.len(), &**name).cmp(&(key.len(), key)));
-        found
-            .ok()
-            .map(|at| &self.named[at].1)
-            .or(self.any.as_deref())
-    }
-
-    /// Returns the next node for the elements of an array.
-    pub(super) fn at_element(&self) -> Option<&Next> {
-        self.any.as_deref()
+        match found {
+            Ok(at) => Some(&self.named[at].1),
+            Err(_) => self.any.as_deref(),
+        }
     }
 }
 
 impl Next {
+    /// Builds the target for the values of the key `name`, or of all keys that no pattern names.
     fn build<'p, P: AsRef<[&'p str]>>(
         patterns: &[P],
-        taken: impl Fn(&str) -> bool,
+        name: Option<&str>,
         budget: &mut usize,
     ) -> Option<Self> {
-        let rests: Vec<&[&str]> = patterns
-            .iter()
-            .filter_map(|pattern| pattern.as_ref().split_first())
-            .filter(|(part, _)| taken(part))
-            .map(|(_, rest)| rest)
-            .collect();
-        // A pattern ends here, so everything below is excluded.
-        if rests.iter().any(|rest| rest.is_empty()) {
-            return Some(Self::Exclude);
+        let mut rests: Vec<&[&str]> = Vec::new();
+        for pattern in patterns {
+            let Some((part, rest)) = pattern.as_ref().split_first() else {
+                continue;
+            };
+            if *part != "*" && Some(*part) != name {
+                continue;
+            }
+            // A pattern ends here, so everything below is excluded.
+            if rest.is_empty() {
+                return Some(Self::Exclude);
+            }
+            rests.push(rest);
         }
-        Node::build(&rests, budget).map(Self::Descend)
+        Some(Self::Descend(Node::build(&rests, budget)?))
     }
 }
 
 /// The decision about a value: exclude it, or keep it and continue with this node's patterns.
 #[derive(Clone, Copy)]
-pub(super) enum Verdict<'t> {
+pub(super) enum FieldDecision<'t> {
     Exclude,
     Keep(Option<&'t Node>),
 }
 
-impl<'t> Verdict<'t> {
-    pub(super) fn of(next: Option<&'t Next>) -> Self {
+impl<'t> FieldDecision<'t> {
+    /// Decides about the value of a key.
+    pub(super) fn for_key(node: Option<&'t Node>, key: Quoted<'_>) -> Self {
+        match node {
+            Some(node) => Self::of(node.at_key(&key.meant())),
+            None => Self::Keep(None),
+        }
+    }
+
+    /// Decides about the elements of an array, which all share one decision.
+    pub(super) fn for_elements(node: Option<&'t Node>) -> Self {
+        match node {
+            Some(node) => Self::of(node.any.as_deref()),
+            None => Self::Keep(None),
+        }
+    }
+
+    fn of(next: Option<&'t Next>) -> Self {
         match next {
             Some(Next::Exclude) => Self::Exclude,
             Some(Next::Descend(node)) => Self::Keep(Some(node)),

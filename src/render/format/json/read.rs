@@ -14,10 +14,11 @@ pub(crate) fn find<'a>(json: &'a str, path: &[&str]) -> Result<Option<&'a str>, 
 
 fn descend<'a>(lexer: &mut Lexer<'a>, path: &[&str]) -> Result<Option<&'a str>, Unreadable> {
     let Some((step, below)) = path.split_first() else {
-        return lexer.raw().map(Some);
+        return Ok(Some(lexer.raw()?));
     };
     if lexer.peek() != b'{' {
-        return lexer.skip().map(|()| None);
+        lexer.skip()?;
+        return Ok(None);
     }
     let mut found = None;
     let mut more = lexer.open(b'{', b'}')?;
@@ -50,10 +51,11 @@ pub(crate) fn members<'a, const N: usize>(
         let key = lexer.string()?.meant();
         lexer.expect(b':')?;
         let value = lexer.raw()?;
-        let slot = keys.iter().zip(&mut found).find(|(name, _)| **name == key);
-        // A later value of an equal key is ignored.
-        if let Some((_, slot @ None)) = slot {
-            *slot = Some(value);
+        for (name, slot) in keys.iter().zip(&mut found) {
+            if *name == key {
+                // A later value of an equal key is ignored.
+                slot.get_or_insert(value);
+            }
         }
         more = lexer.more(b'}')?;
     }

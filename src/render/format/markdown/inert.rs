@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::render::{
-    format::sink::{Text, WriteError},
+    format::sink::{DocumentText, WriteError},
     hidden::is_hidden,
 };
 
@@ -14,7 +14,7 @@ use crate::render::{
 pub(super) const MAX_RUN: usize = 32;
 
 /// Writes a text as a code span, with line breaks as `\u{a}`.
-pub(super) fn code(out: &mut Text<'_>, text: &str) -> Result<(), WriteError> {
+pub(super) fn code(out: &mut DocumentText<'_>, text: &str) -> Result<(), WriteError> {
     let (fence, keeps_ticks) = fence_for(text, 1);
     // A backtick at either end would join the fence. Parsers strip one space from both ends of a
     // code span, unless it consists of spaces only; such a text needs another one.
@@ -42,7 +42,7 @@ pub(super) fn fence_for(text: &str, least: usize) -> (String, bool) {
 
 /// Writes a text with invisible characters escaped, line breaks included.
 pub(super) fn write_clean(
-    out: &mut Text<'_>,
+    out: &mut DocumentText<'_>,
     text: &str,
     keeps_ticks: bool,
 ) -> Result<(), WriteError> {
@@ -70,129 +70,175 @@ pub(super) fn write_clean(
     out.push(&text[start..])
 }
 
-/// Whether a text consists of white space only, of which a reader would see nothing.
+/// Returns whether a text consists of white space only, of which a reader would see nothing.
 pub(super) fn is_blank(text: &str) -> bool {
-    let is_space = |letter: char| {
-        matches!(letter, '\t' | '\n' | '\r') || (letter.is_whitespace() && !is_hidden(letter))
-    };
     // A carriage return without a line feed is escaped, so it is visible.
-    text.chars().all(is_space) && text.matches('\r').count() == text.matches("\r\n").count()
+    text.chars().all(is_plain_space) && text.matches('\r').count() == text.matches("\r\n").count()
 }
 
-/// Whether nothing in a text could act as markup or be invisible. Most texts are bare, so this test
-/// is fast.
+fn is_plain_space(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r') || (letter.is_whitespace() && !is_hidden(letter))
+}
+
+/// Returns whether nothing in a text could act as markup or be invisible. Most texts are bare, so
+/// this test is fast.
 pub(super) fn is_bare(text: &str) -> bool {
-    let marks = |letter| {
-        matches!(
-            letter,
-            ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
-        )
-    };
-    let sound = |letter: char| {
-        letter.is_ascii_alphanumeric()
-            || marks(letter)
-            || (!letter.is_ascii() && letter.is_alphanumeric() && !is_hidden(letter))
-    };
     text.starts_with(char::is_alphanumeric)
-        && text.chars().all(sound)
+        && text.chars().all(is_bare_letter)
         && !(text.contains('/') && names_authority(text))
         && !(text.contains('.') && (names_www(text) || names_host(text)))
         && !(text.contains(':') && names_emoji(text))
         && !begins_list(text)
 }
 
-/// Whether a text contains a scheme, or a host without one: markdown-it links `//localhost`, too.
+fn is_bare_letter(letter: char) -> bool {
+    match letter {
+        ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_' => true,
+        _ if letter.is_ascii() => letter.is_ascii_alphanumeric(),
+        _ => letter.is_alphanumeric() && !is_hidden(letter),
+    }
+}
+
+/// Returns whether a text contains a scheme, or a host without one: markdown-it links
+/// `//localhost`, too.
 fn names_authority(text: &str) -> bool {
-    text.contains("://")
-        || text
-            .match_indices("//")
-            .any(|(at, found)| text[at + found.len()..].starts_with(char::is_alphanumeric))
-}
-
-/// Whether a text contains `www.` in any case, which GitHub turns into a link.
-fn names_www(text: &str) -> bool {
-    text.as_bytes()
-        .windows(4)
-        .any(|part| part.eq_ignore_ascii_case(b"www."))
-}
-
-/// Whether a text contains a host name without a scheme, which markdown-it turns into a link.
-///
-/// The top-level domains that it accepts are a setting of the page, so any word counts as one. An
-/// address counts only if a port or a path follows; on its own it could be a version number.
-fn names_host(text: &str) -> bool {
-    let is_of_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-    let mut names = text.split(|letter: char| !is_of_name(letter));
-    names.any(is_host) || names_address_with_more(text)
-}
-
-fn is_host(name: &str) -> bool {
-    let Some((before, last)) = name.trim_end_matches('.').rsplit_once('.') else {
-        return false;
-    };
-    let is_word = last.chars().all(char::is_alphabetic) && last.len() > 1;
-    let is_encoded = last.len() > 4 && last.as_bytes()[..4].eq_ignore_ascii_case(b"xn--");
-    before.ends_with(|letter: char| letter != '.') && (is_word || is_encoded)
-}
-
-/// Whether a text contains `192.0.2.1:80` or `192.0.2.1/x`. The `/24` of a network is not a path.
-fn names_address_with_more(text: &str) -> bool {
-    let is_of_address = |letter: char| letter.is_ascii_digit() || letter == '.';
-    text.match_indices([':', '/']).any(|(at, mark)| {
-        let before = &text[..at];
-        let address = before.trim_end_matches(is_of_address);
-        let parts = before[address.len()..].split('.');
-        let is_address = parts.clone().count() == 4 && parts.into_iter().all(|it| !it.is_empty());
-        let more = text[at + 1..].chars().next();
-        is_address
-            && match mark {
-                ":" => more.is_some_and(|letter| letter.is_ascii_digit()),
-                _ => more.is_some_and(char::is_alphabetic),
-            }
-    })
-}
-
-/// Whether a text contains `:smile:`, which many pages turn into an image.
-fn names_emoji(text: &str) -> bool {
-    text.split(' ')
-        .any(|word| word.contains(':') && !is_of_hex_groups(word) && holds_emoji(word))
-}
-
-/// Whether a word looks like `2001:db8::1` or `12:30:45`.
-fn is_of_hex_groups(word: &str) -> bool {
-    word.starts_with(|letter: char| letter.is_ascii_hexdigit())
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || byte == b':')
-}
-
-fn holds_emoji(word: &str) -> bool {
-    let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-    let mut parts = word.split(':').skip(1).peekable();
-    while let Some(name) = parts.next() {
-        let is_of_time = name.len() <= 2 && name.bytes().all(|byte| byte.is_ascii_digit());
-        // A name needs a colon on both sides; the last part has none after it.
-        if parts.peek().is_some() && !is_of_time && name.chars().all(is_name) {
+    if text.contains("://") {
+        return true;
+    }
+    for (at, slashes) in text.match_indices("//") {
+        if text[at + slashes.len()..].starts_with(char::is_alphanumeric) {
             return true;
         }
     }
     false
 }
 
-/// Whether a text starts with digits of any script, a `.` or `)`, and a space or the end: a
+/// Returns whether a text contains `www.` in any case, which GitHub turns into a link.
+fn names_www(text: &str) -> bool {
+    for part in text.as_bytes().windows(4) {
+        if part.eq_ignore_ascii_case(b"www.") {
+            return true;
+        }
+    }
+    false
+}
+
+/// Returns whether a text contains a host name without a scheme, which markdown-it turns into a
+/// link.
+///
+/// The top-level domains that it accepts are a setting of the page, so any word counts as one. An
+/// address counts only if a port or a path follows; on its own it could be a version number.
+fn names_host(text: &str) -> bool {
+    text.split(ends_name).any(is_host) || names_address_with_more(text)
+}
+
+fn ends_name(letter: char) -> bool {
+    !letter.is_alphanumeric() && !matches!(letter, '.' | '-' | '_')
+}
+
+fn is_host(name: &str) -> bool {
+    let Some((before, last)) = name.trim_end_matches('.').rsplit_once('.') else {
+        return false;
+    };
+    if before.is_empty() || before.ends_with('.') {
+        return false;
+    }
+    let is_word = last.chars().all(char::is_alphabetic) && last.len() > 1;
+    let is_encoded = last.len() > 4 && last.as_bytes()[..4].eq_ignore_ascii_case(b"xn--");
+    is_word || is_encoded
+}
+
+/// Returns whether a text contains `192.0.2.1:80` or `192.0.2.1/x`. The `/24` of a network is not a
+/// path.
+fn names_address_with_more(text: &str) -> bool {
+    for (at, mark) in text.match_indices([':', '/']) {
+        let after = &text[at + 1..];
+        let has_more = if mark == ":" {
+            after.starts_with(is_digit)
+        } else {
+            after.starts_with(char::is_alphabetic)
+        };
+        if has_more && ends_in_address(&text[..at]) {
+            return true;
+        }
+    }
+    false
+}
+
+fn ends_in_address(text: &str) -> bool {
+    let before = text.trim_end_matches(is_digit_or_dot);
+    let mut parts = 0;
+    for part in text[before.len()..].split('.') {
+        if part.is_empty() {
+            return false;
+        }
+        parts += 1;
+    }
+    parts == 4
+}
+
+fn is_digit(letter: char) -> bool {
+    letter.is_ascii_digit()
+}
+
+fn is_digit_or_dot(letter: char) -> bool {
+    letter.is_ascii_digit() || letter == '.'
+}
+
+/// Returns whether a text contains `:smile:`, which many pages turn into an image.
+fn names_emoji(text: &str) -> bool {
+    for word in text.split(' ') {
+        if word.contains(':') && !is_of_hex_groups(word) && holds_emoji(word) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Returns whether a word looks like `2001:db8::1` or `12:30:45`.
+fn is_of_hex_groups(word: &str) -> bool {
+    !word.starts_with(':') && word.chars().all(is_hex_or_colon)
+}
+
+fn is_hex_or_colon(letter: char) -> bool {
+    letter.is_ascii_hexdigit() || letter == ':'
+}
+
+fn holds_emoji(word: &str) -> bool {
+    let mut parts = word.split(':').skip(1).peekable();
+    while let Some(name) = parts.next() {
+        // A name needs a colon on both sides; the last part has none after it.
+        let is_closed = parts.peek().is_some();
+        let is_of_time = name.len() <= 2 && name.chars().all(is_digit);
+        if is_closed && !is_of_time && name.chars().all(is_of_emoji) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_of_emoji(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-')
+}
+
+/// Returns whether a text starts with digits of any script, a `.` or `)`, and a space or the end: a
 /// numbered list.
 fn begins_list(text: &str) -> bool {
     let rest = text.trim_start_matches(char::is_numeric);
-    rest.len() < text.len()
-        && rest
-            .strip_prefix(['.', ')'])
-            .is_some_and(|after| after.is_empty() || after.starts_with(' '))
+    if rest.len() == text.len() {
+        return false;
+    }
+    match rest.strip_prefix(['.', ')']) {
+        Some(after) => after.is_empty() || after.starts_with(' '),
+        None => false,
+    }
 }
 
 /// Returns the length of the longest run of backticks. A fence must be longer.
 pub(super) fn longest_run(text: &str) -> usize {
-    text.split(|letter| letter != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default()
+    let mut longest = 0;
+    for run in text.split(|letter| letter != '`') {
+        longest = longest.max(run.len());
+    }
+    longest
 }

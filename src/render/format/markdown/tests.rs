@@ -21,7 +21,8 @@ use crate::{
 /// Renders the JSON text of a value as a document.
 fn document_of(title: &str, id: &str, json: &str) -> String {
     let mut out = Vec::new();
-    let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), title, id).unwrap();
+    let mut writer =
+        MarkdownWriter::new(DocumentText::bare(&mut out, usize::MAX), title, id).unwrap();
     Filtered::at(&[], json, None).feed(&mut writer).unwrap();
     String::from_utf8(out).unwrap()
 }
@@ -33,7 +34,8 @@ fn document(title: &str, id: &str, data: &Value) -> String {
 /// Renders a list of items as a document, with a section for each member they have.
 fn list(title: &str, id: &str, items: &[Value]) -> String {
     let mut out = Vec::new();
-    let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), title, id).unwrap();
+    let mut writer =
+        MarkdownWriter::new(DocumentText::bare(&mut out, usize::MAX), title, id).unwrap();
     for item in items {
         let text = |key: &str| item[key].as_str().unwrap_or_default();
         writer.section(text("type"), text("id")).unwrap();
@@ -48,7 +50,7 @@ fn list(title: &str, id: &str, items: &[Value]) -> String {
 /// Renders a text as a code span.
 fn span(text: &str) -> String {
     let mut out = Vec::new();
-    code(&mut Text::bare(&mut out, usize::MAX), text).unwrap();
+    code(&mut DocumentText::bare(&mut out, usize::MAX), text).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -448,7 +450,7 @@ fn writing_stops_at_the_bound() {
     );
     let mut out = Vec::new();
     let limit = 1_000_000;
-    let written = Writer::new(Text::quoted(&mut out, limit), "T", "i")
+    let written = MarkdownWriter::new(DocumentText::quoted(&mut out, limit), "T", "i")
         .and_then(|mut writer| Filtered::at(&[], &json, None).feed(&mut writer));
     assert_eq!(written, Err(WriteError::TooLarge));
     // A line break is two bytes in JSON.
@@ -458,7 +460,7 @@ fn writing_stops_at_the_bound() {
 #[test]
 fn invalid_json_is_reported() {
     let mut out = Vec::new();
-    let mut writer = Writer::new(Text::bare(&mut out, 1000), "T", "i").unwrap();
+    let mut writer = MarkdownWriter::new(DocumentText::bare(&mut out, 1000), "T", "i").unwrap();
     let read = Filtered::at(&[], "[1, [2}", None).feed(&mut writer);
     assert_eq!(read, Err(WriteError::Unreadable(Unreadable::Syntax(6))));
 }

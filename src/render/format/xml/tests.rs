@@ -10,7 +10,7 @@ use crate::{render::template::filter::Filtered, testing};
 /// Renders the JSON text of a value as a document.
 fn document_of(root: &str, json: &str) -> String {
     let mut out = Vec::new();
-    let mut writer = Writer::new(Text::bare(&mut out, usize::MAX), root).unwrap();
+    let mut writer = XmlWriter::new(DocumentText::bare(&mut out, usize::MAX), root).unwrap();
     Filtered::at(&[], json, None).feed(&mut writer).unwrap();
     String::from_utf8(out).unwrap()
 }
@@ -161,7 +161,7 @@ fn writing_stops_at_the_bound() {
         format!("{{\"{}\":0}}", "&".repeat(500_000)),
     ] {
         let mut out = Vec::new();
-        let written = Writer::new(Text::bare(&mut out, 1_000_000), "root")
+        let written = XmlWriter::new(DocumentText::bare(&mut out, 1_000_000), "root")
             .and_then(|mut writer| Filtered::at(&[], &json, None).feed(&mut writer));
         assert_eq!(written, Err(WriteError::TooLarge));
         assert!(out.len() <= 1_000_000);

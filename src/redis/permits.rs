@@ -5,12 +5,12 @@ use std::{sync::LazyLock, time::Duration};
 use ::redis::Script;
 use time::OffsetDateTime;
 
-use super::{Order, Redis, RedisBudget, closures::place, millis, of_key};
+use super::{Redis, RedisBudget, RedisCommand, backoffs::place, millis, of_key};
 use crate::{access::KeyHash, clock::BackOff};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("closure.lua"),
+        include_str!("backoff.lua"),
         include_str!("windows.lua"),
         include_str!("take.lua")
     ))
@@ -32,7 +32,7 @@ const SECONDS_A_DAY: i64 = 86_400;
 
 /// The allowances of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct WindowLimits {
     /// The time for which a unit counts towards the minute.
     pub lasts: Duration,
     /// Units in that time. `None` is unlimited.
@@ -67,7 +67,8 @@ pub struct Taken {
     pub closures: Vec<(BackOff, String)>,
 }
 
-type Reply = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
+/// The reply of `take.lua`, which describes each value.
+type TakeReply = (String, u64, u64, Vec<u64>, u64, u64, Vec<(u64, Vec<u8>)>);
 
 impl Redis {
     /// Takes a unit for a call to an endpoint, if the replicas together have one within these
@@ -76,27 +77,27 @@ impl Redis {
         &self,
         key: KeyHash,
         endpoint: &str,
-        limits: &Limits,
-        patience: &RedisBudget,
+        limits: &WindowLimits,
+        budget: &RedisBudget,
     ) -> Option<Taken> {
-        self.look_at(key, Some(endpoint), limits, patience).await
+        self.look_at(key, Some(endpoint), limits, budget).await
     }
 
     /// Reads the shared state of a key. Spends nothing.
     pub async fn look(
         &self,
         key: KeyHash,
-        limits: &Limits,
-        patience: &RedisBudget,
+        limits: &WindowLimits,
+        budget: &RedisBudget,
     ) -> Option<Taken> {
-        self.look_at(key, None, limits, patience).await
+        self.look_at(key, None, limits, budget).await
     }
 
     /// Returns a unit whose call never reached VirusTotal.
     pub fn undo(&self, key: KeyHash, token: &PermitId) {
         let mut script = UNDO.key(of_key("minute", key));
         script.key(of_key("spent", key)).arg(&token.0);
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Shares the usage that VirusTotal reported for the day and the month of the request.
@@ -106,15 +107,15 @@ impl Redis {
             .arg(asked.unix_timestamp() / SECONDS_A_DAY)
             .arg(number(day))
             .arg(number(month));
-        self.tell(Order::Script(script));
+        self.tell(RedisCommand::Script(script));
     }
 
     async fn look_at(
         &self,
         key: KeyHash,
         endpoint: Option<&str>,
-        limits: &Limits,
-        patience: &RedisBudget,
+        limits: &WindowLimits,
+        budget: &RedisBudget,
     ) -> Option<Taken> {
         // Without Redis, skip building the script for each call.
         self.link.as_ref()?;
@@ -129,10 +130,10 @@ impl Redis {
         }
         // Without an endpoint the script only reads.
         script.arg(u8::from(endpoint.is_some()));
-        let reply: Reply = self
-            .ask(patience, Order::Script(script), Duration::ZERO)
+        let reply: TakeReply = self
+            .ask(budget, RedisCommand::Script(script), Duration::ZERO)
             .await?;
-        let (verdict, wait, used, others, day, month, closures) = reply;
+        let (verdict, wait, used, others, day, month, backoffs) = reply;
         let is_taken = verdict == "taken" && endpoint.is_some();
         Some(Taken {
             token: is_taken.then_some(PermitId(token)),
@@ -141,20 +142,27 @@ impl Redis {
             others: others.into_iter().map(Duration::from_millis).collect(),
             day,
             month,
-            closures: closures.into_iter().map(read_closure).collect(),
+            closures: read_backoffs(backoffs),
         })
     }
 }
 
-/// Converts a back-off. Invalid UTF-8 makes it unusable, which must not hide the other back-offs.
-fn read_closure((left, closure): (u64, Vec<u8>)) -> (BackOff, String) {
-    let closure = String::from_utf8_lossy(&closure).into_owned();
-    (BackOff::from_millis(left), closure)
+/// Converts back-offs. Invalid UTF-8 makes one unusable, which must not hide the others.
+fn read_backoffs(sent: Vec<(u64, Vec<u8>)>) -> Vec<(BackOff, String)> {
+    let mut backoffs = Vec::with_capacity(sent.len());
+    for (left, content) in sent {
+        let content = String::from_utf8_lossy(&content).into_owned();
+        backoffs.push((BackOff::from_millis(left), content));
+    }
+    backoffs
 }
 
 /// Converts a limit for Lua, whose numbers are floats: larger ones are cut to 2^53. -1 is
 /// unlimited.
 fn number(limit: Option<u64>) -> i64 {
     const MOST: u64 = 1 << 53;
-    limit.map_or(-1, |limit| i64::try_from(limit.min(MOST)).unwrap_or(-1))
+    match limit {
+        Some(limit) => i64::try_from(limit.min(MOST)).unwrap_or(-1),
+        None => -1,
+    }
 }

@@ -4,30 +4,32 @@ use serde::Deserialize;
 
 /// An object in a list, reduced to its names.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub struct Listed {
+pub struct ListedObject {
     /// The type, such as `file`.
     #[serde(rename = "type")]
     pub object_type: String,
     /// The id.
     pub id: String,
     #[serde(default)]
-    attributes: Option<Names>,
+    attributes: Option<NameAttributes>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-struct Names {
+struct NameAttributes {
     md5: Option<String>,
     sha1: Option<String>,
     sha256: Option<String>,
     url: Option<String>,
 }
 
-impl Listed {
+impl ListedObject {
     /// Returns the digests of a file.
     pub fn digests(&self) -> impl Iterator<Item = &str> {
-        let names = self.attributes.as_ref();
-        let digests = names.map(|names| [&names.md5, &names.sha1, &names.sha256]);
-        digests.into_iter().flatten().filter_map(Option::as_deref)
+        let digests = match &self.attributes {
+            Some(names) => [&names.md5, &names.sha1, &names.sha256],
+            None => [&None; 3],
+        };
+        digests.into_iter().filter_map(Option::as_deref)
     }
 
     /// Returns the text of a URL.
@@ -37,13 +39,15 @@ impl Listed {
 }
 
 /// Returns the objects on a page of a list; empty if the answer has another shape.
-pub fn listed(page: &[u8]) -> Vec<Listed> {
+pub fn listed(page: &[u8]) -> Vec<ListedObject> {
     #[derive(Deserialize)]
-    struct Page {
-        data: Vec<Listed>,
+    struct ObjectNames {
+        data: Vec<ListedObject>,
     }
-    let page: Option<Page> = serde_json::from_slice(page).ok();
-    page.map(|page| page.data).unwrap_or_default()
+    match serde_json::from_slice(page) {
+        Ok(ObjectNames { data }) => data,
+        Err(_) => Vec::new(),
+    }
 }
 
 #[cfg(test)]

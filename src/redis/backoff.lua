@@ -11,7 +11,7 @@ end
 -- Returns the remaining time of a back-off in ms, at most a day, and its content; or nil if it is missing or
 -- malformed. One with more than a day left is also shortened in place. Otherwise every read would start
 -- another day.
-local function closure(name)
+local function backoff(name)
     local kept = redis.pcall('GET', name)
     local opens, rest = string.match(type(kept) == 'string' and kept or '', '^(%d+) (.*)$')
     if not opens then

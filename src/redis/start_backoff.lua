@@ -3,7 +3,7 @@
 -- KEYS: the back-off. ARGV: its duration in ms; how long to keep it after its end, in ms; its content.
 local left = math.min(tonumber(ARGV[1]), longest)
 -- A back-off that arrives later may stem from an earlier response, so the longer one stays.
-if (closure(KEYS[1]) or 0) <= left then
+if (backoff(KEYS[1]) or 0) <= left then
     keep(KEYS[1], now + left, ARGV[3], left + ARGV[2])
 end
 return 1

@@ -10,14 +10,14 @@ use crate::render::{
             lexer::Lexer,
             read::{find, members, text},
         },
-        markdown,
+        markdown::MarkdownWriter,
         sink::{Sink, WriteError},
     },
     template::filter::Filtered,
 };
 
 /// The JSON text of each member of an object or descriptor.
-pub(super) struct Item<'a> {
+pub(super) struct RawObject<'a> {
     id: Option<&'a str>,
     object_type: Option<&'a str>,
     /// The attributes; a descriptor has none.
@@ -26,14 +26,18 @@ pub(super) struct Item<'a> {
     error: Option<&'a str>,
 }
 
-impl<'a> Item<'a> {
+impl<'a> RawObject<'a> {
     /// Reads an object and keeps the members that an answer shows.
     pub(super) fn read(lexer: &mut Lexer<'a>) -> Result<Self, Unreadable> {
         let names = ["id", "type", "attributes", "context_attributes", "error"];
-        let found = members(lexer, names)?;
-        let [id, object_type, attributes, context_attributes, error] =
+        let mut found = members(lexer, names)?;
+        for value in &mut found {
             // A `null` member counts as absent.
-            found.map(|value| value.filter(|raw| *raw != "null"));
+            if *value == Some("null") {
+                *value = None;
+            }
+        }
+        let [id, object_type, attributes, context_attributes, error] = found;
         Ok(Self {
             id,
             object_type,
@@ -45,39 +49,44 @@ impl<'a> Item<'a> {
 
     /// Returns the object's id.
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
-        self.id.and_then(read_id)
+        read_id(self.id?)
     }
 
     /// Returns the type and the id, which identify an object; `None` if one of them is missing.
     pub(super) fn name(&self) -> Option<(String, String)> {
-        let object_type = self.object_type.and_then(text)?;
+        let object_type = text(self.object_type?)?;
         Some((object_type.into_owned(), self.id()?.into_owned()))
     }
 
     /// Returns the attributes, without those that the template of the object's type excludes.
     pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
-        let object_type = self.object_type.and_then(text);
-        let filter = view.filter(object_type.as_deref().unwrap_or_default());
-        self.attributes.map(|raw| Filtered::at(&[], raw, filter))
+        let raw = self.attributes?;
+        let filter = match self.object_type.and_then(text) {
+            Some(object_type) => view.filter(&object_type),
+            None => None,
+        };
+        Some(Filtered::at(&[], raw, filter))
+    }
+
+    /// Returns the attributes that a list shows: none of a descriptor.
+    fn shown(&self, view: &View<'a>) -> Option<Filtered<'a>> {
+        if view.descriptors_only {
+            return None;
+        }
+        self.filtered(view)
     }
 
     /// Writes the object to a sink, its attributes filtered by the template of its type.
     pub(super) fn feed<S: Sink>(&self, view: &View<'a>, sink: &mut S) -> Result<(), S::Error> {
-        let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
-        let members = [
-            ("\"id\"", self.id.map(whole)),
-            ("\"type\"", self.object_type.map(whole)),
-            ("\"attributes\"", attributes),
-            ("\"context_attributes\"", self.context_attributes.map(whole)),
-            ("\"error\"", self.error.map(whole)),
-        ];
         sink.begin_object()?;
-        for (name, value) in members {
-            if let Some(value) = value {
-                sink.key(Quoted::literal(name))?;
-                value.feed(sink)?;
-            }
+        feed_member(sink, "\"id\"", self.id)?;
+        feed_member(sink, "\"type\"", self.object_type)?;
+        if let Some(attributes) = self.shown(view) {
+            sink.key(Quoted::literal("\"attributes\""))?;
+            attributes.feed(sink)?;
         }
+        feed_member(sink, "\"context_attributes\"", self.context_attributes)?;
+        feed_member(sink, "\"error\"", self.error)?;
         sink.end_object()
     }
 
@@ -85,17 +94,11 @@ impl<'a> Item<'a> {
     pub(super) fn write_section(
         &self,
         view: &View<'a>,
-        out: &mut markdown::Writer<'_>,
+        out: &mut MarkdownWriter<'_>,
     ) -> Result<(), WriteError> {
-        let object_type = self.object_type.map(title_text).transpose()?;
-        let id = self.id.map(title_text).transpose()?;
-        out.section(
-            object_type.as_deref().unwrap_or_default(),
-            id.as_deref().unwrap_or_default(),
-        )?;
-        let attributes = self.filtered(view).filter(|_| !view.descriptors_only);
+        out.section(&title_text(self.object_type)?, &title_text(self.id)?)?;
         // The members of an object become headings of the section; any other value gets a heading.
-        match (attributes, self.attributes) {
+        match (self.shown(view), self.attributes) {
             (Some(attributes), Some(raw)) if raw.starts_with('{') => attributes.feed(out)?,
             (Some(attributes), _) => out.member("attributes", |out| attributes.feed(out))?,
             (None, _) => {}
@@ -115,11 +118,30 @@ impl<'a> Item<'a> {
 
 /// Reads an id. VirusTotal has been seen to send a number, whose text serves as well.
 pub(super) fn read_id(json: &str) -> Option<Cow<'_, str>> {
-    (json != "null").then(|| text(json).unwrap_or(Cow::Borrowed(json)))
+    if json == "null" {
+        return None;
+    }
+    Some(text(json).unwrap_or(Cow::Borrowed(json)))
 }
 
-/// Returns the text of a string, or the JSON of any other value.
-fn title_text(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
+/// Writes a member as VirusTotal sent it, if there is one. `name` includes its quotes.
+fn feed_member<S: Sink>(
+    sink: &mut S,
+    name: &'static str,
+    raw: Option<&str>,
+) -> Result<(), S::Error> {
+    let Some(raw) = raw else {
+        return Ok(());
+    };
+    sink.key(Quoted::literal(name))?;
+    whole(raw).feed(sink)
+}
+
+/// Returns the text of a string, the JSON of any other value, or nothing without one.
+fn title_text(raw: Option<&str>) -> Result<Cow<'_, str>, Unreadable> {
+    let Some(raw) = raw else {
+        return Ok(Cow::Borrowed(""));
+    };
     if let Some(text) = text(raw) {
         return Ok(text);
     }

@@ -4,23 +4,23 @@ use std::{sync::LazyLock, time::Duration};
 
 use ::redis::Script;
 
-use super::{Order, PREFIX, Redis, digest, millis};
+use super::{PREFIX, Redis, RedisCommand, digest, millis};
 use crate::{access::KeyHash, clock::BackOff};
 
 /// The time for which a back-off is kept after its end, since the next one may be longer because of
 /// it.
 const MEMORY: Duration = Duration::from_hours(1);
 
-static CLOSE: LazyLock<Script> = LazyLock::new(|| {
+static START: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("closure.lua"),
-        include_str!("close.lua")
+        include_str!("backoff.lua"),
+        include_str!("start_backoff.lua")
     ))
 });
-static OPEN: LazyLock<Script> = LazyLock::new(|| {
+static CLEAR: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("closure.lua"),
-        include_str!("open.lua")
+        include_str!("backoff.lua"),
+        include_str!("clear_backoff.lua")
     ))
 });
 
@@ -28,23 +28,26 @@ impl Redis {
     /// Shares the back-off of a key for an endpoint, or for all endpoints if `None`.
     ///
     /// Replicas receive it when they next ask for a unit for that endpoint
-    /// ([`Taken`](super::Taken)). `closure` is opaque to Redis. A longer back-off that is stored
+    /// ([`Taken`](super::Taken)). `content` is opaque to Redis. A longer back-off that is stored
     /// already stays.
-    pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: BackOff, closure: &str) {
-        let mut script = CLOSE.key(place(key, endpoint));
+    pub fn close(&self, key: KeyHash, endpoint: Option<&str>, left: BackOff, content: &str) {
+        let mut script = START.key(place(key, endpoint));
         let left = millis(left.get());
-        script.arg(left).arg(millis(MEMORY)).arg(closure);
-        self.tell(Order::Script(script));
+        script.arg(left).arg(millis(MEMORY)).arg(content);
+        self.tell(RedisCommand::Script(script));
     }
 
     /// Clears the back-off of a key for an endpoint, unless it still lasts.
     pub fn open(&self, key: KeyHash, endpoint: &str) {
-        self.tell(Order::Script(OPEN.key(place(key, Some(endpoint)))));
+        self.tell(RedisCommand::Script(CLEAR.key(place(key, Some(endpoint)))));
     }
 }
 
 /// Returns the Redis key of a back-off.
 pub(super) fn place(key: KeyHash, endpoint: Option<&str>) -> String {
-    let endpoint = endpoint.map_or_else(|| "all".to_owned(), digest);
+    let endpoint = match endpoint {
+        Some(endpoint) => digest(endpoint),
+        None => "all".to_owned(),
+    };
     format!("{PREFIX}closed:{}:{endpoint}", key.hex())
 }
