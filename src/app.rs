@@ -117,10 +117,7 @@ impl App {
         let background = Background::default();
         let templates =
             Templates::load(config.templates.as_deref()).map_err(StartError::Templates)?;
-        if config.demo {
-            // At the stand-in this key has every privilege.
-            config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
-        }
+        config.access.key = servers_key(&config)?;
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
         let clients = parts::load_clients(file, key, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
@@ -262,6 +259,14 @@ impl App {
             );
         }
     }
+}
+
+/// Returns the server's key. That of a demo has every privilege at the stand-in.
+fn servers_key(config: &Config) -> Result<Option<ApiKey>, InvalidKey> {
+    if config.demo {
+        return ApiKey::parse(demo::KEY.as_bytes()).map(Some);
+    }
+    Ok(config.access.key.clone())
 }
 
 /// Returns the OpenAPI document as JSON.

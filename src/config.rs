@@ -275,7 +275,8 @@ impl Config {
         if !given.has("client-rate-per-minute") {
             self.client_rate = None;
         }
-        self.access.allow_anonymous = true;
+        // With a clients' file, tokens can be tried: callers without one are refused as usual.
+        self.access.allow_anonymous |= self.clients.is_none();
         self.access.allow_submissions = true;
     }
 

@@ -3,7 +3,7 @@
 //! `vt4ai --demo` asks it in place of VirusTotal, and tests ask it over TCP. It has no quota and no
 //! faults. The key decides about the answers:
 //!
-//! - no `x-apikey`, or `wrong-key`: 401;
+//! - no `x-apikey`, `wrong-key`, or a key that begins with `bad` in any case: 401;
 //! - `public-key`: a free account, for which premium relationships and searches are a 403;
 //! - any other key, such as [`KEY`]: an account with every privilege.
 //!

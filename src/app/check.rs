@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use super::StartError;
+use super::{StartError, servers_key};
 use crate::{
     access::clients::Clients, config::Config, metrics::Metrics, redis::Redis,
     render::template::Templates, virustotal::VirusTotal,
@@ -22,9 +22,13 @@ pub async fn files(config: &Config) -> Vec<String> {
         note(StartError::Templates(error));
     }
     if let Some(file) = &config.clients {
-        let clients = Clients::load(file.clone(), config.access.key.clone()).await;
-        if let Err(error) = clients {
-            note(StartError::Clients(error));
+        match servers_key(config) {
+            Ok(key) => {
+                if let Err(error) = Clients::load(file.clone(), key).await {
+                    note(StartError::Clients(error));
+                }
+            }
+            Err(error) => note(error.into()),
         }
     }
     if let Err(error) = VirusTotal::new(&config.upstream, Arc::new(Metrics::new())) {

@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::answer::DemoError;
 
-/// The key that is always rejected.
+/// A key that is always rejected.
 const WRONG_KEY: &str = "wrong-key";
+/// The beginning, in any case, of other keys that are always rejected.
+const WRONG_KEY_PREFIX: &str = "bad";
 /// The key of a free account.
 const PUBLIC_KEY: &str = "public-key";
 
@@ -57,7 +59,7 @@ impl<S: Sync> FromRequestParts<S> for KeyHolder {
         if key.is_empty() {
             return Err(DemoError::without_key());
         }
-        if key == WRONG_KEY {
+        if is_wrong(key) {
             return Err(DemoError::wrong_key(key));
         }
         let tier = match key {
@@ -67,4 +69,11 @@ impl<S: Sync> FromRequestParts<S> for KeyHolder {
         let key = KeyDigest::of(key);
         Ok(Self { tier, key })
     }
+}
+
+fn is_wrong(key: &str) -> bool {
+    let Some(beginning) = key.get(..WRONG_KEY_PREFIX.len()) else {
+        return false;
+    };
+    key == WRONG_KEY || beginning.eq_ignore_ascii_case(WRONG_KEY_PREFIX)
 }
