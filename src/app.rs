@@ -31,12 +31,14 @@ use crate::{
 
 mod announce;
 mod background;
-pub mod check;
-pub mod descriptors;
-pub mod health;
+mod check;
+pub mod commands;
+mod descriptors;
+mod health;
 mod parts;
 mod ports;
 mod reload;
+pub mod runtime;
 
 /// The interval at which state about idle keys and callers is removed.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -270,13 +272,13 @@ fn servers_key(config: &Config) -> Result<Option<ApiKey>, InvalidKey> {
 }
 
 /// Returns the OpenAPI document as JSON.
-pub fn openapi() -> Result<String, StartError> {
+fn openapi() -> Result<String, StartError> {
     let templates = Templates::load(None).map_err(StartError::Templates)?;
     Ok(http::document(&templates).to_pretty_json()?)
 }
 
 /// Creates a token for a new client.
-pub fn new_token(name: &str) -> Result<Issued, TokenError> {
+fn new_token(name: &str) -> Result<Issued, TokenError> {
     Issued::new(name)
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 /// Returns what would stop the start: mistakes in templates, in the file of clients, and in the
 /// files of certificate authorities.
-pub async fn files(config: &Config) -> Vec<String> {
+pub(super) async fn files(config: &Config) -> Vec<String> {
     let mut mistakes = Vec::new();
     let mut note = |error: StartError| match error.mistakes() {
         named if named.is_empty() => mistakes.push(error.to_string()),

@@ -1,6 +1,6 @@
 //! The declarations of the settings, for clap and for documents.
 
-use clap::{Arg, Args as _, Command};
+use clap::{Arg, ArgAction, Args as _, Command, builder::BoolishValueParser};
 
 use super::Config;
 
@@ -42,7 +42,10 @@ impl From<&Arg> for Declared {
 
 /// Returns all settings for clap.
 pub(super) fn settings() -> Command {
-    Config::augment_args(Command::new("vt4ai")).mut_args(|arg| {
+    Config::augment_args(Command::new("vt4ai")).mut_args(|mut arg| {
+        if matches!(arg.get_action(), ArgAction::SetTrue) {
+            arg = boolean(arg);
+        }
         let name = arg.get_value_names().and_then(|names| names.first());
         // The last word of the flag, unless the declaration has a word of its own.
         let word = name.and_then(|name| name.rsplit(['-', '_']).next());
@@ -54,6 +57,17 @@ pub(super) fn settings() -> Command {
             .hide_env_values(true)
             .hide_default_value(is_described)
     })
+}
+
+/// Lets a switch take a value, as a variable needs one.
+fn boolean(arg: Arg) -> Arg {
+    arg.action(ArgAction::Set)
+        .value_parser(BoolishValueParser::new())
+        .value_name("BOOL")
+        .num_args(0..=1)
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_possible_values(true)
 }
 
 /// Returns a setting's variable: `VT4AI_PORT` for `--port`.

@@ -581,6 +581,19 @@ fn a_token_needs_a_valid_name() {
     assert_eq!(run(&mut vt4ai(&folder, &["token", "new"])).0, 64);
 }
 
+#[test]
+fn a_variable_that_holds_a_clients_key_is_not_warned_of() {
+    let fields = "scopes = [\"read\"]\nkey_env = \"VT4AI_KEY_OF_ALICE\"";
+    let folder = Folder::new().with("clients.toml", &table("alice", fields));
+    let mut command = vt4ai(&folder, &["--clients-file", "clients.toml"]);
+    let command = command
+        .env("VT4AI_KEY_OF_ALICE", "key-of-alice")
+        .env("VT4AI_KEY_OF_BOB", "key-of-bob");
+    let log = Process::start(command).stop();
+    assert!(!log.contains("VT4AI_KEY_OF_ALICE"), "{log}");
+    assert!(log.contains("VT4AI_KEY_OF_BOB is not a setting"), "{log}");
+}
+
 #[tokio::test]
 async fn the_demo_serves_clients_and_refuses_wrong_keys() {
     let own_key = "scopes = [\"read\"]\nkey_file = ";
