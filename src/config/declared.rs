@@ -24,8 +24,6 @@ pub fn declared() -> Vec<Declared> {
 
 impl From<&Arg> for Declared {
     fn from(arg: &Arg) -> Self {
-        let default = arg.get_default_values().first();
-        let default = default.and_then(|default| default.to_str());
         let text = match (arg.get_long_help(), arg.get_help()) {
             (Some(long), _) => long.to_string().replace("\n\n", " "),
             // clap drops the full stop of a text that is one paragraph.
@@ -34,10 +32,14 @@ impl From<&Arg> for Declared {
         Self {
             group: arg.get_help_heading().unwrap_or_default().to_owned(),
             variable: variable(arg),
-            default: default.unwrap_or_default().to_owned(),
+            default: default_value(arg).unwrap_or_default().to_owned(),
             text,
         }
     }
+}
+
+fn default_value(arg: &Arg) -> Option<&str> {
+    arg.get_default_values().first()?.to_str()
 }
 
 /// Returns all settings for clap.
@@ -46,17 +48,23 @@ pub(super) fn settings() -> Command {
         if matches!(arg.get_action(), ArgAction::SetTrue) {
             arg = boolean(arg);
         }
-        let name = arg.get_value_names().and_then(|names| names.first());
-        // The last word of the flag, unless the declaration has a word of its own.
-        let word = name.and_then(|name| name.rsplit(['-', '_']).next());
-        let word = word.unwrap_or_default().to_ascii_uppercase();
-        let is_described = arg.get_default_values().iter().any(|it| it.is_empty());
-        let variable = variable(&arg);
+        let (word, variable) = (value_name(&arg), variable(&arg));
+        let is_described = default_value(&arg) == Some("");
         arg.value_name(word)
             .env(variable)
             .hide_env_values(true)
             .hide_default_value(is_described)
     })
+}
+
+/// Returns the last word of the flag, unless the declaration has a word of its own.
+fn value_name(arg: &Arg) -> String {
+    let name = match arg.get_value_names() {
+        Some([name, ..]) => name.as_str(),
+        _ => "",
+    };
+    let word = name.rsplit(['-', '_']).next().unwrap_or_default();
+    word.to_ascii_uppercase()
 }
 
 /// Lets a switch take a value, as a variable needs one.
