@@ -25,7 +25,7 @@ pub use self::{
     declared::{Declared, declared},
     redis_url::RedisUrl,
     settings::{
-        Access, Allowance, Cache, Collector, Keyless, Limits, Log, Redis, Server, Upstream,
+        Access, Cache, Collector, Keyless, Log, QuotaLimit, QuotaLimits, Redis, Server, Upstream,
     },
 };
 
@@ -98,7 +98,7 @@ pub struct Config {
     pub upstream: Upstream,
     /// The lookups that each VirusTotal key may spend.
     #[command(flatten)]
-    pub limits: Limits,
+    pub limits: QuotaLimits,
     /// Requests that may wait for the quota of one key (`?wait=`); 0 lets none wait.
     ///
     /// One caller may hold a quarter of the places.
@@ -264,8 +264,8 @@ impl Config {
             &mut limits.per_day,
             &mut limits.per_month,
         ] {
-            if *limit == Allowance::Unset {
-                *limit = Allowance::Off;
+            if *limit == QuotaLimit::Unset {
+                *limit = QuotaLimit::Off;
             }
         }
         if !given.has("client-rate-per-minute") {

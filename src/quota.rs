@@ -400,7 +400,7 @@ mod tests {
     use super::*;
     use crate::{
         access::{CallerId, Place},
-        config::{self, Allowance},
+        config::{self, QuotaLimit},
         metrics::Metrics,
     };
 
@@ -414,10 +414,10 @@ mod tests {
             max_body: 1,
             ca_file: None,
         };
-        let limits = config::Limits {
-            per_minute: Allowance::AtMost(1.try_into().unwrap()),
-            per_day: Allowance::Off,
-            per_month: Allowance::Off,
+        let limits = config::QuotaLimits {
+            per_minute: QuotaLimit::AtMost(1.try_into().unwrap()),
+            per_day: QuotaLimit::Off,
+            per_month: QuotaLimit::Off,
         };
         let virustotal = Arc::new(VirusTotal::new(&upstream, Arc::new(Metrics::new())).unwrap());
         let (accounts, tasks) = (

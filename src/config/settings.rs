@@ -157,30 +157,30 @@ pub struct Upstream {
 /// The lookups that each VirusTotal key may spend.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Quota")]
-pub struct Limits {
+pub struct QuotaLimits {
     /// Lookups of each VirusTotal key in any 60 s; 0 is no limit.
     ///
     /// A number is an upper bound. Without one, the limit is the one that VirusTotal reports for
     /// the key, else 4.
     #[arg(id = "rate-limit-per-minute", long, value_name = "N")]
     #[arg(default_value = "")]
-    pub per_minute: Allowance,
+    pub per_minute: QuotaLimit,
     /// Lookups of each VirusTotal key a day, in UTC; 0 is no limit.
     ///
     /// Without a number, the limit is the one that VirusTotal reports for the key, else 500.
     #[arg(id = "rate-limit-per-day", long, value_name = "N", default_value = "")]
-    pub per_day: Allowance,
+    pub per_day: QuotaLimit,
     /// Lookups of each VirusTotal key a month, in UTC; 0 is no limit.
     ///
     /// Without a number, the limit is the one that VirusTotal reports for the key, else 15500.
     #[arg(id = "rate-limit-per-month", long, value_name = "N")]
     #[arg(default_value = "")]
-    pub per_month: Allowance,
+    pub per_month: QuotaLimit,
 }
 
 /// The operator's limit for one of a key's windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Allowance {
+pub enum QuotaLimit {
     /// The limit that VirusTotal reports for the key.
     #[default]
     Unset,

@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Allowance, Keyless};
+use super::{Keyless, QuotaLimit};
 use crate::access::{ApiKey, UnusableKey, parse_operator_key};
 
 /// The longest duration that can be set: some are added to one another and to the time.
@@ -176,7 +176,7 @@ impl FromStr for Keyless {
     }
 }
 
-impl FromStr for Allowance {
+impl FromStr for QuotaLimit {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Parsed<Self> {
