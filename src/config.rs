@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use self::{
-    declared::{Declared, declared},
+    declared::settings,
     redis_url::RedisUrl,
     settings::{
         Access, Cache, Collector, Keyless, Log, QuotaLimit, QuotaLimits, Redis, Server, Upstream,

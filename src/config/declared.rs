@@ -1,55 +1,20 @@
-//! The declarations of the settings, for clap and for documents.
+//! The declarations of the settings, completed for clap and for documents.
 
 use clap::{Arg, ArgAction, Args as _, Command, builder::BoolishValueParser};
 
 use super::Config;
 
-/// A setting as `.env.example` and `docs/configuration.md` describe it.
-#[derive(Debug)]
-pub struct Declared {
-    /// The group that `--help` lists it in.
-    pub group: String,
-    /// The name of its environment variable.
-    pub variable: String,
-    /// Its default; empty if it has no default or one that its text describes.
-    pub default: String,
-    /// Its whole text, in one line.
-    pub text: String,
-}
-
-/// Returns all settings, group by group.
-pub fn declared() -> Vec<Declared> {
-    settings().get_arguments().map(Declared::from).collect()
-}
-
-impl From<&Arg> for Declared {
-    fn from(arg: &Arg) -> Self {
-        let text = match (arg.get_long_help(), arg.get_help()) {
-            (Some(long), _) => long.to_string().replace("\n\n", " "),
-            // clap drops the full stop of a text that is one paragraph.
-            (None, short) => format!("{}.", short.cloned().unwrap_or_default()),
-        };
-        Self {
-            group: arg.get_help_heading().unwrap_or_default().to_owned(),
-            variable: variable(arg),
-            default: default_value(arg).unwrap_or_default().to_owned(),
-            text,
-        }
-    }
-}
-
-fn default_value(arg: &Arg) -> Option<&str> {
-    arg.get_default_values().first()?.to_str()
-}
-
-/// Returns all settings for clap.
-pub(super) fn settings() -> Command {
+/// Returns all settings for clap, each with its flag, variable, group, default and text.
+pub fn settings() -> Command {
     Config::augment_args(Command::new("vt4ai")).mut_args(|mut arg| {
         if matches!(arg.get_action(), ArgAction::SetTrue) {
             arg = boolean(arg);
         }
         let (word, variable) = (value_name(&arg), variable(&arg));
-        let is_described = default_value(&arg) == Some("");
+        let is_described = arg
+            .get_default_values()
+            .first()
+            .is_some_and(|it| it.is_empty());
         arg.value_name(word)
             .env(variable)
             .hide_env_values(true)

@@ -1,12 +1,12 @@
 //! The URL of Redis, which can hold a password and so is never printed.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 /// A URL `redis://[user][:password@]host[:port][/database]`, or `rediss://` over TLS.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RedisUrl(SecretString);
 
 impl RedisUrl {
@@ -42,12 +42,6 @@ impl FromStr for RedisUrl {
             return Err(expected);
         }
         Ok(Self(text.into()))
-    }
-}
-
-impl fmt::Debug for RedisUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RedisUrl(…)")
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
     RedisUrl,
     value::{
         COUNT, PORT, address, api_key, duration, duration_above_zero, expect, header, host,
-        http_url, is_second, list, log_filter, network, origin, workers,
+        http_url, is_second, keyless, list, log_filter, network, origin, quota_limit, workers,
     },
 };
 use crate::access::ApiKey;
@@ -47,7 +47,7 @@ pub struct Access {
     ///
     /// `local` is a request that the gateway's own user, or root, sends from its own machine and
     /// that shows no sign of a proxy. With `VT4AI_CLIENTS_FILE` it is `off`.
-    #[arg(long, value_name = "CALLERS", default_value = "local")]
+    #[arg(long, value_name = "CALLERS", default_value = "local", value_parser = keyless)]
     pub keyless: Keyless,
     /// Whether the server's key may also be spent on uploads, scans, comments and votes.
     ///
@@ -163,18 +163,19 @@ pub struct QuotaLimits {
     /// A number is an upper bound. Without one, the limit is the one that VirusTotal reports for
     /// the key, else 4.
     #[arg(id = "rate-limit-per-minute", long, value_name = "N")]
-    #[arg(default_value = "")]
+    #[arg(default_value = "", value_parser = quota_limit)]
     pub per_minute: QuotaLimit,
     /// Lookups of each VirusTotal key a day, in UTC; 0 is no limit.
     ///
     /// Without a number, the limit is the one that VirusTotal reports for the key, else 500.
-    #[arg(id = "rate-limit-per-day", long, value_name = "N", default_value = "")]
+    #[arg(id = "rate-limit-per-day", long, value_name = "N")]
+    #[arg(default_value = "", value_parser = quota_limit)]
     pub per_day: QuotaLimit,
     /// Lookups of each VirusTotal key a month, in UTC; 0 is no limit.
     ///
     /// Without a number, the limit is the one that VirusTotal reports for the key, else 15500.
     #[arg(id = "rate-limit-per-month", long, value_name = "N")]
-    #[arg(default_value = "")]
+    #[arg(default_value = "", value_parser = quota_limit)]
     pub per_month: QuotaLimit,
 }
 

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use toml::Table;
 
-use super::declared::declared;
+use super::declared::{settings, variable};
 
 /// The beginning of every variable that is a setting of the gateway's own.
 const PREFIX: &str = "VT4AI_";
@@ -17,7 +17,7 @@ pub(super) fn warnings(
     names: impl IntoIterator<Item = String>,
     clients: Option<&Path>,
 ) -> Vec<String> {
-    let known: Vec<_> = declared().into_iter().map(|it| it.variable).collect();
+    let known: Vec<_> = settings().get_arguments().map(variable).collect();
     let mut names: Vec<_> = names.into_iter().collect();
     names.retain(|name| name.starts_with(PREFIX) && !known.contains(name));
     if !names.is_empty()

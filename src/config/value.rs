@@ -61,10 +61,25 @@ pub(super) fn workers(text: &str) -> Parsed<NonZeroUsize> {
     expect(COUNT)(text)
 }
 
-/// Parses a rate or quota, of which 0 is no limit.
+/// Parses a rate, of which 0 is no limit.
 pub(super) fn rate(text: &str) -> Parsed<Option<NonZeroU32>> {
     let rate = expect("expected a whole number, 0 for no limit")(text)?;
     Ok(NonZeroU32::new(rate))
+}
+
+pub(super) fn quota_limit(text: &str) -> Parsed<QuotaLimit> {
+    if text.is_empty() {
+        return Ok(QuotaLimit::Unset);
+    }
+    match rate(text)? {
+        Some(most) => Ok(QuotaLimit::AtMost(most)),
+        None => Ok(QuotaLimit::Off),
+    }
+}
+
+pub(super) fn keyless(text: &str) -> Result<Keyless, String> {
+    let is_off = is_second("local", "off")(text)?;
+    Ok(if is_off { Keyless::Off } else { Keyless::Local })
 }
 
 /// Returns a parser of one of two words, in any case, that returns whether it is the second.
@@ -162,29 +177,6 @@ pub(super) fn header(pair: &str) -> Parsed<(HeaderName, HeaderValue)> {
 /// Replaces an error, which could repeat the value.
 fn or<T, E>(value: Result<T, E>, expected: &'static str) -> Parsed<T> {
     value.map_err(|_| expected)
-}
-
-impl FromStr for Keyless {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Parsed<Self> {
-        match text.to_ascii_lowercase().as_str() {
-            "local" => Ok(Self::Local),
-            "off" => Ok(Self::Off),
-            _ => Err("expected `local` or `off`"),
-        }
-    }
-}
-
-impl FromStr for QuotaLimit {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Parsed<Self> {
-        if text.is_empty() {
-            return Ok(Self::Unset);
-        }
-        Ok(rate(text)?.map_or(Self::Off, Self::AtMost))
-    }
 }
 
 #[cfg(test)]

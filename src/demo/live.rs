@@ -185,7 +185,7 @@ impl Live {
         self.tokens.add(token);
     }
 
-    /// Removes the token of an upload URL. Returns false if there is none.
+    /// Removes the token of an upload URL. Returns false if it is unknown.
     pub(super) fn take_token(&mut self, token: &str) -> bool {
         self.tokens.remove(|it| it == token)
     }

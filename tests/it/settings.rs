@@ -1,8 +1,9 @@
 //! Flags, variables, `.env` and the templates' folder.
 
 use rstest::rstest;
-use vt4ai::config::{Command, Keyless, QuotaLimit, QuotaLimits, Rejected, declared};
+use vt4ai::config::{Command, Keyless, QuotaLimit, QuotaLimits, Rejected};
 
+use self::documents::declared;
 use crate::harness::{
     EICAR, Folder, Gateway, Process, Upstream, client, config, file, refusing, run, send, vt4ai,
 };
