@@ -30,12 +30,14 @@ use crate::{
 
 mod announce;
 mod background;
-pub mod check;
-pub mod descriptors;
-pub mod health;
+mod check;
+pub mod commands;
+mod descriptors;
+mod health;
 mod parts;
 mod ports;
 mod reload;
+pub mod runtime;
 
 /// The interval at which state about idle keys and callers is removed.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -117,10 +119,7 @@ impl App {
         let templates =
             ReloadableTemplates::load(config.templates.take()).map_err(StartError::Templates)?;
         reload::warn_of_fields(&templates.current());
-        if config.demo {
-            // At the stand-in this key has every privilege.
-            config.access.key = Some(ApiKey::parse(demo::KEY.as_bytes())?);
-        }
+        config.access.key = servers_key(&config)?;
         let (file, key) = (config.clients.take(), config.access.key.as_ref());
         let clients = parts::load_clients(file, key, &templates, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
@@ -263,14 +262,22 @@ impl App {
     }
 }
 
+/// Returns the server's key. That of a demo has every privilege at the stand-in.
+fn servers_key(config: &Config) -> Result<Option<ApiKey>, InvalidKey> {
+    if config.demo {
+        return ApiKey::parse(demo::KEY.as_bytes()).map(Some);
+    }
+    Ok(config.access.key.clone())
+}
+
 /// Returns the OpenAPI document as JSON.
-pub fn openapi() -> Result<String, StartError> {
+fn openapi() -> Result<String, StartError> {
     let templates = Templates::load(None).map_err(StartError::Templates)?;
     Ok(http::document(&templates).to_pretty_json()?)
 }
 
 /// Creates a token for a new client.
-pub fn new_token(name: &str) -> Result<Issued, TokenError> {
+fn new_token(name: &str) -> Result<Issued, TokenError> {
     Issued::new(name)
 }
 

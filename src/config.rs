@@ -6,14 +6,15 @@ use std::{
     env,
     ffi::OsString,
     num::NonZeroU32,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
-use clap::{ArgAction, Args, FromArgMatches as _, error::ErrorKind};
+use clap::{Args, FromArgMatches as _, error::ErrorKind};
 
 use self::{
     cli::{Cli, Subcommand, TokenCommand},
     given::Given,
+    value::{expect, rate},
 };
 use crate::{
     access::{is_usual, key_in_file},
@@ -21,10 +22,10 @@ use crate::{
 };
 
 pub use self::{
-    declared::{Declared, declared},
+    declared::settings,
     redis_url::RedisUrl,
     settings::{
-        Access, Allowance, Cache, Collector, Keyless, Limits, Log, Redis, Server, Upstream,
+        Access, Cache, Collector, Keyless, Log, QuotaLimit, QuotaLimits, Redis, Server, Upstream,
     },
 };
 
@@ -91,20 +92,18 @@ pub struct Config {
     /// Whether a stand-in inside the binary answers in VirusTotal's place.
     ///
     /// It needs no key and no network. Unless they are set, there are no limits.
-    #[arg(long, action = ArgAction::Set, value_parser = value::boolean)]
-    #[arg(value_name = "BOOL", num_args = 0..=1, help_heading = "Answers")]
-    #[arg(default_value = "false", default_missing_value = "true")]
+    #[arg(long, help_heading = "Answers")]
     pub demo: bool,
     /// VirusTotal, and the way to it.
     #[command(flatten)]
     pub upstream: Upstream,
     /// The lookups that each VirusTotal key may spend.
     #[command(flatten)]
-    pub limits: Limits,
+    pub limits: QuotaLimits,
     /// Requests that may wait for the quota of one key (`?wait=`); 0 lets none wait.
     ///
     /// One caller may hold a quarter of the places.
-    #[arg(long, default_value = "100", value_parser = value::whole_number)]
+    #[arg(long, default_value = "100", value_parser = expect::<usize>("expected a whole number"))]
     #[arg(value_name = "N", help_heading = "Quota")]
     pub max_waiting: usize,
     /// Requests of any kind a minute by one caller; 0 is no limit.
@@ -112,7 +111,7 @@ pub struct Config {
     /// A caller is a client, a key that VirusTotal has accepted, or else an address (IPv6: its
     /// /64).
     #[arg(id = "client-rate-per-minute", long, default_value = "600")]
-    #[arg(value_parser = value::rate, value_name = "N", help_heading = "Quota")]
+    #[arg(value_parser = rate, value_name = "N", help_heading = "Quota")]
     pub client_rate: Rate,
     /// The cache of VirusTotal's answers.
     #[command(flatten)]
@@ -149,49 +148,34 @@ impl From<clap::Error> for Rejected {
 impl Command {
     /// Reads `.env`, the environment and the command line of this process.
     pub fn read() -> Result<Self, Rejected> {
-        let file = Path::new(".env");
-        let mut mistakes = Vec::new();
-        let was_read = match dotenvy::from_path(file) {
-            Ok(()) => true,
-            Err(error) if error.not_found() => false,
-            Err(_) => {
-                // The library's message repeats the line, which may hold the key.
-                let mistake = "`.env`: a line is not `NAME=value`, or the file is unreadable";
-                mistakes.push(mistake.to_owned());
-                false
-            }
+        let (env_file, mistakes) = match read_env_file() {
+            Ok(file) => (file, Vec::new()),
+            Err(mistake) => (None, vec![mistake]),
         };
         let mut command = Self::parse_with(env::args_os(), mistakes)?;
         if let Self::Serve(config) | Self::Check(config, _) = &mut command {
             let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-            config.warnings.extend(unknown::warnings(names));
-            if was_read {
-                let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-                config.env_file = Some(file);
-            }
+            let warnings = unknown::warnings(names, config.clients.as_deref());
+            config.warnings.extend(warnings);
+            config.env_file = env_file;
         }
         Ok(command)
     }
 
     /// Reads the given command line, and the environment for settings that it leaves out.
-    pub fn parse<T>(arguments: impl IntoIterator<Item = T>) -> Result<Self, Rejected>
-    where
-        T: Into<OsString> + Clone,
-    {
+    pub fn parse(
+        arguments: impl IntoIterator<Item: Into<OsString> + Clone>,
+    ) -> Result<Self, Rejected> {
         Self::parse_with(arguments, Vec::new())
     }
 
-    fn parse_with<T>(
-        arguments: impl IntoIterator<Item = T>,
+    fn parse_with(
+        arguments: impl IntoIterator<Item: Into<OsString> + Clone>,
         mistakes: Vec<String>,
-    ) -> Result<Self, Rejected>
-    where
-        T: Into<OsString> + Clone,
-    {
+    ) -> Result<Self, Rejected> {
         let matches = cli::command().try_get_matches_from(arguments)?;
-        let command = Cli::from_arg_matches(&matches)?.command;
         let mut given = Given::collect(&matches, mistakes);
-        let command = match command {
+        let command = match Cli::from_arg_matches(&matches)?.command {
             Some(Subcommand::Openapi) => return Ok(Self::Openapi),
             Some(Subcommand::Token {
                 command: TokenCommand::New { name },
@@ -215,6 +199,19 @@ impl Command {
     }
 }
 
+/// Adds the variables in `.env` to the environment. Returns the file, if there is one.
+fn read_env_file() -> Result<Option<PathBuf>, String> {
+    let file = Path::new(".env");
+    match dotenvy::from_path(file) {
+        Ok(()) => Ok(Some(
+            path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+        )),
+        Err(error) if error.not_found() => Ok(None),
+        // The library's message repeats the line, which may hold the key.
+        Err(_) => Err("`.env`: a line is not `NAME=value`, or the file is unreadable".to_owned()),
+    }
+}
+
 impl Config {
     /// Reads the settings, with the server's key, and checks those that depend on one another.
     fn read(given: &mut Given) -> Result<Self, clap::Error> {
@@ -223,18 +220,16 @@ impl Config {
         if config.demo {
             config.relax_for_demo(given);
         }
-        let Server {
-            port, admin_port, ..
-        } = config.server;
-        if port != 0 && admin_port == Some(port) {
-            given.mistake(
-                "admin-port",
-                "expected another port than that of the server",
-            );
+        let server = config.server;
+        if server.port != 0 && server.admin_port == Some(server.port) {
+            let mistake = "expected another port than that of the server";
+            given.mistake("admin-port", mistake);
         }
         config.reject_exposed_server_key(given);
-        let redis = config.redis.as_ref();
-        if redis.is_some_and(|redis| redis.ca_file.is_some() && !redis.url.is_secure()) {
+        if let Some(redis) = &config.redis
+            && redis.ca_file.is_some()
+            && !redis.url.is_secure()
+        {
             given.mistake("redis-ca-file", "expected a `rediss://` URL with it");
         }
         Ok(config)
@@ -242,19 +237,20 @@ impl Config {
 
     /// Reads the server's key from its file, if it has one.
     fn read_key_file(&mut self, given: &mut Given) {
-        let Access { key, key_file, .. } = &mut self.access;
-        if let Some(file) = key_file {
+        if let Some(file) = &self.access.key_file {
             if given.has("api-key") {
                 given.mistake("api-key-file", "VT4AI_API_KEY is set, too; set one of them");
             }
             match key_in_file(file) {
-                Ok(in_file) => *key = Some(in_file),
+                Ok(key) => self.access.key = Some(key),
                 Err(error) => {
                     given.mistake("api-key-file", &format!("`{}` {error}", file.display()));
                 }
             }
         }
-        if key.as_ref().is_some_and(|key| !is_usual(key)) {
+        if let Some(key) = &self.access.key
+            && !is_usual(key)
+        {
             let warning = "the server's key is not 64 hexadecimal digits, as VirusTotal's are: \
                            check VT4AI_API_KEY or VT4AI_API_KEY_FILE";
             self.warnings.push(warning.to_owned());
@@ -263,28 +259,29 @@ impl Config {
 
     /// Permits what no setting forbids: the stand-in has no quota to spend.
     fn relax_for_demo(&mut self, given: &Given) {
-        let Limits {
-            per_minute,
-            per_day,
-            per_month,
-        } = &mut self.limits;
-        for limit in [per_minute, per_day, per_month] {
-            if *limit == Allowance::Unset {
-                *limit = Allowance::Off;
+        let limits = &mut self.limits;
+        for limit in [
+            &mut limits.per_minute,
+            &mut limits.per_day,
+            &mut limits.per_month,
+        ] {
+            if *limit == QuotaLimit::Unset {
+                *limit = QuotaLimit::Off;
             }
         }
         if !given.has("client-rate-per-minute") {
             self.client_rate = None;
         }
-        self.access.allow_anonymous = true;
+        // With a clients' file, tokens can be tried: callers without one are refused as usual.
+        self.access.allow_anonymous |= self.clients.is_none();
         self.access.allow_submissions = true;
     }
 
     /// Rejects a server with a key that others can reach, unless it is settled who may spend it.
     fn reject_exposed_server_key(&self, given: &mut Given) {
-        let (host, access) = (self.server.host, &self.access);
-        let is_meant = access.allow_anonymous || self.clients.is_some();
-        if access.key.is_none() || is_meant || host.is_loopback() {
+        let host = self.server.host;
+        let is_meant = self.access.allow_anonymous || self.clients.is_some();
+        if self.access.key.is_none() || is_meant || host.is_loopback() {
             return;
         }
         let mistake = format!(
@@ -307,7 +304,7 @@ impl Rejected {
                 if error.use_stderr() { EXIT_USAGE } else { 0 }
             }
             Self::Mistakes(mistakes) => {
-                report_mistakes(mistakes.iter().cloned());
+                report_mistakes(mistakes);
                 EXIT_USAGE
             }
         }
@@ -315,8 +312,7 @@ impl Rejected {
 }
 
 /// Lists on standard error what is wrong with the settings.
-pub fn report_mistakes(mistakes: impl IntoIterator<Item = String>) {
-    let mistakes: Vec<_> = mistakes.into_iter().collect();
+pub fn report_mistakes(mistakes: &[String]) {
     let list = mistakes.join("\n  ");
     let message = format!("these settings can't be used:\n  {list}");
     let error = cli::command().error(ErrorKind::ValueValidation, message);

@@ -3,7 +3,7 @@
 //! `vt4ai --demo` asks it in place of VirusTotal, and tests ask it over TCP. It has no quota and no
 //! faults. The key decides about the answers:
 //!
-//! - no `x-apikey`, or `wrong-key`: 401;
+//! - no `x-apikey`, `wrong-key`, or a key that begins with `bad` in any case: 401;
 //! - `public-key`: a free account, for which premium relationships and searches are a 403;
 //! - any other key, such as [`KEY`]: an account with every privilege.
 //!
@@ -20,8 +20,18 @@
 //! - comments and votes, listed before those of the table; a key cannot repeat one;
 //! - upload URLs for large files, each valid for one upload;
 //! - the number of calls by each key, for `overall_quotas`; keys are kept as hashes.
-
-use std::sync::Arc;
+//!
+//! Each line of this table uses only those below it:
+//!
+//! | modules | |
+//! |---|---|
+//! | `related`, `search`, `behaviour`, `uploads`, `urls`, `analyses`, `community`, `quotas` | handlers; uploads and URLs start analyses |
+//! | `item` | objects and pages as answers show them |
+//! | `stand_in` | the state of both |
+//! | `world`, `live` | the table; the data sent at run time |
+//! | `crowd`, `unseen`, `query` | generated objects, and conditions on objects |
+//! | `page`, `object`, `caller`, `url_id` | requests, and the names of objects |
+//! | `answer`, `parameters`, `digest` | what all of them use |
 
 use axum::{
     Router,
@@ -32,11 +42,12 @@ use axum::{
 };
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 
-use self::{answer::Refusal, stand_in::StandIn};
+use self::{answer::DemoError, stand_in::StandIn};
 
 mod analyses;
 mod answer;
 mod behaviour;
+mod caller;
 mod community;
 mod crowd;
 mod digest;
@@ -44,6 +55,7 @@ mod item;
 mod live;
 mod object;
 mod page;
+mod parameters;
 mod query;
 mod quotas;
 mod related;
@@ -51,6 +63,7 @@ mod search;
 mod stand_in;
 mod unseen;
 mod uploads;
+mod url_id;
 mod urls;
 mod world;
 
@@ -59,7 +72,7 @@ pub const KEY: &str = "demo-key";
 
 /// Builds the routes below `/api/v3` and the upload URLs, with data of their own.
 pub fn router() -> Router {
-    let site = Arc::new(StandIn::load());
+    let site = StandIn::load();
     // No limit for bodies here: uploads are measured as they are read.
     let upload = post(uploads::upload_file).layer(DefaultBodyLimit::disable());
     let upload_large = post(uploads::upload_large_file).layer(DefaultBodyLimit::disable());
@@ -99,10 +112,7 @@ pub fn router() -> Router {
             "/{collection}/{id}/relationships/{relationship}",
             get(related::list_descriptors),
         )
-        .route_layer(map_request_with_state(
-            Arc::clone(&site),
-            quotas::count_call,
-        ))
+        .route_layer(map_request_with_state(site.clone(), quotas::count_call))
         // Added after the counting layer: asking for the quota is free.
         .route(
             "/users/{id}/overall_quotas",
@@ -112,8 +122,8 @@ pub fn router() -> Router {
         .nest("/api/v3", api)
         .route("/_ah/upload/{token}", upload_large)
         .with_state(site)
-        .fallback(async || Refusal::unknown_path())
-        .method_not_allowed_fallback(async || Refusal::wrong_method())
+        .fallback(async || DemoError::unknown_path())
+        .method_not_allowed_fallback(async || DemoError::wrong_method())
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(map_request(decline_gzip))
 }
@@ -182,11 +192,11 @@ A file that VirusTotal doesn't know, the templates, and the documentation:
 ///
 /// This is an old rule of App Engine, on which VirusTotal runs.
 async fn decline_gzip(mut request: Request) -> Request {
-    let agent = request
-        .headers()
-        .get(header::USER_AGENT)
-        .and_then(|agent| agent.to_str().ok());
-    if !agent.is_some_and(|agent| agent.contains("gzip")) {
+    let is_able = match request.headers().get(header::USER_AGENT) {
+        Some(agent) => agent.to_str().is_ok_and(|agent| agent.contains("gzip")),
+        None => false,
+    };
+    if !is_able {
         request.headers_mut().remove(header::ACCEPT_ENCODING);
     }
     request

@@ -112,7 +112,7 @@ pub struct Parts {
     /// The upstream, which reports allowances.
     pub virustotal: VirusTotal,
     /// The configured limits of each key.
-    pub limits: config::Limits,
+    pub limits: config::QuotaLimits,
     /// The maximum number of requests that queue for each key.
     pub max_waiting: usize,
     /// The maximum number of calls in flight.
@@ -378,7 +378,7 @@ mod tests {
     use super::*;
     use crate::{
         access::{ApiKey, CallerId, Cost, CostCounter, Place},
-        config::Allowance,
+        config::QuotaLimit,
         indicator::Kind,
         metrics::Metrics,
     };
@@ -396,10 +396,10 @@ mod tests {
         let tasks = TaskTracker::new();
         Quota::new(Parts {
             virustotal: VirusTotal::new(&upstream, Arc::new(Metrics::new())).unwrap(),
-            limits: config::Limits {
-                per_minute: Allowance::AtMost(1.try_into().unwrap()),
-                per_day: Allowance::Off,
-                per_month: Allowance::Off,
+            limits: config::QuotaLimits {
+                per_minute: QuotaLimit::AtMost(1.try_into().unwrap()),
+                per_day: QuotaLimit::Off,
+                per_month: QuotaLimit::Off,
             },
             max_waiting: 9,
             max_in_flight: 9,

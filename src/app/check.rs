@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use super::StartError;
+use super::{StartError, servers_key};
 use crate::{
     access::clients::Clients, config::Config, metrics::Metrics, redis::Redis,
     render::template::Templates, virustotal::VirusTotal,
@@ -12,7 +12,7 @@ use crate::{
 
 /// Returns what would stop the start: mistakes in templates, in the file of clients, and in the
 /// files of certificate authorities.
-pub async fn files(config: &Config) -> Vec<String> {
+pub(super) async fn files(config: &Config) -> Vec<String> {
     let mut mistakes = Vec::new();
     let mut note = |error: StartError| match error.mistakes() {
         named if named.is_empty() => mistakes.push(error.to_string()),
@@ -22,9 +22,13 @@ pub async fn files(config: &Config) -> Vec<String> {
         note(StartError::Templates(error));
     }
     if let Some(file) = &config.clients {
-        let clients = Clients::load(file.clone(), config.access.key.clone()).await;
-        if let Err(error) = clients {
-            note(StartError::Clients(error));
+        match servers_key(config) {
+            Ok(key) => {
+                if let Err(error) = Clients::load(file.clone(), key).await {
+                    note(StartError::Clients(error));
+                }
+            }
+            Err(error) => note(error.into()),
         }
     }
     if let Err(error) = VirusTotal::new(&config.upstream, Arc::new(Metrics::new())) {

@@ -21,7 +21,7 @@ const MAX_ADMIN: usize = 64;
 const MAX_HELD: usize = 192 * 1024 * 1024;
 
 /// Raises the process's descriptor limit to the hard limit.
-pub fn raise_limit() {
+pub(super) fn raise_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
         let raised = Rlimit {

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 ///
 /// Uses a plain socket: the command runs every few seconds in a container, and a runtime would cost
 /// more than the request.
-pub fn check(server: &Server) -> io::Result<()> {
+pub(super) fn check(server: &Server) -> io::Result<()> {
     let host = match server.host {
         IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -29,7 +29,6 @@ pub fn check(server: &Server) -> io::Result<()> {
     if status.starts_with(b"HTTP/1.1 200") {
         return Ok(());
     }
-    Err(io::Error::other(
-        "the gateway answered with a status other than 200",
-    ))
+    let message = "the gateway answered with a status other than 200";
+    Err(io::Error::other(message))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     access::{ApiKey, KeyHash},
-    config::Allowance,
+    config::QuotaLimit,
     quota,
     render::format::Format,
     virustotal::Packed,
@@ -27,10 +27,10 @@ fn cache(max_bytes: u64) -> Cache {
         max_body: 1,
         ca_file: None,
     };
-    let limits = config::Limits {
-        per_minute: Allowance::Off,
-        per_day: Allowance::Off,
-        per_month: Allowance::Off,
+    let limits = config::QuotaLimits {
+        per_minute: QuotaLimit::Off,
+        per_day: QuotaLimit::Off,
+        per_month: QuotaLimit::Off,
     };
     let virustotal = VirusTotal::new(&upstream, Arc::clone(&metrics)).unwrap();
     let (redis, accepted) = (

@@ -1,59 +1,46 @@
-//! The declarations of the settings, for clap and for documents.
+//! The declarations of the settings, completed for clap and for documents.
 
-use clap::{Arg, Args as _, Command};
+use clap::{Arg, ArgAction, Args as _, Command, builder::BoolishValueParser};
 
 use super::Config;
 
-/// A setting as `.env.example` and `docs/configuration.md` describe it.
-#[derive(Debug)]
-pub struct Declared {
-    /// The group that `--help` lists it in.
-    pub group: String,
-    /// The name of its environment variable.
-    pub variable: String,
-    /// Its default; empty if it has no default or one that its text describes.
-    pub default: String,
-    /// Its whole text, in one line.
-    pub text: String,
-}
-
-/// Returns all settings, group by group.
-pub fn declared() -> Vec<Declared> {
-    settings().get_arguments().map(Declared::from).collect()
-}
-
-impl From<&Arg> for Declared {
-    fn from(arg: &Arg) -> Self {
-        let default = arg.get_default_values().first();
-        let default = default.and_then(|default| default.to_str());
-        let text = match (arg.get_long_help(), arg.get_help()) {
-            (Some(long), _) => long.to_string().replace("\n\n", " "),
-            // clap drops the full stop of a text that is one paragraph.
-            (None, short) => format!("{}.", short.cloned().unwrap_or_default()),
-        };
-        Self {
-            group: arg.get_help_heading().unwrap_or_default().to_owned(),
-            variable: variable(arg),
-            default: default.unwrap_or_default().to_owned(),
-            text,
+/// Returns all settings for clap, each with its flag, variable, group, default and text.
+pub fn settings() -> Command {
+    Config::augment_args(Command::new("vt4ai")).mut_args(|mut arg| {
+        if matches!(arg.get_action(), ArgAction::SetTrue) {
+            arg = boolean(arg);
         }
-    }
-}
-
-/// Returns all settings for clap.
-pub(super) fn settings() -> Command {
-    Config::augment_args(Command::new("vt4ai")).mut_args(|arg| {
-        let name = arg.get_value_names().and_then(|names| names.first());
-        // The last word of the flag, unless the declaration has a word of its own.
-        let word = name.and_then(|name| name.rsplit(['-', '_']).next());
-        let word = word.unwrap_or_default().to_ascii_uppercase();
-        let is_described = arg.get_default_values().iter().any(|it| it.is_empty());
-        let variable = variable(&arg);
+        let (word, variable) = (value_name(&arg), variable(&arg));
+        let is_described = arg
+            .get_default_values()
+            .first()
+            .is_some_and(|it| it.is_empty());
         arg.value_name(word)
             .env(variable)
             .hide_env_values(true)
             .hide_default_value(is_described)
     })
+}
+
+/// Returns the last word of the flag, unless the declaration has a word of its own.
+fn value_name(arg: &Arg) -> String {
+    let name = match arg.get_value_names() {
+        Some([name, ..]) => name.as_str(),
+        _ => "",
+    };
+    let word = name.rsplit(['-', '_']).next().unwrap_or_default();
+    word.to_ascii_uppercase()
+}
+
+/// Lets a switch take a value, as a variable needs one.
+fn boolean(arg: Arg) -> Arg {
+    arg.action(ArgAction::Set)
+        .value_parser(BoolishValueParser::new())
+        .value_name("BOOL")
+        .num_args(0..=1)
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_possible_values(true)
 }
 
 /// Returns a setting's variable: `VT4AI_PORT` for `--port`.

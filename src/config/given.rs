@@ -1,15 +1,12 @@
 //! The settings that a process was given, parsed one by one so that all mistakes are found.
 //!
 //! clap stops at the first value that it can't parse, and prints it. So it reads the command line
-//! with all values as text, and then the texts once more, as often as one of them is a mistake.
+//! with all values as text, then each text by itself, and then those that are no mistakes.
 
-use std::{env, error::Error as _};
+use std::{env, error::Error as _, ffi::OsString};
 
 use clap::{
-    Arg, ArgMatches, FromArgMatches as _,
-    builder::Resettable,
-    error::{ContextKind, ContextValue},
-    parser::ValueSource,
+    Arg, ArgMatches, Command, FromArgMatches as _, builder::Resettable, parser::ValueSource,
 };
 
 use super::{
@@ -24,122 +21,113 @@ const HEADS: [(&str, &str); 2] = [
     ("otel-", "otel-exporter-otlp-endpoint"),
 ];
 
-/// The text of one setting.
-struct Text {
+/// The settings that were given, and the mistakes in them so far.
+pub(super) struct Given {
+    values: Vec<GivenValue>,
+    pub(super) mistakes: Vec<String>,
+}
+
+/// The value of one setting.
+struct GivenValue {
     /// Its flag, without dashes.
     flag: String,
     /// The flag or variable that it was given by.
     source: String,
-    value: String,
-}
-
-/// The settings that were given, and the mistakes in them so far.
-pub(super) struct Given {
-    texts: Vec<Text>,
-    pub(super) mistakes: Vec<String>,
+    /// The flag with the value, as on a command line.
+    argument: String,
 }
 
 impl Given {
     /// Collects the settings from the environment and a command line that was read as text.
     ///
-    /// An empty value, as compose files leave it, counts as not set.
+    /// An empty value, as compose files leave it, counts as not set. So does a mistake.
     pub(super) fn collect(matches: &ArgMatches, mistakes: Vec<String>) -> Self {
-        let texts = Vec::new();
-        let mut given = Self { texts, mistakes };
+        let values = Vec::new();
+        let mut given = Self { values, mistakes };
         let is_healthcheck = matches.subcommand_name() == Some("healthcheck");
         for arg in settings().get_arguments() {
-            if is_healthcheck && !is_for_healthcheck(arg) {
-                continue;
-            }
-            let flag = arg.get_long().unwrap_or_default();
-            let (source, value) = match value_of_flag(arg, matches) {
-                Some(value) => (format!("--{flag}"), Some(value)),
-                None => (variable(arg), env::var_os(variable(arg))),
-            };
-            let Ok(value) = value.unwrap_or_default().into_string() else {
-                given.mistakes.push(format!("{source}: expected UTF-8"));
-                continue;
-            };
-            if !value.trim().is_empty() {
-                let (flag, value) = (flag.to_owned(), value.trim().to_owned());
-                given.texts.push(Text {
-                    flag,
-                    source,
-                    value,
-                });
+            if !is_healthcheck || is_for_healthcheck(arg) {
+                given.add(arg, matches);
             }
         }
         given
     }
 
-    /// Parses the settings. A value that is a mistake counts as its default meanwhile.
-    pub(super) fn settings(&mut self) -> Result<Config, clap::Error> {
-        let mut matches = self.matches()?;
-        for (beginning, head) in HEADS {
-            if !matches.contains_id(head) {
-                self.texts.retain(|text| !text.flag.starts_with(beginning));
+    fn add(&mut self, arg: &Arg, matches: &ArgMatches) {
+        let flag = arg.get_long().unwrap_or_default().to_owned();
+        let (source, value) = match value_of_flag(arg, matches) {
+            Some(value) => (format!("--{flag}"), value),
+            None => (
+                variable(arg),
+                env::var_os(variable(arg)).unwrap_or_default(),
+            ),
+        };
+        let Ok(value) = value.into_string() else {
+            self.mistakes.push(format!("{source}: expected UTF-8"));
+            return;
+        };
+        if value.trim().is_empty() {
+            return;
+        }
+        let argument = format!("--{flag}={}", value.trim());
+        match command().try_get_matches_from(["vt4ai", &argument]) {
+            Ok(_) => self.values.push(GivenValue {
+                flag,
+                source,
+                argument,
+            }),
+            Err(error) => {
+                // The message repeats the value; its source, our parser's error, does not.
+                let expected = match error.source() {
+                    Some(expected) => expected.to_string(),
+                    None => "expected another value".to_owned(),
+                };
+                self.mistakes.push(format!("{source}: {expected}"));
             }
         }
-        matches = self.matches()?;
-        Config::from_arg_matches(&matches)
     }
 
-    fn matches(&mut self) -> Result<ArgMatches, clap::Error> {
-        // The environment was read already.
-        let command = settings().mut_args(|arg| arg.env(Resettable::Reset));
-        loop {
-            let flags = self.texts.iter();
-            let flags = flags.map(|text| format!("--{}={}", text.flag, text.value));
-            let arguments = ["vt4ai".to_owned()].into_iter().chain(flags);
-            let error = match command.clone().try_get_matches_from(arguments) {
-                Ok(matches) => return Ok(matches),
-                Err(error) => error,
-            };
-            let Some(at) = self.texts.iter().position(|text| text.is_blamed(&error)) else {
-                return Err(error);
-            };
-            let Text { source, .. } = self.texts.remove(at);
-            // The message repeats the value; its source, our parser's error, does not.
-            let expected = error.source().map(ToString::to_string);
-            let expected = expected.unwrap_or_else(|| "expected another value".to_owned());
-            self.mistakes.push(format!("{source}: {expected}"));
+    /// Returns the settings, with defaults in place of those that are missing or mistakes.
+    pub(super) fn settings(&self) -> Result<Config, clap::Error> {
+        let mut arguments = vec!["vt4ai"];
+        for value in &self.values {
+            let head = HEADS
+                .iter()
+                .find(|(start, _)| value.flag.starts_with(start));
+            if head.is_none_or(|(_, head)| self.has(head)) {
+                arguments.push(&value.argument);
+            }
         }
+        Config::from_arg_matches(&command().try_get_matches_from(arguments)?)
     }
 
     /// Adds a mistake in the setting of this flag.
     pub(super) fn mistake(&mut self, flag: &str, mistake: &str) {
-        let text = self.texts.iter().find(|text| text.flag == flag);
-        let source = text.map_or(flag, |text| &text.source);
+        let value = self.values.iter().find(|it| it.flag == flag);
+        let source = value.map_or(flag, |value| &value.source);
         self.mistakes.push(format!("{source}: {mistake}"));
     }
 
     /// Returns whether the setting of this flag is given.
     pub(super) fn has(&self, flag: &str) -> bool {
-        self.texts.iter().any(|text| text.flag == flag)
+        self.values.iter().any(|it| it.flag == flag)
     }
 }
 
-impl Text {
-    /// Returns whether clap rejected this text.
-    fn is_blamed(&self, error: &clap::Error) -> bool {
-        let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else {
-            return false;
-        };
-        // clap writes it as in `--port <PORT>`.
-        let flag = arg.split([' ', '[']).next().unwrap_or_default();
-        flag.strip_prefix("--") == Some(&self.flag)
-    }
+/// Returns all settings for clap, without the environment, which was read already.
+fn command() -> Command {
+    settings().mut_args(|arg| arg.env(Resettable::Reset))
 }
 
 /// Returns the value of a flag, which may stand before or after the subcommand.
-fn value_of_flag(arg: &Arg, matches: &ArgMatches) -> Option<std::ffi::OsString> {
-    let id = arg.get_id();
-    let subcommands = matches.subcommand().map(|(_, matches)| matches);
-    for matches in subcommands.into_iter().chain([matches]) {
+fn value_of_flag(arg: &Arg, matches: &ArgMatches) -> Option<OsString> {
+    let id = arg.get_id().as_str();
+    let subcommand = matches.subcommand().map(|(_, matches)| matches);
+    for matches in subcommand.into_iter().chain([matches]) {
         // clap panics about a setting that a subcommand does not have.
         let is_known = matches.ids().any(|known| known == id);
-        if is_known && matches.value_source(id.as_str()) == Some(ValueSource::CommandLine) {
-            return matches.get_one(id.as_str()).cloned();
+        if is_known && matches.value_source(id) == Some(ValueSource::CommandLine) {
+            return matches.get_one(id).cloned();
         }
     }
     None

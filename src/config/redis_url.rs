@@ -1,12 +1,12 @@
 //! The URL of Redis, which can hold a password and so is never printed.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 /// A URL `redis://[user][:password@]host[:port][/database]`, or `rediss://` over TLS.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RedisUrl(SecretString);
 
 impl RedisUrl {
@@ -17,8 +17,8 @@ impl RedisUrl {
 
     /// Returns whether Redis is reached over TLS.
     pub fn is_secure(&self) -> bool {
-        let scheme = self.expose().split(':').next();
-        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("rediss"))
+        let scheme = self.expose().split(':').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("rediss")
     }
 }
 
@@ -26,23 +26,22 @@ impl FromStr for RedisUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text).ok().filter(|url| {
-            let database = url.path().trim_start_matches('/');
-            matches!(url.scheme(), "redis" | "rediss")
-                && url.has_host()
-                && (database.is_empty() || database.parse::<u16>().is_ok())
-                && url.query().is_none()
-                // `#insecure` would tell the client not to check certificates.
-                && url.fragment().is_none()
-        });
-        url.map(|_| Self(text.into()))
-            .ok_or("expected `redis://` or `rediss://`, a host and, optionally, port and database")
-    }
-}
-
-impl fmt::Debug for RedisUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RedisUrl(…)")
+        let expected =
+            "expected `redis://` or `rediss://`, a host and, optionally, port and database";
+        let Ok(url) = Url::parse(text) else {
+            return Err(expected);
+        };
+        let database = url.path().trim_start_matches('/');
+        let is_usable = matches!(url.scheme(), "redis" | "rediss")
+            && url.has_host()
+            && (database.is_empty() || database.parse::<u16>().is_ok())
+            && url.query().is_none()
+            // `#insecure` would tell the client not to check certificates.
+            && url.fragment().is_none();
+        if !is_usable {
+            return Err(expected);
+        }
+        Ok(Self(text.into()))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, builder::TypedValueParser as _};
 use http::HeaderMap;
 use ipnet::IpNet;
 use url::{Host, Url};
@@ -19,15 +19,14 @@ use url::{Host, Url};
 use super::{
     RedisUrl,
     value::{
-        address, api_key, boolean, bytes, bytes_above_zero, cache_scope, count, duration,
-        duration_above_zero, headers, hosts, http_url, log_filter, log_format, networks, origins,
-        port, workers,
+        COUNT, PORT, address, api_key, duration, duration_above_zero, expect, header, host,
+        http_url, is_second, keyless, list, log_filter, network, origin, quota_limit, workers,
     },
 };
 use crate::access::ApiKey;
 
 /// A list that is one value, separated by commas; clap would read a `Vec` as many values.
-type List<T> = Vec<T>;
+type CommaList<T> = Vec<T>;
 
 /// The rules for spending the server's key.
 #[derive(Args, Clone, Debug)]
@@ -42,42 +41,35 @@ pub struct Access {
     #[arg(id = "api-key-file", long)]
     pub key_file: Option<PathBuf>,
     /// Whether any caller without a key may spend the server's.
-    #[arg(long, action = ArgAction::Set, value_parser = boolean)]
-    #[arg(value_name = "BOOL", num_args = 0..=1)]
-    #[arg(default_value = "false", default_missing_value = "true")]
+    #[arg(long)]
     pub allow_anonymous: bool,
     /// Callers that may spend it without a key otherwise: `local` or `off`.
     ///
     /// `local` is a request that the gateway's own user, or root, sends from its own machine and
     /// that shows no sign of a proxy. With `VT4AI_CLIENTS_FILE` it is `off`.
-    #[arg(long, value_name = "CALLERS", default_value = "local")]
+    #[arg(long, value_name = "CALLERS", default_value = "local", value_parser = keyless)]
     pub keyless: Keyless,
     /// Whether the server's key may also be spent on uploads, scans, comments and votes.
     ///
     /// VirusTotal shows these to others.
-    #[arg(long, action = ArgAction::Set, value_parser = boolean)]
-    #[arg(value_name = "BOOL", num_args = 0..=1)]
-    #[arg(default_value = "false", default_missing_value = "true")]
+    #[arg(long)]
     pub allow_submissions: bool,
     /// Whether callers may send VirusTotal keys of their own where clients are set up.
-    #[arg(long, action = ArgAction::Set, value_parser = boolean)]
-    #[arg(value_name = "BOOL", num_args = 0..=1)]
-    #[arg(default_value = "false", default_missing_value = "true")]
+    #[arg(long)]
     pub allow_own_keys: bool,
     /// `Host` values under which a local caller without a key is served, separated by commas.
-    #[arg(long, default_value = "localhost,127.0.0.1,[::1]")]
-    #[arg(value_parser = hosts)]
-    pub allowed_hosts: List<String>,
+    #[arg(long, default_value = "localhost,127.0.0.1,[::1]", value_parser = list(host))]
+    pub allowed_hosts: CommaList<String>,
     /// Origins whose web pages may call, separated by commas.
     ///
     /// For example `https://soc.example,http://localhost:3000`.
-    #[arg(id = "cors-origins", long, default_value = "", value_parser = origins)]
-    pub origins: List<String>,
+    #[arg(id = "cors-origins", long, default_value = "", value_parser = list(origin))]
+    pub origins: CommaList<String>,
     /// Proxies that are trusted to name a caller's address, separated by commas.
     ///
     /// Addresses or networks, for example `127.0.0.1,10.0.0.0/8`.
-    #[arg(long, default_value = "", value_parser = networks)]
-    pub trusted_proxies: List<IpNet>,
+    #[arg(long, default_value = "", value_parser = list(network))]
+    pub trusted_proxies: CommaList<IpNet>,
 }
 
 /// The callers without a key that may spend the server's.
@@ -100,13 +92,13 @@ pub struct Server {
     #[arg(long, default_value = "127.0.0.1", value_parser = address)]
     pub host: IpAddr,
     /// The port to listen on; 0 takes a free one.
-    #[arg(long, default_value = "8000", value_parser = port)]
+    #[arg(long, default_value = "8000", value_parser = expect::<u16>(PORT))]
     pub port: u16,
     /// A port of its own for `/metrics`, with `/livez` and `/readyz`.
     ///
     /// Without one, `/metrics` is on the public port: for the gateway's own user on its own
     /// machine, and for client tokens with the scope `metrics`.
-    #[arg(long, value_parser = port)]
+    #[arg(long, value_parser = expect::<u16>(PORT))]
     pub admin_port: Option<u16>,
     /// Worker threads; by default one for each core.
     #[arg(id = "max-workers", long, value_name = "N", default_value = "")]
@@ -117,13 +109,15 @@ pub struct Server {
     /// One address (IPv6: its /64) may hold a quarter of them, except the trusted proxies. At the
     /// cap, connections without progress are closed first. The cap is lower where the system
     /// allows fewer descriptors.
-    #[arg(long, value_name = "N", default_value = "1024", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "1024")]
+    #[arg(value_parser = expect::<NonZeroUsize>(COUNT))]
     pub max_connections: NonZeroUsize,
     /// Requests under `/api/v1` that are answered at once; more are a 503.
     ///
     /// One caller may hold a quarter of them; more are a 429 to that caller. As many again may
     /// only wait (`?wait=`).
-    #[arg(long, value_name = "N", default_value = "512", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "512")]
+    #[arg(value_parser = expect::<NonZeroUsize>(COUNT))]
     pub max_in_flight: NonZeroUsize,
     /// The time for which the gateway serves on after SIGTERM or SIGINT while `/readyz` fails.
     ///
@@ -153,7 +147,7 @@ pub struct Upstream {
     pub timeout: Duration,
     /// The bytes of one answer at most, decompressed.
     #[arg(id = "upstream-max-body", long, default_value = "33554432")]
-    #[arg(value_parser = bytes_above_zero)]
+    #[arg(value_parser = expect("expected a number of bytes, at least 1").map(NonZeroUsize::get))]
     pub max_body: usize,
     /// A PEM file of certificate authorities to trust in addition to the usual ones.
     #[arg(id = "upstream-ca-file", long)]
@@ -163,30 +157,31 @@ pub struct Upstream {
 /// The lookups that each VirusTotal key may spend.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Quota")]
-pub struct Limits {
+pub struct QuotaLimits {
     /// Lookups of each VirusTotal key in any 60 s; 0 is no limit.
     ///
     /// A number is an upper bound. Without one, the limit is the one that VirusTotal reports for
     /// the key, else 4.
     #[arg(id = "rate-limit-per-minute", long, value_name = "N")]
-    #[arg(default_value = "")]
-    pub per_minute: Allowance,
+    #[arg(default_value = "", value_parser = quota_limit)]
+    pub per_minute: QuotaLimit,
     /// Lookups of each VirusTotal key a day, in UTC; 0 is no limit.
     ///
     /// Without a number, the limit is the one that VirusTotal reports for the key, else 500.
-    #[arg(id = "rate-limit-per-day", long, value_name = "N", default_value = "")]
-    pub per_day: Allowance,
+    #[arg(id = "rate-limit-per-day", long, value_name = "N")]
+    #[arg(default_value = "", value_parser = quota_limit)]
+    pub per_day: QuotaLimit,
     /// Lookups of each VirusTotal key a month, in UTC; 0 is no limit.
     ///
     /// Without a number, the limit is the one that VirusTotal reports for the key, else 15500.
     #[arg(id = "rate-limit-per-month", long, value_name = "N")]
-    #[arg(default_value = "")]
-    pub per_month: Allowance,
+    #[arg(default_value = "", value_parser = quota_limit)]
+    pub per_month: QuotaLimit,
 }
 
 /// The operator's limit for one of a key's windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Allowance {
+pub enum QuotaLimit {
     /// The limit that VirusTotal reports for the key.
     #[default]
     Unset,
@@ -202,7 +197,7 @@ pub enum Allowance {
 pub struct Cache {
     /// The bytes of the cache at most; 0 caches nothing.
     #[arg(id = "cache-max-bytes", long, default_value = "268435456")]
-    #[arg(value_parser = bytes)]
+    #[arg(value_parser = expect::<u64>("expected a number of bytes"))]
     pub max_bytes: u64,
     /// The time for which an answer is fresh.
     #[arg(id = "cache-ttl", long, default_value = "1h", value_parser = duration)]
@@ -222,7 +217,7 @@ pub struct Cache {
     /// VirusTotal has accepted and not refused since. VirusTotal's terms forbid showing others
     /// what a premium key sees.
     #[arg(id = "cache-scope", long, action = ArgAction::Set)]
-    #[arg(default_value = "key", value_parser = cache_scope)]
+    #[arg(default_value = "key", value_parser = is_second("key", "shared"))]
     pub is_shared: bool,
 }
 
@@ -258,7 +253,7 @@ pub struct Log {
     pub filter: String,
     /// The format of the log's lines: `text` or `json`.
     #[arg(id = "log-format", long, action = ArgAction::Set)]
-    #[arg(default_value = "text", value_parser = log_format)]
+    #[arg(default_value = "text", value_parser = is_second("text", "json"))]
     pub json: bool,
 }
 
@@ -276,7 +271,7 @@ pub struct Collector {
     ///
     /// If they hold a credential, prefer the variable: `ps` shows flags.
     #[arg(id = "otel-exporter-otlp-headers", long)]
-    #[arg(default_value = "", value_parser = headers)]
+    #[arg(default_value = "", value_parser = list(header).map(HeaderMap::from_iter))]
     pub headers: HeaderMap,
 }
 

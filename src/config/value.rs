@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Allowance, Keyless};
+use super::{Keyless, QuotaLimit};
 use crate::access::{ApiKey, UnusableKey, parse_operator_key};
 
 /// The longest duration that can be set: some are added to one another and to the time.
@@ -22,6 +22,26 @@ const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
 
 /// A parsed value, or what is expected instead.
 type Parsed<T> = Result<T, &'static str>;
+
+pub(super) const PORT: &str = "expected a port, 0 to 65535";
+pub(super) const COUNT: &str = "expected a whole number, at least 1";
+
+/// Returns a parser whose error is `expected`, since the type's own could repeat the value.
+pub(super) fn expect<T: FromStr>(
+    expected: &'static str,
+) -> impl Fn(&str) -> Parsed<T> + Clone + Send + Sync {
+    move |text| or(text.parse(), expected)
+}
+
+/// Returns a parser of a list, whose members are separated by commas. Empty ones are left out.
+pub(super) fn list<T: 'static>(
+    member: fn(&str) -> Parsed<T>,
+) -> impl Fn(&str) -> Parsed<Vec<T>> + Clone + Send + Sync {
+    move |text| {
+        let members = text.split(',').map(str::trim);
+        members.filter(|it| !it.is_empty()).map(member).collect()
+    }
+}
 
 pub(super) fn address(text: &str) -> Parsed<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
@@ -34,44 +54,43 @@ pub(super) fn address(text: &str) -> Parsed<IpAddr> {
     )
 }
 
-pub(super) fn port(text: &str) -> Parsed<u16> {
-    or(text.parse(), "expected a port, 0 to 65535")
-}
-
 pub(super) fn workers(text: &str) -> Parsed<NonZeroUsize> {
     if text.is_empty() {
         return Ok(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
     }
-    count(text)
+    expect(COUNT)(text)
 }
 
-pub(super) fn count(text: &str) -> Parsed<NonZeroUsize> {
-    or(text.parse(), "expected a whole number, at least 1")
-}
-
-pub(super) fn whole_number(text: &str) -> Parsed<usize> {
-    or(text.parse(), "expected a whole number")
-}
-
-pub(super) fn bytes(text: &str) -> Parsed<u64> {
-    or(text.parse(), "expected a number of bytes")
-}
-
-pub(super) fn bytes_above_zero(text: &str) -> Parsed<usize> {
-    let bytes: NonZeroUsize = or(text.parse(), "expected a number of bytes, at least 1")?;
-    Ok(bytes.get())
-}
-
+/// Parses a rate, of which 0 is no limit.
 pub(super) fn rate(text: &str) -> Parsed<Option<NonZeroU32>> {
-    let rate = or(text.parse(), "expected a whole number, 0 for no limit")?;
+    let rate = expect("expected a whole number, 0 for no limit")(text)?;
     Ok(NonZeroU32::new(rate))
 }
 
-pub(super) fn boolean(text: &str) -> Parsed<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err("expected `true` or `false`"),
+pub(super) fn quota_limit(text: &str) -> Parsed<QuotaLimit> {
+    if text.is_empty() {
+        return Ok(QuotaLimit::Unset);
+    }
+    match rate(text)? {
+        Some(most) => Ok(QuotaLimit::AtMost(most)),
+        None => Ok(QuotaLimit::Off),
+    }
+}
+
+pub(super) fn keyless(text: &str) -> Result<Keyless, String> {
+    let is_off = is_second("local", "off")(text)?;
+    Ok(if is_off { Keyless::Off } else { Keyless::Local })
+}
+
+/// Returns a parser of one of two words, in any case, that returns whether it is the second.
+pub(super) fn is_second(
+    first: &'static str,
+    second: &'static str,
+) -> impl Fn(&str) -> Result<bool, String> + Clone + Send + Sync {
+    move |text| match text {
+        _ if text.eq_ignore_ascii_case(first) => Ok(false),
+        _ if text.eq_ignore_ascii_case(second) => Ok(true),
+        _ => Err(format!("expected `{first}` or `{second}`")),
     }
 }
 
@@ -105,22 +124,6 @@ pub(super) fn http_url(text: &str) -> Parsed<Url> {
     Ok(url)
 }
 
-pub(super) fn cache_scope(text: &str) -> Parsed<bool> {
-    match text {
-        "key" => Ok(false),
-        "shared" => Ok(true),
-        _ => Err("expected `key` or `shared`"),
-    }
-}
-
-pub(super) fn log_format(text: &str) -> Parsed<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "text" => Ok(false),
-        "json" => Ok(true),
-        _ => Err("expected `text` or `json`"),
-    }
-}
-
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
     let expected = "expected a level such as `INFO` or directives such as `info,vt4ai=debug`";
     or(EnvFilter::try_new(text), expected)?;
@@ -131,17 +134,13 @@ pub(super) fn api_key(text: &str) -> Result<ApiKey, UnusableKey> {
     parse_operator_key(text.as_bytes())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser's result")]
-pub(super) fn hosts(text: &str) -> Parsed<Vec<String>> {
-    Ok(members(text).map(str::to_ascii_lowercase).collect())
-}
-
-pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {
-    members(text).map(origin).collect()
+#[expect(clippy::unnecessary_wraps, reason = "a list's members can be mistakes")]
+pub(super) fn host(text: &str) -> Parsed<String> {
+    Ok(text.to_ascii_lowercase())
 }
 
 /// Parses an origin exactly as browsers write it, since it is compared with theirs.
-fn origin(text: &str) -> Parsed<String> {
+pub(super) fn origin(text: &str) -> Parsed<String> {
     let expected = "expected origins such as `https://soc.example`: scheme, host and, unless it is \
                     the usual one, port";
     let text = text.to_ascii_lowercase();
@@ -154,11 +153,7 @@ fn origin(text: &str) -> Parsed<String> {
     Ok(text)
 }
 
-pub(super) fn networks(text: &str) -> Parsed<Vec<IpNet>> {
-    members(text).map(network).collect()
-}
-
-fn network(text: &str) -> Parsed<IpNet> {
+pub(super) fn network(text: &str) -> Parsed<IpNet> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.into());
     }
@@ -168,12 +163,8 @@ fn network(text: &str) -> Parsed<IpNet> {
     )
 }
 
-pub(super) fn headers(text: &str) -> Parsed<HeaderMap> {
-    members(text).map(header).collect()
-}
-
 /// Parses a header as OpenTelemetry writes it.
-fn header(pair: &str) -> Parsed<(HeaderName, HeaderValue)> {
+pub(super) fn header(pair: &str) -> Parsed<(HeaderName, HeaderValue)> {
     let expected = "expected `name=value`, separated by commas, values percent-encoded";
     let (name, value) = pair.split_once('=').ok_or(expected)?;
     let name = or(name.trim().parse(), expected)?;
@@ -183,38 +174,9 @@ fn header(pair: &str) -> Parsed<(HeaderName, HeaderValue)> {
     Ok((name, value))
 }
 
-/// Returns the members of a list, without blanks and empty ones.
-fn members(list: &str) -> impl Iterator<Item = &str> {
-    let members = list.split(',').map(str::trim);
-    members.filter(|member| !member.is_empty())
-}
-
 /// Replaces an error, which could repeat the value.
 fn or<T, E>(value: Result<T, E>, expected: &'static str) -> Parsed<T> {
     value.map_err(|_| expected)
-}
-
-impl FromStr for Keyless {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Parsed<Self> {
-        match text.to_ascii_lowercase().as_str() {
-            "local" => Ok(Self::Local),
-            "off" => Ok(Self::Off),
-            _ => Err("expected `local` or `off`"),
-        }
-    }
-}
-
-impl FromStr for Allowance {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Parsed<Self> {
-        if text.is_empty() {
-            return Ok(Self::Unset);
-        }
-        Ok(rate(text)?.map_or(Self::Off, Self::AtMost))
-    }
 }
 
 #[cfg(test)]

@@ -1,60 +1,62 @@
 //! The combined sandbox results for a file.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, State};
 use serde_json::{Map, Value};
 
 use super::{
-    answer::{Answer, Caller, Refusal},
-    item::Envelope,
+    answer::{DemoError, JsonAnswer},
+    caller::KeyHolder,
+    item::DataEnvelope,
     object::{Collection, Reference},
     stand_in::StandIn,
-    world::Related,
+    world::RelatedObjects,
 };
 
 /// Returns the lists of all sandboxes' reports, merged.
 pub(super) async fn read_behaviour_summary(
-    caller: Caller,
-    State(site): State<Arc<StandIn>>,
+    caller: KeyHolder,
+    State(site): State<StandIn>,
     Path(id): Path<String>,
-) -> Result<Answer, Refusal> {
-    let of = site.find(Collection::at("files")?, &id)?;
-    let related = site.world.related(caller.account, &of, "behaviours")?;
-    let reports = match related {
-        Related::Many(all) => all.as_slice(),
-        Related::One(_) => &[],
+) -> Result<JsonAnswer, DemoError> {
+    let of = site.find(Collection::FILES, &id)?;
+    let related = site.world().related(caller.tier, &of, "behaviours")?;
+    let RelatedObjects::Many(reports) = related else {
+        return Err(without_behaviour(&of));
     };
     if reports.is_empty() {
-        return Err(unseen(&of));
+        return Err(without_behaviour(&of));
     }
-    let reports = reports.iter();
-    let summary = join(reports.filter_map(|it| site.world.attributes(&it.of)?.as_object()));
-    Ok(Answer::ok(&Envelope::of(summary)))
+    let mut summary = Map::new();
+    for report in reports {
+        if let Some(Value::Object(report)) = site.world().attributes(&report.of) {
+            merge(&mut summary, report);
+        }
+    }
+    Ok(JsonAnswer::ok(&DataEnvelope::of(summary)))
 }
 
 /// Returns the techniques that each sandbox observed.
 pub(super) async fn read_mitre_trees(
-    _: Caller,
-    State(site): State<Arc<StandIn>>,
+    _: KeyHolder,
+    State(site): State<StandIn>,
     Path(id): Path<String>,
-) -> Result<Answer, Refusal> {
-    let of = site.find(Collection::at("files")?, &id)?;
-    let trees = site.world.mitre_trees(&of);
-    let trees = trees.ok_or_else(|| unseen(&of))?;
-    Ok(Answer::ok(&Envelope::of(trees)))
+) -> Result<JsonAnswer, DemoError> {
+    let of = site.find(Collection::FILES, &id)?;
+    match site.world().mitre_trees(&of) {
+        Some(trees) => Ok(JsonAnswer::ok(&DataEnvelope::of(trees))),
+        None => Err(without_behaviour(&of)),
+    }
 }
 
-fn unseen(of: &Reference) -> Refusal {
-    Refusal::not_found("Behaviour of file", &of.id)
+fn without_behaviour(of: &Reference) -> DemoError {
+    DemoError::not_found("Behaviour of file", &of.id)
 }
 
-/// Merges the lists of all reports, without duplicates.
-fn join<'a>(reports: impl Iterator<Item = &'a Map<String, Value>>) -> Map<String, Value> {
-    let mut summary = Map::new();
-    for (name, value) in reports.flatten() {
+/// Adds the lists of a report to the summary, without duplicates.
+fn merge(summary: &mut Map<String, Value>, report: &Map<String, Value>) {
+    for (name, value) in report {
         let Value::Array(more) = value else { continue };
-        let list = summary.entry(name).or_insert_with(|| Value::Array(vec![]));
+        let list = summary.entry(name).or_insert(Value::Array(Vec::new()));
         let Value::Array(list) = list else { continue };
         for item in more {
             if !list.contains(item) {
@@ -62,5 +64,4 @@ fn join<'a>(reports: impl Iterator<Item = &'a Map<String, Value>>) -> Map<String
             }
         }
     }
-    summary
 }

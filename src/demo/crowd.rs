@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     digest::digest,
-    object::{Descriptor, Object, Reference},
-    world::World,
+    object::{Object, Reference},
 };
 
 /// The trojan of the demo data.
@@ -71,32 +70,43 @@ const VOTES: [(&str, &str, char, usize, usize); 7] = [
     ("ip_address", "203.0.113.7", 'i', 2, 0),
 ];
 
-/// Adds the generated objects to the table, and their links to the trojan.
-pub(super) fn join(world: &mut World) {
-    let trojan = Reference::new("file", TROJAN);
-    let dropped = (0..DROPPED_FILES).map(dropped_file).collect();
-    relate(world, trojan.clone(), "dropped_files", dropped);
-    let contacted = CONTACTED
-        .iter()
-        .enumerate()
-        .map(|(n, host)| contacted_domain(n, *host));
-    relate(world, trojan, "contacted_domains", contacted.collect());
-    for (kind, id, letter, malicious, harmless) in VOTES {
-        let votes =
-            (0..malicious + harmless).map(|n| vote(&format!("{letter}-{id}"), n, n < malicious));
-        relate(world, Reference::new(kind, id), "votes", votes.collect());
-    }
+/// A relationship of an object of the table, with generated objects.
+pub(super) struct CrowdRelationship {
+    /// The object.
+    pub(super) of: Reference,
+    /// The name of the relationship.
+    pub(super) name: &'static str,
+    /// The objects in it.
+    pub(super) objects: Vec<Object>,
 }
 
-fn relate(world: &mut World, of: Reference, relationship: &str, objects: Vec<Object>) {
-    let names = objects
-        .iter()
-        .map(|object| Descriptor::from(object.of.clone()))
-        .collect();
-    world.relate(of, relationship, names);
-    for object in objects {
-        world.add(object);
+/// Generates all relationships.
+pub(super) fn relationships() -> Vec<CrowdRelationship> {
+    let mut relationships = vec![
+        CrowdRelationship {
+            of: Reference::new("file", TROJAN),
+            name: "dropped_files",
+            objects: (0..DROPPED_FILES).map(dropped_file).collect(),
+        },
+        CrowdRelationship {
+            of: Reference::new("file", TROJAN),
+            name: "contacted_domains",
+            objects: (0..CONTACTED.len()).map(contacted_domain).collect(),
+        },
+    ];
+    for (kind, id, letter, malicious, harmless) in VOTES {
+        let prefix = format!("{letter}-{id}");
+        let mut objects = Vec::new();
+        for n in 0..malicious + harmless {
+            objects.push(vote(&prefix, n, n < malicious));
+        }
+        relationships.push(CrowdRelationship {
+            of: Reference::new(kind, id),
+            name: "votes",
+            objects,
+        });
     }
+    relationships
 }
 
 fn dropped_file(n: usize) -> Object {
@@ -128,7 +138,8 @@ fn dropped_file(n: usize) -> Object {
     }
 }
 
-fn contacted_domain(n: usize, (name, malicious): (&str, usize)) -> Object {
+fn contacted_domain(n: usize) -> Object {
+    let (name, malicious) = CONTACTED[n];
     let tld = name.rsplit('.').next().unwrap_or(name);
     let registrar = [
         "Discount Names & Söhne Ltd",

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::answer::Refusal;
+use super::answer::DemoError;
 
 /// The characters that a link keeps unencoded in a path: enough for domains, IPv6 addresses and
 /// base64.
@@ -15,6 +15,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':');
 
 /// A collection: its path segment, the type of its objects, and their name in errors.
+#[derive(Clone, Copy)]
 pub(super) struct Collection {
     path: &'static str,
     /// The type of its objects.
@@ -23,10 +24,10 @@ pub(super) struct Collection {
 }
 
 const COLLECTIONS: [Collection; 13] = [
-    Collection::new("files", "file", "File"),
-    Collection::new("urls", "url", "URL"),
-    Collection::new("domains", "domain", "Domain"),
-    Collection::new("ip_addresses", "ip_address", "IP address"),
+    Collection::FILES,
+    Collection::URLS,
+    Collection::DOMAINS,
+    Collection::IP_ADDRESSES,
     Collection::new("analyses", "analysis", "Analysis"),
     Collection::new("comments", "comment", "Comment"),
     Collection::new("votes", "vote", "Vote"),
@@ -39,25 +40,37 @@ const COLLECTIONS: [Collection; 13] = [
 ];
 
 impl Collection {
+    /// The files.
+    pub(super) const FILES: Self = Self::new("files", "file", "File");
+    /// The URLs.
+    pub(super) const URLS: Self = Self::new("urls", "url", "URL");
+    /// The domains.
+    pub(super) const DOMAINS: Self = Self::new("domains", "domain", "Domain");
+    /// The IP addresses.
+    pub(super) const IP_ADDRESSES: Self = Self::new("ip_addresses", "ip_address", "IP address");
+
     const fn new(path: &'static str, kind: &'static str, noun: &'static str) -> Self {
         Self { path, kind, noun }
     }
 
     /// Returns the collection with this path segment.
-    pub(super) fn at(path: &str) -> Result<&'static Self, Refusal> {
-        COLLECTIONS
-            .iter()
-            .find(|it| it.path == path)
-            .ok_or_else(Refusal::unknown_path)
+    pub(super) fn at(path: &str) -> Result<Self, DemoError> {
+        for collection in COLLECTIONS {
+            if collection.path == path {
+                return Ok(collection);
+            }
+        }
+        Err(DemoError::unknown_path())
     }
 
-    fn of(kind: &str) -> Option<&'static Self> {
-        COLLECTIONS.iter().find(|it| it.kind == kind)
+    /// Returns the collection of objects of this type.
+    fn of(kind: &str) -> Option<Self> {
+        COLLECTIONS.into_iter().find(|it| it.kind == kind)
     }
 }
 
 /// The type and id of an object.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct Reference {
     /// The type, such as `file`.
     #[serde(rename = "type")]
@@ -77,15 +90,33 @@ impl Reference {
 
     /// Returns the object's address at VirusTotal.
     pub(super) fn link(&self) -> String {
-        let collection = Collection::of(&self.kind).map_or(&*self.kind, |it| it.path);
+        let collection = match Collection::of(&self.kind) {
+            Some(collection) => collection.path,
+            None => &self.kind,
+        };
         let id = utf8_percent_encode(&self.id, PATH);
         format!("https://www.virustotal.com/api/v3/{collection}/{id}")
     }
 
+    /// Returns the first letter of the ids of this object's comments and votes, or `None` if it
+    /// takes none.
+    pub(super) fn letter(&self) -> Option<char> {
+        match &*self.kind {
+            "file" => Some('f'),
+            "url" => Some('u'),
+            "domain" => Some('d'),
+            "ip_address" => Some('i'),
+            _ => None,
+        }
+    }
+
     /// Returns the error for this object if it does not exist.
-    pub(super) fn not_found(&self) -> Refusal {
-        let noun = Collection::of(&self.kind).map_or(&*self.kind, |it| it.noun);
-        Refusal::not_found(noun, &self.id)
+    pub(super) fn not_found(&self) -> DemoError {
+        let noun = match Collection::of(&self.kind) {
+            Some(collection) => collection.noun,
+            None => &self.kind,
+        };
+        DemoError::not_found(noun, &self.id)
     }
 }
 
@@ -100,7 +131,7 @@ pub(super) struct Object {
 }
 
 /// An object in a relationship.
-#[derive(Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Descriptor {
     /// The type and id.
     #[serde(flatten)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use url::form_urlencoded::{self, Serializer};
 
-use super::answer::Refusal;
+use super::answer::DemoError;
 
 const DEFAULT_LIMIT: usize = 10;
 /// The maximum number of items of a page, except for intelligence searches.
@@ -14,7 +14,7 @@ pub(super) const MOST: usize = 40;
 const CURSOR_END: &str = "/ &more=%2B==";
 
 /// The requested part of a list.
-pub(super) struct Page<'a> {
+pub(super) struct PageRequest<'a> {
     list: &'a str,
     cursor: Option<String>,
     limit: usize,
@@ -23,7 +23,7 @@ pub(super) struct Page<'a> {
 
 /// The metadata of a list.
 #[derive(Serialize)]
-pub(super) struct Meta {
+pub(super) struct PageMeta {
     count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
@@ -31,18 +31,18 @@ pub(super) struct Meta {
 
 /// The links to the pages of a list.
 #[derive(Serialize)]
-pub(super) struct Links {
+pub(super) struct PageLinks {
     #[serde(rename = "self")]
     this: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> PageRequest<'a> {
     /// Parses the query of a request for `list`, which has at most `most` items per page.
     ///
     /// A cursor is valid for the list of that name only.
-    pub(super) fn parse(list: &'a str, query: &str, most: usize) -> Result<Self, Refusal> {
+    pub(super) fn parse(list: &'a str, query: &str, most: usize) -> Result<Self, DemoError> {
         let mut page = Self {
             list,
             cursor: None,
@@ -51,7 +51,7 @@ impl<'a> Page<'a> {
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "limit" => page.limit = limit(&value, most)?,
+                "limit" => page.limit = parse_limit(&value, most)?,
                 "cursor" => page.follow(value.into_owned()),
                 _ => {}
             }
@@ -61,13 +61,14 @@ impl<'a> Page<'a> {
 
     /// Returns the items of `all` on this page.
     pub(super) fn of<'t, T>(&self, all: &'t [T]) -> &'t [T] {
-        let rest = all.get(self.start..).unwrap_or_default();
-        rest.get(..self.limit).unwrap_or(rest)
+        let start = self.start.min(all.len());
+        let end = start.saturating_add(self.limit).min(all.len());
+        &all[start..end]
     }
 
     /// Returns the `meta` of this page of `count` items.
-    pub(super) fn meta(&self, count: usize) -> Meta {
-        Meta {
+    pub(super) fn meta(&self, count: usize) -> PageMeta {
+        PageMeta {
             count,
             cursor: self.next_cursor(count),
         }
@@ -76,38 +77,45 @@ impl<'a> Page<'a> {
     /// Returns the links of this page of `count` items.
     ///
     /// They point to `path`, which may have a query of its own.
-    pub(super) fn links(&self, path: &str, count: usize) -> Links {
-        let to = |cursor: Option<&str>| {
-            let mut query = Serializer::new(String::new());
-            cursor.map(|cursor| query.append_pair("cursor", cursor));
-            query.append_pair("limit", &self.limit.to_string());
-            let mark = if path.contains('?') { '&' } else { '?' };
-            format!("{path}{mark}{}", query.finish())
-        };
-        Links {
-            this: to(self.cursor.as_deref()),
-            next: self.next_cursor(count).map(|cursor| to(Some(&cursor))),
+    pub(super) fn links(&self, path: &str, count: usize) -> PageLinks {
+        let next = self.next_cursor(count);
+        PageLinks {
+            this: self.link(path, self.cursor.as_deref()),
+            next: next.map(|cursor| self.link(path, Some(&cursor))),
         }
+    }
+
+    fn link(&self, path: &str, cursor: Option<&str>) -> String {
+        let mut query = Serializer::new(String::new());
+        if let Some(cursor) = cursor {
+            query.append_pair("cursor", cursor);
+        }
+        query.append_pair("limit", &self.limit.to_string());
+        let mark = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{mark}{}", query.finish())
     }
 
     /// Follows a cursor. One that is malformed or belongs to another list leads past the end.
     fn follow(&mut self, cursor: String) {
-        self.start = cursor
-            .strip_prefix(self.list)
-            .and_then(|rest| rest.strip_prefix('+'))
-            .and_then(|rest| rest.strip_suffix(CURSOR_END))
-            .and_then(|start| start.parse().ok())
-            .unwrap_or(usize::MAX);
+        self.start = self.start_of(&cursor).unwrap_or(usize::MAX);
         self.cursor = Some(cursor);
+    }
+
+    fn start_of(&self, cursor: &str) -> Option<usize> {
+        let rest = cursor.strip_prefix(self.list)?.strip_prefix('+')?;
+        rest.strip_suffix(CURSOR_END)?.parse().ok()
     }
 
     fn next_cursor(&self, count: usize) -> Option<String> {
         let next = self.start.saturating_add(self.limit);
-        (next < count).then(|| format!("{}+{next}{CURSOR_END}", self.list))
+        if next >= count {
+            return None;
+        }
+        Some(format!("{}+{next}{CURSOR_END}", self.list))
     }
 }
 
-impl Links {
+impl PageLinks {
     /// Creates the links of something without pages.
     pub(super) fn to(path: String) -> Self {
         Self {
@@ -117,13 +125,13 @@ impl Links {
     }
 }
 
-fn limit(value: &str, most: usize) -> Result<usize, Refusal> {
+fn parse_limit(value: &str, most: usize) -> Result<usize, DemoError> {
     match value.parse() {
         Ok(limit) if limit > most => {
             let message = format!("Limit can't be larger than {most}");
-            Err(Refusal::bad_request(&message))
+            Err(DemoError::bad_request(message))
         }
-        Ok(0) | Err(_) => Err(Refusal::bad_request("Limit must be a positive integer")),
+        Ok(0) | Err(_) => Err(DemoError::bad_request("Limit must be a positive integer")),
         Ok(limit) => Ok(limit),
     }
 }

@@ -4,11 +4,13 @@ use serde_json::Value;
 
 use super::object::Reference;
 
-/// The characters that a snippet shows before the match, and in all.
-const SNIPPET: (usize, usize) = (20, 80);
+/// The number of characters that a snippet shows before the match.
+const SNIPPET_BEFORE: usize = 20;
+/// The number of characters of a snippet.
+const SNIPPET_LENGTH: usize = 80;
 
 /// A search query.
-pub(super) struct Query {
+pub(super) struct DemoQuery {
     /// The type of the objects to find.
     pub(super) kind: &'static str,
     conditions: Vec<Condition>,
@@ -27,7 +29,7 @@ enum Condition {
     Word(String),
 }
 
-impl Query {
+impl DemoQuery {
     /// Parses a query. A term that is not part of the language counts as a word.
     pub(super) fn parse(text: &str) -> Self {
         let mut query = Self {
@@ -35,20 +37,31 @@ impl Query {
             conditions: Vec::new(),
         };
         for term in terms(text) {
-            match modifier(term) {
-                // `entity:` selects the type of the objects instead of adding a condition.
-                Some(("entity", value)) if kind(value).is_some() => {
-                    query.kind = kind(value).unwrap_or(query.kind);
-                }
-                _ if term.eq_ignore_ascii_case("and") || plain(term).is_empty() => {}
-                read => {
-                    let condition = read.and_then(|(name, value)| Condition::parse(name, value));
-                    let condition = condition.unwrap_or_else(|| Condition::Word(plain(term)));
-                    query.conditions.push(condition);
-                }
-            }
+            query.add(term);
         }
         query
+    }
+
+    fn add(&mut self, term: &str) {
+        let word = plain(term);
+        if word.is_empty() || term.eq_ignore_ascii_case("and") {
+            return;
+        }
+        let Some((name, value)) = modifier(term) else {
+            self.conditions.push(Condition::Word(word));
+            return;
+        };
+        // `entity:` selects the type of the objects instead of adding a condition.
+        if name == "entity"
+            && let Some(kind) = kind(value)
+        {
+            self.kind = kind;
+            return;
+        }
+        match Condition::parse(name, value) {
+            Some(condition) => self.conditions.push(condition),
+            None => self.conditions.push(Condition::Word(word)),
+        }
     }
 
     /// Whether all conditions hold for this object.
@@ -58,55 +71,53 @@ impl Query {
 
     /// Returns the text around the first match of a `content` condition, if there is one.
     pub(super) fn snippet(&self, attributes: &Value) -> Option<String> {
-        let content = self.conditions.iter().find_map(|it| match it {
-            Condition::Content(content) => Some(content),
-            _ => None,
-        })?;
-        let text = text_with(attributes, content)?;
-        let lower = text.to_lowercase();
-        let (before, _) = lower.split_once(&**content)?;
-        let start = before.chars().count().saturating_sub(SNIPPET.0);
-        Some(text.chars().skip(start).take(SNIPPET.1).collect())
+        for condition in &self.conditions {
+            if let Condition::Content(content) = condition {
+                return snippet_around(content, attributes);
+            }
+        }
+        None
     }
 }
 
 impl Condition {
     fn parse(name: &str, value: &str) -> Option<Self> {
-        let text = Some(plain(value)).filter(|text| !text.is_empty());
+        if matches!(name, "p" | "positives") {
+            return Self::positives(value);
+        }
+        let text = plain(value);
+        if text.is_empty() {
+            return None;
+        }
         match name {
-            "type" => text.map(Self::Type),
-            "tag" => text.map(Self::Tag),
-            "name" => text.map(Self::Name),
-            "engines" => text.map(Self::Engines),
-            "content" => text.map(Self::Content),
-            "p" | "positives" => Self::positives(value),
+            "type" => Some(Self::Type(text)),
+            "tag" => Some(Self::Tag(text)),
+            "name" => Some(Self::Name(text)),
+            "engines" => Some(Self::Engines(text)),
+            "content" => Some(Self::Content(text)),
             _ => None,
         }
     }
 
     fn positives(value: &str) -> Option<Self> {
         if let Some(count) = value.strip_suffix('+') {
-            return count.parse().ok().map(Self::AtLeast);
+            return Some(Self::AtLeast(count.parse().ok()?));
         }
         if let Some(count) = value.strip_suffix('-') {
-            return count.parse().ok().map(Self::AtMost);
+            return Some(Self::AtMost(count.parse().ok()?));
         }
-        value.parse().ok().map(Self::Exactly)
+        Some(Self::Exactly(value.parse().ok()?))
     }
 
     fn holds(&self, of: &Reference, attributes: &Value) -> bool {
-        let positives = || {
-            let count = &attributes["last_analysis_stats"]["malicious"];
-            count.as_u64().unwrap_or_default()
-        };
         match self {
             Self::Type(text) => is_of_type(attributes, text),
-            Self::Tag(text) => list(attributes, "tags").any(|tag| tag == *text),
-            Self::Name(text) => names(attributes).any(|name| name.contains(text)),
-            Self::Engines(text) => results(attributes).any(|it| it.contains(text)),
-            Self::AtLeast(count) => positives() >= *count,
-            Self::AtMost(count) => positives() <= *count,
-            Self::Exactly(count) => positives() == *count,
+            Self::Tag(text) => list(attributes, "tags").contains(text),
+            Self::Name(text) => is_within(&names(attributes), text),
+            Self::Engines(text) => is_within(&results(attributes), text),
+            Self::AtLeast(count) => positives(attributes) >= *count,
+            Self::AtMost(count) => positives(attributes) <= *count,
+            Self::Exactly(count) => positives(attributes) == *count,
             Self::Content(text) => text_with(attributes, text).is_some(),
             Self::Word(text) => {
                 of.id.to_lowercase().contains(text) || text_with(attributes, text).is_some()
@@ -116,58 +127,99 @@ impl Condition {
 }
 
 /// Returns the names of an object, in lower case.
-pub(super) fn names(attributes: &Value) -> impl Iterator<Item = String> {
-    let single = ["meaningful_name", "url", "title"].into_iter();
-    let single = single.filter_map(|name| attributes[name].as_str().map(str::to_lowercase));
-    single.chain(list(attributes, "names"))
+pub(super) fn names(attributes: &Value) -> Vec<String> {
+    let mut names = list(attributes, "names");
+    for name in ["meaningful_name", "url", "title"] {
+        names.extend(lower(&attributes[name]));
+    }
+    names
 }
 
 /// Returns the strings in a list, in lower case.
-pub(super) fn list(attributes: &Value, name: &str) -> impl Iterator<Item = String> {
-    let items = attributes[name].as_array().into_iter().flatten();
-    items.filter_map(|it| it.as_str().map(str::to_lowercase))
+pub(super) fn list(attributes: &Value, name: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Value::Array(items) = &attributes[name] {
+        for item in items {
+            texts.extend(lower(item));
+        }
+    }
+    texts
+}
+
+/// Returns whether one of the texts contains `part`.
+pub(super) fn is_within(texts: &[String], part: &str) -> bool {
+    texts.iter().any(|text| text.contains(part))
+}
+
+/// Returns a string in lower case, or `None` for any other value.
+fn lower(value: &Value) -> Option<String> {
+    Some(value.as_str()?.to_lowercase())
+}
+
+/// Returns the number of engines that detect an object.
+fn positives(attributes: &Value) -> u64 {
+    let count = attributes["last_analysis_stats"]["malicious"].as_u64();
+    count.unwrap_or_default()
 }
 
 fn is_of_type(attributes: &Value, text: &str) -> bool {
-    let of = |name: &str| attributes[name].as_str().map(str::to_lowercase);
-    of("type_tag").is_some_and(|it| it == text)
-        || of("type_extension").is_some_and(|it| it == text)
-        || list(attributes, "type_tags").any(|it| it == text)
-        || of("type_description").is_some_and(|it| it.contains(text))
+    let mut types = list(attributes, "type_tags");
+    types.extend(lower(&attributes["type_tag"]));
+    types.extend(lower(&attributes["type_extension"]));
+    if types.iter().any(|it| it == text) {
+        return true;
+    }
+    let description = lower(&attributes["type_description"]);
+    description.is_some_and(|it| it.contains(text))
 }
 
 /// Returns the names that engines give an object, in lower case.
-fn results(attributes: &Value) -> impl Iterator<Item = String> {
-    let results = attributes["last_analysis_results"].as_object();
-    let results = results.into_iter().flatten();
-    results.filter_map(|(_, it)| it["result"].as_str().map(str::to_lowercase))
+fn results(attributes: &Value) -> Vec<String> {
+    let mut results = Vec::new();
+    if let Value::Object(engines) = &attributes["last_analysis_results"] {
+        for engine in engines.values() {
+            results.extend(lower(&engine["result"]));
+        }
+    }
+    results
+}
+
+/// Returns the part of a text that surrounds the first `content` in it.
+fn snippet_around(content: &str, attributes: &Value) -> Option<String> {
+    let text = text_with(attributes, content)?;
+    let lower = text.to_lowercase();
+    let (before, _) = lower.split_once(content)?;
+    let start = before.chars().count().saturating_sub(SNIPPET_BEFORE);
+    Some(text.chars().skip(start).take(SNIPPET_LENGTH).collect())
 }
 
 /// Returns the first string, at any depth, that contains `wanted`.
 fn text_with<'a>(value: &'a Value, wanted: &str) -> Option<&'a str> {
     match value {
-        Value::String(text) => text.to_lowercase().contains(wanted).then_some(text),
+        Value::String(text) if text.to_lowercase().contains(wanted) => Some(text),
         Value::Array(all) => all.iter().find_map(|it| text_with(it, wanted)),
         Value::Object(all) => all.values().find_map(|it| text_with(it, wanted)),
         _ => None,
     }
 }
 
-/// Splits a query at white space that is not within quotation marks.
+/// Splits a query at white space that is not within quotation marks. Terms may be empty.
 fn terms(text: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
-    let parts = text.split(move |it: char| {
+    text.split(move |it: char| {
         is_quoted ^= it == '"';
         it.is_whitespace() && !is_quoted
-    });
-    parts.filter(|it| !it.is_empty())
+    })
 }
 
 /// Returns a term's modifier and value, unless it is a word, a URL or an IPv6 address.
 fn modifier(term: &str) -> Option<(&str, &str)> {
     let (name, value) = term.split_once(':')?;
-    let is_name = !name.is_empty() && name.chars().all(|it| it.is_ascii_lowercase() || it == '_');
-    (is_name && !value.starts_with("//")).then_some((name, value))
+    if name.is_empty() || value.starts_with("//") {
+        return None;
+    }
+    let is_name = name.chars().all(|it| it.is_ascii_lowercase() || it == '_');
+    is_name.then_some((name, value))
 }
 
 fn kind(value: &str) -> Option<&'static str> {

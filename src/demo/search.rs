@@ -1,20 +1,21 @@
 //! The two searches: one for every key, and intelligence search with its query language.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use axum::extract::{RawQuery, State};
 use serde_json::{Value, json};
-use url::form_urlencoded::{self, Serializer};
+use url::form_urlencoded::Serializer;
 
 use super::{
-    answer::{Account, Answer, Caller, Refusal},
+    answer::{DemoError, JsonAnswer},
+    caller::{AccountTier, KeyHolder},
     digest::digest,
-    object::{Collection, Descriptor, Reference},
-    page::{self, Page},
-    query::{self, Query},
-    related::{Shown, answer_page},
+    item::{ObjectList, Shown},
+    object::{Collection, Descriptor},
+    page::{self, PageRequest},
+    parameters::parameter,
+    query::{self, DemoQuery},
     stand_in::StandIn,
-    urls,
 };
 
 /// The maximum number of items on a page of [`search_intelligence`].
@@ -35,96 +36,103 @@ const ORDERS: [&str; 9] = [
 
 /// Finds the object that an indicator names, comments by `#tag`, or objects by words.
 pub(super) async fn search(
-    _: Caller,
-    State(site): State<Arc<StandIn>>,
+    _: KeyHolder,
+    State(site): State<StandIn>,
     RawQuery(parameters): RawQuery,
-) -> Result<Answer, Refusal> {
+) -> Result<JsonAnswer, DemoError> {
     let parameters = parameters.unwrap_or_default();
-    let asked = asked(&parameters)?;
-    let found = match asked.strip_prefix('#') {
-        Some(tag) => tagged(&site, tag),
-        None => named(&site, &asked).unwrap_or_else(|| with_words(&site, &asked)),
+    let text = read_query(&parameters)?;
+    let found = if let Some(tag) = text.strip_prefix('#') {
+        comments_with_tag(&site, tag)
+    } else if let Some(found) = objects_named(&site, &text) {
+        found
+    } else {
+        objects_with_words(&site, &text)
     };
-    let found: Vec<_> = found.into_iter().map(Descriptor::from).collect();
-    let list = format!("search-{}", digest(&asked, 8));
-    let page = Page::parse(&list, &parameters, page::MOST)?;
-    let path = link("search", &[("query", &asked)]);
-    let found: Vec<_> = found.iter().collect();
-    Ok(answer_page(&site, &found, &page, &path, Shown::Whole))
+    let name = format!("search-{}", digest(&text, 8));
+    let page = PageRequest::parse(&name, &parameters, page::MOST)?;
+    let list = ObjectList {
+        path: &link("search", &[("query", &text)]),
+        all: &found,
+        shown: Shown::Whole,
+    };
+    Ok(list.answer(&site, &page))
 }
 
 /// Finds objects by their attributes, for keys with the privilege.
 pub(super) async fn search_intelligence(
-    caller: Caller,
-    State(site): State<Arc<StandIn>>,
+    caller: KeyHolder,
+    State(site): State<StandIn>,
     RawQuery(parameters): RawQuery,
-) -> Result<Answer, Refusal> {
-    if caller.account == Account::Public {
-        return Err(Refusal::forbidden());
+) -> Result<JsonAnswer, DemoError> {
+    if caller.tier == AccountTier::Public {
+        return Err(DemoError::forbidden());
     }
     let parameters = parameters.unwrap_or_default();
-    let asked = asked(&parameters)?;
-    let order = parameter(&parameters, "order").unwrap_or_default();
-    let shown = match parameter(&parameters, "descriptors_only").as_deref() {
+    let text = read_query(&parameters)?;
+    let order = parameter(parameters.as_bytes(), "order").unwrap_or_default();
+    let shown = match parameter(parameters.as_bytes(), "descriptors_only").as_deref() {
         Some("true" | "1") => Shown::Named,
         _ => Shown::Whole,
     };
-    let hits = hits(&site, &Query::parse(&asked), &order)?;
-    let list = format!("intelligence-{}", digest(&format!("{order} {asked}"), 8));
-    let page = Page::parse(&list, &parameters, MOST)?;
-    let mut kept = vec![("query", &*asked)];
+    let hits = find_hits(&site, &DemoQuery::parse(&text), &order)?;
+    let name = format!("intelligence-{}", digest(&format!("{order} {text}"), 8));
+    let page = PageRequest::parse(&name, &parameters, MOST)?;
+    let mut kept = vec![("query", &*text)];
     if !order.is_empty() {
         kept.push(("order", &order));
     }
-    if matches!(shown, Shown::Named) {
+    if shown == Shown::Named {
         kept.push(("descriptors_only", "true"));
     }
-    let path = link("intelligence/search", &kept);
-    let hits: Vec<_> = hits.iter().collect();
-    Ok(answer_page(&site, &hits, &page, &path, shown))
+    let list = ObjectList {
+        path: &link("intelligence/search", &kept),
+        all: &hits,
+        shown,
+    };
+    Ok(list.answer(&site, &page))
 }
 
 /// Returns the results of a query, sorted by id or in the requested order.
-fn hits(site: &StandIn, query: &Query, order: &str) -> Result<Vec<Descriptor>, Refusal> {
-    let order = (!order.is_empty()).then(|| Order::parse(order));
-    let order = order.transpose()?;
-    let all = site.objects(|kind| kind == query.kind).into_iter();
-    let hits = all.filter(|(of, attributes)| query.finds(of, attributes));
-    let hits = hits.map(|(of, attributes)| {
-        let rank = order.as_ref().map_or(0, |order| order.rank(&attributes));
-        let snippet = query.snippet(&attributes);
-        let context_attributes = snippet.map(
-            |snippet| json!({ "confidence": 1.0, "match_in_subfile": false, "snippet": snippet }),
-        );
-        let hit = Descriptor {
-            of,
-            context_attributes,
-        };
-        (rank, hit)
-    });
-    let mut hits: Vec<_> = hits.collect();
-    // The sort is stable, so equal ranks stay sorted by id.
-    hits.sort_by_key(|(rank, _)| *rank);
-    Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+fn find_hits(site: &StandIn, query: &DemoQuery, order: &str) -> Result<Vec<Descriptor>, DemoError> {
+    let mut found = site.objects(&[query.kind]);
+    found.retain(|object| query.finds(&object.of, &object.attributes));
+    if !order.is_empty() {
+        let order = SortOrder::parse(order)?;
+        // The sort is stable, so equal ranks stay sorted by id.
+        found.sort_by_key(|object| order.rank(&object.attributes));
+    }
+    let mut hits = Vec::new();
+    for object in found {
+        let mut hit = Descriptor::from(object.of);
+        if let Some(snippet) = query.snippet(&object.attributes) {
+            let context =
+                json!({ "confidence": 1.0, "match_in_subfile": false, "snippet": snippet });
+            hit.context_attributes = Some(context);
+        }
+        hits.push(hit);
+    }
+    Ok(hits)
 }
 
-struct Order {
+struct SortOrder {
     name: String,
     is_falling: bool,
 }
 
-impl Order {
-    fn parse(text: &str) -> Result<Self, Refusal> {
+impl SortOrder {
+    fn parse(text: &str) -> Result<Self, DemoError> {
         // A plus sign that was not percent-encoded arrives as a space.
         let name = text.trim_end_matches(['+', '-', ' ']);
-        let order = Self {
+        // At most one sign follows the name.
+        if !ORDERS.contains(&name) || text.len() > name.len() + 1 {
+            let message = format!("Unknown order \"{text}\"");
+            return Err(DemoError::invalid_argument(message));
+        }
+        Ok(Self {
             name: name.to_owned(),
             is_falling: text.ends_with('-'),
-        };
-        // At most one sign follows the name.
-        let is_known = ORDERS.contains(&name) && text.len() <= name.len() + 1;
-        let unknown = || Refusal::invalid_argument(&format!("Unknown order \"{text}\""));
-        is_known.then_some(order).ok_or_else(unknown)
+        })
     }
 
     fn rank(&self, attributes: &Value) -> i64 {
@@ -137,71 +145,79 @@ impl Order {
     }
 }
 
-/// Returns the object that a text names, if it looks like a hash, URL, IP address or domain.
-fn named(site: &StandIn, text: &str) -> Option<Vec<Reference>> {
-    let is_hash =
-        matches!(text.len(), 32 | 40 | 64) && text.chars().all(|it| it.is_ascii_hexdigit());
-    let collections: &[&str] = if is_hash {
-        &["files", "urls"]
+/// Returns the object that a text names, or `None` if the text does not look like a hash, URL, IP
+/// address or domain.
+fn objects_named(site: &StandIn, text: &str) -> Option<Vec<Descriptor>> {
+    let collections: &[Collection] = if is_hash(text) {
+        &[Collection::FILES, Collection::URLS]
     } else if text.contains("://") {
-        return Some(urls::find(site, text).into_iter().collect());
+        let found = site.find_url(text);
+        return Some(Vec::from_iter(found.map(Descriptor::from)));
     } else if text.parse::<IpAddr>().is_ok() {
-        &["ip_addresses"]
+        &[Collection::IP_ADDRESSES]
     } else if is_domain(text) {
-        &["domains"]
+        &[Collection::DOMAINS]
     } else {
         return None;
     };
-    let collections = collections.iter().filter_map(|it| Collection::at(it).ok());
-    let mut found = collections.filter_map(|it| site.find(it, text).ok());
-    Some(found.next().into_iter().collect())
+    for collection in collections {
+        if let Ok(of) = site.find(*collection, text) {
+            return Some(vec![of.into()]);
+        }
+    }
+    Some(Vec::new())
+}
+
+fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 32 | 40 | 64) && text.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 fn is_domain(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let mut letters = label.chars();
-        !label.is_empty() && letters.all(|it| it.is_ascii_alphanumeric() || "-_".contains(it))
+    let Some((_, top)) = text.rsplit_once('.') else {
+        return false;
     };
-    let top = text.rsplit_once('.').map(|(_, top)| top);
-    top.is_some_and(|top| top.starts_with(|it: char| it.is_ascii_alphabetic()))
-        && text.split('.').all(is_label)
+    top.starts_with(|it: char| it.is_ascii_alphabetic()) && text.split('.').all(is_label)
 }
 
-fn tagged(site: &StandIn, tag: &str) -> Vec<Reference> {
+fn is_label(label: &str) -> bool {
+    let mut letters = label.chars();
+    !label.is_empty() && letters.all(|it| it.is_ascii_alphanumeric() || "-_".contains(it))
+}
+
+fn comments_with_tag(site: &StandIn, tag: &str) -> Vec<Descriptor> {
     let tag = tag.to_lowercase();
-    let comments = site.objects(|kind| kind == "comment").into_iter();
-    let has_tag = |attributes: &Value| query::list(attributes, "tags").any(|it| it == tag);
-    let found = comments.filter(|(_, attributes)| has_tag(attributes));
-    found.map(|(of, _)| of).collect()
+    let mut found = Vec::new();
+    for comment in site.objects(&["comment"]) {
+        if query::list(&comment.attributes, "tags").contains(&tag) {
+            found.push(comment.of.into());
+        }
+    }
+    found
 }
 
 /// Returns the objects whose names or ids contain all words.
-fn with_words(site: &StandIn, text: &str) -> Vec<Reference> {
+fn objects_with_words(site: &StandIn, text: &str) -> Vec<Descriptor> {
     let text = text.to_lowercase();
-    let is_wanted = |kind: &str| matches!(kind, "file" | "url" | "domain" | "ip_address");
-    let all = site.objects(is_wanted).into_iter();
-    let found = all.filter(|(of, attributes)| {
-        let mut names: Vec<_> = query::names(attributes).collect();
-        names.push(of.id.to_lowercase());
-        let is_there = |word: &str| names.iter().any(|name| name.contains(word));
-        text.split_whitespace().all(is_there)
-    });
-    found.map(|(of, _)| of).collect()
-}
-
-fn asked(parameters: &str) -> Result<String, Refusal> {
-    let asked = parameter(parameters, "query").unwrap_or_default();
-    let asked = asked.trim();
-    if asked.is_empty() {
-        return Err(Refusal::bad_request("Missing parameter \"query\""));
+    let mut found = Vec::new();
+    for object in site.objects(&["file", "url", "domain", "ip_address"]) {
+        let mut names = query::names(&object.attributes);
+        names.push(object.of.id.to_lowercase());
+        let mut words = text.split_whitespace();
+        if words.all(|word| query::is_within(&names, word)) {
+            found.push(object.of.into());
+        }
     }
-    Ok(asked.to_owned())
+    found
 }
 
-fn parameter(parameters: &str, name: &str) -> Option<String> {
-    let mut all = form_urlencoded::parse(parameters.as_bytes());
-    all.find(|(it, _)| it == name)
-        .map(|(_, value)| value.into_owned())
+/// Returns the parameter `query`, which is required.
+fn read_query(parameters: &str) -> Result<String, DemoError> {
+    let text = parameter(parameters.as_bytes(), "query").unwrap_or_default();
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(DemoError::bad_request("Missing parameter \"query\""));
+    }
+    Ok(text.to_owned())
 }
 
 fn link(path: &str, parameters: &[(&str, &str)]) -> String {

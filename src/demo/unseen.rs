@@ -67,29 +67,29 @@ pub(super) fn url(id: &str, url: &str, now: u64) -> Object {
 /// Returns the counts if every engine says `category`, which is empty if no engine has answered
 /// yet.
 pub(super) fn stats(category: &str) -> Value {
-    let names = [
-        "malicious",
-        "suspicious",
-        "undetected",
-        "harmless",
-        "timeout",
-    ];
-    let count = |name: &str| {
-        if name == category { ENGINES.len() } else { 0 }
-    };
-    let counts = names.map(|name| (name.to_owned(), json!(count(name))));
-    Value::Object(Map::from_iter(counts))
+    let mut stats = json!({
+        "malicious": 0,
+        "suspicious": 0,
+        "undetected": 0,
+        "harmless": 0,
+        "timeout": 0,
+    });
+    if let Some(count) = stats.get_mut(category) {
+        *count = json!(ENGINES.len());
+    }
+    stats
 }
 
 fn results(category: &str, result: &Value) -> Value {
-    let of = |engine: &str| {
-        json!({
+    let mut results = Map::new();
+    for engine in ENGINES {
+        let verdict = json!({
             "method": "blacklist",
             "engine_name": engine,
             "category": category,
             "result": result,
-        })
-    };
-    let results = ENGINES.map(|engine| (engine.to_owned(), of(engine)));
-    Value::Object(Map::from_iter(results))
+        });
+        results.insert(engine.to_owned(), verdict);
+    }
+    Value::Object(results)
 }

@@ -1,11 +1,11 @@
 //! Uploaded files, which are hashed and measured as they arrive, and not stored.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{FromRequest, Multipart, Path, Request, State},
-    http::{HeaderMap, StatusCode, header, uri::Authority},
+    extract::{FromRequest, Multipart, Path, Request, State, multipart::MultipartError},
+    http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use serde_json::json;
@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use super::{
     analyses,
-    answer::{Answer, Caller, Refusal},
+    answer::{DemoError, JsonAnswer},
+    caller::KeyHolder,
     object::Reference,
     stand_in::{StandIn, now},
     unseen,
@@ -31,7 +32,7 @@ const LINGER: Duration = Duration::from_secs(1);
 const NAME_CHARS: usize = 255;
 
 /// A file that has arrived.
-struct Upload {
+struct ReceivedFile {
     sha256: String,
     size: u64,
     name: String,
@@ -42,11 +43,11 @@ pub(super) enum Unread {
     /// The HTML page of VirusTotal's front end for a body that is too large.
     TooLarge,
     /// An error of the API.
-    Refused(Refusal),
+    Refused(DemoError),
 }
 
-impl From<Refusal> for Unread {
-    fn from(refusal: Refusal) -> Self {
+impl From<DemoError> for Unread {
+    fn from(refusal: DemoError) -> Self {
         Self::Refused(refusal)
     }
 }
@@ -63,48 +64,56 @@ impl IntoResponse for Unread {
 
 /// Accepts a file of up to 32 MiB.
 pub(super) async fn upload_file(
-    _: Caller,
-    State(site): State<Arc<StandIn>>,
+    _: KeyHolder,
+    State(site): State<StandIn>,
     request: Request,
-) -> Result<Answer, Unread> {
+) -> Result<JsonAnswer, Unread> {
     let upload = receive(request, MOST).await?;
     Ok(register(&site, &upload))
 }
 
 /// Returns a URL that accepts one file of up to 650 MiB, on the host of this request.
 pub(super) async fn create_upload_url(
-    _: Caller,
-    State(site): State<Arc<StandIn>>,
+    _: KeyHolder,
+    State(site): State<StandIn>,
     request: Request,
-) -> Answer {
-    let named = request.headers().get(header::HOST);
-    let named = named.and_then(|host| host.to_str().ok());
-    // HTTP/2 has an authority in place of this header.
-    let host = named.or_else(|| request.uri().authority().map(Authority::as_str));
-    let host = host.unwrap_or("localhost");
+) -> JsonAnswer {
     let token = format!("{:032x}", fastrand::u128(..));
-    let url = format!("http://{host}/_ah/upload/{token}");
-    site.live().tokens.add(token);
-    Answer::ok(&json!({ "data": url }))
+    let url = format!("http://{}/_ah/upload/{token}", host_of(&request));
+    site.live().add_token(token);
+    JsonAnswer::ok(&json!({ "data": url }))
+}
+
+/// Returns the host that a request names: HTTP/2 has an authority in place of the header.
+fn host_of(request: &Request) -> &str {
+    if let Some(host) = request.headers().get(header::HOST)
+        && let Ok(host) = host.to_str()
+    {
+        return host;
+    }
+    match request.uri().authority() {
+        Some(authority) => authority.as_str(),
+        None => "localhost",
+    }
 }
 
 /// Accepts a file at an upload URL, which is invalid from then on, even if the upload fails.
 pub(super) async fn upload_large_file(
-    _: Caller,
-    State(site): State<Arc<StandIn>>,
+    _: KeyHolder,
+    State(site): State<StandIn>,
     Path(token): Path<String>,
     request: Request,
-) -> Result<Answer, Unread> {
-    if !site.live().tokens.remove(|it| *it == token) {
-        return Err(Refusal::unknown_path().into());
+) -> Result<JsonAnswer, Unread> {
+    if !site.live().take_token(&token) {
+        return Err(DemoError::unknown_path().into());
     }
     let upload = receive(request, MOST_LARGE).await?;
     Ok(register(&site, &upload))
 }
 
-fn register(site: &StandIn, upload: &Upload) -> Answer {
+fn register(site: &StandIn, upload: &ReceivedFile) -> JsonAnswer {
     let of = Reference::new("file", &*upload.sha256);
-    if site.world.attributes(&of).is_none() {
+    if site.world().attributes(&of).is_none() {
         let file = unseen::file(&upload.sha256, upload.size, &upload.name, now());
         site.live().submit(file);
     }
@@ -115,20 +124,22 @@ fn register(site: &StandIn, upload: &Upload) -> Answer {
 ///
 /// A form that turns out too large is read up to twice the limit: a client that is still sending
 /// would see a broken connection instead of the answer.
-async fn receive(request: Request, most: u64) -> Result<Upload, Unread> {
-    if declared_length(request.headers()).is_some_and(|length| length > most) {
+async fn receive(request: Request, most: u64) -> Result<ReceivedFile, Unread> {
+    if let Some(length) = declared_length(request.headers())
+        && length > most
+    {
         let _ = timeout(LINGER, discard(request.into_body())).await;
         return Err(Unread::TooLarge);
     }
     let form = Multipart::from_request(request, &()).await;
-    let mut form = form.map_err(|error| Refusal::bad_request(&error.body_text()))?;
-    let (mut upload, mut length) = (None, 0);
-    while let Some(mut field) = form.next_field().await.map_err(|_| broken_off())? {
-        let is_file = field.name() == Some("file") && upload.is_none();
+    let mut form = form.map_err(|error| DemoError::bad_request(error.body_text()))?;
+    let (mut file, mut length) = (None, 0);
+    while let Some(mut field) = form.next_field().await.map_err(broken_off)? {
+        let is_file = field.name() == Some("file") && file.is_none();
         let name = field.file_name().unwrap_or("file");
         let name = name.chars().take(NAME_CHARS).collect();
         let (mut hash, mut size) = (Sha256::new(), 0);
-        while let Some(chunk) = field.chunk().await.map_err(|_| broken_off())? {
+        while let Some(chunk) = field.chunk().await.map_err(broken_off)? {
             let more = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
             length += more;
             size += more;
@@ -139,18 +150,20 @@ async fn receive(request: Request, most: u64) -> Result<Upload, Unread> {
         }
         if is_file && size > 0 {
             let sha256 = hex::encode(hash.finalize());
-            upload = Some(Upload { sha256, size, name });
+            file = Some(ReceivedFile { sha256, size, name });
         }
     }
     if length > most {
         return Err(Unread::TooLarge);
     }
-    let missing = || Refusal::bad_request("Received file is missing or empty");
-    Ok(upload.ok_or_else(missing)?)
+    match file {
+        Some(file) => Ok(file),
+        None => Err(DemoError::bad_request("Received file is missing or empty").into()),
+    }
 }
 
-fn broken_off() -> Refusal {
-    Refusal::bad_request("The form can't be read to its end")
+fn broken_off(_: MultipartError) -> DemoError {
+    DemoError::bad_request("The form can't be read to its end")
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

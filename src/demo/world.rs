@@ -1,16 +1,19 @@
 //! The embedded table of objects, their relationships, and the names of relationships.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    answer::{Account, Refusal},
-    crowd,
+    answer::DemoError,
+    caller::AccountTier,
+    crowd::{self, CrowdRelationship},
     object::{Collection, Descriptor, Object, Reference},
-    urls::canonical,
+    url_id,
 };
 
 /// The embedded lists of objects.
@@ -27,7 +30,7 @@ const OBJECTS: [&str; 7] = [
 /// The content of a relationship.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Related {
+pub(super) enum RelatedObjects {
     /// Any number of objects.
     Many(Vec<Descriptor>),
     /// At most one object.
@@ -36,25 +39,28 @@ pub(super) enum Related {
 
 /// The names of the relationships of one type of object.
 #[derive(Deserialize)]
-struct Names {
-    every_key: Vec<String>,
-    premium: Vec<String>,
-    to_one: Vec<String>,
+struct RelationshipNames {
+    every_key: HashSet<String>,
+    premium: HashSet<String>,
+    to_one: HashSet<String>,
 }
+
+/// The relationships of all objects, by type, id and name.
+type EmbeddedLinks = HashMap<String, HashMap<String, HashMap<String, RelatedObjects>>>;
 
 /// The embedded data.
 pub(super) struct World {
     attributes: HashMap<Reference, Value>,
     /// The ids of objects by their other names: MD5, SHA-1, the URL itself.
     known_as: HashMap<Reference, String>,
-    related: HashMap<Reference, HashMap<String, Related>>,
-    names: HashMap<String, Names>,
+    related: HashMap<Reference, HashMap<String, RelatedObjects>>,
+    names: HashMap<String, RelationshipNames>,
     /// The observed techniques by the file's id.
     mitre_trees: HashMap<String, Value>,
 }
 
 impl World {
-    /// Parses the embedded data.
+    /// Parses the embedded data and adds the generated objects.
     pub(super) fn load() -> Self {
         let mut world = Self {
             attributes: HashMap::new(),
@@ -68,43 +74,49 @@ impl World {
                 world.add(object);
             }
         }
-        world.link_embedded();
-        crowd::join(&mut world);
+        for (kind, objects) in embedded::<EmbeddedLinks>(include_str!("links.json")) {
+            for (id, related) in objects {
+                world.related.insert(Reference::new(&kind, id), related);
+            }
+        }
+        for relationship in crowd::relationships() {
+            world.join(relationship);
+        }
         world
     }
 
-    /// Adds an object.
-    pub(super) fn add(&mut self, object: Object) {
+    fn add(&mut self, object: Object) {
         let Object { of, attributes } = object;
         for name in other_names(&of.kind, &attributes) {
-            self.known_as
-                .insert(Reference::new(&of.kind, name), of.id.clone());
+            let name = Reference::new(&of.kind, name);
+            self.known_as.insert(name, of.id.clone());
         }
         self.attributes.insert(of, attributes);
     }
 
-    /// Adds objects to a relationship of `of`.
-    pub(super) fn relate(&mut self, of: Reference, relationship: &str, more: Vec<Descriptor>) {
-        let all = self.related.entry(of).or_default();
-        let held = all
-            .entry(relationship.to_owned())
-            .or_insert(Related::Many(Vec::new()));
-        if let Related::Many(held) = held {
-            held.extend(more);
+    /// Adds generated objects, and adds them to the relationship that they belong to.
+    fn join(&mut self, crowd: CrowdRelationship) {
+        let related = self.related.entry(crowd.of).or_default();
+        let held = related
+            .entry(crowd.name.to_owned())
+            .or_insert(RelatedObjects::Many(Vec::new()));
+        if let RelatedObjects::Many(held) = held {
+            for object in &crowd.objects {
+                held.push(object.of.clone().into());
+            }
+        }
+        for object in crowd.objects {
+            self.add(object);
         }
     }
 
     /// Returns the object that a path names, in any spelling that VirusTotal accepts.
-    pub(super) fn find(&self, collection: &Collection, id: &str) -> Result<Reference, Refusal> {
+    pub(super) fn find(&self, collection: Collection, id: &str) -> Option<Reference> {
         let mut found = Reference::new(collection.kind, plain_spelling(collection.kind, id));
         if let Some(id) = self.known_as.get(&found) {
             found.id.clone_from(id);
         }
-        if self.attributes.contains_key(&found) {
-            Ok(found)
-        } else {
-            Err(Reference::new(collection.kind, id).not_found())
-        }
+        self.attributes.contains_key(&found).then_some(found)
     }
 
     /// Returns the attributes of an object, if it exists.
@@ -115,14 +127,20 @@ impl World {
     /// Returns the content of a relationship of `of`, if the account may see it.
     pub(super) fn related(
         &self,
-        account: Account,
+        tier: AccountTier,
         of: &Reference,
         name: &str,
-    ) -> Result<&Related, Refusal> {
-        let names = self.names.get(&of.kind).ok_or_else(|| unknown(name))?;
-        names.check(account, name)?;
-        let found = self.related.get(of).and_then(|all| all.get(name));
-        Ok(found.unwrap_or_else(|| names.nothing(name)))
+    ) -> Result<&RelatedObjects, DemoError> {
+        let Some(names) = self.names.get(&of.kind) else {
+            return Err(unknown(name));
+        };
+        names.check(tier, name)?;
+        if let Some(related) = self.related.get(of)
+            && let Some(found) = related.get(name)
+        {
+            return Ok(found);
+        }
+        Ok(names.empty(name))
     }
 
     /// Returns the techniques that each sandbox observed in a file, by tactic.
@@ -134,80 +152,65 @@ impl World {
     pub(super) fn objects(&self) -> impl Iterator<Item = (&Reference, &Value)> {
         self.attributes.iter()
     }
-
-    fn link_embedded(&mut self) {
-        type Links = HashMap<String, HashMap<String, HashMap<String, Related>>>;
-        for (kind, objects) in embedded::<Links>(include_str!("links.json")) {
-            for (id, related) in objects {
-                self.related.insert(Reference::new(&kind, id), related);
-            }
-        }
-    }
 }
 
-impl Names {
-    fn check(&self, account: Account, name: &str) -> Result<(), Refusal> {
-        let among = |names: &[String]| names.iter().any(|it| it == name);
-        match account {
-            _ if among(&self.every_key) => Ok(()),
-            Account::Premium if among(&self.premium) => Ok(()),
-            Account::Public if among(&self.premium) => Err(Refusal::forbidden()),
-            _ => Err(unknown(name)),
+impl RelationshipNames {
+    fn check(&self, tier: AccountTier, name: &str) -> Result<(), DemoError> {
+        if self.every_key.contains(name) {
+            return Ok(());
+        }
+        if !self.premium.contains(name) {
+            return Err(unknown(name));
+        }
+        match tier {
+            AccountTier::Premium => Ok(()),
+            AccountTier::Public => Err(DemoError::forbidden()),
         }
     }
 
-    fn nothing(&self, name: &str) -> &'static Related {
-        if self.to_one.iter().any(|it| it == name) {
-            &Related::One(None)
+    /// Returns the content of a relationship without objects.
+    fn empty(&self, name: &str) -> &'static RelatedObjects {
+        if self.to_one.contains(name) {
+            &RelatedObjects::One(None)
         } else {
-            const { &Related::Many(Vec::new()) }
+            const { &RelatedObjects::Many(Vec::new()) }
         }
     }
 }
 
-fn unknown(relationship: &str) -> Refusal {
-    Refusal::not_found("Relationship", relationship)
+fn unknown(relationship: &str) -> DemoError {
+    DemoError::not_found("Relationship", relationship)
 }
 
 /// Returns the other names of an object, in the spelling that `plain_spelling` returns.
 fn other_names(kind: &str, attributes: &Value) -> Vec<String> {
-    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
+    let mut names = Vec::new();
     match kind {
-        "file" => [text("md5"), text("sha1")]
-            .into_iter()
-            .flatten()
-            .map(str::to_owned)
-            .collect(),
-        "url" => text("url").map(plain_url).into_iter().collect(),
-        _ => Vec::new(),
+        "file" => {
+            for hash in ["md5", "sha1"] {
+                names.extend(attributes[hash].as_str().map(str::to_owned));
+            }
+        }
+        "url" => names.extend(attributes["url"].as_str().map(url_id::plain)),
+        _ => {}
     }
+    names
 }
 
 /// Returns one spelling for all names of the same object.
 fn plain_spelling(kind: &str, id: &str) -> String {
     match kind {
         "file" | "domain" => id.to_ascii_lowercase(),
-        "ip_address" => id
-            .parse::<IpAddr>()
-            .map_or_else(|_| id.to_owned(), |ip| ip.to_string()),
-        "url" => url_of(id)
-            .as_deref()
-            .map_or_else(|| id.to_ascii_lowercase(), plain_url),
+        "ip_address" => match id.parse::<IpAddr>() {
+            Ok(ip) => ip.to_string(),
+            Err(_) => id.to_owned(),
+        },
+        "url" => match url_id::decode(id) {
+            Some(url) => url_id::plain(&url),
+            None => id.to_ascii_lowercase(),
+        },
         _ => id.to_owned(),
     }
-}
-
-/// Returns the URL that an id encodes in base64. A SHA-256 encodes none.
-pub(super) fn url_of(id: &str) -> Option<String> {
-    let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
-    String::from_utf8(bytes)
-        .ok()
-        .filter(|url| url.contains("://"))
-}
-
-fn plain_url(url: &str) -> String {
-    let url = canonical(url).unwrap_or_else(|| url.to_owned());
-    url.strip_suffix('/').unwrap_or(&url).to_owned()
 }
 
 #[expect(

@@ -22,7 +22,7 @@ use self::{
 use crate::{
     access::{AcceptedKeys, Full, KeyHash, KeyMemory},
     clock::Now,
-    config::{Allowance, Limits},
+    config::{QuotaLimit, QuotaLimits},
 };
 
 pub use self::{
@@ -104,7 +104,7 @@ pub struct UnitsOfAll {
 /// The allowances and the usage of every key.
 #[derive(Debug)]
 pub struct Accounts {
-    limits: Limits,
+    limits: QuotaLimits,
     max_waiting: usize,
     /// The time for which a unit counts: [`MINUTE`], less in tests.
     minute: Duration,
@@ -142,7 +142,7 @@ impl Window {
 impl Accounts {
     /// Creates a quota with the same configured limits for every key, where at most `max_waiting`
     /// requests queue for each. Accounts of accepted keys are never evicted by those of others.
-    pub fn new(limits: Limits, max_waiting: usize, accepted: AcceptedKeys) -> Self {
+    pub fn new(limits: QuotaLimits, max_waiting: usize, accepted: AcceptedKeys) -> Self {
         Self {
             limits,
             max_waiting,
@@ -204,12 +204,12 @@ impl Accounts {
     /// A refresh is due at the key's first lookup and ten minutes after each attempt while the key
     /// is used. With all windows unlimited there is nothing to learn.
     pub fn due(&self, key: KeyHash, now: Now) -> RefreshDue {
-        let Limits {
+        let QuotaLimits {
             per_minute,
             per_day,
             per_month,
         } = self.limits;
-        if [per_minute, per_day, per_month] == [Allowance::Off; 3] {
+        if [per_minute, per_day, per_month] == [QuotaLimit::Off; 3] {
             return RefreshDue::No;
         }
         self.with(key, now, |account, _| {
@@ -258,7 +258,7 @@ impl Accounts {
     /// Returns the state of the minute, or `None` if it is unlimited.
     pub fn standing(&self, key: KeyHash, now: Now) -> Option<Standing> {
         // On the hot path; computes only the minute.
-        if self.limits.per_minute == Allowance::Off {
+        if self.limits.per_minute == QuotaLimit::Off {
             return None;
         }
         let tally = self.look(key, now, |ledger, rules| {

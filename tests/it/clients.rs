@@ -580,3 +580,57 @@ fn a_token_needs_a_valid_name() {
     assert!(log.contains("--name"), "{log}");
     assert_eq!(run(&mut vt4ai(&folder, &["token", "new"])).0, 64);
 }
+
+#[test]
+fn a_variable_that_holds_a_clients_key_is_not_warned_of() {
+    let fields = "scopes = [\"read\"]\nkey_env = \"VT4AI_KEY_OF_ALICE\"";
+    let folder = Folder::new().with("clients.toml", &table("alice", fields));
+    let mut command = vt4ai(&folder, &["--clients-file", "clients.toml"]);
+    let command = command
+        .env("VT4AI_KEY_OF_ALICE", "key-of-alice")
+        .env("VT4AI_KEY_OF_BOB", "key-of-bob");
+    let log = Process::start(command).stop();
+    assert!(!log.contains("VT4AI_KEY_OF_ALICE"), "{log}");
+    assert!(log.contains("VT4AI_KEY_OF_BOB is not a setting"), "{log}");
+}
+
+#[tokio::test]
+async fn the_demo_serves_clients_and_refuses_wrong_keys() {
+    let own_key = "scopes = [\"read\"]\nkey_file = ";
+    let folder = Folder::new()
+        .with("any.key", "any-key-will-do\n")
+        .with("wrong.key", "Bad-key-of-carol\n");
+    let clients = [
+        reader("alice"),
+        table("bob", &format!("{own_key}\"any.key\"")),
+        table("carol", &format!("{own_key}\"wrong.key\"")),
+    ];
+    let folder = folder.with("clients.toml", &clients.concat());
+    let settings = ["--demo", "--clients-file", "clients.toml"];
+    let (status, _, log) = run(&mut vt4ai(&folder, &[&["check"], &settings[..]].concat()));
+    assert_eq!(status, 0, "{log}");
+    let process = Process::start(&mut vt4ai(&folder, &settings));
+    for (name, status) in [("alice", 200), ("bob", 200), ("carol", 401)] {
+        assert_eq!(ask(&process, name).await, status, "{name}");
+    }
+    let url = format!("http://{}{}", process.address, file(EICAR));
+    let reply = send(client().get(url)).await;
+    assert_eq!(reply.status, 401);
+    assert!(
+        reply.detail().contains("client token"),
+        "{}",
+        reply.detail()
+    );
+
+    let process = Process::start(&mut vt4ai(&folder, &["--demo"]));
+    let url = format!("http://{}{}", process.address, file(EICAR));
+    assert_eq!(send(client().get(&url)).await.status, 200);
+    for (key, status) in [("bad-key", 401), ("BADKEY", 401), ("good-key", 200)] {
+        let reply = send(client().get(&url).header("x-api-key", key)).await;
+        assert_eq!(reply.status, status, "{key}: {}", reply.text());
+        if status == 401 {
+            assert_eq!(reply.code(), "WrongCredentialsError");
+            assert!(!reply.text().contains(key), "{}", reply.text());
+        }
+    }
+}

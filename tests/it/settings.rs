@@ -1,8 +1,9 @@
 //! Flags, variables, `.env` and the templates' folder.
 
 use rstest::rstest;
-use vt4ai::config::{Allowance, Command, Keyless, Limits, Rejected, declared};
+use vt4ai::config::{Command, Keyless, QuotaLimit, QuotaLimits, Rejected};
 
+use self::documents::declared;
 use crate::harness::{
     EICAR, Folder, Gateway, Process, Upstream, client, config, file, refusing, run, send, vt4ai,
 };
@@ -111,8 +112,8 @@ fn the_defaults_are_those_documented() {
     );
     assert_eq!(config.upstream.url.as_str(), "https://www.virustotal.com/");
     assert_eq!(config.upstream.timeout.as_secs(), 30);
-    assert_eq!(limits, Limits::default());
-    assert_eq!(limits.per_minute, Allowance::Unset);
+    assert_eq!(limits, QuotaLimits::default());
+    assert_eq!(limits.per_minute, QuotaLimit::Unset);
     assert_eq!(config.max_waiting, 100);
     assert_eq!(config.client_rate.unwrap().get(), 600);
     assert_eq!(
@@ -235,7 +236,7 @@ fn the_demo_has_no_limits_but_those_set() {
     let demo = config(&["--demo"]);
     assert_eq!(
         (demo.client_rate, demo.limits.per_day),
-        (None, Allowance::Off)
+        (None, QuotaLimit::Off)
     );
     assert!(demo.access.allow_anonymous && demo.access.allow_submissions);
     let bounded = config(&["--demo=yes", "--client-rate-per-minute", "600"]);

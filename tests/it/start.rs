@@ -76,7 +76,7 @@ fn additional_authorities_are_logged() {
     assert!(log.contains(&file), "{log}");
 }
 
-/// Asks twice; returns the log and the number of its warnings about the upstream.
+/// Asks twice; returns the log, which warns once about the upstream and has no key or URL beside it.
 async fn log_after_failing(upstream: &str) -> String {
     let folder = Folder::new();
     let flags = ["--upstream-url", upstream, "--upstream-timeout", "5s"];
@@ -89,6 +89,8 @@ async fn log_after_failing(upstream: &str) -> String {
     }
     let log = process.stop();
     assert!(!log.contains(KEY), "{log}");
+    let mut causes = log.lines().filter(|line| line.contains("error.cause"));
+    assert!(causes.all(|line| !line.contains(EICAR)), "{log}");
     let warnings = log.lines().filter(|line| line.contains("WARN"));
     let reasons = warnings.filter(|line| line.contains("upstream unreachable error.cause"));
     assert_eq!(reasons.count(), 1, "{log}");

@@ -1,7 +1,7 @@
 //! The allowances of a key: configured, learned, or VirusTotal's defaults.
 
 use super::{UpstreamQuota, Window, upstream_quota::Usage};
-use crate::config::{Allowance, Limits};
+use crate::config::{QuotaLimit, QuotaLimits};
 
 /// The allowances of a public key: lookups a minute, a day and a month.
 const PUBLIC: [u64; 3] = [4, 500, 15_500];
@@ -39,7 +39,7 @@ impl KnownLimits {
 
 impl Allowed {
     /// Combines the configured limits with the learned allowances.
-    pub(super) fn new(limits: &Limits, learned: &KnownLimits) -> Self {
+    pub(super) fn new(limits: &QuotaLimits, learned: &KnownLimits) -> Self {
         let [minute, day, month] = PUBLIC;
         Self {
             minute: effective(limits.per_minute, learned.minute, minute),
@@ -60,13 +60,13 @@ impl Allowed {
 
 /// Combines a setting with a learned allowance: `Off` is unlimited, a number is an upper bound, and
 /// an unset one leaves the learned or default allowance.
-fn effective(set: Allowance, learned: Option<u64>, public: u64) -> Option<u64> {
+fn effective(set: QuotaLimit, learned: Option<u64>, public: u64) -> Option<u64> {
     match set {
-        Allowance::Off => None,
-        Allowance::AtMost(most) => {
+        QuotaLimit::Off => None,
+        QuotaLimit::AtMost(most) => {
             let most = u64::from(most.get());
             Some(learned.map_or(most, |learned| learned.min(most)))
         }
-        Allowance::Unset => Some(learned.unwrap_or(public)),
+        QuotaLimit::Unset => Some(learned.unwrap_or(public)),
     }
 }

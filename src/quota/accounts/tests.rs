@@ -40,8 +40,8 @@ fn key(name: &str) -> KeyHash {
 
 /// Creates a quota with configured limits, where 0 is unlimited.
 fn quota(per_minute: u32, per_day: u32, per_month: u32) -> Accounts {
-    let limit = |n| NonZeroU32::new(n).map_or(Allowance::Off, Allowance::AtMost);
-    let limits = Limits {
+    let limit = |n| NonZeroU32::new(n).map_or(QuotaLimit::Off, QuotaLimit::AtMost);
+    let limits = QuotaLimits {
         per_minute: limit(per_minute),
         per_day: limit(per_day),
         per_month: limit(per_month),
@@ -51,7 +51,7 @@ fn quota(per_minute: u32, per_day: u32, per_month: u32) -> Accounts {
 
 /// Creates a quota with the limits that VirusTotal reports.
 fn learning(max_waiting: usize) -> Accounts {
-    Accounts::new(Limits::default(), max_waiting, AcceptedKeys::new())
+    Accounts::new(QuotaLimits::default(), max_waiting, AcceptedKeys::new())
 }
 
 /// Returns one of several callers that share a key.

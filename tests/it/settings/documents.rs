@@ -4,7 +4,8 @@
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
-use vt4ai::config::{Declared, declared};
+use clap::Arg;
+use vt4ai::config::settings;
 
 const ENV_EXAMPLE: &str = "\
 # Settings of vt4ai, each with its default. Copy this file to `.env` and change what you need. A
@@ -37,6 +38,41 @@ certificate authorities. Its exit status is 0 or 2. `vt4ai -h` lists the flags i
 --help` with the texts below, and `vt4ai completions bash` prints a script that completes them.
 [`.env.example`](../.env.example) lists every variable with its default.
 ";
+
+/// A setting as the documents describe it.
+pub(super) struct Declared {
+    /// The group that `--help` lists it in.
+    pub(super) group: String,
+    /// The name of its environment variable.
+    pub(super) variable: String,
+    /// Its default; empty if it has no default or one that its text describes.
+    default: String,
+    /// Its whole text, in one line.
+    text: String,
+}
+
+/// Returns all settings, group by group.
+pub(super) fn declared() -> Vec<Declared> {
+    settings().get_arguments().map(Declared::from).collect()
+}
+
+impl From<&Arg> for Declared {
+    fn from(arg: &Arg) -> Self {
+        let default = arg.get_default_values().first();
+        let default = default.and_then(|default| default.to_str());
+        let text = match (arg.get_long_help(), arg.get_help()) {
+            (Some(long), _) => long.to_string().replace("\n\n", " "),
+            // clap drops the full stop of a text that is one paragraph.
+            (None, short) => format!("{}.", short.unwrap()),
+        };
+        Self {
+            group: arg.get_help_heading().unwrap().to_owned(),
+            variable: arg.get_env().unwrap().to_str().unwrap().to_owned(),
+            default: default.unwrap_or_default().to_owned(),
+            text,
+        }
+    }
+}
 
 #[test]
 fn the_example_of_an_env_file_is_generated() {

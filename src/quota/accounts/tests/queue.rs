@@ -169,7 +169,7 @@ async fn stalled_request_delays_only_its_own_unit() {
         "the only unit belongs to the first request"
     );
     let quick = Accounts {
-        limits: Limits::default(),
+        limits: QuotaLimits::default(),
         ..hasty(1, 100)
     };
     let units: Vec<_> = (0..4)
