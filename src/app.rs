@@ -22,7 +22,6 @@ use crate::{
     clock::Now,
     config::{Config, Server},
     demo, http,
-    metrics::Metrics,
     redis::UnusableAuthorities,
     render::template::{TemplateError, Templates},
     server::{self, Connections, End, Pace},
@@ -40,9 +39,6 @@ mod reload;
 
 /// The interval at which state about idle keys and callers is removed.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
-
-/// The interval at which recorded latencies are sorted into histogram buckets.
-const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// A gateway that is bound to its ports, with its background tasks.
 #[derive(Debug)]
@@ -209,7 +205,6 @@ impl App {
         let metrics = Arc::clone(&gateway.metrics);
         let trusted = gateway.access.trusted_proxies.clone();
         background.run(forget_idle(gateway));
-        background.run(tidy(Arc::clone(&metrics)));
         let port = |router, most| server::Port {
             router,
             connections: Connections::new(most, trusted.clone()),
@@ -302,13 +297,5 @@ async fn forget_idle(gateway: http::Shared) {
         gateway.accounts.forget_idle(Now::read());
         gateway.quota.forget_idle();
         gateway.door.forget_idle();
-    }
-}
-
-async fn tidy(metrics: Arc<Metrics>) {
-    let mut ticks = interval(TIDY_EVERY);
-    loop {
-        ticks.tick().await;
-        metrics.tidy();
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         openapi::errors::OpenErrors,
         state::{Gateway, Shared},
     },
-    metrics::{Standing, State as Standings},
+    metrics::{KeyQuota, QuotaGauges, Snapshot},
     quota::accounts::{Report, Tally, Window},
     redis,
 };
@@ -54,14 +54,17 @@ fn render(gateway: &Gateway) -> Response {
         .chain(gateway.access.key.as_ref().map(ApiKey::hash))
         .collect();
     let now = Now::read();
-    let stand = |key: KeyHash| (key.short(), standings(&gateway.accounts.report(key, now)));
+    let quota_of = |key: KeyHash| KeyQuota {
+        key: key.short(),
+        windows: gauges(&gateway.accounts.report(key, now)),
+    };
     let health = gateway.redis.health();
-    let text = gateway.metrics.render(Standings {
+    let text = gateway.metrics.render(Snapshot {
         cache_bytes: held.bytes,
         cache_max_bytes: held.max_bytes,
         cache_entries: held.entries,
         cache_evictions: held.evictions,
-        quota: keys.into_iter().map(stand).collect(),
+        quota: keys.into_iter().map(quota_of).collect(),
         waiting: gateway.accounts.waiting(),
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
         is_redis_up: health.map(|it| it == redis::Health::Up),
@@ -69,8 +72,8 @@ fn render(gateway: &Gateway) -> Response {
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }
 
-fn standings(report: &Report) -> [Standing; 3] {
-    let of = |window: Window, tally: &Tally| Standing {
+fn gauges(report: &Report) -> [QuotaGauges; 3] {
+    let of = |window: Window, tally: &Tally| QuotaGauges {
         window: window.name(),
         allowed: tally.allowed,
         used: tally.used,

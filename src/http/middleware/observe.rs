@@ -67,10 +67,12 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     drop(arrived);
     add_headers(response.headers_mut(), id, under_api);
     let origin = response.extensions().get::<Origin>();
+    let client = response.extensions().get::<ClientName>();
     let answered = Answered {
         route: route.as_ref().map_or("-", MatchedPath::as_str),
         method,
         status: response.status().as_u16(),
+        client: client.map(|ClientName(name)| name),
         took: started.elapsed(),
         waited: bill.waited(),
         origin: origin.map(|origin| origin.name()),
@@ -131,8 +133,6 @@ fn end_trace(span: &Span, answered: &Answered<'_>) {
 
 fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
     let failure = extensions.get::<Failure>();
-    let client = extensions.get::<ClientName>();
-    let client = client.map(|ClientName(name)| name.as_ref());
     // The level of the macro is a constant, so there is one call for each level.
     macro_rules! line {
         ($level:ident, $message:literal) => {
@@ -144,7 +144,7 @@ fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
                 duration_ms = answered.took.as_secs_f64() * 1000.0,
                 cache = answered.origin,
                 quota.units = answered.units,
-                client.name = client,
+                client.name = answered.client.map(AsRef::as_ref),
                 error.code = failure.map(|failure| failure.code.as_ref()),
                 error.cause = failure.and_then(|failure| failure.cause.as_deref()),
                 $message
