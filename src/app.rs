@@ -66,6 +66,9 @@ pub enum StartError {
     /// `SIGHUP`, which triggers a reload of the clients' file, cannot be received.
     #[error("can't listen for SIGHUP: {0}")]
     Signal(#[source] io::Error),
+    /// The audit log cannot be opened.
+    #[error("the audit log can't be opened: {0}")]
+    Audit(#[source] io::Error),
     /// The HTTP client for VirusTotal could not be created.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -99,6 +102,7 @@ impl StartError {
                 .iter()
                 .map(|mistake| format!("VT4AI_CLIENTS_FILE: {mistake}"))
                 .collect(),
+            Self::Audit(error) => vec![format!("VT4AI_AUDIT_LOG: {error}")],
             Self::Client(error @ ClientError::CaFile(_)) => vec![error.to_string()],
             Self::Redis(error) => vec![error.to_string()],
             _ => Vec::new(),

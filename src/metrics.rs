@@ -46,6 +46,7 @@ pub struct Metrics {
     upstream: UpstreamMetrics,
     connections: Gauge,
     panics: Counter,
+    audit_losses: Counter,
 }
 
 /// An open connection. It counts until this is dropped.
@@ -69,6 +70,11 @@ impl Metrics {
             requests: RequestMetrics::new(own),
             upstream: UpstreamMetrics::new(own),
             connections: register(own, "http_connections", "Open connections"),
+            audit_losses: register(
+                own,
+                "audit_lost_records",
+                "Records lost for the audit log, because the disk is slow or full",
+            ),
             panics: register(own, "http_panics", "Panics in request handlers and tasks"),
             registry,
         }
@@ -87,6 +93,11 @@ impl Metrics {
     /// Counts a panic.
     pub fn panicked(&self) {
         self.panics.inc();
+    }
+
+    /// Counts records that the audit log lost.
+    pub fn lost_audit_records(&self, count: u64) {
+        self.audit_losses.inc_by(count);
     }
 
     /// Runs a task's future to its end, and counts its panic.

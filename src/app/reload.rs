@@ -80,7 +80,7 @@ impl Warnings {
         }
         for mistake in &mistakes {
             warn!(
-                error.cause = %mistake,
+                error.message = %mistake,
                 repeated = self.held_back,
                 "clients not reloaded, previous ones stay in effect"
             );

@@ -181,7 +181,7 @@ impl Link {
             match told {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) if is_permanent(&error) => {
-                    warn!(error.cause = describe(&error), "Redis rejected a change");
+                    warn!(error.message = describe(&error), "Redis rejected a change");
                 }
                 Ok(Err(error)) => return Err(describe(&error)),
                 Err(_) => return Err("no reply in time".to_owned()),
@@ -315,7 +315,7 @@ impl Link {
         if state.warned.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
             state.warned = Some(Instant::now());
             warn!(
-                error.cause = why,
+                error.message = why,
                 "Redis unavailable, continuing with local state"
             );
         }

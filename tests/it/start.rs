@@ -90,7 +90,7 @@ async fn log_after_failing(upstream: &str) -> String {
     let log = process.stop();
     assert!(!log.contains(KEY), "{log}");
     let warnings = log.lines().filter(|line| line.contains("WARN"));
-    let reasons = warnings.filter(|line| line.contains("upstream unreachable error.cause"));
+    let reasons = warnings.filter(|line| line.contains("upstream unreachable error.message"));
     assert_eq!(reasons.count(), 1, "{log}");
     assert!(
         log.contains("DEBUG") && log.contains("upstream request failed"),

@@ -1,10 +1,10 @@
 //! The outermost layer: request ids, the request log, metrics, and headers of every response.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -14,9 +14,9 @@ use crate::{
     access::cost::Bill,
     http::{
         error::Failure,
-        extract::{self, authority},
+        extract::{self, authority, forwarded, peer},
         headers::X_REQUEST_ID,
-        middleware::{drain_body, refusal},
+        middleware::{audit::Audited, drain_body, refusal},
         state::Shared,
     },
     lookup::Origin,
@@ -38,15 +38,19 @@ pub struct ClientName(pub Arc<str>);
 ///
 /// Paths hold indicators, which can be confidential: the line has the route instead, and the path
 /// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
-pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn observe(State(gateway): State<Shared>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
-    let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
+    let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
+    let from = peer::address(request.extensions().get());
+    let trusted = &gateway.access.trusted_proxies;
+    let address = forwarded::caller_address(from, request.headers(), trusted);
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
-    debug!(parent: &span, http.path = request.uri().path(), "request received");
+    debug!(parent: &span, url.path = request.uri().path(), "request received");
     let method = name_of(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let under_api = extract::is_under_api(request.uri());
+    let audited = Audited::start(gateway.audit.as_ref(), &mut request, address);
     let (started, bill) = (Instant::now(), Bill::default());
     let arrived = gateway.metrics.arrived();
     let work = async {
@@ -65,7 +69,7 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     let work = work.instrument(span.clone());
     let mut response = bill.clone().cover(work).await;
     drop(arrived);
-    add_headers(response.headers_mut(), id, under_api);
+    add_headers(response.headers_mut(), id.clone(), under_api);
     let origin = response.extensions().get::<Origin>();
     let client = response.extensions().get::<ClientName>();
     let answered = Answered {
@@ -80,7 +84,11 @@ pub async fn observe(State(gateway): State<Shared>, request: Request, next: Next
     };
     gateway.metrics.answered(&answered);
     end_trace(&span, &answered);
-    write_line(&span, &answered, response.extensions());
+    let failure = response.extensions().get::<Failure>();
+    if let Some(audited) = audited {
+        audited.record(&id, &answered, failure);
+    }
+    write_line(&span, &answered, address, failure);
     response
 }
 
@@ -122,31 +130,33 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, under_api: bool) {
 
 /// Records the outcome of a request in its trace span, and ends the span.
 fn end_trace(span: &Span, answered: &Answered<'_>) {
-    traces::note(span, "http.method", || answered.method.to_owned());
+    traces::note(span, "http.request.method", || answered.method.to_owned());
     traces::note(span, "http.route", || answered.route.to_owned());
-    traces::note(span, "http.status", || i64::from(answered.status));
+    traces::note(span, "http.response.status_code", || {
+        i64::from(answered.status)
+    });
     traces::note(span, "cache", || {
         answered.origin.unwrap_or("none").to_owned()
     });
     traces::end(span);
 }
 
-fn write_line(span: &Span, answered: &Answered<'_>, extensions: &Extensions) {
-    let failure = extensions.get::<Failure>();
+fn write_line(span: &Span, answered: &Answered<'_>, address: IpAddr, failure: Option<&Failure>) {
     // The level of the macro is a constant, so there is one call for each level.
     macro_rules! line {
         ($level:ident, $message:literal) => {
             $level!(
                 parent: span,
-                http.method = answered.method,
+                http.request.method = answered.method,
                 http.route = answered.route,
-                http.status = answered.status,
+                http.response.status_code = answered.status,
                 duration_ms = answered.took.as_secs_f64() * 1000.0,
                 cache = answered.origin,
                 quota.units = answered.units,
+                client.address = %address,
                 client.name = answered.client.map(AsRef::as_ref),
-                error.code = failure.map(|failure| failure.code.as_ref()),
-                error.cause = failure.and_then(|failure| failure.cause.as_deref()),
+                error.type = failure.map(|failure| failure.code.as_ref()),
+                error.message = failure.and_then(|failure| failure.cause.as_deref()),
                 $message
             )
         };

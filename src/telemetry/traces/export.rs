@@ -69,7 +69,7 @@ impl Exporter {
     fn log_change(&self, sent: &Result<(), String>) {
         let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match sent {
-            Err(why) if !was_failing => warn!(error.cause = why, "trace export failed"),
+            Err(why) if !was_failing => warn!(error.message = why, "trace export failed"),
             Ok(()) if was_failing => info!("trace export recovered"),
             _ => {}
         }
@@ -119,7 +119,8 @@ fn request(batch: &[SpanData]) -> Value {
 fn span(span: &SpanData) -> Value {
     // OTLP's constants: span kind 2 is a server, 3 a client; status code 2 is an error.
     let kind = if span.name == "request" { 2 } else { 3 };
-    let status = find(span, "http.status").and_then(|status| status.parse::<u16>().ok());
+    let status =
+        find(span, "http.response.status_code").and_then(|status| status.parse::<u16>().ok());
     let status = if status.is_some_and(|status| status >= 500) {
         json!({"code": 2})
     } else {
@@ -143,7 +144,7 @@ fn span(span: &SpanData) -> Value {
 
 /// Returns a span's name, built from patterns so that the number of names is bounded.
 fn name(span: &SpanData) -> Cow<'_, str> {
-    let (method, route) = (find(span, "http.method"), find(span, "http.route"));
+    let (method, route) = (find(span, "http.request.method"), find(span, "http.route"));
     match (find(span, "upstream.endpoint"), method, route) {
         (Some(endpoint), ..) => endpoint,
         (None, Some(method), Some(route)) => format!("{method} {route}").into(),
