@@ -21,7 +21,6 @@ use crate::{
     },
     config::{Config, Server},
     demo, http,
-    metrics::Metrics,
     redis::UnusableAuthorities,
     render::template::{ReloadableTemplates, TemplateError, Templates},
     server::{self, ClientPace, Connections, End},
@@ -41,9 +40,6 @@ pub mod runtime;
 
 /// The interval at which state about idle keys and callers is removed.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
-
-/// The interval at which recorded latencies are sorted into histogram buckets.
-const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// A gateway that is bound to its ports, with its background tasks.
 #[derive(Debug)]
@@ -71,6 +67,9 @@ pub enum StartError {
     /// `SIGHUP`, which triggers a reload of the clients' file, cannot be received.
     #[error("can't listen for SIGHUP: {0}")]
     Signal(#[source] io::Error),
+    /// The audit log cannot be opened.
+    #[error("the audit log can't be opened: {0}")]
+    Audit(#[source] io::Error),
     /// The HTTP client for VirusTotal could not be created.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -104,6 +103,7 @@ impl StartError {
                 .iter()
                 .map(|mistake| format!("VT4AI_CLIENTS_FILE: {mistake}"))
                 .collect(),
+            Self::Audit(error) => vec![format!("VT4AI_AUDIT_LOG: {error}")],
             Self::Client(error @ ClientError::CaFile(_)) => vec![error.to_string()],
             Self::Redis(error) => vec![error.to_string()],
             _ => Vec::new(),
@@ -207,7 +207,6 @@ impl App {
         let metrics = Arc::clone(&gateway.metrics);
         let trusted = gateway.access.trusted_proxies.clone();
         background.run(forget_idle(gateway));
-        background.run(tidy(Arc::clone(&metrics)));
         let port = |router, most| server::PortParts {
             router,
             connections: Connections::new(most, trusted.clone()),
@@ -307,13 +306,5 @@ async fn forget_idle(gateway: http::AppState) {
         ticks.tick().await;
         gateway.quota.forget_idle();
         gateway.door.forget_idle();
-    }
-}
-
-async fn tidy(metrics: Arc<Metrics>) {
-    let mut ticks = interval(TIDY_EVERY);
-    loop {
-        ticks.tick().await;
-        metrics.tidy();
     }
 }

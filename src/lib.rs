@@ -24,7 +24,7 @@
 //! | 6 | [`quota`] | access, redis, virustotal, clock, config, metrics |
 //! | 7 | [`virustotal`], [`mod@redis`] | access, render, indicator, clock, config, metrics, telemetry; not one another |
 //! | 8 | [`config`] | access, render |
-//! | 8 | [`telemetry`] | config |
+//! | 8 | [`telemetry`] | config, metrics |
 //! | 9 | [`access`] | clock |
 //! | 9 | [`render`] | indicator |
 //! | 10 | [`indicator`], [`clock`], [`metrics`] | nothing |

@@ -1,73 +1,57 @@
 //! Metrics in Prometheus format.
 //!
-//! Each gateway has its own registry, so that several in one process stay separate. A series is
-//! looked up by its labels once, and updated through a handle that costs one atomic operation.
-//! Labels are bounded by their callers: routes and endpoints are patterns, all others come from
-//! fixed lists.
+//! Each gateway has its own registry, so that several in one process stay separate. Labels are
+//! bounded by their callers: routes and endpoints are patterns, clients are configured, and all
+//! others come from fixed lists.
 
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Mutex, PoisonError},
     task::Poll,
-    time::Duration,
 };
 
-use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
-use metrics_exporter_prometheus::{
-    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+use prometheus_client::{
+    encoding::prometheus_text,
+    metrics::{
+        counter::Counter,
+        gauge::{ConstGauge, Gauge},
+        histogram::Histogram,
+        info::Info,
+    },
+    registry::{Metric, Registry},
 };
-use metrics_process::Collector;
 use thiserror::Error;
 
-use self::{calls::Calls, requests::Requests};
+use self::{requests::RequestMetrics, upstream::UpstreamMetrics};
 
 pub use self::{
-    calls::UnderWay,
     requests::{Answered, Arrived},
-    state::{KeyStanding, Standing, State},
+    snapshot::{KeyQuota, QuotaGauges, Snapshot},
+    upstream::CallTimer,
 };
 
-mod calls;
-mod names;
+mod process;
 mod requests;
-mod state;
+mod snapshot;
+mod upstream;
 
 /// The buckets of durations in seconds, from a cached answer to a long wait.
-const DURATIONS: [f64; 16] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
-    30.0, 300.0,
-];
-
-/// The buckets of the gateway's own part of a duration, in seconds.
-const OVERHEADS: [f64; 12] = [
-    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0,
-];
-
-const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
+const DURATIONS: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 30.0, 300.0];
 
 /// The metrics of one gateway.
 pub struct Metrics {
     registry: Registry,
-    requests: Requests,
-    calls: Calls,
+    requests: RequestMetrics,
+    upstream: UpstreamMetrics,
     connections: Gauge,
     panics: Counter,
-    /// The keys that the last scrape showed.
-    shown: Mutex<Vec<KeyStanding>>,
-    process: Collector,
-}
-
-/// The registry of series.
-struct Registry {
-    recorder: PrometheusRecorder,
-    handle: PrometheusHandle,
+    audit_losses: Counter,
 }
 
 /// An open connection. It counts until this is dropped.
 #[derive(Debug)]
-pub struct Connection(Gauge);
+pub struct OpenConnection(Gauge);
 
 /// A task panicked. The panic was counted, and its message printed.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -77,25 +61,22 @@ pub struct Panicked;
 impl Metrics {
     /// Creates a registry in which all counts are zero.
     pub fn new() -> Self {
-        let recorder = recorder();
-        let handle = recorder.handle();
-        let registry = Registry { recorder, handle };
-        names::describe(&registry.recorder);
-        let process = Collector::default();
-        ::metrics::with_local_recorder(&registry.recorder, || process.describe());
-        let version = [Label::from_static_parts(
-            "version",
-            env!("CARGO_PKG_VERSION"),
-        )];
-        registry.gauge(names::BUILD_INFO, version.into()).set(1);
+        let mut registry = Registry::with_prefix("vt4ai");
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        let help = "Always 1; the label is the running version";
+        registry.register("build", help, version);
+        let own = &mut registry;
         Self {
-            requests: Requests::new(&registry),
-            calls: Calls::default(),
-            connections: registry.gauge(names::CONNECTIONS, Vec::new()),
-            panics: registry.counter(names::PANICS, Vec::new()),
-            shown: Mutex::default(),
+            requests: RequestMetrics::new(own),
+            upstream: UpstreamMetrics::new(own),
+            connections: register(own, "http_connections", "Open connections"),
+            audit_losses: register(
+                own,
+                "audit_lost_records",
+                "Records lost for the audit log, because the disk is slow or full",
+            ),
+            panics: register(own, "http_panics", "Panics in request handlers and tasks"),
             registry,
-            process,
         }
     }
 
@@ -106,12 +87,17 @@ impl Metrics {
 
     /// Records a completed request.
     pub fn answered(&self, answered: &Answered<'_>) {
-        self.requests.answered(&self.registry, answered);
+        self.requests.answered(answered);
     }
 
     /// Counts a panic.
     pub fn panicked(&self) {
-        self.panics.increment(1);
+        self.panics.inc();
+    }
+
+    /// Counts records that the audit log lost.
+    pub fn lost_audit_records(&self, count: u64) {
+        self.audit_losses.inc_by(count);
     }
 
     /// Runs a task's future to its end, and counts its panic.
@@ -123,47 +109,35 @@ impl Metrics {
         std::future::poll_fn(|context| {
             // Unwind safety holds because the future is not polled again after a panic.
             let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
-            polled.map_or_else(
-                |_| {
-                    self.panicked();
-                    Poll::Ready(Err(Panicked))
-                },
-                |polled| polled.map(Ok),
-            )
+            let Ok(polled) = polled else {
+                self.panicked();
+                return Poll::Ready(Err(Panicked));
+            };
+            polled.map(Ok)
         })
         .await
     }
 
     /// Counts a connection as open until the guard is dropped.
-    pub fn connected(&self) -> Connection {
-        self.connections.increment(1);
-        Connection(self.connections.clone())
+    pub fn connected(&self) -> OpenConnection {
+        self.connections.inc();
+        OpenConnection(self.connections.clone())
     }
 
     /// Starts the measurement of a call to VirusTotal.
-    pub fn call(&self, endpoint: String) -> UnderWay<'_> {
-        UnderWay::new(self, endpoint)
-    }
-
-    fn call_ended(&self, endpoint: &str, outcome: &'static str, took: Duration) {
-        self.calls.ended(&self.registry, endpoint, outcome, took);
+    pub fn call(&self, endpoint: String) -> CallTimer<'_> {
+        CallTimer::new(&self.upstream, endpoint)
     }
 
     /// Renders all metrics as text, together with the current state.
-    pub fn render(&self, state: State) -> String {
-        state::set(&self.registry, &state);
-        // Held while the gauges are set, so that concurrent scrapes don't mix.
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        state::set_quota(&self.registry, &shown, &state.quota);
-        *shown = state.quota;
-        drop(shown);
-        ::metrics::with_local_recorder(&self.registry.recorder, || self.process.collect());
-        self.registry.handle.render()
-    }
-
-    /// Moves recent samples into their buckets, so that they don't accumulate between scrapes.
-    pub fn tidy(&self) {
-        self.registry.handle.run_upkeep();
+    pub fn render(&self, snapshot: Snapshot) -> String {
+        // A registry for each scrape: a series whose key, Redis or file is gone leaves no trace.
+        let mut text = String::new();
+        for registry in [&self.registry, &snapshot.registry(), &process::registry()] {
+            // Writing to a string does not fail.
+            let _ = prometheus_text::encode(&mut text, registry);
+        }
+        text
     }
 }
 
@@ -180,40 +154,56 @@ impl fmt::Debug for Metrics {
     }
 }
 
-impl Drop for Connection {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.decrement(1);
+        self.0.dec();
     }
 }
 
-impl Registry {
-    fn counter(&self, name: &'static str, labels: Vec<Label>) -> Counter {
-        let key = Key::from_parts(name, labels);
-        self.recorder.register_counter(&key, &METADATA)
-    }
+/// Registers a new metric and returns it.
+fn register<M: Metric + Clone + Default>(
+    registry: &mut Registry,
+    name: &'static str,
+    help: &'static str,
+) -> M {
+    register_as(registry, name, help, M::default())
+}
 
-    fn gauge(&self, name: &'static str, labels: Vec<Label>) -> Gauge {
-        let key = Key::from_parts(name, labels);
-        self.recorder.register_gauge(&key, &METADATA)
-    }
+/// Registers this metric and returns it.
+///
+/// The registry appends a dot to the help text, and `_total` to a counter's name.
+fn register_as<M: Metric + Clone>(
+    registry: &mut Registry,
+    name: &'static str,
+    help: &'static str,
+    metric: M,
+) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
 
-    fn histogram(&self, name: &'static str, labels: Vec<Label>) -> Histogram {
-        let key = Key::from_parts(name, labels);
-        self.recorder.register_histogram(&key, &METADATA)
+/// Registers a gauge that does not change, unless its value is unknown.
+fn register_gauge(
+    registry: &mut Registry,
+    name: &'static str,
+    help: &'static str,
+    value: Option<u64>,
+) {
+    if let Some(value) = value {
+        registry.register(name, help, ConstGauge::new(float(value)));
     }
+}
+
+fn durations() -> Histogram {
+    Histogram::new(DURATIONS)
 }
 
 #[expect(
-    clippy::expect_used,
-    reason = "the buckets are constants, which every test reads"
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53, and Prometheus has no other numbers"
 )]
-fn recorder() -> PrometheusRecorder {
-    let overhead = Matcher::Full(names::OVERHEAD.to_owned());
-    PrometheusBuilder::new()
-        .set_buckets(&DURATIONS)
-        .and_then(|builder| builder.set_buckets_for_metric(overhead, &OVERHEADS))
-        .expect("buckets are not empty")
-        .build_recorder()
+fn float(number: u64) -> f64 {
+    number as f64
 }
 
 #[cfg(test)]
@@ -225,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn panic_in_a_task_is_counted_and_drops_its_values() {
         let metrics = Metrics::new();
-        let count = || metrics.render(State::default());
+        let count = || metrics.render(Snapshot::default());
         assert_eq!(metrics.count_panic(async { 7 }).await, Ok(7));
         assert!(count().contains("vt4ai_http_panics_total 0"));
         let (held, mut let_go) = tokio::sync::oneshot::channel::<()>();

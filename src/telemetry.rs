@@ -11,10 +11,14 @@ use tracing_subscriber::{
 
 use crate::config::{Collector, Log};
 
-pub use self::repeated::Repeated;
+pub use self::{
+    audit::{AuditLog, AuditRecord},
+    repeated::Repeated,
+};
 
 use self::lines::Lines;
 
+mod audit;
 mod lines;
 mod repeated;
 pub mod traces;

@@ -32,7 +32,7 @@ pub use self::{
 use crate::{
     access::{CostCounter, RequestContext},
     config,
-    metrics::{Metrics, UnderWay},
+    metrics::{CallTimer, Metrics},
     telemetry::traces,
 };
 
@@ -82,7 +82,7 @@ struct Inner {
 /// A call whose outcome is recorded. Dropped before its end, it counts as abandoned.
 struct Watch<'a> {
     span: Span,
-    under_way: UnderWay<'a>,
+    timer: CallTimer<'a>,
     failures: &'a AtomicU32,
 }
 
@@ -196,7 +196,7 @@ impl VirusTotal {
         );
         Watch {
             span,
-            under_way: self.0.metrics.call(endpoint),
+            timer: self.0.metrics.call(endpoint),
             failures: &self.0.failures,
         }
     }
@@ -241,7 +241,7 @@ impl Watch<'_> {
         };
         self.span.record("upstream.outcome", outcome);
         traces::end(&self.span);
-        self.under_way.end(outcome);
+        self.timer.end(outcome);
         if answer.as_ref().is_err_and(UpstreamError::is_trouble) {
             self.failures.fetch_add(1, Ordering::Relaxed);
         } else {

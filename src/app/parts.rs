@@ -17,6 +17,7 @@ use crate::{
     redis::{News, Redis},
     render::template::ReloadableTemplates,
     submit::{self, Submit},
+    telemetry::AuditLog,
     virustotal::VirusTotal,
 };
 
@@ -28,9 +29,8 @@ pub(super) async fn put_together(
     config: Config,
     templates: ReloadableTemplates,
     clients: Option<Arc<Clients>>,
-    background: &Background,
+    background @ Background { tasks, stop }: &Background,
 ) -> Result<Gateway, StartError> {
-    let Background { tasks, stop } = background;
     let accepted = configured_keys(&config, clients.as_deref());
     let metrics = Arc::new(Metrics::new());
     let virustotal = VirusTotal::new(&config.upstream, Arc::clone(&metrics))?;
@@ -85,6 +85,7 @@ pub(super) async fn put_together(
         clients,
         default_format: config.default_format,
         examples: String::new(),
+        audit: open_audit_log(config.log.audit, &metrics, background)?,
         metrics,
         tasks: tasks.clone(),
     })
@@ -119,6 +120,25 @@ pub(super) async fn load_clients(
     let keep_up = reload::keep_up(Arc::clone(&clients), templates.clone(), hangups);
     background.run(keep_up);
     Ok(Some(clients))
+}
+
+/// Opens the audit log, if there is one, and starts to write and reopen it.
+fn open_audit_log(
+    file: Option<PathBuf>,
+    metrics: &Arc<Metrics>,
+    background: &Background,
+) -> Result<Option<AuditLog>, StartError> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let hangups = reload::hangups().map_err(StartError::Signal)?;
+    let (log, written) = AuditLog::start(file, Arc::clone(metrics)).map_err(StartError::Audit)?;
+    // Shutdown waits for the last records.
+    background.tasks.spawn(async move {
+        let _ = written.await;
+    });
+    background.run(log.clone().reopen_at(hangups));
+    Ok(Some(log))
 }
 
 /// Connects to Redis, if it is configured, and applies the changes that other replicas announce.

@@ -126,7 +126,7 @@ impl Warnings {
         };
         for mistake in &self.last {
             warn!(
-                error.cause = %mistake,
+                error.message = %mistake,
                 repeated = count - 1,
                 "clients not reloaded, previous ones stay in effect"
             );

@@ -255,6 +255,12 @@ pub struct Log {
     #[arg(id = "log-format", long, action = ArgAction::Set)]
     #[arg(default_value = "text", value_parser = is_second("text", "json"))]
     pub json: bool,
+    /// A file to record each request under `/api/v1` in, as a line of JSON.
+    ///
+    /// A record says who asked about which indicator, when, with what outcome and at what cost. The
+    /// file is created with mode 0600 and opened anew on SIGHUP.
+    #[arg(id = "audit-log", long)]
+    pub audit: Option<PathBuf>,
 }
 
 /// A collector of traces that takes OTLP over HTTP.

@@ -1,6 +1,7 @@
 //! Layers around the handlers.
 
 pub mod admission;
+pub mod audit;
 pub mod cors;
 pub mod drain_body;
 pub mod limits;

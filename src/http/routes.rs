@@ -414,7 +414,7 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["code"], "InternalError");
         assert!(!body.to_string().contains("inside story"));
-        let counted = metrics.render(crate::metrics::State::default());
+        let counted = metrics.render(crate::metrics::Snapshot::default());
         assert!(counted.contains("vt4ai_http_panics_total 1"), "{counted}");
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     redis::Redis,
     render::{format::Format, template::ReloadableTemplates},
     submit::Submit,
+    telemetry::AuditLog,
     virustotal::VirusTotal,
 };
 
@@ -51,6 +52,8 @@ pub struct Gateway {
     pub default_format: Format,
     /// The commands that show the demo's objects; empty without the demo.
     pub examples: String,
+    /// The audit log, where one is set up.
+    pub audit: Option<AuditLog>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The tasks beside requests; the process waits for them before it ends.

@@ -1,19 +1,20 @@
 //! Metrics of requests.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+use std::{fmt, sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
 };
 
-use ::metrics::{Counter, Gauge, Histogram, Label};
+use super::{durations, register, register_as};
 
-use super::{Registry, names};
+/// The buckets of the gateway's own part of a duration, in seconds.
+const OVERHEADS: [f64; 6] = [0.000_05, 0.000_25, 0.001, 0.005, 0.05, 1.0];
 
 /// The methods with a label of their own. Any other method is `other`.
-const METHODS: [&str; 8] = [
-    "GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "other",
-];
+const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"];
 
 /// The labels of a cacheable answer's origin.
 const ORIGINS: [&str; 5] = ["hit", "miss", "stale", "stale_quota", "stale_upstream"];
@@ -27,6 +28,8 @@ pub struct Answered<'a> {
     pub method: &'a str,
     /// The response's status.
     pub status: u16,
+    /// The client whose token the request has.
+    pub client: Option<&'a Arc<str>>,
     /// The total duration.
     pub took: Duration,
     /// The part of the duration spent waiting for VirusTotal, quota or the client.
@@ -43,119 +46,145 @@ pub struct Arrived(Gauge);
 
 impl Drop for Arrived {
     fn drop(&mut self) {
-        self.0.decrement(1);
+        self.0.dec();
     }
 }
 
-pub(super) struct Requests {
+/// The series of requests.
+pub(super) struct RequestMetrics {
+    completed: Family<RequestLabels, Counter>,
+    durations: Family<OperationLabels, Histogram>,
+    overheads: Family<RouteLabels, Histogram>,
     in_flight: Gauge,
     units: Counter,
-    origins: [Counter; ORIGINS.len()],
-    routes: RwLock<HashMap<Box<str>, Arc<Route>>>,
+    origins: Family<OriginLabels, Counter>,
 }
 
-/// The series of one route.
-struct Route {
-    overhead: Histogram,
-    /// The series by index into [`METHODS`] and by status. There are few, so a linear search is
-    /// fast.
-    series: RwLock<Vec<Series>>,
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
 }
 
-#[derive(Clone)]
-struct Series {
-    method: usize,
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OperationLabels {
+    #[prometheus(flatten)]
+    route: RouteLabels,
+    method: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    #[prometheus(flatten)]
+    operation: OperationLabels,
     status: u16,
-    count: Counter,
-    duration: Histogram,
+    #[prometheus(flatten)]
+    client: ClientLabel,
 }
 
-impl Requests {
-    pub(super) fn new(registry: &Registry) -> Self {
-        let origin = |outcome| {
-            let labels = vec![Label::from_static_parts("outcome", outcome)];
-            registry.counter(names::CACHE_ANSWERS, labels)
+/// The label with a client's name. A request without a client has no such label.
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
+struct ClientLabel(Option<Arc<str>>);
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OriginLabels {
+    outcome: &'static str,
+}
+
+impl EncodeLabelSet for ClientLabel {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        let Some(name) = &self.0 else {
+            return Ok(());
         };
-        Self {
-            in_flight: registry.gauge(names::IN_FLIGHT, Vec::new()),
-            units: registry.counter(names::UNITS, Vec::new()),
-            origins: ORIGINS.map(origin),
-            routes: RwLock::default(),
+        ("client", name.as_ref()).encode(encoder.encode_label())
+    }
+}
+
+impl RequestMetrics {
+    /// Registers the series.
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let all = Self {
+            completed: register(
+                registry,
+                "http_requests",
+                "Requests answered, by route, method and status, and by client if one is known",
+            ),
+            durations: register_as(
+                registry,
+                "http_request_duration_seconds",
+                "Time from the request head to the response head",
+                Family::new_with_constructor(durations),
+            ),
+            overheads: register_as(
+                registry,
+                "http_request_overhead_seconds",
+                "The same without the time spent waiting for VirusTotal, quota or the client",
+                Family::new_with_constructor(overheads),
+            ),
+            in_flight: register(registry, "http_requests_in_flight", "Requests in flight"),
+            units: register(
+                registry,
+                "quota_spent_units",
+                "Units of quota spent by completed requests, with any key",
+            ),
+            origins: register(
+                registry,
+                "cache_answers",
+                "Cacheable answers, by cache outcome: hit, miss, stale, stale_quota, stale_upstream",
+            ),
+        };
+        // All outcomes are shown from the start, so that rates have a first value.
+        for outcome in ORIGINS {
+            drop(all.origins.get_or_create(&OriginLabels { outcome }));
         }
+        all
     }
 
     /// Counts a request in flight until the guard is dropped.
     pub(super) fn arrived(&self) -> Arrived {
-        self.in_flight.increment(1);
+        self.in_flight.inc();
         Arrived(self.in_flight.clone())
     }
 
     /// Records a completed request.
-    pub(super) fn answered(&self, registry: &Registry, answered: &Answered<'_>) {
-        let route = self.route(registry, answered.route);
-        let series = route.series(registry, answered);
-        series.count.increment(1);
-        series.duration.record(answered.took);
+    pub(super) fn answered(&self, answered: &Answered<'_>) {
+        let labels = RequestLabels::of(answered);
+        self.completed.get_or_create(&labels).inc();
+        let operation = &labels.operation;
+        let duration = self.durations.get_or_create(operation);
+        duration.observe(answered.took.as_secs_f64());
         // Concurrent waits are summed, so they can exceed the duration.
         let own = answered.took.saturating_sub(answered.waited);
-        route.overhead.record(own);
+        let overhead = self.overheads.get_or_create(&operation.route);
+        overhead.observe(own.as_secs_f64());
         if answered.units > 0 {
-            self.units.increment(answered.units);
+            self.units.inc_by(answered.units);
         }
-        let origin = answered.origin;
-        if let Some(at) = ORIGINS.iter().position(|it| Some(*it) == origin) {
-            self.origins[at].increment(1);
+        if let Some(outcome) = listed(&ORIGINS, answered.origin) {
+            self.origins.get_or_create(&OriginLabels { outcome }).inc();
         }
-    }
-
-    fn route(&self, registry: &Registry, name: &str) -> Arc<Route> {
-        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(route) = routes.get(name) {
-            return Arc::clone(route);
-        }
-        // A known route needs only the read lock. A new one is rare.
-        drop(routes);
-        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            let labels = vec![Label::new("route", name.to_owned())];
-            Arc::new(Route {
-                overhead: registry.histogram(names::OVERHEAD, labels),
-                series: RwLock::default(),
-            })
-        };
-        Arc::clone(routes.entry(name.into()).or_insert_with(new))
     }
 }
 
-impl Route {
-    fn series(&self, registry: &Registry, answered: &Answered<'_>) -> Series {
-        let (other, status) = (METHODS.len() - 1, answered.status);
-        let method = METHODS.iter().position(|it| *it == answered.method);
-        let method = method.unwrap_or(other);
-        let is_it = |it: &&Series| (it.method, it.status) == (method, status);
-        let known = self.series.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = known.iter().find(is_it) {
-            return series.clone();
+impl RequestLabels {
+    fn of(answered: &Answered<'_>) -> Self {
+        Self {
+            operation: OperationLabels {
+                route: RouteLabels {
+                    route: answered.route.to_owned(),
+                },
+                method: listed(&METHODS, Some(answered.method)).unwrap_or("other"),
+            },
+            status: answered.status,
+            client: ClientLabel(answered.client.cloned()),
         }
-        drop(known);
-        let mut known = self.series.write().unwrap_or_else(PoisonError::into_inner);
-        // Checked again: another thread may have added the series between the two locks.
-        if let Some(series) = known.iter().find(is_it) {
-            return series.clone();
-        }
-        let mut labels = vec![
-            Label::new("route", answered.route.to_owned()),
-            Label::from_static_parts("method", METHODS[method]),
-        ];
-        let duration = registry.histogram(names::DURATION, labels.clone());
-        labels.push(Label::new("status", status.to_string()));
-        let series = Series {
-            method,
-            status,
-            count: registry.counter(names::REQUESTS, labels),
-            duration,
-        };
-        known.push(series.clone());
-        series
     }
+}
+
+/// Returns the word of a list that equals this one.
+fn listed(words: &[&'static str], wanted: Option<&str>) -> Option<&'static str> {
+    words.iter().find(|word| Some(**word) == wanted).copied()
+}
+
+fn overheads() -> Histogram {
+    Histogram::new(OVERHEADS)
 }

@@ -180,7 +180,7 @@ impl Link {
             match told {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) if is_permanent(&error) => {
-                    warn!(error.cause = describe(&error), "Redis rejected a change");
+                    warn!(error.message = describe(&error), "Redis rejected a change");
                 }
                 Ok(Err(error)) => return Err(describe(&error)),
                 Err(_) => return Err("no reply in time".to_owned()),
@@ -320,7 +320,7 @@ impl Link {
         state.was_lost = true;
         if let Some(count) = state.losses.note() {
             warn!(
-                error.cause = why,
+                error.message = why,
                 failures = count,
                 "Redis unavailable, continuing with local state"
             );

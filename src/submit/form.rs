@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use self::{
     digests::Digests,
-    headers::{field, parameters},
+    headers::{HeaderValueParts, field},
 };
 
 use crate::cache::ObjectName;
@@ -64,7 +64,7 @@ pub enum FormError {
 pub struct Form {
     /// A line break and the boundary, which together end a part.
     delimiter: Needle,
-    state: State,
+    state: FormState,
     /// The number of bytes parsed so far.
     seen: u64,
     /// The length of the file; 0 while it is arriving, `None` before.
@@ -74,7 +74,7 @@ pub struct Form {
 }
 
 #[derive(Debug)]
-enum State {
+enum FormState {
     /// Before the first boundary.
     Before,
     /// Directly after a boundary: two hyphens end the form, a line break begins a part.
@@ -82,13 +82,13 @@ enum State {
     /// Within the headers of a part.
     Headers(Vec<u8>),
     /// Within the content of a part, which began at this offset in the form.
-    Content { field: Field, since: u64 },
+    Content { field: FormField, since: u64 },
     /// After the last boundary.
     After,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+enum FormField {
     File,
     Password,
 }
@@ -109,7 +109,7 @@ impl Form {
         delimiter.tail.extend_from_slice(b"\r\n");
         Self {
             delimiter,
-            state: State::Before,
+            state: FormState::Before,
             seen: 0,
             file: None,
             digests: Digests::default(),
@@ -143,9 +143,9 @@ impl Form {
     /// Ends the form; fails if it is incomplete.
     pub fn end(&self) -> Result<(), FormError> {
         match &self.state {
-            State::After => Ok(()),
+            FormState::After => Ok(()),
             // Without a single boundary the body is not a form at all.
-            State::Before => Err(FormError::Malformed),
+            FormState::Before => Err(FormError::Malformed),
             _ => Err(FormError::BrokenOff),
         }
     }
@@ -154,61 +154,86 @@ impl Form {
     /// length.
     fn step(&mut self, piece: &[u8]) -> Result<usize, FormError> {
         match &mut self.state {
-            State::Before => {
-                let found = self.delimiter.find(piece);
-                if found.is_some() {
-                    self.state = State::Boundary(Vec::new());
-                }
-                Ok(found.unwrap_or(piece.len()))
+            FormState::Before => {
+                let Some(end) = self.delimiter.find(piece) else {
+                    return Ok(piece.len());
+                };
+                self.state = FormState::Boundary(Vec::new());
+                Ok(end)
             }
-            State::Boundary(line) => {
+            FormState::Boundary(line) => {
                 line.push(piece[0]);
                 self.state = after_boundary(std::mem::take(line))?;
-                if matches!(self.state, State::After) {
+                if matches!(self.state, FormState::After) {
                     self.close()?;
                 }
                 Ok(1)
             }
-            State::Headers(lines) => {
+            FormState::Headers(lines) => {
                 let taken = take_headers(lines, piece)?;
                 if lines.ends_with(b"\r\n\r\n") {
-                    // Another parser could see a boundary within the headers.
-                    if self.delimiter.finder.find(lines).is_some() {
-                        return Err(FormError::Malformed);
-                    }
-                    let field = field(lines)?;
-                    self.open(field)?;
-                    let since = self.seen + taken as u64;
-                    // A boundary may directly follow the headers: their last line break counts.
-                    self.delimiter.tail.extend_from_slice(b"\r\n");
-                    self.state = State::Content { field, since };
+                    let lines = std::mem::take(lines);
+                    self.begin_content(lines, taken)?;
                 }
                 Ok(taken)
             }
-            State::Content { field, since } => {
-                let boundary = self.delimiter.len();
+            FormState::Content { field, since } => {
+                let (field, since) = (*field, *since);
+                self.pass_content(piece, field, since)
+            }
+            FormState::After => Ok(piece.len()),
+        }
+    }
+
+    /// Begins the content of the part with these headers, whose last bytes were just taken.
+    fn begin_content(&mut self, mut headers: Vec<u8>, taken: usize) -> Result<(), FormError> {
+        // Another parser could see a boundary within the headers.
+        if self.delimiter.finder.find(&headers).is_some() {
+            return Err(FormError::Malformed);
+        }
+        let field = field(&mut headers)?;
+        self.open(field)?;
+        // A boundary may directly follow the headers: their last line break counts.
+        self.delimiter.tail.extend_from_slice(b"\r\n");
+        let since = self.seen + taken as u64;
+        self.state = FormState::Content { field, since };
+        Ok(())
+    }
+
+    /// Passes over the content of a part up to its boundary, and returns the length.
+    fn pass_content(
+        &mut self,
+        piece: &[u8],
+        field: FormField,
+        since: u64,
+    ) -> Result<usize, FormError> {
+        let boundary = self.delimiter.len();
+        let end = self.delimiter.find(piece);
+        if field == FormField::File {
+            match end {
                 // Until the boundary is found, the last bytes of a piece may be its start.
-                let Some(end) = self.delimiter.find(piece) else {
-                    if *field == Field::File {
-                        self.digests.push(piece, boundary - 1);
-                    }
-                    return Ok(piece.len());
-                };
-                let length = self.seen + end as u64 - *since;
-                if *field == Field::File {
+                None => self.digests.push(piece, boundary - 1),
+                Some(end) => {
                     self.digests.finish(&piece[..end], boundary);
                     // The match includes the delimiter, which is not part of the content.
-                    let length = length.saturating_sub(boundary as u64);
-                    if length > MAX_FILE {
-                        return Err(FormError::TooLarge);
-                    }
-                    self.file = Some(length);
+                    let length = self.seen + end as u64 - since;
+                    self.end_file(length.saturating_sub(boundary as u64))?;
                 }
-                self.state = State::Boundary(Vec::new());
-                Ok(end)
             }
-            State::After => Ok(piece.len()),
         }
+        let Some(end) = end else {
+            return Ok(piece.len());
+        };
+        self.state = FormState::Boundary(Vec::new());
+        Ok(end)
+    }
+
+    fn end_file(&mut self, length: u64) -> Result<(), FormError> {
+        if length > MAX_FILE {
+            return Err(FormError::TooLarge);
+        }
+        self.file = Some(length);
+        Ok(())
     }
 
     fn close(&self) -> Result<(), FormError> {
@@ -219,10 +244,10 @@ impl Form {
         }
     }
 
-    fn open(&mut self, field: Field) -> Result<(), FormError> {
+    fn open(&mut self, field: FormField) -> Result<(), FormError> {
         let (name, is_there) = match field {
-            Field::File => ("file", self.file.replace(0).is_some()),
-            Field::Password => ("password", std::mem::replace(&mut self.has_password, true)),
+            FormField::File => ("file", self.file.replace(0).is_some()),
+            FormField::Password => ("password", std::mem::replace(&mut self.has_password, true)),
         };
         if is_there {
             return Err(FormError::Twice(name));
@@ -232,16 +257,18 @@ impl Form {
 }
 
 /// Parses the rest of a boundary's line, as far as it has arrived.
-fn after_boundary(line: Vec<u8>) -> Result<State, FormError> {
+fn after_boundary(line: Vec<u8>) -> Result<FormState, FormError> {
     match line.as_slice() {
-        b"--" => Ok(State::After),
+        b"--" => Ok(FormState::After),
         // A part may have no headers, so this line break can already be the first of the empty
         // line.
-        [padding @ .., b'\r', b'\n'] if is_blank(padding) => Ok(State::Headers(b"\r\n".to_vec())),
-        [padding @ .., b'\r' | b' ' | b'\t'] if is_blank(padding) && line.len() < 80 => {
-            Ok(State::Boundary(line))
+        [padding @ .., b'\r', b'\n'] if is_blank(padding) => {
+            Ok(FormState::Headers(b"\r\n".to_vec()))
         }
-        b"-" => Ok(State::Boundary(line)),
+        [padding @ .., b'\r' | b' ' | b'\t'] if is_blank(padding) && line.len() < 80 => {
+            Ok(FormState::Boundary(line))
+        }
+        b"-" => Ok(FormState::Boundary(line)),
         _ => Err(FormError::Malformed),
     }
 }
@@ -311,15 +338,21 @@ impl Needle {
 
 /// Returns the boundary of a form's content type: 1 to 70 characters (RFC 2046, section 5.1.1).
 pub fn boundary(content_type: &[u8]) -> Result<&str, FormError> {
-    let (_, mut parameters) = parameters(content_type).ok_or(FormError::Boundary)?;
-    let boundary = parameters.find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"));
-    let (_, boundary) = boundary.ok_or(FormError::Boundary)?;
-    let allowed = |&byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
-    let sound = (1..=70).contains(&boundary.len())
-        && boundary.iter().all(allowed)
-        && !boundary.ends_with(b" ");
-    let boundary = str::from_utf8(boundary).ok().filter(|_| sound);
-    boundary.ok_or(FormError::Boundary)
+    let Some(mut header) = HeaderValueParts::parse(content_type) else {
+        return Err(FormError::Boundary);
+    };
+    let Some(boundary) = header.next_value("boundary") else {
+        return Err(FormError::Boundary);
+    };
+    match str::from_utf8(boundary) {
+        Ok(text) if is_boundary(text) => Ok(text),
+        _ => Err(FormError::Boundary),
+    }
+}
+
+fn is_boundary(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+    (1..=70).contains(&text.len()) && text.bytes().all(allowed) && !text.ends_with(' ')
 }
 
 /// Returns the content type of a form with this boundary.

@@ -213,7 +213,7 @@ fn is_plain(value: &str) -> bool {
 }
 
 /// Formats a UTC time as in RFC 3339, with microseconds: `2026-11-27T09:05:03.000042Z`.
-fn timestamp(now: OffsetDateTime) -> [u8; 27] {
+pub(super) fn timestamp(now: OffsetDateTime) -> [u8; 27] {
     let mut text = *b"0000-00-00T00:00:00.000000Z";
     let parts = [
         (0..4, now.year().unsigned_abs()),
@@ -274,10 +274,10 @@ mod tests {
     }
 
     fn work() {
-        let span = info_span!("request", request.id = "the-id");
+        let span = info_span!("request", http.request.id = "the-id");
         info!(
             parent: &span,
-            http.status = 200_u64,
+            http.response.status_code = 200_u64,
             ratio = 0.5,
             ok = true,
             cause = "a \"b\"\n",
@@ -293,8 +293,8 @@ mod tests {
         let (_, rest) = line.split_once(' ').unwrap();
         assert_eq!(
             rest,
-            " INFO request completed http.status=200 ratio=0.5 ok=true cause=\"a \\\"b\\\"\\n\" \
-             key=\"HIT\" request.id=\"the-id\"\n"
+            " INFO request completed http.response.status_code=200 ratio=0.5 ok=true cause=\"a \\\"b\\\"\\n\" \
+             key=\"HIT\" http.request.id=\"the-id\"\n"
         );
     }
 
@@ -304,9 +304,9 @@ mod tests {
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["level"], "INFO");
         assert_eq!(object["message"], "request completed");
-        assert_eq!(object["http.status"], 200);
+        assert_eq!(object["http.response.status_code"], 200);
         assert_eq!(object["cause"], "a \"b\"\n");
-        assert_eq!(object["request.id"], "the-id");
+        assert_eq!(object["http.request.id"], "the-id");
         assert!(object.get("cache").is_none());
         assert_eq!(object["timestamp"].as_str().map(str::len), Some(27));
     }

@@ -19,6 +19,7 @@ use self::export::Exporter;
 use crate::config::Collector;
 
 mod export;
+mod message;
 
 /// The time limit for exporting the last spans at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);

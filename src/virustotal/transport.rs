@@ -105,7 +105,7 @@ impl Transport {
             _ => return Err(self.explain(&error)),
         };
         debug!(
-            error.cause = causes(&error),
+            error.message = causes(&error),
             "reused upstream connection failed, retrying on a new one"
         );
         match self.unpooled.execute(copy).await {
@@ -151,9 +151,9 @@ impl Transport {
         // Warn once until VirusTotal responds again. Every failed request has its own log line as
         // well.
         if is_new {
-            warn!(error.cause = cause, "upstream unreachable");
+            warn!(error.message = cause, "upstream unreachable");
         } else {
-            debug!(error.cause = cause, "upstream request failed");
+            debug!(error.message = cause, "upstream request failed");
         }
         kind
     }

@@ -14,7 +14,7 @@ const KEPT_TO: [(&str, &[&str]); 10] = [
     ("axum", &["http", "server", "app", "demo"]),
     ("reqwest", &["virustotal", "telemetry/traces"]),
     ("governor", &["access/rate_limit"]),
-    ("::metrics", &["metrics"]),
+    ("prometheus_client", &["metrics"]),
     ("opentelemetry", &["telemetry/traces"]),
     ("::redis", &["redis"]),
     ("quick_xml", &["render/format/xml"]),

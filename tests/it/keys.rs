@@ -277,7 +277,7 @@ async fn no_key_is_in_any_error_header_or_log() {
     assert!(upstream.count() >= asked / 4, "the faults were not met");
     let log = process.stop();
     assert!(
-        log.contains("TRACE") && log.matches("http.status").count() >= asked,
+        log.contains("TRACE") && log.matches("http.response.status_code").count() >= asked,
         "{log}"
     );
     let leaked = log

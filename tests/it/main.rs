@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod behaviours;
 #[cfg(test)]
 mod bounds;

@@ -121,6 +121,21 @@ async fn requests_are_counted_by_route_method_and_status() {
 }
 
 #[tokio::test]
+async fn requests_with_a_token_are_counted_by_client() {
+    let gateway = exposed(&["--allow-own-keys"]).await;
+    for token in ["vt4ai_read", "vt4ai_read", "vt4ai_unknown", KEY] {
+        let headers = [("x-api-key", token)];
+        gateway.get_with(&file(EICAR), &headers).await;
+    }
+    let numbers = Numbers::of(&gateway).await;
+    let name = format!("vt4ai_http_requests_total{{{ROUTE},status=\"200\",client=\"read\"}}");
+    same(numbers.get(&name), 2);
+    same(numbers.requests(200), 1);
+    same(numbers.requests(401), 1);
+    assert_eq!(numbers.labels("client"), BTreeSet::from(["read"]));
+}
+
+#[tokio::test]
 async fn each_gateway_in_a_process_has_its_own_metrics() {
     let upstream = Upstream::demo().await;
     let one = Gateway::before(&upstream, &[]).await;
@@ -552,7 +567,9 @@ async fn the_request_log_has_the_cost_and_no_indicator() {
         assert_eq!(lines.len(), 1, "{log}");
         let line: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
         assert_eq!(line["level"], "INFO");
-        assert_eq!(line["http.method"], "GET");
+        assert_eq!(line["http.request.method"], "GET");
+        assert_eq!(line["http.request.id"], id);
+        assert_eq!(line["client.address"], "127.0.0.1");
         assert_eq!(line["http.route"], "/api/v1/files/{file_hash}");
         assert_eq!(
             (&line["cache"], &line["quota.units"]),

@@ -436,7 +436,7 @@ async fn a_log_can_be_json() {
     let line = lines
         .rfind(|line| line.to_string().contains("the-id"))
         .unwrap();
-    assert_eq!(line["http.status"], 200, "{line}");
+    assert_eq!(line["http.response.status_code"], 200, "{line}");
     assert!(
         !line.to_string().contains(EICAR),
         "an indicator is in the log: {line}"

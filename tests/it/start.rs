@@ -92,7 +92,7 @@ async fn log_after_failing(upstream: &str) -> String {
     let mut causes = log.lines().filter(|line| line.contains("error.cause"));
     assert!(causes.all(|line| !line.contains(EICAR)), "{log}");
     let warnings = log.lines().filter(|line| line.contains("WARN"));
-    let reasons = warnings.filter(|line| line.contains("upstream unreachable error.cause"));
+    let reasons = warnings.filter(|line| line.contains("upstream unreachable error.message"));
     assert_eq!(reasons.count(), 1, "{log}");
     assert!(
         log.contains("DEBUG") && log.contains("upstream request failed"),

@@ -107,7 +107,10 @@ async fn a_request_and_its_call_join_the_callers_trace() {
     assert_eq!(request["parentSpanId"], PARENT);
     assert_eq!(call["parentSpanId"], request["spanId"]);
     assert_eq!((&request["kind"], &call["kind"]), (&2.into(), &3.into()));
-    assert_eq!(attribute(request, "http.status")["intValue"], "200");
+    assert_eq!(
+        attribute(request, "http.response.status_code")["intValue"],
+        "200"
+    );
     assert_eq!(attribute(request, "cache")["stringValue"], "miss");
     assert_eq!(attribute(call, "upstream.outcome")["stringValue"], "ok");
     let sent = upstream.calls()[0]

@@ -15,7 +15,7 @@ use crate::{
         openapi::errors::OpenErrors,
         state::{AppState, Gateway},
     },
-    metrics::{KeyStanding, Standing, State as Standings},
+    metrics::{KeyQuota, QuotaGauges, Snapshot},
     quota::accounts::{Report, Tally, Window},
     redis,
 };
@@ -47,12 +47,12 @@ pub async fn get_metrics_of_admin_port(State(gateway): State<AppState>) -> Respo
 fn render(gateway: &Gateway) -> Response {
     let cache = gateway.lookup.cache_stats();
     let health = gateway.redis.health();
-    let text = gateway.metrics.render(Standings {
+    let text = gateway.metrics.render(Snapshot {
         cache_bytes: cache.bytes,
         cache_max_bytes: cache.max_bytes,
         cache_entries: cache.entries,
         cache_evictions: cache.evictions,
-        quota: standings(gateway),
+        quota: quota_of_keys(gateway),
         waiting: gateway.quota.waiting(),
         templates_have_mistakes: gateway.templates.mistakes() > 0,
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
@@ -61,8 +61,8 @@ fn render(gateway: &Gateway) -> Response {
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }
 
-/// Returns the standing of each key that is configured. Several clients may spend one key.
-fn standings(gateway: &Gateway) -> Vec<KeyStanding> {
+/// Returns the quota of each key that is configured. Several clients may spend one key.
+fn quota_of_keys(gateway: &Gateway) -> Vec<KeyQuota> {
     let mut keys = HashSet::new();
     if let Some(clients) = &gateway.clients {
         keys.extend(clients.keys());
@@ -70,15 +70,18 @@ fn standings(gateway: &Gateway) -> Vec<KeyStanding> {
     if let Some(key) = &gateway.access.key {
         keys.insert(key.hash());
     }
-    let mut standings = Vec::new();
+    let mut quota = Vec::new();
     for key in keys {
         let report = gateway.quota.report(key);
-        standings.push((key.short(), windows(&report)));
+        quota.push(KeyQuota {
+            key: key.short(),
+            windows: windows(&report),
+        });
     }
-    standings
+    quota
 }
 
-fn windows(report: &Report) -> [Standing; 3] {
+fn windows(report: &Report) -> [QuotaGauges; 3] {
     [
         window(Window::Minute, &report.minute),
         window(Window::Day, &report.day),
@@ -86,8 +89,8 @@ fn windows(report: &Report) -> [Standing; 3] {
     ]
 }
 
-fn window(window: Window, tally: &Tally) -> Standing {
-    Standing {
+fn window(window: Window, tally: &Tally) -> QuotaGauges {
+    QuotaGauges {
         window: window.name(),
         allowed: tally.allowed,
         used: tally.used,

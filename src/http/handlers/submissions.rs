@@ -24,6 +24,7 @@ use crate::{
             body::{self, JSON},
             format::FormatQuery,
         },
+        middleware::audit::Submitted,
         openapi::{answers::StartedAnswer, errors::WriteErrors},
         state::AppState,
     },
@@ -102,12 +103,18 @@ impl FromRequest<AppState> for UrlToScan {
 
     async fn from_request(request: Request, _: &AppState) -> Result<Self, ApiError> {
         let media = body::require(request.headers(), &[JSON, FORM])?;
+        let submitted = request.extensions().get::<Submitted>().cloned();
         let body = body::read(request.into_body()).await?;
-        if media == JSON {
-            return body::json(&body, EXPECTED);
+        let posted = if media == JSON {
+            body::json(&body, EXPECTED)?
+        } else {
+            let url = read_form(&body)?;
+            Self { url }
+        };
+        if let Some(submitted) = submitted {
+            submitted.set(&posted.url);
         }
-        let url = read_form(&body)?;
-        Ok(Self { url })
+        Ok(posted)
     }
 }
 

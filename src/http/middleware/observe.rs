@@ -1,6 +1,6 @@
 //! The outermost layer: request ids, the request log, metrics, and headers of every response.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -12,12 +12,14 @@ use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::{
     http::{
+        extract::{forwarded, peer},
         headers::X_REQUEST_ID,
         middleware::{
+            audit::Audited,
             drain_body, refusal,
             route_group::{GroupState, RouteGroup},
         },
-        outcome::Outcome,
+        outcome::{Failure, Outcome},
     },
     lookup::Origin,
     metrics::Answered,
@@ -34,18 +36,27 @@ const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey,
 ///
 /// Paths hold indicators, which can be confidential: the line has the route instead, and the path
 /// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
-pub async fn observe(State(state): State<GroupState>, request: Request, next: Next) -> Response {
+pub async fn observe(
+    State(state): State<GroupState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let GroupState { gateway, group } = state;
     let id = request_id(request.headers());
-    let span = info_span!("request", request.id = id.to_str().unwrap_or_default());
+    let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
+    let from = peer::address(request.extensions());
+    let trusted = &gateway.access.trusted_proxies;
+    let address = forwarded::caller_address(from, request.headers(), trusted);
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
-    debug!(parent: &span, http.path = request.uri().path(), "request received");
+    debug!(parent: &span, url.path = request.uri().path(), "request received");
     let method = name_of(request.method());
     let route = match group {
         RouteGroup::UnknownApi => None,
         _ => request.extensions().get::<MatchedPath>().cloned(),
     };
+    let audit = gateway.audit.as_ref().filter(|_| group.concerns_key());
+    let audited = audit.map(|log| Audited::start(log, &mut request, address));
     let started = Instant::now();
     let arrived = gateway.metrics.arrived();
     let work = async {
@@ -58,12 +69,13 @@ pub async fn observe(State(state): State<GroupState>, request: Request, next: Ne
     };
     let mut response = work.instrument(span.clone()).await;
     drop(arrived);
-    add_headers(response.headers_mut(), id, group);
+    add_headers(response.headers_mut(), id.clone(), group);
     let outcome: Outcome = response.extensions_mut().remove().unwrap_or_default();
     let answered = Answered {
         route: route.as_ref().map_or("-", MatchedPath::as_str),
         method,
         status: response.status().as_u16(),
+        client: outcome.client.as_ref(),
         took: started.elapsed(),
         waited: outcome.cost.waited,
         origin: outcome.origin.map(Origin::name),
@@ -71,7 +83,10 @@ pub async fn observe(State(state): State<GroupState>, request: Request, next: Ne
     };
     gateway.metrics.answered(&answered);
     end_trace(&span, &answered);
-    write_line(&span, &answered, &outcome);
+    if let Some(audited) = audited {
+        audited.record(&id, &answered, outcome.failure.as_ref());
+    }
+    write_line(&span, &answered, address, outcome.failure.as_ref());
     response
 }
 
@@ -113,31 +128,33 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, group: RouteGroup) {
 
 /// Records the outcome of a request in its trace span, and ends the span.
 fn end_trace(span: &Span, answered: &Answered<'_>) {
-    traces::note(span, "http.method", || answered.method.to_owned());
+    traces::note(span, "http.request.method", || answered.method.to_owned());
     traces::note(span, "http.route", || answered.route.to_owned());
-    traces::note(span, "http.status", || i64::from(answered.status));
+    traces::note(span, "http.response.status_code", || {
+        i64::from(answered.status)
+    });
     traces::note(span, "cache", || {
         answered.origin.unwrap_or("none").to_owned()
     });
     traces::end(span);
 }
 
-fn write_line(span: &Span, answered: &Answered<'_>, outcome: &Outcome) {
-    let failure = outcome.failure.as_ref();
+fn write_line(span: &Span, answered: &Answered<'_>, address: IpAddr, failure: Option<&Failure>) {
     // The level of the macro is a constant, so there is one call for each level.
     macro_rules! line {
         ($level:ident, $message:literal) => {
             $level!(
                 parent: span,
-                http.method = answered.method,
+                http.request.method = answered.method,
                 http.route = answered.route,
-                http.status = answered.status,
+                http.response.status_code = answered.status,
                 duration_ms = answered.took.as_secs_f64() * 1000.0,
                 cache = answered.origin,
                 quota.units = answered.units,
-                client.name = outcome.client.as_deref(),
-                error.code = failure.map(|failure| failure.code.as_ref()),
-                error.cause = failure.and_then(|failure| failure.cause.as_deref()),
+                client.address = %address,
+                client.name = answered.client.map(AsRef::as_ref),
+                error.type = failure.map(|failure| failure.code.as_ref()),
+                error.message = failure.and_then(|failure| failure.cause.as_deref()),
                 $message
             )
         };

@@ -165,8 +165,8 @@ fn headers_and_files_are_bounded() {
     }
     let mut largest = Form {
         delimiter: Needle::new(format!("\r\n--{B}").as_bytes()),
-        state: State::Content {
-            field: Field::File,
+        state: FormState::Content {
+            field: FormField::File,
             since: checked.seen - MAX_FILE,
         },
         ..checked

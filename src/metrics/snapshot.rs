@@ -1,0 +1,143 @@
+//! The state at the time of a scrape, collected then rather than pushed by the modules below.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::ConstCounter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use super::{float, register, register_gauge};
+
+/// The state at the time of a scrape.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Bytes in the cache.
+    pub cache_bytes: u64,
+    /// The cache's capacity in bytes.
+    pub cache_max_bytes: u64,
+    /// Entries in the cache.
+    pub cache_entries: u64,
+    /// Entries evicted for lack of space since the start.
+    pub cache_evictions: u64,
+    /// The quota of the server's and the clients' keys.
+    pub quota: Vec<KeyQuota>,
+    /// Whether the last read of the clients' file failed; `None` without one.
+    pub has_mistakes: Option<bool>,
+    /// Whether the last reload of the templates failed.
+    pub templates_have_mistakes: bool,
+    /// Requests that wait for quota of any key.
+    pub waiting: usize,
+    /// Whether Redis is available; `None` if it is not configured.
+    pub is_redis_up: Option<bool>,
+}
+
+/// The quota of one key.
+#[derive(Clone, Debug)]
+pub struct KeyQuota {
+    /// A short name for the key.
+    pub key: String,
+    /// The quota in each window.
+    pub windows: [QuotaGauges; 3],
+}
+
+/// A key's quota in one window, in lookups. `None` is unlimited.
+#[derive(Clone, Copy, Debug)]
+pub struct QuotaGauges {
+    /// `minute`, `day` or `month`.
+    pub window: &'static str,
+    /// The allowance.
+    pub allowed: Option<u64>,
+    /// The lookups spent.
+    pub used: u64,
+    /// The lookups left.
+    pub remaining: Option<u64>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct QuotaLabels {
+    key: String,
+    window: &'static str,
+}
+
+type QuotaFamily = Family<QuotaLabels, Gauge<f64, AtomicU64>>;
+
+impl Snapshot {
+    /// Returns a registry with the state, to be rendered once.
+    pub(super) fn registry(self) -> Registry {
+        let mut registry = Registry::with_prefix("vt4ai");
+        let flag = |is_set: Option<bool>| is_set.map(u64::from);
+        for (name, help, value) in [
+            ("cache_bytes", "Bytes in the cache", Some(self.cache_bytes)),
+            (
+                "cache_max_bytes",
+                "Capacity of the cache in bytes",
+                Some(self.cache_max_bytes),
+            ),
+            (
+                "cache_entries",
+                "Entries in the cache",
+                Some(self.cache_entries),
+            ),
+            (
+                "quota_waiting_requests",
+                "Requests that wait for quota",
+                Some(self.waiting as u64),
+            ),
+            (
+                "redis_up",
+                "Whether Redis is available: 1 or 0; absent if none is configured",
+                flag(self.is_redis_up),
+            ),
+            (
+                "clients_last_reload_successful",
+                "Whether the last read of the clients' file succeeded: 1 or 0",
+                flag(self.has_mistakes.map(|it| !it)),
+            ),
+            (
+                "templates_last_reload_successful",
+                "Whether the last load of the templates succeeded: 1 or 0",
+                flag(Some(!self.templates_have_mistakes)),
+            ),
+        ] {
+            register_gauge(&mut registry, name, help, value);
+        }
+        let evictions = ConstCounter::new(self.cache_evictions);
+        let help = "Entries evicted from the cache for lack of space";
+        registry.register("cache_evictions", help, evictions);
+        register_quota(&mut registry, self.quota);
+        registry
+    }
+}
+
+fn register_quota(registry: &mut Registry, keys: Vec<KeyQuota>) {
+    let allowed: QuotaFamily = register(
+        registry,
+        "quota_allowed_units",
+        "Lookups that a key of the server or its clients may spend in a window; +Inf without a limit",
+    );
+    let used: QuotaFamily = register(
+        registry,
+        "quota_used_units",
+        "Lookups that a key of the server or its clients has spent in a window, here or elsewhere",
+    );
+    let remaining: QuotaFamily = register(
+        registry,
+        "quota_remaining_units",
+        "Lookups that a key of the server or its clients has left in a window; +Inf without a limit",
+    );
+    for KeyQuota { key, windows } in keys {
+        for gauges in windows {
+            let labels = QuotaLabels {
+                key: key.clone(),
+                window: gauges.window,
+            };
+            let limit = gauges.allowed.map_or(f64::INFINITY, float);
+            allowed.get_or_create(&labels).set(limit);
+            used.get_or_create(&labels).set(float(gauges.used));
+            let left = gauges.remaining.map_or(f64::INFINITY, float);
+            remaining.get_or_create(&labels).set(left);
+        }
+    }
+}

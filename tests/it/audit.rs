@@ -1,0 +1,143 @@
+//! Tests of the audit log.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use serde_json::{Value, json};
+use vt4ai::access::TokenDigest;
+
+use crate::harness::{EICAR, Folder, KEY, Process, UNKNOWN, client, file, run, send, vt4ai};
+
+/// Returns the records of a file without their times.
+fn records(path: &str) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    let mut records = Vec::new();
+    for line in text.lines() {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        let time = record.as_object_mut().unwrap().remove("timestamp");
+        assert_eq!(time.unwrap().as_str().unwrap().len(), 27);
+        records.push(record);
+    }
+    records
+}
+
+async fn ask(process: &Process, path: &str, headers: &[(&str, &str)]) -> u16 {
+    let mut request = client().get(format!("http://{}{path}", process.address));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    send(request).await.status
+}
+
+/// Ends a process in order, which writes the last records.
+fn end(process: Process) {
+    process.signal("-TERM");
+    assert_eq!(process.end(), Some(0));
+}
+
+#[tokio::test]
+async fn who_asked_about_what_is_recorded() {
+    let digest = TokenDigest::of(b"vt4ai_alice").hex();
+    let table =
+        format!("[[client]]\nname = \"alice\"\ntoken_sha256 = \"{digest}\"\nscopes = [\"read\"]\n");
+    let folder = Folder::new().with("clients.toml", &table);
+    let log = folder.file("audit.jsonl");
+    let clients = folder.file("clients.toml");
+    let flags = ["--demo", "--clients-file", &clients, "--audit-log", &log];
+    let flags = [&flags[..], &["--trusted-proxies", "127.0.0.1"]].concat();
+    let process = Process::start(&mut vt4ai(&folder, &flags));
+    let alice = [
+        ("x-api-key", "vt4ai_alice"),
+        ("x-request-id", "the-id"),
+        ("x-forwarded-for", "192.0.2.7"),
+    ];
+    let upper = file(&EICAR.to_ascii_uppercase());
+    assert_eq!(ask(&process, &upper, &alice).await, 200);
+    assert_eq!(ask(&process, &upper, &alice).await, 200);
+    let unknown = [("x-request-id", "other")];
+    assert_eq!(ask(&process, &file(UNKNOWN), &unknown).await, 404);
+    assert_eq!(ask(&process, "/livez", &alice).await, 200);
+    end(process);
+    let record = |units: u64, cache: &str| {
+        json!({
+            "client.name": "alice",
+            "client.address": "192.0.2.7",
+            "http.request.id": "the-id",
+            "http.request.method": "GET",
+            "http.route": "/api/v1/files/{file_hash}",
+            "indicator.type": "file",
+            "indicator.value": EICAR,
+            "http.response.status_code": 200,
+            "cache": cache,
+            "quota.units": units,
+        })
+    };
+    let not_found = json!({
+        "client.address": "127.0.0.1",
+        "http.request.id": "other",
+        "http.request.method": "GET",
+        "http.route": "/api/v1/files/{file_hash}",
+        "indicator.type": "file",
+        "indicator.value": UNKNOWN,
+        "http.response.status_code": 404,
+        "error.type": "NotFoundError",
+        "cache": "miss",
+        "quota.units": 1,
+    });
+    assert_eq!(
+        records(&log),
+        [record(1, "miss"), record(0, "hit"), not_found]
+    );
+    let mode = fs::metadata(&log).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn posted_urls_are_recorded() {
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let process = Process::start(&mut vt4ai(&folder, &["--demo", "--audit-log", &log]));
+    let post = |body: &'static str, media| {
+        client()
+            .post(format!("http://{}/api/v1/urls", process.address))
+            .header("x-api-key", KEY)
+            .header("content-type", media)
+            .body(body)
+    };
+    let json = r#"{"url": "hxxp://evil[.]example/"}"#;
+    assert_eq!(send(post(json, "application/json")).await.status, 202);
+    let form = "url=http%3A%2F%2Fb.example%2F";
+    let media = "application/x-www-form-urlencoded";
+    assert_eq!(send(post(form, media)).await.status, 202);
+    end(process);
+    let records = records(&log);
+    let urls: Vec<_> = records.iter().map(|it| &it["indicator.value"]).collect();
+    assert_eq!(urls, ["http://evil.example/", "http://b.example/"]);
+}
+
+#[tokio::test]
+async fn the_audit_log_is_reopened_at_sighup() {
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let process = Process::start(&mut vt4ai(&folder, &["--demo", "--audit-log", &log]));
+    let headers = [("x-api-key", KEY)];
+    assert_eq!(ask(&process, &file(EICAR), &headers).await, 200);
+    let moved = folder.file("audit.jsonl.1");
+    fs::rename(&log, &moved).unwrap();
+    process.signal("-HUP");
+    process.wait_for("audit log reopened", 1);
+    assert_eq!(ask(&process, &file(UNKNOWN), &headers).await, 404);
+    end(process);
+    assert_eq!(records(&moved).len(), 1);
+    assert_eq!(records(&log).len(), 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_a_mistake() {
+    let folder = Folder::new();
+    for path in ["/nowhere/audit.jsonl", "/dev/null"] {
+        let flags = ["--demo", "--port", "0", "--audit-log", path];
+        let (status, _, said) = run(&mut vt4ai(&folder, &flags));
+        assert_eq!(status, 64, "{said}");
+        assert!(said.contains("VT4AI_AUDIT_LOG: "), "{said}");
+    }
+}
