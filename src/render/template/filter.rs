@@ -146,7 +146,7 @@ impl<S: Sink> FilterReader<'_, '_, S> {
             let key = self.lexer.string()?;
             self.lexer.expect(b':')?;
             let start = self.lexer.at();
-            match FieldDecision::for_key(node, key) {
+            match FieldDecision::of(node.and_then(|node| node.at_key(&key.meant()))) {
                 FieldDecision::Exclude => self.lexer.skip()?,
                 FieldDecision::Keep(next) => {
                     self.sink.key(key)?;
@@ -173,7 +173,7 @@ impl<S: Sink> FilterReader<'_, '_, S> {
 
     fn array(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
         // All elements share one decision: a pattern reaches elements through `*` only.
-        let decision = FieldDecision::for_elements(node);
+        let decision = FieldDecision::of(node.and_then(Node::at_element));
         let mut more = self.lexer.open(b'[', b']')?;
         let lexer = &self.lexer;
         self.sink

@@ -2,8 +2,6 @@
 
 use thiserror::Error;
 
-use crate::render::format::json::Quoted;
-
 /// The maximum number of nodes of one template's trie.
 ///
 /// Patterns that mix names and `*` at many depths multiply. A template that needs more nodes than
@@ -27,7 +25,7 @@ pub(super) struct Node {
 
 /// The continuation of the patterns below a key.
 #[derive(Clone, Debug)]
-enum Next {
+pub(super) enum Next {
     Exclude,
     Descend(Node),
 }
@@ -116,7 +114,7 @@ impl Node {
     }
 
     /// Returns the next node for the value of a key, or `None` if no pattern matches.
-    fn at_key(&self, key: &str) -> Option<&Next> {
+    pub(super) fn at_key(&self, key: &str) -> Option<&Next> {
         let found = self
             .named
             .binary_search_by(|(name, _)| (name.len(), &**name).cmp(&(key.len(), key)));
@@ -124,6 +122,11 @@ impl Node {
             Ok(at) => Some(&self.named[at].1),
             Err(_) => self.any.as_deref(),
         }
+    }
+
+    /// Returns the next node for the elements of an array.
+    pub(super) fn at_element(&self) -> Option<&Next> {
+        self.any.as_deref()
     }
 }
 
@@ -160,23 +163,7 @@ pub(super) enum FieldDecision<'t> {
 }
 
 impl<'t> FieldDecision<'t> {
-    /// Decides about the value of a key.
-    pub(super) fn for_key(node: Option<&'t Node>, key: Quoted<'_>) -> Self {
-        match node {
-            Some(node) => Self::of(node.at_key(&key.meant())),
-            None => Self::Keep(None),
-        }
-    }
-
-    /// Decides about the elements of an array, which all share one decision.
-    pub(super) fn for_elements(node: Option<&'t Node>) -> Self {
-        match node {
-            Some(node) => Self::of(node.any.as_deref()),
-            None => Self::Keep(None),
-        }
-    }
-
-    fn of(next: Option<&'t Next>) -> Self {
+    pub(super) fn of(next: Option<&'t Next>) -> Self {
         match next {
             Some(Next::Exclude) => Self::Exclude,
             Some(Next::Descend(node)) => Self::Keep(Some(node)),

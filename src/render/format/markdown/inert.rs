@@ -92,11 +92,14 @@ pub(super) fn is_bare(text: &str) -> bool {
 }
 
 fn is_bare_letter(letter: char) -> bool {
-    match letter {
-        ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_' => true,
-        _ if letter.is_ascii() => letter.is_ascii_alphanumeric(),
-        _ => letter.is_alphanumeric() && !is_hidden(letter),
+    if !letter.is_ascii() {
+        return letter.is_alphanumeric() && !is_hidden(letter);
     }
+    letter.is_ascii_alphanumeric()
+        || matches!(
+            letter,
+            ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
+        )
 }
 
 /// Returns whether a text contains a scheme, or a host without one: markdown-it links
