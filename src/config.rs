@@ -34,7 +34,6 @@ mod declared;
 mod given;
 mod redis_url;
 mod settings;
-pub mod spelling;
 pub mod tls;
 mod unknown;
 mod value;

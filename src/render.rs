@@ -32,6 +32,7 @@ mod list;
 mod object;
 mod object_names;
 mod raw_object;
+pub mod spelling;
 pub mod template;
 mod title;
 

@@ -4,10 +4,8 @@ use std::{fs, path::Path};
 
 use toml::Table;
 
-use super::{
-    declared::{settings, variable},
-    spelling,
-};
+use super::declared::{settings, variable};
+use crate::render::spelling;
 
 /// The beginning of every variable that is a setting of the gateway's own.
 const PREFIX: &str = "VT4AI_";

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use crate::{access::TOKEN_PREFIX, config::spelling, http::error::ApiError};
+use crate::{access::TOKEN_PREFIX, http::error::ApiError, render::spelling};
 
 /// Parameters whose values are often pasted unencoded, so that a `&` cuts them short, each with the
 /// words for such a value.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
 
-use crate::{config::spelling, http::error::ApiError, virustotal::relationships};
+use crate::{http::error::ApiError, render::spelling, virustotal::relationships};
 
 /// The prefixes of the paths of this API, of VirusTotal's and of the API before that.
 const PREFIXES: [&str; 5] = ["api", "vtapi", "v1", "v2", "v3"];

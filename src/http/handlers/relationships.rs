@@ -11,7 +11,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     access::RequestContext,
-    config::spelling,
     http::{
         error::ApiError,
         extract::{
@@ -30,7 +29,7 @@ use crate::{
     },
     indicator::{Indicator, Kind},
     lookup::{FetchError, LookupError, RelatedQuery},
-    render::{View, template::Templates},
+    render::{View, spelling, template::Templates},
     virustotal::{
         Reason, UpstreamError,
         relationships::{self, Relationship},

@@ -4,7 +4,7 @@
 //! refused.
 
 use super::Template;
-use crate::indicator::Kind;
+use crate::{indicator::Kind, render::spelling};
 
 /// Paths of all four kinds. Below a path that ends here, any other may follow.
 const COMMON: &str = "gti_assessment last_analysis_date last_modification_date reputation tags \
@@ -48,10 +48,6 @@ const DOMAIN: &str = "categories creation_date crowdsourced_context expiration_d
 const IP: &str = "as_owner asn continent country crowdsourced_context first_seen_itw_date jarm \
     last_https_certificate last_https_certificate_date network rdap regional_internet_registry \
     whois whois_date";
-
-/// The length up to which a part of a path is compared. Comparing costs the product of both
-/// lengths, and nothing longer is near.
-const MAX_PART: usize = 64;
 
 /// The number of letters in which a part may differ from the one that was meant.
 const MAX_LETTERS: usize = 3;
@@ -120,10 +116,7 @@ fn correct(path: &str, documented: &str) -> Option<Correction> {
             meant.push(part);
             continue;
         }
-        if part.len() > MAX_PART {
-            return None;
-        }
-        let letters = strsim::osa_distance(part, known);
+        let letters = spelling::distance(known, part)?;
         if letters > (known.len() / 3).clamp(1, MAX_LETTERS) {
             return None;
         }
