@@ -190,20 +190,14 @@ fn register_gauge(
     value: Option<u64>,
 ) {
     if let Some(value) = value {
-        registry.register(name, help, ConstGauge::new(float(value)));
+        // The encoder takes whole numbers of this type only.
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        registry.register(name, help, ConstGauge::new(value));
     }
 }
 
 fn durations() -> Histogram {
     Histogram::new(DURATIONS)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact up to 2^53, and Prometheus has no other numbers"
-)]
-fn float(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

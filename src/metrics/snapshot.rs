@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{float, register, register_gauge};
+use super::{register, register_gauge};
 
 /// The state at the time of a scrape.
 #[derive(Debug, Default)]
@@ -140,4 +140,12 @@ fn register_quota(registry: &mut Registry, keys: Vec<KeyQuota>) {
             remaining.get_or_create(&labels).set(left);
         }
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53, and Prometheus has no other numbers"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
 }
