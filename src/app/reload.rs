@@ -85,7 +85,7 @@ async fn reload_templates(templates: &ReloadableTemplates) {
     let started = thread.spawn(move || sender.send(templates.reload()));
     let loaded = match started {
         Ok(_) => timeout(READ_LIMIT, loaded).await,
-        Err(error) => return warn!(error.cause = %error, "templates not reloaded"),
+        Err(error) => return warn!(error.message = %error, "templates not reloaded"),
     };
     match loaded {
         Ok(Ok(Ok(templates))) => {
@@ -95,7 +95,7 @@ async fn reload_templates(templates: &ReloadableTemplates) {
         Ok(Ok(Err(mistakes))) => {
             for mistake in mistakes {
                 warn!(
-                    error.cause = %mistake,
+                    error.message = %mistake,
                     "templates not reloaded, previous ones stay in effect"
                 );
             }

@@ -89,7 +89,7 @@ async fn log_after_failing(upstream: &str) -> String {
     }
     let log = process.stop();
     assert!(!log.contains(KEY), "{log}");
-    let mut causes = log.lines().filter(|line| line.contains("error.cause"));
+    let mut causes = log.lines().filter(|line| line.contains("error.message"));
     assert!(causes.all(|line| !line.contains(EICAR)), "{log}");
     let warnings = log.lines().filter(|line| line.contains("WARN"));
     let reasons = warnings.filter(|line| line.contains("upstream unreachable error.message"));
