@@ -21,7 +21,7 @@ use crate::{
     access::clients::OverAllowance,
     clock::whole_seconds,
     indicator::InvalidIndicator,
-    lookup::{FetchError, InvalidAnalysisId, LookupError, Provenance},
+    lookup::{InvalidAnalysisId, Provenance},
     quota::accounts::Exhausted,
     render::{MalformedAnswer, template::UnknownTemplate},
     submit::form::FormError,
@@ -29,6 +29,7 @@ use crate::{
 };
 
 mod advice;
+mod lookup;
 mod places;
 mod write;
 
@@ -255,30 +256,6 @@ impl From<FormError> for ApiError {
         match error {
             FormError::TooLarge => Self::payload_too_large(error.to_string()),
             error => Self::bad_request(error.to_string()),
-        }
-    }
-}
-
-impl From<LookupError> for ApiError {
-    fn from(error: LookupError) -> Self {
-        match error {
-            LookupError::Fetch(error) => error.into(),
-            LookupError::Malformed(error) => error.into(),
-            LookupError::TooLarge => Self::document_too_large(),
-        }
-    }
-}
-
-impl From<FetchError> for ApiError {
-    fn from(error: FetchError) -> Self {
-        match error {
-            FetchError::Exhausted(error) => error.into(),
-            FetchError::NotFound(refusal, provenance) => Self {
-                provenance: Some(provenance),
-                ..refusal.into()
-            },
-            FetchError::Upstream(error) => error.into(),
-            FetchError::Lost => Self::internal(error.to_string()),
         }
     }
 }

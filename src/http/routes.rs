@@ -8,23 +8,26 @@ use std::{
 
 use axum::{
     Extension, Router,
-    extract::{MatchedPath, State},
+    extract::MatchedPath,
     handler::Handler,
-    http::{HeaderMap, Method, Uri, header},
+    http::{Method, Uri, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get},
 };
-use parking_lot::Mutex;
 use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
     sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
-use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::collections::{in_collection, method_of};
+use self::{
+    collections::{in_collection, method_of},
+    document::document_route,
+};
+
+pub use self::document::document;
 use super::{
     error::{self, ApiError},
     extract::credential::KEY_HEADERS,
@@ -37,16 +40,13 @@ use super::{
         admission, cors, observe,
         route_group::{GroupState, RouteGroup},
     },
-    openapi::{
-        self,
-        errors::say_doing,
-        files::{DOCUMENT, File},
-    },
+    openapi::{self, errors::say_doing},
     state::AppState,
 };
-use crate::{indicator::Kind, metrics::Metrics, render::template::Templates, virustotal};
+use crate::{indicator::Kind, metrics::Metrics, virustotal};
 
 mod collections;
+mod document;
 
 /// One documented operation whose errors begin with what was being done.
 ///
@@ -227,59 +227,6 @@ fn health() -> OpenApiRouter<AppState> {
 /// Returns the metrics, which are on the admin port if there is one.
 fn metrics() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(prometheus::get_metrics))
-}
-
-/// Builds the OpenAPI document of a gateway with these templates.
-pub fn document(templates: &Templates) -> OpenApi {
-    let all = OpenApiRouter::with_openapi(openapi::base())
-        .merge(api())
-        .merge(uploads())
-        .merge(service())
-        .merge(metrics());
-    let mut document = all.into_openapi();
-    openapi::complete(&mut document, templates);
-    document
-}
-
-/// The OpenAPI document for one set of templates.
-struct KeptDocument {
-    generation: usize,
-    file: File,
-}
-
-/// Returns the route of a gateway's OpenAPI document, which is built on its first request and on
-/// the first one after templates were reloaded.
-fn document_route(known: &KnownRoutes) -> Router<AppState> {
-    let kept = Arc::new(Mutex::new(None));
-    let route = get(
-        async move |State(gateway): State<AppState>, headers: HeaderMap| {
-            respond_with_document(&kept, &gateway.templates.current(), &headers)
-        },
-    );
-    with_known_methods(Router::new().route(DOCUMENT, route), known)
-}
-
-/// Keeps only the bytes of the document: as a value it takes megabytes.
-fn respond_with_document(
-    kept: &Mutex<Option<KeptDocument>>,
-    templates: &Templates,
-    headers: &HeaderMap,
-) -> Result<Response, ApiError> {
-    let mut kept = kept.lock();
-    let generation = templates.generation();
-    if let Some(document) = &*kept
-        && document.generation == generation
-    {
-        return Ok(document.file.respond(headers));
-    }
-    let json = match document(templates).to_json() {
-        Ok(json) => json,
-        Err(error) => return Err(ApiError::internal(error.to_string())),
-    };
-    let file = File::plain("application/json", json.into());
-    let response = file.respond(headers);
-    *kept = Some(KeptDocument { generation, file });
-    Ok(response)
 }
 
 /// Builds the router of the public port.

@@ -53,7 +53,7 @@ async fn who_asked_about_what_is_recorded() {
     let upper = file(&EICAR.to_ascii_uppercase());
     assert_eq!(ask(&process, &upper, &alice).await, 200);
     assert_eq!(ask(&process, &upper, &alice).await, 200);
-    let unknown = [("x-request-id", "other")];
+    let unknown = [("x-api-key", "a-key-of-its-own"), ("x-request-id", "other")];
     assert_eq!(ask(&process, &file(UNKNOWN), &unknown).await, 404);
     assert_eq!(ask(&process, "/livez", &alice).await, 200);
     end(process);

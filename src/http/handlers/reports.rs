@@ -6,7 +6,6 @@ use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
 use crate::{
-    access::RequestContext,
     http::{
         error::ApiError,
         extract::{
@@ -19,10 +18,10 @@ use crate::{
             answers::{DomainReport, FileReport, IpReport, UrlReport},
             errors::ReadErrors,
         },
-        state::{AppState, Gateway},
+        state::AppState,
     },
-    indicator::Indicator,
-    render::View,
+    indicator::{Indicator, Kind},
+    render::{View, template::Templates},
 };
 
 /// The URL that a query asks for.
@@ -55,6 +54,17 @@ impl FromQuery for UrlQuery {
     }
 }
 
+impl Wanted<TemplateQuery> {
+    /// Returns the view of a report on an object of this kind.
+    fn view<'a>(&self, templates: &'a Templates, kind: Kind) -> Result<View<'a>, ApiError> {
+        let name = self.query.template_name.as_deref();
+        Ok(View {
+            template: format::choose_template(templates, &[kind], name)?,
+            ..self.format.view(templates)
+        })
+    }
+}
+
 /// File report
 ///
 /// VirusTotal's report on a file, found by its MD5, SHA-1 or SHA-256. Costs one lookup.
@@ -71,7 +81,12 @@ pub async fn get_file_report(
     wanted: Wanted<TemplateQuery>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {
-    report(&gateway, &context, &wanted, &file).await
+    let templates = gateway.templates.current();
+    let view = wanted.view(&templates, file.kind())?;
+    let reply = gateway
+        .lookup
+        .report(&context, &file, &view, &wanted.freshness);
+    Ok(wanted.respond(reply.await?))
 }
 
 /// URL report, by the URL
@@ -92,7 +107,12 @@ pub async fn analyze_url(
     wanted: Wanted<(UrlQuery, TemplateQuery)>,
 ) -> Result<Response, ApiError> {
     let (UrlQuery { url }, wanted) = wanted.take();
-    report(&gateway, &context, &wanted, &url).await
+    let templates = gateway.templates.current();
+    let view = wanted.view(&templates, url.kind())?;
+    let reply = gateway
+        .lookup
+        .report(&context, &url, &view, &wanted.freshness);
+    Ok(wanted.respond(reply.await?))
 }
 
 /// URL report, by its id
@@ -112,7 +132,12 @@ pub async fn get_url_report(
     wanted: Wanted<TemplateQuery>,
     UrlId(url): UrlId,
 ) -> Result<Response, ApiError> {
-    report(&gateway, &context, &wanted, &url).await
+    let templates = gateway.templates.current();
+    let view = wanted.view(&templates, url.kind())?;
+    let reply = gateway
+        .lookup
+        .report(&context, &url, &view, &wanted.freshness);
+    Ok(wanted.respond(reply.await?))
 }
 
 /// Domain report
@@ -132,7 +157,12 @@ pub async fn get_domain_report(
     wanted: Wanted<TemplateQuery>,
     DomainName(domain): DomainName,
 ) -> Result<Response, ApiError> {
-    report(&gateway, &context, &wanted, &domain).await
+    let templates = gateway.templates.current();
+    let view = wanted.view(&templates, domain.kind())?;
+    let reply = gateway
+        .lookup
+        .report(&context, &domain, &view, &wanted.freshness);
+    Ok(wanted.respond(reply.await?))
 }
 
 /// IP address report
@@ -151,22 +181,10 @@ pub async fn get_ip_report(
     wanted: Wanted<TemplateQuery>,
     IpAddress(address): IpAddress,
 ) -> Result<Response, ApiError> {
-    report(&gateway, &context, &wanted, &address).await
-}
-
-async fn report(
-    gateway: &Gateway,
-    context: &RequestContext,
-    wanted: &Wanted<TemplateQuery>,
-    indicator: &Indicator,
-) -> Result<Response, ApiError> {
-    let templates = &gateway.templates.current();
-    let name = wanted.query.template_name.as_deref();
-    let view = View {
-        template: format::choose_template(templates, &[indicator.kind()], name)?,
-        ..wanted.format.view(templates)
-    };
-    let freshness = &wanted.freshness;
-    let reply = gateway.lookup.report(context, indicator, &view, freshness);
+    let templates = gateway.templates.current();
+    let view = wanted.view(&templates, address.kind())?;
+    let reply = gateway
+        .lookup
+        .report(&context, &address, &view, &wanted.freshness);
     Ok(wanted.respond(reply.await?))
 }
