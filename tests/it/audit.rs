@@ -53,7 +53,7 @@ async fn who_asked_about_what_is_recorded() {
     let upper = file(&EICAR.to_ascii_uppercase());
     assert_eq!(ask(&process, &upper, &alice).await, 200);
     assert_eq!(ask(&process, &upper, &alice).await, 200);
-    let unknown = [("x-api-key", "a-key-of-its-own"), ("x-request-id", "other")];
+    let unknown = [("x-api-key", "vt4ai_alice"), ("x-request-id", "other")];
     assert_eq!(ask(&process, &file(UNKNOWN), &unknown).await, 404);
     assert_eq!(ask(&process, "/livez", &alice).await, 200);
     end(process);
@@ -72,6 +72,7 @@ async fn who_asked_about_what_is_recorded() {
         })
     };
     let not_found = json!({
+        "client.name": "alice",
         "client.address": "127.0.0.1",
         "http.request.id": "other",
         "http.request.method": "GET",
