@@ -3,18 +3,21 @@
 //! Each process counts for itself. A rejected request does not count.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     fmt,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use thiserror::Error;
 use time::Date;
 
 use super::Client;
-use crate::clock::Now;
+use crate::{
+    access::{CalendarWindow, SlidingWindow},
+    clock::Now,
+};
 
 /// The length of the sliding window in which requests per minute are counted.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -42,7 +45,7 @@ pub enum Window {
 #[error("the client `{name}` has used up its own allowance of {limit} requests a {window}")]
 pub struct OverAllowance {
     /// The client's name.
-    pub name: Arc<str>,
+    pub name: String,
     /// The window that is exhausted.
     pub window: Window,
     /// The number of requests allowed in it.
@@ -64,12 +67,11 @@ impl fmt::Display for Window {
 #[derive(Debug, Default)]
 pub(super) struct Spent(Mutex<HashMap<Arc<str>, Count>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Count {
-    /// The times of the requests of the last minute, at most as many as are allowed in one.
-    recent: VecDeque<Instant>,
-    day: Date,
-    today: u32,
+    /// The requests of the last minute, at most as many as are allowed in one.
+    minute: SlidingWindow,
+    day: CalendarWindow<Date, u32>,
 }
 
 impl Spent {
@@ -80,31 +82,9 @@ impl Spent {
         allowance: Allowance,
         now: Now,
     ) -> Result<(), OverAllowance> {
-        let over = |window, limit, retry_after| OverAllowance {
-            name: Arc::clone(name),
-            window,
-            limit,
-            retry_after,
-        };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(Arc::clone(name)).or_insert_with(|| Count {
-            recent: VecDeque::new(),
-            day: now.day(),
-            today: 0,
-        });
-        count.move_on(now);
-        if let Some(limit) = allowance.per_day.filter(|limit| count.today >= limit.get()) {
-            return Err(over(Window::Day, limit, now.until_tomorrow()));
-        }
-        if let Some(limit) = allowance.per_minute {
-            if let Some(wait) = count.wait(limit, now.steady) {
-                return Err(over(Window::Minute, limit, wait));
-            }
-            // Only counted with a limit, which bounds the length of the deque.
-            count.recent.push_back(now.steady);
-        }
-        count.today = count.today.saturating_add(1);
-        Ok(())
+        let count = counts.entry(Arc::clone(name)).or_default();
+        count.spend(name, allowance, now)
     }
 
     /// Removes the counts of names that are no longer clients.
@@ -115,28 +95,41 @@ impl Spent {
 }
 
 impl Count {
-    fn move_on(&mut self, now: Now) {
-        let is_over = |came: &Instant| now.steady.saturating_duration_since(*came) >= MINUTE;
-        while self.recent.front().is_some_and(is_over) {
-            self.recent.pop_front();
+    fn spend(&mut self, name: &str, allowance: Allowance, now: Now) -> Result<(), OverAllowance> {
+        self.minute.expire(MINUTE, now.steady);
+        let today = self.day.at(now.day());
+        if let Some(limit) = allowance.per_day
+            && *today >= limit.get()
+        {
+            return Err(OverAllowance {
+                name: name.to_owned(),
+                window: Window::Day,
+                limit,
+                retry_after: now.until_tomorrow(),
+            });
         }
-        if now.day() != self.day {
-            (self.day, self.today) = (now.day(), 0);
+        if let Some(limit) = allowance.per_minute {
+            let most = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+            if let Some(retry_after) = self.minute.wait(most, MINUTE, now.steady) {
+                return Err(OverAllowance {
+                    name: name.to_owned(),
+                    window: Window::Minute,
+                    limit,
+                    retry_after,
+                });
+            }
+            // Only counted with a limit, which bounds the length of the window.
+            self.minute.add(now.steady);
         }
-    }
-
-    /// Returns the time until one of the `limit` requests leaves the window, or `None` if there is
-    /// room.
-    fn wait(&self, limit: NonZeroU32, steady: Instant) -> Option<Duration> {
-        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        // The deque can be longer than the limit if the limit was higher when the requests came.
-        let first = self.recent.get(self.recent.len().checked_sub(limit)?)?;
-        Some(MINUTE.saturating_sub(steady.saturating_duration_since(*first)))
+        *today = today.saturating_add(1);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use time::{OffsetDateTime, macros::datetime};
 
     use super::*;
@@ -204,6 +197,6 @@ mod tests {
         let (spent, alice) = (Spent::default(), Arc::from("alice"));
         let now = at((Instant::now(), NOON), 0);
         assert!((0..1000).all(|_| spent.spend(&alice, Allowance::default(), now).is_ok()));
-        assert!(spent.0.lock().unwrap()[&alice].recent.is_empty());
+        assert!(spent.0.lock().unwrap()[&alice].minute.is_empty());
     }
 }
