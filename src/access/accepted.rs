@@ -1,12 +1,9 @@
 //! The set of VirusTotal keys that VirusTotal has accepted.
 
-use std::{
-    collections::HashSet,
-    num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashSet, num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use crate::access::KeyHash;
 
@@ -44,12 +41,12 @@ impl AcceptedKeys {
 
     /// Returns whether VirusTotal has accepted this key.
     pub fn contains(&self, key: KeyHash) -> bool {
-        self.lock().accepted.get(&key).is_some()
+        self.0.lock().accepted.get(&key).is_some()
     }
 
     /// Returns whether state of this key is permanent: the key is accepted, or the operator's.
     pub fn is_lasting(&self, key: KeyHash) -> bool {
-        let mut known = self.lock();
+        let mut known = self.0.lock();
         known.configured.contains(&key) || known.accepted.get(&key).is_some()
     }
 
@@ -57,12 +54,12 @@ impl AcceptedKeys {
     ///
     /// The key is not accepted yet: until it is, a caller that sends it counts for its address.
     pub fn configure(&self, key: KeyHash) {
-        self.lock().configured.insert(key);
+        self.0.lock().configured.insert(key);
     }
 
     /// Records that a call with this key succeeded. Returns whether that is new.
     pub fn accept(&self, key: KeyHash) -> bool {
-        let mut known = self.lock();
+        let mut known = self.0.lock();
         if known.accepted.get(&key).is_some() {
             return false;
         }
@@ -76,7 +73,7 @@ impl AcceptedKeys {
 
     /// Records that VirusTotal refused this key (401). Returns whether it was accepted before.
     pub fn refuse(&self, key: KeyHash) -> bool {
-        let was_accepted = self.lock().accepted.pop(&key).is_some();
+        let was_accepted = self.0.lock().accepted.pop(&key).is_some();
         if was_accepted {
             self.revoke(key);
         }
@@ -85,7 +82,7 @@ impl AcceptedKeys {
 
     /// Records that VirusTotal refused a key that it had accepted, here or at another replica.
     pub fn revoke(&self, key: KeyHash) {
-        let mut known = self.lock();
+        let mut known = self.0.lock();
         known.accepted.pop(&key);
         if known.revoked.len() >= MAX_KEYS.get() {
             known.revoked.pop_lru();
@@ -95,12 +92,7 @@ impl AcceptedKeys {
 
     /// Returns whether VirusTotal accepted this key once and has refused it since.
     pub fn is_revoked(&self, key: KeyHash) -> bool {
-        self.lock().revoked.contains(&key)
-    }
-
-    /// Locks the sets, ignoring poisoning: each operation leaves them valid.
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().revoked.contains(&key)
     }
 }
 

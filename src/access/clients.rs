@@ -7,11 +7,12 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
+use parking_lot::{Mutex, RwLock};
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -162,7 +163,7 @@ impl Clients {
     /// The files with clients' keys are not checked for changes. A file with a mistake changes
     /// nothing. A client keeps its counts as long as its name stays the same.
     pub async fn refresh(&self, asked: bool) -> Refreshed {
-        let seen = *lock(&self.seen);
+        let seen = *self.seen.lock();
         let order = Order {
             path: self.path.clone(),
             servers_key: self.servers_key.clone(),
@@ -180,7 +181,7 @@ impl Clients {
     }
 
     fn take_up(&self, Reading { state, clients }: Reading) -> Refreshed {
-        *lock(&self.seen) = Some(state);
+        *self.seen.lock() = Some(state);
         let mistakes = clients.as_ref().err().map_or(0, Vec::len);
         self.mistakes.store(mistakes, Ordering::Relaxed);
         let all = match clients {
@@ -190,7 +191,7 @@ impl Clients {
         let count = all.len();
         // Counts survive a reload by the client's name, so a reload does not renew an allowance.
         self.spent.keep_only(&all);
-        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
+        *self.all.write() = all.into();
         if state == FileState::Missing {
             Refreshed::Deleted
         } else {
@@ -238,14 +239,8 @@ impl Clients {
     }
 
     fn all(&self) -> Arc<[Arc<Client>]> {
-        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.all.read())
     }
-}
-
-/// Locks a mutex. A panic while it was locked leaves a consistent value behind, so poisoning is
-/// ignored.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

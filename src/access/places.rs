@@ -1,11 +1,8 @@
 //! Places of requests: one kind for those that work, another for those that only wait.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Poll,
-};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
+
+use parking_lot::Mutex;
 
 use super::{CallerId, Full, Share, Shares};
 
@@ -75,7 +72,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.lock().share = None;
+        self.0.0.state.lock().share = None;
     }
 }
 
@@ -112,18 +109,12 @@ impl Place {
             state,
         }))
     }
-
-    /// Locks the state, ignoring poisoning: each update leaves it valid.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        let state = self.0.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<'a> Wait<'a> {
     fn begin(place: &'a Place) -> Result<Self, Full> {
         let Inner { places, caller, .. } = &*place.0;
-        let mut state = place.lock();
+        let mut state = place.0.state.lock();
         // Only the outermost wait swaps the place, and only while the request lasts.
         if state.waits == 0 && state.share.is_some() {
             // Assigning drops, and so frees, the working place.
@@ -137,7 +128,7 @@ impl<'a> Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let Inner { places, caller, .. } = &*self.0.0;
-        let mut state = self.0.lock();
+        let mut state = self.0.0.state.lock();
         state.waits -= 1;
         if state.waits == 0 && state.share.is_some() {
             state.share = Some(places.working.take_anyway(*caller));

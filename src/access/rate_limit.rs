@@ -6,7 +6,6 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     num::{NonZeroU32, NonZeroUsize},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +17,7 @@ use governor::{
     state::{StateStore, keyed::ShrinkableKeyedStateStore},
 };
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use crate::access::{AcceptedKeys, CallerId, KeyHash, KeyMemory};
 
@@ -86,10 +86,6 @@ impl Recent {
             addresses: LruCache::new(MAX_ADDRESSES),
         }))
     }
-
-    fn lock(&self) -> MutexGuard<'_, Records> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Records {
@@ -127,7 +123,7 @@ impl StateStore for Recent {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut records = self.lock();
+        let mut records = self.0.lock();
         // The lock is held from reading to writing, so the closure runs once. A refusal stores
         // nothing.
         let (outcome, next) = f(records.get(caller))?;
@@ -138,7 +134,7 @@ impl StateStore for Recent {
 
 impl ShrinkableKeyedStateStore<CallerId> for Recent {
     fn retain_recent(&self, drop_below: Nanos) {
-        let mut records = self.lock();
+        let mut records = self.0.lock();
         records.clients.retain(|_, at| *at > drop_below);
         records.keys.retain(|_, at| *at > drop_below);
         let idle = records
@@ -153,11 +149,11 @@ impl ShrinkableKeyedStateStore<CallerId> for Recent {
     }
 
     fn len(&self) -> usize {
-        self.lock().len()
+        self.0.lock().len()
     }
 
     fn is_empty(&self) -> bool {
-        self.lock().len() == 0
+        self.0.lock().len() == 0
     }
 }
 

@@ -18,13 +18,14 @@
 use std::{
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use super::{moment::Moment, object::ObjectName};
 
@@ -171,7 +172,7 @@ impl Changes {
 
     /// Records that these names belong to one object. Returns whether that is new.
     pub(super) fn join(&self, names: &[ObjectName]) -> bool {
-        let mut joined = lock(&self.joined);
+        let mut joined = self.joined.lock();
         // The common case: all names are already joined.
         let known = names.first().and_then(|name| joined.get(name));
         if names.len() < 2
@@ -197,7 +198,7 @@ impl Changes {
 
     /// Returns these names and those known to belong to them.
     fn all_names(&self, names: &[ObjectName]) -> Vec<ObjectName> {
-        union(&mut lock(&self.joined), names)
+        union(&mut self.joined.lock(), names)
     }
 
     /// Remembers the object of an analysis that was started here or by another replica.
@@ -206,7 +207,7 @@ impl Changes {
     /// stale.
     pub(super) fn note_begun(&self, analysis: ObjectName, names: &[ObjectName]) {
         self.certain.raise(&[analysis], Moment::now());
-        let mut begun = lock(&self.begun);
+        let mut begun = self.begun.lock();
         begun.put(analysis, names.into());
         shrink(&mut begun, MAX_ANALYSES);
     }
@@ -214,28 +215,30 @@ impl Changes {
     /// Returns the names of the object of an analysis that was started here, as far as is
     /// remembered.
     pub(super) fn begun(&self, analysis: &str) -> Vec<ObjectName> {
-        let mut begun = lock(&self.begun);
+        let mut begun = self.begun.lock();
         let names = begun.get(&ObjectName::analysis(analysis));
         names.map(|names| names.to_vec()).unwrap_or_default()
     }
 
     /// Remembers that an analysis is not completed yet.
     pub(super) fn note_pending(&self, analysis: &str) {
-        let mut pending = lock(&self.pending);
+        let mut pending = self.pending.lock();
         pending.put(ObjectName::analysis(analysis), ());
         shrink(&mut pending, MAX_ANALYSES);
     }
 
     /// Whether an analysis was seen before it was completed, as far as is remembered.
     pub(super) fn was_pending(&self, analysis: &str) -> bool {
-        lock(&self.pending).contains(&ObjectName::analysis(analysis))
+        self.pending
+            .lock()
+            .contains(&ObjectName::analysis(analysis))
     }
 
     /// Records that an analysis is completed. Returns whether that is new.
     pub(super) fn note_completed(&self, analysis: &str) -> bool {
         let analysis = ObjectName::analysis(analysis);
         let begun = self.certain.last(analysis);
-        let mut completed = lock(&self.completed);
+        let mut completed = self.completed.lock();
         let before = completed.put(analysis, Moment::now());
         shrink(&mut completed, MAX_ANALYSES);
         // A later analysis may reuse the id of an earlier one.
@@ -270,12 +273,6 @@ fn shrink<V>(map: &mut LruCache<ObjectName, V>, most: NonZeroUsize) {
     while map.len() > most.get() {
         map.pop_lru();
     }
-}
-
-/// Locks a map. A panic while it was locked leaves consistent entries behind, so poisoning is
-/// ignored.
-fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
-    map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

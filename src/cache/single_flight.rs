@@ -3,12 +3,9 @@
 //! The call runs on its own task, so it continues if a caller hangs up, even the one that started
 //! it. It can detect that no caller follows any more, and stop early.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
@@ -74,7 +71,7 @@ where
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut calls = lock(&self.calls);
+        let mut calls = self.calls.lock();
         if let Some(stage) = calls.get(key) {
             return Follower {
                 stage: stage.subscribe(),
@@ -154,7 +151,7 @@ impl<K: Eq + Hash, T> Progress<K, T> {
     pub async fn abandoned(&self) {
         loop {
             self.stage.closed().await;
-            let mut calls = lock(&self.calls);
+            let mut calls = self.calls.lock();
             // A follower may have joined since. Under the lock no caller can join.
             if self.stage.receiver_count() == 0 {
                 self.remove_from(&mut calls);
@@ -173,14 +170,8 @@ impl<K: Eq + Hash, T> Progress<K, T> {
 
 impl<K: Eq + Hash, T> Drop for Progress<K, T> {
     fn drop(&mut self) {
-        self.remove_from(&mut lock(&self.calls));
+        self.remove_from(&mut self.calls.lock());
     }
-}
-
-/// Locks the map. A panic while it was locked leaves a consistent map behind, so poisoning is
-/// ignored.
-fn lock<K, T>(list: &Mutex<Calls<K, T>>) -> MutexGuard<'_, Calls<K, T>> {
-    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,11 +5,9 @@
 //! are configured or learned from VirusTotal ([`Accounts::learn`]). The time is a parameter, so tests
 //! need not wait.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use self::{
@@ -176,7 +174,7 @@ impl Accounts {
 
     /// Returns a unit whose request never reached VirusTotal.
     pub fn release(&self, key: KeyHash, unit: &SpentUnit) {
-        if let Some(account) = self.lock().get_mut(&key) {
+        if let Some(account) = self.keys.lock().get_mut(&key) {
             account.ledger.remove(unit);
             account.queue.wake_all();
         }
@@ -187,7 +185,7 @@ impl Accounts {
     /// `unit` is the one that the call spent. If other keys have evicted the account during the
     /// call, the unit is counted again.
     pub fn keep(&self, key: KeyHash, unit: Option<&SpentUnit>, now: Now) {
-        let mut keys = self.lock();
+        let mut keys = self.keys.lock();
         keys.promote(key);
         let Some(unit) = unit else { return };
         // Looked up before `get_or_default` creates the account anew.
@@ -219,7 +217,7 @@ impl Accounts {
 
     /// Cancels a refresh that was not made, which becomes due again.
     pub fn put_off(&self, key: KeyHash, attempt: RefreshGuard) {
-        if let Some(account) = self.lock().get_mut(&key) {
+        if let Some(account) = self.keys.lock().get_mut(&key) {
             account.lesson = None;
         }
         drop(attempt);
@@ -244,7 +242,7 @@ impl Accounts {
 
     /// Returns the allowances of a key, and the time for which a unit counts towards the minute.
     pub fn allowed(&self, key: KeyHash) -> (Allowed, Duration) {
-        let keys = self.lock();
+        let keys = self.keys.lock();
         let rules = keys.get(&key).map(|account| self.rules(account));
         let rules = rules.unwrap_or_else(|| self.rules(&Account::default()));
         (rules.allowed, rules.minute)
@@ -276,7 +274,7 @@ impl Accounts {
 
     /// Returns the number of queued requests of all keys.
     pub fn waiting(&self) -> usize {
-        let keys = self.lock();
+        let keys = self.keys.lock();
         keys.values().map(|account| account.queue.len()).sum()
     }
 
@@ -284,7 +282,7 @@ impl Accounts {
     ///
     /// Learned allowances are kept for a day after the key's last use.
     pub fn forget_idle(&self, now: Now) {
-        self.lock().retain(|_, account| {
+        self.keys.lock().retain(|_, account| {
             let rules = self.rules(account);
             account.ledger.roll(rules.minute, now);
             !account.is_idle(&rules, now)
@@ -299,7 +297,7 @@ impl Accounts {
 
     /// Reads a key's account, up to date, without counting that as a use.
     fn look<T>(&self, key: KeyHash, now: Now, read: impl FnOnce(&Ledger, &Rules) -> T) -> T {
-        let mut keys = self.lock();
+        let mut keys = self.keys.lock();
         // Reading must not create an account, so an unknown key is read as an empty one.
         let mut unknown = Account::default();
         let account = keys.get_mut(&key).unwrap_or(&mut unknown);
@@ -310,7 +308,7 @@ impl Accounts {
 
     /// Updates a key's account, which is created if missing, and counts that as a use.
     fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut Account, &Rules) -> T) -> T {
-        let mut keys = self.lock();
+        let mut keys = self.keys.lock();
         let account = keys.get_or_default(key, Account::is_waited_for);
         // Callers read the clock before they take the lock, so times may arrive out of order.
         account.last_used = account.last_used.max(Some(now.steady));
@@ -323,11 +321,6 @@ impl Accounts {
             allowed: Allowed::new(&self.limits, &account.learned),
             minute: self.minute,
         }
-    }
-
-    /// Locks the accounts, ignoring poisoning: no update leaves a counter invalid.
-    fn lock(&self) -> MutexGuard<'_, KeyMemory<KeyHash, Account>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,11 +5,9 @@
 //! back-off ends; VirusTotal's own client does the same. The time is a parameter. A back-off ends
 //! by the monotonic clock. The wall clock only tells when the next full minute begins.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -84,7 +82,7 @@ impl Backoffs {
 
     /// Makes the back-offs of a newly accepted key permanent.
     pub fn keep(&self, key: KeyHash) {
-        self.lock().promote(key);
+        self.known.lock().promote(key);
     }
 
     /// Evicts back-offs that are over and no longer affect the length of the next one.
@@ -93,12 +91,12 @@ impl Backoffs {
             Some(next) => now.steady < next.after(backoff.until),
             None => backoff.left(now.steady).is_some(),
         };
-        self.lock().retain(|_, backoff| counts(backoff));
+        self.known.lock().retain(|_, backoff| counts(backoff));
     }
 
     /// Returns the refusal to give instead of a call, with the time until the back-off ends.
     pub fn refusal(&self, key: KeyHash, endpoint: &Endpoint, now: Instant) -> Option<Refusal> {
-        let known = self.lock();
+        let known = self.known.lock();
         let scopes = [None, Some(endpoint.to_string())].map(|endpoint| Scope { key, endpoint });
         // Both the key's and the endpoint's back-off may apply. The later end decides.
         let backoffs = scopes.iter().filter_map(|scope| known.get(scope));
@@ -138,7 +136,7 @@ impl Backoffs {
                     until: WRONG_KEY_BACK_OFF.after(now.steady),
                     next: None,
                 };
-                Some(insert_longer(&mut self.lock(), scope, backoff, now))
+                Some(insert_longer(&mut self.known.lock(), scope, backoff, now))
             }
             Ok(_) => self.clear(&Scope { key, endpoint }, now),
             Err(_) => None,
@@ -158,7 +156,12 @@ impl Backoffs {
             until: left.after(now.steady),
             next: shared.next.map(|next| next.min(MAX_BACK_OFF)),
         };
-        insert_longer(&mut self.lock(), Scope { key, endpoint }, backoff, now);
+        insert_longer(
+            &mut self.known.lock(),
+            Scope { key, endpoint },
+            backoff,
+            now,
+        );
     }
 
     /// Starts a back-off after a 429, and writes its length into the refusal.
@@ -166,7 +169,7 @@ impl Backoffs {
     /// A 429 without `Retry-After` that arrives during a back-off belongs to a request sent before
     /// it, so it does not mean that the back-off was too short.
     fn back_off(&self, scope: Scope, refusal: &mut Refusal, now: Now) -> Change {
-        let mut known = self.lock();
+        let mut known = self.known.lock();
         let before = known.get(&scope);
         let left = before.and_then(|backoff| backoff.left(now.steady));
         let planned = before.and_then(|backoff| backoff.next);
@@ -195,18 +198,13 @@ impl Backoffs {
     ///
     /// A back-off that is not over stays: the request that succeeded was sent before it began.
     fn clear(&self, scope: &Scope, now: Now) -> Option<Change> {
-        let mut known = self.lock();
+        let mut known = self.known.lock();
         let backoff = known.get(scope)?;
         if backoff.left(now.steady).is_some() {
             return None;
         }
         known.remove(scope);
         Some(Change::Cleared)
-    }
-
-    /// Locks the back-offs, ignoring poisoning: each entry is valid by itself.
-    fn lock(&self) -> MutexGuard<'_, KeyMemory<Scope, Backoff>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

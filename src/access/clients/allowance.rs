@@ -2,14 +2,9 @@
 //!
 //! Each process counts for itself. A rejected request does not count.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use thiserror::Error;
 use time::Date;
 
@@ -82,14 +77,14 @@ impl Spent {
         allowance: Allowance,
         now: Now,
     ) -> Result<(), OverAllowance> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         let count = counts.entry(Arc::clone(name)).or_default();
         count.spend(name, allowance, now)
     }
 
     /// Removes the counts of names that are no longer clients.
     pub(super) fn keep_only(&self, clients: &[Arc<Client>]) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         counts.retain(|name, _| clients.iter().any(|client| client.name == *name));
     }
 }
@@ -197,6 +192,6 @@ mod tests {
         let (spent, alice) = (Spent::default(), Arc::from("alice"));
         let now = at((Instant::now(), NOON), 0);
         assert!((0..1000).all(|_| spent.spend(&alice, Allowance::default(), now).is_ok()));
-        assert!(spent.0.lock().unwrap()[&alice].minute.is_empty());
+        assert!(spent.0.lock()[&alice].minute.is_empty());
     }
 }

@@ -10,11 +10,12 @@ use std::{
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, SystemTime},
 };
 
+use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
@@ -131,7 +132,7 @@ impl Readings {
     }
 
     fn enter(&self) -> Option<Place> {
-        let mut under_way = self.lock();
+        let mut under_way = self.0.lock();
         if under_way.threads.len() >= MOST_THREADS {
             return None;
         }
@@ -143,19 +144,13 @@ impl Readings {
             number,
         })
     }
-
-    /// Locks the map. A panic while it was locked leaves a consistent map behind, so poisoning is
-    /// ignored.
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Place {
     /// Records the state of the file that is read. Fails if another thread is blocked on the same
     /// file.
     fn begin(&self, state: FileState) -> Result<(), Hangs> {
-        let threads = &mut self.readings.lock().threads;
+        let threads = &mut self.readings.0.lock().threads;
         // Another thread on the same file would block, too.
         if threads.values().any(|it| *it == Some(state)) {
             return Err(Hangs);
@@ -167,7 +162,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.readings.lock().threads.remove(&self.number);
+        self.readings.0.lock().threads.remove(&self.number);
     }
 }
 

@@ -295,7 +295,7 @@ impl QueuePlace<'_> {
 
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        if let Some(account) = self.accounts.lock().get_mut(&self.request.key) {
+        if let Some(account) = self.accounts.keys.lock().get_mut(&self.request.key) {
             account.queue.leave(&self.turn);
         }
     }

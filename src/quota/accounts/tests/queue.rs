@@ -19,7 +19,7 @@ fn hasty(per_minute: u32, max_waiting: usize) -> Accounts {
 }
 
 fn waiting(quota: &Accounts) -> usize {
-    let mut keys = quota.lock();
+    let mut keys = quota.keys.lock();
     keys.get_mut(&key("k"))
         .map_or(0, |account| account.queue.len())
 }
