@@ -16,10 +16,10 @@ const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 ///
 /// A handle: clones share the set.
 #[derive(Clone, Debug)]
-pub struct AcceptedKeys(Arc<Mutex<Known>>);
+pub struct AcceptedKeys(Arc<Mutex<KeySets>>);
 
 #[derive(Debug)]
-struct Known {
+struct KeySets {
     accepted: LruCache<KeyHash, ()>,
     /// The keys that were accepted once and have been refused since.
     revoked: LruCache<KeyHash, ()>,
@@ -30,7 +30,7 @@ struct Known {
 impl AcceptedKeys {
     /// Creates an empty set.
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Known {
+        Self(Arc::new(Mutex::new(KeySets {
             // Bounded by `accept` and `revoke`: a bound here would allocate its full capacity at
             // once.
             accepted: LruCache::unbounded(),
@@ -46,8 +46,8 @@ impl AcceptedKeys {
 
     /// Returns whether state of this key is permanent: the key is accepted, or the operator's.
     pub fn is_lasting(&self, key: KeyHash) -> bool {
-        let mut known = self.0.lock();
-        known.configured.contains(&key) || known.accepted.get(&key).is_some()
+        let mut sets = self.0.lock();
+        sets.configured.contains(&key) || sets.accepted.get(&key).is_some()
     }
 
     /// Adds a key of the server or of a client.
@@ -59,35 +59,35 @@ impl AcceptedKeys {
 
     /// Records that a call with this key succeeded. Returns whether that is new.
     pub fn accept(&self, key: KeyHash) -> bool {
-        let mut known = self.0.lock();
-        if known.accepted.get(&key).is_some() {
+        let mut sets = self.0.lock();
+        if sets.accepted.get(&key).is_some() {
             return false;
         }
-        if known.accepted.len() >= MAX_KEYS.get() {
-            known.accepted.pop_lru();
+        if sets.accepted.len() >= MAX_KEYS.get() {
+            sets.accepted.pop_lru();
         }
-        known.accepted.put(key, ());
-        known.revoked.pop(&key);
+        sets.accepted.put(key, ());
+        sets.revoked.pop(&key);
         true
     }
 
     /// Records that VirusTotal refused this key (401). Returns whether it was accepted before.
     pub fn refuse(&self, key: KeyHash) -> bool {
-        let was_accepted = self.0.lock().accepted.pop(&key).is_some();
-        if was_accepted {
-            self.revoke(key);
+        if self.0.lock().accepted.pop(&key).is_none() {
+            return false;
         }
-        was_accepted
+        self.revoke(key);
+        true
     }
 
     /// Records that VirusTotal refused a key that it had accepted, here or at another replica.
     pub fn revoke(&self, key: KeyHash) {
-        let mut known = self.0.lock();
-        known.accepted.pop(&key);
-        if known.revoked.len() >= MAX_KEYS.get() {
-            known.revoked.pop_lru();
+        let mut sets = self.0.lock();
+        sets.accepted.pop(&key);
+        if sets.revoked.len() >= MAX_KEYS.get() {
+            sets.revoked.pop_lru();
         }
-        known.revoked.put(key, ());
+        sets.revoked.put(key, ());
     }
 
     /// Returns whether VirusTotal accepted this key once and has refused it since.

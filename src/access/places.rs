@@ -32,11 +32,11 @@ pub struct Place(Arc<Inner>);
 struct Inner {
     places: Places,
     caller: CallerId,
-    state: Mutex<State>,
+    state: Mutex<PlaceState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PlaceState {
     /// The held place; `None` once the request is over.
     share: Option<Share>,
     /// The number of concurrent waits. They can be nested: a request waits for a call that waits
@@ -44,8 +44,8 @@ struct State {
     waits: usize,
 }
 
-/// A wait in progress.
-struct Wait<'a>(&'a Place);
+/// A wait in progress, which may be within another one.
+struct NestedWait<'a>(&'a Place);
 
 impl Places {
     /// Creates `all` places of each kind.
@@ -97,12 +97,12 @@ impl Place {
         if let Poll::Ready(output) = first.await {
             return Ok(output);
         }
-        let _wait = Wait::begin(self)?;
+        let _wait = NestedWait::begin(self)?;
         Ok(work.await)
     }
 
     fn with_share(places: Places, caller: CallerId, share: Option<Share>) -> Self {
-        let state = Mutex::new(State { share, waits: 0 });
+        let state = Mutex::new(PlaceState { share, waits: 0 });
         Self(Arc::new(Inner {
             places,
             caller,
@@ -111,7 +111,7 @@ impl Place {
     }
 }
 
-impl<'a> Wait<'a> {
+impl<'a> NestedWait<'a> {
     fn begin(place: &'a Place) -> Result<Self, Full> {
         let Inner { places, caller, .. } = &*place.0;
         let mut state = place.0.state.lock();
@@ -125,7 +125,7 @@ impl<'a> Wait<'a> {
     }
 }
 
-impl Drop for Wait<'_> {
+impl Drop for NestedWait<'_> {
     fn drop(&mut self) {
         let Inner { places, caller, .. } = &*self.0.0;
         let mut state = self.0.0.state.lock();

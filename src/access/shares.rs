@@ -22,13 +22,13 @@ struct Inner {
     all: usize,
     /// The number of places that one caller may hold.
     each: usize,
-    held: Mutex<Held>,
+    held: Mutex<HeldPlaces>,
     /// The signal that a place was returned.
     room: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct HeldPlaces {
     all: usize,
     by_caller: HashMap<CallerId, usize>,
 }

@@ -27,11 +27,11 @@ const FIRST_CONTACT: Duration = Duration::from_secs(1);
 pub(super) async fn put_together(
     config: Config,
     templates: Templates,
-    clients: Option<Arc<Clients>>,
+    clients: Option<Clients>,
     background: &Background,
 ) -> Result<Gateway, StartError> {
     let Background { tasks, stop } = background;
-    let accepted = configured_keys(&config, clients.as_deref());
+    let accepted = configured_keys(&config, clients.as_ref());
     let metrics = Arc::new(Metrics::new());
     let virustotal = VirusTotal::new(&config.upstream, Arc::clone(&metrics))?;
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
@@ -107,15 +107,15 @@ pub(super) async fn load_clients(
     file: Option<PathBuf>,
     servers_key: Option<&ApiKey>,
     background: &Background,
-) -> Result<Option<Arc<Clients>>, StartError> {
+) -> Result<Option<Clients>, StartError> {
     let hangups = reload::hangups().map_err(StartError::Signal)?;
     let Some(file) = file else {
         background.run(reload::pass_over(hangups));
         return Ok(None);
     };
     let clients = Clients::load(file, servers_key.cloned()).await;
-    let clients = Arc::new(clients.map_err(StartError::Clients)?);
-    background.run(reload::keep_up(Arc::clone(&clients), hangups));
+    let clients = clients.map_err(StartError::Clients)?;
+    background.run(reload::keep_up(clients.clone(), hangups));
     Ok(Some(clients))
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -37,7 +36,7 @@ pub(super) async fn pass_over(mut hangups: Signal) {
 }
 
 /// Reads the file again at each `SIGHUP`, and when it has changed.
-pub(super) async fn keep_up(clients: Arc<Clients>, mut hangups: Signal) {
+pub(super) async fn keep_up(clients: Clients, mut hangups: Signal) {
     let mut ticks = interval(LOOK_EVERY);
     // Reading a file that blocks takes longer than a tick.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
