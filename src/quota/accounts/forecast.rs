@@ -93,9 +93,9 @@ impl Forecast<'_> {
         }
         // A daily allowance of zero may be raised tomorrow, so the wait ends then.
         let allowed = &self.rules.allowed;
-        if allowed.month.is_some_and(|limit| self.month >= limit) {
+        if is_used_up(allowed.month, self.month) {
             self.move_on(self.at.until_next_month(), Window::Month);
-        } else if allowed.day.is_some_and(|limit| self.day >= limit) {
+        } else if is_used_up(allowed.day, self.day) {
             self.move_on(self.at.until_tomorrow(), Window::Day);
         }
     }
@@ -128,5 +128,12 @@ impl Forecast<'_> {
         self.minute.to_mut().add(self.at.steady);
         self.day = self.day.saturating_add(1);
         self.month = self.month.saturating_add(1);
+    }
+}
+
+fn is_used_up(allowed: Option<u64>, used: u64) -> bool {
+    match allowed {
+        Some(allowed) => used >= allowed,
+        None => false,
     }
 }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The state of a key's minute.
+/// The quota of a key in the minute, for the `X-RateLimit-*` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct MinuteQuota {
     /// Lookups a minute.
     pub limit: u64,
     /// Lookups that are left.
@@ -41,9 +41,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Returns the state for the headers, or `None` if there is no limit.
-    pub(super) fn standing(&self) -> Option<Standing> {
-        Some(Standing {
+    /// Returns the numbers for the headers, or `None` if there is no limit.
+    pub(super) fn minute_quota(&self) -> Option<MinuteQuota> {
+        Some(MinuteQuota {
             limit: self.allowed?,
             remaining: self.remaining?,
             reset: self.reset,
@@ -51,10 +51,14 @@ impl Tally {
     }
 
     pub(super) fn new(allowed: Option<u64>, used: u64, reset: i64) -> Self {
+        let remaining = match allowed {
+            Some(allowed) => Some(allowed.saturating_sub(used)),
+            None => None,
+        };
         Self {
             allowed,
             used,
-            remaining: allowed.map(|allowed| allowed.saturating_sub(used)),
+            remaining,
             reset,
         }
     }

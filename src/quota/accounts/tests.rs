@@ -128,7 +128,7 @@ fn standing_reports_what_is_left_and_when_it_resets() {
     let standing = |now| quota.standing(key, now).unwrap();
     assert_eq!(
         standing(clock.after(0)),
-        Standing {
+        MinuteQuota {
             limit: 4,
             remaining: 4,
             reset: noon
@@ -138,7 +138,7 @@ fn standing_reports_what_is_left_and_when_it_resets() {
     quota.take(key, clock.after(10_000)).unwrap();
     assert_eq!(
         standing(clock.after(20_000)),
-        Standing {
+        MinuteQuota {
             limit: 4,
             remaining: 2,
             reset: noon + 71
@@ -146,7 +146,7 @@ fn standing_reports_what_is_left_and_when_it_resets() {
     );
     assert_eq!(
         standing(clock.after(62_000)),
-        Standing {
+        MinuteQuota {
             limit: 4,
             remaining: 3,
             reset: noon + 71
