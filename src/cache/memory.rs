@@ -7,7 +7,7 @@ use parking_lot::MutexGuard;
 
 use super::{
     Cache, CacheKey, CachedAnswer, Candidate, Fetched, RenderedView, ViewKey,
-    changes::Standing,
+    changes::Validity,
     store::{Evicted, Store, StoredView},
 };
 
@@ -98,10 +98,10 @@ impl Cache {
     /// Returns whether an answer is certain or doubtful, or `None` if its object was written to
     /// since.
     pub(super) fn judge(&self, answer: CachedAnswer) -> Option<Candidate> {
-        let is_doubtful = match self.standing(&answer) {
-            Standing::Current => answer.is_doubtful,
-            Standing::Doubtful => true,
-            Standing::Outdated => return None,
+        let is_doubtful = match self.validity(&answer) {
+            Validity::Current => answer.is_doubtful,
+            Validity::Doubtful => true,
+            Validity::Outdated => return None,
         };
         Some(Candidate {
             answer,
@@ -111,14 +111,14 @@ impl Cache {
 
     /// Whether the object of an answer was written to since it was asked for.
     pub(super) fn is_outdated(&self, answer: &CachedAnswer) -> bool {
-        self.standing(answer) == Standing::Outdated
+        self.validity(answer) == Validity::Outdated
     }
 
-    fn standing(&self, answer: &CachedAnswer) -> Standing {
+    fn validity(&self, answer: &CachedAnswer) -> Validity {
         let changes = &self.0.changes;
-        let by_question = changes.standing(&answer.names, answer.as_of);
+        let by_question = changes.validity(&answer.names, answer.as_of);
         match answer.revealed.get() {
-            Some(revealed) => by_question.max(changes.standing(revealed, answer.as_of)),
+            Some(revealed) => by_question.max(changes.validity(revealed, answer.as_of)),
             None => by_question,
         }
     }
