@@ -95,7 +95,8 @@ mod system {
 
     use super::{Ends, PeerOwner};
 
-    /// The number of attempts: the list is no snapshot, and an entry can be missed while others go.
+    /// The number of attempts. The list is no snapshot: an entry can be missed while others are
+    /// removed.
     const TRIES: usize = 3;
 
     /// The user id that stands for all users that a user namespace does not map.

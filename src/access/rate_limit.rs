@@ -35,8 +35,8 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// Creates a limit of `per_minute` requests a minute for each caller, all of them at once if it
-    /// likes.
+    /// Creates a limit of `per_minute` requests a minute for each caller, which it may send in one
+    /// burst.
     pub fn new(per_minute: Option<NonZeroU32>, accepted: AcceptedKeys) -> Self {
         let clock = DefaultClock::default();
         let limiter = match per_minute {

@@ -258,13 +258,13 @@ impl JoinedNames {
     }
 
     /// Joins these names with those that each of them already belongs to. Returns all of them.
-    fn join(&mut self, names: &[ObjectName]) -> Arc<[ObjectName]> {
+    fn join(&mut self, names: &[ObjectName]) -> Vec<ObjectName> {
         let mut all = self.union(names);
         // The names just given stay; older spellings are of less use.
         all.truncate(MAX_NAMES);
-        let all: Arc<[ObjectName]> = all.into();
-        for name in all.iter() {
-            self.0.put(*name, Arc::clone(&all));
+        let shared = Arc::from(&*all);
+        for name in &all {
+            self.0.put(*name, Arc::clone(&shared));
         }
         shrink(&mut self.0, MAX_JOINED);
         all

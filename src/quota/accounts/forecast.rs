@@ -56,10 +56,10 @@ pub(super) fn check(
         window: None,
     };
     for _ in 0..position.before {
-        forecast.open(Demand::Any);
+        forecast.advance_to_unit(Demand::Any);
         forecast.spend();
     }
-    forecast.open(position.demand);
+    forecast.advance_to_unit(position.demand);
     let Some(window) = forecast.window else {
         return Ok(());
     };
@@ -87,7 +87,7 @@ impl Position {
 
 impl Forecast<'_> {
     /// Advances to the time at which a unit is available.
-    fn open(&mut self, demand: Demand) {
+    fn advance_to_unit(&mut self, demand: Demand) {
         if let Some(wait) = self.until_minute(demand) {
             self.move_on(wait, Window::Minute);
         }
