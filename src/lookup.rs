@@ -257,7 +257,7 @@ impl Lookup {
             });
         }
         let Rendered { answer, revealed } = match render(&fetched.plain()?) {
-            Ok(rendered) => rendered,
+            Ok(new) => new,
             Err(RenderError::TooLarge) => return Err(LookupError::TooLarge),
             Err(malformed) => {
                 let Some(old) = cache.evict_malformed(fetched.clone(), freshness) else {

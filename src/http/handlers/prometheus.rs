@@ -9,7 +9,7 @@ use axum::{
 };
 
 use crate::{
-    access::{ApiKey, KeyHash},
+    access::{ApiKey, KeyHash, clients::Clients},
     http::{
         error::ErrorBody,
         extract::caller::MetricsReader,
@@ -47,7 +47,7 @@ pub async fn get_metrics_of_admin_port(State(gateway): State<Shared>) -> Respons
 
 fn render(gateway: &Gateway) -> Response {
     let held = gateway.lookup.cache_stats();
-    let clients = gateway.clients.iter().flat_map(|clients| clients.keys());
+    let clients = gateway.clients.iter().flat_map(Clients::keys);
     // Several may spend one key.
     let keys: HashSet<_> = clients
         .chain(gateway.access.key.as_ref().map(ApiKey::hash))

@@ -51,14 +51,10 @@ impl Tally {
     }
 
     pub(super) fn new(allowed: Option<u64>, used: u64, reset: i64) -> Self {
-        let remaining = match allowed {
-            Some(allowed) => Some(allowed.saturating_sub(used)),
-            None => None,
-        };
         Self {
             allowed,
             used,
-            remaining,
+            remaining: allowed.map(|allowed| allowed.saturating_sub(used)),
             reset,
         }
     }

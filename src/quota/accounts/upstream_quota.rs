@@ -45,18 +45,16 @@ impl Usage {
     /// Returns the user's or the group's quota, whichever has less left, and of equals the smaller.
     fn scarcer(quota: &Value) -> Option<Self> {
         match (Self::read(&quota["user"]), Self::read(&quota["group"])) {
-            (Some(user), Some(group)) => Some(user.min_by_remaining(group)),
+            (Some(user), Some(group)) => Some(user.or_scarcer(group)),
             (user, group) => user.or(group),
         }
     }
 
-    fn min_by_remaining(self, other: Self) -> Self {
-        let order = |usage: Self| (usage.remaining(), usage.allowed);
-        if order(other) < order(self) {
-            other
-        } else {
-            self
+    fn or_scarcer(self, other: Self) -> Self {
+        if (other.remaining(), other.allowed) < (self.remaining(), self.allowed) {
+            return other;
         }
+        self
     }
 
     fn read(usage: &Value) -> Option<Self> {
