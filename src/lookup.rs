@@ -57,7 +57,7 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// The counter of panics of those tasks.
     pub metrics: Arc<Metrics>,
-    /// Ends the waits when the gateway stops.
+    /// The token that ends the waits when the gateway stops.
     pub stop: CancellationToken,
 }
 

@@ -170,6 +170,7 @@ impl Clients {
     /// Reads the file. A client without a key of its own spends the server's.
     ///
     /// # Errors
+    ///
     /// Returns all mistakes in the file, or the reason that it could not be read.
     pub async fn load(path: PathBuf, servers_key: Option<ApiKey>) -> Result<Self, Vec<Mistake>> {
         let readings = Readings::default();
@@ -195,7 +196,8 @@ impl Clients {
         })))
     }
 
-    /// Reads the file again if the file system reports a change, or if this `is_requested`.
+    /// Reads the file again if the file system reports a change, or if the operator has
+    /// requested a reload.
     ///
     /// The files with clients' keys are not checked for changes. A file with a mistake changes
     /// nothing. A client keeps its counts as long as its name stays the same.

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The times of events that count for a while, in order.
+/// The times of recent events, in order, to allow "at most N in any T".
 ///
-/// It answers whether there were "at most N in any T". `expire` has to be called first, because
-/// what is past is dropped there only. The memory is that of the events that count.
+/// Only [`expire`](Self::expire) drops events, so it has to be called before [`len`](Self::len)
+/// counts them.
 #[derive(Clone, Debug, Default)]
 pub struct SlidingWindow(VecDeque<Instant>);
 
@@ -54,8 +54,8 @@ impl SlidingWindow {
         self.index_of(at).is_some()
     }
 
-    /// Returns the time until fewer than `most` events are within `length`, or `None` if there are
-    /// fewer now.
+    /// Returns the time until fewer than `most` events are within `length`, or `None` if that is so
+    /// now.
     pub fn wait(&self, most: usize, length: Duration, now: Instant) -> Option<Duration> {
         // There can be more events than `most` if the limit was higher when they came.
         let index = self.0.len().checked_sub(most)?;
@@ -89,7 +89,7 @@ impl SlidingWindow {
         self.0.is_empty()
     }
 
-    /// Searches from the end, because an event that is looked for usually happened just now.
+    /// Searches from the end, because the event that a caller looks for is usually a recent one.
     fn index_of(&self, at: Instant) -> Option<usize> {
         self.0.iter().rposition(|other| *other == at)
     }

@@ -1,6 +1,6 @@
 //! Client-side accounting of VirusTotal quota: lookups a minute, a day and a month for each key.
 //!
-//! "A minute" is any 60 seconds, so each key has a ring of timestamps. GCRA would let twice the
+//! "A minute" is any 60 seconds, so each key has a sliding window. GCRA would let twice the
 //! allowance through in the first minute. Days and months are VirusTotal's, in UTC. The allowances
 //! are configured or learned from VirusTotal ([`Accounts::learn`]). The time is a parameter, so tests
 //! need not wait.
@@ -58,7 +58,7 @@ pub enum Window {
     Month,
 }
 
-/// The quota is exhausted. Nothing was spent.
+/// The error for an exhausted quota. Nothing was spent.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "{}the key's {limit} lookups a {} {}{}",
@@ -120,7 +120,7 @@ struct KeyAccount {
     last_used: Option<Instant>,
 }
 
-/// The allowances that apply to a key.
+/// The allowances that apply to a key, and the length of its minute.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     allowed: Allowed,
@@ -139,7 +139,7 @@ impl Window {
 }
 
 impl Accounts {
-    /// Creates a quota with the same configured limits for every key, where at most `max_waiting`
+    /// Creates accounts with the same configured limits for every key, where at most `max_waiting`
     /// requests queue for each. Accounts of accepted keys are never evicted by those of others.
     pub fn new(limits: Limits, max_waiting: usize, accepted: AcceptedKeys) -> Self {
         Self {
@@ -173,7 +173,7 @@ impl Accounts {
         })
     }
 
-    /// Returns a unit whose request never reached VirusTotal.
+    /// Takes back a unit whose request never reached VirusTotal.
     pub fn release(&self, key: KeyHash, unit: &SpentUnit) {
         if let Some(account) = self.keys.lock().get_mut(&key) {
             account.ledger.remove(unit);

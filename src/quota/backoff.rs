@@ -32,7 +32,7 @@ pub struct Backoffs {
     entries: Mutex<KeyMemory<BackoffScope, BackoffEntry>>,
 }
 
-/// The scope of a back-off: one endpoint, or the whole API if `None`.
+/// The scope of a back-off: a key, with one endpoint or, if `None`, the whole API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct BackoffScope {
     key: KeyHash,
@@ -233,7 +233,7 @@ impl BackoffEntry {
     }
 }
 
-/// Inserts a back-off unless a longer one exists, and returns the one in effect.
+/// Inserts a back-off unless a longer one exists. Returns the change, with the back-off in effect.
 fn insert_longer(
     entries: &mut KeyMemory<BackoffScope, BackoffEntry>,
     scope: BackoffScope,

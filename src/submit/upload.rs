@@ -210,7 +210,7 @@ struct UploadJob {
     /// The form's length, if known.
     length: Option<u64>,
     form: Upload,
-    /// Signals that VirusTotal accepts the form from now on.
+    /// The signal that VirusTotal accepts the form from now on.
     start: oneshot::Sender<()>,
     /// The names of the file, sent once the whole form has arrived.
     names: oneshot::Receiver<Vec<ObjectName>>,
