@@ -19,6 +19,7 @@ pub use self::{
     places::{Hold, Place, Places},
     rate_limit::RateLimit,
     shares::{Full, Share, Shares},
+    window::{CalendarWindow, SlidingWindow},
 };
 
 mod accepted;
@@ -32,6 +33,7 @@ mod owner;
 mod places;
 mod rate_limit;
 mod shares;
+mod window;
 
 /// The caller to which a request is attributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

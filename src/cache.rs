@@ -8,8 +8,9 @@
 //! write to its object (`changes` has the rules). A single bound in bytes covers answers and views
 //! and is divided fairly among the keys that fetched them (`store`).
 
-use std::sync::{Arc, Mutex, atomic::AtomicU64};
+use std::sync::{Arc, atomic::AtomicU64};
 
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use self::{

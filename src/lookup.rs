@@ -5,7 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{analysis::Polled, names::Rendered, pages::Gathered};
+use self::{
+    analysis::Polled,
+    names::Rendered,
+    pages::Gathered,
+    reply::{RenderFn, Renderer},
+};
 use crate::{
     access::RequestContext,
     cache::{
@@ -52,8 +57,17 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// The counter of panics of those tasks.
     pub metrics: Arc<Metrics>,
-    /// Ends the waits when the gateway stops.
+    /// The token that ends the waits when the gateway stops.
     pub stop: CancellationToken,
+}
+
+/// A query for VirusTotal's combined sandbox results for a file.
+#[derive(Debug)]
+pub struct BehaviourQuery {
+    /// The file.
+    pub file: Indicator,
+    /// The last segment of VirusTotal's path: `behaviour_summary` or `behaviour_mitre_trees`.
+    pub part: &'static str,
 }
 
 #[derive(Debug)]
@@ -97,34 +111,39 @@ impl Lookup {
             ttl: TtlRule::Report,
         };
         let title = Title::report(indicator);
-        let render = |bytes: &Bytes| {
-            let answer = render::report(bytes, &title, view)?;
-            let revealed = self.names_in_report(indicator, &answer);
-            Ok(Rendered { answer, revealed })
+        let renderer = Renderer {
+            key: reply::view_key(view),
+            render: |bytes: &Bytes| {
+                let answer = render::report(bytes, &title, view)?;
+                let revealed = self.names_in_report(indicator, &answer);
+                Ok(Rendered { answer, revealed })
+            },
         };
-        self.see(context, &question, view, freshness, render).await
+        self.fetch_and_render(context, &question, freshness, &renderer)
+            .await
     }
 
     /// Looks up VirusTotal's combined sandbox results for a file. Costs at most one unit of quota.
-    ///
-    /// `part` is the last segment of VirusTotal's path: `behaviour_summary` or
-    /// `behaviour_mitre_trees`.
     pub async fn behaviour(
         &self,
         context: &RequestContext,
-        file: &Indicator,
-        part: &'static str,
+        query: &BehaviourQuery,
         view: &View<'_>,
         freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
+        let BehaviourQuery { file, part } = query;
         let question = Question {
             call: Call::about(Endpoint::Behaviour(part), file.id()),
             about: About::Object(file.clone()),
             ttl: TtlRule::Usual,
         };
         let title = Title::part(file, part);
-        let render = |bytes: &Bytes| Rendered::plain(render::object(bytes, &title, view));
-        self.see(context, &question, view, freshness, render).await
+        let renderer = Renderer {
+            key: reply::view_key(view),
+            render: |bytes: &Bytes| Rendered::plain(render::object(bytes, &title, view)),
+        };
+        self.fetch_and_render(context, &question, freshness, &renderer)
+            .await
     }
 
     /// Lists the objects related to an indicator. Costs at most one unit of quota per page.
@@ -139,12 +158,17 @@ impl Lookup {
         // The usual case renders like any other answer, and its view can be cached.
         if query.is_one_page() {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
-            let render = |bytes: &Bytes| {
-                let answer = render::list(std::slice::from_ref(bytes), &title, None, view)?;
-                let revealed = self.names_in_page(query, bytes);
-                Ok(Rendered { answer, revealed })
+            let renderer = Renderer {
+                key: reply::view_key(view),
+                render: |bytes: &Bytes| {
+                    let answer = render::list(std::slice::from_ref(bytes), &title, None, view)?;
+                    let revealed = self.names_in_page(query, bytes);
+                    Ok(Rendered { answer, revealed })
+                },
             };
-            return self.see(context, &question, view, freshness, render).await;
+            return self
+                .fetch_and_render(context, &question, freshness, &renderer)
+                .await;
         }
         let gathered = self.gather(context, query, view, freshness).await?;
         let Gathered {
@@ -169,22 +193,21 @@ impl Lookup {
 
     /// Fetches an answer and renders it; refetches once if the cached bytes are malformed or
     /// outdated.
-    async fn see(
+    async fn fetch_and_render(
         &self,
         context: &RequestContext,
         question: &Question,
-        view: &View<'_>,
         freshness: &Freshness,
-        render: impl Fn(&Bytes) -> Result<Rendered, RenderError> + Sync,
+        renderer: &Renderer<impl RenderFn>,
     ) -> Result<Reply, LookupError> {
         let cache = &self.0.cache;
         let fetched = cache.get_or_fetch(context, question, freshness).await?;
-        let reply = self.render(&fetched, view, freshness, &render).await;
+        let reply = self.render(&fetched, freshness, renderer).await;
         let Some(freshness) = self.needs_refetch(&fetched, &reply, freshness) else {
             return reply;
         };
         let fetched = cache.get_or_fetch(context, question, &freshness).await?;
-        self.render(&fetched, view, &freshness, &render).await
+        self.render(&fetched, &freshness, renderer).await
     }
 
     /// Returns the freshness for a second fetch, or `None` if reading the first answer has shown no
@@ -207,11 +230,10 @@ impl Lookup {
     async fn render(
         &self,
         fetched: &Fetched,
-        view: &View<'_>,
         freshness: &Freshness,
-        render: &impl Fn(&Bytes) -> Result<Rendered, RenderError>,
+        renderer: &Renderer<impl RenderFn>,
     ) -> Result<Reply, LookupError> {
-        let render = || self.render_now(fetched, view, freshness, render);
+        let render = || self.render_now(fetched, freshness, renderer);
         self.0.large.run(fetched.size(), render).await
     }
 
@@ -222,22 +244,20 @@ impl Lookup {
     fn render_now(
         &self,
         fetched: &Fetched,
-        view: &View<'_>,
         freshness: &Freshness,
-        render: &impl Fn(&Bytes) -> Result<Rendered, RenderError>,
+        renderer: &Renderer<impl RenderFn>,
     ) -> Result<Reply, LookupError> {
-        let cache = &self.0.cache;
-        let key = reply::view_key(view);
+        let (cache, Renderer { key, render }) = (&self.0.cache, renderer);
         // A new answer has no views yet, so the lookup is skipped.
         let is_new = fetched.provenance.origin == Origin::Miss;
-        if !is_new && let Some(view) = cache.view(fetched, &key) {
+        if !is_new && let Some(view) = cache.view(fetched, key) {
             return Ok(Reply {
                 view,
                 provenance: fetched.provenance,
             });
         }
         let Rendered { answer, revealed } = match render(&fetched.plain()?) {
-            Ok(rendered) => rendered,
+            Ok(new) => new,
             Err(RenderError::TooLarge) => return Err(LookupError::TooLarge),
             Err(malformed) => {
                 let Some(old) = cache.evict_malformed(fetched.clone(), freshness) else {
@@ -250,7 +270,7 @@ impl Lookup {
         let reply = Reply::new(answer, fetched.provenance);
         // Most answers are asked for only once, so a view is cached from the second time on.
         if !is_new {
-            cache.put_view(fetched, key, &reply.view);
+            cache.put_view(fetched, key.clone(), &reply.view);
         }
         Ok(reply)
     }

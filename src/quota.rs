@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use self::{
-    accounts::{Accounts, Report, SpentUnit, Standing, UnitsOfAll, Window},
-    backoff::{Backoffs, Change},
+    accounts::{Accounts, MinuteQuota, Report, SpentUnit, UnitsOfAll, Window},
+    backoff::{BackoffChange, Backoffs},
 };
 use crate::{
     access::{AcceptedKeys, Full, KeyHash, RedisBudget, RequestContext, Share, Shares},
@@ -160,10 +160,10 @@ impl Quota {
             // VirusTotal may have refused the key meanwhile.
             self.check_open(key, endpoint)?;
         }
-        let came = Instant::now();
+        let started = Instant::now();
         let mut wait = Duration::ZERO;
         for attempt in 0..TRIES {
-            let claim = claim.after(came.elapsed());
+            let claim = claim.after(started.elapsed());
             let unit = self.take_own(context, claim, attempt > 0).await?;
             let mut permit = Permit::new(self, context, endpoint, unit);
             // A queued request gets a new Redis time budget: its wait was not for Redis.
@@ -233,7 +233,7 @@ impl Quota {
     }
 
     /// Returns the state of a key's minute, or `None` if it is unlimited.
-    pub fn standing(&self, key: KeyHash) -> Option<Standing> {
+    pub fn standing(&self, key: KeyHash) -> Option<MinuteQuota> {
         self.0.accounts.standing(key, Now::read())
     }
 
@@ -280,11 +280,11 @@ impl Quota {
         match context.place.waiting(context.cost.waiting(queued)).await {
             Ok(taken) => taken,
             Err(full) => match accounts.take(key, Now::read()) {
+                Ok(unit) => Ok(unit),
                 Err(refused) => Err(Exhausted {
                     full: Some(full),
                     ..refused
                 }),
-                taken => taken,
             },
         }
     }
@@ -328,10 +328,10 @@ impl Quota {
             backoffs, redis, ..
         } = &*self.0;
         match backoffs.learn(key, endpoint, &mut answer, Now::read()) {
-            Some(Change::Started(endpoint, left, backoff)) => {
+            Some(BackoffChange::Started(endpoint, left, backoff)) => {
                 redis.close(key, endpoint.as_deref(), left, &backoff);
             }
-            Some(Change::Cleared) => redis.open(key, &endpoint.to_string()),
+            Some(BackoffChange::Cleared) => redis.open(key, &endpoint.to_string()),
             None => {}
         }
         answer

@@ -45,16 +45,16 @@ pub struct Parts {
     pub virustotal: VirusTotal,
     /// The quota that calls spend.
     pub quota: Quota,
-    /// The cache, which is told of writes so that it serves nothing older.
+    /// The cache, which is notified of writes so that it serves nothing older.
     pub cache: Cache,
     /// The tracker for the tasks that make the calls; shutdown waits for it.
     pub tasks: TaskTracker,
-    /// Counts the panics of those tasks.
+    /// The counter of panics of those tasks.
     pub metrics: Arc<Metrics>,
 }
 
 /// A call that writes to the object with these names.
-struct Post {
+struct WriteJob {
     context: RequestContext,
     call: Call,
     permit: Permit,
@@ -111,10 +111,13 @@ impl Submit {
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let call = Call::to(Endpoint::ScanUrl).with_form("url", url.as_str());
-        // A URL that can be scanned has an id, so this does not fail.
-        let indicator = Indicator::url(url.as_str()).ok();
-        let names = indicator.as_ref().map(ObjectName::of).unwrap_or_default();
-        started(&self.ask(context, call, names).await?, view)
+        let names = match Indicator::url(url.as_str()) {
+            Ok(indicator) => ObjectName::of(&indicator),
+            // Never happens, since a URL that can be scanned has an id.
+            Err(_) => Vec::new(),
+        };
+        let bytes = self.send(context, call, names).await?;
+        started(&bytes, view)
     }
 
     /// Requests a new analysis of an object that VirusTotal already has. Costs one unit of quota.
@@ -125,7 +128,7 @@ impl Submit {
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let call = Call::about(Endpoint::Analyse(indicator.kind()), indicator.id());
-        let bytes = self.ask(context, call, ObjectName::of(indicator)).await?;
+        let bytes = self.send(context, call, ObjectName::of(indicator)).await?;
         started(&bytes, view)
     }
 
@@ -138,8 +141,8 @@ impl Submit {
         view: &View<'_>,
     ) -> Result<Document, SubmitError> {
         let endpoint = contribution.endpoint(indicator.kind());
-        let call = Call::about(endpoint, indicator.id()).with_json(&contribution.envelope());
-        let bytes = self.ask(context, call, ObjectName::of(indicator)).await?;
+        let call = Call::about(endpoint, indicator.id()).with_json(&contribution.body());
+        let bytes = self.send(context, call, ObjectName::of(indicator)).await?;
         let id = render::id(&bytes)?;
         let title = Title::other(contribution.object_type(), &id);
         Ok(render::object(&bytes, &title, view)?)
@@ -150,7 +153,7 @@ impl Submit {
     /// The task outlives the caller: after a hang-up VirusTotal may still have carried out the
     /// write, and the cached entries of the object must be invalidated. A caller that hangs up
     /// before the call has a place spends nothing.
-    async fn ask(
+    async fn send(
         &self,
         context: &RequestContext,
         call: Call,
@@ -158,40 +161,40 @@ impl Submit {
     ) -> Result<Bytes, SubmitError> {
         let Parts { quota, tasks, .. } = self.parts();
         let permit = quota.acquire(context, call.endpoint(), Claim::Now).await?;
-        let post = Post {
+        let job = WriteJob {
             context: context.clone(),
             call,
             permit,
             names,
         };
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let (submit, metrics) = (self.clone(), Arc::clone(&self.parts().metrics));
-        let write = async move { submit.write(post, tell).await }.instrument(Span::current());
+        let write = async move { submit.write(job, sender).await }.instrument(Span::current());
         tasks.spawn(async move {
             let _ = metrics.count_panic(write).await;
         });
         // The sender is dropped without an answer only if the task panics.
-        told.await.unwrap_or(Err(SubmitError::Lost))
+        receiver.await.unwrap_or(Err(SubmitError::Lost))
     }
 
     /// Waits for a place, makes the call and sends the outcome to the caller.
-    async fn write(&self, post: Post, mut tell: oneshot::Sender<Result<Bytes, SubmitError>>) {
+    async fn write(&self, job: WriteJob, mut sender: oneshot::Sender<Result<Bytes, SubmitError>>) {
         let place = tokio::select! {
-            place = self.parts().quota.enter(&post.context) => place,
-            () = tell.closed() => return,
+            place = self.parts().quota.enter(&job.context) => place,
+            () = sender.closed() => return,
         };
-        let written = self.write_now(post).await;
+        let written = self.write_now(job).await;
         drop(place);
-        let _ = tell.send(written);
+        let _ = sender.send(written);
     }
 
-    async fn write_now(&self, post: Post) -> Result<Bytes, SubmitError> {
-        let Post {
+    async fn write_now(&self, job: WriteJob) -> Result<Bytes, SubmitError> {
+        let WriteJob {
             context,
             call,
             mut permit,
             names,
-        } = post;
+        } = job;
         let Parts {
             virustotal, cache, ..
         } = self.parts();

@@ -1,12 +1,9 @@
 //! The set of VirusTotal keys that VirusTotal has accepted.
 
-use std::{
-    collections::HashSet,
-    num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashSet, num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use crate::access::KeyHash;
 
@@ -19,10 +16,10 @@ const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 ///
 /// A handle: clones share the set.
 #[derive(Clone, Debug)]
-pub struct AcceptedKeys(Arc<Mutex<Known>>);
+pub struct AcceptedKeys(Arc<Mutex<KeySets>>);
 
 #[derive(Debug)]
-struct Known {
+struct KeySets {
     accepted: LruCache<KeyHash, ()>,
     /// The keys that were accepted once and have been refused since.
     revoked: LruCache<KeyHash, ()>,
@@ -33,7 +30,7 @@ struct Known {
 impl AcceptedKeys {
     /// Creates an empty set.
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Known {
+        Self(Arc::new(Mutex::new(KeySets {
             // Bounded by `accept` and `revoke`: a bound here would allocate its full capacity at
             // once.
             accepted: LruCache::unbounded(),
@@ -44,63 +41,58 @@ impl AcceptedKeys {
 
     /// Returns whether VirusTotal has accepted this key.
     pub fn contains(&self, key: KeyHash) -> bool {
-        self.lock().accepted.get(&key).is_some()
+        self.0.lock().accepted.get(&key).is_some()
     }
 
     /// Returns whether state of this key is permanent: the key is accepted, or the operator's.
     pub fn is_lasting(&self, key: KeyHash) -> bool {
-        let mut known = self.lock();
-        known.configured.contains(&key) || known.accepted.get(&key).is_some()
+        let mut sets = self.0.lock();
+        sets.configured.contains(&key) || sets.accepted.get(&key).is_some()
     }
 
     /// Adds a key of the server or of a client.
     ///
     /// The key is not accepted yet: until it is, a caller that sends it counts for its address.
     pub fn configure(&self, key: KeyHash) {
-        self.lock().configured.insert(key);
+        self.0.lock().configured.insert(key);
     }
 
     /// Records that a call with this key succeeded. Returns whether that is new.
     pub fn accept(&self, key: KeyHash) -> bool {
-        let mut known = self.lock();
-        if known.accepted.get(&key).is_some() {
+        let mut sets = self.0.lock();
+        if sets.accepted.get(&key).is_some() {
             return false;
         }
-        if known.accepted.len() >= MAX_KEYS.get() {
-            known.accepted.pop_lru();
+        if sets.accepted.len() >= MAX_KEYS.get() {
+            sets.accepted.pop_lru();
         }
-        known.accepted.put(key, ());
-        known.revoked.pop(&key);
+        sets.accepted.put(key, ());
+        sets.revoked.pop(&key);
         true
     }
 
     /// Records that VirusTotal refused this key (401). Returns whether it was accepted before.
     pub fn refuse(&self, key: KeyHash) -> bool {
-        let was_accepted = self.lock().accepted.pop(&key).is_some();
-        if was_accepted {
-            self.revoke(key);
+        if self.0.lock().accepted.pop(&key).is_none() {
+            return false;
         }
-        was_accepted
+        self.revoke(key);
+        true
     }
 
     /// Records that VirusTotal refused a key that it had accepted, here or at another replica.
     pub fn revoke(&self, key: KeyHash) {
-        let mut known = self.lock();
-        known.accepted.pop(&key);
-        if known.revoked.len() >= MAX_KEYS.get() {
-            known.revoked.pop_lru();
+        let mut sets = self.0.lock();
+        sets.accepted.pop(&key);
+        if sets.revoked.len() >= MAX_KEYS.get() {
+            sets.revoked.pop_lru();
         }
-        known.revoked.put(key, ());
+        sets.revoked.put(key, ());
     }
 
     /// Returns whether VirusTotal accepted this key once and has refused it since.
     pub fn is_revoked(&self, key: KeyHash) -> bool {
-        self.lock().revoked.contains(&key)
-    }
-
-    /// Locks the sets, ignoring poisoning: each operation leaves them valid.
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().revoked.contains(&key)
     }
 }
 

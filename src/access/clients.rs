@@ -5,23 +5,25 @@
 //! ([`allowance`]).
 
 use std::{
+    ops::Deref,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use self::{
-    allowance::{Allowance, Spent},
+    allowance::{Allowance, RequestCounts},
     file::Mistake,
-    reading::{FileState, Hangs, Order, Reading, Readings},
+    reading::{FileState, ReadBlocked, ReadJob, Reading, Readings},
 };
 pub use self::{
-    allowance::{OverAllowance, Window},
+    allowance::{AllowanceWindow, OverAllowance},
     issue::{Issued, TokenError},
 };
 use crate::{
@@ -34,9 +36,13 @@ pub mod file;
 pub mod issue;
 mod reading;
 
-/// A client as listed in the file.
+/// A client as listed in the file. Clones share the record.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<ClientRecord>);
+
+/// The fields of a [`Client`].
 #[derive(Debug)]
-pub struct Client {
+pub struct ClientRecord {
     /// The name shown in the log and in error details.
     pub name: Arc<str>,
     /// The VirusTotal key that the client spends: its own or the server's.
@@ -71,21 +77,24 @@ pub enum UnknownToken {
     Expired,
 }
 
-/// The clients of a gateway, as their file lists them.
+/// The clients of a gateway, as their file lists them. A handle: clones share the list.
+#[derive(Clone, Debug)]
+pub struct Clients(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Clients {
+struct Inner {
     path: PathBuf,
     /// The key for clients that have none of their own.
     servers_key: Option<ApiKey>,
-    all: RwLock<Arc<[Arc<Client>]>>,
+    list: RwLock<Vec<Client>>,
     readings: Readings,
     /// The state of the file just before it was last read.
-    seen: Mutex<Option<FileState>>,
+    seen: Mutex<FileState>,
     /// The number of mistakes that the file had then.
     mistakes: AtomicUsize,
     /// Whether the last reading took too long.
-    hangs: AtomicBool,
-    spent: Spent,
+    is_blocked: AtomicBool,
+    counts: RequestCounts,
 }
 
 /// The outcome of checking the file.
@@ -112,8 +121,22 @@ impl Scope {
 
     /// Returns the name used in the file.
     pub fn name(self) -> &'static str {
-        let named = Self::ALL.into_iter().find(|(scope, _)| *scope == self);
-        named.map_or("", |(_, name)| name)
+        for (scope, name) in Self::ALL {
+            if scope == self {
+                return name;
+            }
+        }
+        ""
+    }
+
+    /// Returns the scope with this name.
+    fn named(wanted: &str) -> Option<Self> {
+        for (scope, name) in Self::ALL {
+            if name == wanted {
+                return Some(scope);
+            }
+        }
+        None
     }
 }
 
@@ -129,68 +152,90 @@ impl Client {
     }
 }
 
+impl Deref for Client {
+    type Target = ClientRecord;
+
+    fn deref(&self) -> &ClientRecord {
+        &self.0
+    }
+}
+
+impl From<ClientRecord> for Client {
+    fn from(record: ClientRecord) -> Self {
+        Self(Arc::new(record))
+    }
+}
+
 impl Clients {
     /// Reads the file. A client without a key of its own spends the server's.
     ///
     /// # Errors
+    ///
     /// Returns all mistakes in the file, or the reason that it could not be read.
     pub async fn load(path: PathBuf, servers_key: Option<ApiKey>) -> Result<Self, Vec<Mistake>> {
         let readings = Readings::default();
-        let order = Order {
+        let job = ReadJob {
             path: path.clone(),
             servers_key: servers_key.clone(),
             unless: None,
             is_first: true,
         };
-        let hangs = || vec![Hangs::mistake(&path)];
-        let reading = readings.read(order).await.map_err(|Hangs| hangs())?;
-        let Reading { state, clients } = reading.ok_or_else(hangs)?;
-        Ok(Self {
+        // Without a state in which it need not be read, a file is either read or blocks.
+        let Ok(Some(Reading { state, clients })) = readings.read(job).await else {
+            return Err(vec![ReadBlocked::mistake(&path)]);
+        };
+        Ok(Self(Arc::new(Inner {
             path,
             servers_key,
-            all: RwLock::new(clients?.into()),
+            list: RwLock::new(clients?),
             readings,
-            seen: Mutex::new(Some(state)),
+            seen: Mutex::new(state),
             mistakes: AtomicUsize::new(0),
-            hangs: AtomicBool::new(false),
-            spent: Spent::default(),
-        })
+            is_blocked: AtomicBool::new(false),
+            counts: RequestCounts::default(),
+        })))
     }
 
-    /// Reads the file again if the file system reports a change, or if `asked` to.
+    /// Reads the file again if the file system reports a change, or if the operator has
+    /// requested a reload.
     ///
     /// The files with clients' keys are not checked for changes. A file with a mistake changes
     /// nothing. A client keeps its counts as long as its name stays the same.
-    pub async fn refresh(&self, asked: bool) -> Refreshed {
-        let seen = *lock(&self.seen);
-        let order = Order {
-            path: self.path.clone(),
-            servers_key: self.servers_key.clone(),
+    pub async fn refresh(&self, is_requested: bool) -> Refreshed {
+        let inner = &*self.0;
+        let seen = *inner.seen.lock();
+        let job = ReadJob {
+            path: inner.path.clone(),
+            servers_key: inner.servers_key.clone(),
             // A requested reload also picks up changes in the clients' key files.
-            unless: seen.filter(|_| !asked),
+            unless: (!is_requested).then_some(seen),
             is_first: false,
         };
-        let reading = self.readings.read(order).await;
-        self.hangs.store(reading.is_err(), Ordering::Relaxed);
+        let reading = inner.readings.read(job).await;
+        inner.is_blocked.store(reading.is_err(), Ordering::Relaxed);
         match reading {
-            Ok(Some(reading)) => self.take_up(reading),
+            Ok(Some(reading)) => self.apply(reading),
             Ok(None) => Refreshed::Unchanged,
-            Err(Hangs) => Refreshed::Kept(vec![Hangs::mistake(&self.path)]),
+            Err(ReadBlocked) => Refreshed::Kept(vec![ReadBlocked::mistake(&inner.path)]),
         }
     }
 
-    fn take_up(&self, Reading { state, clients }: Reading) -> Refreshed {
-        *lock(&self.seen) = Some(state);
-        let mistakes = clients.as_ref().err().map_or(0, Vec::len);
-        self.mistakes.store(mistakes, Ordering::Relaxed);
-        let all = match clients {
-            Ok(all) => all,
-            Err(mistakes) => return Refreshed::Kept(mistakes),
+    /// Replaces the clients by those that were read, unless there was a mistake.
+    fn apply(&self, Reading { state, clients }: Reading) -> Refreshed {
+        let inner = &*self.0;
+        *inner.seen.lock() = state;
+        let clients = match clients {
+            Ok(clients) => clients,
+            Err(mistakes) => {
+                inner.mistakes.store(mistakes.len(), Ordering::Relaxed);
+                return Refreshed::Kept(mistakes);
+            }
         };
-        let count = all.len();
+        inner.mistakes.store(0, Ordering::Relaxed);
+        let count = clients.len();
         // Counts survive a reload by the client's name, so a reload does not renew an allowance.
-        self.spent.keep_only(&all);
-        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
+        inner.counts.keep_only(&clients);
+        *inner.list.write() = clients;
         if state == FileState::Missing {
             Refreshed::Deleted
         } else {
@@ -200,52 +245,50 @@ impl Clients {
 
     /// Returns the number of clients.
     pub fn count(&self) -> usize {
-        self.all().len()
+        self.list().len()
     }
 
     /// Returns the number of mistakes in the file. With any, the previous clients stay.
     ///
     /// A file that cannot be read in time counts as one mistake.
     pub fn mistakes(&self) -> usize {
-        let hangs = usize::from(self.hangs.load(Ordering::Relaxed));
-        self.mistakes.load(Ordering::Relaxed).max(hangs)
+        let blocked = usize::from(self.0.is_blocked.load(Ordering::Relaxed));
+        self.0.mistakes.load(Ordering::Relaxed).max(blocked)
     }
 
     /// Returns the keys that the clients spend, one for each client.
     pub fn keys(&self) -> Vec<KeyHash> {
-        self.all().iter().map(|client| client.key.hash()).collect()
+        self.list().iter().map(|client| client.key.hash()).collect()
     }
 
     /// Returns the client that holds this token at this time.
-    pub fn find(&self, token: &[u8], now: OffsetDateTime) -> Result<Arc<Client>, UnknownToken> {
+    pub fn find(&self, token: &[u8], now: OffsetDateTime) -> Result<Client, UnknownToken> {
         let digest = TokenDigest::of(token);
-        let all = self.all();
+        let list = self.list();
+        let mut found = None;
         // All digests are compared, so that the time taken reveals nothing about the clients.
-        let found = all.iter().fold(None, |found, client| {
-            let matches = client.digest.matches(&digest);
-            matches.then_some(client).or(found)
-        });
+        for client in list.iter() {
+            if client.digest.matches(&digest) {
+                found = Some(client);
+            }
+        }
         let client = found.ok_or(UnknownToken::Unknown)?;
-        if client.expires.is_some_and(|expires| expires <= now) {
+        if let Some(expires) = client.expires
+            && expires <= now
+        {
             return Err(UnknownToken::Expired);
         }
-        Ok(Arc::clone(client))
+        Ok(client.clone())
     }
 
     /// Counts a request of a client, or fails if its allowance is used up.
     pub fn spend(&self, client: &Client, now: Now) -> Result<(), OverAllowance> {
-        self.spent.spend(&client.name, client.allowance, now)
+        self.0.counts.spend(&client.name, client.allowance, now)
     }
 
-    fn all(&self) -> Arc<[Arc<Client>]> {
-        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
+    fn list(&self) -> RwLockReadGuard<'_, Vec<Client>> {
+        self.0.list.read()
     }
-}
-
-/// Locks a mutex. A panic while it was locked leaves a consistent value behind, so poisoning is
-/// ignored.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ struct Sums {
 }
 
 /// A wait that is added to the cost when this is dropped.
-struct Wait<'a> {
+struct WaitTimer<'a> {
     counter: &'a CostCounter,
     began: Instant,
 }
@@ -75,7 +75,7 @@ impl CostCounter {
     ///
     /// The time counts even if the future is dropped before it is ready.
     pub async fn waiting<F: Future>(&self, work: F) -> F::Output {
-        let _wait = Wait {
+        let _wait = WaitTimer {
             counter: self,
             began: Instant::now(),
         };
@@ -91,7 +91,7 @@ impl CostCounter {
     }
 }
 
-impl Drop for Wait<'_> {
+impl Drop for WaitTimer<'_> {
     fn drop(&mut self) {
         self.counter.add_wait(self.began.elapsed());
     }

@@ -120,11 +120,12 @@ impl TokenDigest {
     ///
     /// Compares eight bytes at a time, since a token is compared with those of all clients.
     pub fn matches(&self, other: &Self) -> bool {
-        let (own, others) = (self.0.as_chunks().0, other.0.as_chunks().0);
+        let (own, others): (&[[u8; 8]], _) = (self.0.as_chunks().0, other.0.as_chunks().0);
+        let mut differing = 0;
         // ORs the XOR of all words, so the time does not depend on the first difference.
-        let differing = own.iter().zip(others).fold(0, |differing, (own, other)| {
-            differing | (u64::from_ne_bytes(*own) ^ u64::from_ne_bytes(*other))
-        });
+        for (own, other) in own.iter().zip(others) {
+            differing |= u64::from_ne_bytes(*own) ^ u64::from_ne_bytes(*other);
+        }
         differing.ct_eq(&0).into()
     }
 

@@ -50,14 +50,18 @@ where
 
     /// Returns an entry without counting that as a use.
     pub fn get(&self, name: &K) -> Option<&V> {
-        let lasting = self.lasting.get(name);
-        lasting.or_else(|| self.unverified.peek(name))
+        match self.lasting.get(name) {
+            Some(value) => Some(value),
+            None => self.unverified.peek(name),
+        }
     }
 
     /// Returns an entry for modification.
     pub fn get_mut(&mut self, name: &K) -> Option<&mut V> {
-        let lasting = self.lasting.get_mut(name);
-        lasting.or_else(|| self.unverified.get_mut(name))
+        match self.lasting.get_mut(name) {
+            Some(value) => Some(value),
+            None => self.unverified.get_mut(name),
+        }
     }
 
     /// Returns an entry, creating it if missing.
@@ -90,16 +94,23 @@ where
     /// Removes an entry.
     pub fn remove(&mut self, name: &K) -> Option<V> {
         // An entry is in at most one of the two maps.
-        let lasting = self.lasting.remove(name);
-        lasting.or_else(|| self.unverified.pop(name))
+        match self.lasting.remove(name) {
+            Some(value) => Some(value),
+            None => self.unverified.pop(name),
+        }
     }
 
     /// Makes all entries of a newly accepted key permanent.
     ///
     /// An entry would also become permanent at its next write, but could be evicted until then.
     pub fn promote(&mut self, key: KeyHash) {
-        let names = self.unverified.iter().map(|(name, _)| name);
-        let names: Vec<_> = names.filter(|name| name.key() == key).cloned().collect();
+        // Collected first: an `LruCache` can't be changed while it is iterated.
+        let mut names = Vec::new();
+        for (name, _) in &self.unverified {
+            if name.key() == key {
+                names.push(name.clone());
+            }
+        }
         for name in names {
             if let Some(value) = self.unverified.pop(&name) {
                 self.lasting.insert(name, value);
@@ -110,10 +121,12 @@ where
     /// Removes the entries for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         self.lasting.retain(&mut keep);
-        let unverified = self.unverified.iter_mut();
-        let unverified =
-            unverified.filter_map(|(name, value)| (!keep(name, value)).then_some(name));
-        let idle: Vec<_> = unverified.cloned().collect();
+        let mut idle = Vec::new();
+        for (name, value) in &mut self.unverified {
+            if !keep(name, value) {
+                idle.push(name.clone());
+            }
+        }
         for name in idle {
             self.unverified.pop(&name);
         }
@@ -159,10 +172,12 @@ where
             return;
         }
         // An `LruCache` iterates from the most to the least recently used.
-        let mut oldest = self.unverified.iter().rev();
-        let oldest = oldest.find(|(_, value)| !is_in_use(value));
-        if let Some(name) = oldest.map(|(name, _)| name.clone()) {
-            self.unverified.pop(&name);
+        for (name, value) in self.unverified.iter().rev() {
+            if !is_in_use(value) {
+                let name = name.clone();
+                self.unverified.pop(&name);
+                return;
+            }
         }
     }
 }

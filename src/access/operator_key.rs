@@ -11,10 +11,10 @@ use thiserror::Error;
 
 use super::{ApiKey, InvalidKey};
 
-/// The bytes of a key's file that are read: enough for a key and white space around it.
+/// The number of bytes read from a key's file: enough for a key and white space around it.
 const MAX_FILE: u64 = 4096;
 
-/// The characters of a key at least: fewer are a placeholder or a slip.
+/// The minimum length of a key. A shorter text is a placeholder or a slip.
 const MIN_LENGTH: usize = 8;
 
 /// The reason why a source has no usable key. It never repeats the content.
@@ -51,7 +51,7 @@ pub fn key_in_variable(name: &str) -> Result<ApiKey, UnusableKey> {
     parse_operator_key(text)
 }
 
-/// Parses a key that an operator set: unlike a caller's, it may not be short.
+/// Parses a key that an operator set. Unlike a caller's key, it may not be short.
 pub fn parse_operator_key(text: &[u8]) -> Result<ApiKey, UnusableKey> {
     let key = ApiKey::parse(text)?;
     if text.len() < MIN_LENGTH {
@@ -60,7 +60,7 @@ pub fn parse_operator_key(text: &[u8]) -> Result<ApiKey, UnusableKey> {
     Ok(key)
 }
 
-/// Returns whether a key looks like VirusTotal's own, which are 64 hexadecimal digits.
+/// Returns whether a key has the form of VirusTotal's own keys: 64 hexadecimal digits.
 pub fn is_usual(key: &ApiKey) -> bool {
     let text = key.expose();
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())

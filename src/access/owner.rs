@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 /// The maximum number of concurrent reads of the list. With tens of thousands of sockets a read
 /// takes long.
-const READINGS: usize = 2;
+const MAX_READS: usize = 2;
 
 /// The owner of a peer's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Ends {
 /// A finder of the owners of peers' sockets.
 #[derive(Clone, Debug)]
 pub struct PeerOwners {
-    readings: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -46,7 +46,7 @@ impl PeerOwners {
     /// Creates a finder that reads the list in blocking tasks of this tracker.
     pub fn new(tasks: TaskTracker) -> Self {
         Self {
-            readings: Arc::new(Semaphore::new(READINGS)),
+            reads: Arc::new(Semaphore::new(MAX_READS)),
             tasks,
         }
     }
@@ -57,11 +57,11 @@ impl PeerOwners {
     ///
     /// Fails if the list can't be read. Another attempt may succeed.
     pub async fn find(&self, ends: Ends) -> io::Result<PeerOwner> {
-        let readings = Arc::clone(&self.readings);
-        let reading = readings.acquire_owned().await.map_err(io::Error::other)?;
+        let reads = Arc::clone(&self.reads);
+        let permit = reads.acquire_owned().await.map_err(io::Error::other)?;
         let find = move || {
             // Held until the read ends, even if the caller hangs up before.
-            let _reading = reading;
+            let _permit = permit;
             system::find(ends)
         };
         self.tasks.spawn_blocking(find).await?
@@ -74,11 +74,13 @@ impl Ends {
     /// A dual-stack socket lists IPv4 addresses in IPv4-mapped form.
     #[cfg(target_os = "linux")]
     fn are_of(&self, own: SocketAddr, other: SocketAddr) -> bool {
-        let is_same = |one: SocketAddr, two: SocketAddr| {
-            one.port() == two.port() && one.ip().to_canonical() == two.ip().to_canonical()
-        };
         is_same(own, self.peer) && is_same(other, self.local)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn is_same(one: SocketAddr, two: SocketAddr) -> bool {
+    one.port() == two.port() && one.ip().to_canonical() == two.ip().to_canonical()
 }
 
 #[cfg(target_os = "linux")]
@@ -93,7 +95,8 @@ mod system {
 
     use super::{Ends, PeerOwner};
 
-    /// The number of attempts: the list is no snapshot, and an entry can be missed while others go.
+    /// The number of attempts. The list is no snapshot: an entry can be missed while others are
+    /// removed.
     const TRIES: usize = 3;
 
     /// The user id that stands for all users that a user namespace does not map.
@@ -124,10 +127,12 @@ mod system {
     /// A socket that its process has closed has no inode and is listed as root's, so it must not
     /// count.
     fn owner_in(entries: Vec<TcpNetEntry>, ends: Ends) -> Option<u32> {
-        let is_peer =
-            |it: &TcpNetEntry| it.inode != 0 && ends.are_of(it.local_address, it.remote_address);
-        let socket = entries.into_iter().find(is_peer)?;
-        Some(socket.uid)
+        for entry in entries {
+            if entry.inode != 0 && ends.are_of(entry.local_address, entry.remote_address) {
+                return Some(entry.uid);
+            }
+        }
+        None
     }
 
     /// Treats a missing list as empty: without IPv6 there is no list for it.
@@ -139,12 +144,12 @@ mod system {
     }
 
     fn owner(uid: u32) -> io::Result<PeerOwner> {
-        let own = Process::myself().and_then(|it| it.status());
-        let own = own.map_err(io::Error::other)?.euid;
+        let process = Process::myself().map_err(io::Error::other)?;
+        let own = process.status().map_err(io::Error::other)?;
         if uid == OVERFLOW && !maps_every_user()? {
             return Ok(PeerOwner::Unknown);
         }
-        if uid == own || uid == 0 {
+        if uid == own.euid || uid == 0 {
             return Ok(PeerOwner::Trusted);
         }
         Ok(PeerOwner::Other(uid))

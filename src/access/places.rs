@@ -1,11 +1,8 @@
 //! Places of requests: one kind for those that work, another for those that only wait.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Poll,
-};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
+
+use parking_lot::Mutex;
 
 use super::{CallerId, Full, Share, Shares};
 
@@ -35,11 +32,11 @@ pub struct Place(Arc<Inner>);
 struct Inner {
     places: Places,
     caller: CallerId,
-    state: Mutex<State>,
+    state: Mutex<PlaceState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PlaceState {
     /// The held place; `None` once the request is over.
     share: Option<Share>,
     /// The number of concurrent waits. They can be nested: a request waits for a call that waits
@@ -47,8 +44,8 @@ struct State {
     waits: usize,
 }
 
-/// A wait in progress.
-struct Wait<'a>(&'a Place);
+/// A wait in progress, which may be within another one.
+struct NestedWait<'a>(&'a Place);
 
 impl Places {
     /// Creates `all` places of each kind.
@@ -75,7 +72,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.lock().share = None;
+        self.0.0.state.lock().share = None;
     }
 }
 
@@ -100,30 +97,24 @@ impl Place {
         if let Poll::Ready(output) = first.await {
             return Ok(output);
         }
-        let _wait = Wait::begin(self)?;
+        let _wait = NestedWait::begin(self)?;
         Ok(work.await)
     }
 
     fn with_share(places: Places, caller: CallerId, share: Option<Share>) -> Self {
-        let state = Mutex::new(State { share, waits: 0 });
+        let state = Mutex::new(PlaceState { share, waits: 0 });
         Self(Arc::new(Inner {
             places,
             caller,
             state,
         }))
     }
-
-    /// Locks the state, ignoring poisoning: each update leaves it valid.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        let state = self.0.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl<'a> Wait<'a> {
+impl<'a> NestedWait<'a> {
     fn begin(place: &'a Place) -> Result<Self, Full> {
         let Inner { places, caller, .. } = &*place.0;
-        let mut state = place.lock();
+        let mut state = place.0.state.lock();
         // Only the outermost wait swaps the place, and only while the request lasts.
         if state.waits == 0 && state.share.is_some() {
             // Assigning drops, and so frees, the working place.
@@ -134,10 +125,10 @@ impl<'a> Wait<'a> {
     }
 }
 
-impl Drop for Wait<'_> {
+impl Drop for NestedWait<'_> {
     fn drop(&mut self) {
         let Inner { places, caller, .. } = &*self.0.0;
-        let mut state = self.0.lock();
+        let mut state = self.0.0.state.lock();
         state.waits -= 1;
         if state.waits == 0 && state.share.is_some() {
             state.share = Some(places.working.take_anyway(*caller));

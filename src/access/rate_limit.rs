@@ -6,7 +6,6 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     num::{NonZeroU32, NonZeroUsize},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +17,7 @@ use governor::{
     state::{StateStore, keyed::ShrinkableKeyedStateStore},
 };
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use crate::access::{AcceptedKeys, CallerId, KeyHash, KeyMemory};
 
@@ -30,18 +30,23 @@ const MAX_ADDRESSES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// The rate limiter; without a limit it admits every request.
 #[derive(Debug)]
 pub struct RateLimit {
-    limiter: Option<RateLimiter<CallerId, Recent, DefaultClock, NoOpMiddleware>>,
+    limiter: Option<RateLimiter<CallerId, CallerStore, DefaultClock, NoOpMiddleware>>,
     clock: DefaultClock,
 }
 
 impl RateLimit {
-    /// Creates a limit of `per_minute` requests a minute for each caller, all of them at once if it
-    /// likes.
+    /// Creates a limit of `per_minute` requests a minute for each caller, which it may send in one
+    /// burst.
     pub fn new(per_minute: Option<NonZeroU32>, accepted: AcceptedKeys) -> Self {
         let clock = DefaultClock::default();
-        let quota = per_minute.map(governor::Quota::per_minute);
-        let limiter =
-            quota.map(|quota| RateLimiter::new(quota, Recent::new(accepted), clock.clone()));
+        let limiter = match per_minute {
+            Some(per_minute) => {
+                let quota = governor::Quota::per_minute(per_minute);
+                let store = CallerStore::new(accepted);
+                Some(RateLimiter::new(quota, store, clock.clone()))
+            }
+            None => None,
+        };
         Self { limiter, clock }
     }
 
@@ -53,9 +58,10 @@ impl RateLimit {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
-        limiter
-            .check_key(caller)
-            .map_err(|until| until.wait_time_from(self.clock.now()))
+        match limiter.check_key(caller) {
+            Ok(()) => Ok(()),
+            Err(until) => Err(until.wait_time_from(self.clock.now())),
+        }
     }
 
     /// Evicts callers whose allowance is back in full.
@@ -68,7 +74,7 @@ impl RateLimit {
 
 /// The storage of governor's state for each caller. governor's own maps keep every caller forever.
 #[derive(Debug)]
-struct Recent(Mutex<Records>);
+struct CallerStore(Mutex<Records>);
 
 #[derive(Debug)]
 struct Records {
@@ -78,17 +84,13 @@ struct Records {
     addresses: LruCache<IpAddr, Nanos>,
 }
 
-impl Recent {
+impl CallerStore {
     fn new(accepted: AcceptedKeys) -> Self {
         Self(Mutex::new(Records {
             clients: HashMap::new(),
             keys: KeyMemory::new(accepted),
             addresses: LruCache::new(MAX_ADDRESSES),
         }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Records> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,14 +122,14 @@ impl Records {
     }
 }
 
-impl StateStore for Recent {
+impl StateStore for CallerStore {
     type Key = CallerId;
 
     fn measure_and_replace<T, F, E>(&self, caller: &CallerId, f: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut records = self.lock();
+        let mut records = self.0.lock();
         // The lock is held from reading to writing, so the closure runs once. A refusal stores
         // nothing.
         let (outcome, next) = f(records.get(caller))?;
@@ -136,28 +138,29 @@ impl StateStore for Recent {
     }
 }
 
-impl ShrinkableKeyedStateStore<CallerId> for Recent {
+impl ShrinkableKeyedStateStore<CallerId> for CallerStore {
     fn retain_recent(&self, drop_below: Nanos) {
-        let mut records = self.lock();
+        let mut records = self.0.lock();
         records.clients.retain(|_, at| *at > drop_below);
         records.keys.retain(|_, at| *at > drop_below);
-        let idle = records
-            .addresses
-            .iter()
-            .filter(|(_, at)| **at <= drop_below);
         // Collected first: `LruCache` has no `retain`, and can't be changed while it is iterated.
-        let idle: Vec<_> = idle.map(|(address, _)| *address).collect();
+        let mut idle = Vec::new();
+        for (address, at) in &records.addresses {
+            if *at <= drop_below {
+                idle.push(*address);
+            }
+        }
         for address in idle {
             records.addresses.pop(&address);
         }
     }
 
     fn len(&self) -> usize {
-        self.lock().len()
+        self.0.lock().len()
     }
 
     fn is_empty(&self) -> bool {
-        self.lock().len() == 0
+        self.0.lock().len() == 0
     }
 }
 
@@ -168,7 +171,7 @@ mod tests {
     use super::*;
     use crate::access::{ApiKey, MAX_UNVERIFIED};
 
-    fn door(per_minute: u32) -> RateLimit {
+    fn rate_limit(per_minute: u32) -> RateLimit {
         RateLimit::new(NonZeroU32::new(per_minute), AcceptedKeys::new())
     }
 
@@ -182,34 +185,34 @@ mod tests {
 
     #[test]
     fn each_caller_has_its_own_allowance() {
-        let door = door(2);
+        let limit = rate_limit(2);
         let (one, other) = (v6("192.0.2.1"), v6("192.0.2.2"));
-        assert!(door.check(&one).is_ok());
-        assert!(door.check(&one).is_ok());
-        let wait = door.check(&one).unwrap_err();
+        assert!(limit.check(&one).is_ok());
+        assert!(limit.check(&one).is_ok());
+        let wait = limit.check(&one).unwrap_err();
         assert!(
             wait > Duration::ZERO && wait <= Duration::from_secs(30),
             "{wait:?}"
         );
-        assert!(door.check(&other).is_ok());
+        assert!(limit.check(&other).is_ok());
     }
 
     #[test]
     fn without_a_limit_every_request_is_admitted() {
-        let door = door(0);
-        assert!((0..10_000).all(|_| door.check(&v6("192.0.2.1")).is_ok()));
+        let limit = rate_limit(0);
+        assert!((0..10_000).all(|_| limit.check(&v6("192.0.2.1")).is_ok()));
     }
 
     #[test]
     fn addresses_are_bounded() {
-        let door = door(600);
+        let limit = rate_limit(600);
         for network in 0..11_000u128 {
             let address = IpAddr::V6(Ipv6Addr::from_bits(network << 64));
-            assert!(door.check(&CallerId::at(address)).is_ok());
+            assert!(limit.check(&CallerId::at(address)).is_ok());
         }
-        let limiter = door.limiter.as_ref().unwrap();
+        let limiter = limit.limiter.as_ref().unwrap();
         assert_eq!(limiter.len(), MAX_ADDRESSES.get());
-        door.forget_idle();
+        limit.forget_idle();
         assert_eq!(
             limiter.len(),
             MAX_ADDRESSES.get(),
@@ -220,31 +223,31 @@ mod tests {
     #[test]
     fn unverified_keys_evict_no_address_accepted_key_or_client() {
         let accepted = AcceptedKeys::new();
-        let door = RateLimit::new(NonZeroU32::new(1), accepted.clone());
+        let limit = RateLimit::new(NonZeroU32::new(1), accepted.clone());
         let CallerId::Key(real) = key("real") else {
             panic!("it is a key");
         };
         accepted.accept(real);
         let known = [CallerId::Key(real), CallerId::Client(real), v6("192.0.2.1")];
-        assert!(known.iter().all(|caller| door.check(caller).is_ok()));
+        assert!(known.iter().all(|caller| limit.check(caller).is_ok()));
         for at in 0..10_240 {
-            assert!(door.check(&key(&format!("made-up-{at}"))).is_ok());
+            assert!(limit.check(&key(&format!("made-up-{at}"))).is_ok());
         }
-        assert!(known.iter().all(|caller| door.check(caller).is_err()));
-        let limiter = door.limiter.as_ref().unwrap();
+        assert!(known.iter().all(|caller| limit.check(caller).is_err()));
+        let limiter = limit.limiter.as_ref().unwrap();
         assert_eq!(limiter.len(), MAX_UNVERIFIED.get() + known.len());
     }
 
     #[test]
     fn accepted_key_keeps_its_remaining_allowance() {
         let accepted = AcceptedKeys::new();
-        let door = RateLimit::new(NonZeroU32::new(2), accepted.clone());
+        let limit = RateLimit::new(NonZeroU32::new(2), accepted.clone());
         let CallerId::Key(real) = key("real") else {
             panic!("it is a key");
         };
-        assert!(door.check(&CallerId::Key(real)).is_ok());
+        assert!(limit.check(&CallerId::Key(real)).is_ok());
         accepted.accept(real);
-        assert!(door.check(&CallerId::Key(real)).is_ok());
-        assert!(door.check(&CallerId::Key(real)).is_err());
+        assert!(limit.check(&CallerId::Key(real)).is_ok());
+        assert!(limit.check(&CallerId::Key(real)).is_err());
     }
 }

@@ -1,10 +1,8 @@
 //! A semaphore with a maximum per caller.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::CallerId;
@@ -24,13 +22,13 @@ struct Inner {
     all: usize,
     /// The number of places that one caller may hold.
     each: usize,
-    held: Mutex<Held>,
+    held: Mutex<HeldPlaces>,
     /// The signal that a place was returned.
     room: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct HeldPlaces {
     all: usize,
     by_caller: HashMap<CallerId, usize>,
 }
@@ -69,7 +67,7 @@ impl Shares {
 
     /// Takes a place if one is free.
     pub fn try_take(&self, caller: CallerId) -> Result<Share, Full> {
-        let mut held = self.lock();
+        let mut held = self.0.held.lock();
         if held.all >= self.0.all {
             return Err(Full::All);
         }
@@ -103,7 +101,7 @@ impl Shares {
     ///
     /// For a caller that had a place and gave it up for a time.
     pub fn take_anyway(&self, caller: CallerId) -> Share {
-        let mut held = self.lock();
+        let mut held = self.0.held.lock();
         *held.by_caller.entry(caller).or_default() += 1;
         held.all += 1;
         drop(held);
@@ -115,18 +113,13 @@ impl Shares {
 
     /// Returns the number of taken places.
     pub fn taken(&self) -> usize {
-        self.lock().all
-    }
-
-    /// Locks the counts, ignoring poisoning: each update leaves them valid.
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.held.lock().all
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut held = self.shares.lock();
+        let mut held = self.shares.0.held.lock();
         held.all -= 1;
         if let Some(own) = held.by_caller.get_mut(&self.caller) {
             *own -= 1;

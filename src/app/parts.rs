@@ -28,10 +28,10 @@ const FIRST_CONTACT: Duration = Duration::from_secs(1);
 pub(super) async fn put_together(
     config: Config,
     templates: ReloadableTemplates,
-    clients: Option<Arc<Clients>>,
+    clients: Option<Clients>,
     background @ Background { tasks, stop }: &Background,
 ) -> Result<Gateway, StartError> {
-    let accepted = configured_keys(&config, clients.as_deref());
+    let accepted = configured_keys(&config, clients.as_ref());
     let metrics = Arc::new(Metrics::new());
     let virustotal = VirusTotal::new(&config.upstream, Arc::clone(&metrics))?;
     let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
@@ -109,15 +109,15 @@ pub(super) async fn load_clients(
     servers_key: Option<&ApiKey>,
     templates: &ReloadableTemplates,
     background: &Background,
-) -> Result<Option<Arc<Clients>>, StartError> {
+) -> Result<Option<Clients>, StartError> {
     let hangups = reload::hangups().map_err(StartError::Signal)?;
     let Some(file) = file else {
         background.run(reload::keep_up_templates(templates.clone(), hangups));
         return Ok(None);
     };
     let clients = Clients::load(file, servers_key.cloned()).await;
-    let clients = Arc::new(clients.map_err(StartError::Clients)?);
-    let keep_up = reload::keep_up(Arc::clone(&clients), templates.clone(), hangups);
+    let clients = clients.map_err(StartError::Clients)?;
+    let keep_up = reload::keep_up(clients.clone(), templates.clone(), hangups);
     background.run(keep_up);
     Ok(Some(clients))
 }

@@ -1,6 +1,6 @@
 //! Reloading of the clients' file and the templates while the gateway runs.
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{io, thread, time::Duration};
 
 use tokio::{
     select,
@@ -43,11 +43,7 @@ pub(super) async fn keep_up_templates(templates: ReloadableTemplates, mut hangup
 
 /// Reloads the templates and the clients at each `SIGHUP`, and the clients when their file has
 /// changed.
-pub(super) async fn keep_up(
-    clients: Arc<Clients>,
-    templates: ReloadableTemplates,
-    mut hangups: Signal,
-) {
+pub(super) async fn keep_up(clients: Clients, templates: ReloadableTemplates, mut hangups: Signal) {
     let mut ticks = interval(LOOK_EVERY);
     // Reading a file that blocks takes longer than a tick.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

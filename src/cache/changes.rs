@@ -1,6 +1,6 @@
 //! The last writes to objects, which make earlier answers stale.
 //!
-//! The rules, of which the rest of the cache knows only [`Standing`]:
+//! The rules, of which the rest of the cache knows only [`Validity`]:
 //!
 //! - An answer's time is the time at which VirusTotal was *asked*, not the time at which the answer
 //!   arrived: a change in between may or may not be in it.
@@ -18,13 +18,14 @@
 use std::{
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use super::{moment::Moment, object::ObjectName};
 
@@ -57,7 +58,7 @@ pub enum Certainty {
 ///
 /// The order matters: of two states the greater one applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(super) enum Validity {
     /// No later change is known.
     Current,
     /// The object may have been written to since. The answer is served only if nothing better is
@@ -72,16 +73,21 @@ pub(super) enum Standing {
 pub(super) struct Changes {
     certain: Table,
     possible: Table,
-    joined: Mutex<LruCache<ObjectName, Arc<[ObjectName]>>>,
+    joined: Mutex<JoinedNames>,
     /// The objects of analyses that were started through this gateway, by the hashed id of the
     /// analysis.
-    begun: Mutex<LruCache<ObjectName, Arc<[ObjectName]>>>,
+    begun: Mutex<LruCache<ObjectName, Box<[ObjectName]>>>,
     /// Analyses that were seen before they were completed.
     pending: Mutex<LruCache<ObjectName, ()>>,
     /// Analyses that were seen completed, with the time of it.
     completed: Mutex<LruCache<ObjectName, Moment>>,
 }
 
+/// The names that belong to the same object, under each of them.
+#[derive(Debug)]
+struct JoinedNames(LruCache<ObjectName, Arc<[ObjectName]>>);
+
+/// The time of the last change of each object.
 #[derive(Debug)]
 struct Table(Box<[AtomicI64]>);
 
@@ -100,8 +106,11 @@ impl Table {
     }
 
     fn latest(&self, names: &[ObjectName]) -> Moment {
-        let moments = names.iter().map(|name| self.last(*name));
-        moments.max().unwrap_or(Moment::NEVER)
+        let mut latest = Moment::NEVER;
+        for name in names {
+            latest = latest.max(self.last(*name));
+        }
+        latest
     }
 
     fn raise(&self, names: &[ObjectName], moment: Moment) {
@@ -119,7 +128,7 @@ impl Changes {
         Self {
             certain: Table::new(),
             possible: Table::new(),
-            joined: Mutex::new(LruCache::unbounded()),
+            joined: Mutex::new(JoinedNames(LruCache::unbounded())),
             begun: Mutex::new(LruCache::unbounded()),
             pending: Mutex::new(LruCache::unbounded()),
             completed: Mutex::new(LruCache::unbounded()),
@@ -127,14 +136,14 @@ impl Changes {
     }
 
     /// Returns the state of an answer about this object that was asked for at this time.
-    pub(super) fn standing(&self, names: &[ObjectName], asked: Moment) -> Standing {
+    pub(super) fn validity(&self, names: &[ObjectName], asked: Moment) -> Validity {
         // A change in the same microsecond counts as later.
         if self.certain.latest(names) >= asked {
-            Standing::Outdated
+            Validity::Outdated
         } else if self.possible.latest(names) >= asked {
-            Standing::Doubtful
+            Validity::Doubtful
         } else {
-            Standing::Current
+            Validity::Current
         }
     }
 
@@ -171,22 +180,11 @@ impl Changes {
 
     /// Records that these names belong to one object. Returns whether that is new.
     pub(super) fn join(&self, names: &[ObjectName]) -> bool {
-        let mut joined = lock(&self.joined);
-        // The common case: all names are already joined.
-        let known = names.first().and_then(|name| joined.get(name));
-        if names.len() < 2
-            || known.is_some_and(|known| names.iter().all(|name| known.contains(name)))
-        {
+        let mut joined = self.joined.lock();
+        if names.len() < 2 || joined.contains(names) {
             return false;
         }
-        let mut all = union(&mut joined, names);
-        // The names just given stay; older spellings are of less use.
-        all.truncate(MAX_NAMES);
-        let all: Arc<[ObjectName]> = all.into();
-        for name in all.iter() {
-            joined.put(*name, Arc::clone(&all));
-        }
-        shrink(&mut joined, MAX_JOINED);
+        let all = joined.join(names);
         drop(joined);
         // A write that was recorded under one of the names now applies to all.
         for table in [&self.certain, &self.possible] {
@@ -197,7 +195,7 @@ impl Changes {
 
     /// Returns these names and those known to belong to them.
     fn all_names(&self, names: &[ObjectName]) -> Vec<ObjectName> {
-        union(&mut lock(&self.joined), names)
+        self.joined.lock().union(names)
     }
 
     /// Remembers the object of an analysis that was started here or by another replica.
@@ -206,7 +204,7 @@ impl Changes {
     /// stale.
     pub(super) fn note_begun(&self, analysis: ObjectName, names: &[ObjectName]) {
         self.certain.raise(&[analysis], Moment::now());
-        let mut begun = lock(&self.begun);
+        let mut begun = self.begun.lock();
         begun.put(analysis, names.into());
         shrink(&mut begun, MAX_ANALYSES);
     }
@@ -214,53 +212,83 @@ impl Changes {
     /// Returns the names of the object of an analysis that was started here, as far as is
     /// remembered.
     pub(super) fn begun(&self, analysis: &str) -> Vec<ObjectName> {
-        let mut begun = lock(&self.begun);
-        let names = begun.get(&ObjectName::analysis(analysis));
-        names.map(|names| names.to_vec()).unwrap_or_default()
+        let mut begun = self.begun.lock();
+        match begun.get(&ObjectName::analysis(analysis)) {
+            Some(names) => names.to_vec(),
+            None => Vec::new(),
+        }
     }
 
     /// Remembers that an analysis is not completed yet.
     pub(super) fn note_pending(&self, analysis: &str) {
-        let mut pending = lock(&self.pending);
+        let mut pending = self.pending.lock();
         pending.put(ObjectName::analysis(analysis), ());
         shrink(&mut pending, MAX_ANALYSES);
     }
 
     /// Whether an analysis was seen before it was completed, as far as is remembered.
     pub(super) fn was_pending(&self, analysis: &str) -> bool {
-        lock(&self.pending).contains(&ObjectName::analysis(analysis))
+        self.pending
+            .lock()
+            .contains(&ObjectName::analysis(analysis))
     }
 
     /// Records that an analysis is completed. Returns whether that is new.
     pub(super) fn note_completed(&self, analysis: &str) -> bool {
         let analysis = ObjectName::analysis(analysis);
         let begun = self.certain.last(analysis);
-        let mut completed = lock(&self.completed);
+        let mut completed = self.completed.lock();
         let before = completed.put(analysis, Moment::now());
         shrink(&mut completed, MAX_ANALYSES);
         // A later analysis may reuse the id of an earlier one.
-        before.is_none_or(|at| at <= begun)
+        before.unwrap_or(Moment::NEVER) <= begun
     }
 }
 
-/// Returns these names, then those joined with one of them, without duplicates.
-fn union(
-    joined: &mut LruCache<ObjectName, Arc<[ObjectName]>>,
-    names: &[ObjectName],
-) -> Vec<ObjectName> {
-    let mut all = Vec::with_capacity(names.len() + 4);
-    let mut add = |name: &ObjectName| {
+impl JoinedNames {
+    /// Returns whether these names are known to belong together.
+    fn contains(&mut self, names: &[ObjectName]) -> bool {
+        let Some(first) = names.first() else {
+            return true;
+        };
+        let Some(known) = self.0.get(first) else {
+            return false;
+        };
+        names.iter().all(|name| known.contains(name))
+    }
+
+    /// Joins these names with those that each of them already belongs to. Returns all of them.
+    fn join(&mut self, names: &[ObjectName]) -> Vec<ObjectName> {
+        let mut all = self.union(names);
+        // The names just given stay; older spellings are of less use.
+        all.truncate(MAX_NAMES);
+        let shared = Arc::from(&*all);
+        for name in &all {
+            self.0.put(*name, Arc::clone(&shared));
+        }
+        shrink(&mut self.0, MAX_JOINED);
+        all
+    }
+
+    /// Returns these names, then those joined with one of them, without duplicates.
+    fn union(&mut self, names: &[ObjectName]) -> Vec<ObjectName> {
+        let mut all = Vec::with_capacity(names.len() + 4);
+        add_new(&mut all, names);
+        for name in names {
+            if let Some(others) = self.0.get(name) {
+                add_new(&mut all, others);
+            }
+        }
+        all
+    }
+}
+
+fn add_new(all: &mut Vec<ObjectName>, names: &[ObjectName]) {
+    for name in names {
         if !all.contains(name) {
             all.push(*name);
         }
-    };
-    names.iter().for_each(&mut add);
-    for name in names {
-        if let Some(others) = joined.get(name) {
-            others.iter().for_each(&mut add);
-        }
     }
-    all
 }
 
 /// Evicts the least recently used entries down to `most`.
@@ -272,12 +300,6 @@ fn shrink<V>(map: &mut LruCache<ObjectName, V>, most: NonZeroUsize) {
     }
 }
 
-/// Locks a map. A panic while it was locked leaves consistent entries behind, so poisoning is
-/// ignored.
-fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
-    map.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,21 +308,21 @@ mod tests {
         ObjectName::new("files", id)
     }
 
-    fn standing(changes: &Changes, id: &str, asked: Moment) -> Standing {
-        changes.standing(&[name(id)], asked)
+    fn validity(changes: &Changes, id: &str, asked: Moment) -> Validity {
+        changes.validity(&[name(id)], asked)
     }
 
     #[test]
     fn answers_from_before_a_write_are_outdated() {
         let changes = Changes::new();
         let before = Moment::now();
-        assert_eq!(standing(&changes, "a", before), Standing::Current);
+        assert_eq!(validity(&changes, "a", before), Validity::Current);
         changes.note(&[name("a")], Certainty::Certain);
-        assert_eq!(standing(&changes, "a", before), Standing::Outdated);
-        assert_eq!(standing(&changes, "b", before), Standing::Current);
+        assert_eq!(validity(&changes, "a", before), Validity::Outdated);
+        assert_eq!(validity(&changes, "b", before), Validity::Current);
         assert!(changes.is_settling(&[name("a")]) && !changes.is_settling(&[name("b")]));
         let after = Moment(Moment::now().0 + 1);
-        assert_eq!(standing(&changes, "a", after), Standing::Current);
+        assert_eq!(validity(&changes, "a", after), Validity::Current);
     }
 
     #[test]
@@ -308,9 +330,9 @@ mod tests {
         let changes = Changes::new();
         let before = Moment::now();
         changes.note(&[name("a")], Certainty::Possible);
-        assert_eq!(standing(&changes, "a", before), Standing::Doubtful);
+        assert_eq!(validity(&changes, "a", before), Validity::Doubtful);
         changes.note(&[name("a")], Certainty::Certain);
-        assert_eq!(standing(&changes, "a", before), Standing::Outdated);
+        assert_eq!(validity(&changes, "a", before), Validity::Outdated);
     }
 
     #[test]
@@ -323,7 +345,7 @@ mod tests {
         let all = changes.note(&[name("md5")], Certainty::Certain);
         assert_eq!(all.len(), 3);
         for id in ["md5", "sha1", "sha256"] {
-            assert_eq!(standing(&changes, id, before), Standing::Outdated, "{id}");
+            assert_eq!(validity(&changes, id, before), Validity::Outdated, "{id}");
         }
     }
 
@@ -332,9 +354,9 @@ mod tests {
         let changes = Changes::new();
         let before = Moment::now();
         changes.note(&[name("md5")], Certainty::Certain);
-        assert_eq!(standing(&changes, "sha256", before), Standing::Current);
+        assert_eq!(validity(&changes, "sha256", before), Validity::Current);
         changes.join(&[name("sha256"), name("md5")]);
-        assert_eq!(standing(&changes, "sha256", before), Standing::Outdated);
+        assert_eq!(validity(&changes, "sha256", before), Validity::Outdated);
     }
 
     #[test]

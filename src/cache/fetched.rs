@@ -1,10 +1,11 @@
-//! The result of a fetch, with the origin and age that the caller is told.
+//! The result of a fetch, with the origin and age that the reply states.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{Answer, CacheKey, CachedAnswer, Candidate, FetchError, Moment, ObjectName};
+
 /// An answer from VirusTotal that serves a caller.
 #[derive(Clone, Debug)]
 pub struct Fetched {
@@ -14,7 +15,7 @@ pub struct Fetched {
     pub(super) answer: CachedAnswer,
     /// The uncompressed bytes, if the answer has just arrived and is not large.
     pub(super) plain: Option<Bytes>,
-    /// Whether it was fetched for this caller, and not kept here or by another replica.
+    /// Whether it was fetched for this caller, and not cached here or by another replica.
     pub(super) is_new: bool,
     /// The cached answer that this one replaced.
     pub(super) replaced: Option<Candidate>,
@@ -102,7 +103,7 @@ impl Fetched {
         let _ = self.answer.revealed.set(names.into());
     }
 
-    /// Whether the answer is kept: an analysis that is not completed never is.
+    /// Whether the answer is cached: an analysis that is not completed never is.
     pub fn is_cacheable(&self) -> bool {
         !self.answer.fresh_for.is_zero()
     }

@@ -1,12 +1,13 @@
 //! The entries in memory, and the check of each against the last write to its object.
 
-use std::sync::{MutexGuard, PoisonError, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use parking_lot::MutexGuard;
 
 use super::{
     Cache, CacheKey, CachedAnswer, Candidate, Fetched, RenderedView, ViewKey,
-    changes::Standing,
+    changes::Validity,
     store::{Evicted, Store, StoredView},
 };
 
@@ -26,7 +27,7 @@ pub struct CacheStats {
 impl Cache {
     /// Returns the size of the cache in memory.
     pub fn stats(&self) -> CacheStats {
-        let (bytes, entries) = match self.lock() {
+        let (bytes, entries) = match self.store() {
             Some(store) => (store.bytes(), store.entries()),
             None => (0, 0),
         };
@@ -45,7 +46,7 @@ impl Cache {
 
     /// Returns a rendered view of an answer. One that has just been fetched has no views yet.
     pub fn view(&self, fetched: &Fetched, view: &ViewKey) -> Option<RenderedView> {
-        let stored = self.lock()?.view(&fetched.key, view)?;
+        let stored = self.store()?.view(&fetched.key, view)?;
         // A view of an earlier answer to the same request does not count.
         (stored.of == fetched.answer.as_of).then_some(stored.view)
     }
@@ -60,7 +61,7 @@ impl Cache {
                 ..view.clone()
             },
         };
-        if let Some(mut store) = self.lock() {
+        if let Some(mut store) = self.store() {
             let evicted = store.put_view(&fetched.key, key, stored);
             drop(store);
             self.count(&evicted);
@@ -69,7 +70,7 @@ impl Cache {
 
     /// Returns the answer in memory, regardless of its age, unless its object was written to since.
     pub(super) fn get_local(&self, key: &CacheKey) -> Option<Candidate> {
-        let answer = self.lock()?.answer(key)?;
+        let answer = self.store()?.answer(key)?;
         self.judge(answer)
     }
 
@@ -78,7 +79,7 @@ impl Cache {
         if self.judge(answer.clone()).is_none() {
             return;
         }
-        if let Some(mut store) = self.lock() {
+        if let Some(mut store) = self.store() {
             let evicted = store.put_answer(key, answer.clone());
             // The lock is released before the evicted entries are dropped.
             drop(store);
@@ -88,7 +89,7 @@ impl Cache {
 
     /// Evicts an answer from memory and from Redis.
     pub(super) fn remove(&self, key: &CacheKey) {
-        if let Some(mut store) = self.lock() {
+        if let Some(mut store) = self.store() {
             store.remove_answer(key);
         }
         self.0.redis.forget(key.entry_name());
@@ -97,10 +98,10 @@ impl Cache {
     /// Returns whether an answer is certain or doubtful, or `None` if its object was written to
     /// since.
     pub(super) fn judge(&self, answer: CachedAnswer) -> Option<Candidate> {
-        let is_doubtful = match self.standing(&answer) {
-            Standing::Current => answer.is_doubtful,
-            Standing::Doubtful => true,
-            Standing::Outdated => return None,
+        let is_doubtful = match self.validity(&answer) {
+            Validity::Current => answer.is_doubtful,
+            Validity::Doubtful => true,
+            Validity::Outdated => return None,
         };
         Some(Candidate {
             answer,
@@ -110,14 +111,14 @@ impl Cache {
 
     /// Whether the object of an answer was written to since it was asked for.
     pub(super) fn is_outdated(&self, answer: &CachedAnswer) -> bool {
-        self.standing(answer) == Standing::Outdated
+        self.validity(answer) == Validity::Outdated
     }
 
-    fn standing(&self, answer: &CachedAnswer) -> Standing {
+    fn validity(&self, answer: &CachedAnswer) -> Validity {
         let changes = &self.0.changes;
-        let by_question = changes.standing(&answer.names, answer.as_of);
+        let by_question = changes.validity(&answer.names, answer.as_of);
         match answer.revealed.get() {
-            Some(revealed) => by_question.max(changes.standing(revealed, answer.as_of)),
+            Some(revealed) => by_question.max(changes.validity(revealed, answer.as_of)),
             None => by_question,
         }
     }
@@ -127,10 +128,9 @@ impl Cache {
         self.0.evictions.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Locks the store. A panic while it was locked leaves consistent entries behind, so poisoning
-    /// is ignored.
-    fn lock(&self) -> Option<MutexGuard<'_, Store>> {
+    /// Locks the entries in memory. Returns `None` if nothing is to be cached.
+    fn store(&self) -> Option<MutexGuard<'_, Store>> {
         let store = self.0.store.as_ref()?;
-        Some(store.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(store.lock())
     }
 }

@@ -39,19 +39,25 @@ impl ObjectName {
     pub fn of(indicator: &Indicator) -> Vec<Self> {
         let collection = indicator.kind().upstream_collection();
         let mut names = vec![Self::new(collection, indicator.id())];
-        if indicator.kind() == Kind::Url {
-            names.extend(canonical_url(indicator.id()).map(|id| Self::new(collection, &id)));
+        if indicator.kind() == Kind::Url
+            && let Some(id) = canonical_url(indicator.id())
+        {
+            names.push(Self::new(collection, &id));
         }
         names
     }
 
     /// Returns the names of the file with these hexadecimal digests.
     pub fn of_file<'a>(digests: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
-        let collection = Kind::File.upstream_collection();
-        let names = digests.into_iter();
-        names
-            .map(|digest| Self::new(collection, &digest.to_ascii_lowercase()))
+        let digests = digests.into_iter();
+        digests
+            .map(|digest| Self::in_lower_case(Kind::File, digest))
             .collect()
+    }
+
+    /// Returns the name of an object whose id is hexadecimal, in the case that VirusTotal uses.
+    fn in_lower_case(kind: Kind, id: &str) -> Self {
+        Self::new(kind.upstream_collection(), &id.to_ascii_lowercase())
     }
 
     /// Returns the names of the object that an analysis is about, taken from the analysis id.
@@ -60,69 +66,44 @@ impl ObjectName {
     /// `<md5>:<time>` for a file. An id of any other form reveals no name.
     pub fn of_analysis(id: &str) -> Vec<Self> {
         let parts: Vec<_> = id.split('-').collect();
-        let name = match parts.as_slice() {
-            ["u", sha256, _] if is_hex(sha256, 64) => Some((Kind::Url, (*sha256).to_owned())),
-            ["f", sha256, _] if is_hex(sha256, 64) => Some((Kind::File, (*sha256).to_owned())),
-            _ => md5_of_analysis(id).map(|md5| (Kind::File, md5)),
-        };
-        name.into_iter()
-            .map(|(kind, id)| Self::new(kind.upstream_collection(), &id.to_ascii_lowercase()))
-            .collect()
+        match parts.as_slice() {
+            ["u", sha256, _] if is_hex(sha256, 64) => {
+                vec![Self::in_lower_case(Kind::Url, sha256)]
+            }
+            ["f", sha256, _] if is_hex(sha256, 64) => {
+                vec![Self::in_lower_case(Kind::File, sha256)]
+            }
+            _ => match md5_of_analysis(id) {
+                Some(md5) => vec![Self::in_lower_case(Kind::File, &md5)],
+                None => Vec::new(),
+            },
+        }
     }
 
     /// Returns the names of the object in an answer about its analysis: those in `meta.file_info`,
     /// `meta.url_info` and `data.links.item`.
     pub fn in_analysis(answer: &[u8]) -> Vec<Self> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default)]
-            meta: Value,
-            #[serde(default)]
-            data: Links,
-        }
-        #[derive(Default, Deserialize)]
-        struct Links {
-            #[serde(default)]
-            links: Value,
-        }
-        let Ok(Answer { meta, data }) = serde_json::from_slice(answer) else {
+        let Ok(answer) = serde_json::from_slice::<AnalysisAnswer>(answer) else {
             return Vec::new();
         };
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let file = &meta["file_info"];
-        let digests: Vec<_> = ["sha256", "sha1", "md5"]
-            .iter()
-            .filter_map(|name| text(&file[name]))
-            .collect();
-        let mut names = Self::of_file(digests.iter().map(String::as_str));
-        if let Some(id) = text(&meta["url_info"]["id"]) {
-            names.push(Self::new("urls", &id.to_ascii_lowercase()));
+        let file = &answer.meta["file_info"];
+        let digests = ["sha256", "sha1", "md5"].map(|digest| file[digest].as_str());
+        let mut names = Self::of_file(digests.into_iter().flatten());
+        let url = &answer.meta["url_info"];
+        if let Some(id) = url["id"].as_str() {
+            names.push(Self::in_lower_case(Kind::Url, id));
         }
-        if let Some(url) = text(&meta["url_info"]["url"])
-            && let Ok(indicator) = Indicator::url(&url)
+        if let Some(text) = url["url"].as_str()
+            && let Ok(indicator) = Indicator::url(text)
         {
             names.extend(Self::of(&indicator));
         }
-        let item = data.links["item"].as_str();
-        names.extend(item.map(Self::of_link).unwrap_or_default());
+        if let Some(link) = answer.data.links["item"].as_str()
+            && let Some(indicator) = linked_object(link)
+        {
+            names.extend(Self::of(&indicator));
+        }
         names
-    }
-
-    /// Returns the names of the object that a link of VirusTotal's refers to.
-    fn of_link(link: &str) -> Vec<Self> {
-        let Ok(url) = Url::parse(link) else {
-            return Vec::new();
-        };
-        let segments: Vec<_> = url.path_segments().into_iter().flatten().collect();
-        // A link ends in `/{collection}/{id}`.
-        let [.., collection, id] = segments.as_slice() else {
-            return Vec::new();
-        };
-        let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
-        let mut kinds = Kind::ALL.into_iter();
-        let kind = kinds.find(|kind| kind.upstream_collection() == *collection);
-        let indicator = kind.and_then(|kind| Indicator::parse(kind, &id).ok());
-        indicator.as_ref().map(Self::of).unwrap_or_default()
     }
 
     /// Maps the name to a slot below `count`.
@@ -144,11 +125,41 @@ impl ObjectName {
     }
 }
 
+/// The parts of an answer about an analysis that name its object.
+#[derive(Deserialize)]
+struct AnalysisAnswer {
+    #[serde(default)]
+    meta: Value,
+    #[serde(default)]
+    data: AnalysisData,
+}
+
+#[derive(Default, Deserialize)]
+struct AnalysisData {
+    #[serde(default)]
+    links: Value,
+}
+
 /// Hides the hash: an indicator can be guessed from it.
 impl fmt::Debug for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ObjectName(…)")
     }
+}
+
+/// Returns the object that a link of VirusTotal's refers to.
+fn linked_object(link: &str) -> Option<Indicator> {
+    let url = Url::parse(link).ok()?;
+    // A link ends in `/{collection}/{id}`.
+    let mut segments = url.path_segments()?.rev();
+    let id = percent_encoding::percent_decode_str(segments.next()?).decode_utf8_lossy();
+    let collection = segments.next()?;
+    for kind in Kind::ALL {
+        if kind.upstream_collection() == collection {
+            return Indicator::parse(kind, &id).ok();
+        }
+    }
+    None
 }
 
 /// Returns the id that VirusTotal most likely uses for a URL given as base64.

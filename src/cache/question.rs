@@ -31,7 +31,7 @@ pub struct Question {
     pub ttl: TtlRule,
 }
 
-/// The object that a question is about. A write to it makes the answer stale.
+/// The object that a question is about. A write to it makes the answer outdated.
 #[derive(Clone, Debug)]
 pub enum About {
     /// An object, or a list that belongs to one.
@@ -58,13 +58,7 @@ impl Question {
     pub fn names(&self) -> Vec<ObjectName> {
         match &self.about {
             About::Object(indicator) => ObjectName::of(indicator),
-            About::Search(text) => {
-                // URLs come last: a bare host would match one, too.
-                let kinds = [Kind::File, Kind::Ip, Kind::Domain].into_iter();
-                let mut indicators = kinds.filter_map(|kind| Indicator::parse(kind, text).ok());
-                let indicator = indicators.next().or_else(|| Indicator::url(text).ok());
-                indicator.as_ref().map(ObjectName::of).unwrap_or_default()
-            }
+            About::Search(text) => names_in_search(text),
             About::Analysis(id) => vec![ObjectName::analysis(id)],
         }
     }
@@ -86,10 +80,10 @@ impl Question {
         match self.ttl {
             TtlRule::Report if is_recent(&body.plain) => Some(rules.ttl.min(TTL_RECENT)),
             TtlRule::Report | TtlRule::Usual => Some(rules.ttl),
-            TtlRule::Analysis => render::is_completed(&body.plain)
-                .ok()
-                .filter(|is_over| *is_over)
-                .map(|_| DAY),
+            TtlRule::Analysis => match render::is_completed(&body.plain) {
+                Ok(true) => Some(DAY),
+                Ok(false) | Err(_) => None,
+            },
         }
     }
 
@@ -106,8 +100,25 @@ impl Question {
     }
 }
 
+/// Returns the names of the object that a search is about, if its text is an indicator.
+fn names_in_search(text: &str) -> Vec<ObjectName> {
+    for kind in [Kind::File, Kind::Ip, Kind::Domain] {
+        if let Ok(indicator) = Indicator::parse(kind, text) {
+            return ObjectName::of(&indicator);
+        }
+    }
+    // Last, because a bare host would match a URL, too.
+    match Indicator::url(text) {
+        Ok(url) => ObjectName::of(&url),
+        Err(_) => Vec::new(),
+    }
+}
+
 fn is_empty_list(page: &[u8]) -> bool {
-    render::extent(page).is_ok_and(|extent| extent.objects == 0)
+    match render::extent(page) {
+        Ok(extent) => extent.objects == 0,
+        Err(_) => false,
+    }
 }
 
 /// Whether VirusTotal has analysed the object within the last day.
@@ -115,25 +126,28 @@ fn is_empty_list(page: &[u8]) -> bool {
 /// Searches the text instead of parsing the report. A match elsewhere in the report only shortens
 /// the TTL.
 fn is_recent(report: &[u8]) -> bool {
-    date_in(report, b"\"last_analysis_date\":").is_some_and(is_within_a_day)
+    match date_in(report, b"\"last_analysis_date\":") {
+        Some(date) => is_within_a_day(date),
+        None => false,
+    }
 }
 
 /// Whether an analysis was started within the last day, or carries no date.
 pub(super) fn is_recent_analysis(analysis: &[u8]) -> bool {
-    date_in(analysis, b"\"date\":").is_none_or(is_within_a_day)
+    match date_in(analysis, b"\"date\":") {
+        Some(date) => is_within_a_day(date),
+        None => true,
+    }
 }
 
 /// Returns the Unix second that follows this name in a JSON text.
 fn date_in(text: &[u8], name: &[u8]) -> Option<u64> {
     let at = memmem::find(text, name)?;
-    let digits = text[at + name.len()..].trim_ascii_start();
-    let length = digits
-        .iter()
-        // Longer than any Unix time in seconds, and bounded for malformed text.
-        .take(12)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    str::from_utf8(&digits[..length]).ok()?.parse().ok()
+    let text = text[at + name.len()..].trim_ascii_start();
+    // Longer than any Unix time in seconds, and bounded for malformed text.
+    let text = text.get(..12).unwrap_or(text);
+    let digits = text.split(|byte| !byte.is_ascii_digit()).next()?;
+    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn is_within_a_day(seconds: u64) -> bool {

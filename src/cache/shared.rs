@@ -61,13 +61,14 @@ impl Cache {
             let (cache, key, names) = (self.clone(), key.clone(), names.to_vec());
             let budget = budget.clone();
             async move {
-                let kept = cache.look(&key, &names, &budget).await;
-                progress.finish(kept);
+                let candidate = cache.look(&key, &names, &budget).await;
+                progress.finish(candidate);
             }
         };
-        let kept = self.0.redis_lookups.join(key, look).outcome().await;
+        let found = self.0.redis_lookups.join(key, look).outcome().await;
+        let candidate = found.ok()??;
         // The lookup may have begun before a write, so its answer is checked again.
-        self.judge(kept.ok().flatten()?.answer)
+        self.judge(candidate.answer)
     }
 
     async fn look(
@@ -130,11 +131,11 @@ impl Cache {
         self.learn_changes(names, &recalled);
         let at = Some(recalled.now);
         // An answer from before a write that may have happened is no reason not to ask.
-        if let Some(kept) = self.take_over(key, recalled)
-            && !kept.is_doubtful
-            && known.is_none_or(|known| kept.answer.is_newer_than(known))
+        if let Some(candidate) = self.take_over(key, recalled)
+            && !candidate.is_doubtful
+            && known.is_none_or(|known| candidate.answer.is_newer_than(known))
         {
-            return LeaseResult::Answered(kept);
+            return LeaseResult::Answered(candidate);
         }
         let lease = Some(lease);
         LeaseResult::Ask(Ticket { lease, at })

@@ -3,12 +3,9 @@
 //! The call runs on its own task, so it continues if a caller hangs up, even the one that started
 //! it. It can detect that no caller follows any more, and stop early.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
@@ -18,12 +15,14 @@ use crate::metrics::Metrics;
 /// The calls under way, by key.
 #[derive(Debug)]
 pub struct SingleFlight<K, T> {
-    calls: Arc<Mutex<Calls<K, T>>>,
+    calls: CallMap<K, T>,
     tasks: TaskTracker,
     metrics: Arc<Metrics>,
 }
 
-type Calls<K, T> = HashMap<K, Arc<watch::Sender<Stage<T>>>>;
+/// The calls under way. Clones share the map.
+#[derive(Debug)]
+struct CallMap<K, T>(Arc<Mutex<HashMap<K, watch::Sender<Stage<T>>>>>);
 
 /// The stage of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +50,14 @@ pub struct Follower<T> {
 /// The call's handle, which publishes its stage and tells whether there are followers.
 pub struct Progress<K: Eq + Hash, T> {
     key: K,
-    stage: Arc<watch::Sender<Stage<T>>>,
-    calls: Arc<Mutex<Calls<K, T>>>,
+    stage: watch::Sender<Stage<T>>,
+    calls: CallMap<K, T>,
+}
+
+impl<K, T> Clone for CallMap<K, T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
 }
 
 impl<K, T> SingleFlight<K, T>
@@ -60,10 +65,10 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// Creates an empty set of calls. They run on `tasks`, and `meter` counts their panics.
+    /// Creates an empty set of calls. They run on `tasks`, and `metrics` counts their panics.
     pub fn new(tasks: TaskTracker, metrics: Arc<Metrics>) -> Self {
         Self {
-            calls: Arc::default(),
+            calls: CallMap(Arc::default()),
             tasks,
             metrics,
         }
@@ -74,7 +79,7 @@ where
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut calls = lock(&self.calls);
+        let mut calls = self.calls.0.lock();
         if let Some(stage) = calls.get(key) {
             return Follower {
                 stage: stage.subscribe(),
@@ -82,13 +87,12 @@ where
             };
         }
         let (stage, follower) = watch::channel(Stage::Running);
-        let stage = Arc::new(stage);
-        calls.insert(key.clone(), Arc::clone(&stage));
+        calls.insert(key.clone(), stage.clone());
         drop(calls);
         let progress = Progress {
             key: key.clone(),
             stage,
-            calls: Arc::clone(&self.calls),
+            calls: self.calls.clone(),
         };
         // The call runs within the leader's span.
         let call = call(progress).instrument(Span::current());
@@ -143,7 +147,7 @@ impl<K: Eq + Hash, T> Progress<K, T> {
 
     /// Publishes the outcome and ends the call.
     pub fn finish(self, outcome: T) {
-        let stage = Arc::clone(&self.stage);
+        let stage = self.stage.clone();
         // Removed before the outcome is published: a caller that finds no call from here on finds
         // the outcome in the cache.
         drop(self);
@@ -154,7 +158,7 @@ impl<K: Eq + Hash, T> Progress<K, T> {
     pub async fn abandoned(&self) {
         loop {
             self.stage.closed().await;
-            let mut calls = lock(&self.calls);
+            let mut calls = self.calls.0.lock();
             // A follower may have joined since. Under the lock no caller can join.
             if self.stage.receiver_count() == 0 {
                 self.remove_from(&mut calls);
@@ -163,9 +167,11 @@ impl<K: Eq + Hash, T> Progress<K, T> {
         }
     }
 
-    fn remove_from(&self, calls: &mut Calls<K, T>) {
-        let is_own = |stage: &Arc<_>| Arc::ptr_eq(stage, &self.stage);
-        if calls.get(&self.key).is_some_and(is_own) {
+    /// Removes this call, unless another one with the same key has taken its place.
+    fn remove_from(&self, calls: &mut HashMap<K, watch::Sender<Stage<T>>>) {
+        if let Some(stage) = calls.get(&self.key)
+            && stage.same_channel(&self.stage)
+        {
             calls.remove(&self.key);
         }
     }
@@ -173,14 +179,8 @@ impl<K: Eq + Hash, T> Progress<K, T> {
 
 impl<K: Eq + Hash, T> Drop for Progress<K, T> {
     fn drop(&mut self) {
-        self.remove_from(&mut lock(&self.calls));
+        self.remove_from(&mut self.calls.0.lock());
     }
-}
-
-/// Locks the map. A panic while it was locked leaves a consistent map behind, so poisoning is
-/// ignored.
-fn lock<K, T>(list: &Mutex<Calls<K, T>>) -> MutexGuard<'_, Calls<K, T>> {
-    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ struct Weighed<T> {
     bytes: usize,
 }
 
-/// A view of the answer with this `as_of`.
+/// A view, with the `as_of` of the answer that it shows.
 #[derive(Clone, Debug)]
 pub(super) struct StoredView {
     pub(super) of: Moment,
@@ -133,9 +133,12 @@ impl Store {
             bytes,
         };
         let entries = self.owners.entry(key.owner).or_insert_with(Entries::new);
-        let before = entries.answers.put(Arc::clone(&key.path), entry);
-        let freed = before.map(|before| before.bytes);
-        self.account(key.owner, EntryKind::Answer, bytes, freed)
+        let replaced = entries.answers.put(Arc::clone(&key.path), entry);
+        self.add(key.owner, EntryKind::Answer, bytes);
+        if let Some(replaced) = replaced {
+            self.subtract(key.owner, EntryKind::Answer, replaced.bytes);
+        }
+        self.shrink(key.owner)
     }
 
     pub(super) fn remove_answer(&mut self, key: &CacheKey) {
@@ -171,23 +174,12 @@ impl Store {
         };
         let entries = self.owners.entry(key.owner).or_insert_with(Entries::new);
         let name = ViewName(Arc::clone(&key.path), view);
-        let freed = entries.views.put(name, entry).map(|before| before.bytes);
-        self.account(key.owner, EntryKind::View, bytes, freed)
-    }
-
-    /// Adds an entry that took the place of another one or not, and evicts what no longer fits.
-    fn account(
-        &mut self,
-        owner: Option<KeyHash>,
-        kind: EntryKind,
-        bytes: usize,
-        freed: Option<usize>,
-    ) -> Evicted {
-        self.add(owner, kind, bytes);
-        if let Some(freed) = freed {
-            self.subtract(owner, kind, freed);
+        let replaced = entries.views.put(name, entry);
+        self.add(key.owner, EntryKind::View, bytes);
+        if let Some(replaced) = replaced {
+            self.subtract(key.owner, EntryKind::View, replaced.bytes);
         }
-        self.shrink(owner)
+        self.shrink(key.owner)
     }
 
     /// Adds an entry to the totals.
@@ -241,8 +233,8 @@ impl Store {
     fn evict_answer(&mut self) -> Option<CachedAnswer> {
         // A linear search will do: few keys fetch.
         let owners = self.owners.iter_mut();
-        let with_answers = owners.filter(|(_, entries)| !entries.answers.is_empty());
-        let (owner, entries) = with_answers.max_by_key(|(_, entries)| entries.held.all())?;
+        let candidates = owners.filter(|(_, entries)| !entries.answers.is_empty());
+        let (owner, entries) = candidates.max_by_key(|(_, entries)| entries.held.all())?;
         let owner = *owner;
         let (_, entry) = entries.answers.pop_lru()?;
         self.subtract(owner, EntryKind::Answer, entry.bytes);

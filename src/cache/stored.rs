@@ -15,16 +15,16 @@ use crate::virustotal::{Packed, Refusal};
 const LARGEST: usize = 32 * 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct Metadata {
     asked: u64,
     fresh_ms: u64,
     names: Vec<String>,
-    answer: Line,
+    answer: AnswerKind,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line {
+enum AnswerKind {
     /// The uncompressed length of the bytes that follow.
     Found(usize),
     NotFound(Refusal),
@@ -47,18 +47,18 @@ impl AnswerRecord {
     pub fn to_bytes(&self, asked: u64) -> Option<Bytes> {
         let (answer, body) = match &self.answer {
             Answer::Found(packed) if packed.length() > LARGEST => return None,
-            Answer::Found(packed) => (Line::Found(packed.length()), packed.bytes().as_ref()),
-            Answer::NotFound(refusal) => (Line::NotFound(refusal.clone()), &[][..]),
+            Answer::Found(packed) => (AnswerKind::Found(packed.length()), packed.bytes().as_ref()),
+            Answer::NotFound(refusal) => (AnswerKind::NotFound(refusal.clone()), &[][..]),
         };
-        let head = Head {
+        let metadata = Metadata {
             asked,
             fresh_ms: u64::try_from(self.fresh_for.as_millis()).unwrap_or(u64::MAX),
             names: self.names.iter().map(|name| name.hex()).collect(),
             answer,
         };
         // JSON escapes line feeds, so the first one in the result ends the metadata.
-        let head = serde_json::to_vec(&head).ok()?;
-        Some([&head, &b"\n"[..], body].concat().into())
+        let metadata = serde_json::to_vec(&metadata).ok()?;
+        Some([&metadata, &b"\n"[..], body].concat().into())
     }
 }
 
@@ -66,18 +66,23 @@ impl StoredAnswer {
     /// Parses the output of [`AnswerRecord::to_bytes`].
     pub(super) fn read(bytes: &Bytes) -> Option<Self> {
         let end = memchr::memchr(b'\n', bytes)?;
-        let head: Head = serde_json::from_slice(&bytes[..end]).ok()?;
-        let answer = match head.answer {
-            Line::Found(length) if length > LARGEST => return None,
-            Line::Found(length) => Answer::Found(Packed::restore(bytes.slice(end + 1..), length)),
-            Line::NotFound(refusal) => Answer::NotFound(refusal),
+        let metadata: Metadata = serde_json::from_slice(&bytes[..end]).ok()?;
+        let answer = match metadata.answer {
+            AnswerKind::Found(length) if length > LARGEST => return None,
+            AnswerKind::Found(length) => {
+                Answer::Found(Packed::restore(bytes.slice(end + 1..), length))
+            }
+            AnswerKind::NotFound(refusal) => Answer::NotFound(refusal),
         };
-        let names = head.names.iter().map(|name| ObjectName::from_hex(name));
+        let mut names = Vec::with_capacity(metadata.names.len());
+        for name in &metadata.names {
+            names.push(ObjectName::from_hex(name)?);
+        }
         Some(Self {
-            asked: head.asked,
+            asked: metadata.asked,
             answer,
-            names: names.collect::<Option<_>>()?,
-            fresh_for: Duration::from_millis(head.fresh_ms),
+            names: names.into(),
+            fresh_for: Duration::from_millis(metadata.fresh_ms),
         })
     }
 

@@ -1,4 +1,5 @@
-//! Writes to objects: what this replica knows of them, and what replicas tell one another.
+//! Writes to objects: those that this replica knows of, and those that replicas announce to one
+//! another.
 
 use super::{Cache, Certainty, Moment, ObjectName, changes::MAX_NAMES, shared::hex};
 use crate::{

@@ -47,7 +47,7 @@ pub struct Gateway {
     /// Finds the users whose processes connect from this machine.
     pub owners: PeerOwners,
     /// The clients with tokens, where some are set up.
-    pub clients: Option<Arc<Clients>>,
+    pub clients: Option<Clients>,
     /// The format of answers to requests that name none.
     pub default_format: Format,
     /// The commands that show the demo's objects; empty without the demo.

@@ -9,7 +9,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{FetchError, Freshness, Lookup, LookupError, Reply, names::Rendered};
+use super::{
+    FetchError, Freshness, Lookup, LookupError, Reply,
+    names::Rendered,
+    reply::{Renderer, view_key},
+};
 use crate::{
     access::{KeyHash, RequestContext},
     cache::{
@@ -62,13 +66,12 @@ impl FromStr for AnalysisId {
         let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         // These segments would change the path.
         let is_relative = matches!(text, "." | "..");
-        let may_have_slash = is_base64(text);
-        let is_kept_out =
-            |letter| matches!(letter, '?' | '#' | '%') || letter == '/' && !may_have_slash;
+        let is_split = text.contains('/') && !is_base64(text);
         if !is_visible
             || is_relative
+            || is_split
             || !(1..=256).contains(&text.len())
-            || text.contains(is_kept_out)
+            || text.contains(['?', '#', '%'])
         {
             return Err(InvalidAnalysisId);
         }
@@ -90,18 +93,25 @@ struct Poll {
     freshness: Freshness,
 }
 
+/// The state of an analysis, as VirusTotal's answer shows it.
+#[derive(Clone, Debug)]
+struct AnalysisState {
+    fetched: Fetched,
+    /// The time after which to ask again, or `None` if the analysis is completed.
+    retry_after: Option<Duration>,
+}
+
 /// The outcome of the last poll of an analysis.
 #[derive(Clone, Debug)]
 pub(super) struct Polled {
-    /// VirusTotal's answer, and whether the analysis is completed.
-    asked: Result<(Fetched, bool), LookupError>,
+    result: Result<AnalysisState, LookupError>,
     /// The key that was used.
     by: KeyHash,
     at: Instant,
     /// The time until the next poll.
     pause: Duration,
-    /// Triggers the next poll at once.
-    nudge: Arc<Notify>,
+    /// The signal that triggers the next poll at once.
+    poll_now: Arc<Notify>,
 }
 
 impl Lookup {
@@ -122,15 +132,20 @@ impl Lookup {
             about: About::Analysis(id.0.clone()),
             ttl: TtlRule::Analysis,
         };
-        let (fetched, retry_after) = self.state(context, &question, freshness).await?;
+        let AnalysisState {
+            fetched,
+            retry_after,
+        } = self.state(context, &question, freshness).await?;
         let title = Title::other("analysis", &id.0);
-        let render = |bytes: &Bytes| Rendered::plain(render::report(bytes, &title, view));
-        let reply = self.render(&fetched, view, freshness, &render).await?;
+        let renderer = Renderer {
+            key: view_key(view),
+            render: |bytes: &Bytes| Rendered::plain(render::report(bytes, &title, view)),
+        };
+        let reply = self.render(&fetched, freshness, &renderer).await?;
         Ok(Analysis { reply, retry_after })
     }
 
-    /// Returns the state of an analysis, and the time after which to ask again if it is not
-    /// completed.
+    /// Returns the state of an analysis, after waiting for its completion.
     ///
     /// A caller for which there is no room to wait gets the state without waiting.
     async fn state(
@@ -138,7 +153,7 @@ impl Lookup {
         context: &RequestContext,
         question: &Question,
         freshness: &Freshness,
-    ) -> Result<(Fetched, Option<Duration>), LookupError> {
+    ) -> Result<AnalysisState, LookupError> {
         if !freshness.wait.is_zero() {
             let waits = context
                 .cost
@@ -151,13 +166,7 @@ impl Lookup {
             wait: Duration::ZERO,
             ..*freshness
         };
-        let fetched = self
-            .0
-            .cache
-            .get_or_fetch(context, question, &at_once)
-            .await?;
-        let is_over = is_over(&fetched)?;
-        Ok((fetched, (!is_over).then_some(LATER)))
+        self.poll_once(context, question, &at_once).await
     }
 
     /// Follows the polls of an analysis until the wait is over.
@@ -168,7 +177,7 @@ impl Lookup {
         context: &RequestContext,
         question: &Question,
         freshness: &Freshness,
-    ) -> Result<(Fetched, Option<Duration>), LookupError> {
+    ) -> Result<AnalysisState, LookupError> {
         let (own, end) = (context.key.hash(), Instant::now() + freshness.wait);
         // A key that may not see other keys' answers follows polls of its own.
         let mut alone = (!self.0.cache.may_share(context).await).then_some(own);
@@ -186,7 +195,7 @@ impl Lookup {
                 async move { lookup.poll(poll, progress).await }
             });
             let is_leader = polls.is_leader;
-            match until(end, own, &mut polls, known.take()).await {
+            match follow(&mut polls, own, end, known.take()).await {
                 Waited::Over(over) => {
                     // The leader's key paid for the polls.
                     if over.is_ok() && !is_leader {
@@ -207,31 +216,31 @@ impl Lookup {
             question,
             freshness,
         } = poll;
-        let (mut pauses, nudge) = (Pauses(FIRST_PAUSE), Arc::new(Notify::new()));
+        let (mut pauses, poll_now) = (Pauses(FIRST_PAUSE), Arc::new(Notify::new()));
         // The pauses are made here, so a poll does not queue for a unit as well.
         let mut freshness = Freshness {
             wait: Duration::ZERO,
             ..freshness
         };
         loop {
-            let asked = self.poll_once(&context, &question, &freshness).await;
+            let result = self.poll_once(&context, &question, &freshness).await;
             let pause = pauses.next();
-            let (pause, is_done) = match &asked {
-                Ok((_, is_over)) => (pause, *is_over),
+            let (pause, is_done) = match &result {
+                Ok(state) => (pause, state.retry_after.is_none()),
                 // VirusTotal may allow another call at once; the pause applies all the same.
                 Err(error) => match error.until_quota() {
                     Some(wait) => (wait.max(pause), false),
                     None => (pause, true),
                 },
             };
-            // Registered before the outcome is published, so that no nudge is missed.
-            let nudged = nudge.notified();
+            // Registered before the outcome is published, so that no signal is missed.
+            let requested = poll_now.notified();
             let polled = Polled {
-                asked,
+                result,
                 by: context.key.hash(),
                 at: Instant::now(),
                 pause,
-                nudge: Arc::clone(&nudge),
+                poll_now: Arc::clone(&poll_now),
             };
             if is_done {
                 return progress.finish(polled);
@@ -239,7 +248,7 @@ impl Lookup {
             progress.report(polled);
             tokio::select! {
                 () = sleep(pause) => {}
-                () = nudged => {}
+                () = requested => {}
                 () = progress.abandoned() => return,
                 () = self.0.stop.cancelled() => return,
             }
@@ -255,34 +264,34 @@ impl Lookup {
         context: &RequestContext,
         question: &Question,
         freshness: &Freshness,
-    ) -> Result<(Fetched, bool), LookupError> {
+    ) -> Result<AnalysisState, LookupError> {
         let cache = &self.0.cache;
         let fetched = cache.get_or_fetch(context, question, freshness).await?;
-        let is_over = is_over(&fetched)?;
-        Ok((fetched, is_over))
+        // Only completed analyses are cached.
+        let is_completed = fetched.is_cacheable() || render::is_completed(&fetched.plain()?)?;
+        Ok(AnalysisState {
+            fetched,
+            retry_after: (!is_completed).then_some(LATER),
+        })
     }
 }
 
 /// The outcome of a caller's wait for an analysis.
 enum Waited {
-    Over(Result<(Fetched, Option<Duration>), LookupError>),
+    Over(Result<AnalysisState, LookupError>),
     /// The poll used another key, whose errors and units are that key's own. Holds the last known
     /// state.
-    OwnWay(Option<Known>),
+    OwnWay(Option<AnalysisState>),
 }
 
-/// The state of an analysis that is not completed, and the time after which to ask again.
-type Known = (Fetched, Duration);
-
-/// Follows the polls until `end`; returns the last known state and the time after which to ask
-/// again.
+/// Follows the polls until `end`, on behalf of a caller with the key `own`.
 ///
 /// `known` is the state known from earlier polls.
-async fn until(
-    end: Instant,
-    own: KeyHash,
+async fn follow(
     polls: &mut Follower<Polled>,
-    mut known: Option<Known>,
+    own: KeyHash,
+    end: Instant,
+    mut known: Option<AnalysisState>,
 ) -> Waited {
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -291,9 +300,16 @@ async fn until(
             Stage::Running | Stage::Queued => None,
         };
         if let Some(polled) = &polled {
-            match &polled.asked {
-                Ok((fetched, true)) => return Waited::Over(Ok((fetched.clone(), None))),
-                Ok((fetched, false)) => known = Some((fetched.clone(), polled.pause.max(LATER))),
+            match &polled.result {
+                Ok(state) if state.retry_after.is_none() => {
+                    return Waited::Over(Ok(state.clone()));
+                }
+                Ok(state) => {
+                    known = Some(AnalysisState {
+                        fetched: state.fetched.clone(),
+                        retry_after: Some(polled.pause.max(LATER)),
+                    });
+                }
                 Err(error)
                     if polled.by != own
                         && !matches!(error, LookupError::Fetch(FetchError::NotFound(..))) =>
@@ -304,12 +320,13 @@ async fn until(
                     // There will be quota in time, so the next poll is worth waiting for.
                     (Some(_), state) if polled.pause < left => known = state,
                     // There will not be, and the last state is better than a 429.
-                    (Some(_), Some((fetched, _))) => {
-                        return Waited::Over(Ok((fetched, Some(polled.pause))));
+                    (Some(_), Some(state)) => {
+                        return Waited::Over(Ok(AnalysisState {
+                            retry_after: Some(polled.pause),
+                            ..state
+                        }));
                     }
-                    (None, Some((fetched, later))) if error.is_trouble() => {
-                        return Waited::Over(Ok((fetched, Some(later))));
-                    }
+                    (None, Some(state)) if error.is_trouble() => return Waited::Over(Ok(state)),
                     _ => return Waited::Over(Err(error.clone())),
                 },
             }
@@ -327,7 +344,7 @@ async fn until(
                 if polled.by != own {
                     return Waited::OwnWay(known);
                 }
-                polled.nudge.notify_waiters();
+                polled.poll_now.notify_waiters();
                 if polls.changed().await.is_err() {
                     break;
                 }
@@ -338,14 +355,7 @@ async fn until(
             }
         }
     }
-    let known = known.ok_or_else(|| FetchError::from(UpstreamError::Timeout).into());
-    Waited::Over(known.map(|(fetched, later)| (fetched, Some(later))))
-}
-
-/// Whether an analysis is completed.
-fn is_over(fetched: &Fetched) -> Result<bool, LookupError> {
-    // Only completed analyses are cached.
-    Ok(fetched.is_cacheable() || render::is_completed(&fetched.plain()?)?)
+    Waited::Over(known.ok_or_else(|| FetchError::from(UpstreamError::Timeout).into()))
 }
 
 /// Pauses, each twice as long as the one before, up to `LAST_PAUSE`.

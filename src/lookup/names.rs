@@ -1,7 +1,7 @@
 //! The names of objects that an answer reveals, in addition to those in its question.
 //!
-//! A file has three digests and a URL two ids. A write under one name must invalidate answers kept
-//! under the others, so names that belong to one object are joined.
+//! A file has three digests and a URL two ids. A write under one name must invalidate answers
+//! cached under the others, so names that belong to one object are joined.
 
 use super::Lookup;
 use crate::{
@@ -38,10 +38,13 @@ impl Lookup {
         indicator: &Indicator,
         answer: &Document,
     ) -> Vec<ObjectName> {
-        let revealed = answer.names.iter();
-        let revealed: Vec<_> = match indicator.kind() {
-            Kind::File => ObjectName::of_file(revealed.map(String::as_str)),
-            Kind::Url => revealed.flat_map(|name| url_names(name)).collect(),
+        let revealed = match indicator.kind() {
+            Kind::File => ObjectName::of_file(answer.names.iter().map(String::as_str)),
+            Kind::Url => answer
+                .names
+                .iter()
+                .flat_map(|name| url_names(name))
+                .collect(),
             Kind::Domain | Kind::Ip => return Vec::new(),
         };
         self.join(&ObjectName::of(indicator), &revealed);
@@ -56,12 +59,12 @@ impl Lookup {
         indicator: &Indicator,
         page: &[u8],
     ) -> Vec<ObjectName> {
-        let revealed = render::listed(page);
+        let contributions = render::listed(page);
         // All contributions on the page are about the same object, so one is enough.
-        let revealed = revealed.iter().take(1);
-        let revealed: Vec<_> = revealed
-            .flat_map(|it| ObjectName::of_analysis(&it.id))
-            .collect();
+        let Some(first) = contributions.first() else {
+            return Vec::new();
+        };
+        let revealed = ObjectName::of_analysis(&first.id);
         self.join(&ObjectName::of(indicator), &revealed);
         revealed
     }
@@ -95,8 +98,12 @@ fn listed_names(found: &ListedObject) -> Vec<ObjectName> {
     match Kind::of_object_type(&found.object_type) {
         Some(Kind::File) => ObjectName::of_file(found.digests().chain([&*found.id])),
         Some(Kind::Url) => {
-            let names = found.url().into_iter().chain([&*found.id]);
-            names.flat_map(url_names).collect()
+            let mut names = match found.url() {
+                Some(url) => url_names(url),
+                None => Vec::new(),
+            };
+            names.extend(url_names(&found.id));
+            names
         }
         Some(kind) => vec![ObjectName::new(kind.upstream_collection(), &found.id)],
         None => Vec::new(),
@@ -105,6 +112,8 @@ fn listed_names(found: &ListedObject) -> Vec<ObjectName> {
 
 /// Returns the names of a URL given by its id or its text.
 fn url_names(name: &str) -> Vec<ObjectName> {
-    let indicator = Indicator::parse(Kind::Url, name).or_else(|_| Indicator::url(name));
-    indicator.as_ref().map(ObjectName::of).unwrap_or_default()
+    match Indicator::parse(Kind::Url, name).or_else(|_| Indicator::url(name)) {
+        Ok(url) => ObjectName::of(&url),
+        Err(_) => Vec::new(),
+    }
 }

@@ -1,9 +1,11 @@
 //! The reply of a lookup.
 
-use super::Provenance;
+use bytes::Bytes;
+
+use super::{Provenance, names::Rendered};
 use crate::{
     cache::{RenderedView, ViewKey},
-    render::{Document, View},
+    render::{Document, RenderError, View},
 };
 
 /// The reply to a caller.
@@ -14,6 +16,19 @@ pub struct Reply {
     /// The origin and age.
     pub provenance: Provenance,
 }
+
+/// The way to render an answer for a caller.
+pub(super) struct Renderer<F> {
+    /// The key by which the rendered view is cached.
+    pub(super) key: ViewKey,
+    /// The function that renders the bytes of an answer.
+    pub(super) render: F,
+}
+
+/// A function that renders the bytes of an answer, on any thread.
+pub(super) trait RenderFn: Fn(&Bytes) -> Result<Rendered, RenderError> + Sync {}
+
+impl<F: Fn(&Bytes) -> Result<Rendered, RenderError> + Sync> RenderFn for F {}
 
 impl Reply {
     /// Builds a reply from a rendered answer.

@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Freshness, Lookup, LookupError, Reply, names::Rendered};
+use super::{
+    Freshness, Lookup, LookupError, Reply,
+    names::Rendered,
+    reply::{Renderer, view_key},
+};
 use crate::{
     access::RequestContext,
     cache::{About, Question, TtlRule},
@@ -96,11 +100,15 @@ impl Lookup {
         };
         let title = query.corpus.title(&query.query);
         let names = question.names();
-        let render = |page: &Bytes| {
-            let answer = render::list(std::slice::from_ref(page), &title, None, view)?;
-            let revealed = self.names_in_search(&names, page);
-            Ok(Rendered { answer, revealed })
+        let renderer = Renderer {
+            key: view_key(view),
+            render: |page: &Bytes| {
+                let answer = render::list(std::slice::from_ref(page), &title, None, view)?;
+                let revealed = self.names_in_search(&names, page);
+                Ok(Rendered { answer, revealed })
+            },
         };
-        self.see(context, &question, view, freshness, render).await
+        self.fetch_and_render(context, &question, freshness, &renderer)
+            .await
     }
 }

@@ -1,15 +1,13 @@
 //! Client-side accounting of VirusTotal quota: lookups a minute, a day and a month for each key.
 //!
-//! "A minute" is any 60 seconds, so each key has a ring of timestamps. GCRA would let twice the
+//! "A minute" is any 60 seconds, so each key has a sliding window. GCRA would let twice the
 //! allowance through in the first minute. Days and months are VirusTotal's, in UTC. The allowances
 //! are configured or learned from VirusTotal ([`Accounts::learn`]). The time is a parameter, so tests
 //! need not wait.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use self::{
@@ -28,7 +26,7 @@ use crate::{
 pub use self::{
     limits::Allowed,
     refresh_state::{RefreshDue, RefreshGuard, RefreshPending},
-    report::{Report, Standing, Tally},
+    report::{MinuteQuota, Report, Tally},
     upstream_quota::{UpstreamQuota, Usage},
 };
 
@@ -60,7 +58,7 @@ pub enum Window {
     Month,
 }
 
-/// The quota is exhausted. Nothing was spent.
+/// The error for an exhausted quota. Nothing was spent.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "{}the key's {limit} lookups a {} {}{}",
@@ -108,20 +106,21 @@ pub struct Accounts {
     max_waiting: usize,
     /// The time for which a unit counts: [`MINUTE`], less in tests.
     minute: Duration,
-    keys: Mutex<KeyMemory<KeyHash, Account>>,
+    keys: Mutex<KeyMemory<KeyHash, KeyAccount>>,
 }
 
 /// The state of a key.
 #[derive(Debug, Default)]
-struct Account {
+struct KeyAccount {
     ledger: Ledger,
     learned: KnownLimits,
-    lesson: Option<RefreshState>,
+    /// The last refresh of `learned`, if there was one.
+    refresh: Option<RefreshState>,
     queue: Queue,
     last_used: Option<Instant>,
 }
 
-/// The allowances that apply to a key.
+/// The allowances that apply to a key, and the length of its minute.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     allowed: Allowed,
@@ -140,7 +139,7 @@ impl Window {
 }
 
 impl Accounts {
-    /// Creates a quota with the same configured limits for every key, where at most `max_waiting`
+    /// Creates accounts with the same configured limits for every key, where at most `max_waiting`
     /// requests queue for each. Accounts of accepted keys are never evicted by those of others.
     pub fn new(limits: QuotaLimits, max_waiting: usize, accepted: AcceptedKeys) -> Self {
         Self {
@@ -174,9 +173,9 @@ impl Accounts {
         })
     }
 
-    /// Returns a unit whose request never reached VirusTotal.
+    /// Takes back a unit whose request never reached VirusTotal.
     pub fn release(&self, key: KeyHash, unit: &SpentUnit) {
-        if let Some(account) = self.lock().get_mut(&key) {
+        if let Some(account) = self.keys.lock().get_mut(&key) {
             account.ledger.remove(unit);
             account.queue.wake_all();
         }
@@ -187,12 +186,12 @@ impl Accounts {
     /// `unit` is the one that the call spent. If other keys have evicted the account during the
     /// call, the unit is counted again.
     pub fn keep(&self, key: KeyHash, unit: Option<&SpentUnit>, now: Now) {
-        let mut keys = self.lock();
+        let mut keys = self.keys.lock();
         keys.promote(key);
         let Some(unit) = unit else { return };
         // Looked up before `get_or_default` creates the account anew.
         let is_known = keys.get(&key).is_some();
-        let account = keys.get_or_default(key, Account::is_waited_for);
+        let account = keys.get_or_default(key, KeyAccount::is_waited_for);
         let age = now.steady.saturating_duration_since(unit.spent.steady);
         if !is_known || (age < self.minute && !account.ledger.contains(unit)) {
             account.ledger.add(unit.spent);
@@ -213,14 +212,14 @@ impl Accounts {
             return RefreshDue::No;
         }
         self.with(key, now, |account, _| {
-            RefreshState::due(&mut account.lesson, now)
+            RefreshState::due(&mut account.refresh, now)
         })
     }
 
     /// Cancels a refresh that was not made, which becomes due again.
     pub fn put_off(&self, key: KeyHash, attempt: RefreshGuard) {
-        if let Some(account) = self.lock().get_mut(&key) {
-            account.lesson = None;
+        if let Some(account) = self.keys.lock().get_mut(&key) {
+            account.refresh = None;
         }
         drop(attempt);
     }
@@ -229,10 +228,10 @@ impl Accounts {
     ///
     /// `asked` is the time of the request, since a report from before midnight does not apply to
     /// the new day. VirusTotal does not report the minute, which stays our own count.
-    pub fn learn(&self, key: KeyHash, truth: &UpstreamQuota, asked: Now) {
+    pub fn learn(&self, key: KeyHash, report: &UpstreamQuota, asked: Now) {
         self.with(key, asked, |account, _| {
-            account.learned.update(truth);
-            account.ledger.correct(truth, asked);
+            account.learned.update(report);
+            account.ledger.correct(report, asked);
             account.queue.wake_all();
         });
     }
@@ -244,9 +243,10 @@ impl Accounts {
 
     /// Returns the allowances of a key, and the time for which a unit counts towards the minute.
     pub fn allowed(&self, key: KeyHash) -> (Allowed, Duration) {
-        let keys = self.lock();
-        let rules = keys.get(&key).map(|account| self.rules(account));
-        let rules = rules.unwrap_or_else(|| self.rules(&Account::default()));
+        let rules = match self.keys.lock().get(&key) {
+            Some(account) => self.rules(account),
+            None => self.rules(&KeyAccount::default()),
+        };
         (rules.allowed, rules.minute)
     }
 
@@ -256,27 +256,27 @@ impl Accounts {
     }
 
     /// Returns the state of the minute, or `None` if it is unlimited.
-    pub fn standing(&self, key: KeyHash, now: Now) -> Option<Standing> {
+    pub fn standing(&self, key: KeyHash, now: Now) -> Option<MinuteQuota> {
         // On the hot path; computes only the minute.
         if self.limits.per_minute == QuotaLimit::Off {
             return None;
         }
-        let tally = self.look(key, now, |ledger, rules| {
+        let tally = self.read(key, now, |ledger, rules| {
             ledger.minute_tally(&rules.allowed, rules.minute, now)
         });
-        tally.standing()
+        tally.minute_quota()
     }
 
     /// Returns the state of every window, and the units that the cache has saved.
     pub fn report(&self, key: KeyHash, now: Now) -> Report {
-        self.look(key, now, |ledger, rules| {
+        self.read(key, now, |ledger, rules| {
             ledger.report(&rules.allowed, rules.minute, now)
         })
     }
 
     /// Returns the number of queued requests of all keys.
     pub fn waiting(&self) -> usize {
-        let keys = self.lock();
+        let keys = self.keys.lock();
         keys.values().map(|account| account.queue.len()).sum()
     }
 
@@ -284,7 +284,7 @@ impl Accounts {
     ///
     /// Learned allowances are kept for a day after the key's last use.
     pub fn forget_idle(&self, now: Now) {
-        self.lock().retain(|_, account| {
+        self.keys.lock().retain(|_, account| {
             let rules = self.rules(account);
             account.ledger.roll(rules.minute, now);
             !account.is_idle(&rules, now)
@@ -298,10 +298,10 @@ impl Accounts {
     }
 
     /// Reads a key's account, up to date, without counting that as a use.
-    fn look<T>(&self, key: KeyHash, now: Now, read: impl FnOnce(&Ledger, &Rules) -> T) -> T {
-        let mut keys = self.lock();
+    fn read<T>(&self, key: KeyHash, now: Now, read: impl FnOnce(&Ledger, &Rules) -> T) -> T {
+        let mut keys = self.keys.lock();
         // Reading must not create an account, so an unknown key is read as an empty one.
-        let mut unknown = Account::default();
+        let mut unknown = KeyAccount::default();
         let account = keys.get_mut(&key).unwrap_or(&mut unknown);
         let rules = self.rules(account);
         account.ledger.roll(rules.minute, now);
@@ -309,29 +309,24 @@ impl Accounts {
     }
 
     /// Updates a key's account, which is created if missing, and counts that as a use.
-    fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut Account, &Rules) -> T) -> T {
-        let mut keys = self.lock();
-        let account = keys.get_or_default(key, Account::is_waited_for);
+    fn with<T>(&self, key: KeyHash, now: Now, act: impl FnOnce(&mut KeyAccount, &Rules) -> T) -> T {
+        let mut keys = self.keys.lock();
+        let account = keys.get_or_default(key, KeyAccount::is_waited_for);
         // Callers read the clock before they take the lock, so times may arrive out of order.
         account.last_used = account.last_used.max(Some(now.steady));
         let rules = self.rules(account);
         act(account, &rules)
     }
 
-    fn rules(&self, account: &Account) -> Rules {
+    fn rules(&self, account: &KeyAccount) -> Rules {
         Rules {
             allowed: Allowed::new(&self.limits, &account.learned),
             minute: self.minute,
         }
     }
-
-    /// Locks the accounts, ignoring poisoning: no update leaves a counter invalid.
-    fn lock(&self) -> MutexGuard<'_, KeyMemory<KeyHash, Account>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Account {
+impl KeyAccount {
     /// Spends a unit if one is available at this position in the queue.
     fn take(
         &mut self,
@@ -349,9 +344,14 @@ impl Account {
     }
 
     fn is_idle(&self, rules: &Rules, now: Now) -> bool {
-        let in_use = |last| now.steady.saturating_duration_since(last) < IN_USE;
-        let is_known = self.lesson.is_some() && self.last_used.is_some_and(in_use);
-        self.ledger.is_blank(&rules.allowed) && !self.is_waited_for() && !is_known
+        // Its allowances would have to be learned again.
+        if self.refresh.is_some()
+            && let Some(last) = self.last_used
+            && now.steady.saturating_duration_since(last) < IN_USE
+        {
+            return false;
+        }
+        self.ledger.is_blank(&rules.allowed) && !self.is_waited_for()
     }
 }
 

@@ -5,11 +5,9 @@
 //! back-off ends; VirusTotal's own client does the same. The time is a parameter. A back-off ends
 //! by the monotonic clock. The wall clock only tells when the next full minute begins.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -31,24 +29,42 @@ const MAX_BACK_OFF: BackOff = BackOff::new(Duration::from_hours(1));
 /// The back-offs of all keys.
 #[derive(Debug)]
 pub struct Backoffs {
-    known: Mutex<KeyMemory<Scope, Backoff>>,
+    entries: Mutex<KeyMemory<BackoffScope, BackoffEntry>>,
 }
 
-/// The scope of a back-off: one endpoint, or the whole API if `None`.
+/// The scope of a back-off: a key, with one endpoint or, if `None`, the whole API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Scope {
+struct BackoffScope {
     key: KeyHash,
     endpoint: Option<String>,
 }
 
-impl OfKey for Scope {
+impl BackoffScope {
+    /// Returns the scope of a back-off of every endpoint.
+    fn of_key(key: KeyHash) -> Self {
+        Self {
+            key,
+            endpoint: None,
+        }
+    }
+
+    fn of_endpoint(key: KeyHash, endpoint: &Endpoint) -> Self {
+        Self {
+            key,
+            endpoint: Some(endpoint.to_string()),
+        }
+    }
+}
+
+impl OfKey for BackoffScope {
     fn key(&self) -> KeyHash {
         self.key
     }
 }
 
+/// A back-off in effect, or over and remembered for the length of the next one.
 #[derive(Clone, Debug)]
-struct Backoff {
+struct BackoffEntry {
     /// The refusal that started the back-off.
     refusal: Refusal,
     until: Instant,
@@ -58,7 +74,7 @@ struct Backoff {
 
 /// A change to the back-offs, to be shared with other replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum BackoffChange {
     /// A back-off of an endpoint, or of all if `None`, with its duration and the serialized form
     /// that [`Backoffs::merge`] reads.
     Started(Option<String>, BackOff, String),
@@ -78,31 +94,34 @@ impl Backoffs {
     /// Creates an empty set of back-offs. Those of unverified keys are bounded in number.
     pub fn new(accepted: AcceptedKeys) -> Self {
         Self {
-            known: Mutex::new(KeyMemory::new(accepted)),
+            entries: Mutex::new(KeyMemory::new(accepted)),
         }
     }
 
     /// Makes the back-offs of a newly accepted key permanent.
     pub fn keep(&self, key: KeyHash) {
-        self.lock().promote(key);
+        self.entries.lock().promote(key);
     }
 
     /// Evicts back-offs that are over and no longer affect the length of the next one.
     pub fn forget_idle(&self, now: Now) {
-        let counts = |backoff: &Backoff| match backoff.next {
+        let counts = |backoff: &BackoffEntry| match backoff.next {
             Some(next) => now.steady < next.after(backoff.until),
             None => backoff.left(now.steady).is_some(),
         };
-        self.lock().retain(|_, backoff| counts(backoff));
+        self.entries.lock().retain(|_, backoff| counts(backoff));
     }
 
     /// Returns the refusal to give instead of a call, with the time until the back-off ends.
     pub fn refusal(&self, key: KeyHash, endpoint: &Endpoint, now: Instant) -> Option<Refusal> {
-        let known = self.lock();
-        let scopes = [None, Some(endpoint.to_string())].map(|endpoint| Scope { key, endpoint });
+        let scope = BackoffScope::of_key(key);
+        let endpoints = BackoffScope::of_endpoint(key, endpoint);
+        let entries = self.entries.lock();
         // Both the key's and the endpoint's back-off may apply. The later end decides.
-        let backoffs = scopes.iter().filter_map(|scope| known.get(scope));
-        let backoff = backoffs.max_by_key(|backoff| backoff.until)?;
+        let backoff = match (entries.get(&scope), entries.get(&endpoints)) {
+            (Some(keys), Some(endpoints)) if keys.until > endpoints.until => keys,
+            (keys, endpoints) => endpoints.or(keys)?,
+        };
         let left = backoff.left(now)?;
         Some(Refusal {
             retry_after: Some(left),
@@ -120,27 +139,24 @@ impl Backoffs {
         endpoint: &Endpoint,
         answer: &mut Result<T, UpstreamError>,
         now: Now,
-    ) -> Option<Change> {
-        let endpoint = Some(endpoint.to_string());
+    ) -> Option<BackoffChange> {
         match answer {
             Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::TooManyRequests => {
-                Some(self.back_off(Scope { key, endpoint }, refusal, now))
+                let scope = BackoffScope::of_endpoint(key, endpoint);
+                Some(self.back_off(scope, refusal, now))
             }
             Err(UpstreamError::Refused(refusal)) if is_wrong_key(refusal) => {
                 // The caller is told the length of this back-off.
                 refusal.retry_after = Some(WRONG_KEY_BACK_OFF);
-                let scope = Scope {
-                    key,
-                    endpoint: None,
-                };
-                let backoff = Backoff {
+                let backoff = BackoffEntry {
                     refusal: refusal.clone(),
                     until: WRONG_KEY_BACK_OFF.after(now.steady),
                     next: None,
                 };
-                Some(insert_longer(&mut self.lock(), scope, backoff, now))
+                let scope = BackoffScope::of_key(key);
+                Some(insert_longer(&mut self.entries.lock(), scope, backoff, now))
             }
-            Ok(_) => self.clear(&Scope { key, endpoint }, now),
+            Ok(_) => self.clear(&BackoffScope::of_endpoint(key, endpoint), now),
             Err(_) => None,
         }
     }
@@ -152,24 +168,28 @@ impl Backoffs {
         let Ok(shared) = serde_json::from_str::<SharedBackOff>(backoff) else {
             return;
         };
-        let endpoint = shared.endpoint;
-        let backoff = Backoff {
+        let scope = BackoffScope {
+            key,
+            endpoint: shared.endpoint,
+        };
+        let backoff = BackoffEntry {
             refusal: shared.refusal,
             until: left.after(now.steady),
             next: shared.next.map(|next| next.min(MAX_BACK_OFF)),
         };
-        insert_longer(&mut self.lock(), Scope { key, endpoint }, backoff, now);
+        insert_longer(&mut self.entries.lock(), scope, backoff, now);
     }
 
     /// Starts a back-off after a 429, and writes its length into the refusal.
     ///
     /// A 429 without `Retry-After` that arrives during a back-off belongs to a request sent before
     /// it, so it does not mean that the back-off was too short.
-    fn back_off(&self, scope: Scope, refusal: &mut Refusal, now: Now) -> Change {
-        let mut known = self.lock();
-        let before = known.get(&scope);
-        let left = before.and_then(|backoff| backoff.left(now.steady));
-        let planned = before.and_then(|backoff| backoff.next);
+    fn back_off(&self, scope: BackoffScope, refusal: &mut Refusal, now: Now) -> BackoffChange {
+        let mut entries = self.entries.lock();
+        let (left, planned) = match entries.get(&scope) {
+            Some(before) => (before.left(now.steady), before.next),
+            None => (None, None),
+        };
         // `Retry-After` takes precedence, then the current back-off, then the planned one; else
         // wait for the next full minute.
         let (wait, next) = match (refusal.retry_after, left, planned) {
@@ -181,36 +201,31 @@ impl Backoffs {
             (None, None, _) => (BackOff::new(now.until_next_minute()), Some(SECOND_BACK_OFF)),
         };
         // A back-off is never shortened, not even by a shorter `Retry-After`.
-        let wait = left.map_or(wait, |left| wait.max(left));
+        let wait = left.unwrap_or_default().max(wait);
         refusal.retry_after = Some(wait);
-        let backoff = Backoff {
+        let backoff = BackoffEntry {
             refusal: refusal.clone(),
             until: wait.after(now.steady),
             next,
         };
-        insert_longer(&mut known, scope, backoff, now)
+        insert_longer(&mut entries, scope, backoff, now)
     }
 
     /// Removes a back-off that is over.
     ///
     /// A back-off that is not over stays: the request that succeeded was sent before it began.
-    fn clear(&self, scope: &Scope, now: Now) -> Option<Change> {
-        let mut known = self.lock();
-        let backoff = known.get(scope)?;
+    fn clear(&self, scope: &BackoffScope, now: Now) -> Option<BackoffChange> {
+        let mut entries = self.entries.lock();
+        let backoff = entries.get(scope)?;
         if backoff.left(now.steady).is_some() {
             return None;
         }
-        known.remove(scope);
-        Some(Change::Cleared)
-    }
-
-    /// Locks the back-offs, ignoring poisoning: each entry is valid by itself.
-    fn lock(&self) -> MutexGuard<'_, KeyMemory<Scope, Backoff>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        entries.remove(scope);
+        Some(BackoffChange::Cleared)
     }
 }
 
-impl Backoff {
+impl BackoffEntry {
     /// Returns the time until the back-off ends, or `None` if it is over.
     fn left(&self, now: Instant) -> Option<BackOff> {
         let left = BackOff::new(self.until.saturating_duration_since(now));
@@ -218,14 +233,16 @@ impl Backoff {
     }
 }
 
-/// Inserts a back-off unless a longer one exists, and returns the one in effect.
+/// Inserts a back-off unless a longer one exists. Returns the change, with the back-off in effect.
 fn insert_longer(
-    known: &mut KeyMemory<Scope, Backoff>,
-    scope: Scope,
-    mut backoff: Backoff,
+    entries: &mut KeyMemory<BackoffScope, BackoffEntry>,
+    scope: BackoffScope,
+    mut backoff: BackoffEntry,
     now: Now,
-) -> Change {
-    if let Some(before) = known.get(&scope).filter(|it| it.until > backoff.until) {
+) -> BackoffChange {
+    if let Some(before) = entries.get(&scope)
+        && before.until > backoff.until
+    {
         backoff.clone_from(before);
     }
     let shared = SharedBackOff {
@@ -234,10 +251,10 @@ fn insert_longer(
         next: backoff.next,
     };
     let left = backoff.left(now.steady).unwrap_or_default();
-    known.insert(scope, backoff);
+    entries.insert(scope, backoff);
     // Can't fail: all fields are plain data.
     let text = serde_json::to_string(&shared).unwrap_or_default();
-    Change::Started(shared.endpoint, left, text)
+    BackoffChange::Started(shared.endpoint, left, text)
 }
 
 /// Returns whether VirusTotal does not know the key. An inactive user's key, by contrast, may
@@ -298,7 +315,7 @@ mod tests {
         refusal.retry_after.map(|wait| wait.get().as_secs())
     }
 
-    fn succeed(backoffs: &Backoffs, now: Now) -> Option<Change> {
+    fn succeed(backoffs: &Backoffs, now: Now) -> Option<BackoffChange> {
         backoffs.learn(key("a"), FILES, &mut Ok(()), now)
     }
 
@@ -323,35 +340,35 @@ mod tests {
     fn back_off_without_retry_after_is_the_next_minute_and_then_doubles() {
         let (backoffs, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
         for seconds in [40, 120, 240, 480, 960, 1920, 3600, 3600] {
-            let said = learn(&backoffs, refused("QuotaExceededError", None), now);
-            assert_eq!(said, Some(seconds));
-            assert_eq!(left(&backoffs, FILES, now), said);
+            let wait = learn(&backoffs, refused("QuotaExceededError", None), now);
+            assert_eq!(wait, Some(seconds));
+            assert_eq!(left(&backoffs, FILES, now), wait);
             now = later(now, seconds);
         }
-        assert_eq!(succeed(&backoffs, now), Some(Change::Cleared));
-        let said = learn(&backoffs, refused("QuotaExceededError", None), noon());
-        assert_eq!(said, Some(40));
+        assert_eq!(succeed(&backoffs, now), Some(BackoffChange::Cleared));
+        let wait = learn(&backoffs, refused("QuotaExceededError", None), noon());
+        assert_eq!(wait, Some(40));
     }
 
     #[test]
     fn concurrent_429s_are_one_back_off() {
         let (backoffs, now) = (Backoffs::new(AcceptedKeys::new()), noon());
         for _ in 0..20 {
-            let said = learn(&backoffs, refused("QuotaExceededError", None), now);
-            assert_eq!(said, Some(40));
+            let wait = learn(&backoffs, refused("QuotaExceededError", None), now);
+            assert_eq!(wait, Some(40));
         }
-        let said = learn(
+        let wait = learn(
             &backoffs,
             refused("QuotaExceededError", None),
             later(now, 10),
         );
-        assert_eq!(said, Some(30));
-        let said = learn(
+        assert_eq!(wait, Some(30));
+        let wait = learn(
             &backoffs,
             refused("QuotaExceededError", None),
             later(now, 40),
         );
-        assert_eq!(said, Some(120));
+        assert_eq!(wait, Some(120));
     }
 
     #[test]
@@ -360,15 +377,15 @@ mod tests {
         learn(&backoffs, refused("QuotaExceededError", Some(3600)), now);
         assert_eq!(succeed(&backoffs, later(now, 1)), None);
         for given in [None, Some(5)] {
-            let said = learn(
+            let wait = learn(
                 &backoffs,
                 refused("QuotaExceededError", given),
                 later(now, 1),
             );
-            assert_eq!(said, Some(3599));
+            assert_eq!(wait, Some(3599));
         }
-        let said = learn(&backoffs, refused("QuotaExceededError", Some(DAY)), now);
-        assert_eq!(said, Some(DAY));
+        let wait = learn(&backoffs, refused("QuotaExceededError", Some(DAY)), now);
+        assert_eq!(wait, Some(DAY));
     }
 
     #[test]
@@ -421,22 +438,22 @@ mod tests {
         );
         let mut answer = Err::<(), _>(UpstreamError::Refused(refused("QuotaExceededError", None)));
         let change = backoffs.learn(key("a"), FILES, &mut answer, now);
-        let Some(Change::Started(endpoint, wait, closure)) = change else {
+        let Some(BackoffChange::Started(endpoint, wait, shared)) = change else {
             panic!("{change:?}")
         };
         assert_eq!(
             (endpoint, wait.get().as_secs()),
             (Some(FILES.to_string()), 40)
         );
-        other.merge(key("a"), &closure, wait, now);
+        other.merge(key("a"), &shared, wait, now);
         assert_eq!(left(&other, FILES, now), Some(40));
         // A back-off that is over still determines the length of the next one.
-        other.merge(key("a"), &closure, BackOff::default(), later(now, 40));
+        other.merge(key("a"), &shared, BackOff::default(), later(now, 40));
         assert_eq!(left(&other, FILES, later(now, 40)), None);
-        let said = learn(&other, refused("QuotaExceededError", None), later(now, 40));
-        assert_eq!(said, Some(120));
+        let wait = learn(&other, refused("QuotaExceededError", None), later(now, 40));
+        assert_eq!(wait, Some(120));
         // A late report ends no back-off.
-        other.merge(key("a"), &closure, BackOff::default(), later(now, 41));
+        other.merge(key("a"), &shared, BackOff::default(), later(now, 41));
         assert_eq!(left(&other, FILES, later(now, 41)), Some(119));
         other.merge(key("a"), "nonsense", BackOff::MAX, now);
         assert_eq!(left(&other, &Endpoint::Search, now), None);
@@ -452,8 +469,8 @@ mod tests {
             "next": {"secs": u64::MAX, "nanos": 0},
         });
         backoffs.merge(key("a"), &shared.to_string(), BackOff::default(), now);
-        let said = learn(&backoffs, refused("QuotaExceededError", None), now);
-        assert_eq!(said, Some(3600));
+        let wait = learn(&backoffs, refused("QuotaExceededError", None), now);
+        assert_eq!(wait, Some(3600));
     }
 
     proptest! {
@@ -463,9 +480,9 @@ mod tests {
         ) {
             let (backoffs, mut now) = (Backoffs::new(AcceptedKeys::new()), noon());
             for (given, passed) in steps {
-                let said = learn(&backoffs, refused("QuotaExceededError", given), now);
+                let wait = learn(&backoffs, refused("QuotaExceededError", given), now);
                 // Less than a second is 0 whole seconds.
-                let wait = said.unwrap();
+                let wait = wait.unwrap();
                 prop_assert!(wait <= DAY);
                 prop_assert_eq!(left(&backoffs, FILES, now).unwrap_or_default(), wait);
                 now = later(now, passed);

@@ -103,9 +103,10 @@ impl Drop for Permit {
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
-        let token = self.taken.as_ref().and_then(|taken| taken.token.as_ref());
-        if let Some(token) = token {
-            self.redis.undo(self.key, token);
+        if let Some(taken) = &self.taken
+            && let Some(id) = &taken.token
+        {
+            self.redis.undo(self.key, id);
         }
     }
 }
@@ -125,16 +126,16 @@ impl Quota {
         if !self.0.redis.is_up() {
             return None;
         }
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let (quota, endpoint, budget) = (self.clone(), endpoint.to_string(), budget.clone());
         let take = async move {
             let redis = quota.0.redis.clone();
             let limits = quota.limits(key);
             let taken = redis.take(key, &endpoint, &limits, &budget).await;
             // If the receiver is gone, the send fails and dropping the reply returns the unit.
-            drop(tell.send(Unclaimed { redis, key, taken }));
+            drop(sender.send(Unclaimed { redis, key, taken }));
         };
         self.0.tasks.spawn(take.instrument(Span::current()));
-        told.await.ok()?.taken.take()
+        receiver.await.ok()?.taken.take()
     }
 }

@@ -38,14 +38,14 @@ impl TryFrom<String> for Verdict {
     }
 }
 
-/// VirusTotal's envelope around an object in a request.
+/// The body of the request that posts a contribution.
 #[derive(Debug, Serialize)]
-pub(super) struct Envelope<'a> {
-    data: Data<'a>,
+pub(super) struct ContributionBody<'a> {
+    data: ContributionData<'a>,
 }
 
 #[derive(Debug, Serialize)]
-struct Data<'a> {
+struct ContributionData<'a> {
     #[serde(rename = "type")]
     object_type: &'static str,
     attributes: Attributes<'a>,
@@ -74,13 +74,13 @@ impl Contribution {
         }
     }
 
-    pub(super) fn envelope(&self) -> Envelope<'_> {
+    pub(super) fn body(&self) -> ContributionBody<'_> {
         let attributes = match self {
             Self::Comment(text) => Attributes::Text(text),
             Self::Vote(verdict) => Attributes::Verdict(*verdict),
         };
-        Envelope {
-            data: Data {
+        ContributionBody {
+            data: ContributionData {
                 object_type: self.object_type(),
                 attributes,
             },
@@ -95,10 +95,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn virustotal_gets_its_own_envelope() {
+    fn body_is_in_virustotals_envelope() {
         let comment = Contribution::Comment("bad #stealer".to_owned());
         let vote = Contribution::Vote(Verdict::Malicious);
-        let json = |it: &Contribution| serde_json::to_value(it.envelope()).unwrap();
+        let json = |it: &Contribution| serde_json::to_value(it.body()).unwrap();
         assert_eq!(
             json(&comment),
             json!({"data": {"type": "comment", "attributes": {"text": "bad #stealer"}}})

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 /// The time within which the first byte has to arrive.
-const TO_BEGIN: Duration = Duration::from_secs(10);
+const MAX_SILENCE_AT_FIRST: Duration = Duration::from_secs(10);
 
 /// The interval at which the rate is checked.
-const STRETCH: Duration = Duration::from_secs(30);
+const INTERVAL: Duration = Duration::from_secs(30);
 
 /// The minimum number of bytes per interval: 1 KB/s, minus a tolerance for a sender that keeps
 /// exactly to that rate and is one piece late.
-const LEAST: u64 = 28_000;
+const MIN_BYTES: u64 = 28_000;
 
 /// The pace of a sender, measured over the time that the gateway waits for it.
 ///
@@ -18,7 +18,7 @@ const LEAST: u64 = 28_000;
 #[derive(Debug)]
 pub(super) struct Pace {
     /// The longest silence, once the first byte has arrived.
-    most_silent: Duration,
+    longest_silence: Duration,
     /// The time since the last byte arrived.
     silent: Duration,
     /// The elapsed part of the current interval.
@@ -33,10 +33,10 @@ pub(super) struct Pace {
 pub(super) struct TooSlow;
 
 impl Pace {
-    /// Creates the pace of an upload that may be silent for at most `most_silent`.
-    pub(super) fn new(most_silent: Duration) -> Self {
+    /// Creates the pace of an upload that may be silent for at most `longest_silence`.
+    pub(super) fn new(longest_silence: Duration) -> Self {
         Self {
-            most_silent,
+            longest_silence,
             silent: Duration::ZERO,
             passed: Duration::ZERO,
             bytes: 0,
@@ -46,8 +46,8 @@ impl Pace {
 
     /// Returns the time to wait for the sender before the next check.
     pub(super) fn left(&self) -> Duration {
-        let silence = self.patience().saturating_sub(self.silent);
-        silence.min(STRETCH.saturating_sub(self.passed))
+        let silence = self.max_silence().saturating_sub(self.silent);
+        silence.min(INTERVAL.saturating_sub(self.passed))
     }
 
     /// Adds time spent waiting for the sender.
@@ -58,13 +58,13 @@ impl Pace {
 
     /// Checks the sender; called after its bytes and the time have been counted.
     pub(super) fn judge(&mut self) -> Result<(), TooSlow> {
-        if self.silent >= self.patience() {
+        if self.silent >= self.max_silence() {
             return Err(TooSlow);
         }
-        if self.passed < STRETCH {
+        if self.passed < INTERVAL {
             return Ok(());
         }
-        if self.bytes < LEAST {
+        if self.bytes < MIN_BYTES {
             return Err(TooSlow);
         }
         self.passed = Duration::ZERO;
@@ -82,11 +82,11 @@ impl Pace {
     }
 
     /// Returns the longest silence allowed at this point.
-    fn patience(&self) -> Duration {
+    fn max_silence(&self) -> Duration {
         if self.has_begun {
-            self.most_silent
+            self.longest_silence
         } else {
-            self.most_silent.min(TO_BEGIN)
+            self.longest_silence.min(MAX_SILENCE_AT_FIRST)
         }
     }
 }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn an_upload_has_ten_seconds_to_begin() {
         let mut pace = Pace::new(Duration::from_secs(30));
-        assert_eq!(pace.left(), TO_BEGIN);
+        assert_eq!(pace.left(), MAX_SILENCE_AT_FIRST);
         assert_eq!(ends(&mut pace, 60, 1), Some(10));
         let mut hasty = Pace::new(Duration::from_secs(5));
         assert_eq!(ends(&mut hasty, 60, 1), Some(5));

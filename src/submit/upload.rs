@@ -43,13 +43,13 @@ const MAX_SMALL: u64 = 31 * 1024 * 1024;
 ///
 /// A small invalid form is thus rejected at no cost, and a small form without `Content-Length`
 /// still gets a length.
-const BEGINNING: usize = 64 * 1024;
+const MAX_PREFIX: usize = 64 * 1024;
 
 /// The factor by which the time limit for the answer exceeds that for a single piece.
 ///
 /// When the last piece is handed over, megabytes may still wait in buffers for a slow line, and
 /// VirusTotal has to process the file.
-const LAST_PATIENCE: u32 = 4;
+const LAST_PIECE_FACTOR: u32 = 4;
 
 /// A form as it arrives.
 #[derive(Debug)]
@@ -80,15 +80,15 @@ impl Submit {
             return Err(FormError::TooLarge.into());
         }
         let boundary = form::boundary(incoming.content_type.as_bytes())?;
-        let mut arriving = Arriving {
+        let mut stream = FormStream {
             body: incoming.body,
             form: Form::new(boundary),
-            patience: self.parts().virustotal.patience(),
+            piece_timeout: self.parts().virustotal.patience(),
             pace: Pace::new(self.parts().virustotal.patience()),
         };
-        let beginning = context.cost.waiting(arriving.beginning()).await?;
+        let prefix = context.cost.waiting(stream.prefix()).await?;
         // A form without `Content-Length` has a length after all if it ended within the prefix.
-        let length = length.or(beginning.whole_length());
+        let length = length.or(prefix.whole_length());
         let (feed, body) = upload::channel_body(length);
         let form = UploadForm {
             content_type: form::content_type(boundary)?,
@@ -100,32 +100,32 @@ impl Submit {
             .quota
             .acquire(context, &Endpoint::Upload, Claim::Now)
             .await?;
-        let (ended, names) = oneshot::channel();
-        let (begin, start) = oneshot::channel();
-        let passage = Passage {
+        let (names_sender, names) = oneshot::channel();
+        let (start_sender, start) = oneshot::channel();
+        let job = UploadJob {
             context: context.clone(),
             permit,
             length,
             form,
-            begin,
+            start: start_sender,
             names,
         };
-        let mut told = self.pass(passage);
-        let passing = async {
+        let mut receiver = self.spawn_upload(job);
+        let forwarding = async {
             // VirusTotal accepts nothing before the call has a place.
-            let is_begun = start.await.is_ok();
-            if is_begun {
-                arriving.pass_on(beginning, feed, ended).await?;
+            let has_started = start.await.is_ok();
+            if has_started {
+                stream.forward(prefix, feed, names_sender).await?;
             }
             Ok::<_, SubmitError>(())
         };
         let answer = tokio::select! {
             biased;
             // VirusTotal may refuse a form before it has arrived completely.
-            early = &mut told => early,
-            passed = passing => {
-                passed?;
-                told.await
+            early = &mut receiver => early,
+            forwarded = forwarding => {
+                forwarded?;
+                receiver.await
             }
         };
         // The sender is dropped without an answer only if the task panics.
@@ -136,37 +136,37 @@ impl Submit {
     /// Sends a form to VirusTotal on a task of its own.
     ///
     /// Once VirusTotal may have the whole form, its answer counts even if the client has hung up.
-    fn pass(&self, passage: Passage) -> oneshot::Receiver<Result<Bytes, SubmitError>> {
-        let (mut tell, told) = oneshot::channel();
+    fn spawn_upload(&self, job: UploadJob) -> oneshot::Receiver<Result<Bytes, SubmitError>> {
+        let (mut sender, receiver) = oneshot::channel();
         let submit = self.clone();
-        let pass = async move {
+        let upload = async move {
             let place = tokio::select! {
-                place = submit.parts().quota.enter(&passage.context) => place,
-                () = tell.closed() => return,
+                place = submit.parts().quota.enter(&job.context) => place,
+                () = sender.closed() => return,
             };
             // Boxed, because the future is large and is wrapped several times before it runs.
-            let answer = Box::pin(submit.send_form(passage)).await;
+            let answer = Box::pin(submit.send_form(job)).await;
             drop(place);
-            let _ = tell.send(answer);
+            let _ = sender.send(answer);
         };
-        let pass = Box::pin(pass).instrument(Span::current());
+        let upload = Box::pin(upload).instrument(Span::current());
         let metrics = Arc::clone(&self.parts().metrics);
         self.parts().tasks.spawn(async move {
-            let _ = metrics.count_panic(pass).await;
+            let _ = metrics.count_panic(upload).await;
         });
-        told
+        receiver
     }
 
-    async fn send_form(&self, passage: Passage) -> Result<Bytes, SubmitError> {
+    async fn send_form(&self, job: UploadJob) -> Result<Bytes, SubmitError> {
         let Parts {
             virustotal,
             quota,
             cache,
             ..
         } = self.parts();
-        let (context, mut permit) = (passage.context, passage.permit);
+        let (context, mut permit) = (job.context, job.permit);
         permit.begin()?;
-        let (to, permit) = if passage.length.is_some_and(|length| length <= MAX_SMALL) {
+        let (to, permit) = if job.length.is_some_and(|length| length <= MAX_SMALL) {
             (Destination::Files, Some(permit))
         } else {
             let named = virustotal.upload_url(&context, virustotal.deadline()).await;
@@ -174,7 +174,7 @@ impl Submit {
             (permit.record(named)?, None)
         };
         // The client has hung up: nothing was sent if no upload URL was requested.
-        if passage.begin.send(()).is_err() {
+        if job.start.send(()).is_err() {
             if let Some(permit) = permit {
                 permit.release();
             }
@@ -182,15 +182,15 @@ impl Submit {
         }
         // From here on a dropped call counts as a write that may have been carried out.
         let mut write = Write::new(cache, Vec::new());
-        let mut answer = pin!(virustotal.upload(&context, to, passage.form));
+        let mut answer = pin!(virustotal.upload(&context, to, job.form));
         let answer = tokio::select! {
             biased;
             early = &mut answer => early,
-            names = passage.names => {
+            names = job.names => {
                 // From here on VirusTotal may have the whole form. If the client broke off there
                 // are no names, and the call ends by itself.
                 write.add(names.unwrap_or_default());
-                let late = timeout(virustotal.patience() * LAST_PATIENCE, answer).await;
+                let late = timeout(virustotal.patience() * LAST_PIECE_FACTOR, answer).await;
                 late.unwrap_or(Err(UpstreamError::Timeout))
             }
         };
@@ -204,35 +204,35 @@ impl Submit {
 }
 
 /// A form on its way to VirusTotal.
-struct Passage {
+struct UploadJob {
     context: RequestContext,
     permit: Permit,
     /// The form's length, if known.
     length: Option<u64>,
     form: UploadForm,
-    /// Signals that VirusTotal accepts the form from now on.
-    begin: oneshot::Sender<()>,
+    /// The signal that VirusTotal accepts the form from now on.
+    start: oneshot::Sender<()>,
     /// The names of the file, sent once the whole form has arrived.
     names: oneshot::Receiver<Vec<ObjectName>>,
 }
 
 /// A form that is being read, with the state of its parser.
-struct Arriving<'a, B> {
+struct FormStream<'a, B> {
     body: &'a mut B,
     form: Form,
     /// The time limit for forwarding one piece.
-    patience: Duration,
+    piece_timeout: Duration,
     pace: Pace,
 }
 
 /// The first pieces of a form.
-struct Beginning {
+struct Prefix {
     pieces: Vec<Bytes>,
     /// Whether these are all pieces of the form.
     is_whole: bool,
 }
 
-impl Beginning {
+impl Prefix {
     fn length(&self) -> usize {
         self.pieces.iter().map(Bytes::len).sum()
     }
@@ -242,43 +242,43 @@ impl Beginning {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
-    async fn beginning(&mut self) -> Result<Beginning, FormError> {
-        let mut beginning = Beginning {
+impl<B: Body<Data = Bytes> + Unpin> FormStream<'_, B> {
+    async fn prefix(&mut self) -> Result<Prefix, FormError> {
+        let mut prefix = Prefix {
             pieces: Vec::new(),
             is_whole: false,
         };
-        while beginning.length() <= BEGINNING && !beginning.is_whole {
+        while prefix.length() <= MAX_PREFIX && !prefix.is_whole {
             match self.next().await? {
-                Some(piece) => beginning.pieces.push(piece),
-                None => beginning.is_whole = true,
+                Some(piece) => prefix.pieces.push(piece),
+                None => prefix.is_whole = true,
             }
         }
-        Ok(beginning)
+        Ok(prefix)
     }
 
     /// Forwards the pieces already read and those that still arrive.
     ///
     /// The last piece is held back until the form is known to be complete, so that VirusTotal
-    /// cannot take half a form for a whole one. `ended` receives the file's names before that piece
+    /// cannot take half a form for a whole one. `names_sender` gets the file's names before that piece
     /// is sent.
-    async fn pass_on(
+    async fn forward(
         &mut self,
-        beginning: Beginning,
+        prefix: Prefix,
         feed: BodySender,
-        ended: oneshot::Sender<Vec<ObjectName>>,
+        names_sender: oneshot::Sender<Vec<ObjectName>>,
     ) -> Result<(), SubmitError> {
         let mut held = None;
-        for piece in beginning.pieces {
-            send(&feed, held.replace(piece), self.patience).await?;
+        for piece in prefix.pieces {
+            send(&feed, held.replace(piece), self.piece_timeout).await?;
         }
-        if !beginning.is_whole {
+        if !prefix.is_whole {
             while let Some(piece) = self.next().await? {
-                send(&feed, held.replace(piece), self.patience).await?;
+                send(&feed, held.replace(piece), self.piece_timeout).await?;
             }
         }
-        let _ = ended.send(self.form.names());
-        send(&feed, held, self.patience).await?;
+        let _ = names_sender.send(self.form.names());
+        send(&feed, held, self.piece_timeout).await?;
         // If the request has already ended, its answer carries the error.
         let _ = feed.finish().await;
         Ok(())
@@ -288,7 +288,10 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
     async fn next(&mut self) -> Result<Option<Bytes>, FormError> {
         loop {
             match self.frame().await? {
-                None => return self.form.end().map(|()| None),
+                None => {
+                    self.form.end()?;
+                    return Ok(None);
+                }
                 Some(Err(_)) => return Err(FormError::BrokenOff),
                 Some(Ok(frame)) => {
                     // Trailers are ignored.
@@ -313,10 +316,14 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<'_, B> {
             // wait.
             let frame = timeout(self.pace.left(), frame).await;
             self.pace.waited(began.elapsed());
-            if let Ok(Some(Ok(frame))) = &frame {
-                self.pace.received(frame.data_ref().map_or(0, Bytes::len));
+            if let Ok(Some(Ok(frame))) = &frame
+                && let Some(piece) = frame.data_ref()
+            {
+                self.pace.received(piece.len());
             }
-            self.pace.judge().map_err(|_| FormError::Halted)?;
+            if self.pace.judge().is_err() {
+                return Err(FormError::Halted);
+            }
             if let Ok(frame) = frame {
                 return Ok(frame);
             }

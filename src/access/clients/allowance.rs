@@ -2,19 +2,17 @@
 //!
 //! Each process counts for itself. A rejected request does not count.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, fmt, num::NonZeroU32, time::Duration};
 
+use parking_lot::Mutex;
 use thiserror::Error;
 use time::Date;
 
 use super::Client;
-use crate::clock::Now;
+use crate::{
+    access::{CalendarWindow, SlidingWindow},
+    clock::Now,
+};
 
 /// The length of the sliding window in which requests per minute are counted.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -30,7 +28,7 @@ pub struct Allowance {
 
 /// The window that an allowance applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Window {
+pub enum AllowanceWindow {
     /// Any 60 seconds.
     Minute,
     /// A day, in UTC.
@@ -42,16 +40,16 @@ pub enum Window {
 #[error("the client `{name}` has used up its own allowance of {limit} requests a {window}")]
 pub struct OverAllowance {
     /// The client's name.
-    pub name: Arc<str>,
+    pub name: String,
     /// The window that is exhausted.
-    pub window: Window,
+    pub window: AllowanceWindow,
     /// The number of requests allowed in it.
     pub limit: NonZeroU32,
     /// The time until the next request is accepted.
     pub retry_after: Duration,
 }
 
-impl fmt::Display for Window {
+impl fmt::Display for AllowanceWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Minute => "minute",
@@ -62,81 +60,75 @@ impl fmt::Display for Window {
 
 /// The requests that clients have made, by name.
 #[derive(Debug, Default)]
-pub(super) struct Spent(Mutex<HashMap<Arc<str>, Count>>);
+pub(super) struct RequestCounts(Mutex<HashMap<String, RequestCount>>);
 
-#[derive(Debug)]
-struct Count {
-    /// The times of the requests of the last minute, at most as many as are allowed in one.
-    recent: VecDeque<Instant>,
-    day: Date,
-    today: u32,
+/// The requests that one client has made.
+#[derive(Debug, Default)]
+struct RequestCount {
+    /// The requests of the last minute, at most as many as are allowed in one.
+    minute: SlidingWindow,
+    day: CalendarWindow<Date, u32>,
 }
 
-impl Spent {
+impl RequestCounts {
     /// Counts a request, or fails if the allowance is used up.
     pub(super) fn spend(
         &self,
-        name: &Arc<str>,
+        name: &str,
         allowance: Allowance,
         now: Now,
     ) -> Result<(), OverAllowance> {
-        let over = |window, limit, retry_after| OverAllowance {
-            name: Arc::clone(name),
-            window,
-            limit,
-            retry_after,
+        let mut counts = self.0.lock();
+        let count = match counts.get_mut(name) {
+            Some(count) => count,
+            None => counts.entry(name.to_owned()).or_default(),
         };
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(Arc::clone(name)).or_insert_with(|| Count {
-            recent: VecDeque::new(),
-            day: now.day(),
-            today: 0,
-        });
-        count.move_on(now);
-        if let Some(limit) = allowance.per_day.filter(|limit| count.today >= limit.get()) {
-            return Err(over(Window::Day, limit, now.until_tomorrow()));
-        }
-        if let Some(limit) = allowance.per_minute {
-            if let Some(wait) = count.wait(limit, now.steady) {
-                return Err(over(Window::Minute, limit, wait));
-            }
-            // Only counted with a limit, which bounds the length of the deque.
-            count.recent.push_back(now.steady);
-        }
-        count.today = count.today.saturating_add(1);
-        Ok(())
+        count.spend(name, allowance, now)
     }
 
     /// Removes the counts of names that are no longer clients.
-    pub(super) fn keep_only(&self, clients: &[Arc<Client>]) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.retain(|name, _| clients.iter().any(|client| client.name == *name));
+    pub(super) fn keep_only(&self, clients: &[Client]) {
+        let mut counts = self.0.lock();
+        counts.retain(|name, _| clients.iter().any(|client| *client.name == **name));
     }
 }
 
-impl Count {
-    fn move_on(&mut self, now: Now) {
-        let is_over = |came: &Instant| now.steady.saturating_duration_since(*came) >= MINUTE;
-        while self.recent.front().is_some_and(is_over) {
-            self.recent.pop_front();
+impl RequestCount {
+    fn spend(&mut self, name: &str, allowance: Allowance, now: Now) -> Result<(), OverAllowance> {
+        self.minute.expire(MINUTE, now.steady);
+        let today = self.day.at(now.day());
+        if let Some(limit) = allowance.per_day
+            && *today >= limit.get()
+        {
+            return Err(OverAllowance {
+                name: name.to_owned(),
+                window: AllowanceWindow::Day,
+                limit,
+                retry_after: now.until_tomorrow(),
+            });
         }
-        if now.day() != self.day {
-            (self.day, self.today) = (now.day(), 0);
+        if let Some(limit) = allowance.per_minute {
+            let most = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+            if let Some(retry_after) = self.minute.wait(most, MINUTE, now.steady) {
+                return Err(OverAllowance {
+                    name: name.to_owned(),
+                    window: AllowanceWindow::Minute,
+                    limit,
+                    retry_after,
+                });
+            }
+            // Only counted with a limit, which bounds the length of the window.
+            self.minute.add(now.steady);
         }
-    }
-
-    /// Returns the time until one of the `limit` requests leaves the window, or `None` if there is
-    /// room.
-    fn wait(&self, limit: NonZeroU32, steady: Instant) -> Option<Duration> {
-        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        // The deque can be longer than the limit if the limit was higher when the requests came.
-        let first = self.recent.get(self.recent.len().checked_sub(limit)?)?;
-        Some(MINUTE.saturating_sub(steady.saturating_duration_since(*first)))
+        *today = today.saturating_add(1);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use time::{OffsetDateTime, macros::datetime};
 
     use super::*;
@@ -158,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_minute_is_any_sixty_seconds() {
-        let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
-        let ask = |seconds| spent.spend(&alice, allowance(2, 0), at((start, NOON), seconds));
+        let (counts, start) = (RequestCounts::default(), Instant::now());
+        let ask = |seconds| counts.spend("alice", allowance(2, 0), at((start, NOON), seconds));
         assert!(ask(0).is_ok() && ask(50).is_ok());
         let over = ask(59).unwrap_err();
         assert_eq!(over.retry_after, Duration::from_secs(1));
@@ -169,41 +161,37 @@ mod tests {
         );
         assert!(ask(60).is_ok());
         assert_eq!(ask(61).unwrap_err().retry_after, Duration::from_secs(49));
-        let other = Arc::from("bob");
-        assert!(
-            spent
-                .spend(&other, allowance(2, 0), at((start, NOON), 0))
-                .is_ok()
-        );
+        let others = counts.spend("bob", allowance(2, 0), at((start, NOON), 0));
+        assert!(others.is_ok());
     }
 
     #[test]
     fn a_lower_limit_counts_earlier_requests() {
-        let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
+        let (counts, start) = (RequestCounts::default(), Instant::now());
         let ask =
-            |limit, seconds| spent.spend(&alice, allowance(limit, 0), at((start, NOON), seconds));
+            |limit, seconds| counts.spend("alice", allowance(limit, 0), at((start, NOON), seconds));
         assert!((0..5).all(|second| ask(5, second).is_ok()));
         assert_eq!(ask(2, 10).unwrap_err().retry_after, Duration::from_secs(53));
     }
 
     #[test]
     fn a_day_ends_at_midnight() {
-        let (spent, start, alice) = (Spent::default(), Instant::now(), Arc::from("alice"));
-        let ask = |utc| spent.spend(&alice, allowance(0, 2), at((start, utc), 0));
+        let (counts, start) = (RequestCounts::default(), Instant::now());
+        let ask = |utc| counts.spend("alice", allowance(0, 2), at((start, utc), 0));
         assert!(ask(NOON).is_ok() && ask(NOON).is_ok());
         let over = ask(datetime!(2026-02-01 23:59:30 UTC)).unwrap_err();
         assert_eq!(
             (over.window, over.retry_after),
-            (Window::Day, Duration::from_secs(30))
+            (AllowanceWindow::Day, Duration::from_secs(30))
         );
         assert!(ask(datetime!(2026-02-02 0:00 UTC)).is_ok());
     }
 
     #[test]
     fn without_a_limit_no_times_are_stored() {
-        let (spent, alice) = (Spent::default(), Arc::from("alice"));
+        let counts = RequestCounts::default();
         let now = at((Instant::now(), NOON), 0);
-        assert!((0..1000).all(|_| spent.spend(&alice, Allowance::default(), now).is_ok()));
-        assert!(spent.0.lock().unwrap()[&alice].recent.is_empty());
+        assert!((0..1000).all(|_| counts.spend("alice", Allowance::default(), now).is_ok()));
+        assert!(counts.0.lock()["alice"].minute.is_empty());
     }
 }

@@ -10,16 +10,15 @@ use std::{
     io::{self, Read as _},
     num::NonZeroU32,
     path::Path,
-    sync::Arc,
 };
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 use toml::{
     Table, Value,
-    value::{Array, Datetime, Offset},
+    value::{Array, Offset},
 };
 
-use super::{Allowance, Client, Scope};
+use super::{Allowance, Client, ClientRecord, Scope};
 use crate::access::{ApiKey, TokenDigest, UnusableKey, key_in_file, key_in_variable};
 
 /// The fields that a client's table may have.
@@ -33,6 +32,9 @@ const FIELDS: [&str; 8] = [
     "scopes",
     "expires",
 ];
+
+/// The highest limit on requests a minute.
+const MAX_PER_MINUTE: u32 = 100_000;
 
 /// The largest size of a file in bytes.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
@@ -56,19 +58,32 @@ impl Mistake {
 
 /// Whether a text is a valid name for a client, which appears in the log and in error details.
 pub(super) fn is_name(text: &str) -> bool {
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(sound)
+    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_valid)
 }
 
-/// The clients of a file, or `None` if the file does not mention clients.
-type Listed = Option<Vec<Arc<Client>>>;
-
-/// Reads a file, or returns all mistakes in it.
-pub(super) fn read(path: &Path, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake>> {
-    let in_file = |mistake: &dyn fmt::Display| Mistake::of_file(path, mistake);
-    let text = read_text(path)
-        .map_err(|error| vec![in_file(&format_args!("it can't be read: {error}"))])?;
-    parse(&text, servers_key).map_err(|mistakes| mistakes.iter().map(|it| in_file(it)).collect())
+/// Reads the clients of a file, or returns all mistakes in it.
+///
+/// Returns `None` if the file does not mention clients.
+pub(super) fn read(
+    path: &Path,
+    servers_key: Option<&ApiKey>,
+) -> Result<Option<Vec<Client>>, Vec<Mistake>> {
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let mistake = format!("it can't be read: {error}");
+            return Err(vec![Mistake::of_file(path, mistake)]);
+        }
+    };
+    let mut mistakes = match parse(&text, servers_key) {
+        Ok(clients) => return Ok(clients),
+        Err(mistakes) => mistakes,
+    };
+    for mistake in &mut mistakes {
+        *mistake = Mistake::of_file(path, &*mistake);
+    }
+    Err(mistakes)
 }
 
 /// Reads a regular file of bounded size. Reading anything else could block or never end.
@@ -99,48 +114,60 @@ fn key_in_regular_file(path: &Path) -> Result<ApiKey, UnusableKey> {
     key_in_file(path)
 }
 
-fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Listed, Vec<Mistake>> {
-    let one = |mistake: &str| Err(vec![Mistake(mistake.to_owned())]);
-    let file: Table = match text.parse() {
-        Ok(file) => file,
-        Err(error) => return one(&not_toml(text, &error)),
-    };
-    // A misspelt `client` must not count as a file without clients.
-    if file.keys().any(|field| field != "client") {
-        return one("only tables `[[client]]` are expected");
-    }
-    let Some(tables) = file.get("client") else {
+fn parse(text: &str, servers_key: Option<&ApiKey>) -> Result<Option<Vec<Client>>, Vec<Mistake>> {
+    let Some(tables) = tables(text).map_err(|mistake| vec![Mistake(mistake)])? else {
         return Ok(None);
     };
-    let Some(tables) = tables.as_array() else {
-        return one("expected tables `[[client]]`, or `client = []` for no clients");
-    };
-    let mut mistakes = Vec::new();
-    let clients: Vec<_> = tables
-        .iter()
-        .enumerate()
+    let (mut clients, mut mistakes) = (Vec::new(), Vec::new());
+    for (index, value) in tables.iter().enumerate() {
         // Reading goes on after a mistake, so that all are reported.
-        .filter_map(|(at, table)| {
-            let mut reader = Reader::new(at, table, &mut mistakes)?;
-            reader.client(servers_key)
-        })
-        .collect();
+        let Some(table) = value.as_table() else {
+            let mistake = format!("client {}: expected a table `[[client]]`", index + 1);
+            mistakes.push(Mistake(mistake));
+            continue;
+        };
+        let mut reader = TableReader::new(index, table, &mut mistakes);
+        clients.extend(reader.client(servers_key));
+    }
     find_twins(&clients, &mut mistakes);
     if mistakes.is_empty() {
-        Ok(Some(clients.into_iter().map(Arc::new).collect()))
+        Ok(Some(clients.into_iter().map(Client::from).collect()))
     } else {
         Err(mistakes)
     }
 }
 
+/// Returns the values that should be clients' tables, `None` if the file does not mention clients,
+/// or a mistake.
+fn tables(text: &str) -> Result<Option<Array>, String> {
+    let mut file: Table = match text.parse() {
+        Ok(file) => file,
+        Err(error) => return Err(not_toml(text, &error)),
+    };
+    let tables = file.remove("client");
+    // A misspelt `client` must not count as a file without clients.
+    if !file.is_empty() {
+        return Err("only tables `[[client]]` are expected".to_owned());
+    }
+    match tables {
+        None => Ok(None),
+        Some(Value::Array(tables)) => Ok(Some(tables)),
+        Some(_) => Err("expected tables `[[client]]`, or `client = []` for no clients".to_owned()),
+    }
+}
+
 /// Describes a syntax error by its line only, because the library's message can repeat the text.
 fn not_toml(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    let mut line = 1;
+    if let Some(span) = error.span()
+        && let Some(before) = text.get(..span.start)
+    {
+        line += before.matches('\n').count();
+    }
     format!("line {line} is not TOML, or repeats a key")
 }
 
-fn find_twins(clients: &[Client], mistakes: &mut Vec<Mistake>) {
+fn find_twins(clients: &[ClientRecord], mistakes: &mut Vec<Mistake>) {
     let (mut names, mut tokens) = (HashSet::new(), HashSet::new());
     for client in clients {
         let name = &client.name;
@@ -155,59 +182,42 @@ fn find_twins(clients: &[Client], mistakes: &mut Vec<Mistake>) {
 }
 
 /// A reader of one client's table.
-struct Reader<'a> {
+struct TableReader<'a> {
     /// The name of the client in messages.
     title: String,
     table: &'a Table,
     mistakes: &'a mut Vec<Mistake>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(at: usize, table: &'a Value, mistakes: &'a mut Vec<Mistake>) -> Option<Self> {
-        let Some(table) = table.as_table() else {
-            let mistake = format!("client {}: expected a table `[[client]]`", at + 1);
-            mistakes.push(Mistake(mistake));
-            return None;
-        };
-        let name = table.get("name").and_then(Value::as_str);
-        let title = match name.filter(|name| is_name(name)) {
+impl<'a> TableReader<'a> {
+    fn new(index: usize, table: &'a Table, mistakes: &'a mut Vec<Mistake>) -> Self {
+        let title = match table.get("name").and_then(read_name) {
             Some(name) => format!("client `{name}`"),
-            None => format!("client {}", at + 1),
+            None => format!("client {}", index + 1),
         };
-        Some(Self {
+        Self {
             title,
             table,
             mistakes,
-        })
+        }
     }
 
-    fn client(&mut self, servers_key: Option<&ApiKey>) -> Option<Client> {
-        self.known_fields();
-        let name = self.required(
-            "name",
-            "1 to 64 letters, digits, `-`, `_`, `.` or `@`",
-            |it| it.as_str().filter(|name| is_name(name)).map(Arc::from),
-        );
-        let digest = self.required("token_sha256", "64 hex digits", |it| {
-            it.as_str().and_then(TokenDigest::from_hex)
-        });
+    /// Reads the client. Every field is read before any mistake ends it, so that all are reported.
+    fn client(&mut self, servers_key: Option<&ApiKey>) -> Option<ClientRecord> {
+        self.reject_unknown_fields();
+        let expected = "1 to 64 letters, digits, `-`, `_`, `.` or `@`";
+        let name = self.required("name", expected, read_name);
+        let digest = self.required("token_sha256", "64 hex digits", read_digest);
         let names = Scope::ALL.map(|(_, name)| format!("`{name}`")).join(", ");
-        let scopes = self.required("scopes", &format!("a list of some of {names}"), |it| {
-            it.as_array().and_then(read_scopes)
-        });
+        let scopes = self.required("scopes", &format!("a list of some of {names}"), read_scopes);
         let expected = "a date, the last day in UTC, or a time with its offset, without quotes";
-        let expires = self.optional("expires", expected, |it| {
-            it.as_datetime().and_then(read_expiry)
-        });
-        let number = "a whole number, at least 1";
-        let per_minute = self.optional("per_minute", "a whole number, 1 to 100000", |it| {
-            // The time of each request in a minute is stored.
-            read_number(it).filter(|number| number.get() <= 100_000)
-        });
-        let per_day = self.optional("per_day", number, read_number);
+        let expires = self.optional("expires", expected, read_expiry);
+        let expected = "a whole number, 1 to 100000";
+        let per_minute = self.optional("per_minute", expected, read_per_minute);
+        let per_day = self.optional("per_day", "a whole number, at least 1", read_number);
         let key = self.key(servers_key);
-        Some(Client {
-            name: name?,
+        Some(ClientRecord {
+            name: name?.into(),
             key: key?,
             digest: digest?,
             allowance: Allowance {
@@ -220,12 +230,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Rejects unknown fields. A misspelt name would otherwise be a limit that is not applied.
-    fn known_fields(&mut self) {
-        if self
-            .table
-            .keys()
-            .any(|field| !FIELDS.contains(&field.as_str()))
-        {
+    fn reject_unknown_fields(&mut self) {
+        let mut fields = self.table.keys();
+        if fields.any(|field| !FIELDS.contains(&field.as_str())) {
             let known = FIELDS.map(|field| format!("`{field}`")).join(", ");
             self.mistake(&format!("it has a field other than {known}"));
         }
@@ -233,9 +240,8 @@ impl<'a> Reader<'a> {
 
     /// Returns the key that this client spends.
     fn key(&mut self, servers_key: Option<&ApiKey>) -> Option<ApiKey> {
-        let text = |it: &Value| it.as_str().map(str::to_owned);
-        let file = self.optional("key_file", "a path", text)?;
-        let variable = self.optional("key_env", "the name of a variable", text)?;
+        let file = self.optional("key_file", "a path", read_text_field)?;
+        let variable = self.optional("key_env", "the name of a variable", read_text_field)?;
         let (field, key) = match (file, variable) {
             (None, None) => {
                 if servers_key.is_none() {
@@ -253,15 +259,20 @@ impl<'a> Reader<'a> {
             (Some(file), None) => ("key_file", key_in_regular_file(Path::new(&file))),
             (None, Some(variable)) => ("key_env", key_in_variable(&variable)),
         };
-        key.map_err(|error| self.mistake(&format!("what `{field}` names {error}")))
-            .ok()
+        match key {
+            Ok(key) => Some(key),
+            Err(error) => {
+                self.mistake(&format!("what `{field}` names {error}"));
+                None
+            }
+        }
     }
 
     fn required<T>(
         &mut self,
         field: &str,
         expected: &str,
-        read: impl FnOnce(&Value) -> Option<T>,
+        read: fn(&Value) -> Option<T>,
     ) -> Option<T> {
         let value = self.table.get(field).and_then(read);
         if value.is_none() {
@@ -276,19 +287,32 @@ impl<'a> Reader<'a> {
         &mut self,
         field: &str,
         expected: &str,
-        read: impl FnOnce(&Value) -> Option<T>,
+        read: fn(&Value) -> Option<T>,
     ) -> Option<Option<T>> {
-        if self.table.contains_key(field) {
-            self.required(field, expected, read).map(Some)
-        } else {
-            Some(None)
+        if !self.table.contains_key(field) {
+            return Some(None);
         }
+        let value = self.required(field, expected, read)?;
+        Some(Some(value))
     }
 
-    fn mistake(&mut self, what: &str) {
-        self.mistakes
-            .push(Mistake(format!("{}: {what}", self.title)));
+    fn mistake(&mut self, description: &str) {
+        let mistake = format!("{}: {description}", self.title);
+        self.mistakes.push(Mistake(mistake));
     }
+}
+
+fn read_name(value: &Value) -> Option<String> {
+    let name = value.as_str()?;
+    is_name(name).then(|| name.to_owned())
+}
+
+fn read_digest(value: &Value) -> Option<TokenDigest> {
+    TokenDigest::from_hex(value.as_str()?)
+}
+
+fn read_text_field(value: &Value) -> Option<String> {
+    Some(value.as_str()?.to_owned())
 }
 
 fn read_number(value: &Value) -> Option<NonZeroU32> {
@@ -296,26 +320,31 @@ fn read_number(value: &Value) -> Option<NonZeroU32> {
     NonZeroU32::new(number)
 }
 
-fn read_scopes(names: &Array) -> Option<Vec<Scope>> {
-    let scope = |name: &Value| {
-        let name = name.as_str()?;
-        let mut all = Scope::ALL.into_iter();
-        all.find_map(|(scope, known)| (known == name).then_some(scope))
-    };
-    let scopes: Vec<_> = names.iter().map(scope).collect::<Option<_>>()?;
-    Some(scopes).filter(|scopes| !scopes.is_empty())
+/// Reads a number of requests a minute. It is bounded, since the time of each of them is stored.
+fn read_per_minute(value: &Value) -> Option<NonZeroU32> {
+    let number = read_number(value)?;
+    (number.get() <= MAX_PER_MINUTE).then_some(number)
+}
+
+fn read_scopes(value: &Value) -> Option<Vec<Scope>> {
+    let mut scopes = Vec::new();
+    for name in value.as_array()? {
+        scopes.push(Scope::named(name.as_str()?)?);
+    }
+    (!scopes.is_empty()).then_some(scopes)
 }
 
 /// Returns the time from which a token is no longer accepted.
-fn read_expiry(expiry: &Datetime) -> Option<OffsetDateTime> {
+fn read_expiry(value: &Value) -> Option<OffsetDateTime> {
+    let expiry = value.as_datetime()?;
     let date = expiry.date?;
     let month = Month::try_from(date.month).ok()?;
     let date = Date::from_calendar_date(date.year.into(), month, date.day).ok()?;
-    let (Some(time), Some(offset)) = (expiry.time, expiry.offset) else {
+    let (time, offset) = match (expiry.time, expiry.offset) {
+        (Some(time), Some(offset)) => (time, offset),
+        (None, None) => return Some(date.next_day()?.midnight().assume_utc()),
         // A time without an offset is ambiguous.
-        let is_date = expiry.time.is_none() && expiry.offset.is_none();
-        let next = date.next_day().filter(|_| is_date)?;
-        return Some(next.midnight().assume_utc());
+        _ => return None,
     };
     let offset = match offset {
         Offset::Z => UtcOffset::UTC,

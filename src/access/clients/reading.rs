@@ -10,11 +10,12 @@ use std::{
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, SystemTime},
 };
 
+use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
@@ -55,7 +56,7 @@ pub(super) struct Stamp {
 
 /// A request to read the file.
 #[derive(Clone, Debug)]
-pub(super) struct Order {
+pub(super) struct ReadJob {
     /// The file.
     pub path: PathBuf,
     /// The key for clients that have none of their own.
@@ -72,26 +73,26 @@ pub(super) struct Reading {
     /// The state of the file just before it was read.
     pub state: FileState,
     /// The clients, or all mistakes.
-    pub clients: Result<Vec<Arc<Client>>, Vec<Mistake>>,
+    pub clients: Result<Vec<Client>, Vec<Mistake>>,
 }
 
 /// The error for a reading that is blocked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hangs;
+pub(super) struct ReadBlocked;
 
-/// The readings under way.
+/// The readings under way. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Readings(Arc<Mutex<UnderWay>>);
+pub(super) struct Readings(Arc<Mutex<ReadingThreads>>);
 
 #[derive(Debug, Default)]
-struct UnderWay {
+struct ReadingThreads {
     next: u64,
     /// The state of the file that each thread reads, once it is known.
-    threads: BTreeMap<u64, Option<FileState>>,
+    files: BTreeMap<u64, Option<FileState>>,
 }
 
-/// A thread's place among the readings, released when dropped.
-struct Place {
+/// A thread's slot among the readings, released when dropped.
+struct ThreadSlot {
     readings: Readings,
     number: u64,
 }
@@ -112,80 +113,77 @@ impl FileState {
 
 impl Readings {
     /// Reads the file. Returns `None` if the file is in the state in which it need not be read.
-    pub(super) async fn read(&self, order: Order) -> Result<Option<Reading>, Hangs> {
-        let place = self.enter().ok_or(Hangs)?;
-        let (sender, result) = oneshot::channel();
+    pub(super) async fn read(&self, job: ReadJob) -> Result<Option<Reading>, ReadBlocked> {
+        let slot = self.enter().ok_or(ReadBlocked)?;
+        let (sender, receiver) = oneshot::channel();
         let run = move || {
-            let reading = order.run(&place);
+            let reading = job.run(&slot);
             // Released first, so that the next reading does not take this one for a blocked one.
-            drop(place);
+            drop(slot);
             // The receiver is gone if the reading took too long.
             let _ = sender.send(reading);
         };
         let thread = thread::Builder::new().name("clients-file".to_owned());
-        thread.spawn(run).map_err(|_| Hangs)?;
-        match timeout(LIMIT, result).await {
+        thread.spawn(run).map_err(|_| ReadBlocked)?;
+        match timeout(LIMIT, receiver).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(Hangs),
+            Ok(Err(_)) | Err(_) => Err(ReadBlocked),
         }
     }
 
-    fn enter(&self) -> Option<Place> {
-        let mut under_way = self.lock();
-        if under_way.threads.len() >= MOST_THREADS {
+    fn enter(&self) -> Option<ThreadSlot> {
+        let mut threads = self.0.lock();
+        if threads.files.len() >= MOST_THREADS {
             return None;
         }
-        let number = under_way.next;
-        under_way.next += 1;
-        under_way.threads.insert(number, None);
-        Some(Place {
+        let number = threads.next;
+        threads.next += 1;
+        threads.files.insert(number, None);
+        Some(ThreadSlot {
             readings: self.clone(),
             number,
         })
     }
-
-    /// Locks the map. A panic while it was locked leaves a consistent map behind, so poisoning is
-    /// ignored.
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Place {
+impl ThreadSlot {
     /// Records the state of the file that is read. Fails if another thread is blocked on the same
     /// file.
-    fn begin(&self, state: FileState) -> Result<(), Hangs> {
-        let threads = &mut self.readings.lock().threads;
-        // Another thread on the same file would block, too.
-        if threads.values().any(|it| *it == Some(state)) {
-            return Err(Hangs);
+    fn begin(&self, state: FileState) -> Result<(), ReadBlocked> {
+        let files = &mut self.readings.0.lock().files;
+        for other in files.values() {
+            if *other == Some(state) {
+                return Err(ReadBlocked);
+            }
         }
-        threads.insert(self.number, Some(state));
+        files.insert(self.number, Some(state));
         Ok(())
     }
 }
 
-impl Drop for Place {
+impl Drop for ThreadSlot {
     fn drop(&mut self) {
-        self.readings.lock().threads.remove(&self.number);
+        self.readings.0.lock().files.remove(&self.number);
     }
 }
 
-impl Order {
-    fn run(&self, place: &Place) -> Result<Option<Reading>, Hangs> {
+impl ReadJob {
+    fn run(&self, slot: &ThreadSlot) -> Result<Option<Reading>, ReadBlocked> {
         let state = FileState::of(&self.path);
         if self.unless == Some(state) {
             return Ok(None);
         }
-        place.begin(state)?;
+        slot.begin(state)?;
         let reading = self.read(state);
-        let is_empty = reading.clients.as_ref().is_ok_and(Vec::is_empty);
-        if !is_empty || self.is_first {
-            return Ok(Some(reading));
+        if let Ok(clients) = &reading.clients
+            && clients.is_empty()
+            && !self.is_first
+        {
+            // An empty file may be about to be replaced.
+            thread::sleep(SETTLE);
+            return Ok(Some(self.read(FileState::of(&self.path))));
         }
-        // An empty file may be about to be replaced.
-        thread::sleep(SETTLE);
-        Ok(Some(self.read(FileState::of(&self.path))))
+        Ok(Some(reading))
     }
 
     fn read(&self, state: FileState) -> Reading {
@@ -197,7 +195,7 @@ impl Order {
         Reading { state, clients }
     }
 
-    fn clients(&self) -> Result<Vec<Arc<Client>>, Vec<Mistake>> {
+    fn clients(&self) -> Result<Vec<Client>, Vec<Mistake>> {
         match file::read(&self.path, self.servers_key.as_ref())? {
             Some(clients) => Ok(clients),
             None if self.is_first => Err(vec![Mistake::of_file(
@@ -209,7 +207,7 @@ impl Order {
     }
 }
 
-impl Hangs {
+impl ReadBlocked {
     /// Returns the mistake that reports a blocked file.
     pub(super) fn mistake(path: &Path) -> Mistake {
         let seconds = LIMIT.as_secs();

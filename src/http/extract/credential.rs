@@ -1,7 +1,5 @@
 //! Credentials: the API key or client token that a request carries (`docs/http-api.md`).
 
-use std::sync::Arc;
-
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -43,7 +41,7 @@ pub enum Sender {
     /// The holder of this VirusTotal key.
     Key(ApiKey),
     /// The client whose token the request carries.
-    Client(Arc<Client>),
+    Client(Client),
 }
 
 /// The reason why a credential is rejected.

@@ -10,7 +10,7 @@ use crate::{
         openapi::{answers::OneObject, errors::ReadErrors},
         state::{AppState, Gateway},
     },
-    indicator::Indicator,
+    lookup::BehaviourQuery,
 };
 
 /// Behaviour of a file
@@ -30,11 +30,11 @@ pub async fn get_behaviour_summary(
     wanted: Wanted<()>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {
-    let part = Behaviour {
-        file: &file,
+    let query = BehaviourQuery {
+        file,
         part: "behaviour_summary",
     };
-    behaviour(&gateway, &context, &wanted, part).await
+    behaviour(&gateway, &context, &wanted, &query).await
 }
 
 /// Techniques of a file
@@ -54,32 +54,22 @@ pub async fn get_behaviour_mitre_trees(
     wanted: Wanted<()>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {
-    let part = Behaviour {
-        file: &file,
+    let query = BehaviourQuery {
+        file,
         part: "behaviour_mitre_trees",
     };
-    behaviour(&gateway, &context, &wanted, part).await
-}
-
-/// One of the parts into which VirusTotal puts together all sandboxes' observations of a file.
-struct Behaviour<'a> {
-    file: &'a Indicator,
-    /// Its name in VirusTotal's path.
-    part: &'static str,
+    behaviour(&gateway, &context, &wanted, &query).await
 }
 
 async fn behaviour(
     gateway: &Gateway,
     context: &RequestContext,
     wanted: &Wanted<()>,
-    behaviour: Behaviour<'_>,
+    query: &BehaviourQuery,
 ) -> Result<Response, ApiError> {
-    let Behaviour { file, part } = behaviour;
     let templates = gateway.templates.current();
     let view = wanted.format.view(&templates);
     let freshness = &wanted.freshness;
-    let reply = gateway
-        .lookup
-        .behaviour(context, file, part, &view, freshness);
+    let reply = gateway.lookup.behaviour(context, query, &view, freshness);
     Ok(wanted.respond(reply.await?))
 }

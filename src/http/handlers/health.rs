@@ -70,7 +70,7 @@ pub async fn get_readyz(State(gateway): State<AppState>) -> impl IntoResponse {
 
 fn checks(gateway: &Gateway) -> Vec<Check> {
     let mut checks = vec![check_templates(&gateway.templates), check_key(gateway)];
-    checks.extend(gateway.clients.as_deref().map(check_clients));
+    checks.extend(gateway.clients.as_ref().map(check_clients));
     checks.push(check_upstream(gateway.virustotal.failures()));
     checks.extend(gateway.redis.health().map(check_redis));
     checks

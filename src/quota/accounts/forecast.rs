@@ -1,13 +1,9 @@
 //! Predicts when a request at a given place in the queue gets a unit.
 
-use std::{
-    borrow::Cow,
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, time::Duration};
 
 use super::{Exhausted, Rules, Window, ledger::Ledger};
-use crate::clock::Now;
+use crate::{access::SlidingWindow, clock::Now};
 
 /// The kind of unit that is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +27,9 @@ pub(super) struct Position {
 #[derive(Debug)]
 struct Forecast<'a> {
     rules: &'a Rules,
-    spent: Cow<'a, VecDeque<Instant>>,
-    /// The times at which earlier requests in the queue will spend their units.
-    coming: Vec<Instant>,
+    /// The units of the minute, and those that earlier requests in the queue will spend. Copied
+    /// only if there are such requests.
+    minute: Cow<'a, SlidingWindow>,
     day: u64,
     month: u64,
     at: Now,
@@ -53,18 +49,17 @@ pub(super) fn check(
 ) -> Result<(), Exhausted> {
     let mut forecast = Forecast {
         rules,
-        spent: ledger.minute(),
-        coming: Vec::new(),
+        minute: ledger.minute(),
         day: ledger.day(),
         month: ledger.month(),
         at: now,
         window: None,
     };
     for _ in 0..position.before {
-        forecast.open(Demand::Any);
+        forecast.advance_to_unit(Demand::Any);
         forecast.spend();
     }
-    forecast.open(position.demand);
+    forecast.advance_to_unit(position.demand);
     let Some(window) = forecast.window else {
         return Ok(());
     };
@@ -92,15 +87,15 @@ impl Position {
 
 impl Forecast<'_> {
     /// Advances to the time at which a unit is available.
-    fn open(&mut self, demand: Demand) {
+    fn advance_to_unit(&mut self, demand: Demand) {
         if let Some(wait) = self.until_minute(demand) {
             self.move_on(wait, Window::Minute);
         }
         // A daily allowance of zero may be raised tomorrow, so the wait ends then.
         let allowed = &self.rules.allowed;
-        if allowed.month.is_some_and(|limit| self.month >= limit) {
+        if is_used_up(allowed.month, self.month) {
             self.move_on(self.at.until_next_month(), Window::Month);
-        } else if allowed.day.is_some_and(|limit| self.day >= limit) {
+        } else if is_used_up(allowed.day, self.day) {
             self.move_on(self.at.until_tomorrow(), Window::Day);
         }
     }
@@ -112,17 +107,7 @@ impl Forecast<'_> {
             Demand::Spare if limit > 1 => limit - 1,
             _ => limit,
         };
-        let all = self.spent.len() + self.coming.len();
-        // There is room once the unit at index `all - limit` expires. The simulated units follow
-        // the spent ones in time.
-        let last = all.checked_sub(limit)?;
-        let coming = last.checked_sub(self.spent.len());
-        let spent = coming.map_or_else(|| self.spent.get(last), |at| self.coming.get(at))?;
-        let passed = self.at.steady.saturating_duration_since(*spent);
-        self.rules
-            .minute
-            .checked_sub(passed)
-            .filter(|wait| !wait.is_zero())
+        self.minute.wait(limit, self.rules.minute, self.at.steady)
     }
 
     /// Advances the clock, and clears the counts of the day and month that end.
@@ -140,8 +125,15 @@ impl Forecast<'_> {
 
     /// Spends a simulated unit now.
     fn spend(&mut self) {
-        self.coming.push(self.at.steady);
+        self.minute.to_mut().add(self.at.steady);
         self.day = self.day.saturating_add(1);
         self.month = self.month.saturating_add(1);
+    }
+}
+
+fn is_used_up(allowed: Option<u64>, used: u64) -> bool {
+    match allowed {
+        Some(allowed) => used >= allowed,
+        None => false,
     }
 }

@@ -1,6 +1,6 @@
 //! The allowances of a key: configured, learned, or VirusTotal's defaults.
 
-use super::{UpstreamQuota, Window, upstream_quota::Usage};
+use super::{UpstreamQuota, Window};
 use crate::config::{QuotaLimit, QuotaLimits};
 
 /// The allowances of a public key: lookups a minute, a day and a month.
@@ -27,13 +27,17 @@ pub struct Allowed {
 
 impl KnownLimits {
     /// Applies a report. Windows that it leaves out keep their last value.
-    pub(super) fn update(&mut self, truth: &UpstreamQuota) {
-        // Zero a minute would block the key forever.
-        let per_minute = |hour: Usage| (hour.allowed / 60).max(1);
-        let allowed = |usage: Usage| usage.allowed;
-        self.minute = truth.hourly.map(per_minute).or(self.minute);
-        self.day = truth.daily.map(allowed).or(self.day);
-        self.month = truth.monthly.map(allowed).or(self.month);
+    pub(super) fn update(&mut self, report: &UpstreamQuota) {
+        if let Some(hour) = report.hourly {
+            // Zero a minute would block the key forever.
+            self.minute = Some((hour.allowed / 60).max(1));
+        }
+        if let Some(day) = report.daily {
+            self.day = Some(day.allowed);
+        }
+        if let Some(month) = report.monthly {
+            self.month = Some(month.allowed);
+        }
     }
 }
 
@@ -65,7 +69,7 @@ fn effective(set: QuotaLimit, learned: Option<u64>, public: u64) -> Option<u64> 
         QuotaLimit::Off => None,
         QuotaLimit::AtMost(most) => {
             let most = u64::from(most.get());
-            Some(learned.map_or(most, |learned| learned.min(most)))
+            Some(learned.unwrap_or(most).min(most))
         }
         QuotaLimit::Unset => Some(learned.unwrap_or(public)),
     }

@@ -35,9 +35,12 @@ pub(super) struct Queue(VecDeque<Waiter>);
 struct Waiter {
     caller: CallerId,
     round: u64,
-    /// The signal that wakes the request, which also identifies it.
-    turn: Arc<Notify>,
+    turn: Turn,
 }
+
+/// The signal that wakes a queued request, which also identifies it. Clones are the same signal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turn(Arc<Notify>);
 
 /// A request for a unit that may queue.
 #[derive(Clone, Copy, Debug)]
@@ -51,17 +54,17 @@ struct QueueRequest {
 }
 
 /// The outcome of a request's arrival.
-enum Arrival {
+enum Arrival<'a> {
     Served(SpentUnit),
     /// The request is queued, with the refusal that it would have got.
-    Queued(Arc<Notify>, Exhausted),
+    Queued(QueuePlace<'a>, Exhausted),
 }
 
 /// A place in a key's queue. Dropping it leaves the queue.
-struct QueuePlace<'q> {
-    accounts: &'q Accounts,
+struct QueuePlace<'a> {
+    accounts: &'a Accounts,
     request: QueueRequest,
-    turn: Arc<Notify>,
+    turn: Turn,
 }
 
 impl Queue {
@@ -84,27 +87,27 @@ impl Queue {
     }
 
     /// Inserts a request of a caller at its place in the order.
-    pub(super) fn enter(&mut self, caller: CallerId) -> Arc<Notify> {
+    pub(super) fn enter(&mut self, caller: CallerId) -> Turn {
         let (round, at) = (self.round_for(caller), self.position_for(caller));
-        let turn = Arc::new(Notify::new());
+        let turn = Turn::default();
         self.wake_from(at);
         let waiter = Waiter {
             caller,
             round,
-            turn: Arc::clone(&turn),
+            turn: turn.clone(),
         };
         self.0.insert(at, waiter);
         turn
     }
 
     /// Inserts a request at the front, for one that had reached it before.
-    pub(super) fn enter_first(&mut self, caller: CallerId) -> Arc<Notify> {
-        let turn = Arc::new(Notify::new());
+    pub(super) fn enter_first(&mut self, caller: CallerId) -> Turn {
+        let turn = Turn::default();
         self.wake_all();
         self.0.push_front(Waiter {
             caller,
             round: self.current_round(),
-            turn: Arc::clone(&turn),
+            turn: turn.clone(),
         });
         turn
     }
@@ -118,14 +121,20 @@ impl Queue {
 
     /// Returns the round that a new request of this caller joins.
     fn round_for(&self, caller: CallerId) -> u64 {
-        let mut latest = self.0.iter().rev();
-        let own = latest.find(|waiter| waiter.caller == caller);
-        own.map_or_else(|| self.current_round(), |waiter| waiter.round + 1)
+        for waiter in self.0.iter().rev() {
+            if waiter.caller == caller {
+                return waiter.round + 1;
+            }
+        }
+        self.current_round()
     }
 
     /// Returns the round that is being served.
     fn current_round(&self) -> u64 {
-        self.0.front().map_or(0, |waiter| waiter.round)
+        match self.0.front() {
+            Some(first) => first.round,
+            None => 0,
+        }
     }
 
     /// Returns the reason why a caller may not queue another request, if there are `most` places.
@@ -137,20 +146,20 @@ impl Queue {
         (own.count() >= (most / SHARE_DIVISOR).max(1)).then_some(Full::Caller)
     }
 
-    fn position(&self, turn: &Arc<Notify>) -> Option<usize> {
-        self.0.iter().position(|it| Arc::ptr_eq(&it.turn, turn))
+    fn position(&self, turn: &Turn) -> Option<usize> {
+        self.0.iter().position(|waiter| waiter.turn.is(turn))
     }
 
     /// Removes a request that got its unit. The predictions behind it already account for that
     /// unit.
-    fn served(&mut self, turn: &Arc<Notify>) {
+    fn served(&mut self, turn: &Turn) {
         if let Some(at) = self.position(turn) {
             self.0.remove(at);
         }
     }
 
     /// Removes a request without a unit, and wakes those behind it, which move up.
-    fn leave(&mut self, turn: &Arc<Notify>) {
+    fn leave(&mut self, turn: &Turn) {
         if let Some(at) = self.position(turn) {
             self.0.remove(at);
             self.wake_from(at);
@@ -158,8 +167,15 @@ impl Queue {
     }
 
     fn wake_from(&self, at: usize) {
-        let behind = self.0.range(at..);
-        behind.for_each(|waiter| waiter.turn.notify_one());
+        for waiter in self.0.range(at..) {
+            waiter.turn.0.notify_one();
+        }
+    }
+}
+
+impl Turn {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -206,22 +222,12 @@ impl Accounts {
         let started = Now::read();
         let (place, mut refused) = match self.arrive(request, started)? {
             Arrival::Served(unit) => return Ok(unit),
-            Arrival::Queued(turn, refused) => {
-                let accounts = self;
-                (
-                    QueuePlace {
-                        accounts,
-                        request,
-                        turn,
-                    },
-                    refused,
-                )
-            }
+            Arrival::Queued(place, refused) => (place, refused),
         };
         loop {
             // A timeout means that the unit is due, a notification that the prediction changed.
             // Both call for another attempt.
-            let _ = timeout(refused.retry_after, place.turn.notified()).await;
+            let _ = timeout(refused.retry_after, place.turn.0.notified()).await;
             let now = Now::read();
             refused = match place.take(now) {
                 Ok(unit) => return Ok(unit),
@@ -236,7 +242,7 @@ impl Accounts {
         }
     }
 
-    fn arrive(&self, request: QueueRequest, now: Now) -> Result<Arrival, Exhausted> {
+    fn arrive(&self, request: QueueRequest, now: Now) -> Result<Arrival<'_>, Exhausted> {
         let QueueRequest {
             key,
             caller,
@@ -257,16 +263,23 @@ impl Accounts {
             if refused.retry_after > wait {
                 return Err(refused);
             }
-            if goes_first {
-                return Ok(Arrival::Queued(account.queue.enter_first(caller), refused));
-            }
-            match account.queue.full(caller, self.max_waiting) {
-                Some(full) => Err(Exhausted {
+            let turn = if goes_first {
+                account.queue.enter_first(caller)
+            } else if let Some(full) = account.queue.full(caller, self.max_waiting) {
+                return Err(Exhausted {
                     full: Some(full),
                     ..refused
-                }),
-                None => Ok(Arrival::Queued(account.queue.enter(caller), refused)),
-            }
+                });
+            } else {
+                account.queue.enter(caller)
+            };
+            // Must not be dropped in here, which would take the lock again.
+            let place = QueuePlace {
+                accounts: self,
+                request,
+                turn,
+            };
+            Ok(Arrival::Queued(place, refused))
         })
     }
 }
@@ -295,7 +308,7 @@ impl QueuePlace<'_> {
 
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        if let Some(account) = self.accounts.lock().get_mut(&self.request.key) {
+        if let Some(account) = self.accounts.keys.lock().get_mut(&self.request.key) {
             account.queue.leave(&self.turn);
         }
     }

@@ -54,20 +54,20 @@ impl RefreshPending {
 impl RefreshState {
     /// Decides whether a refresh is due, and records it as attempted.
     pub(super) fn due(last: &mut Option<Self>, now: Now) -> RefreshDue {
-        let Some(lesson) = last else {
+        let Some(state) = last else {
             let first = CancellationToken::new();
             let over = first.clone().drop_guard();
             let attempted = now.steady;
             *last = Some(Self { attempted, first });
             return RefreshDue::First(RefreshGuard { _over: Some(over) });
         };
-        if !lesson.first.is_cancelled() {
-            return RefreshDue::Pending(RefreshPending(lesson.first.clone()));
+        if !state.first.is_cancelled() {
+            return RefreshDue::Pending(RefreshPending(state.first.clone()));
         }
-        if now.steady.saturating_duration_since(lesson.attempted) < REFRESH_INTERVAL {
+        if now.steady.saturating_duration_since(state.attempted) < REFRESH_INTERVAL {
             return RefreshDue::No;
         }
-        lesson.attempted = now.steady;
+        state.attempted = now.steady;
         RefreshDue::Again(RefreshGuard { _over: None })
     }
 }

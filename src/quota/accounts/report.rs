@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The state of a key's minute.
+/// The quota of a key in the minute, for the `X-RateLimit-*` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct MinuteQuota {
     /// Lookups a minute.
     pub limit: u64,
     /// Lookups that are left.
@@ -41,9 +41,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Returns the state for the headers, or `None` if there is no limit.
-    pub(super) fn standing(&self) -> Option<Standing> {
-        Some(Standing {
+    /// Returns the numbers for the headers, or `None` if there is no limit.
+    pub(super) fn minute_quota(&self) -> Option<MinuteQuota> {
+        Some(MinuteQuota {
             limit: self.allowed?,
             remaining: self.remaining?,
             reset: self.reset,

@@ -128,7 +128,7 @@ fn standing_reports_what_is_left_and_when_it_resets() {
     let standing = |now| quota.standing(key, now).unwrap();
     assert_eq!(
         standing(clock.after(0)),
-        Standing {
+        MinuteQuota {
             limit: 4,
             remaining: 4,
             reset: noon
@@ -138,7 +138,7 @@ fn standing_reports_what_is_left_and_when_it_resets() {
     quota.take(key, clock.after(10_000)).unwrap();
     assert_eq!(
         standing(clock.after(20_000)),
-        Standing {
+        MinuteQuota {
             limit: 4,
             remaining: 2,
             reset: noon + 71
@@ -146,7 +146,7 @@ fn standing_reports_what_is_left_and_when_it_resets() {
     );
     assert_eq!(
         standing(clock.after(62_000)),
-        Standing {
+        MinuteQuota {
             limit: 4,
             remaining: 3,
             reset: noon + 71
@@ -169,9 +169,9 @@ fn idle_accounts_are_evicted() {
     quota.take(key("a"), clock.after(0)).unwrap();
     quota.take(key("b"), clock.after(30_000)).unwrap();
     quota.forget_idle(clock.after(61_000));
-    assert_eq!(quota.lock().len(), 1);
+    assert_eq!(quota.keys.lock().len(), 1);
     quota.forget_idle(clock.after(91_000));
-    assert!(quota.lock().is_empty());
+    assert!(quota.keys.lock().is_empty());
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn unverified_keys_are_bounded() {
             .take(key(&format!("key-{at}")), clock.after(0))
             .unwrap();
     }
-    assert_eq!(quota.lock().len(), MAX_UNVERIFIED.get());
+    assert_eq!(quota.keys.lock().len(), MAX_UNVERIFIED.get());
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn account_with_a_queue_is_never_evicted() {
         quota.take(other, clock.after(0)).unwrap();
     }
     quota.forget_idle(clock.after(3_600_000));
-    assert!(quota.lock().get(&waiting).is_some());
+    assert!(quota.keys.lock().get(&waiting).is_some());
 }
 
 /// Spends a unit with each of many unverified keys.
@@ -231,10 +231,10 @@ fn unverified_keys_evict_no_accepted_or_configured_key() {
     for name in ["accepted", "configured"] {
         assert!(quota.take(key(name), clock.after(2)).is_err(), "{name}");
     }
-    assert_eq!(quota.lock().len(), MAX_UNVERIFIED.get() + 2);
+    assert_eq!(quota.keys.lock().len(), MAX_UNVERIFIED.get() + 2);
     // Nothing counts any longer.
     quota.forget_idle(clock.after(61_001));
-    assert!(quota.lock().is_empty());
+    assert!(quota.keys.lock().is_empty());
 }
 
 #[test]

@@ -31,23 +31,30 @@ impl UpstreamQuota {
     pub fn read(json: &[u8]) -> Option<Self> {
         let answer: Value = serde_json::from_slice(json).ok()?;
         let quotas = answer.get("data")?;
-        let truth = Self {
+        let report = Self {
             hourly: Usage::scarcer(&quotas["api_requests_hourly"]),
             daily: Usage::scarcer(&quotas["api_requests_daily"]),
             monthly: Usage::scarcer(&quotas["api_requests_monthly"]),
         };
         // JSON without any of the three windows is not VirusTotal's report.
-        (truth != Self::default()).then_some(truth)
+        (report != Self::default()).then_some(report)
     }
 }
 
 impl Usage {
     /// Returns the user's or the group's quota, whichever has less left, and of equals the smaller.
     fn scarcer(quota: &Value) -> Option<Self> {
-        let of = ["user", "group"].map(|whose| Self::read(&quota[whose]));
-        of.into_iter()
-            .flatten()
-            .min_by_key(|usage| (usage.remaining(), usage.allowed))
+        match (Self::read(&quota["user"]), Self::read(&quota["group"])) {
+            (Some(user), Some(group)) => Some(user.or_scarcer(group)),
+            (user, group) => user.or(group),
+        }
+    }
+
+    fn or_scarcer(self, other: Self) -> Self {
+        if (other.remaining(), other.allowed) < (self.remaining(), self.allowed) {
+            return other;
+        }
+        self
     }
 
     fn read(usage: &Value) -> Option<Self> {
@@ -65,6 +72,8 @@ impl Usage {
 /// Parses a number of lookups. A number beyond 64 bits becomes `u64::MAX`.
 fn count(number: &Value) -> Option<u64> {
     const BEYOND: f64 = 18_446_744_073_709_551_615.0;
-    let huge = || number.as_f64().filter(|number| *number >= BEYOND);
-    number.as_u64().or_else(|| huge().map(|_| u64::MAX))
+    if let Some(number) = number.as_u64() {
+        return Some(number);
+    }
+    (number.as_f64()? >= BEYOND).then_some(u64::MAX)
 }

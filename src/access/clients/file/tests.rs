@@ -8,7 +8,7 @@ fn table(fields: &str) -> String {
     format!("[[client]]\nname = \"alice\"\ntoken_sha256 = \"{DIGEST}\"\n{fields}\n")
 }
 
-fn read_with_key(text: &str) -> Result<Vec<Arc<Client>>, Vec<Mistake>> {
+fn read_with_key(text: &str) -> Result<Vec<Client>, Vec<Mistake>> {
     let clients = parse(text, Some(&ApiKey::parse(b"of-the-server").unwrap()))?;
     Ok(clients.unwrap())
 }

@@ -12,7 +12,11 @@ fn usage(allowed: u64, used: u64) -> Option<Usage> {
     Some(Usage { allowed, used })
 }
 
-fn truth(hourly: Option<Usage>, daily: Option<Usage>, monthly: Option<Usage>) -> UpstreamQuota {
+fn reported_quota(
+    hourly: Option<Usage>,
+    daily: Option<Usage>,
+    monthly: Option<Usage>,
+) -> UpstreamQuota {
     UpstreamQuota {
         hourly,
         daily,
@@ -39,7 +43,7 @@ fn scarcer_quota_of_user_and_group_counts() {
         },
         "intelligence_searches_monthly": {"user": {"allowed": 0, "used": 0}}
     }}"#;
-    let expected = truth(usage(240, 3), usage(1000, 600), usage(15_500, 20_000));
+    let expected = reported_quota(usage(240, 3), usage(1000, 600), usage(15_500, 20_000));
     assert_eq!(read(answer), Some(expected));
 }
 
@@ -47,7 +51,7 @@ fn scarcer_quota_of_user_and_group_counts() {
 fn missing_or_malformed_windows_are_none() {
     let daily = |quota: &str| {
         let answer = format!(r#"{{"data": {{"api_requests_daily": {quota}}}}}"#);
-        UpstreamQuota::read(answer.as_bytes()).and_then(|truth| truth.daily)
+        UpstreamQuota::read(answer.as_bytes()).and_then(|quota| quota.daily)
     };
     assert_eq!(daily(r#"{"user": {"allowed": 7}}"#), usage(7, 0));
     assert_eq!(
@@ -76,12 +80,12 @@ fn missing_or_malformed_windows_are_none() {
 #[test]
 fn unset_limits_are_learned() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
-    let said = truth(usage(600, 0), usage(1_000, 30), usage(20_000, 40));
-    quota.learn(key("k"), &said, clock.after(0));
+    let reported = reported_quota(usage(600, 0), usage(1_000, 30), usage(20_000, 40));
+    quota.learn(key("k"), &reported, clock.after(0));
     let expected = [(Some(10), 0), (Some(1_000), 30), (Some(20_000), 40)];
     assert_eq!(windows(&quota, clock.after(0)), expected);
-    let said = truth(None, usage(900, 31), None);
-    quota.learn(key("k"), &said, clock.after(1_000));
+    let reported = reported_quota(None, usage(900, 31), None);
+    quota.learn(key("k"), &reported, clock.after(1_000));
     let expected = [(Some(10), 0), (Some(900), 31), (Some(20_000), 40)];
     assert_eq!(windows(&quota, clock.after(1_000)), expected);
 }
@@ -93,8 +97,8 @@ fn configured_limit_is_an_upper_bound_and_off_is_unlimited() {
         windows(&quota, clock.after(0)).map(|(allowed, _)| allowed),
         [Some(100), Some(100), None]
     );
-    let said = truth(usage(240, 0), usage(500, 7), usage(15_500, 15_500));
-    quota.learn(key("k"), &said, clock.after(0));
+    let reported = reported_quota(usage(240, 0), usage(500, 7), usage(15_500, 15_500));
+    quota.learn(key("k"), &reported, clock.after(0));
     let expected = [(Some(4), 0), (Some(100), 7), (None, 15_500)];
     assert_eq!(windows(&quota, clock.after(0)), expected);
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
@@ -103,8 +107,8 @@ fn configured_limit_is_an_upper_bound_and_off_is_unlimited() {
 #[test]
 fn minute_allows_at_least_one_lookup() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
-    let said = truth(usage(30, 0), usage(u64::MAX, 0), None);
-    quota.learn(key("k"), &said, clock.after(0));
+    let reported = reported_quota(usage(30, 0), usage(u64::MAX, 0), None);
+    quota.learn(key("k"), &reported, clock.after(0));
     assert!(quota.take(key("k"), clock.after(0)).is_ok());
     assert!(quota.take(key("k"), clock.after(0)).is_err());
 }
@@ -112,8 +116,8 @@ fn minute_allows_at_least_one_lookup() {
 #[test]
 fn daily_allowance_of_zero_waits_for_tomorrow() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
-    let said = truth(None, usage(0, 0), None);
-    quota.learn(key("k"), &said, clock.after(0));
+    let reported = reported_quota(None, usage(0, 0), None);
+    quota.learn(key("k"), &reported, clock.after(0));
     let refused = quota.take(key("k"), clock.after(0)).unwrap_err();
     assert_eq!(
         (refused.window, refused.limit, refused.retry_after),
@@ -126,8 +130,8 @@ fn reported_usage_counts_and_own_units_are_kept() {
     let (quota, clock) = (quota(0, 10, 0), Clock::at(NOON));
     let day = |now| quota.report(key("k"), now).day.used;
     let say = |used, at| {
-        let said = truth(None, usage(500, used), None);
-        quota.learn(key("k"), &said, clock.after(at));
+        let reported = reported_quota(None, usage(500, used), None);
+        quota.learn(key("k"), &reported, clock.after(at));
     };
     let units: Vec<_> = (0..3)
         .map(|at| quota.take(key("k"), clock.after(at)).unwrap())
@@ -157,12 +161,12 @@ fn report_from_before_midnight_does_not_apply_to_the_new_day() {
         Clock::at(datetime!(2026-03-31 23:59:59 UTC)),
     );
     quota.take(key("k"), clock.after(1_500)).unwrap();
-    let said = truth(None, usage(500, 10), usage(15_500, 10_000));
-    quota.learn(key("k"), &said, clock.after(0));
+    let reported = reported_quota(None, usage(500, 10), usage(15_500, 10_000));
+    quota.learn(key("k"), &reported, clock.after(0));
     let used = windows(&quota, clock.after(2_000)).map(|(_, used)| used);
     assert_eq!(used, [1, 1, 1]);
     // Conversely, an outdated day is dropped.
-    quota.learn(key("k"), &said, clock.after(25 * 3_600_000));
+    quota.learn(key("k"), &reported, clock.after(25 * 3_600_000));
     let used = windows(&quota, clock.after(25 * 3_600_000)).map(|(_, used)| used);
     assert_eq!(used, [0, 10, 10_000]);
 }
@@ -170,12 +174,12 @@ fn report_from_before_midnight_does_not_apply_to_the_new_day() {
 #[test]
 fn units_are_counted_before_a_limit_is_known() {
     let (quota, clock) = (learning(0), Clock::at(NOON));
-    let much = truth(usage(60_000, 0), usage(9_999, 0), usage(9_999, 0));
+    let much = reported_quota(usage(60_000, 0), usage(9_999, 0), usage(9_999, 0));
     quota.learn(key("k"), &much, clock.after(0));
     for at in 0..100 {
         quota.take(key("k"), clock.after(at)).unwrap();
     }
-    let little = truth(usage(240, 100), usage(100, 100), None);
+    let little = reported_quota(usage(240, 100), usage(100, 100), None);
     quota.learn(key("k"), &little, clock.after(200));
     let refused = quota.take(key("k"), clock.after(200)).unwrap_err();
     assert_eq!(refused.window, Window::Day);
@@ -235,7 +239,11 @@ fn learned_allowances_are_kept_while_the_key_is_used() {
     let hour = 3_600_000;
     let (quota, clock) = (learning(0), Clock::at(NOON));
     drop(quota.due(key("k"), clock.after(0)));
-    quota.learn(key("k"), &truth(usage(600, 0), None, None), clock.after(0));
+    quota.learn(
+        key("k"),
+        &reported_quota(usage(600, 0), None, None),
+        clock.after(0),
+    );
     let limit = |at| quota.standing(key("k"), clock.after(at)).unwrap().limit;
     quota.forget_idle(clock.after(23 * hour));
     assert_eq!(limit(23 * hour), 10);

@@ -40,7 +40,7 @@ fn starts() -> impl Strategy<Value = OffsetDateTime> {
     ]
 }
 
-fn truth(per_minute: u64, per_day: u64, used: u64) -> UpstreamQuota {
+fn reported_quota(per_minute: u64, per_day: u64, used: u64) -> UpstreamQuota {
     let usage = |allowed, used| Some(Usage { allowed, used });
     UpstreamQuota {
         hourly: usage(per_minute * 60, 0),
@@ -70,7 +70,7 @@ proptest! {
                 }
                 Event::Learn { per_minute, per_day, used } => {
                     limit = usize::try_from(per_minute).unwrap();
-                    quota.learn(key, &truth(per_minute, per_day, used), now);
+                    quota.learn(key, &reported_quota(per_minute, per_day, used), now);
                     continue;
                 }
             };
@@ -97,7 +97,7 @@ proptest! {
                     }
                 }
                 // The reported allowance is never below the limit here.
-                Event::Learn { used, .. } => quota.learn(key, &truth(9, 7, used), now),
+                Event::Learn { used, .. } => quota.learn(key, &reported_quota(9, 7, used), now),
             }
             let today = taken.iter().filter(|unit| unit.spent.day() == now.day());
             prop_assert!(today.count() <= 7);
@@ -122,7 +122,7 @@ proptest! {
                     continue;
                 }
                 Event::Learn { per_minute, per_day, used } => {
-                    quota.learn(key, &truth(per_minute, per_day, used), now);
+                    quota.learn(key, &reported_quota(per_minute, per_day, used), now);
                     continue;
                 }
             };

@@ -19,7 +19,7 @@ fn hasty(per_minute: u32, max_waiting: usize) -> Accounts {
 }
 
 fn waiting(quota: &Accounts) -> usize {
-    let mut keys = quota.lock();
+    let mut keys = quota.keys.lock();
     keys.get_mut(&key("k"))
         .map_or(0, |account| account.queue.len())
 }
@@ -204,26 +204,26 @@ async fn learned_allowance_wakes_the_queue() {
     };
     let quota = learning(100);
     let within = || quota.take_within(key("k"), caller(1), LONG);
-    let said = UpstreamQuota {
+    let reported = UpstreamQuota {
         hourly: Some(Usage {
             allowed: 60,
             used: 0,
         }),
         ..day(0)
     };
-    quota.learn(key("k"), &said, Now::read());
+    quota.learn(key("k"), &reported, Now::read());
     quota.take(key("k"), Now::read()).unwrap();
     let (mut one, mut two) = (pin!(within()), pin!(within()));
     begin(&mut one).await;
     begin(&mut two).await;
-    let said = UpstreamQuota {
+    let reported = UpstreamQuota {
         hourly: Some(Usage {
             allowed: 120,
             used: 0,
         }),
         ..day(0)
     };
-    quota.learn(key("k"), &said, Now::read());
+    quota.learn(key("k"), &reported, Now::read());
     soon(one).await.unwrap();
     // Other users of the key have spent the day.
     quota.learn(key("k"), &day(10), Now::read());
