@@ -80,7 +80,7 @@ struct Inner {
 }
 
 /// A call whose outcome is recorded. Dropped before its end, it counts as abandoned.
-struct Watch<'a> {
+struct CallWatch<'a> {
     span: Span,
     timer: CallTimer<'a>,
     failures: &'a AtomicU32,
@@ -188,13 +188,13 @@ impl VirusTotal {
     }
 
     /// Starts to record a call's endpoint and outcome in the metrics and the trace.
-    fn watch(&self, endpoint: String) -> Watch<'_> {
+    fn watch(&self, endpoint: String) -> CallWatch<'_> {
         let span = info_span!(
             "upstream",
             upstream.endpoint = endpoint,
             upstream.outcome = Empty
         );
-        Watch {
+        CallWatch {
             span,
             timer: self.0.metrics.call(endpoint),
             failures: &self.0.failures,
@@ -232,7 +232,7 @@ impl VirusTotal {
     }
 }
 
-impl Watch<'_> {
+impl CallWatch<'_> {
     /// Records the outcome, and returns it.
     fn end<T>(self, answer: Result<T, UpstreamError>) -> Result<T, UpstreamError> {
         let outcome = match &answer {

@@ -83,7 +83,7 @@ impl ObjectName {
     /// Returns the names of the object in an answer about its analysis: those in `meta.file_info`,
     /// `meta.url_info` and `data.links.item`.
     pub fn in_analysis(answer: &[u8]) -> Vec<Self> {
-        let Ok(answer) = serde_json::from_slice::<AnalysisAnswer>(answer) else {
+        let Ok(answer) = serde_json::from_slice::<AnalysisEnvelope>(answer) else {
             return Vec::new();
         };
         let file = &answer.meta["file_info"];
@@ -127,7 +127,7 @@ impl ObjectName {
 
 /// The parts of an answer about an analysis that name its object.
 #[derive(Deserialize)]
-struct AnalysisAnswer {
+struct AnalysisEnvelope {
     #[serde(default)]
     meta: Value,
     #[serde(default)]

@@ -77,12 +77,12 @@ struct Open {
 #[derive(Debug)]
 struct CallerConnections {
     /// The connections in the order in which they were accepted.
-    open: BTreeMap<u64, OpenConnection>,
+    open: BTreeMap<u64, TrackedConnection>,
     held: MemoryAccount,
 }
 
 #[derive(Debug)]
-struct OpenConnection {
+struct TrackedConnection {
     activity: Activity,
     close: CancellationToken,
 }
@@ -233,7 +233,7 @@ impl Connections {
             },
             close: CancellationToken::new(),
         };
-        let connection = OpenConnection {
+        let connection = TrackedConnection {
             activity: place.activity.clone(),
             close: place.close.clone(),
         };
@@ -339,7 +339,7 @@ impl Open {
         closed.is_some()
     }
 
-    fn remove(&mut self, caller: CallerId, number: u64) -> Option<OpenConnection> {
+    fn remove(&mut self, caller: CallerId, number: u64) -> Option<TrackedConnection> {
         let own = self.callers.get_mut(&caller)?;
         let removed = own.open.remove(&number)?;
         self.count -= 1;

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::{Endpoint, endpoint::Segments};
+use super::{Endpoint, endpoint::EndpointPath};
 
 /// The characters to percent-encode: all but RFC 3986's unreserved ones.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -53,9 +53,9 @@ impl Call {
     /// Creates a call about the object with this id. An endpoint whose path has no id ignores it.
     pub fn about(endpoint: Endpoint, id: &str) -> Self {
         let mut path = String::with_capacity(128);
-        match endpoint.segments() {
-            Segments::Fixed(fixed) => path.push_str(fixed),
-            Segments::AroundId { before, after } => {
+        match endpoint.path() {
+            EndpointPath::Fixed(fixed) => path.push_str(fixed),
+            EndpointPath::AroundId { before, after } => {
                 push_segment(&mut path, before);
                 push_segment(&mut path, id);
                 for segment in after.iter().filter(|segment| !segment.is_empty()) {

@@ -59,9 +59,8 @@ impl Endpoint {
         }
     }
 
-    /// Returns the segments of the path around the id: those before it, and those after it. An
-    /// endpoint without an id has none after it.
-    pub(super) fn segments(&self) -> Segments<'_> {
+    /// Returns the path.
+    pub(super) fn path(&self) -> EndpointPath<'_> {
         let (before, after) = match self {
             Self::Report(kind) => (kind.upstream_collection(), ["", ""]),
             Self::Related(kind, name) => (kind.upstream_collection(), [name, ""]),
@@ -72,13 +71,13 @@ impl Endpoint {
             Self::Analyse(kind) => (kind.upstream_collection(), ["analyse", ""]),
             Self::Comment(kind) => (kind.upstream_collection(), ["comments", ""]),
             Self::Vote(kind) => (kind.upstream_collection(), ["votes", ""]),
-            Self::Search => return Segments::Fixed("/search"),
-            Self::IntelligenceSearch => return Segments::Fixed("/intelligence/search"),
-            Self::UploadUrl => return Segments::Fixed("/files/upload_url"),
-            Self::Upload => return Segments::Fixed("/files"),
-            Self::ScanUrl => return Segments::Fixed("/urls"),
+            Self::Search => return EndpointPath::Fixed("/search"),
+            Self::IntelligenceSearch => return EndpointPath::Fixed("/intelligence/search"),
+            Self::UploadUrl => return EndpointPath::Fixed("/files/upload_url"),
+            Self::Upload => return EndpointPath::Fixed("/files"),
+            Self::ScanUrl => return EndpointPath::Fixed("/urls"),
         };
-        Segments::AroundId { before, after }
+        EndpointPath::AroundId { before, after }
     }
 
     /// Returns the endpoint as a label of metrics: an unknown relationship is `{}`, so that their
@@ -99,7 +98,7 @@ impl Endpoint {
 
 /// The path of an endpoint.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Segments<'a> {
+pub(super) enum EndpointPath<'a> {
     /// The whole path.
     Fixed(&'static str),
     /// The collection before the id, and up to two segments after it; those that are not there are
@@ -113,9 +112,9 @@ pub(super) enum Segments<'a> {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = if self.is_post() { "POST" } else { "GET" };
-        match self.segments() {
-            Segments::Fixed(path) => write!(f, "{method} {path}"),
-            Segments::AroundId { before, after } => {
+        match self.path() {
+            EndpointPath::Fixed(path) => write!(f, "{method} {path}"),
+            EndpointPath::AroundId { before, after } => {
                 write!(f, "{method} /{before}/{{}}")?;
                 for segment in after.iter().filter(|segment| !segment.is_empty()) {
                     write!(f, "/{segment}")?;

@@ -66,7 +66,7 @@ struct KnownRoute {
 }
 
 /// A route that the caller may have meant.
-struct Candidate<'a> {
+struct NearPath<'a> {
     route: &'a KnownRoute,
     method: &'a Method,
     /// The segments of the path, with the caller's values in place of parameters.
@@ -124,9 +124,9 @@ impl KnownRoutes {
         {
             return Some(near.to_owned());
         }
-        let mut nearest: Option<Candidate<'_>> = None;
+        let mut nearest: Option<NearPath<'_>> = None;
         for route in &self.0.routes {
-            let Some(candidate) = Candidate::of(route, &given, method) else {
+            let Some(candidate) = NearPath::of(route, &given, method) else {
                 continue;
             };
             match &nearest {
@@ -154,7 +154,7 @@ impl KnownRoute {
     }
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> NearPath<'a> {
     /// Returns the route with the caller's values in it, if it is close to the path.
     fn of(route: &'a KnownRoute, given: &[&'a str], method: &Method) -> Option<Self> {
         let pattern = segments_of(&route.path);
