@@ -15,8 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use self::{
     changes::Changes,
-    coalesce::{FlightOutcome, NewAnswer},
-    fetch::FetchJob,
+    flight::{FetchJob, FlightOutcome, NewAnswer},
     single_flight::SingleFlight,
     store::Store,
 };
@@ -32,9 +31,9 @@ use crate::{
 pub use self::{
     answer::{Answer, AnswerRecord, CacheKey, CachedAnswer, Candidate, RenderedView, ViewKey},
     changes::Certainty,
-    coalesce::FlightKey,
     error::FetchError,
     fetched::{Fetched, Origin, Provenance},
+    flight::FlightKey,
     freshness::Freshness,
     memory::CacheStats,
     moment::Moment,
@@ -48,6 +47,7 @@ mod coalesce;
 mod error;
 mod fetch;
 mod fetched;
+mod flight;
 mod freshness;
 mod memory;
 mod moment;

@@ -184,3 +184,8 @@ fn digest(text: &str) -> String {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// Returns the Redis key of the shared clock.
+fn clock() -> String {
+    format!("{PREFIX}clock")
+}

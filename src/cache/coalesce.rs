@@ -8,12 +8,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Cache, CacheKey, CachedAnswer, FetchError, Moment, Question,
-    fetch::FetchJob,
+    Cache, FetchError, Question,
+    flight::{FetchJob, FlightKey, FlightOutcome, NewAnswer},
     single_flight::{Follower, LeaderFailed, Stage},
 };
 use crate::{
@@ -23,35 +22,6 @@ use crate::{
 
 /// The interval for checking whether quota has run out for a queued call.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// The identity of a call under way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FlightKey {
-    key: CacheKey,
-    /// The object's last change. Only an answer that was asked for after it serves.
-    since: Moment,
-    /// The key that does not coalesce with others; `None` where others may join.
-    alone: Option<KeyHash>,
-}
-
-/// An answer that has just arrived.
-#[derive(Clone, Debug)]
-pub(super) struct NewAnswer {
-    pub(super) answer: CachedAnswer,
-    /// The uncompressed bytes, or `None` if another replica fetched the answer or it is large:
-    /// callers that wait for a permit must not hold it uncompressed.
-    pub(super) plain: Option<Bytes>,
-    /// Whether another replica fetched the answer.
-    pub(super) is_others: bool,
-}
-
-/// The outcome of a call.
-#[derive(Clone, Debug)]
-pub(super) struct FlightOutcome {
-    /// The key that was used.
-    pub(super) by: KeyHash,
-    pub(super) result: Result<NewAnswer, FetchError>,
-}
 
 /// The outcome of following a call.
 enum Followed {

@@ -1,24 +1,18 @@
 //! The call itself: a permit for each attempt, a lease among replicas, VirusTotal, and the cache
 //! entry.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    About, Answer, AnswerRecord, Cache, CacheKey, CachedAnswer, Certainty, FetchError, FlightKey,
-    Freshness, Moment, ObjectName, Question,
-    coalesce::{FlightOutcome, NewAnswer},
+    About, Answer, AnswerRecord, Cache, CachedAnswer, Certainty, FetchError, Moment, ObjectName,
+    flight::{FetchJob, Flight, NewAnswer},
     question::is_recent_analysis,
     shared::{LeaseResult, Ticket},
-    single_flight::Progress,
 };
 use crate::{
-    access::RequestContext,
     quota::{AcquireError, Claim, Permit},
     redis::SharedTime,
     virustotal::{Body, LargeAnswers, Reason, Refusal, UpstreamError},
@@ -30,21 +24,6 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis
 /// The longest time that a call stays in the queue for a unit; it leaves earlier when no caller
 /// waits for it.
 const LONGEST_QUEUE: Duration = Duration::from_mins(5);
-
-/// A question, the request that asks it, and the known answer.
-#[derive(Clone)]
-pub(super) struct FetchJob {
-    pub(super) question: Question,
-    pub(super) context: RequestContext,
-    pub(super) key: CacheKey,
-    /// The names of the object that the answer is about.
-    pub(super) names: Arc<[ObjectName]>,
-    /// The cached answer that is not fresh enough.
-    pub(super) known: Option<CachedAnswer>,
-    pub(super) freshness: Freshness,
-    /// Whether the caller's key may see what others fetched.
-    pub(super) may_share: bool,
-}
 
 /// The time at which VirusTotal was asked, on this replica's clock and on the shared clock.
 #[derive(Clone, Copy)]
@@ -64,8 +43,6 @@ enum Ready {
     /// Another call has fetched the answer in the meantime.
     Answered(CachedAnswer),
 }
-
-type Flight = Progress<FlightKey, FlightOutcome>;
 
 impl Cache {
     /// Makes the call on behalf of all callers that follow it, and keeps its answer.

@@ -9,7 +9,7 @@ use ::redis::{Cmd, Script};
 use bytes::Bytes;
 
 use super::{
-    Lease, News, PREFIX, Redis, RedisBudget, RedisCommand, SharedChange, digest, millis,
+    Lease, News, PREFIX, Redis, RedisBudget, RedisCommand, SharedChange, clock, digest, millis,
     news::news_key, of_key,
 };
 use crate::access::KeyHash;
@@ -246,9 +246,4 @@ impl Redis {
 /// Parses a shared time; 0 if it can't be read.
 fn parse_time(text: &str) -> SharedTime {
     text.parse().unwrap_or_default()
-}
-
-/// Returns the Redis key of the shared clock.
-pub(super) fn clock() -> String {
-    format!("{PREFIX}clock")
 }

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 use super::{
     Recalled, Redis, RedisBudget, RedisCommand,
-    answers::{self, EntryName, LookupReply},
-    millis,
+    answers::{EntryName, LookupReply},
+    clock, millis,
 };
 
 /// The time after which a lease expires unless it is renewed, such as when its holder has died.
@@ -73,7 +73,7 @@ impl Redis {
             if self.is_telling(names) {
                 return Claimed::Nothing;
             }
-            let mut script = CLAIM.key(answers::clock());
+            let mut script = CLAIM.key(clock());
             script.key(name.answer_key()).key(name.lease_key());
             script.arg(&token).arg(millis(LEASE_DURATION));
             for name in names {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::LazyLock, time::Duration};
 
 use ::redis::Script;
 
-use super::{PREFIX, RedisCommand, answers, millis};
+use super::{PREFIX, RedisCommand, clock, millis};
 
 /// The number of changes that are queued while Redis is unavailable. Beyond it the oldest is
 /// dropped.
@@ -78,7 +78,7 @@ impl Outbox {
 impl SharedChange {
     /// Returns the command that announces the change.
     pub(super) fn command(&self, replica: &str) -> RedisCommand {
-        let mut script = CHANGE.key(answers::clock());
+        let mut script = CHANGE.key(clock());
         script.key(news_key());
         script.arg(self.news.kind()).arg(millis(self.life).max(1));
         script.arg(replica);
@@ -133,7 +133,7 @@ impl News {
 /// Returns the command that reads messages since a shared time or, if `since` is negative, of the
 /// last `-since` microseconds.
 pub(super) fn read_since(since: i64) -> RedisCommand {
-    let mut script = NEWS.key(answers::clock());
+    let mut script = NEWS.key(clock());
     script.key(format!("{PREFIX}alive")).key(news_key());
     script.arg(since).arg(MAX_NEWS);
     RedisCommand::Script(script)

@@ -8,6 +8,7 @@ use super::{Format, sink::Sink};
 
 pub use self::lexer::{Quoted, Unreadable};
 
+pub(super) mod escape;
 pub(crate) mod lexer;
 pub(crate) mod read;
 
@@ -149,39 +150,11 @@ fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let _ = serde_json::to_writer(out, value);
 }
 
-/// Writes a part of a string, escaping the characters that JSON requires to be escaped.
-pub(super) fn escape(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
-    loop {
-        let (plain, special) = rest.split_at(lexer::plain_length(rest));
-        out.extend_from_slice(plain);
-        let Some((byte, after)) = special.split_first() else {
-            return;
-        };
-        let letter = match byte {
-            b'"' | b'\\' => *byte,
-            b'\n' => b'n',
-            b'\t' => b't',
-            b'\r' => b'r',
-            0x8 => b'b',
-            0xc => b'f',
-            _ => b'u',
-        };
-        out.extend_from_slice(&[b'\\', letter]);
-        if letter == b'u' {
-            const DIGITS: &[u8; 16] = b"0123456789abcdef";
-            let low = DIGITS[usize::from(byte & 0xf)];
-            out.extend_from_slice(&[b'0', b'0', DIGITS[usize::from(byte >> 4 & 1)], low]);
-        }
-        rest = after;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::escape::escape;
 
     proptest! {
         #[test]

@@ -8,7 +8,10 @@ use std::cell::Cell;
 
 use thiserror::Error;
 
-use super::json::{self, Quoted, Unreadable};
+use super::json::{
+    escape::escape,
+    lexer::{Quoted, Unreadable},
+};
 
 /// A writer that receives the tokens of a JSON value in their order in the text.
 pub trait Sink {
@@ -105,7 +108,7 @@ impl<'o> DocumentText<'o> {
         }
         let before = self.out.len();
         if self.is_quoted {
-            json::escape(self.out, text);
+            escape(self.out, text);
         } else {
             self.out.extend_from_slice(text.as_bytes());
         }
