@@ -127,7 +127,7 @@ impl Cache {
     }
 
     /// Returns a cached answer if it is fresh enough, else a new one, else a stale one if the
-    /// caller accepts it. Costs at most one unit of quota.
+    /// caller accepts it. Costs a unit of quota for each attempt to fetch it, usually one or none.
     ///
     /// # Errors
     ///
@@ -175,11 +175,11 @@ impl Cache {
                 let NewAnswer {
                     answer,
                     plain,
-                    is_others,
+                    is_own,
                 } = new;
                 Ok(Fetched {
                     plain,
-                    is_new: !is_others,
+                    is_new: is_own,
                     replaced: known,
                     requested,
                     ..Fetched::new(key, answer, Origin::Miss)?
@@ -216,16 +216,18 @@ impl Cache {
             return None;
         }
         // The entry would otherwise be found again, since its key does not know these names.
-        self.remove(&fetched.key);
+        self.evict(fetched);
         Some(*freshness)
     }
 
     /// Evicts a malformed answer and restores the entry that it replaced, if that entry is still
     /// acceptable.
     pub fn evict_malformed(&self, fetched: Fetched, freshness: &Freshness) -> Option<Fetched> {
-        self.remove(&fetched.key);
+        let is_evicted = self.evict(&fetched);
         let restored = self.if_acceptable(fetched.replaced, freshness)?;
-        self.put(&fetched.key, &restored.answer);
+        if is_evicted {
+            self.put(&fetched.key, &restored.answer);
+        }
         Fetched::new(fetched.key, restored.answer, Origin::StaleForUpstream).ok()
     }
 

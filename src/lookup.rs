@@ -97,7 +97,7 @@ impl Lookup {
         self.0.cache.stats()
     }
 
-    /// Looks up the report on an indicator. Costs at most one unit of quota.
+    /// Looks up the report on an indicator. Costs at most one unit of quota per attempt.
     pub async fn report(
         &self,
         context: &RequestContext,
@@ -123,7 +123,7 @@ impl Lookup {
             .await
     }
 
-    /// Looks up VirusTotal's combined sandbox results for a file. Costs at most one unit of quota.
+    /// Looks up VirusTotal's combined sandbox results for a file. Costs at most one unit of quota per attempt.
     pub async fn behaviour(
         &self,
         context: &RequestContext,
@@ -146,7 +146,7 @@ impl Lookup {
             .await
     }
 
-    /// Lists the objects related to an indicator. Costs at most one unit of quota per page.
+    /// Lists the objects related to an indicator. Costs at most one unit of quota per page and attempt.
     pub async fn related(
         &self,
         context: &RequestContext,

@@ -4,7 +4,10 @@
 //! - A caller whose call is queued for quota leaves at its own deadline, with the 429 that it would
 //!   have received alone.
 //! - Where keys share what they fetch, a success or a "not found" serves all callers. Any other
-//!   outcome belongs to the key that asked, and the others ask with their own keys.
+//!   outcome belongs to the key that asked, and the others ask with their own keys. For the same
+//!   reason no caller waits there for quota in another's call.
+//!
+//! A caller that asks alone has a call that only requests with the same key join.
 
 use std::time::Duration;
 
@@ -28,83 +31,86 @@ enum Followed {
     Done(FlightOutcome),
     /// The call is queued, and no unit becomes available within the caller's wait.
     TimeUp(AcquireError),
-    /// The call is queued for the quota of another key.
-    OwnWay,
+    /// The call is queued for quota, and the caller does not wait for that in another's call.
+    Queued,
     /// The task that made the call ended without an outcome.
     Lost,
+}
+
+/// The consequence of an outcome for one caller.
+enum Next {
+    Return(Result<NewAnswer, FetchError>),
+    /// Join the call that is under way by now, or start another.
+    JoinAgain,
+    /// Ask alone, with the caller's own key.
+    AskAlone,
 }
 
 impl Cache {
     /// Joins the call for this answer that is under way, or starts one.
     pub(super) async fn fetch_once(&self, job: &FetchJob) -> Result<NewAnswer, FetchError> {
-        let own = job.context.key.hash();
-        let end = Instant::now() + job.freshness.wait;
-        let mut alone = (!job.may_share).then_some(own);
+        let own_key = job.context.key.hash();
+        let deadline = Instant::now() + job.freshness.wait;
+        let mut only_key = (!job.may_share).then_some(own_key);
         loop {
             let flight = FlightKey {
                 key: job.key.clone(),
                 since: self.last_change(&job.names),
-                alone,
+                only_key,
             };
             let mut call = self.0.calls.join(&flight, |progress| {
                 let (cache, job) = (self.clone(), job.clone());
                 // Boxed, because the future is large and is wrapped several times before it runs.
                 Box::pin(async move {
-                    let result = cache.fetch(&job, alone.is_some(), &progress).await;
-                    progress.finish(FlightOutcome { by: own, result });
+                    let result = cache.fetch(&job, only_key.is_some(), &progress).await;
+                    progress.finish(FlightOutcome {
+                        by: own_key,
+                        result,
+                    });
                 })
             });
             let began = Instant::now();
-            let followed = self.follow(&mut call, job, end, alone).await;
-            // The leader's wait is counted where it makes the call.
-            if !call.is_leader {
+            let followed = self.follow(&mut call, job, deadline, only_key).await;
+            let is_leader = call.is_leader;
+            // The leader's wait is counted where the call is made, unless the leader leaves early.
+            if !is_leader || matches!(followed, Followed::TimeUp(_)) {
                 job.context.cost.add_wait(began.elapsed());
             }
-            match followed {
-                Followed::Lost => return Err(FetchError::Lost),
-                Followed::TimeUp(refused) => return Err(refused.into()),
-                Followed::OwnWay => alone = Some(own),
-                Followed::Done(FlightOutcome { by, result }) => match result {
-                    Ok(fetched) => {
-                        // Another caller or another replica paid for the answer.
-                        if !call.is_leader || fetched.is_others {
-                            self.0.quota.count_saved(own);
-                        }
-                        return Ok(fetched);
+            let next = match followed {
+                Followed::Lost => Next::Return(Err(FetchError::Lost)),
+                Followed::TimeUp(refused) => Next::Return(Err(refused.into())),
+                Followed::Queued => Next::AskAlone,
+                Followed::Done(outcome) if is_leader => Next::Return(outcome.result),
+                Followed::Done(outcome) => after_following(outcome, own_key, deadline),
+            };
+            match next {
+                Next::Return(result) => {
+                    // Another caller or another replica paid for the answer.
+                    if result.as_ref().is_ok_and(|new| !is_leader || !new.is_own) {
+                        self.0.quota.count_saved(own_key);
                     }
-                    // The queue was full for the leader. This caller has a share of its own.
-                    Err(FetchError::Exhausted(Exhausted { full: Some(_), .. }))
-                        if !call.is_leader =>
-                    {
-                        alone = Some(own);
-                    }
-                    // This caller can wait long enough for a unit, so it joins or starts another
-                    // call.
-                    Err(FetchError::Exhausted(refused))
-                        if !call.is_leader && Instant::now() + refused.retry_after <= end => {}
-                    // Another key's failure says nothing about this key, so this caller asks for
-                    // itself.
-                    Err(error) if by == own => return Err(error),
-                    Err(_) => alone = Some(own),
-                },
+                    return result;
+                }
+                Next::JoinAgain => {}
+                Next::AskAlone => only_key = Some(own_key),
             }
         }
     }
 
     /// Returns the identity of the polls that ask a question again and again.
     ///
-    /// A write to the object changes the identity. `alone` is the key that does not coalesce with
-    /// others.
+    /// A write to the object changes the identity. `only_key` is the key whose
+    /// requests alone may join.
     pub fn flight_key(
         &self,
         context: &RequestContext,
         question: &Question,
-        alone: Option<KeyHash>,
+        only_key: Option<KeyHash>,
     ) -> FlightKey {
         FlightKey {
             key: self.key(context, question),
             since: self.last_change(&question.names()),
-            alone,
+            only_key,
         }
     }
 
@@ -113,11 +119,11 @@ impl Cache {
         &self,
         follower: &mut Follower<FlightOutcome>,
         job: &FetchJob,
-        end: Instant,
-        alone: Option<KeyHash>,
+        deadline: Instant,
+        only_key: Option<KeyHash>,
     ) -> Followed {
-        let own = job.context.key.hash();
-        let waits_for_own_key = job.key.owner.is_some() || alone.is_some();
+        let own_key = job.context.key.hash();
+        let is_of_own_key = job.key.owner.is_some() || only_key.is_some();
         let mut refused = None;
         loop {
             match follower.stage() {
@@ -130,13 +136,13 @@ impl Cache {
                 }
                 Stage::Queued => {}
             }
-            if !follower.is_leader && !waits_for_own_key {
-                return Followed::OwnWay;
+            if !follower.is_leader && !is_of_own_key {
+                return Followed::Queued;
             }
             // The forecast can change while the call is queued; the last refusal is what a 429
             // reports.
-            refused = self.0.quota.forecast(own).err().or(refused);
-            let left = end.saturating_duration_since(Instant::now());
+            refused = self.0.quota.forecast(own_key).err().or(refused);
+            let left = deadline.saturating_duration_since(Instant::now());
             if let Some(refused) = &refused
                 && (left.is_zero() || !follower.is_leader && refused.wait() > left)
             {
@@ -159,5 +165,22 @@ impl Cache {
                 },
             }
         }
+    }
+}
+
+/// Decides what the outcome of another caller's call means for a caller with this key.
+fn after_following(outcome: FlightOutcome, own_key: KeyHash, deadline: Instant) -> Next {
+    let FlightOutcome { by, result } = outcome;
+    match result {
+        Ok(new) => Next::Return(Ok(new)),
+        // The queue was full for the leader. This caller has a share of its own.
+        Err(FetchError::Exhausted(Exhausted { full: Some(_), .. })) => Next::AskAlone,
+        // This caller can wait long enough for a unit.
+        Err(FetchError::Exhausted(refused)) if Instant::now() + refused.retry_after <= deadline => {
+            Next::JoinAgain
+        }
+        Err(error) if by == own_key => Next::Return(Err(error)),
+        // Another key's failure says nothing about this key.
+        Err(_) => Next::AskAlone,
     }
 }

@@ -19,10 +19,10 @@ pub enum FetchError {
     /// VirusTotal does not know the object, now or when it was last asked.
     #[error("VirusTotal does not know the object")]
     NotFound(Refusal, Provenance),
-    /// The call to VirusTotal failed.
+    /// The call to VirusTotal failed, or its endpoint is in back-off.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    /// The task that made the call panicked.
+    /// The call ended without an outcome: its task panicked, or all callers had left.
     #[error("the task that called VirusTotal ended without an answer")]
     Lost,
 }

@@ -47,15 +47,15 @@ enum Ready {
 impl Cache {
     /// Makes the call on behalf of all callers that follow it, and keeps its answer.
     ///
-    /// `is_alone` tells that the caller does not coalesce with others.
+    /// `asks_alone` tells that only requests with the same key join.
     pub(super) async fn fetch(
         &self,
         job: &FetchJob,
-        is_alone: bool,
+        asks_alone: bool,
         flight: &Flight,
     ) -> Result<NewAnswer, FetchError> {
         let ready = tokio::select! {
-            ready = self.prepare(job, is_alone, flight) => ready?,
+            ready = self.prepare(job, asks_alone, flight) => ready?,
             // With no caller left, nothing is asked or spent.
             () = flight.abandoned() => return Err(FetchError::Lost),
         };
@@ -65,7 +65,7 @@ impl Cache {
                 return Ok(NewAnswer {
                     answer,
                     plain: None,
-                    is_others: true,
+                    is_own: false,
                 });
             }
         };
@@ -75,7 +75,8 @@ impl Cache {
             shared: ticket.at(),
         };
         let size = body.as_ref().map_or(0, |body| body.plain.len());
-        // Compressing a large answer would block this thread for too long. The body has a permit.
+        // Compressing a large answer would block this thread for too long. The body holds its place
+        // among the large ones already.
         let pack = || self.pack(job, asked, body);
         let (answer, plain, is_kept) = LargeAnswers::run_now(size, pack);
         if let (About::Analysis(id), Answer::Found(_)) = (&job.question.about, &answer.answer) {
@@ -91,7 +92,7 @@ impl Cache {
         Ok(NewAnswer {
             answer,
             plain: (!LargeAnswers::is_large(size)).then_some(plain),
-            is_others: false,
+            is_own: true,
         })
     }
 
@@ -102,16 +103,18 @@ impl Cache {
     async fn prepare(
         &self,
         job: &FetchJob,
-        is_alone: bool,
+        asks_alone: bool,
         flight: &Flight,
     ) -> Result<Ready, FetchError> {
         let (quota, endpoint) = (&self.0.quota, job.question.call.endpoint());
-        let ticket = match self.lease(job, is_alone).await {
+        let ticket = match self.lease(job, asks_alone).await {
             LeaseResult::Ask(ticket) => ticket,
             LeaseResult::Answered(candidate) => return Ok(Ready::Answered(candidate.answer)),
         };
         let claim = job.freshness.claim();
-        let refused = match quota.acquire(&job.context, endpoint, claim).await {
+        // The lease is renewed meanwhile: a key's first call waits here for its allowances.
+        let acquiring = quota.acquire(&job.context, endpoint, claim);
+        let refused = match ticket.during(acquiring).await {
             Ok(permit) => return Ok(Ready::Call(permit, ticket)),
             Err(refused) => refused,
         };
@@ -132,7 +135,7 @@ impl Cache {
         if let Some(answer) = self.fetched_meanwhile(job).await {
             return Ok(Ready::Answered(answer));
         }
-        match self.lease(job, is_alone).await {
+        match self.lease(job, asks_alone).await {
             LeaseResult::Ask(ticket) => Ok(Ready::Call(permit, ticket)),
             LeaseResult::Answered(candidate) => Ok(Ready::Answered(candidate.answer)),
         }
@@ -140,9 +143,9 @@ impl Cache {
 
     /// Claims the lease among replicas. A caller that does not coalesce only learns the shared
     /// time.
-    async fn lease(&self, job: &FetchJob, is_alone: bool) -> LeaseResult {
+    async fn lease(&self, job: &FetchJob, asks_alone: bool) -> LeaseResult {
         let budget = &job.context.redis_budget;
-        if is_alone {
+        if asks_alone {
             return LeaseResult::Ask(self.begin_alone(budget).await);
         }
         self.claim(&job.key, &job.names, job.known.as_ref(), budget)
@@ -211,7 +214,9 @@ impl Cache {
                 return Err(error.into());
             };
             permit = again;
-            permit.begin()?;
+            if permit.begin().is_err() {
+                return Err(error.into());
+            }
         }
     }
 

@@ -31,19 +31,19 @@ pub struct FlightKey {
     pub(super) key: CacheKey,
     /// The object's last change. Only an answer that was asked for after it serves.
     pub(super) since: Moment,
-    /// The key that does not coalesce with others; `None` where others may join.
-    pub(super) alone: Option<KeyHash>,
+    /// The key whose requests alone may join; `None` where requests with other keys may, too.
+    pub(super) only_key: Option<KeyHash>,
 }
 
 /// An answer that has just arrived.
 #[derive(Clone, Debug)]
 pub(super) struct NewAnswer {
     pub(super) answer: CachedAnswer,
-    /// The uncompressed bytes, or `None` if another replica fetched the answer or it is large:
+    /// The uncompressed bytes, or `None` if the answer was already kept or is large:
     /// callers that wait for a permit must not hold it uncompressed.
     pub(super) plain: Option<Bytes>,
-    /// Whether another replica fetched the answer.
-    pub(super) is_others: bool,
+    /// Whether this call fetched the answer, and not an earlier one, here or at another replica.
+    pub(super) is_own: bool,
 }
 
 /// The outcome of a call.

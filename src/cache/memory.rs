@@ -39,11 +39,6 @@ impl Cache {
         }
     }
 
-    /// Evicts an answer from memory and from Redis.
-    pub fn evict(&self, fetched: &Fetched) {
-        self.remove(&fetched.key);
-    }
-
     /// Returns a rendered view of an answer. One that has just been fetched has no views yet.
     pub fn view(&self, fetched: &Fetched, view: &ViewKey) -> Option<RenderedView> {
         let stored = self.store()?.view(&fetched.key, view)?;
@@ -87,12 +82,20 @@ impl Cache {
         }
     }
 
-    /// Evicts an answer from memory and from Redis.
-    pub(super) fn remove(&self, key: &CacheKey) {
+    /// Evicts an answer from memory and from Redis, unless another one has taken its place. Returns
+    /// whether it did.
+    pub fn evict(&self, fetched: &Fetched) -> bool {
+        let key = &fetched.key;
         if let Some(mut store) = self.store() {
+            if let Some(stored) = store.answer(key)
+                && stored.as_of != fetched.answer.as_of
+            {
+                return false;
+            }
             store.remove_answer(key);
         }
         self.0.redis.forget(key.entry_name());
+        true
     }
 
     /// Returns whether an answer is certain or doubtful, or `None` if its object was written to

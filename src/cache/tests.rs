@@ -210,6 +210,20 @@ fn an_answer_larger_than_the_bound_is_not_cached() {
     assert_eq!((cache.stats().bytes, cache.stats().entries), (0, 0));
 }
 
+#[test]
+fn an_answer_that_has_taken_the_place_of_another_is_not_evicted_with_it() {
+    let cache = cache(100_000);
+    let name = key(None, "/a");
+    let old = fetched(&name, &answer(100));
+    let mut newer = answer(100);
+    while newer.as_of == old.answer.as_of {
+        newer = answer(100);
+    }
+    cache.put(&name, &newer);
+    assert!(!cache.evict(&old) && cache.get_local(&name).is_some());
+    assert!(cache.evict(&fetched(&name, &newer)) && cache.get_local(&name).is_none());
+}
+
 proptest! {
     #[test]
     fn the_bound_holds_and_the_totals_are_exact(
@@ -228,12 +242,14 @@ proptest! {
                 2 => if let Some(of) = held.get(&name) {
                     cache.put_view(&fetched(&name, of), view_key(), &rendered(bytes));
                 },
-                _ => cache.remove(&name),
+                _ => if let Some(of) = held.get(&name) {
+                    cache.evict(&fetched(&name, of));
+                },
             }
             prop_assert!(cache.stats().bytes <= 20_000);
         }
-        for name in held.keys() {
-            cache.remove(name);
+        for (name, of) in &held {
+            cache.evict(&fetched(name, of));
         }
         let views = cache.stats();
         prop_assert_eq!(views.bytes == 0, views.entries == 0);

@@ -85,7 +85,7 @@ impl SearchQuery {
 }
 
 impl Lookup {
-    /// Searches VirusTotal and returns one page. Costs at most one unit of quota.
+    /// Searches VirusTotal and returns one page. Costs at most one unit of quota per attempt.
     pub async fn search(
         &self,
         context: &RequestContext,
