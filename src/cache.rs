@@ -140,9 +140,9 @@ impl Cache {
     ) -> Result<Fetched, FetchError> {
         let requested = Moment::now();
         let key = self.key(context, question);
-        let may_share = self.may_share(context).await;
+        let may_use_cache = self.may_use_cache(context).await;
         // The answer in memory is tried first: asking Redis costs a round trip.
-        if may_share
+        if may_use_cache
             && let Some(candidate) = self.get_local(&key)
             && let Some(origin) = self.origin_if_fresh(&candidate, freshness)
         {
@@ -151,9 +151,9 @@ impl Cache {
         }
         let names = question.names();
         let mut known = None;
-        if may_share {
+        if may_use_cache {
             // Redis may have a newer answer from another replica.
-            known = self.get_remote(&key, &names, &context.redis_budget).await;
+            known = self.get_newest(&key, &names, &context.redis_budget).await;
         }
         if let Some(candidate) = &known
             && let Some(origin) = self.origin_if_fresh(candidate, freshness)
@@ -168,7 +168,7 @@ impl Cache {
             names: names.into(),
             known: known.as_ref().map(|known| known.answer.clone()),
             freshness: *freshness,
-            may_share,
+            may_use_cache,
         };
         match self.fetch_once(&job).await {
             Ok(new) => {
@@ -197,13 +197,14 @@ impl Cache {
         }
     }
 
-    /// Returns the freshness for a second fetch, or `None` if the first one serves.
+    /// Decides whether an answer that was read has to be fetched again: returns the freshness for
+    /// that, or `None` if the answer serves. Evicts an answer that its key would find again.
     ///
     /// A second fetch is needed if a cached answer turns out to be malformed when it is read:
     /// its first reader left before it was rendered, or it is still being evicted from Redis. It is
     /// also needed if the answer was asked for before this request and names an object that has
     /// been written to since: those names only become known once the answer is read.
-    pub fn needs_refetch(
+    pub fn prepare_refetch(
         &self,
         fetched: &Fetched,
         is_malformed: bool,
@@ -231,11 +232,11 @@ impl Cache {
         Fetched::new(fetched.key, restored.answer, Origin::StaleForUpstream).ok()
     }
 
-    /// Whether the request's key may see cached answers.
+    /// Whether the request's key may use what is cached.
     ///
     /// A key sees its own answers unless VirusTotal has revoked it. In the shared scope it sees the
     /// answers of all keys once VirusTotal has accepted it.
-    pub async fn may_share(&self, context: &RequestContext) -> bool {
+    pub async fn may_use_cache(&self, context: &RequestContext) -> bool {
         let Inner {
             rules,
             accepted,

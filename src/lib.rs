@@ -5,15 +5,15 @@
 //!
 //! 1. [`server`] accepts the connection. [`http`] parses the request and determines the API key to
 //!    spend and the caller to attribute the request to ([`access`]).
-//! 2. [`lookup`] returns a fresh answer from the [`cache`]. Otherwise it acquires a unit of
-//!    [`quota`] and calls VirusTotal ([`virustotal`]). Concurrent lookups of the same object share
-//!    one call. [`submit`] handles uploads and other writes.
+//! 2. [`lookup`] asks the [`cache`], which returns a fresh answer, or acquires a unit of [`quota`]
+//!    and calls VirusTotal ([`virustotal`]). Concurrent lookups of the same object share one call.
+//!    [`submit`] handles uploads and other writes.
 //! 3. [`render`] turns the bytes of the answer into the document that was asked for.
 //!
 //! Replicas share answers, quota and back-offs through [`mod@redis`]. Each module may use only those
 //! in the third column:
 //!
-//! | line | modules | may use |
+//! | layer | modules | may use |
 //! |---|---|---|
 //! | 0 | `main` | app, config, telemetry |
 //! | 1 | [`app`] | everything below |

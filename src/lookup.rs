@@ -114,9 +114,9 @@ impl Lookup {
         let renderer = Renderer {
             key: reply::view_key(view),
             render: |bytes: &Bytes| {
-                let answer = render::report(bytes, &title, view)?;
-                let revealed = self.names_in_report(indicator, &answer);
-                Ok(Rendered { answer, revealed })
+                let document = render::report(bytes, &title, view)?;
+                let revealed = self.join_names_of_report(indicator, &document);
+                Ok(Rendered { document, revealed })
             },
         };
         self.fetch_and_render(context, &question, freshness, &renderer)
@@ -161,9 +161,9 @@ impl Lookup {
             let renderer = Renderer {
                 key: reply::view_key(view),
                 render: |bytes: &Bytes| {
-                    let answer = render::list(std::slice::from_ref(bytes), &title, None, view)?;
-                    let revealed = self.names_in_page(query, bytes);
-                    Ok(Rendered { answer, revealed })
+                    let document = render::list(std::slice::from_ref(bytes), &title, None, view)?;
+                    let revealed = self.join_names_of_page(query, bytes);
+                    Ok(Rendered { document, revealed })
                 },
             };
             return self
@@ -178,7 +178,7 @@ impl Lookup {
         let render = || render::list(pages, &title, *truncated, view);
         let rendered = self.0.large.run(size, render).await;
         match rendered {
-            Ok(answer) => Ok(Reply::new(answer, gathered.provenance)),
+            Ok(document) => Ok(Reply::new(document, gathered.provenance)),
             Err(error) => {
                 // The error does not tell which page is malformed, so all of them are evicted.
                 if error != RenderError::TooLarge {
@@ -203,16 +203,16 @@ impl Lookup {
         let cache = &self.0.cache;
         let fetched = cache.get_or_fetch(context, question, freshness).await?;
         let reply = self.render(&fetched, freshness, renderer).await;
-        let Some(freshness) = self.needs_refetch(&fetched, &reply, freshness) else {
+        let Some(freshness) = self.prepare_refetch(&fetched, &reply, freshness) else {
             return reply;
         };
         let fetched = cache.get_or_fetch(context, question, &freshness).await?;
         self.render(&fetched, &freshness, renderer).await
     }
 
-    /// Returns the freshness for a second fetch, or `None` if reading the first answer has shown no
-    /// need for one.
-    fn needs_refetch<T>(
+    /// Prepares a second fetch if reading the first answer has shown the need for one, and returns
+    /// the freshness for it.
+    fn prepare_refetch<T>(
         &self,
         fetched: &Fetched,
         read: &Result<T, LookupError>,
@@ -223,10 +223,12 @@ impl Lookup {
             Err(LookupError::Malformed(_)) => true,
             Err(_) => return None,
         };
-        self.0.cache.needs_refetch(fetched, is_malformed, freshness)
+        self.0
+            .cache
+            .prepare_refetch(fetched, is_malformed, freshness)
     }
 
-    /// Renders a view of an answer, apart from the threads that serve if the answer is large.
+    /// Renders a view of an answer. The other tasks of this thread do not wait for a large one.
     async fn render(
         &self,
         fetched: &Fetched,
@@ -249,27 +251,27 @@ impl Lookup {
     ) -> Result<Reply, LookupError> {
         let (cache, Renderer { key, render }) = (&self.0.cache, renderer);
         // A new answer has no views yet, so the lookup is skipped.
-        let is_new = fetched.provenance.origin == Origin::Miss;
-        if !is_new && let Some(view) = cache.view(fetched, key) {
+        let is_miss = fetched.provenance.origin == Origin::Miss;
+        if !is_miss && let Some(view) = cache.view(fetched, key) {
             return Ok(Reply {
                 view,
                 provenance: fetched.provenance,
             });
         }
-        let Rendered { answer, revealed } = match render(&fetched.plain()?) {
+        let Rendered { document, revealed } = match render(&fetched.plain()?) {
             Ok(new) => new,
             Err(RenderError::TooLarge) => return Err(LookupError::TooLarge),
             Err(malformed) => {
                 let Some(old) = cache.evict_malformed(fetched.clone(), freshness) else {
                     return Err(malformed.into());
                 };
-                return Ok(Reply::new(render(&old.plain()?)?.answer, old.provenance));
+                return Ok(Reply::new(render(&old.plain()?)?.document, old.provenance));
             }
         };
         fetched.note_revealed(revealed);
-        let reply = Reply::new(answer, fetched.provenance);
+        let reply = Reply::new(document, fetched.provenance);
         // Most answers are asked for only once, so a view is cached from the second time on.
-        if !is_new {
+        if !is_miss {
             cache.put_view(fetched, key.clone(), &reply.view);
         }
         Ok(reply)

@@ -132,7 +132,7 @@ class Gateway:
         """Returns the lines of the log about a panic, a 500, an error or trouble with Redis."""
         with open(self.log, encoding="utf-8", errors="replace") as log:
             return [line.rstrip() for line in log
-                    if re.search(r"panic|\bstatus=500|^\S+ +ERROR |^\S+ +WARN .*Redis", line)]
+                    if re.search(r"panic|\bstatus_code=500|^\S+ +ERROR |^\S+ +WARN .*Redis", line)]
 
 
 def token_of(name):

@@ -24,12 +24,12 @@ pub struct RequestContext {
     pub place: Place,
     /// The cost so far.
     pub cost: CostCounter,
-    /// The time that the request may still spend waiting for Redis.
+    /// The budget of time that the request may spend waiting for Redis.
     pub redis_budget: RedisBudget,
 }
 
-/// The time that a request has waited for Redis, in microseconds. The budget is
-/// `VT4AI_REDIS_TIMEOUT` in total. Clones share it.
+/// The budget of time that a request may wait for Redis, `VT4AI_REDIS_TIMEOUT` in total; holds the
+/// microseconds that are spent. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct RedisBudget(Arc<AtomicU64>);
 
@@ -45,7 +45,7 @@ impl RequestContext {
     }
 
     /// Returns the same context with another counter of its cost: for a task whose waits are
-    /// measured by the requests that await it, or that is on no request's account.
+    /// measured by the requests that await it, or whose cost no request reports.
     #[must_use]
     pub fn with_cost(&self, cost: CostCounter) -> Self {
         Self {

@@ -31,7 +31,7 @@ use super::{moment::Moment, object::ObjectName};
 
 /// The number of slots in a table. Each table takes 512 KiB, which the system allocates when
 /// touched.
-const PLACES: usize = 65_536;
+const SLOTS: usize = 65_536;
 
 /// The maximum number of names that are remembered as belonging together.
 const MAX_JOINED: NonZeroUsize = NonZeroUsize::new(60_000).unwrap();
@@ -95,11 +95,11 @@ impl Table {
     fn new() -> Self {
         // Zero means "never": the allocator returns zeroed pages that take no memory until written
         // to.
-        Self((0..PLACES).map(|_| AtomicI64::new(0)).collect())
+        Self((0..SLOTS).map(|_| AtomicI64::new(0)).collect())
     }
 
     fn last(&self, name: ObjectName) -> Moment {
-        match self.0[name.slot(PLACES)].load(Ordering::Acquire) {
+        match self.0[name.slot(SLOTS)].load(Ordering::Acquire) {
             0 => Moment::NEVER,
             moment => Moment(moment),
         }
@@ -118,7 +118,7 @@ impl Table {
             return;
         }
         for name in names {
-            self.0[name.slot(PLACES)].fetch_max(moment.0, Ordering::AcqRel);
+            self.0[name.slot(SLOTS)].fetch_max(moment.0, Ordering::AcqRel);
         }
     }
 }
@@ -209,8 +209,8 @@ impl Changes {
         shrink(&mut begun, MAX_ANALYSES);
     }
 
-    /// Returns the names of the object of an analysis that was started here, as far as is
-    /// remembered.
+    /// Returns the names of the object of an analysis that was started through the gateway, as far
+    /// as is remembered.
     pub(super) fn begun(&self, analysis: &str) -> Vec<ObjectName> {
         let mut begun = self.begun.lock();
         match begun.get(&ObjectName::analysis(analysis)) {

@@ -51,7 +51,7 @@ impl Cache {
     pub(super) async fn fetch_once(&self, job: &FetchJob) -> Result<NewAnswer, FetchError> {
         let own_key = job.context.key.hash();
         let deadline = Instant::now() + job.freshness.wait;
-        let mut only_key = (!job.may_share).then_some(own_key);
+        let mut only_key = (!job.may_use_cache).then_some(own_key);
         loop {
             let flight = FlightKey {
                 key: job.key.clone(),

@@ -148,16 +148,16 @@ impl Cache {
         if asks_alone {
             return LeaseResult::Ask(self.begin_alone(budget).await);
         }
-        self.claim(&job.key, &job.names, job.known.as_ref(), budget)
+        self.claim_lease(&job.key, &job.names, job.known.as_ref(), budget)
             .await
     }
 
     async fn fetched_meanwhile(&self, job: &FetchJob) -> Option<CachedAnswer> {
-        if !job.may_share {
+        if !job.may_use_cache {
             return None;
         }
         let budget = &job.context.redis_budget;
-        let candidate = self.get_remote(&job.key, &job.names, budget).await?;
+        let candidate = self.get_newest(&job.key, &job.names, budget).await?;
         if let Some(known) = &job.known
             && !candidate.answer.is_newer_than(known)
         {

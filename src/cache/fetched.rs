@@ -19,7 +19,7 @@ pub struct Fetched {
     pub(super) is_new: bool,
     /// The cached answer that this one replaced.
     pub(super) replaced: Option<Candidate>,
-    /// The time at which the caller asked.
+    /// The time at which the caller asked, or at which a cached answer was found for it.
     pub(super) requested: Moment,
 }
 

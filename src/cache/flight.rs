@@ -22,7 +22,7 @@ pub(super) struct FetchJob {
     pub(super) known: Option<CachedAnswer>,
     pub(super) freshness: Freshness,
     /// Whether the caller's key may see what others fetched.
-    pub(super) may_share: bool,
+    pub(super) may_use_cache: bool,
 }
 
 /// The identity of a call under way.

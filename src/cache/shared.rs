@@ -48,13 +48,13 @@ impl Cache {
     /// Returns the newest answer in Redis or in memory, asking Redis only if answers are shared.
     ///
     /// `names` are the names of the object. Concurrent callers share one lookup in Redis.
-    pub(super) async fn get_remote(
+    pub(super) async fn get_newest(
         &self,
         key: &CacheKey,
         names: &[ObjectName],
         budget: &RedisBudget,
     ) -> Option<Candidate> {
-        if !self.is_shared_out() {
+        if !self.replicas_share() {
             return self.get_local(key);
         }
         let look = |progress: Progress<CacheKey, Option<Candidate>>| {
@@ -105,7 +105,7 @@ impl Cache {
     /// Claims the right to ask VirusTotal, and waits while another replica holds the lease.
     ///
     /// `names` are the names of the object; `known` is the cached answer that is not fresh enough.
-    pub(super) async fn claim(
+    pub(super) async fn claim_lease(
         &self,
         key: &CacheKey,
         names: &[ObjectName],
@@ -116,7 +116,7 @@ impl Cache {
             lease: None,
             at: None,
         };
-        if !self.is_shared_out() {
+        if !self.replicas_share() {
             return LeaseResult::Ask(nothing);
         }
         // If Redis fails here, each replica asks for itself.
@@ -143,7 +143,7 @@ impl Cache {
 
     /// Returns the right to ask for a caller that does not coalesce: it holds no lease.
     pub(super) async fn begin_alone(&self, budget: &RedisBudget) -> Ticket {
-        let at = if self.is_shared_out() {
+        let at = if self.replicas_share() {
             self.0.redis.begin(budget).await
         } else {
             None
@@ -172,7 +172,7 @@ impl Cache {
     }
 
     /// Whether answers are shared through Redis at present.
-    pub(super) fn is_shared_out(&self) -> bool {
+    pub(super) fn replicas_share(&self) -> bool {
         self.0.rules.max_bytes > 0 && self.0.redis.is_up()
     }
 

@@ -22,7 +22,7 @@ impl Cache {
     /// Called before the answer to a write is returned, because another replica may have learned
     /// names that this one has not.
     pub async fn learn_names(&self, names: &[ObjectName]) {
-        if names.is_empty() || !self.is_shared_out() {
+        if names.is_empty() || !self.replicas_share() {
             return;
         }
         let budget = RedisBudget::default();
@@ -41,7 +41,7 @@ impl Cache {
 
     /// Records that these names belong to one object, and shares that if it is new.
     pub fn join_names(&self, names: &[ObjectName]) {
-        if self.0.changes.join(names) && self.is_shared_out() {
+        if self.0.changes.join(names) && self.replicas_share() {
             let life = self.0.rules.longest();
             self.0.redis.join_names(&hex(names), life);
         }

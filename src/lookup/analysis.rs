@@ -180,7 +180,7 @@ impl Lookup {
     ) -> Result<AnalysisState, LookupError> {
         let (own, end) = (context.key.hash(), Instant::now() + freshness.wait);
         // A key that may not see other keys' answers follows polls of its own.
-        let mut alone = (!self.0.cache.may_share(context).await).then_some(own);
+        let mut alone = (!self.0.cache.may_use_cache(context).await).then_some(own);
         let mut known = None;
         loop {
             let flight = self.0.cache.flight_key(context, question, alone);

@@ -11,36 +11,36 @@ use crate::{
 };
 
 /// The maximum number of names taken from one answer.
-const MOST: usize = 100;
+const MAX_NAMES: usize = 100;
 
 /// A rendered answer, and the names of objects in it.
 #[derive(Debug)]
 pub(super) struct Rendered {
-    pub(super) answer: Document,
+    pub(super) document: Document,
     pub(super) revealed: Vec<ObjectName>,
 }
 
 impl Rendered {
     /// Wraps a rendered answer that reveals no names.
-    pub(super) fn plain(answer: Result<Document, RenderError>) -> Result<Self, RenderError> {
+    pub(super) fn plain(document: Result<Document, RenderError>) -> Result<Self, RenderError> {
         Ok(Self {
-            answer: answer?,
+            document: document?,
             revealed: Vec::new(),
         })
     }
 }
 
 impl Lookup {
-    /// Returns the names that a report on a file or URL reveals, and joins them with the
-    /// indicator's.
-    pub(super) fn names_in_report(
+    /// Joins the names that a report on a file or URL reveals with the indicator's, and returns
+    /// them.
+    pub(super) fn join_names_of_report(
         &self,
         indicator: &Indicator,
-        answer: &Document,
+        document: &Document,
     ) -> Vec<ObjectName> {
         let revealed = match indicator.kind() {
-            Kind::File => ObjectName::of_file(answer.names.iter().map(String::as_str)),
-            Kind::Url => answer
+            Kind::File => ObjectName::of_file(document.names.iter().map(String::as_str)),
+            Kind::Url => document
                 .names
                 .iter()
                 .flat_map(|name| url_names(name))
@@ -51,10 +51,10 @@ impl Lookup {
         revealed
     }
 
-    /// Returns the names that a list of comments or votes reveals of its object, and joins them.
+    /// Joins the names that a list of comments or votes reveals of its object, and returns them.
     ///
     /// The id of each comment or vote contains a name of the object.
-    pub(super) fn names_in_contributions(
+    pub(super) fn join_names_of_contributions(
         &self,
         indicator: &Indicator,
         page: &[u8],
@@ -69,12 +69,13 @@ impl Lookup {
         revealed
     }
 
-    /// Returns the names of the objects that a search found, since the answer is about each of
-    /// them.
-    ///
-    /// If one of them has a name that was searched for (`names`), its other names are joined with
-    /// it.
-    pub(super) fn names_in_search(&self, names: &[ObjectName], page: &[u8]) -> Vec<ObjectName> {
+    /// Joins the other names of an object that was searched for (`names`) with them, and returns
+    /// the names of all objects that a search found, since the answer is about each of them.
+    pub(super) fn join_names_of_search(
+        &self,
+        names: &[ObjectName],
+        page: &[u8],
+    ) -> Vec<ObjectName> {
         let mut revealed = Vec::new();
         for found in render::listed(page) {
             let of_found = listed_names(&found);
@@ -83,7 +84,7 @@ impl Lookup {
             }
             revealed.extend(of_found);
         }
-        revealed.truncate(MOST);
+        revealed.truncate(MAX_NAMES);
         revealed
     }
 

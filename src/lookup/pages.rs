@@ -158,7 +158,7 @@ impl Lookup {
         let cache = &self.0.cache;
         let fetched = cache.get_or_fetch(context, question, freshness).await?;
         let page = self.measure(query, &fetched).await;
-        let Some(freshness) = self.needs_refetch(&fetched, &page, freshness) else {
+        let Some(freshness) = self.prepare_refetch(&fetched, &page, freshness) else {
             return page;
         };
         let fetched = cache.get_or_fetch(context, question, &freshness).await?;
@@ -166,9 +166,9 @@ impl Lookup {
     }
 
     /// Returns the names that a page reveals of the object that has the relationship.
-    pub(super) fn names_in_page(&self, query: &RelatedQuery, page: &[u8]) -> Vec<ObjectName> {
+    pub(super) fn join_names_of_page(&self, query: &RelatedQuery, page: &[u8]) -> Vec<ObjectName> {
         match query.relationship.as_str() {
-            "comments" | "votes" => self.names_in_contributions(&query.indicator, page),
+            "comments" | "votes" => self.join_names_of_contributions(&query.indicator, page),
             _ => Vec::new(),
         }
     }
@@ -184,7 +184,7 @@ impl Lookup {
                     return Err(malformed.into());
                 }
             };
-            fetched.note_revealed(self.names_in_page(query, &bytes));
+            fetched.note_revealed(self.join_names_of_page(query, &bytes));
             Ok(Page {
                 fetched: fetched.clone(),
                 bytes,

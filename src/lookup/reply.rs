@@ -32,13 +32,13 @@ impl<F: Fn(&Bytes) -> Result<Rendered, RenderError> + Sync> RenderFn for F {}
 
 impl Reply {
     /// Builds a reply from a rendered answer.
-    pub(super) fn new(answer: Document, provenance: Provenance) -> Self {
-        let hash = twox_hash::XxHash3_128::oneshot(&answer.body);
+    pub(super) fn new(document: Document, provenance: Provenance) -> Self {
+        let hash = twox_hash::XxHash3_128::oneshot(&document.body);
         let view = RenderedView {
             // A weak tag, since the same document may also be sent compressed.
             etag: format!("W/\"{hash:032x}\"").into(),
-            body: answer.body.into(),
-            cursor: answer.cursor.map(Into::into),
+            body: document.body.into(),
+            cursor: document.cursor.map(Into::into),
         };
         Self { view, provenance }
     }

@@ -103,9 +103,9 @@ impl Lookup {
         let renderer = Renderer {
             key: view_key(view),
             render: |page: &Bytes| {
-                let answer = render::list(std::slice::from_ref(page), &title, None, view)?;
-                let revealed = self.names_in_search(&names, page);
-                Ok(Rendered { answer, revealed })
+                let document = render::list(std::slice::from_ref(page), &title, None, view)?;
+                let revealed = self.join_names_of_search(&names, page);
+                Ok(Rendered { document, revealed })
             },
         };
         self.fetch_and_render(context, &question, freshness, &renderer)
