@@ -100,8 +100,8 @@ static WITHOUT_METRICS: LazyLock<PublicRoutes> = LazyLock::new(|| PublicRoutes::
 impl PublicRoutes {
     fn new(service: OpenApiRouter<AppState>) -> Self {
         let (api, uploads) = (api(), uploads());
-        let all = api.clone().merge(uploads.clone()).merge(service.clone());
-        let known = KnownRoutes::of(all.get_openapi());
+        let documents = [&api, &uploads, &service].map(OpenApiRouter::get_openapi);
+        let known = KnownRoutes::of(&documents);
         let unknown = not_found(&known);
         let service = Router::from(service).merge(openapi::swagger_ui());
         Self {
@@ -256,7 +256,7 @@ pub fn router(gateway: &AppState, has_metrics: bool) -> Router {
 
 /// Builds the router of the admin port.
 pub fn admin_router(gateway: &AppState) -> Router {
-    let known = KnownRoutes::of(health().merge(metrics()).get_openapi());
+    let known = KnownRoutes::of(&[health().merge(metrics()).get_openapi()]);
     let router =
         Router::from(health()).route("/metrics", get(prometheus::get_metrics_of_admin_port));
     let state = GroupState {

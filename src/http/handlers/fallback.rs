@@ -1,6 +1,6 @@
 //! Responses to requests that no route takes: the nearest path of a 404, the methods of a 405.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::{Method, Uri};
 use utoipa::openapi::{OpenApi, path::PathItem};
@@ -76,14 +76,17 @@ struct NearPath<'a> {
 }
 
 impl KnownRoutes {
-    /// Reads the routes from the document that describes them.
-    pub fn of(document: &OpenApi) -> Self {
-        let paths = &document.paths.paths;
-        let there_are = if paths.contains_key("/") {
+    /// Reads the routes from the documents that describe them.
+    pub fn of(documents: &[&OpenApi]) -> Self {
+        let mut paths = BTreeMap::new();
+        for document in documents {
+            paths.extend(&document.paths.paths);
+        }
+        let there_are = if paths.contains_key(&"/".to_owned()) {
             "`/docs` lists those there are".to_owned()
         } else {
             // The admin port has no documentation.
-            let paths: Vec<_> = paths.keys().map(String::as_str).collect();
+            let paths: Vec<_> = paths.keys().map(|path| path.as_str()).collect();
             format!("there are `{}`", paths.join("`, `"))
         };
         let mut routes = Vec::new();
@@ -253,7 +256,7 @@ mod tests {
 
     fn suggest(method: &Method, path: &str) -> Option<String> {
         let document = document(&Templates::load(None).unwrap());
-        KnownRoutes::of(&document).suggest(method, path)
+        KnownRoutes::of(&[&document]).suggest(method, path)
     }
 
     #[rstest]
