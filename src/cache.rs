@@ -11,7 +11,7 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use parking_lot::Mutex;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     changes::Changes,
@@ -78,6 +78,7 @@ struct Inner {
     calls: SingleFlight<FlightKey, FlightOutcome>,
     /// Lookups in Redis that are under way.
     redis_lookups: SingleFlight<CacheKey, Option<Candidate>>,
+    stop: CancellationToken,
 }
 
 /// The parts of a [`Cache`].
@@ -97,6 +98,8 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// The counter of panics of those tasks.
     pub metrics: Arc<Metrics>,
+    /// Ends waits for quota when the gateway stops.
+    pub stop: CancellationToken,
 }
 
 impl Cache {
@@ -110,6 +113,7 @@ impl Cache {
             redis,
             tasks,
             metrics,
+            stop,
         } = parts;
         let bound = usize::try_from(rules.max_bytes).unwrap_or(usize::MAX);
         Self(Arc::new(Inner {
@@ -123,6 +127,7 @@ impl Cache {
             redis,
             calls: SingleFlight::new(tasks.clone(), Arc::clone(&metrics)),
             redis_lookups: SingleFlight::new(tasks, metrics),
+            stop,
         }))
     }
 

@@ -52,6 +52,7 @@ pub(super) async fn put_together(
         redis: redis.clone(),
         tasks: tasks.clone(),
         metrics: Arc::clone(&metrics),
+        stop: stop.clone(),
     });
     // Before the first request, so that the cache is shared from the start.
     connect(&redis, &cache, &accepted, background).await;

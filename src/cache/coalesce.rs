@@ -143,8 +143,10 @@ impl Cache {
             // reports.
             refused = self.0.quota.forecast(own_key).err().or(refused);
             let left = deadline.saturating_duration_since(Instant::now());
+            // A wait for quota would outlast the time that a stopping gateway has.
+            let is_over = left.is_zero() || self.0.stop.is_cancelled();
             if let Some(refused) = &refused
-                && (left.is_zero() || !follower.is_leader && refused.wait() > left)
+                && (is_over || !follower.is_leader && refused.wait() > left)
             {
                 return Followed::TimeUp(refused.clone());
             }
@@ -154,6 +156,7 @@ impl Cache {
                 tokio::select! {
                     changed = follower.changed() => changed,
                     () = sleep(look_again) => Ok(()),
+                    () = self.0.stop.cancelled(), if !self.0.stop.is_cancelled() => Ok(()),
                 }
             };
             match job.context.place.waiting(wait).await {

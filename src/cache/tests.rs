@@ -54,6 +54,7 @@ fn cache(max_bytes: u64) -> Cache {
         redis,
         tasks,
         metrics,
+        stop: CancellationToken::new(),
     })
 }
 

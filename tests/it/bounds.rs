@@ -206,6 +206,23 @@ async fn the_first_signal_drains_requests_and_the_second_ends_them(
 }
 
 #[tokio::test]
+async fn a_stopping_gateway_ends_waits_for_quota() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "1"]).await;
+    assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
+    let path = format!("{}?wait=90s", file(TROJAN));
+    let stop = async {
+        let queued = "\nvt4ai_quota_waiting_requests 1";
+        while !gateway.get("/metrics").await.text().contains(queued) {}
+        gateway.stop().cancel();
+    };
+    let (waited, ()) = tokio::join!(gateway.get(&path), stop);
+    assert_eq!(waited.status, 429);
+    assert!(waited.number("retry-after").is_some());
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
 async fn the_stop_abandons_requests_after_the_shutdown_timeout() {
     let (_go, going) = watch::channel(false);
     let upstream = Upstream::held(going, REPORT).await;
