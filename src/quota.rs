@@ -19,7 +19,7 @@ use crate::{
     access::{AcceptedKeys, Full, KeyHash, RedisBudget, RequestContext, Share, Shares},
     clock::Now,
     config,
-    redis::{Redis, Taken, WindowLimits},
+    redis::{QuotaReply, Redis, WindowLimits},
     virustotal::{Endpoint, Reason, Refusal, UpstreamError, VirusTotal},
 };
 
@@ -172,7 +172,7 @@ impl Quota {
                 Claim::Now | Claim::Spare => &context.redis_budget,
             };
             let taken = self.take_shared(key, endpoint, budget).await;
-            if let Some(taken @ Taken { token: None, .. }) = &taken {
+            if let Some(taken @ QuotaReply { permit: None, .. }) = &taken {
                 // The shared count refuses. Return the own unit, adopt the shared counts, and try
                 // again: the next attempt queues until the unit that Redis predicts.
                 drop(permit);
@@ -184,7 +184,7 @@ impl Quota {
             // Without Redis only the own count applies.
             if let Some(taken) = taken {
                 self.merge_shared(key, &taken);
-                permit.shared = taken.token;
+                permit.shared = taken.permit;
             }
             // A 429 may have arrived while this request queued.
             self.check_open(key, endpoint)?;
@@ -329,9 +329,9 @@ impl Quota {
         } = &*self.0;
         match backoffs.learn(key, endpoint, &mut answer, Now::read()) {
             Some(BackoffChange::Started(endpoint, left, backoff)) => {
-                redis.close(key, endpoint.as_deref(), left, &backoff);
+                redis.start_backoff(key, endpoint.as_deref(), left, &backoff);
             }
-            Some(BackoffChange::Cleared) => redis.open(key, &endpoint.to_string()),
+            Some(BackoffChange::Cleared) => redis.clear_backoff(key, &endpoint.to_string()),
             None => {}
         }
         answer
@@ -346,9 +346,9 @@ impl Quota {
     }
 
     fn limits(&self, key: KeyHash) -> WindowLimits {
-        let (allowed, lasts) = self.0.accounts.allowed(key);
+        let (allowed, minute_length) = self.0.accounts.allowed(key);
         WindowLimits {
-            lasts,
+            minute_length,
             minute: allowed.minute,
             day: allowed.day,
             month: allowed.month,
@@ -356,16 +356,16 @@ impl Quota {
     }
 
     /// Merges the counts and back-offs that replicas share.
-    fn merge_shared(&self, key: KeyHash, taken: &Taken) {
+    fn merge_shared(&self, key: KeyHash, reply: &QuotaReply) {
         let spent = UnitsOfAll {
-            used: taken.used,
-            minute: taken.others.clone(),
-            day: taken.day,
-            month: taken.month,
+            minute_units: reply.minute_units,
+            ages_of_others: reply.ages_of_others.clone(),
+            day: reply.day,
+            month: reply.month,
         };
         let now = Now::read();
         self.0.accounts.merge(key, &spent, now);
-        for (left, backoff) in &taken.closures {
+        for (left, backoff) in &reply.backoffs {
             self.0.backoffs.merge(key, backoff, *left, now);
         }
     }

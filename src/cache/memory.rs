@@ -92,7 +92,7 @@ impl Cache {
         if let Some(mut store) = self.store() {
             store.remove_answer(key);
         }
-        self.0.redis.forget(key.entry_name());
+        self.0.redis.remove_answer(key.entry_name());
     }
 
     /// Returns whether an answer is certain or doubtful, or `None` if its object was written to

@@ -90,9 +90,9 @@ pub struct SpentUnit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitsOfAll {
     /// The units of the last minute, including this replica's.
-    pub used: u64,
+    pub minute_units: u64,
     /// The ages of other replicas' units of the last minute, the oldest first. May be truncated.
-    pub minute: Vec<Duration>,
+    pub ages_of_others: Vec<Duration>,
     /// The units of the day.
     pub day: u64,
     /// The units of the month.

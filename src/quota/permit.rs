@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span};
 use super::{AcquireError, Quota, accounts::SpentUnit};
 use crate::{
     access::{CostCounter, KeyHash, RedisBudget, RequestContext},
-    redis::{PermitId, Redis, Taken},
+    redis::{PermitId, QuotaReply, Redis},
     virustotal::{Endpoint, UpstreamError},
 };
 
@@ -27,12 +27,12 @@ pub struct Permit {
     has_begun: bool,
 }
 
-/// A reply of Redis. A unit in it is returned on drop unless it is claimed.
+/// A reply of Redis on its way to the request. A unit in it is released if the request is gone.
 #[derive(Debug)]
-struct Unclaimed {
+struct UndeliveredReply {
     redis: Redis,
     key: KeyHash,
-    taken: Option<Taken>,
+    reply: Option<QuotaReply>,
 }
 
 impl Permit {
@@ -96,17 +96,17 @@ impl Drop for Permit {
         self.cost.remove_unit();
         self.quota.0.accounts.release(self.key, &self.unit);
         if let Some(id) = &self.shared {
-            self.quota.0.redis.undo(self.key, id);
+            self.quota.0.redis.release_unit(self.key, id);
         }
     }
 }
 
-impl Drop for Unclaimed {
+impl Drop for UndeliveredReply {
     fn drop(&mut self) {
-        if let Some(taken) = &self.taken
-            && let Some(id) = &taken.token
+        if let Some(reply) = &self.reply
+            && let Some(id) = &reply.permit
         {
-            self.redis.undo(self.key, id);
+            self.redis.release_unit(self.key, id);
         }
     }
 }
@@ -121,7 +121,7 @@ impl Quota {
         key: KeyHash,
         endpoint: &Endpoint,
         budget: &RedisBudget,
-    ) -> Option<Taken> {
+    ) -> Option<QuotaReply> {
         // Without Redis there is nothing to wait for, so it needs no task.
         if !self.0.redis.is_up() {
             return None;
@@ -131,11 +131,11 @@ impl Quota {
         let take = async move {
             let redis = quota.0.redis.clone();
             let limits = quota.limits(key);
-            let taken = redis.take(key, &endpoint, &limits, &budget).await;
-            // If the receiver is gone, the send fails and dropping the reply returns the unit.
-            drop(sender.send(Unclaimed { redis, key, taken }));
+            let reply = redis.acquire_unit(key, &endpoint, &limits, &budget).await;
+            // If the receiver is gone, the send fails and dropping the reply releases the unit.
+            drop(sender.send(UndeliveredReply { redis, key, reply }));
         };
         self.0.tasks.spawn(take.instrument(Span::current()));
-        receiver.await.ok()?.taken.take()
+        receiver.await.ok()?.reply.take()
     }
 }

@@ -37,8 +37,8 @@ impl Quota {
             self.verify(context).await?;
         }
         let (limits, budget) = (self.limits(key), RedisBudget::default());
-        if let Some(taken) = self.0.redis.look(key, &limits, &budget).await {
-            self.merge_shared(key, &taken);
+        if let Some(reply) = self.0.redis.read_quota(key, &limits, &budget).await {
+            self.merge_shared(key, &reply);
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Quota {
                 self.0.accounts.learn(key, &allowances, asked);
                 let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
                 let (day, month) = (used(allowances.daily), used(allowances.monthly));
-                self.0.redis.learn(key, asked.utc, day, month);
+                self.0.redis.store_usage(key, asked.utc, day, month);
             }
             Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
                 let refused = Err::<(), _>(UpstreamError::Refused(refusal.clone()));

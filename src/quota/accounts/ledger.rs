@@ -141,7 +141,7 @@ impl Ledger {
     /// Merges the units that all replicas have spent.
     pub(super) fn share(&mut self, all: &UnitsOfAll, now: Now) {
         self.others = SlidingWindow::default();
-        for age in all.minute.iter().take(MOST_OTHERS) {
+        for age in all.ages_of_others.iter().take(MOST_OTHERS) {
             // A unit from before the clock began has expired.
             if let Some(at) = now.steady.checked_sub(*age) {
                 self.others.add(at);
@@ -150,7 +150,7 @@ impl Ledger {
         // A long list is cut to the oldest units. The missing ones are at most as old as the newest
         // listed.
         let newest = self.others.last().unwrap_or(now.steady);
-        let count = all.used.saturating_sub(self.minute.len() as u64);
+        let count = all.minute_units.saturating_sub(self.minute.len() as u64);
         let count = usize::try_from(count)
             .unwrap_or(usize::MAX)
             .min(MOST_OTHERS);
