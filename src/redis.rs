@@ -23,7 +23,7 @@ pub use self::{
     lease::{Claimed, Lease},
     link::{Availability, UnusableAuthorities},
     news::{News, SharedChange},
-    permits::{PermitId, QuotaReply, WindowLimits},
+    permits::{PermitId, QuotaReply, SharedWindow, WindowLimits},
 };
 
 /// Assembles a script that uses the shared clock.

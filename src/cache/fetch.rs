@@ -13,7 +13,7 @@ use super::{
     shared::{LeaseResult, Ticket},
 };
 use crate::{
-    quota::{AcquireError, Claim, Permit},
+    quota::{AcquireError, Permit, Terms},
     redis::SharedTime,
     virustotal::{Body, LargeAnswers, Reason, Refusal, UpstreamError},
 };
@@ -110,8 +110,8 @@ impl Cache {
             LeaseResult::Ask(ticket) => ticket,
             LeaseResult::Answered(candidate) => return Ok(Ready::Answered(candidate.answer)),
         };
-        let claim = job.freshness.claim();
-        let refused = match quota.acquire(&job.context, endpoint, claim).await {
+        let terms = job.freshness.terms();
+        let refused = match quota.acquire(&job.context, endpoint, terms).await {
             Ok(permit) => return Ok(Ready::Call(permit, ticket)),
             Err(refused) => refused,
         };
@@ -124,7 +124,7 @@ impl Cache {
             _ => return Err(refused.into()),
         }
         flight.queue();
-        let in_queue = Claim::Within(LONGEST_QUEUE);
+        let in_queue = Terms::Within(LONGEST_QUEUE);
         // Released on drop, if the call turns out not to be needed.
         let permit = quota.acquire(&job.context, endpoint, in_queue).await?;
         flight.run();
@@ -180,7 +180,7 @@ impl Cache {
         // The place is held until the call ends, even if its callers hang up: this bounds
         // concurrent calls.
         let _place = tokio::select! {
-            place = quota.enter(context) => place,
+            slot = quota.wait_for_call_slot(context) => slot,
             () = flight.abandoned() => return Err(FetchError::Lost),
         };
         // A 429 may have started a back-off while this call waited for its place.
@@ -206,7 +206,7 @@ impl Cache {
                 return Err(error.into());
             }
             context.cost.waiting(sleep(pause)).await;
-            let again = quota.acquire(context, call.endpoint(), Claim::Now).await;
+            let again = quota.acquire(context, call.endpoint(), Terms::Now).await;
             let Ok(again) = again else {
                 return Err(error.into());
             };

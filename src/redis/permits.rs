@@ -47,12 +47,25 @@ pub struct WindowLimits {
 #[derive(Debug)]
 pub struct PermitId(String);
 
+/// A window in which the replicas together have no unit left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedWindow {
+    /// The minute.
+    Minute,
+    /// The day, in UTC.
+    Day,
+    /// The month, in UTC.
+    Month,
+}
+
 /// The quota of a key, as all replicas have spent it, with the unit that was acquired if one was.
 #[derive(Debug)]
 pub struct QuotaReply {
     /// The acquired unit, or `None` if quota is exhausted, the endpoint is in back-off, or the
     /// request only read the state.
     pub permit: Option<PermitId>,
+    /// The exhausted window that has a unit last, or `None` if there is a unit or a back-off.
+    pub exhausted: Option<SharedWindow>,
     /// The time until a unit may be available. Zero if one is.
     pub wait: Duration,
     /// The number of units in the last minute, of all replicas.
@@ -146,6 +159,7 @@ impl Redis {
         let is_acquired = verdict == "taken" && endpoint.is_some();
         Some(QuotaReply {
             permit: is_acquired.then_some(PermitId(id)),
+            exhausted: SharedWindow::of_verdict(&verdict),
             wait: BackOff::from_millis(wait).get(),
             minute_units,
             ages_of_others: ages.into_iter().map(Duration::from_millis).collect(),
@@ -153,6 +167,17 @@ impl Redis {
             month,
             backoffs: read_backoffs(backoffs),
         })
+    }
+}
+
+impl SharedWindow {
+    fn of_verdict(verdict: &str) -> Option<Self> {
+        match verdict {
+            "minute" => Some(Self::Minute),
+            "day" => Some(Self::Day),
+            "month" => Some(Self::Month),
+            _ => None,
+        }
     }
 }
 

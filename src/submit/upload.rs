@@ -28,7 +28,7 @@ use super::{
 use crate::{
     access::RequestContext,
     cache::ObjectName,
-    quota::{Claim, Permit},
+    quota::{Permit, Terms},
     render::View,
     virustotal::{
         Endpoint, UpstreamError,
@@ -98,7 +98,7 @@ impl Submit {
         let permit = self
             .parts()
             .quota
-            .acquire(context, &Endpoint::Upload, Claim::Now)
+            .acquire(context, &Endpoint::Upload, Terms::Now)
             .await?;
         let (names_sender, names) = oneshot::channel();
         let (start_sender, start) = oneshot::channel();
@@ -141,7 +141,7 @@ impl Submit {
         let submit = self.clone();
         let upload = async move {
             let place = tokio::select! {
-                place = submit.parts().quota.enter(&job.context) => place,
+                slot = submit.parts().quota.wait_for_call_slot(&job.context) => slot,
                 () = sender.closed() => return,
             };
             // Boxed, because the future is large and is wrapped several times before it runs.
