@@ -199,7 +199,7 @@ impl Cache {
             };
             // A refusal would be repeated, so only transient failures are retried.
             let pause = match pauses.next() {
-                Some(pause) if error.is_passing() => jittered(pause),
+                Some(pause) if error.is_retryable() => jittered(pause),
                 _ => return Err(error.into()),
             };
             if Instant::now() + pause >= deadline {

@@ -83,8 +83,8 @@ impl Submit {
         let mut stream = FormStream {
             body: incoming.body,
             form: Form::new(boundary),
-            piece_timeout: self.parts().virustotal.patience(),
-            pace: Pace::new(self.parts().virustotal.patience()),
+            piece_timeout: self.parts().virustotal.timeout(),
+            pace: Pace::new(self.parts().virustotal.timeout()),
         };
         let prefix = context.cost.waiting(stream.prefix()).await?;
         // A form without `Content-Length` has a length after all if it ended within the prefix.
@@ -190,7 +190,7 @@ impl Submit {
                 // From here on VirusTotal may have the whole form. If the client broke off there
                 // are no names, and the call ends by itself.
                 write.add(names.unwrap_or_default());
-                let late = timeout(virustotal.patience() * LAST_PIECE_FACTOR, answer).await;
+                let late = timeout(virustotal.timeout() * LAST_PIECE_FACTOR, answer).await;
                 late.unwrap_or(Err(UpstreamError::Timeout))
             }
         };
