@@ -15,7 +15,7 @@ use self::{
     backoff::{BackoffChange, Backoffs},
 };
 use crate::{
-    access::{AcceptedKeys, Full, KeyHash, RequestContext, Share, Shares},
+    access::{AcceptedKeys, Full, KeyHash, RequestContext, Slot, SlotPool},
     clock::Now,
     config,
     redis::{QuotaReply, Redis, WindowLimits},
@@ -99,7 +99,7 @@ struct Inner {
     accepted: AcceptedKeys,
     redis: Redis,
     /// The slots for calls in flight.
-    calls: Shares,
+    calls: SlotPool,
     tasks: TaskTracker,
 }
 
@@ -132,14 +132,14 @@ impl Quota {
             backoffs: Backoffs::new(accepted.clone()),
             accepted,
             redis: parts.redis,
-            calls: Shares::new(parts.max_in_flight),
+            calls: SlotPool::new(parts.max_in_flight),
             tasks: parts.tasks,
         }))
     }
 
     /// Waits for a slot among the calls in flight (`VT4AI_MAX_IN_FLIGHT`). The call holds it until
     /// it is over, even if all of its callers hang up.
-    pub async fn wait_for_call_slot(&self, context: &RequestContext) -> Share {
+    pub async fn wait_for_call_slot(&self, context: &RequestContext) -> Slot {
         let slot = self.0.calls.take(context.caller);
         context.cost.waiting(slot).await
     }

@@ -174,8 +174,8 @@ impl UpstreamError {
         }
     }
 
-    /// Returns whether VirusTotal or the way to it failed. An error of VirusTotal's own is none,
-    /// unless VirusTotal calls it temporary or exceeded its deadline.
+    /// Returns whether VirusTotal, or the connection to it, failed. A refusal is a valid response,
+    /// unless VirusTotal calls it temporary or exceeded its own deadline.
     pub fn is_upstream_failure(&self) -> bool {
         match self {
             Self::Refused(refusal) => {
