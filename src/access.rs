@@ -18,7 +18,7 @@ pub use self::{
     owner::{Ends, PeerOwner, PeerOwners},
     places::{Hold, Place, Places},
     rate_limit::RateLimit,
-    shares::{Full, Share, Shares},
+    slots::{Full, Slot, SlotPool},
     window::{CalendarWindow, SlidingWindow},
 };
 
@@ -32,7 +32,7 @@ mod operator_key;
 mod owner;
 mod places;
 mod rate_limit;
-mod shares;
+mod slots;
 mod window;
 
 /// The caller to which a request is attributed.

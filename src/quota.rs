@@ -8,37 +8,34 @@
 use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use self::{
-    accounts::{Accounts, MinuteQuota, Report, SpentUnit, UnitsOfAll, Window},
+    accounts::{Accounts, MinuteQuota, Report, SpentUnit, UnitsOfAll},
     backoff::{BackoffChange, Backoffs},
 };
 use crate::{
-    access::{AcceptedKeys, Full, KeyHash, RedisBudget, RequestContext, Share, Shares},
+    access::{AcceptedKeys, Full, KeyHash, RequestContext, Slot, SlotPool},
     clock::Now,
     config,
-    redis::{Redis, Taken, WindowLimits},
+    redis::{QuotaReply, Redis, WindowLimits},
     virustotal::{Endpoint, Reason, Refusal, UpstreamError, VirusTotal},
 };
 
 pub use self::{accounts::Exhausted, permit::Permit};
 
 pub mod accounts;
+mod acquire;
 pub mod backoff;
 mod permit;
 mod refresh;
 
 /// The time for which other replicas remember that VirusTotal has accepted a key.
-const ACCEPTED_LASTS: Duration = Duration::from_hours(7 * 24);
-
-/// The number of attempts to get a unit while other replicas keep taking the ones that are due.
-const TRIES: usize = 20;
+const ACCEPTANCE_LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// The terms under which a call takes a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum Terms {
     /// Any unit, without waiting.
     Now,
     /// Any unit but the last of a minute, without waiting.
@@ -47,8 +44,8 @@ pub enum Claim {
     Within(Duration),
 }
 
-impl Claim {
-    /// Returns the claim with this time deducted from the maximum wait.
+impl Terms {
+    /// Returns the terms with this time deducted from the maximum wait.
     fn after(self, time: Duration) -> Self {
         match self {
             Self::Within(wait) => Self::Within(wait.saturating_sub(time)),
@@ -101,8 +98,8 @@ struct Inner {
     backoffs: Backoffs,
     accepted: AcceptedKeys,
     redis: Redis,
-    /// The places for calls in flight.
-    calls: Shares,
+    /// The slots for calls in flight.
+    calls: SlotPool,
     tasks: TaskTracker,
 }
 
@@ -135,76 +132,16 @@ impl Quota {
             backoffs: Backoffs::new(accepted.clone()),
             accepted,
             redis: parts.redis,
-            calls: Shares::new(parts.max_in_flight),
+            calls: SlotPool::new(parts.max_in_flight),
             tasks: parts.tasks,
         }))
     }
 
-    /// Acquires the permit for a call to an endpoint, which spends a unit.
-    ///
-    /// The unit must be available in this replica's count and, if Redis is available, in the shared
-    /// one. Dropping the future, or the permit before its call begins, spends nothing.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the endpoint is in back-off, or if no unit is available under these terms.
-    pub async fn acquire(
-        &self,
-        context: &RequestContext,
-        endpoint: &Endpoint,
-        claim: Claim,
-    ) -> Result<Permit, AcquireError> {
-        let key = context.key.hash();
-        self.check_open(key, endpoint)?;
-        if self.refresh_if_due(context).await {
-            // VirusTotal may have refused the key meanwhile.
-            self.check_open(key, endpoint)?;
-        }
-        let started = Instant::now();
-        let mut wait = Duration::ZERO;
-        for attempt in 0..TRIES {
-            let claim = claim.after(started.elapsed());
-            let unit = self.take_own(context, claim, attempt > 0).await?;
-            let mut permit = Permit::new(self, context, endpoint, unit);
-            // A queued request gets a new Redis time budget: its wait was not for Redis.
-            let budget = match claim {
-                Claim::Within(_) => &RedisBudget::default(),
-                Claim::Now | Claim::Spare => &context.redis_budget,
-            };
-            let taken = self.take_shared(key, endpoint, budget).await;
-            if let Some(taken @ Taken { token: None, .. }) = &taken {
-                // The shared count refuses. Return the own unit, adopt the shared counts, and try
-                // again: the next attempt queues until the unit that Redis predicts.
-                drop(permit);
-                self.merge_shared(key, taken);
-                self.check_open(key, endpoint)?;
-                wait = taken.wait;
-                continue;
-            }
-            // Without Redis only the own count applies.
-            if let Some(taken) = taken {
-                self.merge_shared(key, &taken);
-                permit.shared = taken.token;
-            }
-            // A 429 may have arrived while this request queued.
-            self.check_open(key, endpoint)?;
-            return Ok(permit);
-        }
-        let (allowed, _) = self.0.accounts.allowed(key);
-        Err(AcquireError::Exhausted(Exhausted {
-            window: Window::Minute,
-            limit: allowed.minute.unwrap_or_default(),
-            retry_after: wait,
-            is_kept_back: false,
-            full: None,
-        }))
-    }
-
-    /// Waits for a place among the calls in flight (`VT4AI_MAX_IN_FLIGHT`). The call holds it until
+    /// Waits for a slot among the calls in flight (`VT4AI_MAX_IN_FLIGHT`). The call holds it until
     /// it is over, even if all of its callers hang up.
-    pub async fn enter(&self, context: &RequestContext) -> Share {
-        let place = self.0.calls.take(context.caller);
-        context.cost.waiting(place).await
+    pub async fn wait_for_call_slot(&self, context: &RequestContext) -> Slot {
+        let slot = self.0.calls.take(context.caller);
+        context.cost.waiting(slot).await
     }
 
     /// Records the outcome of a call that had no permit of its own.
@@ -254,41 +191,6 @@ impl Quota {
         self.0.backoffs.forget_idle(now);
     }
 
-    /// Takes a unit from this replica's count.
-    ///
-    /// A queued request holds a waiting place meanwhile. If its caller has no waiting place left,
-    /// the request gets the same result as one that does not wait.
-    async fn take_own(
-        &self,
-        context: &RequestContext,
-        claim: Claim,
-        is_again: bool,
-    ) -> Result<SpentUnit, Exhausted> {
-        let (accounts, key) = (&self.0.accounts, context.key.hash());
-        let wait = match claim {
-            Claim::Now => return accounts.take(key, Now::read()),
-            Claim::Spare => return accounts.take_spare(key, Now::read()),
-            Claim::Within(wait) => wait,
-        };
-        let queued = async {
-            if is_again {
-                accounts.take_within_again(key, context.caller, wait).await
-            } else {
-                accounts.take_within(key, context.caller, wait).await
-            }
-        };
-        match context.place.waiting(context.cost.waiting(queued)).await {
-            Ok(taken) => taken,
-            Err(full) => match accounts.take(key, Now::read()) {
-                Ok(unit) => Ok(unit),
-                Err(refused) => Err(Exhausted {
-                    full: Some(full),
-                    ..refused
-                }),
-            },
-        }
-    }
-
     /// Records whether VirusTotal accepts the key: only a success proves it, and a 401 revokes it.
     ///
     /// `unit` is the one that the call spent.
@@ -302,10 +204,10 @@ impl Quota {
         match answer {
             Ok(_) => {
                 if inner.accepted.accept(key) {
-                    inner.redis.accept(key, ACCEPTED_LASTS);
+                    inner.redis.accept(key, ACCEPTANCE_LIFE);
                 }
-                inner.accounts.keep(key, unit, Now::read());
-                inner.backoffs.keep(key);
+                inner.accounts.make_permanent(key, unit, Now::read());
+                inner.backoffs.make_permanent(key);
             }
             Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
                 if inner.accepted.refuse(key) {
@@ -329,26 +231,26 @@ impl Quota {
         } = &*self.0;
         match backoffs.learn(key, endpoint, &mut answer, Now::read()) {
             Some(BackoffChange::Started(endpoint, left, backoff)) => {
-                redis.close(key, endpoint.as_deref(), left, &backoff);
+                redis.start_backoff(key, endpoint.as_deref(), left, &backoff);
             }
-            Some(BackoffChange::Cleared) => redis.open(key, &endpoint.to_string()),
+            Some(BackoffChange::Cleared) => redis.clear_backoff(key, &endpoint.to_string()),
             None => {}
         }
         answer
     }
 
     /// Fails if the endpoint, or every endpoint of the key, is in back-off.
-    fn check_open(&self, key: KeyHash, endpoint: &Endpoint) -> Result<(), AcquireError> {
+    fn check_backoff(&self, key: KeyHash, endpoint: &Endpoint) -> Result<(), AcquireError> {
         match self.0.backoffs.refusal(key, endpoint, Now::read().steady) {
             Some(refusal) => Err(AcquireError::BackedOff(refusal)),
             None => Ok(()),
         }
     }
 
-    fn limits(&self, key: KeyHash) -> WindowLimits {
-        let (allowed, lasts) = self.0.accounts.allowed(key);
+    fn window_limits(&self, key: KeyHash) -> WindowLimits {
+        let (allowed, minute_length) = self.0.accounts.allowed(key);
         WindowLimits {
-            lasts,
+            minute_length,
             minute: allowed.minute,
             day: allowed.day,
             month: allowed.month,
@@ -356,16 +258,16 @@ impl Quota {
     }
 
     /// Merges the counts and back-offs that replicas share.
-    fn merge_shared(&self, key: KeyHash, taken: &Taken) {
+    fn merge_shared(&self, key: KeyHash, reply: &QuotaReply) {
         let spent = UnitsOfAll {
-            used: taken.used,
-            minute: taken.others.clone(),
-            day: taken.day,
-            month: taken.month,
+            minute_units: reply.minute_units,
+            ages_of_others: reply.ages_of_others.clone(),
+            day: reply.day,
+            month: reply.month,
         };
         let now = Now::read();
         self.0.accounts.merge(key, &spent, now);
-        for (left, backoff) in &taken.closures {
+        for (left, backoff) in &reply.backoffs {
             self.0.backoffs.merge(key, backoff, *left, now);
         }
     }
@@ -377,7 +279,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        access::{ApiKey, CallerId, Cost, CostCounter, Place},
+        access::{ApiKey, CallerId, Cost, CostCounter, Place, RedisBudget},
         config::QuotaLimit,
         indicator::Kind,
         metrics::Metrics,
@@ -437,7 +339,7 @@ mod tests {
     #[tokio::test]
     async fn unit_is_released_if_its_request_is_dropped_before_the_call() {
         let (quota, context) = (quota(), context());
-        let acquire = || quota.acquire(&context, &FILES, Claim::Now);
+        let acquire = || quota.acquire(&context, &FILES, Terms::Now);
         let permit = acquire().await.unwrap();
         assert_eq!(units(&context), 1);
         drop(permit);
@@ -452,7 +354,7 @@ mod tests {
     #[tokio::test]
     async fn unit_of_a_call_that_never_reached_virustotal_is_released() {
         let (quota, context) = (quota(), context());
-        let acquire = || quota.acquire(&context, &FILES, Claim::Now);
+        let acquire = || quota.acquire(&context, &FILES, Terms::Now);
         for (outcome, is_spent) in [
             (UpstreamError::Unreachable, false),
             (UpstreamError::Timeout, true),
@@ -473,8 +375,8 @@ mod tests {
         let mut spent = Now::read();
         spent.steady -= Duration::from_millis(60_500);
         accounts.take(key, spent).unwrap();
-        let claim = Claim::Within(Duration::from_secs(9));
-        let queued = quota.acquire(&context, &FILES, claim);
+        let terms = Terms::Within(Duration::from_secs(9));
+        let queued = quota.acquire(&context, &FILES, terms);
         let refused = async {
             while accounts.waiting() == 0 {
                 tokio::task::yield_now().await;

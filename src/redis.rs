@@ -19,11 +19,11 @@ use crate::{
 };
 
 pub use self::{
-    answers::{EntryName, Recalled, SharedAnswer, SharedTime},
+    answers::{EntryName, SharedAnswer, SharedLookup, SharedTime},
     lease::{Claimed, Lease},
     link::{Availability, UnusableAuthorities},
     news::{News, SharedChange},
-    permits::{PermitId, Taken, WindowLimits},
+    permits::{PermitId, QuotaReply, SharedWindow, WindowLimits},
 };
 
 /// Assembles a script that uses the shared clock.
@@ -120,7 +120,7 @@ impl Redis {
     }
 
     /// Announces a change to all replicas as soon as Redis is available.
-    pub fn tell_change(&self, change: SharedChange) {
+    pub fn announce(&self, change: SharedChange) {
         let Some(link) = self.link.clone() else {
             return;
         };
@@ -135,15 +135,15 @@ impl Redis {
     }
 
     /// Returns whether a change to an object with one of these names is still to be announced.
-    fn is_telling(&self, names: &[String]) -> bool {
+    fn has_unannounced(&self, names: &[String]) -> bool {
         match &self.link {
-            Some(link) => link.is_telling(names),
+            Some(link) => link.has_unannounced(names),
             None => false,
         }
     }
 
     /// Sends a command in the background and ignores its result.
-    fn tell(&self, command: RedisCommand) {
+    fn send_in_background(&self, command: RedisCommand) {
         let Some(link) = self.link.clone() else {
             return;
         };

@@ -16,7 +16,7 @@ use crate::{
     cache::{Cache, ObjectName},
     indicator::{Indicator, WebUrl},
     metrics::Metrics,
-    quota::{AcquireError, Claim, Exhausted, Permit, Quota},
+    quota::{AcquireError, Exhausted, Permit, Quota, Terms},
     render::{self, Document, MalformedAnswer, RenderError, Title, View},
     virustotal::{Call, Endpoint, UpstreamError, VirusTotal},
 };
@@ -160,7 +160,7 @@ impl Submit {
         names: Vec<ObjectName>,
     ) -> Result<Bytes, SubmitError> {
         let Parts { quota, tasks, .. } = self.parts();
-        let permit = quota.acquire(context, call.endpoint(), Claim::Now).await?;
+        let permit = quota.acquire(context, call.endpoint(), Terms::Now).await?;
         let job = WriteJob {
             context: context.clone(),
             call,
@@ -180,7 +180,7 @@ impl Submit {
     /// Waits for a place, makes the call and sends the outcome to the caller.
     async fn write(&self, job: WriteJob, mut sender: oneshot::Sender<Result<Bytes, SubmitError>>) {
         let place = tokio::select! {
-            place = self.parts().quota.enter(&job.context) => place,
+            slot = self.parts().quota.wait_for_call_slot(&job.context) => slot,
             () = sender.closed() => return,
         };
         let written = self.write_now(job).await;

@@ -50,7 +50,7 @@ mod transport;
 pub mod upload;
 
 /// The number of bytes read of an error body. VirusTotal's own bodies are a few hundred bytes long.
-const MAX_ERROR_BODY: usize = 64 * 1024;
+const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 
 /// The `User-Agent`. App Engine's front end compresses responses only if it contains "gzip".
 const USER_AGENT: &str = concat!("vt4ai/", env!("CARGO_PKG_VERSION"), " (gzip)");
@@ -115,13 +115,13 @@ impl VirusTotal {
         })))
     }
 
-    /// Returns the permits to have large answers unpacked.
+    /// Returns the slots for large answers.
     pub fn large(&self) -> &LargeAnswers {
         &self.0.large
     }
 
     /// Returns the time limit for one call, and for an upload without progress.
-    pub fn patience(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         self.0.timeout
     }
 
@@ -130,7 +130,10 @@ impl VirusTotal {
         Instant::now() + self.0.timeout
     }
 
-    /// Sends a call once and returns the body of a successful response.
+    /// Sends a call and returns the body of a successful response.
+    ///
+    /// A failed call is not retried here. But a GET whose reused connection was lost before the
+    /// response is sent again on a new one, so VirusTotal may receive it twice.
     pub async fn ask(
         &self,
         context: &RequestContext,
@@ -217,7 +220,7 @@ impl VirusTotal {
         let status = response.status().as_u16();
         let retry_after = retry_after::read(response.headers(), SystemTime::now());
         let reader = BodyReader {
-            max_length: MAX_ERROR_BODY,
+            max_length: MAX_ERROR_BODY_BYTES,
             ..self.body_reader(&context.cost)
         };
         let body = timeout_at(deadline, reader.read(response)).await;
@@ -242,7 +245,10 @@ impl CallWatch<'_> {
         self.span.record("upstream.outcome", outcome);
         traces::end(&self.span);
         self.timer.end(outcome);
-        if answer.as_ref().is_err_and(UpstreamError::is_trouble) {
+        if answer
+            .as_ref()
+            .is_err_and(UpstreamError::is_upstream_failure)
+        {
             self.failures.fetch_add(1, Ordering::Relaxed);
         } else {
             self.failures.store(0, Ordering::Relaxed);

@@ -28,9 +28,9 @@ use vt4ai::{
 };
 use vt4ai_fuzz::is_hidden;
 
-/// Stands in for the permits of large answers, which are not fuzzed.
+/// Stands in for the slots of large answers, which are not fuzzed.
 mod large {
-    pub type LargePermit = ();
+    pub type LargeSlot = ();
 }
 #[expect(dead_code, reason = "the gateway uses more of it")]
 #[path = "../../src/virustotal/packed.rs"]

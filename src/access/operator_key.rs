@@ -12,10 +12,10 @@ use thiserror::Error;
 use super::{ApiKey, InvalidKey};
 
 /// The number of bytes read from a key's file: enough for a key and white space around it.
-const MAX_FILE: u64 = 4096;
+const MAX_KEY_FILE_BYTES: u64 = 4096;
 
 /// The minimum length of a key. A shorter text is a placeholder or a slip.
-const MIN_LENGTH: usize = 8;
+const MIN_KEY_BYTES: usize = 8;
 
 /// The reason why a source has no usable key. It never repeats the content.
 #[derive(Debug, Error)]
@@ -37,7 +37,9 @@ pub enum UnusableKey {
 /// Reads the key that is a file's whole content, apart from white space around it.
 pub fn key_in_file(file: &Path) -> Result<ApiKey, UnusableKey> {
     let mut text = Vec::new();
-    File::open(file)?.take(MAX_FILE).read_to_end(&mut text)?;
+    File::open(file)?
+        .take(MAX_KEY_FILE_BYTES)
+        .read_to_end(&mut text)?;
     parse_operator_key(text.trim_ascii())
 }
 
@@ -54,7 +56,7 @@ pub fn key_in_variable(name: &str) -> Result<ApiKey, UnusableKey> {
 /// Parses a key that an operator set. Unlike a caller's key, it may not be short.
 pub fn parse_operator_key(text: &[u8]) -> Result<ApiKey, UnusableKey> {
     let key = ApiKey::parse(text)?;
-    if text.len() < MIN_LENGTH {
+    if text.len() < MIN_KEY_BYTES {
         return Err(UnusableKey::TooShort);
     }
     Ok(key)

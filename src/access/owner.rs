@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 /// The maximum number of concurrent reads of the list. With tens of thousands of sockets a read
 /// takes long.
-const MAX_READS: usize = 2;
+const MAX_CONCURRENT_READS: usize = 2;
 
 /// The owner of a peer's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum PeerOwner {
     /// The socket is not listed, or its user can't be told from others.
     Unknown,
     /// The system does not list sockets with their owners (any but Linux).
-    Untold,
+    Unsupported,
 }
 
 /// The two ends of a connection, as the gateway sees them.
@@ -46,7 +46,7 @@ impl PeerOwners {
     /// Creates a finder that reads the list in blocking tasks of this tracker.
     pub fn new(tasks: TaskTracker) -> Self {
         Self {
-            reads: Arc::new(Semaphore::new(MAX_READS)),
+            reads: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
             tasks,
         }
     }
@@ -97,14 +97,14 @@ mod system {
 
     /// The number of attempts. The list is no snapshot: an entry can be missed while others are
     /// removed.
-    const TRIES: usize = 3;
+    const MAX_LIST_READS: usize = 3;
 
     /// The user id that stands for all users that a user namespace does not map.
-    const OVERFLOW: u32 = 65_534;
+    const OVERFLOW_UID: u32 = 65_534;
 
     /// Finds the owner in the kernel's lists of TCP sockets.
     pub(super) fn find(ends: Ends) -> io::Result<PeerOwner> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_LIST_READS {
             if let Some(uid) = listed_owner(ends)? {
                 return owner(uid);
             }
@@ -146,7 +146,7 @@ mod system {
     fn owner(uid: u32) -> io::Result<PeerOwner> {
         let process = Process::myself().map_err(io::Error::other)?;
         let own = process.status().map_err(io::Error::other)?;
-        if uid == OVERFLOW && !maps_every_user()? {
+        if uid == OVERFLOW_UID && !maps_every_user()? {
             return Ok(PeerOwner::Unknown);
         }
         if uid == own.euid || uid == 0 {
@@ -170,7 +170,7 @@ mod system {
 
     #[expect(clippy::unnecessary_wraps, reason = "reading can fail on Linux")]
     pub(super) fn find(_: Ends) -> io::Result<PeerOwner> {
-        Ok(PeerOwner::Untold)
+        Ok(PeerOwner::Unsupported)
     }
 }
 

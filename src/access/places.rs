@@ -4,15 +4,15 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use parking_lot::Mutex;
 
-use super::{CallerId, Full, Share, Shares};
+use super::{CallerId, Full, Slot, SlotPool};
 
 /// Places for requests that work, and as many for requests that only wait.
 ///
 /// No caller holds more than a quarter of either kind. A handle: clones share the places.
 #[derive(Clone, Debug)]
 pub struct Places {
-    working: Shares,
-    waiting: Shares,
+    working: SlotPool,
+    waiting: SlotPool,
 }
 
 /// A request's claim to its place. Dropping it frees the place.
@@ -37,8 +37,8 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct PlaceState {
-    /// The held place; `None` once the request is over.
-    share: Option<Share>,
+    /// The held slot; `None` once the request is over.
+    slot: Option<Slot>,
     /// The number of concurrent waits. They can be nested: a request waits for a call that waits
     /// for quota.
     waits: usize,
@@ -51,15 +51,15 @@ impl Places {
     /// Creates `all` places of each kind.
     pub fn new(all: usize) -> Self {
         Self {
-            working: Shares::new(all),
-            waiting: Shares::new(all),
+            working: SlotPool::new(all),
+            waiting: SlotPool::new(all),
         }
     }
 
     /// Takes a place for a request that works.
     pub fn enter(&self, caller: CallerId) -> Result<Hold, Full> {
-        let share = self.working.try_take(caller)?;
-        Ok(Hold(Place::with_share(self.clone(), caller, Some(share))))
+        let slot = self.working.try_take(caller)?;
+        Ok(Hold(Place::with_slot(self.clone(), caller, Some(slot))))
     }
 }
 
@@ -72,14 +72,14 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.0.state.lock().share = None;
+        self.0.0.state.lock().slot = None;
     }
 }
 
 impl Place {
     /// Creates a place without a bound, where waiting is always possible.
     pub fn unbounded(caller: CallerId) -> Self {
-        Self::with_share(Places::new(1), caller, None)
+        Self::with_slot(Places::new(1), caller, None)
     }
 
     /// Awaits `work` while holding a waiting place instead of a working one.
@@ -101,8 +101,8 @@ impl Place {
         Ok(work.await)
     }
 
-    fn with_share(places: Places, caller: CallerId, share: Option<Share>) -> Self {
-        let state = Mutex::new(PlaceState { share, waits: 0 });
+    fn with_slot(places: Places, caller: CallerId, slot: Option<Slot>) -> Self {
+        let state = Mutex::new(PlaceState { slot, waits: 0 });
         Self(Arc::new(Inner {
             places,
             caller,
@@ -116,9 +116,9 @@ impl<'a> NestedWait<'a> {
         let Inner { places, caller, .. } = &*place.0;
         let mut state = place.0.state.lock();
         // Only the outermost wait swaps the place, and only while the request lasts.
-        if state.waits == 0 && state.share.is_some() {
+        if state.waits == 0 && state.slot.is_some() {
             // Assigning drops, and so frees, the working place.
-            state.share = Some(places.waiting.try_take(*caller)?);
+            state.slot = Some(places.waiting.try_take(*caller)?);
         }
         state.waits += 1;
         Ok(Self(place))
@@ -130,8 +130,8 @@ impl Drop for NestedWait<'_> {
         let Inner { places, caller, .. } = &*self.0.0;
         let mut state = self.0.0.state.lock();
         state.waits -= 1;
-        if state.waits == 0 && state.share.is_some() {
-            state.share = Some(places.working.take_anyway(*caller));
+        if state.waits == 0 && state.slot.is_some() {
+            state.slot = Some(places.working.take_anyway(*caller));
         }
     }
 }

@@ -45,7 +45,7 @@ impl FetchError {
     /// Whether VirusTotal failed, as opposed to refusing the request.
     pub fn is_trouble(&self) -> bool {
         match self {
-            Self::Upstream(error) => error.is_trouble(),
+            Self::Upstream(error) => error.is_upstream_failure(),
             Self::Exhausted(_) | Self::NotFound(..) | Self::Lost => false,
         }
     }

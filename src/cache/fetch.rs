@@ -13,7 +13,7 @@ use super::{
     shared::{LeaseResult, Ticket},
 };
 use crate::{
-    quota::{AcquireError, Claim, Permit},
+    quota::{AcquireError, Permit, Terms},
     redis::SharedTime,
     virustotal::{Body, LargeAnswers, Reason, Refusal, UpstreamError},
 };
@@ -111,9 +111,9 @@ impl Cache {
             LeaseResult::Ask(ticket) => ticket,
             LeaseResult::Answered(candidate) => return Ok(Ready::Answered(candidate.answer)),
         };
-        let claim = job.freshness.claim();
+        let terms = job.freshness.terms();
         // The lease is renewed meanwhile: a key's first call waits here for its allowances.
-        let acquiring = quota.acquire(&job.context, endpoint, claim);
+        let acquiring = quota.acquire(&job.context, endpoint, terms);
         let refused = match ticket.during(acquiring).await {
             Ok(permit) => return Ok(Ready::Call(permit, ticket)),
             Err(refused) => refused,
@@ -127,7 +127,7 @@ impl Cache {
             _ => return Err(refused.into()),
         }
         flight.queue();
-        let in_queue = Claim::Within(LONGEST_QUEUE);
+        let in_queue = Terms::Within(LONGEST_QUEUE);
         // Released on drop, if the call turns out not to be needed.
         let permit = quota.acquire(&job.context, endpoint, in_queue).await?;
         flight.run();
@@ -183,7 +183,7 @@ impl Cache {
         // The place is held until the call ends, even if its callers hang up: this bounds
         // concurrent calls.
         let _place = tokio::select! {
-            place = quota.enter(context) => place,
+            slot = quota.wait_for_call_slot(context) => slot,
             () = flight.abandoned() => return Err(FetchError::Lost),
         };
         // A 429 may have started a back-off while this call waited for its place.
@@ -202,14 +202,14 @@ impl Cache {
             };
             // A refusal would be repeated, so only transient failures are retried.
             let pause = match pauses.next() {
-                Some(pause) if error.is_passing() => jittered(pause),
+                Some(pause) if error.is_retryable() => jittered(pause),
                 _ => return Err(error.into()),
             };
             if Instant::now() + pause >= deadline {
                 return Err(error.into());
             }
             context.cost.waiting(sleep(pause)).await;
-            let again = quota.acquire(context, call.endpoint(), Claim::Now).await;
+            let again = quota.acquire(context, call.endpoint(), Terms::Now).await;
             let Ok(again) = again else {
                 return Err(error.into());
             };

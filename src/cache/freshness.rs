@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Candidate, Moment, Origin};
-use crate::{config, quota::Claim};
+use crate::{config, quota::Terms};
 
 /// The caller's requirements: freshness (`Cache-Control`) and waiting (`wait`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,12 +30,12 @@ impl Freshness {
         }
     }
 
-    /// Returns the claim for the first request for a unit, before any wait.
-    pub(super) fn claim(self) -> Claim {
+    /// Returns the terms of the first request for a unit, before any wait.
+    pub(super) fn terms(self) -> Terms {
         if self.leaves_last_unit {
-            Claim::Spare
+            Terms::Spare
         } else {
-            Claim::Now
+            Terms::Now
         }
     }
 

@@ -94,7 +94,7 @@ impl Cache {
             }
             store.remove_answer(key);
         }
-        self.0.redis.forget(key.entry_name());
+        self.0.redis.remove_answer(key.entry_name());
         true
     }
 

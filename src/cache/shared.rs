@@ -8,7 +8,7 @@ use super::{
 use crate::{
     access::RedisBudget,
     cache::single_flight::Progress,
-    redis::{Claimed, Lease, Recalled, SharedAnswer, SharedTime},
+    redis::{Claimed, Lease, SharedAnswer, SharedLookup, SharedTime},
 };
 
 /// The outcome of claiming the right to ask VirusTotal.
@@ -78,7 +78,7 @@ impl Cache {
         budget: &RedisBudget,
     ) -> Option<Candidate> {
         let names = hex(object);
-        let recalled = self.0.redis.recall(key.entry_name(), &names, budget).await;
+        let recalled = self.0.redis.look_up(key.entry_name(), &names, budget).await;
         if let Some(recalled) = recalled {
             self.learn_changes(object, &recalled);
             self.take_over(key, recalled);
@@ -88,7 +88,7 @@ impl Cache {
 
     /// Records the object's last writes as Redis knows them, since this replica may not have been
     /// running then.
-    fn learn_changes(&self, names: &[ObjectName], recalled: &Recalled) {
+    fn learn_changes(&self, names: &[ObjectName], recalled: &SharedLookup) {
         // Redis reports its own time with each write, so only differences of its clock are used.
         let looked = Moment::now().before(recalled.looked.elapsed());
         // Zero means that Redis knows of no such write.
@@ -144,7 +144,7 @@ impl Cache {
     /// Returns the right to ask for a caller that does not coalesce: it holds no lease.
     pub(super) async fn begin_alone(&self, budget: &RedisBudget) -> Ticket {
         let at = if self.replicas_share() {
-            self.0.redis.begin(budget).await
+            self.0.redis.shared_now(budget).await
         } else {
             None
         };
@@ -168,7 +168,7 @@ impl Cache {
             life: answer.fresh_for.saturating_add(self.0.rules.max_stale),
             names: &hex(&answer.names),
         };
-        self.0.redis.land(&shared, lease);
+        self.0.redis.store_answer(&shared, lease);
     }
 
     /// Whether answers are shared through Redis at present.
@@ -177,7 +177,7 @@ impl Cache {
     }
 
     /// Stores an answer from Redis in memory if it is newer. Returns the answer that may be served.
-    fn take_over(&self, key: &CacheKey, recalled: Recalled) -> Option<Candidate> {
+    fn take_over(&self, key: &CacheKey, recalled: SharedLookup) -> Option<Candidate> {
         // Redis knew of all changes at that time: no change of this replica's was still to be
         // announced.
         let as_of = Moment::now().before(recalled.looked.elapsed());

@@ -84,7 +84,7 @@ impl Cache {
 
     fn notify(&self, news: News) {
         let life = self.0.rules.longest();
-        self.0.redis.tell_change(SharedChange { news, life });
+        self.0.redis.announce(SharedChange { news, life });
     }
 
     /// Returns the time of the last certain or possible write to the object.

@@ -173,7 +173,7 @@ impl Lookup {
         }
     }
 
-    /// Counts the objects of a page, on a blocking thread if the page is large.
+    /// Counts the objects of a page. A large page blocks this thread, not the other tasks on it.
     async fn measure(&self, query: &RelatedQuery, fetched: &Fetched) -> Result<Page, LookupError> {
         let measure = || {
             let bytes = fetched.plain()?;

@@ -42,10 +42,10 @@ mod upstream_quota;
 ///
 /// A unit is spent when its request is sent. Without the margin, one request that took long to
 /// reach VirusTotal and a later one that did not could fall into the same 60 s there.
-const MINUTE: Duration = Duration::from_secs(61);
+const MINUTE_LENGTH: Duration = Duration::from_secs(61);
 
 /// The time for which learned allowances are kept after the key's last use.
-const IN_USE: Duration = Duration::from_hours(24);
+const ALLOWANCES_LIFE: Duration = Duration::from_hours(24);
 
 /// A period that has an allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +90,9 @@ pub struct SpentUnit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitsOfAll {
     /// The units of the last minute, including this replica's.
-    pub used: u64,
+    pub minute_units: u64,
     /// The ages of other replicas' units of the last minute, the oldest first. May be truncated.
-    pub minute: Vec<Duration>,
+    pub ages_of_others: Vec<Duration>,
     /// The units of the day.
     pub day: u64,
     /// The units of the month.
@@ -104,8 +104,8 @@ pub struct UnitsOfAll {
 pub struct Accounts {
     limits: QuotaLimits,
     max_waiting: usize,
-    /// The time for which a unit counts: [`MINUTE`], less in tests.
-    minute: Duration,
+    /// The time for which a unit counts: [`MINUTE_LENGTH`], less in tests.
+    minute_length: Duration,
     keys: Mutex<KeyMemory<KeyHash, KeyAccount>>,
 }
 
@@ -124,7 +124,7 @@ struct KeyAccount {
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     allowed: Allowed,
-    minute: Duration,
+    minute_length: Duration,
 }
 
 impl Window {
@@ -145,7 +145,7 @@ impl Accounts {
         Self {
             limits,
             max_waiting,
-            minute: MINUTE,
+            minute_length: MINUTE_LENGTH,
             keys: Mutex::new(KeyMemory::new(accepted)),
         }
     }
@@ -154,20 +154,20 @@ impl Accounts {
     ///
     /// Never takes a unit that a queued request is due to get.
     pub fn take(&self, key: KeyHash, now: Now) -> Result<SpentUnit, Exhausted> {
-        self.take_last(key, Demand::Any, now)
+        self.take_behind_queue(key, Demand::Any, now)
     }
 
     /// Spends a unit unless it is the last of the minute. For polls of an analysis.
     ///
     /// Same as [`take`](Self::take) if the minute has one unit or no limit.
     pub fn take_spare(&self, key: KeyHash, now: Now) -> Result<SpentUnit, Exhausted> {
-        self.take_last(key, Demand::Spare, now)
+        self.take_behind_queue(key, Demand::Spare, now)
     }
 
     /// Checks whether a unit is available after all queued requests. Spends nothing.
     pub fn forecast(&self, key: KeyHash, now: Now) -> Result<(), Exhausted> {
         self.with(key, now, |account, rules| {
-            account.ledger.roll(rules.minute, now);
+            account.ledger.roll(rules.minute_length, now);
             let last = account.queue.end(Demand::Any);
             forecast::check(&account.ledger, rules, last, now)
         })
@@ -185,7 +185,7 @@ impl Accounts {
     ///
     /// `unit` is the one that the call spent. If other keys have evicted the account during the
     /// call, the unit is counted again.
-    pub fn keep(&self, key: KeyHash, unit: Option<&SpentUnit>, now: Now) {
+    pub fn make_permanent(&self, key: KeyHash, unit: Option<&SpentUnit>, now: Now) {
         let mut keys = self.keys.lock();
         keys.promote(key);
         let Some(unit) = unit else { return };
@@ -193,16 +193,16 @@ impl Accounts {
         let is_known = keys.get(&key).is_some();
         let account = keys.get_or_default(key, KeyAccount::is_waited_for);
         let age = now.steady.saturating_duration_since(unit.spent.steady);
-        if !is_known || (age < self.minute && !account.ledger.contains(unit)) {
+        if !is_known || (age < self.minute_length && !account.ledger.contains(unit)) {
             account.ledger.add(unit.spent);
         }
     }
 
-    /// Decides whether to refresh the key's allowances from VirusTotal, and in which request.
+    /// Begins a refresh of the key's allowances if one is due, and returns the caller's part in it.
     ///
     /// A refresh is due at the key's first lookup and ten minutes after each attempt while the key
     /// is used. With all windows unlimited there is nothing to learn.
-    pub fn due(&self, key: KeyHash, now: Now) -> RefreshDue {
+    pub fn begin_refresh_if_due(&self, key: KeyHash, now: Now) -> RefreshDue {
         let QuotaLimits {
             per_minute,
             per_day,
@@ -212,16 +212,16 @@ impl Accounts {
             return RefreshDue::No;
         }
         self.with(key, now, |account, _| {
-            RefreshState::due(&mut account.refresh, now)
+            RefreshState::begin_if_due(&mut account.refresh, now)
         })
     }
 
     /// Cancels a refresh that was not made, which becomes due again.
-    pub fn put_off(&self, key: KeyHash, attempt: RefreshGuard) {
+    pub fn cancel_refresh(&self, key: KeyHash, guard: RefreshGuard) {
         if let Some(account) = self.keys.lock().get_mut(&key) {
             account.refresh = None;
         }
-        drop(attempt);
+        drop(guard);
     }
 
     /// Applies the allowances and usage that VirusTotal reported.
@@ -238,7 +238,7 @@ impl Accounts {
 
     /// Merges the units that all replicas have spent, as counted in Redis.
     pub fn merge(&self, key: KeyHash, all: &UnitsOfAll, now: Now) {
-        self.with(key, now, |account, _| account.ledger.share(all, now));
+        self.with(key, now, |account, _| account.ledger.merge_shared(all, now));
     }
 
     /// Returns the allowances of a key, and the time for which a unit counts towards the minute.
@@ -247,12 +247,12 @@ impl Accounts {
             Some(account) => self.rules(account),
             None => self.rules(&KeyAccount::default()),
         };
-        (rules.allowed, rules.minute)
+        (rules.allowed, rules.minute_length)
     }
 
     /// Counts a unit that the cache has saved today.
     pub fn count_saved(&self, key: KeyHash, now: Now) {
-        self.with(key, now, |account, _| account.ledger.save(now));
+        self.with(key, now, |account, _| account.ledger.count_saved(now));
     }
 
     /// Returns the state of the minute, or `None` if it is unlimited.
@@ -262,7 +262,7 @@ impl Accounts {
             return None;
         }
         let tally = self.read(key, now, |ledger, rules| {
-            ledger.minute_tally(&rules.allowed, rules.minute, now)
+            ledger.minute_tally(&rules.allowed, rules.minute_length, now)
         });
         tally.minute_quota()
     }
@@ -270,7 +270,7 @@ impl Accounts {
     /// Returns the state of every window, and the units that the cache has saved.
     pub fn report(&self, key: KeyHash, now: Now) -> Report {
         self.read(key, now, |ledger, rules| {
-            ledger.report(&rules.allowed, rules.minute, now)
+            ledger.report(&rules.allowed, rules.minute_length, now)
         })
     }
 
@@ -286,12 +286,18 @@ impl Accounts {
     pub fn forget_idle(&self, now: Now) {
         self.keys.lock().retain(|_, account| {
             let rules = self.rules(account);
-            account.ledger.roll(rules.minute, now);
+            account.ledger.roll(rules.minute_length, now);
             !account.is_idle(&rules, now)
         });
     }
 
-    fn take_last(&self, key: KeyHash, demand: Demand, now: Now) -> Result<SpentUnit, Exhausted> {
+    /// Spends a unit if one is available after all queued requests.
+    fn take_behind_queue(
+        &self,
+        key: KeyHash,
+        demand: Demand,
+        now: Now,
+    ) -> Result<SpentUnit, Exhausted> {
         self.with(key, now, |account, rules| {
             account.take(rules, account.queue.end(demand), now)
         })
@@ -304,7 +310,7 @@ impl Accounts {
         let mut unknown = KeyAccount::default();
         let account = keys.get_mut(&key).unwrap_or(&mut unknown);
         let rules = self.rules(account);
-        account.ledger.roll(rules.minute, now);
+        account.ledger.roll(rules.minute_length, now);
         read(&account.ledger, &rules)
     }
 
@@ -321,7 +327,7 @@ impl Accounts {
     fn rules(&self, account: &KeyAccount) -> Rules {
         Rules {
             allowed: Allowed::new(&self.limits, &account.learned),
-            minute: self.minute,
+            minute_length: self.minute_length,
         }
     }
 }
@@ -334,7 +340,7 @@ impl KeyAccount {
         position: Position,
         now: Now,
     ) -> Result<SpentUnit, Exhausted> {
-        self.ledger.roll(rules.minute, now);
+        self.ledger.roll(rules.minute_length, now);
         forecast::check(&self.ledger, rules, position, now)?;
         Ok(self.ledger.add(now))
     }
@@ -347,7 +353,7 @@ impl KeyAccount {
         // Its allowances would have to be learned again.
         if self.refresh.is_some()
             && let Some(last) = self.last_used
-            && now.steady.saturating_duration_since(last) < IN_USE
+            && now.steady.saturating_duration_since(last) < ALLOWANCES_LIFE
         {
             return false;
         }

@@ -99,7 +99,7 @@ impl Backoffs {
     }
 
     /// Makes the back-offs of a newly accepted key permanent.
-    pub fn keep(&self, key: KeyHash) {
+    pub fn make_permanent(&self, key: KeyHash) {
         self.entries.lock().promote(key);
     }
 

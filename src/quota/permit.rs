@@ -1,12 +1,9 @@
-//! Permits to make one call, and guards that return units whose request is dropped.
-
-use tokio::sync::oneshot;
-use tracing::{Instrument as _, Span};
+//! Permits to make one call, which release their unit if the call is not made.
 
 use super::{AcquireError, Quota, accounts::SpentUnit};
 use crate::{
-    access::{CostCounter, KeyHash, RedisBudget, RequestContext},
-    redis::{PermitId, Redis, Taken},
+    access::{CostCounter, KeyHash, RequestContext},
+    redis::PermitId,
     virustotal::{Endpoint, UpstreamError},
 };
 
@@ -25,14 +22,6 @@ pub struct Permit {
     /// The unit in the count that replicas share; `None` if Redis was not available.
     pub(super) shared: Option<PermitId>,
     has_begun: bool,
-}
-
-/// A reply of Redis. A unit in it is returned on drop unless it is claimed.
-#[derive(Debug)]
-struct Unclaimed {
-    redis: Redis,
-    key: KeyHash,
-    taken: Option<Taken>,
 }
 
 impl Permit {
@@ -62,7 +51,7 @@ impl Permit {
     /// Fails if a back-off has started since the permit was acquired. The permit is to be dropped
     /// then.
     pub fn begin(&mut self) -> Result<(), AcquireError> {
-        self.quota.check_open(self.key, &self.endpoint)?;
+        self.quota.check_backoff(self.key, &self.endpoint)?;
         self.has_begun = true;
         Ok(())
     }
@@ -96,46 +85,7 @@ impl Drop for Permit {
         self.cost.remove_unit();
         self.quota.0.accounts.release(self.key, &self.unit);
         if let Some(id) = &self.shared {
-            self.quota.0.redis.undo(self.key, id);
+            self.quota.0.redis.release_unit(self.key, id);
         }
-    }
-}
-
-impl Drop for Unclaimed {
-    fn drop(&mut self) {
-        if let Some(taken) = &self.taken
-            && let Some(id) = &taken.token
-        {
-            self.redis.undo(self.key, id);
-        }
-    }
-}
-
-impl Quota {
-    /// Takes a unit from the count that replicas share. Returns `None` if Redis is not available.
-    ///
-    /// Runs in a task of its own: Redis may have counted the unit by the time the request is
-    /// dropped, and only the reply contains the id by which the unit can be returned.
-    pub(super) async fn take_shared(
-        &self,
-        key: KeyHash,
-        endpoint: &Endpoint,
-        budget: &RedisBudget,
-    ) -> Option<Taken> {
-        // Without Redis there is nothing to wait for, so it needs no task.
-        if !self.0.redis.is_up() {
-            return None;
-        }
-        let (sender, receiver) = oneshot::channel();
-        let (quota, endpoint, budget) = (self.clone(), endpoint.to_string(), budget.clone());
-        let take = async move {
-            let redis = quota.0.redis.clone();
-            let limits = quota.limits(key);
-            let taken = redis.take(key, &endpoint, &limits, &budget).await;
-            // If the receiver is gone, the send fails and dropping the reply returns the unit.
-            drop(sender.send(Unclaimed { redis, key, taken }));
-        };
-        self.0.tasks.spawn(take.instrument(Span::current()));
-        receiver.await.ok()?.taken.take()
     }
 }

@@ -36,9 +36,9 @@ impl Quota {
         } else {
             self.verify(context).await?;
         }
-        let (limits, budget) = (self.limits(key), RedisBudget::default());
-        if let Some(taken) = self.0.redis.look(key, &limits, &budget).await {
-            self.merge_shared(key, &taken);
+        let (limits, budget) = (self.window_limits(key), RedisBudget::default());
+        if let Some(reply) = self.0.redis.read_quota(key, &limits, &budget).await {
+            self.merge_shared(key, &reply);
         }
         Ok(())
     }
@@ -48,7 +48,11 @@ impl Quota {
     /// A key's first call waits for that, two seconds at most. Later calls don't. Returns whether
     /// this one has waited.
     pub(super) async fn refresh_if_due(&self, context: &RequestContext) -> bool {
-        match self.0.accounts.due(context.key.hash(), Now::read()) {
+        match self
+            .0
+            .accounts
+            .begin_refresh_if_due(context.key.hash(), Now::read())
+        {
             RefreshDue::First(guard) => {
                 // In a task of its own, which continues after the first caller hangs up.
                 let (waited_for, over) = oneshot::channel();
@@ -72,7 +76,7 @@ impl Quota {
         }
     }
 
-    /// Makes the first refresh as soon as there is a place for the call, unless the caller has
+    /// Makes the first refresh as soon as there is a slot for the call, unless the caller has
     /// stopped waiting by then.
     async fn refresh_first(
         self,
@@ -80,10 +84,10 @@ impl Quota {
         guard: RefreshGuard,
         mut waited_for: oneshot::Sender<()>,
     ) {
-        let _place = tokio::select! {
-            place = self.enter(&context) => place,
+        let _slot = tokio::select! {
+            slot = self.wait_for_call_slot(&context) => slot,
             () = waited_for.closed() => {
-                return self.0.accounts.put_off(context.key.hash(), guard);
+                return self.0.accounts.cancel_refresh(context.key.hash(), guard);
             }
         };
         let _ = self.fetch_allowances(&context, Some(guard)).await;
@@ -92,7 +96,7 @@ impl Quota {
     }
 
     async fn refresh_again(self, context: RequestContext, guard: RefreshGuard) {
-        let _place = self.enter(&context).await;
+        let _slot = self.wait_for_call_slot(&context).await;
         let _ = self.fetch_allowances(&context, Some(guard)).await;
     }
 
@@ -101,7 +105,7 @@ impl Quota {
     /// The key counts as good if VirusTotal does not answer the question.
     async fn verify(&self, context: &RequestContext) -> Result<(), Refusal> {
         let key = context.key.hash();
-        let guard = match self.0.accounts.due(key, Now::read()) {
+        let guard = match self.0.accounts.begin_refresh_if_due(key, Now::read()) {
             RefreshDue::First(guard) | RefreshDue::Again(guard) => Some(guard),
             RefreshDue::Pending(first) => {
                 wait_for(context, first).await;
@@ -112,7 +116,7 @@ impl Quota {
             }
             RefreshDue::No => None,
         };
-        let _place = self.enter(context).await;
+        let _slot = self.wait_for_call_slot(context).await;
         self.fetch_allowances(context, guard).await
     }
 
@@ -136,7 +140,7 @@ impl Quota {
                 self.0.accounts.learn(key, &allowances, asked);
                 let used = |usage: Option<Usage>| usage.map(|usage| usage.used);
                 let (day, month) = (used(allowances.daily), used(allowances.monthly));
-                self.0.redis.learn(key, asked.utc, day, month);
+                self.0.redis.store_usage(key, asked.utc, day, month);
             }
             Err(UpstreamError::Refused(refusal)) if refusal.reason == Reason::Unauthorized => {
                 let refused = Err::<(), _>(UpstreamError::Refused(refusal.clone()));
@@ -152,7 +156,7 @@ impl Quota {
 
     /// Fails if VirusTotal has recently refused the key.
     fn check_key(&self, key: KeyHash) -> Result<(), Refusal> {
-        match self.check_open(key, &Endpoint::OverallQuotas) {
+        match self.check_backoff(key, &Endpoint::OverallQuotas) {
             Err(AcquireError::BackedOff(refusal)) => Err(refusal),
             Err(AcquireError::Exhausted(_)) | Ok(()) => Ok(()),
         }

@@ -17,15 +17,15 @@ use crate::access::KeyHash;
 /// The size in bytes above which an answer is not shared.
 ///
 /// Commands share one connection, so a large one delays those behind it.
-const LARGEST: usize = 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("begin.lua")));
-static RECALL: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("recall.lua")));
-static LAND: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("land.lua")));
-static NAMES: LazyLock<Script> =
+static SHARED_NOW: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("shared_now.lua")));
+static LOOK_UP: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("look_up.lua")));
+static STORE_ANSWER: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("store_answer.lua")));
+static NAMES_OF: LazyLock<Script> =
     LazyLock::new(|| Script::new(clocked!("names.lua", "names_of.lua")));
-static JOIN: LazyLock<Script> =
-    LazyLock::new(|| Script::new(clocked!("names.lua", "tell.lua", "join.lua")));
+static JOIN_NAMES: LazyLock<Script> =
+    LazyLock::new(|| Script::new(clocked!("names.lua", "announce.lua", "join.lua")));
 
 /// A time on the clock that orders the requests and writes of all replicas, in microseconds.
 ///
@@ -43,7 +43,7 @@ pub struct EntryName<'a> {
 
 /// The result of a lookup in the shared cache.
 #[derive(Clone, Debug)]
-pub struct Recalled {
+pub struct SharedLookup {
     /// The entry, if there is one.
     pub bytes: Option<Bytes>,
     /// The time of the last write to the object, or 0 if none is known.
@@ -81,8 +81,8 @@ pub(super) struct LookupReply {
 
 impl LookupReply {
     /// Parses the reply to a lookup that was sent at `looked`.
-    pub(super) fn parse(self, looked: Instant) -> Recalled {
-        Recalled {
+    pub(super) fn parse(self, looked: Instant) -> SharedLookup {
+        SharedLookup {
             bytes: self.bytes,
             changed: parse_time(&self.changed),
             doubted: parse_time(&self.doubted),
@@ -119,18 +119,18 @@ impl Redis {
     ///
     /// Returns `None` if Redis is not available, or has not received all of this replica's writes
     /// to the object.
-    pub async fn recall(
+    pub async fn look_up(
         &self,
         name: EntryName<'_>,
         names: &[String],
         budget: &RedisBudget,
-    ) -> Option<Recalled> {
+    ) -> Option<SharedLookup> {
         let looked = Instant::now();
         // Until Redis has this replica's writes, its entries may be older than they are.
-        if self.is_telling(names) {
+        if self.has_unannounced(names) {
             return None;
         }
-        let mut script = RECALL.key(clock());
+        let mut script = LOOK_UP.key(clock());
         script.key(name.answer_key());
         for name in names {
             script.arg(name);
@@ -147,27 +147,27 @@ impl Redis {
     }
 
     /// Returns the shared time, for a request that is made without a lease.
-    pub async fn begin(&self, budget: &RedisBudget) -> Option<SharedTime> {
-        let command = RedisCommand::Script(BEGIN.key(clock()));
+    pub async fn shared_now(&self, budget: &RedisBudget) -> Option<SharedTime> {
+        let command = RedisCommand::Script(SHARED_NOW.key(clock()));
         let reply: String = self.ask(budget, command, Duration::ZERO).await?;
         reply.parse().ok()
     }
 
     /// Evicts an entry.
-    pub fn forget(&self, name: EntryName<'_>) {
+    pub fn remove_answer(&self, name: EntryName<'_>) {
         let mut cmd = Cmd::new();
         cmd.arg("DEL").arg(name.answer_key());
-        self.tell(RedisCommand::Cmd(cmd));
+        self.send_in_background(RedisCommand::Cmd(cmd));
     }
 
     /// Stores an answer unless its object was written to since the request, and releases the lease
     /// under which it was fetched. Does not wait for either.
-    pub fn land(&self, shared: &SharedAnswer<'_>, lease: Option<Lease>) {
-        if shared.bytes.len() > LARGEST || shared.life.is_zero() {
+    pub fn store_answer(&self, shared: &SharedAnswer<'_>, lease: Option<Lease>) {
+        if shared.bytes.len() > MAX_ANSWER_BYTES || shared.life.is_zero() {
             // Dropping the lease releases it.
             return;
         }
-        let mut script = LAND.key(clock());
+        let mut script = STORE_ANSWER.key(clock());
         script.key(shared.name.answer_key());
         match lease.map(Lease::into_parts) {
             Some((name, token)) => script.key(name).arg(token),
@@ -178,33 +178,33 @@ impl Redis {
         for name in shared.names {
             script.arg(name);
         }
-        self.tell(RedisCommand::Script(script));
+        self.send_in_background(RedisCommand::Script(script));
     }
 
     /// Releases a lease if it has this token, without storing an answer.
-    pub(super) fn end(&self, name: String, token: &str) {
-        let mut script = LAND.key(clock());
+    pub(super) fn release_lease(&self, name: String, token: &str) {
+        let mut script = STORE_ANSWER.key(clock());
         // With a life of 0 the script stores nothing and only releases the lease.
         script.key("").key(name).arg(token);
         script.arg(0).arg("").arg(0);
-        self.tell(RedisCommand::Script(script));
+        self.send_in_background(RedisCommand::Script(script));
     }
 
     /// Records for `life` that these names denote one object. If the object was written to,
     /// announces that to all replicas.
     pub fn join_names(&self, names: &[String], life: Duration) {
-        let mut script = JOIN.key(clock());
+        let mut script = JOIN_NAMES.key(clock());
         script.key(news_key());
         script.arg(millis(life).max(1)).arg(&*self.replica);
         for name in names {
             script.arg(name);
         }
-        self.tell(RedisCommand::Script(script));
+        self.send_in_background(RedisCommand::Script(script));
     }
 
     /// Returns all known names of the object with these names, or `None` if Redis is not available.
     pub async fn names_of(&self, names: &[String], budget: &RedisBudget) -> Option<Vec<String>> {
-        let mut script = NAMES.key(clock());
+        let mut script = NAMES_OF.key(clock());
         for name in names {
             script.arg(name);
         }
@@ -217,15 +217,15 @@ impl Redis {
         let mut cmd = Cmd::new();
         cmd.arg("SET").arg(of_key("accepted", key)).arg(1);
         cmd.arg("PX").arg(millis(life).max(1));
-        self.tell(RedisCommand::Cmd(cmd));
+        self.send_in_background(RedisCommand::Cmd(cmd));
     }
 
     /// Revokes the acceptance of a key, and announces that to all replicas.
     pub fn refuse(&self, key: KeyHash) {
         let mut cmd = Cmd::new();
         cmd.arg("DEL").arg(of_key("accepted", key));
-        self.tell(RedisCommand::Cmd(cmd));
-        self.tell_change(SharedChange {
+        self.send_in_background(RedisCommand::Cmd(cmd));
+        self.announce(SharedChange {
             news: News::Refused(key.hex()),
             life: Duration::ZERO,
         });

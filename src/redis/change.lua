@@ -8,7 +8,7 @@
 local what, life, replica = table.remove(ARGV, 1), table.remove(ARGV, 1), table.remove(ARGV, 1)
 local is_write = what == 'changed' or what == 'doubted'
 local all = is_write and all_names(ARGV) or ARGV
-local at = tell(what, replica, all)
+local at = announce(what, replica, all)
 if what == 'begun' then
     redis.call('SET', PREFIX .. 'changed:' .. ARGV[1], text(at), 'PX', life)
 elseif is_write then

@@ -5,7 +5,7 @@
 -- The name of the lease contains the time of the object's last write, so a claim after a write does not wait
 -- for an answer from before it.
 --
--- Returns 1 if the lease was granted, else 0; the lease's name; then the same as `recall.lua`.
+-- Returns 1 if the lease was granted, else 0; the lease's name; then the same as `look_up.lua`.
 local names = {}
 for index = 3, #ARGV do
     names[#names + 1] = ARGV[index]

@@ -19,6 +19,6 @@ for _, name in ipairs(all) do
     redis.call('PEXPIRE', PREFIX .. 'names:' .. name, life)
 end
 if was_written then
-    tell('joined', replica, all)
+    announce('joined', replica, all)
 end
 return 1

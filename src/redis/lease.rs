@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::time::sleep;
 
 use super::{
-    Recalled, Redis, RedisBudget, RedisCommand,
+    Redis, RedisBudget, RedisCommand, SharedLookup,
     answers::{EntryName, LookupReply},
     clock, millis,
 };
@@ -29,8 +29,8 @@ const POLL_INTERVALS: [Duration; 2] = [Duration::from_millis(10), Duration::from
 /// The number of polls at the shorter interval.
 const FAST_POLLS: usize = 100;
 
-static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("claim.lua")));
-static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
+static CLAIM_LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("claim.lua")));
+static RENEW_LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
 
 /// The exclusive right to fetch an answer, for as long as it is renewed.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub struct Lease {
 #[derive(Debug)]
 pub enum Claimed {
     /// The lease was granted. Includes the entry that the shared cache holds now.
-    Ours(Lease, Recalled),
+    Ours(Lease, SharedLookup),
     /// Redis is not available. Each replica fetches for itself.
     Nothing,
 }
@@ -70,10 +70,10 @@ impl Redis {
             let sent = Instant::now();
             // Until Redis has this replica's writes, the lease's name is that of the state before
             // them.
-            if self.is_telling(names) {
+            if self.has_unannounced(names) {
                 return Claimed::Nothing;
             }
-            let mut script = CLAIM.key(clock());
+            let mut script = CLAIM_LEASE.key(clock());
             script.key(name.answer_key()).key(name.lease_key());
             script.arg(&token).arg(millis(LEASE_DURATION));
             for name in names {
@@ -111,9 +111,9 @@ impl Lease {
         let renewing = async {
             loop {
                 sleep(RENEW_INTERVAL).await;
-                let mut script = RENEW.key(&self.name);
+                let mut script = RENEW_LEASE.key(&self.name);
                 script.arg(&self.token).arg(millis(LEASE_DURATION));
-                self.redis.tell(RedisCommand::Script(script));
+                self.redis.send_in_background(RedisCommand::Script(script));
             }
         };
         tokio::select! {
@@ -134,7 +134,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if !self.name.is_empty() {
             let (name, token) = (mem::take(&mut self.name), mem::take(&mut self.token));
-            self.redis.end(name, &token);
+            self.redis.release_lease(name, &token);
         }
     }
 }

@@ -30,7 +30,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The number of commands that are buffered for writing. Further senders wait.
-const WRITE_BUFFER: usize = 1000;
+const MAX_BUFFERED_COMMANDS: usize = 1000;
 
 /// The CA file for Redis is missing, unreadable or empty.
 #[derive(Debug, Error)]
@@ -150,7 +150,7 @@ impl Link {
     }
 
     /// Returns whether a change to an object with one of these names is still to be announced.
-    pub(super) fn is_telling(&self, names: &[String]) -> bool {
+    pub(super) fn has_unannounced(&self, names: &[String]) -> bool {
         self.outbox.lock().mentions(names)
     }
 
@@ -176,8 +176,8 @@ impl Link {
                 return Ok(());
             };
             let command = change.command(replica);
-            let told = timeout(self.time_limit, command.send::<Value>(connection)).await;
-            match told {
+            let sent = timeout(self.time_limit, command.send::<Value>(connection)).await;
+            match sent {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) if is_permanent(&error) => {
                     warn!(error.message = describe(&error), "Redis rejected a change");
@@ -187,7 +187,7 @@ impl Link {
             }
             // Removed only now: until Redis has the change, its answers may be older than the
             // change.
-            self.outbox.lock().told(&change);
+            self.outbox.lock().remove_announced(&change);
         }
     }
 
@@ -233,7 +233,7 @@ impl Link {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // Each command has a time limit of its own.
             .set_response_timeout(None)
-            .set_pipeline_buffer_size(WRITE_BUFFER);
+            .set_pipeline_buffer_size(MAX_BUFFERED_COMMANDS);
         client
             .get_multiplexed_async_connection_with_config(&config)
             .await

@@ -10,9 +10,9 @@ if since < 0 then
     since = now + since
 end
 local most = tonumber(ARGV[2])
-local told = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. text(since), '+inf', 'LIMIT', 0, most)
-if #told < most then
-    return { text(now), 0, told }
+local messages = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. text(since), '+inf', 'LIMIT', 0, most)
+if #messages < most then
+    return { text(now), 0, messages }
 end
 -- Each message has a unique time, so the last one's is where to continue.
-return { string.match(told[#told], '^%d+'), 1, told }
+return { string.match(messages[#messages], '^%d+'), 1, messages }

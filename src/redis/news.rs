@@ -8,14 +8,14 @@ use super::{PREFIX, RedisCommand, clock, millis};
 
 /// The number of changes that are queued while Redis is unavailable. Beyond it the oldest is
 /// dropped.
-const MAX_WAITING: usize = 100_000;
+const MAX_QUEUED_CHANGES: usize = 100_000;
 
 /// The number of messages in one read.
-const MAX_NEWS: usize = 1000;
+const MAX_NEWS_PER_READ: usize = 1000;
 
-static CHANGE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(clocked!("names.lua", "tell.lua", "change.lua")));
-static NEWS: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("news.lua")));
+static ANNOUNCE_CHANGE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(clocked!("names.lua", "announce.lua", "change.lua")));
+static READ_NEWS: LazyLock<Script> = LazyLock::new(|| Script::new(clocked!("news.lua")));
 
 /// A change to announce to all replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Queues a change, dropping the oldest if the queue is full.
     pub(super) fn push(&mut self, change: SharedChange) {
-        if self.waiting.len() >= MAX_WAITING {
+        if self.waiting.len() >= MAX_QUEUED_CHANGES {
             self.waiting.pop_front();
         }
         self.waiting.push_back(change);
@@ -62,7 +62,7 @@ impl Outbox {
     }
 
     /// Removes an announced change, unless it was dropped from the front meanwhile.
-    pub(super) fn told(&mut self, change: &SharedChange) {
+    pub(super) fn remove_announced(&mut self, change: &SharedChange) {
         if self.waiting.front() == Some(change) {
             self.waiting.pop_front();
         }
@@ -78,7 +78,7 @@ impl Outbox {
 impl SharedChange {
     /// Returns the command that announces the change.
     pub(super) fn command(&self, replica: &str) -> RedisCommand {
-        let mut script = CHANGE.key(clock());
+        let mut script = ANNOUNCE_CHANGE.key(clock());
         script.key(news_key());
         script.arg(self.news.kind()).arg(millis(self.life).max(1));
         script.arg(replica);
@@ -115,11 +115,11 @@ impl News {
     pub(super) fn read(line: &str, replica: &str) -> Option<Self> {
         // A line is the time, the kind, the sender's id and the names.
         let mut words = line.split(' ').skip(1);
-        let (kind, teller) = (words.next()?, words.next()?);
+        let (kind, sender) = (words.next()?, words.next()?);
         let mut names = words.map(str::to_owned);
         match kind {
-            "changed" | "doubted" if teller == replica => Some(Self::Names(names.collect())),
-            _ if teller == replica => None,
+            "changed" | "doubted" if sender == replica => Some(Self::Names(names.collect())),
+            _ if sender == replica => None,
             "joined" => Some(Self::Names(names.collect())),
             "begun" => Some(Self::Begun(names.collect())),
             "changed" => Some(Self::Changed(names.collect())),
@@ -133,9 +133,9 @@ impl News {
 /// Returns the command that reads messages since a shared time or, if `since` is negative, of the
 /// last `-since` microseconds.
 pub(super) fn read_since(since: i64) -> RedisCommand {
-    let mut script = NEWS.key(clock());
+    let mut script = READ_NEWS.key(clock());
     script.key(format!("{PREFIX}alive")).key(news_key());
-    script.arg(since).arg(MAX_NEWS);
+    script.arg(since).arg(MAX_NEWS_PER_READ);
     RedisCommand::Script(script)
 }
 
@@ -173,11 +173,11 @@ mod tests {
     #[test]
     fn outbox_is_ordered_and_bounded() {
         let mut outbox = Outbox::default();
-        (0..=MAX_WAITING).for_each(|name| outbox.push(change(name)));
+        (0..=MAX_QUEUED_CHANGES).for_each(|name| outbox.push(change(name)));
         assert_eq!(outbox.first(), Some(change(1)));
         assert!(outbox.mentions(&["5".to_owned()]) && !outbox.mentions(&["0".to_owned()]));
-        outbox.told(&change(1));
-        outbox.told(&change(1));
+        outbox.remove_announced(&change(1));
+        outbox.remove_announced(&change(1));
         assert_eq!(outbox.first(), Some(change(2)));
     }
 }

@@ -4,6 +4,6 @@
 local left = math.min(tonumber(ARGV[1]), longest)
 -- A back-off that arrives later may stem from an earlier response, so the longer one stays.
 if (backoff(KEYS[1]) or 0) <= left then
-    keep(KEYS[1], now + left, ARGV[3], left + ARGV[2])
+    store(KEYS[1], now + left, ARGV[3], left + ARGV[2])
 end
 return 1

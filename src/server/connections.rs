@@ -15,7 +15,7 @@ use super::{
     activity::{Activity, ConnectionState},
     held::{Charge, MemoryAccount},
 };
-use crate::access::{CallerId, Full, Share, Shares};
+use crate::access::{CallerId, Full, Slot, SlotPool};
 
 /// The divisor for the share of one address: a quarter of all connections.
 ///
@@ -61,7 +61,7 @@ struct ConnectionTable {
     open: Mutex<Open>,
     /// Notified when a connection has ended.
     room: Notify,
-    waiting: Shares,
+    waiting: SlotPool,
 }
 
 #[derive(Debug, Default)]
@@ -123,7 +123,7 @@ pub(super) enum Admission {
     /// The connection has a place.
     Place(ConnectionPlace),
     /// The connection has to wait for a place.
-    Wait(Share),
+    Wait(Slot),
     /// Too many connections are waiting.
     Full(Full),
 }
@@ -144,7 +144,7 @@ impl Connections {
             held: MemoryAccount::of_all(held),
             open: Mutex::default(),
             room: Notify::new(),
-            waiting: Shares::new(waiting),
+            waiting: SlotPool::new(waiting),
         }))
     }
 

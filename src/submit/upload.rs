@@ -28,7 +28,7 @@ use super::{
 use crate::{
     access::RequestContext,
     cache::ObjectName,
-    quota::{Claim, Permit},
+    quota::{Permit, Terms},
     render::View,
     virustotal::{
         Endpoint, UpstreamError,
@@ -83,8 +83,8 @@ impl Submit {
         let mut stream = FormStream {
             body: incoming.body,
             form: Form::new(boundary),
-            piece_timeout: self.parts().virustotal.patience(),
-            pace: Pace::new(self.parts().virustotal.patience()),
+            piece_timeout: self.parts().virustotal.timeout(),
+            pace: Pace::new(self.parts().virustotal.timeout()),
         };
         let prefix = context.cost.waiting(stream.prefix()).await?;
         // A form without `Content-Length` has a length after all if it ended within the prefix.
@@ -98,7 +98,7 @@ impl Submit {
         let permit = self
             .parts()
             .quota
-            .acquire(context, &Endpoint::Upload, Claim::Now)
+            .acquire(context, &Endpoint::Upload, Terms::Now)
             .await?;
         let (names_sender, names) = oneshot::channel();
         let (start_sender, start) = oneshot::channel();
@@ -141,7 +141,7 @@ impl Submit {
         let submit = self.clone();
         let upload = async move {
             let place = tokio::select! {
-                place = submit.parts().quota.enter(&job.context) => place,
+                slot = submit.parts().quota.wait_for_call_slot(&job.context) => slot,
                 () = sender.closed() => return,
             };
             // Boxed, because the future is large and is wrapped several times before it runs.
@@ -190,7 +190,7 @@ impl Submit {
                 // From here on VirusTotal may have the whole form. If the client broke off there
                 // are no names, and the call ends by itself.
                 write.add(names.unwrap_or_default());
-                let late = timeout(virustotal.patience() * LAST_PIECE_FACTOR, answer).await;
+                let late = timeout(virustotal.timeout() * LAST_PIECE_FACTOR, answer).await;
                 late.unwrap_or(Err(UpstreamError::Timeout))
             }
         };

@@ -6,7 +6,7 @@ use reqwest::{
     header::{self, HeaderMap},
 };
 
-use super::{Body, LargeAnswers, UpstreamError, large::LARGE};
+use super::{Body, LargeAnswers, UpstreamError, large::MAX_SMALL_BYTES};
 use crate::access::CostCounter;
 
 /// A supported content coding.
@@ -63,18 +63,22 @@ impl BodyReader<'_> {
         }
     }
 
-    /// Decompresses a body, which holds a permit from then on if it turns out to be large.
+    /// Decompresses a body, which holds a slot from then on if it turns out to be large.
     ///
     /// The length in the trailer is the sender's claim, so it is only tried: after the size that
-    /// needs no permit, and before the limit.
+    /// needs no slot, and before the limit.
     async fn unpack(&self, packed: Bytes) -> Result<Body, UpstreamError> {
         let limit = self.max_length;
-        for size in [LARGE, claimed_length(&packed).max(LARGE), limit] {
+        for size in [
+            MAX_SMALL_BYTES,
+            claimed_length(&packed).max(MAX_SMALL_BYTES),
+            limit,
+        ] {
             let size = size.min(limit);
-            let permit = self.large.permit(size).await;
+            let slot = self.large.slot(size).await;
             match LargeAnswers::run_now(size, || Body::gunzip(packed.clone(), size)) {
                 Err(UpstreamError::TooLarge) if size < limit => {}
-                unpacked => return unpacked.map(|body| body.with_permit(permit)),
+                unpacked => return unpacked.map(|body| body.with_slot(slot)),
             }
         }
         Err(UpstreamError::TooLarge)

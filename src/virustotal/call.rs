@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Endpoint, endpoint::EndpointPath};
 
 /// The characters to percent-encode: all but RFC 3986's unreserved ones.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+const ESCAPED_CHARS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -74,7 +74,10 @@ impl Call {
     /// Adds a body: a form with one field.
     #[must_use]
     pub fn with_form(mut self, name: &str, value: &str) -> Self {
-        self.payload = Payload::Form(format!("{name}={}", utf8_percent_encode(value, ESCAPED)));
+        self.payload = Payload::Form(format!(
+            "{name}={}",
+            utf8_percent_encode(value, ESCAPED_CHARS)
+        ));
         self
     }
 
@@ -102,7 +105,7 @@ impl Call {
         let _ = write!(
             self.path,
             "{mark}{name}={}",
-            utf8_percent_encode(value, ESCAPED)
+            utf8_percent_encode(value, ESCAPED_CHARS)
         );
         self.has_query = true;
         self
@@ -126,7 +129,7 @@ fn push_segment(path: &mut String, segment: &str) {
         // VirusTotal does not know.
         "." => path.push_str("%252E"),
         ".." => path.push_str("%252E%252E"),
-        segment => path.extend(utf8_percent_encode(segment, ESCAPED)),
+        segment => path.extend(utf8_percent_encode(segment, ESCAPED_CHARS)),
     }
 }
 

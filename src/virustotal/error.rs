@@ -14,10 +14,10 @@ use super::message;
 use crate::clock::BackOff;
 
 /// The wait after a 429 that started no back-off because it concerned no endpoint.
-const AFTER_TOO_MANY: Duration = Duration::from_mins(1);
+const WAIT_AFTER_TOO_MANY_REQUESTS: Duration = Duration::from_mins(1);
 
 /// The wait after a `TransientError` without `Retry-After`.
-const AFTER_TRANSIENT: Duration = Duration::from_secs(5);
+const WAIT_AFTER_TRANSIENT: Duration = Duration::from_secs(5);
 
 /// An error of a call. No variant contains a URL or a key.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -69,8 +69,8 @@ impl Refusal {
     /// Returns the time to wait before a retry, or `None` if a retry makes no sense.
     pub fn wait(&self) -> Option<Duration> {
         let usual = match self.reason {
-            Reason::TooManyRequests => AFTER_TOO_MANY,
-            Reason::Transient => AFTER_TRANSIENT,
+            Reason::TooManyRequests => WAIT_AFTER_TOO_MANY_REQUESTS,
+            Reason::Transient => WAIT_AFTER_TRANSIENT,
             _ => return None,
         };
         Some(self.retry_after.map_or(usual, BackOff::get))
@@ -103,7 +103,7 @@ pub enum Reason {
 }
 
 /// VirusTotal's documented codes, without the suffix `Error`.
-const CODES: [(&str, Reason); 17] = [
+const ERROR_CODES: [(&str, Reason); 17] = [
     ("BadRequest", Reason::BadRequest),
     ("InvalidArgument", Reason::BadRequest),
     ("NotAvailableYet", Reason::BadRequest),
@@ -174,8 +174,9 @@ impl UpstreamError {
         }
     }
 
-    /// Returns whether the call failed, as opposed to being refused.
-    pub fn is_trouble(&self) -> bool {
+    /// Returns whether VirusTotal, or the connection to it, failed. A refusal is a valid response,
+    /// unless VirusTotal calls it temporary or exceeded its own deadline.
+    pub fn is_upstream_failure(&self) -> bool {
         match self {
             Self::Refused(refusal) => {
                 matches!(refusal.reason, Reason::Transient | Reason::Deadline)
@@ -233,11 +234,13 @@ impl UpstreamError {
         }
     }
 
-    /// Returns whether the call may be retried.
-    pub fn is_passing(&self) -> bool {
-        let transient = |refusal: &Refusal| refusal.reason == Reason::Transient;
-        matches!(self, Self::Unreachable)
-            || matches!(self, Self::Refused(refusal) if transient(refusal))
+    /// Returns whether a retry is safe and may succeed.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unreachable => true,
+            Self::Refused(refusal) => refusal.reason == Reason::Transient,
+            _ => false,
+        }
     }
 }
 
@@ -273,7 +276,7 @@ impl ErrorBody {
 /// Looks up a code, ignoring case and the suffix `Error`.
 fn reason_of_code(code: &str) -> Option<Reason> {
     let code = stem_of_code(code).unwrap_or(code);
-    CODES
+    ERROR_CODES
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(code))
         .map(|(_, reason)| *reason)

@@ -6,13 +6,13 @@ use percent_encoding::percent_decode_str;
 use crate::{indicator::decode_base64, render::hidden::is_hidden};
 
 /// The longest message that is passed on, in characters.
-const MAX_MESSAGE: usize = 300;
+const MAX_MESSAGE_CHARS: usize = 300;
 
 /// The number of consecutive characters of a key that must not appear in a message.
-const MIN_SHARED: usize = 12;
+const MIN_SHARED_CHARS: usize = 12;
 
 /// The number of nested layers of percent-encoding that are decoded.
-const MAX_LAYERS: usize = 4;
+const MAX_ENCODING_LAYERS: usize = 4;
 
 /// Character sequences that produce a link, an image, HTML or an escaped character where an error
 /// is displayed.
@@ -25,7 +25,7 @@ const MARKUP: [&str; 6] = ["<", "](", "][", "&#", "\\u", "\\x"];
 /// act there is withheld whole rather than sanitized. Backticks and bare URLs are harmless.
 pub(super) fn is_fit(message: &str, key: &str) -> bool {
     !message.trim().is_empty()
-        && message.chars().count() <= MAX_MESSAGE
+        && message.chars().count() <= MAX_MESSAGE_CHARS
         && !message.contains(is_hidden)
         && !MARKUP.iter().any(|mark| message.contains(mark))
         && !resembles(message, key)
@@ -76,7 +76,7 @@ impl KeyForms {
     /// Returns whether a text contains a part of the key under any number of encodings.
     fn is_under_layers(&self, text: &str) -> bool {
         let mut layer: String = text.chars().map(narrow).collect();
-        for _ in 0..MAX_LAYERS {
+        for _ in 0..MAX_ENCODING_LAYERS {
             if self.is_in(layer.as_bytes()) || self.is_in_words_of(&layer) {
                 return true;
             }
@@ -127,7 +127,7 @@ impl KeyForms {
         }
         let letters = letters_of(&text);
         // Without punctuation, a part counts only if enough letters and digits remain.
-        if self.letters.len() >= MIN_SHARED && shares(&letters, &self.letters) {
+        if self.letters.len() >= MIN_SHARED_CHARS && shares(&letters, &self.letters) {
             return true;
         }
         let digits = letters.replace("0x", "");
@@ -137,15 +137,18 @@ impl KeyForms {
 
 /// Returns whether a text contains a part of the key. A short key must appear whole.
 fn shares(text: &str, key: &str) -> bool {
-    if key.len() <= MIN_SHARED {
+    if key.len() <= MIN_SHARED_CHARS {
         return text.contains(key);
     }
-    contains_one(text, key.as_bytes().windows(MIN_SHARED))
+    contains_one(text, key.as_bytes().windows(MIN_SHARED_CHARS))
 }
 
 /// Returns whether a text contains 12 consecutive characters of the key in hexadecimal.
 fn shares_digits(text: &str, digits: &str) -> bool {
-    contains_one(text, digits.as_bytes().windows(2 * MIN_SHARED).step_by(2))
+    contains_one(
+        text,
+        digits.as_bytes().windows(2 * MIN_SHARED_CHARS).step_by(2),
+    )
 }
 
 fn contains_one<'a>(text: &str, parts: impl Iterator<Item = &'a [u8]>) -> bool {
@@ -182,7 +185,7 @@ fn is_not_hex(letter: char) -> bool {
 /// Returns the word without its first 0 to `group - 1` characters, where enough remains to contain
 /// a part of a key.
 fn shifted(word: &str, group: usize) -> impl Iterator<Item = &str> {
-    let starts = (word.len() + 1).saturating_sub(MIN_SHARED).min(group);
+    let starts = (word.len() + 1).saturating_sub(MIN_SHARED_CHARS).min(group);
     (0..starts).map(|start| &word[start..])
 }
 
@@ -301,7 +304,7 @@ mod tests {
             key in "[!-~]{12,64}", before in "[ -~]{0,20}", after in "[ -~]{0,20}",
             start: prop::sample::Index, length: prop::sample::Index, bits: u64,
         ) {
-            let length = MIN_SHARED + length.index(key.len() - MIN_SHARED + 1);
+            let length = MIN_SHARED_CHARS + length.index(key.len() - MIN_SHARED_CHARS + 1);
             let start = start.index(key.len() - length + 1);
             let part = &key[start..start + length];
             let cased = recased(part, bits);

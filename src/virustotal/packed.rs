@@ -4,19 +4,19 @@ use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor, crc32};
 use memchr::memmem;
 
-use super::{UpstreamError, large::LargePermit};
+use super::{UpstreamError, large::LargeSlot};
 
 /// The usual compression ratio of a report, by which the output buffer is sized.
 const USUAL_RATIO: usize = 8;
 
 /// The length of a gzip member's trailer: CRC-32 and length of the uncompressed data.
-const TRAILER: usize = 8;
+const TRAILER_BYTES: usize = 8;
 
 /// The number of false matches of a member's trailer after which the body counts as corrupt.
 ///
 /// In honest data a second match is a coincidence, except in empty members. The bound keeps crafted
 /// data with many matches from costing quadratic time.
-const MOST_TRAILERS: usize = 16;
+const MAX_TRAILER_MATCHES: usize = 16;
 
 /// A response body: uncompressed, and compressed if it came that way.
 #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ pub struct Body {
     pub plain: Bytes,
     /// The gzip member that VirusTotal sent, if the body was a single one.
     packed: Option<Bytes>,
-    /// The permit to hold it, if it is large.
-    _permit: Option<LargePermit>,
+    /// The slot that it holds, if it is large.
+    _slot: Option<LargeSlot>,
 }
 
 /// A compressed body, as the cache keeps it.
@@ -43,7 +43,7 @@ impl Body {
         Self {
             plain,
             packed: None,
-            _permit: None,
+            _slot: None,
         }
     }
 
@@ -57,7 +57,7 @@ impl Body {
             return Ok(Self {
                 plain: first.into(),
                 packed: Some(packed),
-                _permit: None,
+                _slot: None,
             });
         }
         // Several members are rare. They are compressed again as one, which decompresses fastest.
@@ -65,10 +65,10 @@ impl Body {
         Ok(Self::plain(plain.into()))
     }
 
-    /// Returns the body with the permit to hold it.
-    pub(super) fn with_permit(self, permit: Option<LargePermit>) -> Self {
+    /// Returns the body with the slot that it holds.
+    pub(super) fn with_slot(self, slot: Option<LargeSlot>) -> Self {
         Self {
-            _permit: permit,
+            _slot: slot,
             ..self
         }
     }
@@ -166,7 +166,7 @@ fn is_whole(packed: &[u8], plain: &[u8]) -> bool {
         return true;
     }
     let first = memmem::find(packed, &trailer(plain));
-    first.is_some_and(|at| at + TRAILER == packed.len())
+    first.is_some_and(|at| at + TRAILER_BYTES == packed.len())
 }
 
 /// Decompresses all members, up to `limit` bytes in total. `first` is the first one's content.
@@ -212,11 +212,11 @@ fn member_end(
     let trailer = trailer(plain);
     let mut scratch = vec![0; plain.len()];
     let mut from = 0;
-    for _ in 0..MOST_TRAILERS {
+    for _ in 0..MAX_TRAILER_MATCHES {
         let Some(at) = memmem::find(&packed[from..], &trailer) else {
             break;
         };
-        let end = from + at + TRAILER;
+        let end = from + at + TRAILER_BYTES;
         let outcome = unpacker.gzip_decompress(&packed[..end], &mut scratch);
         if outcome.is_ok() {
             return Ok(end);
@@ -233,9 +233,9 @@ fn length_field(plain: &[u8]) -> [u8; 4] {
 }
 
 /// Returns the trailer of a member with this content.
-fn trailer(plain: &[u8]) -> [u8; TRAILER] {
-    let mut trailer = [0; TRAILER];
-    let (checksum, length) = trailer.split_at_mut(TRAILER / 2);
+fn trailer(plain: &[u8]) -> [u8; TRAILER_BYTES] {
+    let mut trailer = [0; TRAILER_BYTES];
+    let (checksum, length) = trailer.split_at_mut(TRAILER_BYTES / 2);
     checksum.copy_from_slice(&crc32(plain).to_le_bytes());
     length.copy_from_slice(&length_field(plain));
     trailer
@@ -310,7 +310,7 @@ mod tests {
     fn trailer_bytes_within_a_member_do_not_end_it() {
         let plain = b"{\"data\": []}";
         let trailer = trailer(plain);
-        for copies in 1..MOST_TRAILERS {
+        for copies in 1..MAX_TRAILER_MATCHES {
             let member = member_with_extra(&trailer.repeat(copies), plain);
             assert_eq!(gunzip(&member).as_deref(), Ok(&plain[..]));
             assert_eq!(gunzip(&member.repeat(2)).unwrap(), plain.repeat(2));

@@ -73,7 +73,7 @@ pub fn is_known(name: &str) -> bool {
 
 /// Names that may follow an id in VirusTotal's paths but are no relationships: actions, downloads
 /// and resources of another shape.
-const RESERVED: [&str; 17] = [
+const RESERVED_NAMES: [&str; 17] = [
     "behaviour_mitre_trees",
     "behaviour_summary",
     "delete",
@@ -94,7 +94,7 @@ const RESERVED: [&str; 17] = [
 ];
 
 /// Words that mark a name as an action, in any combination.
-const ACTIONS: [&str; 6] = [
+const ACTION_WORDS: [&str; 6] = [
     "analyse",
     "analyze",
     "download",
@@ -108,7 +108,7 @@ pub fn is_reserved(name: &str) -> bool {
     if is_known(name) {
         return false;
     }
-    RESERVED.contains(&name) || name.split('_').any(|word| ACTIONS.contains(&word))
+    RESERVED_NAMES.contains(&name) || name.split('_').any(|word| ACTION_WORDS.contains(&word))
 }
 
 /// Returns whether a name has the syntax of a relationship: 1 to 64 of `a-z 0-9 _`, a letter first.

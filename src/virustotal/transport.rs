@@ -35,7 +35,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The number of connections that are remembered, far more than are open at once.
-const MOST_REMEMBERED: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
+const MAX_REMEMBERED_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
 
 /// The HTTP clients, with a record of connections that have carried a response.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Transport {
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .build()?,
             unpooled: unpooled.build()?,
-            answered: Mutex::new(LruCache::new(MOST_REMEMBERED)),
+            answered: Mutex::new(LruCache::new(MAX_REMEMBERED_CONNECTIONS)),
             is_unreachable: AtomicBool::new(false),
         })
     }

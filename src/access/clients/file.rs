@@ -22,7 +22,7 @@ use super::{Allowance, Client, ClientRecord, Scope};
 use crate::access::{ApiKey, TokenDigest, UnusableKey, key_in_file, key_in_variable};
 
 /// The fields that a client's table may have.
-const FIELDS: [&str; 8] = [
+const CLIENT_FIELDS: [&str; 8] = [
     "name",
     "token_sha256",
     "key_file",
@@ -37,7 +37,7 @@ const FIELDS: [&str; 8] = [
 const MAX_PER_MINUTE: u32 = 100_000;
 
 /// The largest size of a file in bytes.
-const MAX_FILE: u64 = 4 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A mistake in the file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,11 +91,11 @@ fn read_text(path: &Path) -> io::Result<String> {
     check_regular(path)?;
     let mut text = String::new();
     let read = File::open(path)?
-        .take(MAX_FILE + 1)
+        .take(MAX_FILE_BYTES + 1)
         .read_to_string(&mut text)?;
-    if read as u64 > MAX_FILE {
+    if read as u64 > MAX_FILE_BYTES {
         return Err(io::Error::other(format!(
-            "it is larger than {MAX_FILE} bytes"
+            "it is larger than {MAX_FILE_BYTES} bytes"
         )));
     }
     Ok(text)
@@ -232,8 +232,8 @@ impl<'a> TableReader<'a> {
     /// Rejects unknown fields. A misspelt name would otherwise be a limit that is not applied.
     fn reject_unknown_fields(&mut self) {
         let mut fields = self.table.keys();
-        if fields.any(|field| !FIELDS.contains(&field.as_str())) {
-            let known = FIELDS.map(|field| format!("`{field}`")).join(", ");
+        if fields.any(|field| !CLIENT_FIELDS.contains(&field.as_str())) {
+            let known = CLIENT_FIELDS.map(|field| format!("`{field}`")).join(", ");
             self.mistake(&format!("it has a field other than {known}"));
         }
     }

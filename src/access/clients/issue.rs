@@ -10,7 +10,7 @@ use super::file::is_name;
 use crate::access::{TOKEN_PREFIX, TokenDigest};
 
 /// The number of random bytes in a token.
-const RANDOM: usize = 32;
+const RANDOM_BYTES: usize = 32;
 
 /// A new token and its entry for the clients' file; `Display` shows both.
 pub struct Issued {
@@ -35,7 +35,7 @@ impl Issued {
         if !is_name(name) {
             return Err(TokenError::Name);
         }
-        let mut random = Zeroizing::new([0; RANDOM]);
+        let mut random = Zeroizing::new([0; RANDOM_BYTES]);
         getrandom::fill(random.as_mut())?;
         let token = BASE64_URL_SAFE_NO_PAD.encode(random.as_ref());
         Ok(Self {

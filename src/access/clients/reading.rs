@@ -25,15 +25,15 @@ use super::{
 use crate::access::ApiKey;
 
 /// The time limit for one reading.
-const LIMIT: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum number of threads that may be blocked at once. Beyond that, readings are refused
 /// until one ends.
-const MOST_THREADS: usize = 16;
+const MAX_BLOCKED_THREADS: usize = 16;
 
 /// The delay after which a missing or empty file is read again, because some programs empty or
 /// delete a file before they replace it.
-const SETTLE: Duration = Duration::from_millis(200);
+const REREAD_DELAY: Duration = Duration::from_millis(200);
 
 /// The file's metadata; a difference means that the file may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Readings {
         };
         let thread = thread::Builder::new().name("clients-file".to_owned());
         thread.spawn(run).map_err(|_| ReadBlocked)?;
-        match timeout(LIMIT, receiver).await {
+        match timeout(READ_TIMEOUT, receiver).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(ReadBlocked),
         }
@@ -133,7 +133,7 @@ impl Readings {
 
     fn enter(&self) -> Option<ThreadSlot> {
         let mut threads = self.0.lock();
-        if threads.files.len() >= MOST_THREADS {
+        if threads.files.len() >= MAX_BLOCKED_THREADS {
             return None;
         }
         let number = threads.next;
@@ -180,7 +180,7 @@ impl ReadJob {
             && !self.is_first
         {
             // An empty file may be about to be replaced.
-            thread::sleep(SETTLE);
+            thread::sleep(REREAD_DELAY);
             return Ok(Some(self.read(FileState::of(&self.path))));
         }
         Ok(Some(reading))
@@ -210,7 +210,7 @@ impl ReadJob {
 impl ReadBlocked {
     /// Returns the mistake that reports a blocked file.
     pub(super) fn mistake(path: &Path) -> Mistake {
-        let seconds = LIMIT.as_secs();
+        let seconds = READ_TIMEOUT.as_secs();
         Mistake::of_file(path, format!("it could not be read within {seconds} s"))
     }
 }

@@ -75,7 +75,7 @@ pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
         return Err(NotLocal::UnknownUser);
     };
     match info.peer.owner(&gateway.owners).await {
-        PeerOwner::Trusted | PeerOwner::Untold => Ok(()),
+        PeerOwner::Trusted | PeerOwner::Unsupported => Ok(()),
         PeerOwner::Other(uid) => Err(NotLocal::OtherUser(uid)),
         PeerOwner::Unknown => Err(NotLocal::UnknownUser),
     }

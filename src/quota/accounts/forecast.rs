@@ -29,7 +29,7 @@ struct Forecast<'a> {
     rules: &'a Rules,
     /// The units of the minute, and those that earlier requests in the queue will spend. Copied
     /// only if there are such requests.
-    minute: Cow<'a, SlidingWindow>,
+    minute_units: Cow<'a, SlidingWindow>,
     day: u64,
     month: u64,
     at: Now,
@@ -49,7 +49,7 @@ pub(super) fn check(
 ) -> Result<(), Exhausted> {
     let mut forecast = Forecast {
         rules,
-        minute: ledger.minute(),
+        minute_units: ledger.minute_units(),
         day: ledger.day(),
         month: ledger.month(),
         at: now,
@@ -107,7 +107,8 @@ impl Forecast<'_> {
             Demand::Spare if limit > 1 => limit - 1,
             _ => limit,
         };
-        self.minute.wait(limit, self.rules.minute, self.at.steady)
+        self.minute_units
+            .wait(limit, self.rules.minute_length, self.at.steady)
     }
 
     /// Advances the clock, and clears the counts of the day and month that end.
@@ -125,7 +126,7 @@ impl Forecast<'_> {
 
     /// Spends a simulated unit now.
     fn spend(&mut self) {
-        self.minute.to_mut().add(self.at.steady);
+        self.minute_units.to_mut().add(self.at.steady);
         self.day = self.day.saturating_add(1);
         self.month = self.month.saturating_add(1);
     }

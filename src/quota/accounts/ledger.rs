@@ -17,15 +17,15 @@ use crate::{
 };
 
 /// The maximum number of other replicas' units that are remembered.
-const MOST_OTHERS: usize = 100_000;
+const MAX_UNITS_OF_OTHERS: usize = 100_000;
 
 /// The units spent in the minute, the day and the month.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Our units that still count.
-    minute: SlidingWindow,
+    minute_units: SlidingWindow,
     /// Other replicas' units that still count, as far as known.
-    others: SlidingWindow,
+    minute_units_of_others: SlidingWindow,
     day: CalendarWindow<Date, UnitCount>,
     month: CalendarWindow<YearMonth, UnitCount>,
     /// The units that the cache saved today.
@@ -58,21 +58,22 @@ impl UnitCount {
 }
 
 impl Ledger {
-    /// Drops expired units and periods. A unit expires after `minute`.
-    pub(super) fn roll(&mut self, minute: Duration, now: Now) {
-        self.minute.expire(minute, now.steady);
-        self.others.expire(minute, now.steady);
+    /// Drops expired units and periods. A unit expires after `minute_length`.
+    pub(super) fn roll(&mut self, minute_length: Duration, now: Now) {
+        self.minute_units.expire(minute_length, now.steady);
+        self.minute_units_of_others
+            .expire(minute_length, now.steady);
         self.day.at(now.day());
         self.month.at(now.month());
         self.saved.at(now.day());
     }
 
     /// Returns all units of the last minute.
-    pub(super) fn minute(&self) -> Cow<'_, SlidingWindow> {
-        if self.others.is_empty() {
-            return Cow::Borrowed(&self.minute);
+    pub(super) fn minute_units(&self) -> Cow<'_, SlidingWindow> {
+        if self.minute_units_of_others.is_empty() {
+            return Cow::Borrowed(&self.minute_units);
         }
-        Cow::Owned(self.minute.merged(&self.others))
+        Cow::Owned(self.minute_units.merged(&self.minute_units_of_others))
     }
 
     /// Returns the units spent today.
@@ -87,7 +88,7 @@ impl Ledger {
 
     /// Spends a unit.
     pub(super) fn add(&mut self, now: Now) -> SpentUnit {
-        self.minute.add(now.steady);
+        self.minute_units.add(now.steady);
         self.day.at(now.day()).own += 1;
         self.month.at(now.month()).own += 1;
         SpentUnit { spent: now }
@@ -95,13 +96,13 @@ impl Ledger {
 
     /// Returns whether this unit is in the minute.
     pub(super) fn contains(&self, unit: &SpentUnit) -> bool {
-        self.minute.contains(unit.spent.steady)
+        self.minute_units.contains(unit.spent.steady)
     }
 
     /// Undoes the spending of a unit, in the periods that are not over.
     pub(super) fn remove(&mut self, unit: &SpentUnit) {
         let spent = unit.spent;
-        self.minute.remove(spent.steady);
+        self.minute_units.remove(spent.steady);
         if self.day.period() == Some(spent.day()) {
             let day = self.day.at(spent.day());
             day.own = day.own.saturating_sub(1);
@@ -113,7 +114,7 @@ impl Ledger {
     }
 
     /// Counts a unit that the cache saved.
-    pub(super) fn save(&mut self, now: Now) {
+    pub(super) fn count_saved(&mut self, now: Now) {
         *self.saved.at(now.day()) += 1;
     }
 
@@ -139,23 +140,25 @@ impl Ledger {
     }
 
     /// Merges the units that all replicas have spent.
-    pub(super) fn share(&mut self, all: &UnitsOfAll, now: Now) {
-        self.others = SlidingWindow::default();
-        for age in all.minute.iter().take(MOST_OTHERS) {
+    pub(super) fn merge_shared(&mut self, all: &UnitsOfAll, now: Now) {
+        self.minute_units_of_others = SlidingWindow::default();
+        for age in all.ages_of_others.iter().take(MAX_UNITS_OF_OTHERS) {
             // A unit from before the clock began has expired.
             if let Some(at) = now.steady.checked_sub(*age) {
-                self.others.add(at);
+                self.minute_units_of_others.add(at);
             }
         }
         // A long list is cut to the oldest units. The missing ones are at most as old as the newest
         // listed.
-        let newest = self.others.last().unwrap_or(now.steady);
-        let count = all.used.saturating_sub(self.minute.len() as u64);
+        let newest = self.minute_units_of_others.last().unwrap_or(now.steady);
+        let count = all
+            .minute_units
+            .saturating_sub(self.minute_units.len() as u64);
         let count = usize::try_from(count)
             .unwrap_or(usize::MAX)
-            .min(MOST_OTHERS);
-        while self.others.len() < count {
-            self.others.add(newest);
+            .min(MAX_UNITS_OF_OTHERS);
+        while self.minute_units_of_others.len() < count {
+            self.minute_units_of_others.add(newest);
         }
         self.day.at(now.day()).raise(all.day);
         self.month.at(now.month()).raise(all.month);
@@ -163,27 +166,36 @@ impl Ledger {
 
     /// Returns whether the ledger holds nothing that affects a limit or a report.
     pub(super) fn is_blank(&self, allowed: &Allowed) -> bool {
-        self.minute.is_empty()
-            && self.others.is_empty()
+        self.minute_units.is_empty()
+            && self.minute_units_of_others.is_empty()
             && (allowed.day.is_none() || self.day() == 0)
             && (allowed.month.is_none() || self.month() == 0)
             && self.saved.value() == 0
     }
 
     /// Returns the state of the minute.
-    pub(super) fn minute_tally(&self, allowed: &Allowed, minute: Duration, now: Now) -> Tally {
-        let used = (self.minute.len() + self.others.len()) as u64;
-        let all_back = match self.minute.last().max(self.others.last()) {
-            Some(last) => minute.saturating_sub(now.steady.saturating_duration_since(last)),
+    pub(super) fn minute_tally(
+        &self,
+        allowed: &Allowed,
+        minute_length: Duration,
+        now: Now,
+    ) -> Tally {
+        let used = (self.minute_units.len() + self.minute_units_of_others.len()) as u64;
+        let all_back = match self
+            .minute_units
+            .last()
+            .max(self.minute_units_of_others.last())
+        {
+            Some(last) => minute_length.saturating_sub(now.steady.saturating_duration_since(last)),
             None => Duration::ZERO,
         };
         Tally::new(allowed.minute, used, now.unix_after(all_back))
     }
 
     /// Returns the state of all windows.
-    pub(super) fn report(&self, allowed: &Allowed, minute: Duration, now: Now) -> Report {
+    pub(super) fn report(&self, allowed: &Allowed, minute_length: Duration, now: Now) -> Report {
         Report {
-            minute: self.minute_tally(allowed, minute, now),
+            minute: self.minute_tally(allowed, minute_length, now),
             day: Tally::new(
                 allowed.day,
                 self.day(),

@@ -4,7 +4,7 @@ use super::{UpstreamQuota, Window};
 use crate::config::{QuotaLimit, QuotaLimits};
 
 /// The allowances of a public key: lookups a minute, a day and a month.
-const PUBLIC: [u64; 3] = [4, 500, 15_500];
+const PUBLIC_ALLOWANCES: [u64; 3] = [4, 500, 15_500];
 
 /// The allowances that VirusTotal last reported.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +44,7 @@ impl KnownLimits {
 impl Allowed {
     /// Combines the configured limits with the learned allowances.
     pub(super) fn new(limits: &QuotaLimits, learned: &KnownLimits) -> Self {
-        let [minute, day, month] = PUBLIC;
+        let [minute, day, month] = PUBLIC_ALLOWANCES;
         Self {
             minute: effective(limits.per_minute, learned.minute, minute),
             day: effective(limits.per_day, learned.day, day),
@@ -53,7 +53,7 @@ impl Allowed {
     }
 
     /// Returns the allowance of one window.
-    pub(super) fn of(&self, window: Window) -> Option<u64> {
+    pub fn of(&self, window: Window) -> Option<u64> {
         match window {
             Window::Minute => self.minute,
             Window::Day => self.day,

@@ -21,7 +21,7 @@ use crate::{
 
 /// The divisor for the share of a key's waiting places that one caller may hold: a quarter, at
 /// least one.
-const SHARE_DIVISOR: usize = 4;
+const CALLER_SHARE_DIVISOR: usize = 4;
 
 /// The waiting requests in the order in which they are served.
 ///
@@ -143,7 +143,7 @@ impl Queue {
             return Some(Full::All);
         }
         let own = self.0.iter().filter(|waiter| waiter.caller == caller);
-        (own.count() >= (most / SHARE_DIVISOR).max(1)).then_some(Full::Caller)
+        (own.count() >= (most / CALLER_SHARE_DIVISOR).max(1)).then_some(Full::Caller)
     }
 
     fn position(&self, turn: &Turn) -> Option<usize> {
@@ -203,7 +203,7 @@ impl Accounts {
 
     /// Spends a unit like [`take_within`](Self::take_within), from the front of the queue: for a
     /// request whose unit turned out to be spent by another replica.
-    pub async fn take_within_again(
+    pub async fn take_within_from_front(
         &self,
         key: KeyHash,
         caller: CallerId,

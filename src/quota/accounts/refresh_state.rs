@@ -9,7 +9,7 @@ use crate::clock::Now;
 /// The time between two refreshes of a key, whether or not the last one succeeded.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(10);
 
-/// The decision whether to refresh a key's allowances.
+/// The caller's part in the refresh of a key's allowances.
 #[derive(Debug)]
 pub enum RefreshDue {
     /// The first refresh is due. The caller makes it, and its lookup waits for it.
@@ -52,8 +52,8 @@ impl RefreshPending {
 }
 
 impl RefreshState {
-    /// Decides whether a refresh is due, and records it as attempted.
-    pub(super) fn due(last: &mut Option<Self>, now: Now) -> RefreshDue {
+    /// Begins a refresh if one is due: it counts as attempted from now on.
+    pub(super) fn begin_if_due(last: &mut Option<Self>, now: Now) -> RefreshDue {
         let Some(state) = last else {
             let first = CancellationToken::new();
             let over = first.clone().drop_guard();

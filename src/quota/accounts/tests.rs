@@ -223,7 +223,7 @@ fn unverified_keys_evict_no_accepted_or_configured_key() {
             let unit = quota.take(key(name), clock.after(0)).unwrap();
             if name == "accepted" {
                 accepted.accept(key(name));
-                quota.keep(key(name), Some(&unit), clock.after(0));
+                quota.make_permanent(key(name), Some(&unit), clock.after(0));
             }
         }
     }
@@ -246,16 +246,16 @@ fn unit_counts_although_its_account_was_evicted_before_acceptance() {
     flood(&quota, clock.after(2));
     accepted.accept(key("new"));
     for unit in &units {
-        quota.keep(key("new"), Some(unit), clock.after(3));
-        quota.keep(key("new"), Some(unit), clock.after(3));
+        quota.make_permanent(key("new"), Some(unit), clock.after(3));
+        quota.make_permanent(key("new"), Some(unit), clock.after(3));
     }
     let report = quota.report(key("new"), clock.after(4));
     assert_eq!((report.minute.used, report.day.used), (2, 2));
     assert!(quota.take(key("new"), clock.after(5)).is_err());
     // An expired unit is not counted again.
     let late = quota.take(key("new"), clock.after(61_001)).unwrap();
-    quota.keep(key("new"), Some(&units[0]), clock.after(61_002));
-    quota.keep(key("new"), Some(&late), clock.after(61_002));
+    quota.make_permanent(key("new"), Some(&units[0]), clock.after(61_002));
+    quota.make_permanent(key("new"), Some(&late), clock.after(61_002));
     assert_eq!(quota.report(key("new"), clock.after(61_003)).day.used, 3);
 }
 

@@ -71,9 +71,10 @@ impl Usage {
 
 /// Parses a number of lookups. A number beyond 64 bits becomes `u64::MAX`.
 fn count(number: &Value) -> Option<u64> {
-    const BEYOND: f64 = 18_446_744_073_709_551_615.0;
+    // 2^64, the first number that does not fit.
+    const FIRST_BEYOND_U64: f64 = 18_446_744_073_709_551_615.0;
     if let Some(number) = number.as_u64() {
         return Some(number);
     }
-    (number.as_f64()? >= BEYOND).then_some(u64::MAX)
+    (number.as_f64()? >= FIRST_BEYOND_U64).then_some(u64::MAX)
 }

@@ -190,7 +190,7 @@ fn units_are_counted_before_a_limit_is_known() {
 #[test]
 fn refresh_is_due_at_first_and_every_ten_minutes() {
     let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
-    let due = |at| quota.due(key("k"), clock.after(at));
+    let due = |at| quota.begin_refresh_if_due(key("k"), clock.after(at));
     let RefreshDue::First(attempt) = due(0) else {
         panic!("the first lookup refreshes");
     };
@@ -204,7 +204,7 @@ fn refresh_is_due_at_first_and_every_ten_minutes() {
     assert!(matches!(due(600_001), RefreshDue::No));
     assert!(matches!(due(1_200_000), RefreshDue::Again(_)));
     assert!(matches!(
-        quota.due(key("other"), clock.after(0)),
+        quota.begin_refresh_if_due(key("other"), clock.after(0)),
         RefreshDue::First(_)
     ));
 }
@@ -213,7 +213,7 @@ fn refresh_is_due_at_first_and_every_ten_minutes() {
 fn without_limits_no_refresh_is_due() {
     let (quota, clock) = (quota(0, 0, 0), Clock::at(NOON));
     assert!(matches!(
-        quota.due(key("k"), clock.after(0)),
+        quota.begin_refresh_if_due(key("k"), clock.after(0)),
         RefreshDue::No
     ));
 }
@@ -221,10 +221,10 @@ fn without_limits_no_refresh_is_due() {
 #[tokio::test]
 async fn other_lookups_wait_until_the_first_refresh_ends() {
     let (quota, clock) = (quota(4, 0, 0), Clock::at(NOON));
-    let RefreshDue::First(attempt) = quota.due(key("k"), clock.after(0)) else {
+    let RefreshDue::First(attempt) = quota.begin_refresh_if_due(key("k"), clock.after(0)) else {
         panic!("the first lookup refreshes");
     };
-    let RefreshDue::Pending(underway) = quota.due(key("k"), clock.after(0)) else {
+    let RefreshDue::Pending(underway) = quota.begin_refresh_if_due(key("k"), clock.after(0)) else {
         panic!("the second waits");
     };
     let mut over = pin!(underway.over());
@@ -238,7 +238,7 @@ async fn other_lookups_wait_until_the_first_refresh_ends() {
 fn learned_allowances_are_kept_while_the_key_is_used() {
     let hour = 3_600_000;
     let (quota, clock) = (learning(0), Clock::at(NOON));
-    drop(quota.due(key("k"), clock.after(0)));
+    drop(quota.begin_refresh_if_due(key("k"), clock.after(0)));
     quota.learn(
         key("k"),
         &reported_quota(usage(600, 0), None, None),

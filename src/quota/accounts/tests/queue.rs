@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_mins(5);
 
 fn hasty(per_minute: u32, max_waiting: usize) -> Accounts {
     Accounts {
-        minute: SHORT,
+        minute_length: SHORT,
         max_waiting,
         ..quota(per_minute, 0, 0)
     }
@@ -73,7 +73,7 @@ async fn retried_request_goes_to_the_front() {
     };
     let come_again = async {
         quota
-            .take_within_again(key("k"), caller(1), LONG)
+            .take_within_from_front(key("k"), caller(1), LONG)
             .await
             .unwrap();
         order.borrow_mut().push("again");

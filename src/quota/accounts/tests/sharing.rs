@@ -2,10 +2,10 @@
 
 use super::*;
 
-fn spent(used: u64, minute: &[u64], day: u64, month: u64) -> UnitsOfAll {
+fn spent(minute_units: u64, ages: &[u64], day: u64, month: u64) -> UnitsOfAll {
     UnitsOfAll {
-        used,
-        minute: minute.iter().copied().map(Duration::from_secs).collect(),
+        minute_units,
+        ages_of_others: ages.iter().copied().map(Duration::from_secs).collect(),
         day,
         month,
     }
