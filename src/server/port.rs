@@ -57,7 +57,7 @@ impl End {
     ///
     /// If both are ready `it` wins: the system has told a client in the backlog that it is
     /// connected.
-    pub(super) async fn or<T>(&self, it: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn unless_ended<T>(&self, it: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             it = it => Some(it),

@@ -59,7 +59,7 @@ impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
 
 impl<A, B> Wanted<(A, B)> {
     /// Splits off the first group of parameters.
-    pub fn take(self) -> (A, Wanted<B>) {
+    pub fn split_first(self) -> (A, Wanted<B>) {
         let (first, query) = self.query;
         let rest = Wanted {
             query,

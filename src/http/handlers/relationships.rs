@@ -168,7 +168,7 @@ pub async fn get_relationship(
     wanted: Wanted<(ListQuery, RelationshipQuery)>,
     path: RelatedPath,
 ) -> Result<Response, ApiError> {
-    let (list, wanted) = wanted.take();
+    let (list, wanted) = wanted.split_first();
     let asked = path.with(list);
     let templates = gateway.templates.current();
     let view = wanted.view(&templates, &asked)?;

@@ -106,7 +106,7 @@ pub async fn analyze_url(
     MayRead(context): MayRead,
     wanted: Wanted<(UrlQuery, TemplateQuery)>,
 ) -> Result<Response, ApiError> {
-    let (UrlQuery { url }, wanted) = wanted.take();
+    let (UrlQuery { url }, wanted) = wanted.split_first();
     let templates = gateway.templates.current();
     let view = wanted.view(&templates, url.kind())?;
     let reply = gateway

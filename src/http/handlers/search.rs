@@ -127,7 +127,7 @@ pub async fn search(
     MaySearch(context): MaySearch,
     wanted: Wanted<(EverythingQuery, SearchOptions)>,
 ) -> Result<Response, ApiError> {
-    let (EverythingQuery { query, limit }, mut wanted) = wanted.take();
+    let (EverythingQuery { query, limit }, mut wanted) = wanted.split_first();
     let asked = lookup::SearchQuery {
         corpus: Corpus::Everything,
         query,
@@ -153,7 +153,7 @@ pub async fn search_intelligence(
     MaySearch(context): MaySearch,
     wanted: Wanted<(IntelligenceQuery, SearchOptions)>,
 ) -> Result<Response, ApiError> {
-    let (IntelligenceQuery { query, limit }, mut wanted) = wanted.take();
+    let (IntelligenceQuery { query, limit }, mut wanted) = wanted.split_first();
     let asked = lookup::SearchQuery {
         corpus: Corpus::Intelligence,
         query,

@@ -1,4 +1,5 @@
-//! The outermost layer: request ids, the request log, metrics, and headers of every response.
+//! The layer around every answer of the gateway: request ids, the request log, metrics, and headers
+//! of every response. Only the layer that hides keys from debug prints is further out.
 
 use std::{net::IpAddr, time::Instant};
 
