@@ -24,6 +24,7 @@ use crate::{
     config::Keyless,
     http::{
         error::ApiError,
+        outcome::Subject,
         state::{AppState, Gateway},
     },
 };
@@ -41,8 +42,17 @@ pub struct Identified {
     pub place: Option<Place>,
     /// The cost of the request so far.
     pub cost: CostCounter,
-    /// The key that the request was allowed to spend; the middleware then reports its quota.
-    pub spends: Arc<OnceLock<KeyHash>>,
+    /// The findings of the extractors that the middleware reads after the response.
+    pub noted: Arc<Noted>,
+}
+
+/// The findings of the extractors that the admission middleware reads after the response.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// The key that the request was allowed to spend: the response reports its quota.
+    pub key: OnceLock<KeyHash>,
+    /// The object that the request is about, where an audit log is set up.
+    pub subject: OnceLock<Subject>,
 }
 
 /// A caller that may read reports and lists.
@@ -120,7 +130,7 @@ impl FromRequestParts<AppState> for MayReadMetrics {
 
 /// Returns the key that a request spends and the caller that it counts for, if it has this scope.
 ///
-/// Notes the key in the request's [`Identified`] as well: the response reports its quota.
+/// Sets the key in the request's [`Noted`] as well: the response reports its quota.
 async fn context(
     parts: &Parts,
     gateway: &Gateway,
@@ -133,7 +143,7 @@ async fn context(
         Sender::Anonymous => servers_key(parts, gateway, scope).await?,
     };
     // Set only by the first extractor that succeeds, and there is one in each handler.
-    let _ = identified.spends.set(key.hash());
+    let _ = identified.noted.key.set(key.hash());
     let caller = identified.caller;
     let place = identified.place.clone();
     let place = place.unwrap_or_else(|| Place::unbounded(caller));
@@ -144,6 +154,20 @@ async fn context(
         cost: identified.cost.clone(),
         redis_budget: RedisBudget::default(),
     })
+}
+
+/// Notes the object that a request is about, where an audit log is set up.
+///
+/// An extractor calls this once it has parsed the text. The audit log records a text that no
+/// extractor accepted as it was sent.
+pub fn note_subject(parts: &Parts, gateway: &Gateway, kind: &'static str, value: &str) {
+    if gateway.audit.is_none() {
+        return;
+    }
+    if let Some(identified) = parts.extensions.get::<Identified>() {
+        let value = Some(value.to_owned());
+        let _ = identified.noted.subject.set(Subject { kind, value });
+    }
 }
 
 fn identified(parts: &Parts) -> Result<&Identified, ApiError> {

@@ -77,6 +77,10 @@ impl FromQuery for EverythingQuery {
             query: indicator::refang(read_text(parameters)?).into_owned(),
         })
     }
+
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        Some(("search", &self.query))
+    }
 }
 
 impl FromQuery for IntelligenceQuery {
@@ -90,6 +94,10 @@ impl FromQuery for IntelligenceQuery {
             // Nothing is refanged: brackets mean something in VirusTotal's query language.
             query: read_text(parameters)?.to_owned(),
         })
+    }
+
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        Some(("search", &self.query))
     }
 }
 

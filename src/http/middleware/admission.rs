@@ -1,6 +1,6 @@
 //! Admission: identifies the caller of a request and applies its limits before any handler runs.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
@@ -16,7 +16,7 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            caller::Identified,
+            caller::{Identified, Noted},
             credential::{self, Sender},
             forwarded, peer,
         },
@@ -43,14 +43,14 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
     };
     let mut response = match let_in(&state, sender, caller, request.uri()) {
         Ok(hold) => {
-            let spends = Arc::new(OnceLock::new());
+            let noted = Arc::<Noted>::default();
             let cost = CostCounter::default();
             request.extensions_mut().insert(Identified {
                 sender: identified,
                 caller,
                 place: hold.as_ref().map(Hold::place),
                 cost: cost.clone(),
-                spends: Arc::clone(&spends),
+                noted: Arc::clone(&noted),
             });
             let time = limits::time_of(&gateway.limits, *group, request.uri());
             // After the rate limit: the body of a request beyond that is not read to its end.
@@ -59,8 +59,10 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
                 Some(hold) => limits::run(request, next, hold, time).await,
                 None => next.run(request).await,
             };
-            Outcome::of(&mut response).cost = cost.cost();
-            if let Some(key) = spends.get() {
+            let outcome = Outcome::of(&mut response);
+            outcome.cost = cost.cost();
+            outcome.subject = noted.subject.get().cloned();
+            if let Some(key) = noted.key.get() {
                 report_quota(&mut response, gateway, *key);
             }
             response
