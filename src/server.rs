@@ -1,7 +1,7 @@
 //! The accept loop of a port.
 //!
 //! `axum::serve` has no time limit for the head of a request or for a client that does not read its
-//! answer. This loop has both, and limits the connections and the memory of each address.
+//! response. This loop has both, and limits the connections and the memory of each address.
 
 use std::{net::IpAddr, pin::pin, time::Duration};
 
@@ -59,7 +59,7 @@ const MAX_STREAMS: u32 = 100;
 /// end the connection.
 const MAX_RESETS: usize = 20;
 
-/// The bytes of one answer that h2 buffers before they are sent.
+/// The bytes of one response that h2 buffers before they are sent.
 const SEND_BUFFER: usize = 32 * 1024;
 
 /// The bytes that an HTTP/2 client may send before they are read: for one request, and for all.

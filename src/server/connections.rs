@@ -43,7 +43,7 @@ pub struct Most {
     /// The maximum number of connections that are accepted but not read while they wait for a
     /// place.
     pub waiting: usize,
-    /// The maximum memory in bytes for answers that clients have not received yet.
+    /// The maximum memory in bytes for responses that clients have not received yet.
     pub held: usize,
 }
 
@@ -109,7 +109,7 @@ pub(super) struct ConnectionPlace {
     pub(super) close: CancellationToken,
 }
 
-/// The memory held by the answers to one address, with a way to free some.
+/// The memory held by the responses to one address, with a way to free some.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     all: Connections,
@@ -248,8 +248,8 @@ impl Connections {
         victim.is_some_and(|victim| open.close(victim))
     }
 
-    /// Closes the connection with unreceived answers that has stalled longest, of this caller or of
-    /// all.
+    /// Closes the connection with unreceived responses that has stalled longest, of this caller or
+    /// of all.
     fn close_stalled(&self, caller: Option<CallerId>) {
         let (mut open, now) = (self.lock(), Instant::now());
         let victim = match caller {
@@ -351,12 +351,12 @@ impl Open {
 }
 
 impl Memory {
-    /// Charges the memory that a request takes before it has an answer.
+    /// Charges the memory that a request takes before it has a response.
     pub(super) fn charge_request(&self, bytes: usize) -> Charge {
         self.held.charge_alone(bytes)
     }
 
-    /// Charges `bytes` of an answer.
+    /// Charges `bytes` of a response.
     pub(super) fn charge(&self, bytes: usize) -> Charge {
         self.held.charge(bytes)
     }

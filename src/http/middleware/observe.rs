@@ -1,5 +1,5 @@
-//! The layer around every answer of the gateway: request ids, the request log, metrics, and headers
-//! of every response. Only the layer that hides keys from debug prints is further out.
+//! The second layer from outside: request ids, the request log, metrics, and headers of every
+//! response. Only the layer that hides keys from debug prints is around it.
 
 use std::{net::IpAddr, time::Instant};
 
@@ -30,7 +30,7 @@ use crate::{
 /// The header with the caller's trace (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
 
-/// The request headers that an answer depends on: no proxy may hand one key's answer to another.
+/// The request headers that a response depends on: no proxy may hand one key's to another.
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
 
 /// Gives a request its id, runs it, counts it, and writes its line of the log.
