@@ -34,6 +34,13 @@ impl Source {
     fn module(&self) -> &str {
         self.place.split('/').next().unwrap()
     }
+
+    /// Returns whether the file is this module, or has a function or field of this name.
+    fn declares(&self, name: &str) -> bool {
+        self.place.split('/').any(|module| module == name)
+            || defines(&self.code, name)
+            || self.code.contains(&format!(" {name}: "))
+    }
 }
 
 /// Returns the text of a file up to its tests.
@@ -289,8 +296,6 @@ fn each_function_that_a_page_names_exists() {
     assert_eq!(missing, [""; 0]);
 }
 
-/// Type names and names with an underscore in backticks; a name of a single plain word may be one
-/// of the page's own words.
 #[test]
 fn each_name_in_backticks_occurs_in_the_sources() {
     let (code, mut missing) = (code(), Vec::new());
@@ -298,12 +303,17 @@ fn each_name_in_backticks_occurs_in_the_sources() {
         let text = fs::read_to_string(Path::new(ROOT).join(page)).unwrap();
         for line in text.lines().filter(|line| !line.starts_with("```")) {
             for name in line.split('`').skip(1).step_by(2) {
-                let is_type = name.starts_with(char::is_uppercase) && name != name.to_uppercase();
-                let is_code = is_type || name.contains('_') && name == name.to_lowercase();
-                if !is_code || !name.chars().all(is_of_name) {
+                if !name.chars().all(is_of_name) || name == name.to_uppercase() {
                     continue;
                 }
-                if !code.iter().any(|source| has_word(&source.code, name)) {
+                let is_word = !name.contains('_') && name == name.to_lowercase();
+                // The other page has words in backticks that are not the gateway's: `unwrap`.
+                let exists = if is_word {
+                    page != PAGES[0] || code.iter().any(|source| source.declares(name))
+                } else {
+                    code.iter().any(|source| has_word(&source.code, name))
+                };
+                if !exists {
                     missing.push(format!("{page}: {name}"));
                 }
             }
