@@ -15,10 +15,7 @@ use url::Url;
 
 use self::background::Background;
 use crate::{
-    access::{
-        ApiKey, InvalidKey,
-        clients::{Issued, TokenError, file::Mistake},
-    },
+    access::{ApiKey, InvalidKey, clients::file::Mistake},
     config::{Config, Server},
     demo, http,
     redis::UnusableAuthorities,
@@ -275,11 +272,6 @@ fn openapi() -> Result<String, StartError> {
     Ok(http::document(&templates).to_pretty_json()?)
 }
 
-/// Creates a token for a new client.
-fn new_token(name: &str) -> Result<Issued, TokenError> {
-    Issued::new(name)
-}
-
 /// Starts the stand-in for VirusTotal on a loopback port.
 async fn start_stand_in(background: &Background) -> Result<Url, StartError> {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -305,6 +297,6 @@ async fn forget_idle(gateway: http::AppState) {
     loop {
         ticks.tick().await;
         gateway.quota.forget_idle();
-        gateway.door.forget_idle();
+        gateway.rate_limit.forget_idle();
     }
 }

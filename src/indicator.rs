@@ -79,11 +79,7 @@ impl Indicator {
 
     /// Parses the text of a URL. Its id is the base64 of its bytes.
     pub fn url(text: &str) -> Result<Self, InvalidIndicator> {
-        let url = WebUrl::parse(text)?;
-        Ok(Self {
-            kind: Kind::Url,
-            id: web_url::encode(url.as_str().as_bytes()),
-        })
+        Ok(Self::from(&WebUrl::parse(text)?))
     }
 
     /// Parses the id of a URL: VirusTotal's SHA-256 of it, or its base64.
@@ -141,6 +137,15 @@ impl Indicator {
     /// Returns the normalised identifier, as it appears in VirusTotal's paths.
     pub fn id(&self) -> &str {
         &self.id
+    }
+}
+
+impl From<&WebUrl<'_>> for Indicator {
+    fn from(url: &WebUrl<'_>) -> Self {
+        Self {
+            kind: Kind::Url,
+            id: web_url::encode(url.as_str().as_bytes()),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The accept loop of a port.
 //!
 //! `axum::serve` has no time limit for the head of a request or for a client that does not read its
-//! answer. This loop has both, and limits the connections and the memory of each address.
+//! response. This loop has both, and limits the connections and the memory of each address.
 
 use std::{net::IpAddr, pin::pin, time::Duration};
 
@@ -59,7 +59,7 @@ const MAX_STREAMS: u32 = 100;
 /// end the connection.
 const MAX_RESETS: usize = 20;
 
-/// The bytes of one answer that h2 buffers before they are sent.
+/// The bytes of one response that h2 buffers before they are sent.
 const SEND_BUFFER: usize = 32 * 1024;
 
 /// The bytes that an HTTP/2 client may send before they are read: for one request, and for all.
@@ -87,7 +87,7 @@ pub(super) async fn serve(listener: TcpListener, parts: PortParts) {
     // Connections in the backlog are still served at the end, but not an endless stream of new
     // ones.
     let mut last = 0..listen::BACKLOG;
-    while let Some(accepted) = port.end.or(listener.accept()).await {
+    while let Some(accepted) = port.end.unless_ended(listener.accept()).await {
         if port.end.stop.is_cancelled() && last.next().is_none() {
             break;
         }
@@ -102,7 +102,7 @@ pub(super) async fn serve(listener: TcpListener, parts: PortParts) {
                 }
                 // Most likely the descriptors are exhausted, so a connection is closed.
                 port.connections.make_room();
-                if port.end.or(sleep(AFTER_REFUSAL)).await.is_none() {
+                if port.end.unless_ended(sleep(AFTER_REFUSAL)).await.is_none() {
                     break;
                 }
             }
@@ -129,7 +129,7 @@ async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTr
                 return debug!("connection rejected, too many from its address");
             }
             Admission::Full(Full::All) => {
-                let fewer_wait = port.end.or(port.connections.until_fewer_wait());
+                let fewer_wait = port.end.unless_ended(port.connections.until_fewer_wait());
                 if fewer_wait.await.is_none() {
                     return;
                 }
@@ -139,7 +139,9 @@ async fn receive(port: &Port, stream: TcpStream, address: IpAddr, tasks: &TaskTr
     let (port, all) = (port.clone(), tasks.clone());
     tasks.spawn(async move {
         let connections = &port.connections;
-        let entered = port.end.or(timeout(PLACE_TIME, connections.enter(address)));
+        let entered = port
+            .end
+            .unless_ended(timeout(PLACE_TIME, connections.enter(address)));
         let Some(Ok(place)) = entered.await else {
             return debug!("connection dropped, no place became free");
         };

@@ -8,8 +8,11 @@ use std::{
 
 use tokio::runtime;
 
-use super::{StartError, check, health, new_token, openapi};
-use crate::config::{Config, EXIT_CHECK_FAILED, EXIT_USAGE, Server, report_mistakes};
+use super::{StartError, check, health, openapi};
+use crate::{
+    access::clients::Issued,
+    config::{Config, EXIT_CHECK_FAILED, EXIT_USAGE, Server, report_mistakes},
+};
 
 /// Reports every mistake in the settings and in the files that they name.
 pub fn check(config: &Config, mut mistakes: Vec<String>) -> io::Result<ExitCode> {
@@ -46,7 +49,7 @@ pub fn print_openapi() -> io::Result<ExitCode> {
 
 /// Makes and prints a token for a client of this name.
 pub fn print_new_token(name: &str) -> io::Result<ExitCode> {
-    match new_token(name) {
+    match Issued::new(name) {
         Ok(issued) => print(format!("{issued}\n").as_bytes()),
         Err(error) => {
             report_mistakes(&[error.to_string()]);

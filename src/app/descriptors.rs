@@ -17,7 +17,7 @@ const MAX_WAITING: usize = 256;
 /// The maximum number of connections of the admin port.
 const MAX_ADMIN: usize = 64;
 
-/// The maximum memory in bytes for unreceived answers on a port.
+/// The maximum memory in bytes for unreceived responses on a port.
 const MAX_HELD: usize = 192 * 1024 * 1024;
 
 /// Raises the process's descriptor limit to the hard limit.

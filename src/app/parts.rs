@@ -75,7 +75,7 @@ pub(super) async fn put_together(
         quota,
         virustotal,
         redis,
-        door: RateLimit::new(config.client_rate, accepted.clone()),
+        rate_limit: RateLimit::new(config.client_rate, accepted.clone()),
         accepted,
         limits: RequestLimits::new(config.server.max_in_flight.get(), config.upstream.timeout),
         stopping: CancellationToken::new(),

@@ -20,7 +20,7 @@ use super::{
     RedisUrl,
     value::{
         COUNT, PORT, address, api_key, duration, duration_above_zero, expect, header, host,
-        http_url, is_second, keyless, list, log_filter, network, origin, quota_limit, workers,
+        http_url, keyless, list, log_filter, network, one_of_two, origin, quota_limit, workers,
     },
 };
 use crate::access::ApiKey;
@@ -217,7 +217,7 @@ pub struct Cache {
     /// VirusTotal has accepted and not refused since. VirusTotal's terms forbid showing others
     /// what a premium key sees.
     #[arg(id = "cache-scope", long, action = ArgAction::Set)]
-    #[arg(default_value = "key", value_parser = is_second("key", "shared"))]
+    #[arg(default_value = "key", value_parser = one_of_two("key", "shared"))]
     pub is_shared: bool,
 }
 
@@ -253,7 +253,7 @@ pub struct Log {
     pub filter: String,
     /// The format of the log's lines: `text` or `json`.
     #[arg(id = "log-format", long, action = ArgAction::Set)]
-    #[arg(default_value = "text", value_parser = is_second("text", "json"))]
+    #[arg(default_value = "text", value_parser = one_of_two("text", "json"))]
     pub json: bool,
     /// A file to record each request under `/api/v1` in, as a line of JSON.
     ///

@@ -78,12 +78,12 @@ pub(super) fn quota_limit(text: &str) -> Parsed<QuotaLimit> {
 }
 
 pub(super) fn keyless(text: &str) -> Result<Keyless, String> {
-    let is_off = is_second("local", "off")(text)?;
+    let is_off = one_of_two("local", "off")(text)?;
     Ok(if is_off { Keyless::Off } else { Keyless::Local })
 }
 
 /// Returns a parser of one of two words, in any case, that returns whether it is the second.
-pub(super) fn is_second(
+pub(super) fn one_of_two(
     first: &'static str,
     second: &'static str,
 ) -> impl Fn(&str) -> Result<bool, String> + Clone + Send + Sync {

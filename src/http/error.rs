@@ -1,7 +1,9 @@
 //! Every error a client can get, as `{"detail", "code"}` (`docs/http-api.md`).
 //!
-//! This is the one table from domain errors to statuses. It does not log: the failure is part of
-//! the response's outcome, and the `observe` middleware logs it once.
+//! Domain errors become statuses here and in the modules below: `lookup` and `write` convert the
+//! errors of the two pipelines, `places` those of limits, and `advice` words what the caller can do.
+//! No error is logged here: the failure is part of the response's outcome, and the `observe`
+//! middleware logs it once.
 
 use std::{borrow::Cow, fmt, time::Duration};
 

@@ -1,6 +1,6 @@
 //! The outcome of a request, for the request log and the metrics.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use axum::response::Response;
 
@@ -17,6 +17,26 @@ pub struct Outcome {
     pub client: Option<Arc<str>>,
     /// The cost of the request.
     pub cost: Cost,
+    /// The object that the request is about, where an audit log is set up and an extractor read it.
+    pub subject: Option<Subject>,
+}
+
+/// The object that a request is about, as the audit log records it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The name of an indicator's kind, `analysis` or `search`.
+    pub kind: &'static str,
+    /// The normalised indicator, the id or the text; `None` where the request names none.
+    pub value: Option<String>,
+}
+
+/// Omits the value, because an indicator can be confidential.
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The failure of a request as the log shows it.

@@ -33,7 +33,7 @@ pub struct Gateway {
     /// The keys that VirusTotal has accepted: only they have limits of their own.
     pub accepted: AcceptedKeys,
     /// The rate limit of each caller.
-    pub door: RateLimit,
+    pub rate_limit: RateLimit,
     /// The limits of requests under `/api/v1`.
     pub limits: RequestLimits,
     /// Cancelled when the gateway starts to stop; it still serves for a while.

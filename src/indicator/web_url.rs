@@ -29,6 +29,11 @@ impl<'a> WebUrl<'a> {
         Err(InvalidIndicator::new(Expected::Url, text, &url))
     }
 
+    /// Returns the same URL with a text of its own.
+    pub fn into_owned(self) -> WebUrl<'static> {
+        WebUrl(Cow::Owned(self.0.into_owned()))
+    }
+
     /// Returns the URL with its scheme.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! The activity of a connection: its requests, and the pace at which the client receives answers.
+//! The activity of a connection: its requests, and the pace at which the client receives responses.
 
 use std::{
     sync::{
@@ -30,7 +30,7 @@ pub(crate) struct Activity(Arc<ActivityCounts>);
 struct ActivityCounts {
     /// The number of complete heads so far.
     heads: AtomicU64,
-    /// The number of requests whose answers have not been received completely.
+    /// The number of requests whose responses have not been received completely.
     running: AtomicUsize,
     /// The number of those that wait for the client.
     waiting: AtomicUsize,
@@ -56,14 +56,14 @@ pub(crate) enum ConnectionState {
     Busy,
 }
 
-/// A request and its answer, until the client has received it. Clones share it.
+/// A request and its response, until the client has received it. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange(Arc<ExchangeState>);
 
 #[derive(Debug)]
 struct ExchangeState {
     connection: Activity,
-    /// The pace at which the client receives the answer.
+    /// The pace at which the client receives the response.
     progress: ClientProgress,
     is_waiting: AtomicBool,
     is_answered: AtomicBool,
@@ -181,7 +181,7 @@ impl Activity {
 impl Exchange {
     /// Records that the client has to send more of its request.
     ///
-    /// After the answer has started, the rest of the request is only drained and does not count.
+    /// After the response has started, the rest of the request is only drained and does not count.
     pub(super) fn wait_for_request(&self) {
         if !self.0.is_answered.load(Ordering::Relaxed) {
             self.start_waiting();
@@ -195,13 +195,13 @@ impl Exchange {
         }
     }
 
-    /// Records that the answer has started.
-    pub(super) fn answer(&self) {
+    /// Records that the response has started.
+    pub(super) fn start_response(&self) {
         self.0.is_answered.store(true, Ordering::Relaxed);
         self.stop_waiting();
     }
 
-    /// Records that the client has to receive a piece of the answer.
+    /// Records that the client has to receive a piece of the response.
     pub(super) fn wait(&self) {
         self.0.progress.wait(Instant::now());
         self.start_waiting();

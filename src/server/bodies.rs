@@ -1,4 +1,4 @@
-//! The bodies of requests and answers, whose progress is recorded.
+//! The bodies of requests and responses, whose progress is recorded.
 
 use std::{
     pin::Pin,
@@ -15,7 +15,7 @@ use super::{
     held::{Charge, SharedCharge},
 };
 
-/// The largest pieces of an answer that are handed over at once.
+/// The largest pieces of a response that are handed over at once.
 const HTTP1_PIECE: usize = 64 * 1024;
 const HTTP2_PIECE: usize = 16 * 1024;
 
@@ -67,7 +67,7 @@ impl Drop for Inbound {
     }
 }
 
-/// The body of an answer, handed over in pieces that show the client's pace.
+/// The body of a response, handed over in pieces that show the client's pace.
 ///
 /// Over HTTP/2, hyper holds a piece until the client's window opens by a byte. h2 then has the
 /// whole piece, no matter how little is sent, and accepts no more until that is sent. After the
@@ -90,11 +90,11 @@ pub(super) struct Outbound {
     is_slow: bool,
     is_http2: bool,
     exchange: Exchange,
-    /// The memory that the answer takes, if it is large enough to count.
+    /// The memory that the response takes, if it is large enough to count.
     charge: Option<SharedCharge>,
 }
 
-/// A piece of an answer with the charge for its memory.
+/// A piece of a response with the charge for its memory.
 ///
 /// The charge lasts as long as anything refers to the piece, because the piece keeps the whole
 /// buffer from which it was cut.
@@ -118,7 +118,7 @@ impl Outbound {
         exchange: Exchange,
         charge: Option<Charge>,
     ) -> Self {
-        exchange.answer();
+        exchange.start_response();
         Self {
             is_ended: body.is_end_stream(),
             source: body,
@@ -175,7 +175,7 @@ impl Outbound {
 
     /// Records that the client has to receive a piece.
     ///
-    /// The socket measures the pace of HTTP/1.1 itself, since it carries one answer at a time.
+    /// The socket measures the pace of HTTP/1.1 itself, since it carries one response at a time.
     fn note_waiting(&self) {
         if self.is_http2 {
             self.exchange.wait();

@@ -43,7 +43,7 @@ pub struct Most {
     /// The maximum number of connections that are accepted but not read while they wait for a
     /// place.
     pub waiting: usize,
-    /// The maximum memory in bytes for answers that clients have not received yet.
+    /// The maximum memory in bytes for responses that clients have not received yet.
     pub held: usize,
 }
 
@@ -109,7 +109,7 @@ pub(super) struct ConnectionPlace {
     pub(super) close: CancellationToken,
 }
 
-/// The memory held by the answers to one address, with a way to free some.
+/// The memory held by the responses to one address, with a way to free some.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     all: Connections,
@@ -150,7 +150,7 @@ impl Connections {
 
     /// Decides on a new connection from this address without waiting.
     pub(super) fn admit(&self, address: IpAddr) -> Admission {
-        if let Some(place) = self.try_enter(address) {
+        if let Some(place) = self.enter_making_room(address) {
             return Admission::Place(place);
         }
         match self.0.waiting.try_take(CallerId::at(address)) {
@@ -165,7 +165,7 @@ impl Connections {
     pub(super) async fn enter(&self, address: IpAddr) -> ConnectionPlace {
         loop {
             let room = self.0.room.notified();
-            if let Some(place) = self.try_enter(address) {
+            if let Some(place) = self.enter_making_room(address) {
                 return place;
             }
             let _ = timeout(LOOK_EVERY, room).await;
@@ -193,7 +193,7 @@ impl Connections {
     ///
     /// An address that has its share makes room among its own connections. At the cap every
     /// connection is a candidate, in the order of [`rank`].
-    fn try_enter(&self, address: IpAddr) -> Option<ConnectionPlace> {
+    fn enter_making_room(&self, address: IpAddr) -> Option<ConnectionPlace> {
         let caller = CallerId::at(address);
         let is_trusted = self.is_trusted(address);
         let (mut open, now) = (self.lock(), Instant::now());
@@ -248,8 +248,8 @@ impl Connections {
         victim.is_some_and(|victim| open.close(victim))
     }
 
-    /// Closes the connection with unreceived answers that has stalled longest, of this caller or of
-    /// all.
+    /// Closes the connection with unreceived responses that has stalled longest, of this caller or
+    /// of all.
     fn close_stalled(&self, caller: Option<CallerId>) {
         let (mut open, now) = (self.lock(), Instant::now());
         let victim = match caller {
@@ -351,12 +351,12 @@ impl Open {
 }
 
 impl Memory {
-    /// Charges the memory that a request takes before it has an answer.
+    /// Charges the memory that a request takes before it has a response.
     pub(super) fn charge_request(&self, bytes: usize) -> Charge {
         self.held.charge_alone(bytes)
     }
 
-    /// Charges `bytes` of an answer.
+    /// Charges `bytes` of a response.
     pub(super) fn charge(&self, bytes: usize) -> Charge {
         self.held.charge(bytes)
     }
@@ -400,7 +400,7 @@ mod tests {
     }
 
     fn enter(all: &Connections, address: &str) -> Option<ConnectionPlace> {
-        all.try_enter(address.parse().unwrap())
+        all.enter_making_room(address.parse().unwrap())
     }
 
     fn begin(place: &ConnectionPlace) -> impl Sized + use<> {
@@ -428,7 +428,7 @@ mod tests {
     async fn a_connection_waits_while_all_others_are_busy() {
         let all = connections(1, &[]);
         let address = IpAddr::from([192, 0, 2, 1]);
-        let first = all.try_enter(address).unwrap();
+        let first = all.enter_making_room(address).unwrap();
         let running = begin(&first);
         assert!(matches!(all.admit(address), Admission::Wait(_)));
         let (second, ()) = tokio::join!(all.enter(address), async { drop((running, first)) });

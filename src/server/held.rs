@@ -1,4 +1,4 @@
-//! The memory of answers that clients have not received yet, counted by address.
+//! The memory of responses that clients have not received yet, counted by address.
 
 use std::sync::{
     Arc,
@@ -83,12 +83,12 @@ impl MemoryAccount {
         }
     }
 
-    /// Whether `bytes` more are within the limits. An answer of any size is, if almost nothing else
-    /// is held.
+    /// Whether `bytes` more are within the limits. A response of any size is, if almost nothing
+    /// else is held.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let held = self.0.held.load(Ordering::Relaxed);
-        // An address that holds little may exceed its limit once, or a large answer could never be
-        // sent.
+        // An address that holds little may exceed its limit once, or a large response could never
+        // be sent.
         let fits = held.saturating_add(bytes) <= self.0.most || held < self.0.most / PART;
         fits && self.0.above.as_ref().is_none_or(|all| all.has_room(bytes))
     }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_holds_a_quarter_but_a_single_answer_of_any_size_fits() {
+    fn one_address_holds_a_quarter_but_a_single_response_of_any_size_fits() {
         let all = MemoryAccount::of_all(400);
         let (one, other) = (
             MemoryAccount::below(&all, false),

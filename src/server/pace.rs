@@ -1,4 +1,4 @@
-//! The minimum pace at which a client has to receive its answers.
+//! The minimum pace at which a client has to receive its responses.
 
 use std::{
     pin::Pin,
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::{Sleep, sleep_until};
 
-/// The pace below which a client's answer or connection is ended.
+/// The pace below which a client's response or connection is ended.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientPace {
     /// The time within which any byte has to move, and the length of the window for the rate.

@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 /// The two signals of a shutdown.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
-    /// Cancelled at the start of the shutdown: from then on each answer is the last on its
+    /// Cancelled at the start of the shutdown: from then on each response is the last on its
     /// connection.
     pub(crate) told: CancellationToken,
     /// Cancelled after the shutdown delay: no more connections are accepted.
@@ -57,7 +57,7 @@ impl End {
     ///
     /// If both are ready `it` wins: the system has told a client in the backlog that it is
     /// connected.
-    pub(super) async fn or<T>(&self, it: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn unless_ended<T>(&self, it: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             it = it => Some(it),

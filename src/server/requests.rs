@@ -1,4 +1,4 @@
-//! The requests of a connection and their answers.
+//! The requests of a connection and their responses.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -38,13 +38,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The memory that a request takes by itself, with its stream or connection.
 const BASE: usize = 8 * 1024;
 
-/// The size from which an answer's memory is counted.
+/// The size from which a response's memory is counted.
 const WORTH_COUNTING: usize = 4 * 1024;
 
 /// The memory of a compressor.
 const COMPRESSOR: usize = 320 * 1024;
 
-/// The size assumed for an answer of unknown length.
+/// The size assumed for a response of unknown length.
 const UNKNOWN: usize = 64 * 1024;
 
 /// Returns the service that answers the requests of one connection.
@@ -72,7 +72,7 @@ pub(super) fn service(
             activity.set_http2();
             streams.announce(&exchange);
         }
-        answer(port.clone(), memory.clone(), request, exchange)
+        handle(port.clone(), memory.clone(), request, exchange)
     })
 }
 
@@ -80,11 +80,11 @@ fn is_http2(request: &Request<Incoming>) -> bool {
     request.version() >= Version::HTTP_2
 }
 
-/// Answers a request. During a shutdown the answer is the last on its connection.
+/// Answers a request. During a shutdown the response is the last on its connection.
 ///
 /// Otherwise a proxy that keeps connections open could send a request while the connection is being
-/// closed, and a POST without an answer cannot be repeated.
-async fn answer(
+/// closed, and a POST without a response cannot be repeated.
+async fn handle(
     port: Port,
     memory: Memory,
     mut request: Request<Incoming>,
@@ -103,14 +103,14 @@ async fn answer(
         let exchange = exchange.clone();
         Body::new(Inbound { body, exchange })
     });
-    let answer = port.router.clone().oneshot(request).await?;
-    let (mut answer, charge) = charge(answer, &memory);
+    let response = port.router.clone().oneshot(request).await?;
+    let (mut response, charge) = charge(response, &memory);
     // HTTP/2 has no such header; it announces the end with a GOAWAY frame.
     if !is_http2 && port.end.told.is_cancelled() {
         let close = HeaderValue::from_static("close");
-        answer.headers_mut().insert(header::CONNECTION, close);
+        response.headers_mut().insert(header::CONNECTION, close);
     }
-    Ok(answer.map(|body| Outbound::new(body, is_http2, exchange, charge)))
+    Ok(response.map(|body| Outbound::new(body, is_http2, exchange, charge)))
 }
 
 /// Waits while an address holds as much memory as it may. Returns whether it then has some left.
@@ -128,28 +128,28 @@ async fn has_memory(memory: &Memory) -> bool {
     true
 }
 
-/// Charges the memory of an answer, or replaces the answer with an error if its address has none
+/// Charges the memory of a response, or replaces the response with an error if its address has none
 /// left.
-fn charge(answer: Response, memory: &Memory) -> (Response, Option<Charge>) {
-    let weight = weight(&answer);
+fn charge(response: Response, memory: &Memory) -> (Response, Option<Charge>) {
+    let weight = weight(&response);
     if weight < WORTH_COUNTING {
-        return (answer, None);
+        return (response, None);
     }
     if memory.has_room(weight) {
-        return (answer, Some(memory.charge(weight)));
+        return (response, Some(memory.charge(weight)));
     }
     memory.relieve();
-    (refusal::in_place_of(&answer), None)
+    (refusal::in_place_of(&response), None)
 }
 
-/// Returns the memory that an answer takes.
-fn weight(answer: &Response) -> usize {
-    let exact = answer.body().size_hint().exact();
+/// Returns the memory that a response takes.
+fn weight(response: &Response) -> usize {
+    let exact = response.body().size_hint().exact();
     let exact = exact.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    match (answer.extensions().get(), exact) {
+    match (response.extensions().get(), exact) {
         (Some(Weight(bytes)), Some(_)) => *bytes,
         (None, Some(bytes)) => bytes,
-        // An answer with a known weight but no length is compressed while it is sent.
+        // A response with a known weight but no length is compressed while it is sent.
         (Some(Weight(bytes)), None) => bytes + COMPRESSOR,
         (None, None) => UNKNOWN,
     }

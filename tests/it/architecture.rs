@@ -1,5 +1,5 @@
-//! Checks of the sources: the module table in `src/lib.rs` against the imports, and the length of
-//! files.
+//! Checks of the sources: the module table in `src/lib.rs` against the imports, the length of files,
+//! and the names of code in the pages for contributors.
 
 use std::{
     collections::BTreeMap,
@@ -33,6 +33,13 @@ impl Source {
     /// Returns the root module that the file belongs to.
     fn module(&self) -> &str {
         self.place.split('/').next().unwrap()
+    }
+
+    /// Returns whether the file is this module, or has a function or field of this name.
+    fn declares(&self, name: &str) -> bool {
+        self.place.split('/').any(|module| module == name)
+            || defines(&self.code, name)
+            || self.code.contains(&format!(" {name}: "))
     }
 }
 
@@ -143,14 +150,6 @@ fn members(group: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The imports that the table allows a module.
-#[derive(Clone, Debug, Default)]
-struct Allowed {
-    modules: Vec<String>,
-    /// Names that the module may use from anywhere.
-    names: Vec<String>,
-}
-
 /// Returns the words of a table cell that are names of code.
 fn words(cell: &str) -> Vec<String> {
     let words = cell.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -160,17 +159,18 @@ fn words(cell: &str) -> Vec<String> {
         .collect()
 }
 
-/// Reads the table in `src/lib.rs`: the allowed imports of each module.
-fn table() -> BTreeMap<String, Allowed> {
+/// Reads the table in `src/lib.rs`: the modules that each module may use.
+fn table() -> BTreeMap<String, Vec<String>> {
     let lib = fs::read_to_string(Path::new(ROOT).join("src/lib.rs")).unwrap();
     let rows = lib
         .lines()
         .filter_map(|line| line.strip_prefix("//! | "))
         .skip(1);
     let rows = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
-    let mut table = BTreeMap::<String, Allowed>::new();
+    let mut table = BTreeMap::<String, Vec<String>>::new();
     for row in rows.collect::<Vec<_>>().into_iter().rev() {
-        let (may_use, besides) = row[2].split_once(';').unwrap_or((row[2], ""));
+        // Behind a semicolon stands a remark.
+        let may_use = row[2].split(';').next().unwrap();
         let below: Vec<_> = table.keys().cloned().chain(["demo".to_owned()]).collect();
         let everything = may_use == "everything below";
         let modules = if everything { below } else { words(may_use) };
@@ -179,19 +179,10 @@ fn table() -> BTreeMap<String, Allowed> {
             .filter(|word| word != "mod")
             .collect();
         for module in of_row {
-            let mine = besides.split(';').map(str::trim);
-            let mine = mine.filter_map(|it| it.strip_prefix(&format!("{module} may name ")));
-            let names = mine.flat_map(words).collect();
-            table.insert(
-                module,
-                Allowed {
-                    modules: modules.clone(),
-                    names,
-                },
-            );
+            table.insert(module, modules.clone());
         }
     }
-    table.insert("demo".to_owned(), Allowed::default());
+    table.insert("demo".to_owned(), Vec::new());
     table
 }
 
@@ -219,11 +210,7 @@ fn each_module_imports_only_what_the_table_allows() {
         };
         for path in paths(&source.code, prefix) {
             let module = path.split("::").next().unwrap();
-            let named = path.rsplit("::").next().unwrap();
-            let fine = module == source.module()
-                || allowed.modules.iter().any(|it| it == module)
-                || allowed.names.iter().any(|it| it == named);
-            if !fine {
+            if module != source.module() && !allowed.iter().any(|it| it == module) {
                 broken.push(format!("src/{}.rs may not use `{path}`", source.place));
             }
         }
@@ -255,6 +242,98 @@ fn no_file_is_over_400_lines() {
         let lines = without_tests(&text).lines().count();
         assert!(lines <= 400, "{}: {lines} lines", file.display());
     }
+}
+
+/// The pages that name files and functions of the sources.
+const PAGES: [&str; 2] = ["docs/architecture.md", "CONTRIBUTING.md"];
+
+/// Returns the words of each page with the page, parted by blanks, backticks and punctuation.
+fn words_of_pages() -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    for page in PAGES {
+        let text = fs::read_to_string(Path::new(ROOT).join(page)).unwrap();
+        for word in text.split(|c: char| c.is_whitespace() || "`,;()|".contains(c)) {
+            let word = word.trim_start_matches("../").trim_end_matches(['.', ':']);
+            all.push((page, word.to_owned()));
+        }
+    }
+    all
+}
+
+#[test]
+fn each_file_that_a_page_names_exists() {
+    let mut missing = Vec::new();
+    for (page, word) in words_of_pages() {
+        let is_rooted = word.starts_with("src/") || word.starts_with("tests/");
+        if !is_rooted && Path::new(&word).extension().is_none_or(|it| it != "rs") {
+            continue;
+        }
+        let root = Path::new(ROOT);
+        if !root.join(&word).exists() && (is_rooted || !root.join("src").join(&word).exists()) {
+            missing.push(format!("{page}: {word}"));
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn each_function_that_a_page_names_exists() {
+    let (code, mut missing) = (code(), Vec::new());
+    for (page, word) in words_of_pages() {
+        let is_path = word.chars().all(|c| is_of_name(c) || c == ':');
+        let Some((owner, name)) = word.rsplit_once("::").filter(|_| is_path) else {
+            continue;
+        };
+        let module = word.replace("::", "/");
+        let exists = code.iter().any(|source| {
+            let is_owned = source.place.ends_with(owner) || has_word(&source.code, owner);
+            source.place.ends_with(&module) || is_owned && defines(&source.code, name)
+        });
+        if !exists {
+            missing.push(format!("{page}: {word}"));
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn each_name_in_backticks_occurs_in_the_sources() {
+    let (code, mut missing) = (code(), Vec::new());
+    for page in PAGES {
+        let text = fs::read_to_string(Path::new(ROOT).join(page)).unwrap();
+        for line in text.lines().filter(|line| !line.starts_with("```")) {
+            for name in line.split('`').skip(1).step_by(2) {
+                if !name.chars().all(is_of_name) || name == name.to_uppercase() {
+                    continue;
+                }
+                let is_word = !name.contains('_') && name == name.to_lowercase();
+                // The other page has words in backticks that are not the gateway's: `unwrap`.
+                let exists = if is_word {
+                    page != PAGES[0] || code.iter().any(|source| source.declares(name))
+                } else {
+                    code.iter().any(|source| has_word(&source.code, name))
+                };
+                if !exists {
+                    missing.push(format!("{page}: {name}"));
+                }
+            }
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+}
+
+/// Returns whether the code defines a function of this name.
+fn defines(code: &str, name: &str) -> bool {
+    [format!("fn {name}("), format!("fn {name}<")]
+        .iter()
+        .any(|head| code.contains(head))
+}
+
+fn has_word(code: &str, word: &str) -> bool {
+    let mut found = code.match_indices(word);
+    found.any(|(at, _)| {
+        !code[..at].ends_with(is_of_name) && !code[at + word.len()..].starts_with(is_of_name)
+    })
 }
 
 #[test]

@@ -116,6 +116,53 @@ async fn posted_urls_are_recorded() {
 }
 
 #[tokio::test]
+async fn a_record_names_what_is_looked_up_or_what_was_refused() {
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let process = Process::start(&mut vt4ai(&folder, &["--demo", "--audit-log", &log]));
+    let hash = EICAR.to_ascii_uppercase();
+    let related = format!("/api/v1/files/{hash}/relationships/comments");
+    let cases = [
+        ("/api/v1/domains/EXAMPLE%5B.%5Dcom", "domain", "example.com"),
+        ("/api/v1/ips/2001:DB8::0:1/votes", "ip", "2001:db8::1"),
+        (&related, "file", EICAR),
+        (
+            "/api/v1/urls/analyze?url=hxxp://evil.example/a%20b",
+            "url",
+            "http://evil.example/a b",
+        ),
+        ("/api/v1/analyses/abc%3D", "analysis", "abc="),
+        ("/api/v1/search?query=evil%5B.%5Dcom", "search", "evil.com"),
+    ];
+    let mut expected = Vec::new();
+    for (path, kind, value) in cases {
+        ask(&process, path, &[("x-api-key", KEY)]).await;
+        expected.push([kind, value]);
+    }
+    // Refused for its text, for a parameter beside it, and for its key.
+    let keyed = [("x-api-key", KEY)];
+    assert_eq!(ask(&process, "/api/v1/files/No%20hash", &keyed).await, 400);
+    assert_eq!(ask(&process, "/api/v1/ips/1.1.1.1?x=1", &keyed).await, 400);
+    let no_key = [("x-api-key", "no key")];
+    assert_eq!(ask(&process, cases[0].0, &no_key).await, 401);
+    assert_eq!(ask(&process, cases[5].0, &no_key).await, 401);
+    expected.extend([
+        ["file", "No hash"],
+        ["ip", "1.1.1.1"],
+        ["domain", "EXAMPLE[.]com"],
+        ["search", "evil[.]com"],
+    ]);
+    end(process);
+    let records = records(&log);
+    let mut subjects = Vec::new();
+    for record in &records {
+        let text = |name: &str| record[name].as_str().unwrap();
+        subjects.push([text("indicator.type"), text("indicator.value")]);
+    }
+    assert_eq!(subjects, expected);
+}
+
+#[tokio::test]
 async fn the_audit_log_is_reopened_at_sighup() {
     let folder = Folder::new();
     let log = folder.file("audit.jsonl");

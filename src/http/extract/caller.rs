@@ -24,6 +24,7 @@ use crate::{
     config::Keyless,
     http::{
         error::ApiError,
+        outcome::Subject,
         state::{AppState, Gateway},
     },
 };
@@ -36,13 +37,22 @@ pub struct Identified {
     /// The sender, or the reason why its credential is rejected.
     pub sender: Result<Sender, CredentialError>,
     /// The caller that the request counts for in every limit.
-    pub id: CallerId,
+    pub caller: CallerId,
     /// The place that the request holds, where it needs one.
     pub place: Option<Place>,
     /// The cost of the request so far.
     pub cost: CostCounter,
-    /// The key that the request was allowed to spend; the middleware then reports its quota.
-    pub spends: Arc<OnceLock<KeyHash>>,
+    /// The findings of the extractors that the middleware reads after the response.
+    pub noted: Arc<Noted>,
+}
+
+/// The findings of the extractors that the admission middleware reads after the response.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// The key that the request was allowed to spend: the response reports its quota.
+    pub key: OnceLock<KeyHash>,
+    /// The object that the request is about, where an audit log is set up.
+    pub subject: OnceLock<Subject>,
 }
 
 /// A caller that may read reports and lists.
@@ -95,8 +105,7 @@ impl FromRequestParts<AppState> for MayReadMetrics {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
-        let caller = &identified(parts)?.sender;
-        if let Ok(Sender::Client(client)) = caller
+        if let Ok(Sender::Client(client)) = &identified(parts)?.sender
             && client.may(Scope::Metrics)
         {
             return Ok(Self);
@@ -120,6 +129,8 @@ impl FromRequestParts<AppState> for MayReadMetrics {
 }
 
 /// Returns the key that a request spends and the caller that it counts for, if it has this scope.
+///
+/// Sets the key in the request's [`Noted`] as well: the response reports its quota.
 async fn context(
     parts: &Parts,
     gateway: &Gateway,
@@ -132,8 +143,8 @@ async fn context(
         Sender::Anonymous => servers_key(parts, gateway, scope).await?,
     };
     // Set only by the first extractor that succeeds, and there is one in each handler.
-    let _ = identified.spends.set(key.hash());
-    let caller = identified.id;
+    let _ = identified.noted.key.set(key.hash());
+    let caller = identified.caller;
     let place = identified.place.clone();
     let place = place.unwrap_or_else(|| Place::unbounded(caller));
     Ok(RequestContext {
@@ -145,6 +156,20 @@ async fn context(
     })
 }
 
+/// Notes the object that a request is about, where an audit log is set up.
+///
+/// An extractor calls this once it has parsed the text. The audit log records a text that no
+/// extractor accepted as it was sent.
+pub fn note_subject(parts: &Parts, gateway: &Gateway, kind: &'static str, value: &str) {
+    if gateway.audit.is_none() {
+        return;
+    }
+    if let Some(identified) = parts.extensions.get::<Identified>() {
+        let value = Some(value.to_owned());
+        let _ = identified.noted.subject.set(Subject { kind, value });
+    }
+}
+
 fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
     let identified = parts.extensions.get();
     identified.ok_or_else(|| ApiError::internal("a route without admission".to_owned()))
@@ -154,12 +179,12 @@ fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
 ///
 /// A key in the query is a 400 already here: else the answer would be that there is no key.
 fn sender(parts: &Parts) -> Result<&Sender, ApiError> {
-    let caller = identified(parts)?.sender.as_ref().map_err(ApiError::from)?;
-    if matches!(caller, Sender::Anonymous) {
+    let sender = identified(parts)?.sender.as_ref().map_err(ApiError::from)?;
+    if matches!(sender, Sender::Anonymous) {
         let query = parts.uri.query().unwrap_or_default();
         Parameters::parse(query).refuse_credentials()?;
     }
-    Ok(caller)
+    Ok(sender)
 }
 
 fn clients_key(client: &Client, scope: Scope) -> Result<ApiKey, ApiError> {
@@ -187,7 +212,7 @@ fn what_to_send(gateway: &Gateway) -> &'static str {
 
 /// Returns the server's key, where a request without a credential may spend it.
 async fn servers_key(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<ApiKey, ApiError> {
-    let key = readable_key(parts, gateway).await?;
+    let key = server_key_for_reading(parts, gateway).await?;
     if scope == Scope::Submit && !gateway.access.allow_submissions {
         return Err(ApiError::forbidden(format!(
             "this server's API key is for reading only, since what is submitted can be seen by \
@@ -199,7 +224,10 @@ async fn servers_key(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<A
 }
 
 /// Returns the server's key, where a request without a credential may read with it.
-async fn readable_key<'a>(parts: &Parts, gateway: &'a Gateway) -> Result<&'a ApiKey, ApiError> {
+async fn server_key_for_reading<'a>(
+    parts: &Parts,
+    gateway: &'a Gateway,
+) -> Result<&'a ApiKey, ApiError> {
     let access = &gateway.access;
     let refused = |why: &str| {
         let seen = misplaced(&parts.headers).map(|it| format!("; {it}"));

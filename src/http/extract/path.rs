@@ -10,8 +10,13 @@ use utoipa::{
     openapi::path::{Parameter, ParameterIn},
 };
 
+use super::caller::note_subject;
 use crate::{
-    http::{error::ApiError, openapi::parameters::path_parameter},
+    http::{
+        error::ApiError,
+        openapi::parameters::path_parameter,
+        state::{AppState, Gateway},
+    },
     indicator::{Indicator, Kind},
 };
 
@@ -44,12 +49,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
 #[derive(Debug)]
 pub struct InCollection(pub Indicator);
 
-impl<S: Send + Sync> FromRequestParts<S> for InCollection {
+impl FromRequestParts<AppState> for InCollection {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         let kind = collection(parts).await?;
-        indicator(parts, kind).await.map(Self)
+        indicator(parts, gateway, kind).await.map(Self)
     }
 }
 
@@ -61,9 +66,16 @@ pub async fn collection(parts: &mut Parts) -> Result<Kind, ApiError> {
     }
 }
 
-async fn indicator(parts: &mut Parts, kind: Kind) -> Result<Indicator, ApiError> {
+/// Parses the first parameter of a route as an indicator of this kind, and notes it.
+pub async fn indicator(
+    parts: &mut Parts,
+    gateway: &Gateway,
+    kind: Kind,
+) -> Result<Indicator, ApiError> {
     let segments: Segments = parts.extract().await?;
-    Ok(Indicator::parse(kind, segments.at(0))?)
+    let indicator = Indicator::parse(kind, segments.at(0))?;
+    note_subject(parts, gateway, kind.name(), indicator.id());
+    Ok(indicator)
 }
 
 macro_rules! path_parameters {
@@ -72,11 +84,14 @@ macro_rules! path_parameters {
         #[derive(Debug)]
         pub struct $name(pub Indicator);
 
-        impl<S: Send + Sync> FromRequestParts<S> for $name {
+        impl FromRequestParts<AppState> for $name {
             type Rejection = ApiError;
 
-            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-                indicator(parts, $kind).await.map(Self)
+            async fn from_request_parts(
+                parts: &mut Parts,
+                gateway: &AppState,
+            ) -> Result<Self, ApiError> {
+                indicator(parts, gateway, $kind).await.map(Self)
             }
         }
 

@@ -21,6 +21,11 @@ pub trait FromQuery: Sized {
 
     /// Reads the values; the names have been checked.
     fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError>;
+
+    /// Returns the kind and the text of the object that the group names, if it names one.
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        None
+    }
 }
 
 impl<T: FromQuery> StrictQuery<T> {
@@ -58,6 +63,11 @@ impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
 
     fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
         Ok((A::read(parameters)?, B::read(parameters)?))
+    }
+
+    /// Returns the subject of the first group: no second one names any.
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        self.0.subject()
     }
 }
 

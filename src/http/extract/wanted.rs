@@ -8,6 +8,7 @@ use axum::{
 };
 
 use super::{
+    caller::note_subject,
     format::{AnswerFormat, FormatQuery},
     freshness::{self, WaitQuery},
     list,
@@ -38,7 +39,10 @@ impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         let StrictQuery((FormatQuery { format }, query, WaitQuery { wait })) =
-            StrictQuery::of(parts)?;
+            StrictQuery::<(_, Q, _)>::of(parts)?;
+        if let Some((kind, text)) = query.subject() {
+            note_subject(parts, gateway, kind, text);
+        }
         let headers = &parts.headers;
         Ok(Self {
             query,
@@ -59,7 +63,7 @@ impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
 
 impl<A, B> Wanted<(A, B)> {
     /// Splits off the first group of parameters.
-    pub fn take(self) -> (A, Wanted<B>) {
+    pub fn split_first(self) -> (A, Wanted<B>) {
         let (first, query) = self.query;
         let rest = Wanted {
             query,

@@ -12,7 +12,10 @@ use crate::{
     clock::whole_seconds,
     http::{
         error::ApiError,
-        extract::{MayRead, Wanted, format::FormatQuery, freshness::WaitQuery, path::Segments},
+        extract::{
+            MayRead, Wanted, caller::note_subject, format::FormatQuery, freshness::WaitQuery,
+            path::Segments,
+        },
         headers::insert_number,
         openapi::{answers::AnalysisAnswer, errors::ReadErrors},
         state::AppState,
@@ -36,11 +39,11 @@ pub struct AnalysisPath {
 impl FromRequestParts<AppState> for AnalysisPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         let segments: Segments = parts.extract().await?;
-        Ok(Self {
-            analysis_id: segments.at(0).parse()?,
-        })
+        let analysis_id = segments.at(0).parse()?;
+        note_subject(parts, gateway, "analysis", segments.at(0));
+        Ok(Self { analysis_id })
     }
 }
 

@@ -244,10 +244,10 @@ async fn contribute(
     } = write;
     let templates = gateway.templates.current();
     let view = format.view(&templates);
-    let answer = gateway
+    let document = gateway
         .submit
         .contribute(&context, &indicator, contribution, &view);
-    Ok(format.respond(answer.await?.body))
+    Ok(format.respond(document.await?.body))
 }
 
 async fn list(

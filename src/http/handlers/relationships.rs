@@ -89,10 +89,10 @@ impl FromQuery for RelationshipQuery {
 impl FromRequestParts<AppState> for RelatedPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         let kind = path::collection(parts).await?;
+        let indicator = path::indicator(parts, gateway, kind).await?;
         let segments: Segments = parts.extract().await?;
-        let indicator = Indicator::parse(kind, segments.at(0))?;
         let relationship = segments.at(1);
         if !relationships::is_name(relationship) {
             return Err(unknown_relationship(kind, relationship));
@@ -168,7 +168,7 @@ pub async fn get_relationship(
     wanted: Wanted<(ListQuery, RelationshipQuery)>,
     path: RelatedPath,
 ) -> Result<Response, ApiError> {
-    let (list, wanted) = wanted.take();
+    let (list, wanted) = wanted.split_first();
     let asked = path.with(list);
     let templates = gateway.templates.current();
     let view = wanted.view(&templates, &asked)?;

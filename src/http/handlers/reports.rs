@@ -20,7 +20,7 @@ use crate::{
         },
         state::AppState,
     },
-    indicator::{Indicator, Kind},
+    indicator::{Indicator, Kind, WebUrl},
     render::{View, template::Templates},
 };
 
@@ -34,7 +34,7 @@ pub struct UrlQuery {
         pattern = "^https?://([A-Za-z0-9_-]{1,63}[.]){0,3}[A-Za-z][A-Za-z0-9_-]{0,50}([/?#][!-~]*)?$",
         example = "https://example.com/"
     )]
-    url: Indicator,
+    url: WebUrl<'static>,
 }
 
 impl FromQuery for UrlQuery {
@@ -45,12 +45,16 @@ impl FromQuery for UrlQuery {
     fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
         match parameters.pasted("url")?.filter(|url| !url.is_empty()) {
             Some(url) => Ok(Self {
-                url: Indicator::url(&url)?,
+                url: WebUrl::parse(&url)?.into_owned(),
             }),
             None => Err(ApiError::bad_request(
                 "parameter `url`: the URL to look up is missing",
             )),
         }
+    }
+
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        Some((Kind::Url.name(), self.url.as_str()))
     }
 }
 
@@ -106,7 +110,8 @@ pub async fn analyze_url(
     MayRead(context): MayRead,
     wanted: Wanted<(UrlQuery, TemplateQuery)>,
 ) -> Result<Response, ApiError> {
-    let (UrlQuery { url }, wanted) = wanted.take();
+    let (UrlQuery { url }, wanted) = wanted.split_first();
+    let url = Indicator::from(&url);
     let templates = gateway.templates.current();
     let view = wanted.view(&templates, url.kind())?;
     let reply = gateway

@@ -77,6 +77,10 @@ impl FromQuery for EverythingQuery {
             query: indicator::refang(read_text(parameters)?).into_owned(),
         })
     }
+
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        Some(("search", &self.query))
+    }
 }
 
 impl FromQuery for IntelligenceQuery {
@@ -90,6 +94,10 @@ impl FromQuery for IntelligenceQuery {
             // Nothing is refanged: brackets mean something in VirusTotal's query language.
             query: read_text(parameters)?.to_owned(),
         })
+    }
+
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        Some(("search", &self.query))
     }
 }
 
@@ -127,7 +135,7 @@ pub async fn search(
     MaySearch(context): MaySearch,
     wanted: Wanted<(EverythingQuery, SearchOptions)>,
 ) -> Result<Response, ApiError> {
-    let (EverythingQuery { query, limit }, mut wanted) = wanted.take();
+    let (EverythingQuery { query, limit }, mut wanted) = wanted.split_first();
     let asked = lookup::SearchQuery {
         corpus: Corpus::Everything,
         query,
@@ -153,7 +161,7 @@ pub async fn search_intelligence(
     MaySearch(context): MaySearch,
     wanted: Wanted<(IntelligenceQuery, SearchOptions)>,
 ) -> Result<Response, ApiError> {
-    let (IntelligenceQuery { query, limit }, mut wanted) = wanted.take();
+    let (IntelligenceQuery { query, limit }, mut wanted) = wanted.split_first();
     let asked = lookup::SearchQuery {
         corpus: Corpus::Intelligence,
         query,

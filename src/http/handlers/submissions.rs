@@ -22,13 +22,13 @@ use crate::{
         extract::{
             AnswerFormat, MaySubmit, Parameters, WriteAbout,
             body::{self, JSON},
+            caller::note_subject,
             format::FormatQuery,
         },
-        middleware::audit::Submitted,
         openapi::{answers::StartedAnswer, errors::WriteErrors},
         state::AppState,
     },
-    indicator::WebUrl,
+    indicator::{Kind, WebUrl},
     submit::{self, Incoming},
 };
 
@@ -78,6 +78,10 @@ pub struct UrlToScan {
 /// The JSON form of a URL to scan.
 const EXPECTED: &str = r#"`{"url": "…"}`"#;
 
+/// The URL that a body names.
+#[derive(Debug)]
+pub struct PostedUrl(WebUrl<'static>);
+
 /// A form that is passed on as it arrives.
 #[derive(Debug)]
 pub struct Multipart {
@@ -98,23 +102,24 @@ impl FromRequest<AppState> for Multipart {
     }
 }
 
-impl FromRequest<AppState> for UrlToScan {
+impl FromRequest<AppState> for PostedUrl {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &AppState) -> Result<Self, ApiError> {
-        let media = body::require(request.headers(), &[JSON, FORM])?;
-        let submitted = request.extensions().get::<Submitted>().cloned();
-        let body = body::read(request.into_body()).await?;
-        let posted = if media == JSON {
-            body::json(&body, EXPECTED)?
+    async fn from_request(request: Request, gateway: &AppState) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let media = body::require(&parts.headers, &[JSON, FORM])?;
+        let body = body::read(body).await?;
+        let text = if media == JSON {
+            let UrlToScan { url } = body::json(&body, EXPECTED)?;
+            url
         } else {
-            let url = read_form(&body)?;
-            Self { url }
+            read_form(&body)?
         };
-        if let Some(submitted) = submitted {
-            submitted.set(&posted.url);
-        }
-        Ok(posted)
+        let parsed = WebUrl::parse(&text);
+        // Unlike a path, a body can't be read again for the record of a rejected request.
+        let noted = parsed.as_ref().map_or(text.as_str(), WebUrl::as_str);
+        note_subject(&parts, gateway, Kind::Url.name(), noted);
+        Ok(Self(parsed?.into_owned()))
     }
 }
 
@@ -168,9 +173,8 @@ pub async fn scan_url(
     State(gateway): State<AppState>,
     MaySubmit(context): MaySubmit,
     format: AnswerFormat,
-    UrlToScan { url }: UrlToScan,
+    PostedUrl(url): PostedUrl,
 ) -> Result<Response, ApiError> {
-    let url = WebUrl::parse(&url)?;
     let templates = gateway.templates.current();
     let view = format.view(&templates);
     let started = gateway.submit.scan_url(&context, &url, &view).await?;

@@ -1,6 +1,6 @@
 //! Admission: identifies the caller of a request and applies its limits before any handler runs.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
@@ -16,7 +16,7 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            caller::Identified,
+            caller::{Identified, Noted},
             credential::{self, Sender},
             forwarded, peer,
         },
@@ -35,22 +35,22 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
     let GroupState { gateway, group } = &state;
     let identified = credential::identify(request.headers(), gateway);
     // A rejected credential is refused where a key is needed; here it counts for its address.
-    let caller = identified.as_ref().unwrap_or(&Sender::Anonymous);
-    let id = caller_id(gateway, caller, &request);
-    let client = match caller {
+    let sender = identified.as_ref().unwrap_or(&Sender::Anonymous);
+    let caller = caller_id(gateway, sender, &request);
+    let client = match sender {
         Sender::Client(client) => Some(Arc::clone(&client.name)),
         Sender::Anonymous | Sender::Key(_) => None,
     };
-    let mut response = match let_in(&state, caller, id, request.uri()) {
+    let mut response = match let_in(&state, sender, caller, request.uri()) {
         Ok(hold) => {
-            let spends = Arc::new(OnceLock::new());
+            let noted = Arc::<Noted>::default();
             let cost = CostCounter::default();
             request.extensions_mut().insert(Identified {
                 sender: identified,
-                id,
+                caller,
                 place: hold.as_ref().map(Hold::place),
                 cost: cost.clone(),
-                spends: Arc::clone(&spends),
+                noted: Arc::clone(&noted),
             });
             let time = limits::time_of(&gateway.limits, *group, request.uri());
             // After the rate limit: the body of a request beyond that is not read to its end.
@@ -59,15 +59,17 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
                 Some(hold) => limits::run(request, next, hold, time).await,
                 None => next.run(request).await,
             };
-            Outcome::of(&mut response).cost = cost.cost();
-            if let Some(key) = spends.get() {
+            let outcome = Outcome::of(&mut response);
+            outcome.cost = cost.cost();
+            outcome.subject = noted.subject.get().cloned();
+            if let Some(key) = noted.key.get() {
                 report_quota(&mut response, gateway, *key);
             }
             response
         }
         Err(error) => {
             let mut response = error.into_response();
-            if let Some(key) = caller.key()
+            if let Some(key) = sender.key()
                 && group.concerns_key()
             {
                 report_quota(&mut response, gateway, key);
@@ -84,8 +86,8 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
 /// Decides which caller a request counts for in every limit.
 ///
 /// A key that VirusTotal has not accepted yet counts for its address, since keys can be made up.
-fn caller_id(gateway: &Gateway, caller: &Sender, request: &Request) -> CallerId {
-    match caller {
+fn caller_id(gateway: &Gateway, sender: &Sender, request: &Request) -> CallerId {
+    match sender {
         Sender::Client(client) => CallerId::Client(client.hash()),
         Sender::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
         Sender::Key(_) | Sender::Anonymous => {
@@ -101,19 +103,19 @@ fn caller_id(gateway: &Gateway, caller: &Sender, request: &Request) -> CallerId 
 /// The allowance comes last, so that a request without a place costs none of it.
 fn let_in(
     state: &GroupState,
-    caller: &Sender,
-    id: CallerId,
+    sender: &Sender,
+    caller: CallerId,
     uri: &Uri,
 ) -> Result<Option<Hold>, ApiError> {
     let GroupState { gateway, group } = state;
-    check_rate(gateway, id)?;
+    check_rate(gateway, caller)?;
     // Counted for the key, too, so that its allowance does not start anew once it is accepted.
-    if let (Sender::Key(key), CallerId::Address(_)) = (caller, id) {
+    if let (Sender::Key(key), CallerId::Address(_)) = (sender, caller) {
         check_rate(gateway, CallerId::Key(key.hash()))?;
     }
     limits::check_length(uri)?;
-    let hold = limits::enter(&gateway.limits, *group, id)?;
-    let Sender::Client(client) = caller else {
+    let hold = limits::enter(&gateway.limits, *group, caller)?;
+    let Sender::Client(client) = sender else {
         return Ok(hold);
     };
     // Here, since a reload brings new clients at any time.
@@ -126,8 +128,8 @@ fn let_in(
     Ok(hold)
 }
 
-fn check_rate(gateway: &Gateway, id: CallerId) -> Result<(), ApiError> {
-    match gateway.door.check(&id) {
+fn check_rate(gateway: &Gateway, caller: CallerId) -> Result<(), ApiError> {
+    match gateway.rate_limit.check(&caller) {
         Ok(()) => Ok(()),
         Err(wait) => Err(ApiError::too_many_requests(wait)),
     }

@@ -1,20 +1,16 @@
 //! The audit record of a request: who asked about what, and what came of it.
 
-use std::{
-    borrow::Cow,
-    net::IpAddr,
-    sync::{Arc, OnceLock},
-};
+use std::{borrow::Cow, net::IpAddr};
 
-use axum::{
-    extract::Request,
-    http::{HeaderValue, Uri},
-};
+use axum::http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    http::{extract::Parameters, outcome::Failure},
-    indicator::{Indicator, Kind, WebUrl},
+    http::{
+        extract::Parameters,
+        outcome::{Outcome, Subject},
+    },
+    indicator::Kind,
     metrics::Answered,
     telemetry::{AuditLog, AuditRecord},
 };
@@ -22,48 +18,22 @@ use crate::{
 /// A request that is to be recorded.
 #[derive(Debug)]
 pub struct Audited {
-    log: AuditLog,
-    uri: Uri,
-    address: IpAddr,
-    submitted: Submitted,
-}
-
-/// The object that a request's body names: an extension of the request, which the extractor of the
-/// body sets.
-#[derive(Clone, Debug, Default)]
-pub struct Submitted(Arc<OnceLock<String>>);
-
-/// The object that a request is about.
-#[derive(Debug, PartialEq, Eq)]
-struct Subject<'a> {
-    kind: &'static str,
-    value: Option<Cow<'a, str>>,
-}
-
-impl Submitted {
-    /// Names the object.
-    pub fn set(&self, value: &str) {
-        let _ = self.0.set(value.to_owned());
-    }
+    /// The log that records it.
+    pub log: AuditLog,
+    /// The target of the request.
+    pub uri: Uri,
+    /// The address of the caller.
+    pub address: IpAddr,
 }
 
 impl Audited {
-    /// Starts the record of a request.
-    pub fn start(log: &AuditLog, request: &mut Request, address: IpAddr) -> Self {
-        let submitted = Submitted::default();
-        request.extensions_mut().insert(submitted.clone());
-        Self {
-            log: log.clone(),
-            uri: request.uri().clone(),
-            address,
-            submitted,
-        }
-    }
-
-    /// Completes the record and hands it to the log.
-    pub fn record(&self, id: &HeaderValue, answered: &Answered<'_>, failure: Option<&Failure>) {
-        let subject = subject(&self.uri, self.submitted.0.get());
-        let subject = subject.as_ref();
+    /// Hands the record of the answered request to the log.
+    pub fn record(&self, id: &HeaderValue, answered: &Answered<'_>, outcome: &Outcome) {
+        let sent = match outcome.subject {
+            Some(_) => None,
+            None => as_sent(&self.uri),
+        };
+        let subject = outcome.subject.as_ref().or(sent.as_ref());
         self.log.record(&AuditRecord {
             client: answered.client.map(AsRef::as_ref),
             address: self.address,
@@ -73,50 +43,37 @@ impl Audited {
             kind: subject.map(|it| it.kind),
             value: subject.and_then(|it| it.value.as_deref()),
             status: answered.status,
-            error: failure.map(|failure| failure.code.as_ref()),
+            error: outcome.failure.as_ref().map(|it| it.code.as_ref()),
             cache: answered.origin,
             units: answered.units,
         });
     }
 }
 
-/// Returns the object that a request is about, normalised as for the lookup.
+/// Returns the subject that no extractor noted, as the request names it.
 ///
-/// Text that is no indicator is returned as it came: it explains the error that followed.
-fn subject<'a>(uri: &'a Uri, submitted: Option<&'a String>) -> Option<Subject<'a>> {
+/// The request was refused, for this text or before it was read, or it is an upload and names none.
+/// The text explains the error that followed, so it is not normalised.
+fn as_sent(uri: &Uri) -> Option<Subject> {
     let path = uri.path().strip_prefix("/api/v1/")?;
     let mut segments = path.split('/');
     let collection = segments.next()?;
-    let id = segments
-        .next()
-        .map(|id| percent_decode_str(id).decode_utf8_lossy());
+    let id = segments.next().map(decoded);
     let query = uri.query().unwrap_or_default();
-    match (collection, id.as_deref()) {
-        ("urls", Some("analyze")) => Some(Subject {
-            kind: Kind::Url.name(),
-            value: parameter(query, "url").map(web_url),
-        }),
-        ("urls", None) => Some(Subject {
-            kind: Kind::Url.name(),
-            value: submitted.map(|url| web_url(Cow::Borrowed(url))),
-        }),
-        ("analyses", Some(_)) => Some(Subject {
-            kind: "analysis",
-            value: id,
-        }),
-        ("search", None) | ("intelligence", Some("search")) => Some(Subject {
-            kind: "search",
-            value: parameter(query, "query"),
-        }),
-        (_, Some("relationships")) => None,
-        _ => {
-            let kind = kind_of(collection)?;
-            Some(Subject {
-                kind: kind.name(),
-                value: id.map(|id| normalised(kind, id)),
-            })
+    let (kind, value) = match (collection, id.as_deref()) {
+        ("urls", Some("analyze")) => (Kind::Url.name(), parameter(query, "url")),
+        ("search", None) | ("intelligence", Some("search")) => {
+            ("search", parameter(query, "query"))
         }
-    }
+        ("analyses", Some(_)) => ("analysis", id),
+        (_, Some("relationships")) => return None,
+        _ => (kind_of(collection)?.name(), id),
+    };
+    Some(Subject { kind, value })
+}
+
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 fn kind_of(collection: &str) -> Option<Kind> {
@@ -125,25 +82,9 @@ fn kind_of(collection: &str) -> Option<Kind> {
         .find(|kind| kind.collection() == collection)
 }
 
-/// Returns a parameter's value as the handler reads it.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+fn parameter(query: &str, name: &str) -> Option<String> {
     let parameters = Parameters::parse(query);
-    let value = parameters.pasted(name).ok()??;
-    Some(Cow::Owned(value.into_owned()))
-}
-
-fn normalised(kind: Kind, id: Cow<'_, str>) -> Cow<'_, str> {
-    match Indicator::parse(kind, &id) {
-        Ok(indicator) => Cow::Owned(indicator.id().to_owned()),
-        Err(_) => id,
-    }
-}
-
-fn web_url(text: Cow<'_, str>) -> Cow<'_, str> {
-    match WebUrl::parse(&text) {
-        Ok(url) => Cow::Owned(url.as_str().to_owned()),
-        Err(_) => text,
-    }
+    parameters.pasted(name).ok()?.map(Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -153,16 +94,16 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("/api/v1/domains/EVIL%5B.%5Dcom", "domain", Some("evil.com"))]
-    #[case("/api/v1/ips/2001:DB8::0:1/comments", "ip", Some("2001:db8::1"))]
+    #[case("/api/v1/domains/EVIL%5B.%5Dcom", "domain", Some("EVIL[.]com"))]
+    #[case("/api/v1/ips/2001:DB8::0:1/comments", "ip", Some("2001:DB8::0:1"))]
     #[case("/api/v1/files/no%20hash", "file", Some("no hash"))]
     #[case(
         "/api/v1/urls/analyze?url=hxxp://evil.com/a%20b",
         "url",
-        Some("http://evil.com/a b")
+        Some("hxxp://evil.com/a b")
     )]
     #[case("/api/v1/urls/analyze", "url", None)]
-    #[case("/api/v1/urls", "url", Some("http://posted.example/"))]
+    #[case("/api/v1/urls", "url", None)]
     #[case("/api/v1/files", "file", None)]
     #[case("/api/v1/analyses/abc%3D", "analysis", Some("abc="))]
     #[case("/api/v1/search?query=a+b", "search", Some("a b"))]
@@ -171,14 +112,14 @@ mod tests {
         "search",
         Some("p:5+")
     )]
-    fn the_subject_is_what_is_looked_up(
+    fn the_subject_of_a_refused_request_is_what_was_sent(
         #[case] uri: &'static str,
         #[case] kind: &'static str,
         #[case] value: Option<&'static str>,
     ) {
-        let (uri, posted) = (Uri::from_static(uri), "http://posted.example/".to_owned());
-        let value = value.map(Cow::Borrowed);
-        assert_eq!(subject(&uri, Some(&posted)), Some(Subject { kind, value }));
+        let value = value.map(str::to_owned);
+        let subject = as_sent(&Uri::from_static(uri));
+        assert_eq!(subject, Some(Subject { kind, value }));
     }
 
     #[rstest]
@@ -186,6 +127,6 @@ mod tests {
     #[case("/api/v1/quota")]
     #[case("/livez")]
     fn other_requests_have_no_subject(#[case] uri: &'static str) {
-        assert_eq!(subject(&Uri::from_static(uri), None), None);
+        assert_eq!(as_sent(&Uri::from_static(uri)), None);
     }
 }

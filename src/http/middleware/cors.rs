@@ -10,7 +10,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::http::extract::credential::KEY_HEADERS;
 
-/// The time for which a browser may keep a preflight answer.
+/// The time for which a browser may keep a preflight response.
 const REMEMBER: Duration = Duration::from_hours(1);
 
 /// The headers that a page may send, beside those that every page may.

@@ -1,4 +1,5 @@
-//! The outermost layer: request ids, the request log, metrics, and headers of every response.
+//! The second layer from outside: request ids, the request log, metrics, and headers of every
+//! response. Only the layer that hides keys from debug prints is around it.
 
 use std::{net::IpAddr, time::Instant};
 
@@ -29,18 +30,14 @@ use crate::{
 /// The header with the caller's trace (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
 
-/// The request headers that an answer depends on: no proxy may hand one key's answer to another.
+/// The request headers that a response depends on: no proxy may hand one key's to another.
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
 
 /// Gives a request its id, runs it, counts it, and writes its line of the log.
 ///
 /// Paths hold indicators, which can be confidential: the line has the route instead, and the path
 /// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
-pub async fn observe(
-    State(state): State<GroupState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub async fn observe(State(state): State<GroupState>, request: Request, next: Next) -> Response {
     let GroupState { gateway, group } = state;
     let id = request_id(request.headers());
     let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
@@ -55,8 +52,14 @@ pub async fn observe(
         RouteGroup::UnknownApi => None,
         _ => request.extensions().get::<MatchedPath>().cloned(),
     };
-    let audit = gateway.audit.as_ref().filter(|_| group.concerns_key());
-    let audited = audit.map(|log| Audited::start(log, &mut request, address));
+    let audited = match &gateway.audit {
+        Some(log) if group.concerns_key() => Some(Audited {
+            log: log.clone(),
+            uri: request.uri().clone(),
+            address,
+        }),
+        _ => None,
+    };
     let started = Instant::now();
     let arrived = gateway.metrics.arrived();
     let work = async {
@@ -84,7 +87,7 @@ pub async fn observe(
     gateway.metrics.answered(&answered);
     end_trace(&span, &answered);
     if let Some(audited) = audited {
-        audited.record(&id, &answered, outcome.failure.as_ref());
+        audited.record(&id, &answered, &outcome);
     }
     write_line(&span, &answered, address, outcome.failure.as_ref());
     response

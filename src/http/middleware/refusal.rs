@@ -38,14 +38,14 @@ pub fn refuse(request: &Request) -> Option<Response> {
 }
 
 /// Returns a 503 in place of a response for which there is no memory.
-pub fn in_place_of(answer: &Response) -> Response {
-    let mut response = ApiError::no_place(Full::All, limits::LATER).into_response();
+pub fn in_place_of(response: &Response) -> Response {
+    let mut overloaded = ApiError::no_place(Full::All, limits::LATER).into_response();
     for name in [X_REQUEST_ID, header::X_CONTENT_TYPE_OPTIONS] {
-        if let Some(value) = answer.headers().get(&name) {
-            response.headers_mut().insert(name, value.clone());
+        if let Some(value) = response.headers().get(&name) {
+            overloaded.headers_mut().insert(name, value.clone());
         }
     }
-    response
+    overloaded
 }
 
 /// Returns whether `Transfer-Encoding` holds anything but `chunked`.

@@ -25,7 +25,8 @@ pub struct GroupState {
 }
 
 impl RouteGroup {
-    /// Returns whether requests concern a key: they hold a place, and no proxy may share the answers.
+    /// Returns whether requests concern a key: they hold a place, and no proxy may share the
+    /// responses.
     pub fn concerns_key(self) -> bool {
         self != Self::Service
     }

@@ -158,7 +158,7 @@ impl IntoResponses for ListAnswer {
             "The next page, as `<…>; rel=\"next\"`; left out on the last",
             Type::String,
         );
-        let ok = cached(answer("The page", "ListBody", None)).header("Link", link);
+        let ok = cached(response("The page", "ListBody", None)).header("Link", link);
         BTreeMap::from([("200".to_owned(), ok.build().into())])
     }
 }
@@ -174,7 +174,7 @@ impl IntoResponses for AnalysisAnswer {
             "date": 1_760_000_000,
             "stats": {"malicious": 0, "harmless": 68, "undetected": 26},
         });
-        let ok = cached(answer(
+        let ok = cached(response(
             "The analysis",
             "ReportBody",
             Some(enveloped(&example)),
@@ -187,7 +187,7 @@ impl IntoResponses for AnalysisAnswer {
 impl IntoResponses for StartedAnswer {
     fn responses() -> Responses {
         let location = header("`/api/v1/analyses/{analysis_id}`", Type::String);
-        let ok = answer("The descriptor of the analysis", "ObjectBody", None);
+        let ok = response("The descriptor of the analysis", "ObjectBody", None);
         let ok = ok.header("Location", location).build();
         BTreeMap::from([("202".to_owned(), ok.into())])
     }
@@ -195,14 +195,14 @@ impl IntoResponses for StartedAnswer {
 
 impl IntoResponses for OneObject {
     fn responses() -> Responses {
-        let ok = cached(answer("The object", "ObjectBody", None));
+        let ok = cached(response("The object", "ObjectBody", None));
         BTreeMap::from([("200".to_owned(), ok.build().into())])
     }
 }
 
-/// Returns the answers of a report with these attributes as the example.
+/// Returns the responses of a report with these attributes as the example.
 fn report(attributes: &Value) -> Responses {
-    let ok = answer("The report", "ReportBody", Some(enveloped(attributes)));
+    let ok = response("The report", "ReportBody", Some(enveloped(attributes)));
     BTreeMap::from([("200".to_owned(), cached(ok).build().into())])
 }
 
@@ -210,9 +210,9 @@ fn enveloped(data: &Value) -> Value {
     json!({"data": data, "format": "json"})
 }
 
-/// Documents the headers of answers that could come from the cache.
-fn cached(answer: ResponseBuilder) -> ResponseBuilder {
-    answer
+/// Documents the headers of responses that could come from the cache.
+fn cached(response: ResponseBuilder) -> ResponseBuilder {
+    response
         .header(
             "X-Cache",
             header(
@@ -241,8 +241,8 @@ fn cached(answer: ResponseBuilder) -> ResponseBuilder {
         )
 }
 
-/// Starts an answer: its JSON envelope with an example, and the bare documents.
-fn answer(description: &str, envelope: &str, example: Option<Value>) -> ResponseBuilder {
+/// Starts a response: its JSON envelope with an example, and the bare documents.
+fn response(description: &str, envelope: &str, example: Option<Value>) -> ResponseBuilder {
     let text = || Content::new(Some(Object::with_type(Type::String)));
     let json = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(envelope)))

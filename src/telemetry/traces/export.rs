@@ -83,8 +83,8 @@ impl SpanExporter for Exporter {
         let sending = async { request.send().await };
         let sent = self.tasks.spawn_on(sending, &self.runtime).await;
         let sent = match sent {
-            Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
-            Ok(Ok(answer)) => Err(format!("the collector returned {}", answer.status())),
+            Ok(Ok(response)) if response.status().is_success() => Ok(()),
+            Ok(Ok(response)) => Err(format!("the collector returned {}", response.status())),
             Ok(Err(error)) if error.is_timeout() => {
                 Err("the collector did not respond in time".to_owned())
             }
