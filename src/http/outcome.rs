@@ -1,10 +1,34 @@
-//! The outcome of a request, for the request log and the metrics.
+//! The findings about a request and its outcome, for the request log, the metrics and the audit log.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, OnceLock},
+};
 
 use axum::response::Response;
 
-use crate::{access::Cost, lookup::Origin};
+use crate::{
+    access::{CostCounter, KeyHash},
+    lookup::Origin,
+};
+
+/// The findings about a request: an extension of the request that the `observe` middleware adds.
+///
+/// The layers below add to it, and `observe` reads it in the end, even if a handler has panicked.
+/// Clones share the findings.
+#[derive(Clone, Debug)]
+pub struct RequestRecord(Arc<Findings>);
+
+#[derive(Debug)]
+struct Findings {
+    address: IpAddr,
+    cost: CostCounter,
+    client: OnceLock<Arc<str>>,
+    key: OnceLock<KeyHash>,
+    subject: OnceLock<Subject>,
+}
 
 /// The outcome of a request: an extension of the response that the `observe` middleware takes out.
 #[derive(Clone, Debug, Default)]
@@ -13,12 +37,6 @@ pub struct Outcome {
     pub origin: Option<Origin>,
     /// The failure, where the response is an error of the gateway's.
     pub failure: Option<Failure>,
-    /// The name of the client that sent the request.
-    pub client: Option<Arc<str>>,
-    /// The cost of the request.
-    pub cost: Cost,
-    /// The object that the request is about, where an audit log is set up and an extractor read it.
-    pub subject: Option<Subject>,
 }
 
 /// The object that a request is about, as the audit log records it.
@@ -48,6 +66,67 @@ pub struct Failure {
     pub detail: Cow<'static, str>,
     /// The cause, where it is more than the client is told.
     pub cause: Option<String>,
+}
+
+impl RequestRecord {
+    /// Creates the record of a request from this address, as the trusted proxies name it.
+    pub fn new(address: IpAddr) -> Self {
+        Self(Arc::new(Findings {
+            address,
+            cost: CostCounter::default(),
+            client: OnceLock::new(),
+            key: OnceLock::new(),
+            subject: OnceLock::new(),
+        }))
+    }
+
+    /// Returns the address of the caller.
+    pub fn address(&self) -> IpAddr {
+        self.0.address
+    }
+
+    /// Returns the counter of the request's cost.
+    pub fn cost(&self) -> &CostCounter {
+        &self.0.cost
+    }
+
+    /// Records the name of the client that sent the request.
+    pub fn set_client(&self, name: &Arc<str>) {
+        let _ = self.0.client.set(Arc::clone(name));
+    }
+
+    /// Returns the name of the client that sent the request.
+    pub fn client(&self) -> Option<&Arc<str>> {
+        self.0.client.get()
+    }
+
+    /// Records the key that the request was allowed to spend. The first one counts.
+    pub fn set_key(&self, key: KeyHash) {
+        let _ = self.0.key.set(key);
+    }
+
+    /// Returns the key that the request was allowed to spend: the response reports its quota.
+    pub fn key(&self) -> Option<KeyHash> {
+        self.0.key.get().copied()
+    }
+
+    /// Records the object that the request is about. The first one counts.
+    pub fn set_subject(&self, subject: Subject) {
+        let _ = self.0.subject.set(subject);
+    }
+
+    /// Returns the object that the request is about, where an audit log is set up and an extractor
+    /// read it.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.0.subject.get()
+    }
+}
+
+/// The record of a request that came over no connection.
+impl Default for RequestRecord {
+    fn default() -> Self {
+        Self::new(Ipv4Addr::UNSPECIFIED.into())
+    }
 }
 
 impl Outcome {

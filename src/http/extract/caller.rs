@@ -3,8 +3,6 @@
 //! A request spends its own key, its client's or, where `docs/clients.md` lets it, the server's.
 //! The admission middleware identifies the caller; the extractors here decide what it may do.
 
-use std::sync::{Arc, OnceLock};
-
 use axum::{
     extract::FromRequestParts,
     http::{HeaderName, HeaderValue, header, request::Parts},
@@ -18,13 +16,13 @@ use super::{
 };
 use crate::{
     access::{
-        ApiKey, CallerId, CostCounter, KeyHash, Place, RedisBudget, RequestContext,
+        ApiKey, CallerId, Place, RedisBudget, RequestContext,
         clients::{Client, Scope},
     },
     config::Keyless,
     http::{
         error::ApiError,
-        outcome::Subject,
+        outcome::{RequestRecord, Subject},
         state::{AppState, Gateway},
     },
 };
@@ -40,19 +38,8 @@ pub struct Identified {
     pub caller: CallerId,
     /// The place that the request holds, where it needs one.
     pub place: Option<Place>,
-    /// The cost of the request so far.
-    pub cost: CostCounter,
-    /// The findings of the extractors that the middleware reads after the response.
-    pub noted: Arc<Noted>,
-}
-
-/// The findings of the extractors that the admission middleware reads after the response.
-#[derive(Debug, Default)]
-pub struct Noted {
-    /// The key that the request was allowed to spend: the response reports its quota.
-    pub key: OnceLock<KeyHash>,
-    /// The object that the request is about, where an audit log is set up.
-    pub subject: OnceLock<Subject>,
+    /// The record to which the extractors add what they find.
+    pub record: RequestRecord,
 }
 
 /// A caller that may read reports and lists.
@@ -130,7 +117,7 @@ impl FromRequestParts<AppState> for MayReadMetrics {
 
 /// Returns the key that a request spends and the caller that it counts for, if it has this scope.
 ///
-/// Sets the key in the request's [`Noted`] as well: the response reports its quota.
+/// Sets the key in the request's [`RequestRecord`] as well: the response reports its quota.
 async fn context(
     parts: &Parts,
     gateway: &Gateway,
@@ -143,7 +130,7 @@ async fn context(
         Sender::Anonymous => servers_key(parts, gateway, scope).await?,
     };
     // Set only by the first extractor that succeeds, and there is one in each handler.
-    let _ = identified.noted.key.set(key.hash());
+    identified.record.set_key(key.hash());
     let caller = identified.caller;
     let place = identified.place.clone();
     let place = place.unwrap_or_else(|| Place::unbounded(caller));
@@ -151,7 +138,7 @@ async fn context(
         key,
         caller,
         place,
-        cost: identified.cost.clone(),
+        cost: identified.record.cost().clone(),
         redis_budget: RedisBudget::default(),
     })
 }
@@ -166,7 +153,7 @@ pub fn note_subject(parts: &Parts, gateway: &Gateway, kind: &'static str, value:
     }
     if let Some(identified) = parts.extensions.get::<Identified>() {
         let value = Some(value.to_owned());
-        let _ = identified.noted.subject.set(Subject { kind, value });
+        identified.record.set_subject(Subject { kind, value });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Admission: identifies the caller of a request and applies its limits before any handler runs.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use axum::{
     extract::{Request, State},
@@ -11,17 +11,16 @@ use axum::{
 
 use super::{drain_body, limits, route_group::GroupState};
 use crate::{
-    access::{CallerId, CostCounter, Hold, KeyHash},
+    access::{CallerId, Hold, KeyHash},
     clock::Now,
     http::{
         error::ApiError,
         extract::{
-            caller::{Identified, Noted},
+            caller::Identified,
             credential::{self, Sender},
-            forwarded, peer,
         },
         headers::insert_number,
-        outcome::Outcome,
+        outcome::RequestRecord,
         state::Gateway,
     },
 };
@@ -36,21 +35,19 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
     let identified = credential::identify(request.headers(), gateway);
     // A rejected credential is refused where a key is needed; here it counts for its address.
     let sender = identified.as_ref().unwrap_or(&Sender::Anonymous);
-    let caller = caller_id(gateway, sender, &request);
-    let client = match sender {
-        Sender::Client(client) => Some(Arc::clone(&client.name)),
-        Sender::Anonymous | Sender::Key(_) => None,
-    };
-    let mut response = match let_in(&state, sender, caller, request.uri()) {
+    let record = request.extensions().get::<RequestRecord>();
+    let record = record.cloned().unwrap_or_default();
+    let caller = caller_id(gateway, sender, record.address());
+    if let Sender::Client(client) = sender {
+        record.set_client(&client.name);
+    }
+    match let_in(&state, sender, caller, request.uri()) {
         Ok(hold) => {
-            let noted = Arc::<Noted>::default();
-            let cost = CostCounter::default();
             request.extensions_mut().insert(Identified {
                 sender: identified,
                 caller,
                 place: hold.as_ref().map(Hold::place),
-                cost: cost.clone(),
-                noted: Arc::clone(&noted),
+                record: record.clone(),
             });
             let time = limits::time_of(&gateway.limits, *group, request.uri());
             // After the rate limit: the body of a request beyond that is not read to its end.
@@ -59,11 +56,8 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
                 Some(hold) => limits::run(request, next, hold, time).await,
                 None => next.run(request).await,
             };
-            let outcome = Outcome::of(&mut response);
-            outcome.cost = cost.cost();
-            outcome.subject = noted.subject.get().cloned();
-            if let Some(key) = noted.key.get() {
-                report_quota(&mut response, gateway, *key);
+            if let Some(key) = record.key() {
+                report_quota(&mut response, gateway, key);
             }
             response
         }
@@ -76,25 +70,17 @@ pub async fn admit(State(state): State<GroupState>, mut request: Request, next: 
             }
             response
         }
-    };
-    if client.is_some() {
-        Outcome::of(&mut response).client = client;
     }
-    response
 }
 
 /// Decides which caller a request counts for in every limit.
 ///
 /// A key that VirusTotal has not accepted yet counts for its address, since keys can be made up.
-fn caller_id(gateway: &Gateway, sender: &Sender, request: &Request) -> CallerId {
+fn caller_id(gateway: &Gateway, sender: &Sender, address: IpAddr) -> CallerId {
     match sender {
         Sender::Client(client) => CallerId::Client(client.hash()),
         Sender::Key(key) if gateway.accepted.contains(key.hash()) => CallerId::Key(key.hash()),
-        Sender::Key(_) | Sender::Anonymous => {
-            let peer = peer::address(request.extensions());
-            let trusted = &gateway.access.trusted_proxies;
-            CallerId::at(forwarded::caller_address(peer, request.headers(), trusted))
-        }
+        Sender::Key(_) | Sender::Anonymous => CallerId::at(address),
     }
 }
 

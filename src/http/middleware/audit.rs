@@ -1,6 +1,6 @@
 //! The audit record of a request: who asked about what, and what came of it.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::borrow::Cow;
 
 use axum::http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::{
     http::{
         extract::Parameters,
-        outcome::{Outcome, Subject},
+        outcome::{Failure, RequestRecord, Subject},
     },
     indicator::Kind,
     metrics::Answered,
@@ -22,28 +22,35 @@ pub struct Audited {
     pub log: AuditLog,
     /// The target of the request.
     pub uri: Uri,
-    /// The address of the caller.
-    pub address: IpAddr,
+}
+
+/// A request that was answered.
+pub struct Completed<'a> {
+    /// The figures of the request.
+    pub answered: &'a Answered<'a>,
+    /// The failure, where the response is an error of the gateway's.
+    pub failure: Option<&'a Failure>,
 }
 
 impl Audited {
     /// Hands the record of the answered request to the log.
-    pub fn record(&self, id: &HeaderValue, answered: &Answered<'_>, outcome: &Outcome) {
-        let sent = match outcome.subject {
+    pub fn record(&self, request: &RequestRecord, id: &HeaderValue, completed: Completed<'_>) {
+        let Completed { answered, failure } = completed;
+        let sent = match request.subject() {
             Some(_) => None,
             None => as_sent(&self.uri),
         };
-        let subject = outcome.subject.as_ref().or(sent.as_ref());
+        let subject = request.subject().or(sent.as_ref());
         self.log.record(&AuditRecord {
             client: answered.client.map(AsRef::as_ref),
-            address: self.address,
+            address: request.address(),
             id: id.to_str().unwrap_or_default(),
             method: answered.method,
             route: answered.route,
             kind: subject.map(|it| it.kind),
             value: subject.and_then(|it| it.value.as_deref()),
             status: answered.status,
-            error: outcome.failure.as_ref().map(|it| it.code.as_ref()),
+            error: failure.map(|it| it.code.as_ref()),
             cache: answered.origin,
             units: answered.units,
         });

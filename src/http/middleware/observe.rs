@@ -16,11 +16,11 @@ use crate::{
         extract::{forwarded, peer},
         headers::X_REQUEST_ID,
         middleware::{
-            audit::Audited,
+            audit::{Audited, Completed},
             drain_body, refusal,
             route_group::{GroupState, RouteGroup},
         },
-        outcome::{Failure, Outcome},
+        outcome::{Failure, Outcome, RequestRecord},
     },
     lookup::Origin,
     metrics::Answered,
@@ -37,13 +37,19 @@ const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey,
 ///
 /// Paths hold indicators, which can be confidential: the line has the route instead, and the path
 /// is logged at `DEBUG` only. Queries are never logged, since they hold URLs.
-pub async fn observe(State(state): State<GroupState>, request: Request, next: Next) -> Response {
+pub async fn observe(
+    State(state): State<GroupState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let GroupState { gateway, group } = state;
     let id = request_id(request.headers());
     let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
     let from = peer::address(request.extensions());
     let trusted = &gateway.access.trusted_proxies;
     let address = forwarded::caller_address(from, request.headers(), trusted);
+    let record = RequestRecord::new(address);
+    request.extensions_mut().insert(record.clone());
     let parent = request.headers().get(TRACEPARENT);
     traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
     debug!(parent: &span, url.path = request.uri().path(), "request received");
@@ -56,7 +62,6 @@ pub async fn observe(State(state): State<GroupState>, request: Request, next: Ne
         Some(log) if group.concerns_key() => Some(Audited {
             log: log.clone(),
             uri: request.uri().clone(),
-            address,
         }),
         _ => None,
     };
@@ -74,20 +79,25 @@ pub async fn observe(State(state): State<GroupState>, request: Request, next: Ne
     drop(arrived);
     add_headers(response.headers_mut(), id.clone(), group);
     let outcome: Outcome = response.extensions_mut().remove().unwrap_or_default();
+    let cost = record.cost().cost();
     let answered = Answered {
         route: route.as_ref().map_or("-", MatchedPath::as_str),
         method,
         status: response.status().as_u16(),
-        client: outcome.client.as_ref(),
+        client: record.client(),
         took: started.elapsed(),
-        waited: outcome.cost.waited,
+        waited: cost.waited,
         origin: outcome.origin.map(Origin::name),
-        units: outcome.cost.units,
+        units: cost.units,
     };
     gateway.metrics.answered(&answered);
     end_trace(&span, &answered);
     if let Some(audited) = audited {
-        audited.record(&id, &answered, &outcome);
+        let completed = Completed {
+            answered: &answered,
+            failure: outcome.failure.as_ref(),
+        };
+        audited.record(&record, &id, completed);
     }
     write_line(&span, &answered, address, outcome.failure.as_ref());
     response
