@@ -7,11 +7,11 @@ use tokio_util::task::TaskTracker;
 use super::{StartError, servers_key};
 use crate::{
     access::clients::Clients, config::Config, metrics::Metrics, redis::Redis,
-    render::template::Templates, virustotal::VirusTotal,
+    render::template::Templates, telemetry::AuditLog, virustotal::VirusTotal,
 };
 
-/// Returns what would stop the start: mistakes in templates, in the file of clients, and in the
-/// files of certificate authorities.
+/// Returns what would stop the start: mistakes in templates, in the clients' file, in the files of
+/// certificate authorities, and an audit log that can't be opened.
 pub(super) async fn files(config: &Config) -> Vec<String> {
     let mut mistakes = Vec::new();
     let mut note = |error: StartError| match error.mistakes() {
@@ -36,6 +36,11 @@ pub(super) async fn files(config: &Config) -> Vec<String> {
     }
     if let Err(error) = Redis::new(config.redis.as_ref(), TaskTracker::new()) {
         note(error.into());
+    }
+    if let Some(path) = &config.log.audit
+        && let Err(error) = AuditLog::check(path)
+    {
+        note(StartError::Audit(error));
     }
     mistakes
 }

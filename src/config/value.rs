@@ -11,7 +11,7 @@ use std::{
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use url::Url;
 
 use super::{Keyless, QuotaLimit};
@@ -127,6 +127,16 @@ pub(super) fn http_url(text: &str) -> Parsed<Url> {
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
     let expected = "expected a level such as `INFO` or directives such as `info,vt4ai=debug`";
     or(EnvFilter::try_new(text), expected)?;
+    for directive in text.split(',') {
+        // A lone word that is no level would be taken for the only module that may log.
+        let is_word = directive
+            .trim()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric());
+        if is_word && LevelFilter::from_str(directive.trim()).is_err() {
+            return Err(expected);
+        }
+    }
     Ok(text.to_owned())
 }
 

@@ -8,7 +8,7 @@ use std::{
     io::{self, Write as _},
     net::IpAddr,
     os::unix::fs::OpenOptionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -112,6 +112,15 @@ struct AuditWriter {
 }
 
 impl AuditLog {
+    /// Checks whether the file can be opened. Creates it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be opened or is not a regular file.
+    pub fn check(path: &Path) -> io::Result<()> {
+        open(path).map(drop)
+    }
+
     /// Opens the file, which is created with mode 0600 if it does not exist, and starts to write.
     ///
     /// The receiver fails once all handles are dropped and all records are written.
@@ -236,7 +245,7 @@ impl Losses {
     }
 }
 
-fn open(path: &PathBuf) -> io::Result<File> {
+fn open(path: &Path) -> io::Result<File> {
     // To open a pipe would block until it has a reader.
     if let Ok(found) = fs::metadata(path)
         && !found.is_file()

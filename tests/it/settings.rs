@@ -25,7 +25,7 @@ const WRONG: [(&str, &str); 34] = [
     ("VT4AI_ADMIN_PORT", "metrics"),
     ("VT4AI_DEFAULT_FORMAT", "pdf"),
     ("VT4AI_MAX_WORKERS", "0"),
-    ("VT4AI_LOG_LEVEL", "a=b=c"),
+    ("VT4AI_LOG_LEVEL", "warning"),
     ("VT4AI_LOG_FORMAT", "xml"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
     ("OTEL_EXPORTER_OTLP_HEADERS", "very-secret"),
