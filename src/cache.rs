@@ -226,14 +226,16 @@ impl Cache {
         Some(*freshness)
     }
 
-    /// Evicts a malformed answer and restores the entry that it replaced, if that entry is still
-    /// acceptable.
+    /// Evicts a malformed answer and restores the entry that it replaced. Returns that entry, if the
+    /// caller accepts it.
     pub fn evict_malformed(&self, fetched: Fetched, freshness: &Freshness) -> Option<Fetched> {
         let is_evicted = self.evict(&fetched);
-        let restored = self.if_acceptable(fetched.replaced, freshness)?;
+        let restored = self.judge(fetched.replaced?.answer)?;
+        // It may serve others, even if this caller does not accept it.
         if is_evicted {
             self.put(&fetched.key, &restored.answer);
         }
+        let restored = self.if_acceptable(Some(restored), freshness)?;
         Fetched::new(fetched.key, restored.answer, Origin::StaleForUpstream).ok()
     }
 

@@ -182,8 +182,8 @@ impl Lookup {
             Err(error) => {
                 // The error does not tell which page is malformed, so all of them are evicted.
                 if error != RenderError::TooLarge {
-                    for page in &gathered.fetched {
-                        self.0.cache.evict(page);
+                    for page in gathered.fetched {
+                        self.0.cache.evict_malformed(page, freshness);
                     }
                 }
                 Err(error.into())

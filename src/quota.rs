@@ -159,9 +159,16 @@ impl Quota {
         self.note_backoff(key, endpoint, answer)
     }
 
-    /// Checks whether a unit is available after all queued requests. Spends nothing.
-    pub fn forecast(&self, key: KeyHash) -> Result<(), AcquireError> {
-        Ok(self.0.accounts.forecast(key, Now::read())?)
+    /// Checks whether a unit is available to a new request, after the queued ones that go before it.
+    /// Spends nothing.
+    pub fn forecast(&self, context: &RequestContext) -> Result<(), Exhausted> {
+        let key = context.key.hash();
+        self.0.accounts.forecast(key, context.caller, Now::read())
+    }
+
+    /// Checks whether a unit is available to the first queued request of a key. Spends nothing.
+    pub fn forecast_first(&self, key: KeyHash) -> Result<(), Exhausted> {
+        self.0.accounts.forecast_first(key, Now::read())
     }
 
     /// Counts a unit that a coalesced call or a cached answer saved.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     access::{KeyHash, RequestContext},
-    quota::{AcquireError, Exhausted},
+    quota::Exhausted,
 };
 
 /// The interval for checking whether quota has run out for a queued call.
@@ -30,7 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 enum Followed {
     Done(FlightOutcome),
     /// The call is queued, and no unit becomes available within the caller's wait.
-    TimeUp(AcquireError),
+    TimeUp(Exhausted),
     /// The call is queued for quota, and the caller does not wait for that in another's call.
     Queued,
     /// The task that made the call ended without an outcome.
@@ -141,12 +141,19 @@ impl Cache {
             }
             // The forecast can change while the call is queued; the last refusal is what a 429
             // reports.
-            refused = self.0.quota.forecast(own_key).err().or(refused);
+            let quota = &self.0.quota;
+            refused = quota.forecast(&job.context).err().or(refused);
             let left = deadline.saturating_duration_since(Instant::now());
             // A wait for quota would outlast the time that a stopping gateway has.
             let is_over = left.is_zero() || self.0.stop.is_cancelled();
+            // The call that is followed goes before what this caller would ask alone. It is hopeless
+            // only if not even the first request in the queue gets a unit in time.
+            let is_hopeless = || match quota.forecast_first(own_key) {
+                Err(first) => !follower.is_leader && first.retry_after > left,
+                Ok(()) => false,
+            };
             if let Some(refused) = &refused
-                && (is_over || !follower.is_leader && refused.wait() > left)
+                && (is_over || is_hopeless())
             {
                 return Followed::TimeUp(refused.clone());
             }
@@ -163,7 +170,12 @@ impl Cache {
                 Ok(Ok(())) => {}
                 Ok(Err(LeaderFailed)) => return Followed::Lost,
                 Err(full) => match refused {
-                    Some(refused) => return Followed::TimeUp(refused.for_lack_of_place(full)),
+                    Some(refused) => {
+                        return Followed::TimeUp(Exhausted {
+                            full: Some(full),
+                            ..refused
+                        });
+                    }
                     None => sleep(LOOK_AGAIN).await,
                 },
             }

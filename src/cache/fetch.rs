@@ -119,12 +119,15 @@ impl Cache {
             Err(refused) => refused,
         };
         drop(ticket);
-        let wait = job.freshness.wait;
-        match &refused {
-            AcquireError::Exhausted(exhausted)
-                if !wait.is_zero() && exhausted.retry_after <= wait => {}
-            // A back-off after a 429 is not waited for.
-            _ => return Err(refused.into()),
+        // A back-off after a 429 is not waited for.
+        if job.freshness.wait.is_zero() || matches!(refused, AcquireError::BackedOff(_)) {
+            return Err(refused.into());
+        }
+        // Callers take turns, so this one may go before requests of others that are queued already.
+        if let Err(exhausted) = quota.forecast(&job.context)
+            && exhausted.retry_after > job.freshness.wait
+        {
+            return Err(exhausted.into());
         }
         flight.queue();
         let in_queue = Terms::Within(LONGEST_QUEUE);

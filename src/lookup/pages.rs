@@ -157,12 +157,12 @@ impl Lookup {
     ) -> Result<Page, LookupError> {
         let cache = &self.0.cache;
         let fetched = cache.get_or_fetch(context, question, freshness).await?;
-        let page = self.measure(query, &fetched).await;
+        let page = self.measure(query, &fetched, freshness).await;
         let Some(freshness) = self.prepare_refetch(&fetched, &page, freshness) else {
             return page;
         };
         let fetched = cache.get_or_fetch(context, question, &freshness).await?;
-        self.measure(query, &fetched).await
+        self.measure(query, &fetched, &freshness).await
     }
 
     /// Returns the names that a page reveals of the object that has the relationship.
@@ -174,22 +174,36 @@ impl Lookup {
     }
 
     /// Counts the objects of a page. A large page blocks this thread, not the other tasks on it.
-    async fn measure(&self, query: &RelatedQuery, fetched: &Fetched) -> Result<Page, LookupError> {
+    async fn measure(
+        &self,
+        query: &RelatedQuery,
+        fetched: &Fetched,
+        freshness: &Freshness,
+    ) -> Result<Page, LookupError> {
         let measure = || {
             let bytes = fetched.plain()?;
-            let extent = match render::extent(&bytes) {
-                Ok(extent) => extent,
-                Err(malformed) => {
-                    self.0.cache.evict(fetched);
-                    return Err(malformed.into());
+            match render::extent(&bytes) {
+                Ok(extent) => {
+                    fetched.note_revealed(self.join_names_of_page(query, &bytes));
+                    Ok(Page {
+                        fetched: fetched.clone(),
+                        bytes,
+                        extent,
+                    })
                 }
-            };
-            fetched.note_revealed(self.join_names_of_page(query, &bytes));
-            Ok(Page {
-                fetched: fetched.clone(),
-                bytes,
-                extent,
-            })
+                Err(malformed) => {
+                    let cache = &self.0.cache;
+                    let Some(old) = cache.evict_malformed(fetched.clone(), freshness) else {
+                        return Err(malformed.into());
+                    };
+                    let bytes = old.plain()?;
+                    Ok(Page {
+                        extent: render::extent(&bytes)?,
+                        fetched: old,
+                        bytes,
+                    })
+                }
+            }
         };
         self.0.large.run(fetched.size(), measure).await
     }

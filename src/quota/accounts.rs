@@ -18,7 +18,7 @@ use self::{
     refresh_state::RefreshState,
 };
 use crate::{
-    access::{AcceptedKeys, Full, KeyHash, KeyMemory},
+    access::{AcceptedKeys, CallerId, Full, KeyHash, KeyMemory},
     clock::Now,
     config::{QuotaLimit, QuotaLimits},
 };
@@ -164,12 +164,21 @@ impl Accounts {
         self.take_behind_queue(key, Demand::Spare, now)
     }
 
-    /// Checks whether a unit is available after all queued requests. Spends nothing.
-    pub fn forecast(&self, key: KeyHash, now: Now) -> Result<(), Exhausted> {
+    /// Checks whether a unit is available to a new request of this caller, after the queued ones
+    /// that go before it. Spends nothing.
+    pub fn forecast(&self, key: KeyHash, caller: CallerId, now: Now) -> Result<(), Exhausted> {
         self.with(key, now, |account, rules| {
             account.ledger.roll(rules.minute_length, now);
-            let last = account.queue.end(Demand::Any);
-            forecast::check(&account.ledger, rules, last, now)
+            let position = Position::any(account.queue.position_for(caller));
+            forecast::check(&account.ledger, rules, position, now)
+        })
+    }
+
+    /// Checks whether a unit is available to the first queued request. Spends nothing.
+    pub fn forecast_first(&self, key: KeyHash, now: Now) -> Result<(), Exhausted> {
+        self.with(key, now, |account, rules| {
+            account.ledger.roll(rules.minute_length, now);
+            forecast::check(&account.ledger, rules, Position::any(0), now)
         })
     }
 

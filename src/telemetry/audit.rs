@@ -109,6 +109,8 @@ struct AuditWriter {
     file: File,
     entries: mpsc::Receiver<Entry>,
     losses: Losses,
+    /// Whether the last write failed, so that the file may end within a line.
+    is_cut_off: bool,
 }
 
 impl AuditLog {
@@ -155,6 +157,7 @@ impl AuditLog {
             file,
             entries,
             losses: losses.clone(),
+            is_cut_off: false,
         };
         let log = Self {
             entries: sender,
@@ -214,8 +217,16 @@ impl AuditWriter {
     }
 
     fn write(&mut self, lines: &mut Vec<u8>, count: u64) {
-        if let Err(error) = self.file.write_all(lines) {
-            self.losses.note(count, &error.to_string());
+        if self.is_cut_off && !lines.is_empty() {
+            // Ends the line of which a failed write left a part.
+            lines.insert(0, b'\n');
+        }
+        match self.file.write_all(lines) {
+            Ok(()) => self.is_cut_off &= lines.is_empty(),
+            Err(error) => {
+                self.is_cut_off = true;
+                self.losses.note(count, &error.to_string());
+            }
         }
         lines.clear();
     }
@@ -224,6 +235,7 @@ impl AuditWriter {
         match open(&self.path) {
             Ok(file) => {
                 self.file = file;
+                self.is_cut_off = false;
                 info!("audit log reopened");
             }
             Err(error) => warn!(

@@ -113,7 +113,7 @@ impl Queue {
     }
 
     /// Returns the number of requests that go before a new one of this caller.
-    fn position_for(&self, caller: CallerId) -> usize {
+    pub(super) fn position_for(&self, caller: CallerId) -> usize {
         let round = self.round_for(caller);
         // Binary search: rounds never decrease along the queue.
         self.0.partition_point(|waiter| waiter.round <= round)
