@@ -299,6 +299,38 @@ async fn a_malformed_answer_is_not_cached(#[case] scope: &str) {
     assert_eq!(gateway.get(&file(EICAR)).await.data()["size"], 68);
 }
 
+#[rstest]
+#[case::report("/api/v1/domains/example.com", r#"{"data": {"attributes": {}}}"#)]
+#[case::page(
+    "/api/v1/domains/example.com/relationships/subdomains",
+    r#"{"data": []}"#
+)]
+#[case::pages(
+    "/api/v1/domains/example.com/relationships/subdomains?limit=60",
+    r#"{"data": []}"#
+)]
+#[tokio::test]
+async fn a_malformed_answer_costs_no_caller_the_one_before(
+    #[case] path: &str,
+    #[case] good: &'static str,
+) {
+    let calls = AtomicUsize::new(0);
+    let upstream = Upstream::faulty(move |_| {
+        Answer::Bytes(match calls.fetch_add(1, Ordering::Relaxed) {
+            0 => ok(good),
+            1 => ok(r#"{"data": [{"#),
+            _ => failure(500, "TransientError", "try again"),
+        })
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    assert_eq!(gateway.get(path).await.status, 200);
+    let anew = [("cache-control", "no-cache")];
+    assert_eq!(ask(&gateway, path, &anew).await.status, 502);
+    assert_eq!(origin(&gateway.get(path).await).0, Some("HIT"));
+    assert_eq!(upstream.count(), 2);
+}
+
 #[tokio::test]
 async fn a_write_evicts_the_answers_about_its_object() {
     let upstream = Upstream::demo().await;

@@ -461,6 +461,34 @@ async fn one_clients_waits_do_not_fill_the_queue_of_a_shared_key() {
 }
 
 #[tokio::test]
+async fn one_clients_waits_do_not_lengthen_the_forecast_of_another() {
+    let upstream = Upstream::demo().await;
+    let folder = clients(&[("alice", ""), ("bob", "")]);
+    let path = folder.file("clients.toml");
+    let limit = ["--rate-limit-per-minute", "1", "--max-waiting", "16"];
+    let flags = ["--api-key", SERVERS, "--clients-file", &path];
+    let gateway = Gateway::before(&upstream, &[&flags[..], &limit].concat()).await;
+    let ask = async |name: &str, number: u8, wait: &str| {
+        let token = format!("vt4ai_token-of-{name}");
+        let path = format!("{}?wait={wait}", file(&format!("{number:040x}")));
+        gateway.get_with(&path, &[("x-api-key", &token)]).await
+    };
+    assert_eq!(ask("alice", 0, "5m").await.status, 404);
+    let mut alices = pin!(in_parallel((1..=4).map(|it| ask("alice", it, "5m"))));
+    let bobs = async {
+        until(async || queued(&gateway).await == 4).await;
+        // Bob's turn is after one request of Alice's, in about two minutes.
+        ask("bob", 5, "150s").await
+    };
+    let mut bobs = pin!(bobs);
+    tokio::select! {
+        replies = &mut alices => panic!("they did not wait: {replies:?}"),
+        reply = &mut bobs => panic!("it did not wait: {reply:?}"),
+        () = until(async || queued(&gateway).await == 5) => {}
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_finds_no_place_costs_its_client_nothing() {
     let (go, upstream) = held().await;
     let folder = clients(&[("alice", "per_minute = 2"), ("bob", "")]);

@@ -185,6 +185,26 @@ async fn a_caller_that_joins_a_queued_call_keeps_its_own_deadline() {
     assert_eq!(upstream.count(), 1);
 }
 
+#[tokio::test]
+async fn a_caller_waits_in_anothers_call_that_gets_its_unit_in_time() {
+    let upstream = Upstream::always(ok(REPORT)).await;
+    let gateway = keeping(&upstream, &ONE_A_MINUTE).await;
+    assert_eq!(gateway.get(&file(TROJAN)).await.status, 200);
+    let [patient, hasty] = ["3m", "100s"].map(|wait| format!("{}?wait={wait}", file(EICAR)));
+    let others = async {
+        until_waiting(&gateway, 1).await;
+        // A unit of its own would be there after two minutes.
+        let reply = gateway.get(&format!("{}?wait=1s", file(EICAR))).await;
+        assert_eq!(reply.status, 429);
+    };
+    tokio::select! {
+        reply = gateway.get(&patient) => panic!("{}", reply.status),
+        reply = gateway.get(&hasty) => panic!("{}", reply.status),
+        () = others => {}
+    }
+    assert_eq!(upstream.count(), 1);
+}
+
 /// Waits until this many requests wait for a unit of quota.
 async fn until_waiting(gateway: &Gateway, count: u64) {
     let began = Instant::now();
