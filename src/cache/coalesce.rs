@@ -155,7 +155,7 @@ impl Cache {
             if let Some(refused) = &refused
                 && (is_over || is_hopeless())
             {
-                return Followed::TimeUp(refused.clone());
+                return Followed::TimeUp(*refused);
             }
             // Until quota is known to be short, there is no 429 to return.
             let look_again = if refused.is_some() { left } else { LOOK_AGAIN };

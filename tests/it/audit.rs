@@ -3,9 +3,12 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch};
 use vt4ai::access::TokenDigest;
 
-use crate::harness::{EICAR, Folder, KEY, Process, UNKNOWN, client, file, run, send, vt4ai};
+use crate::harness::{
+    EICAR, Folder, KEY, Process, UNKNOWN, Upstream, client, file, run, send, vt4ai,
+};
 
 /// Returns the records of a file without their times.
 fn records(path: &str) -> Vec<Value> {
@@ -90,6 +93,34 @@ async fn who_asked_about_what_is_recorded() {
     );
     let mode = fs::metadata(&log).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_request_whose_caller_hangs_up_is_recorded() {
+    let (_go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, "{}").await;
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let mut command = vt4ai(&folder, &["--audit-log", &log]);
+    let process = Process::start(command.env("VT4AI_UPSTREAM_URL", &upstream.url));
+    let mut stream = TcpStream::connect(&process.address).await.unwrap();
+    let head = format!(
+        "GET {} HTTP/1.1\r\nhost: {}\r\nx-api-key: {KEY}\r\nx-request-id: {KEY}\r\n\r\n",
+        file(EICAR),
+        process.address
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    upstream.until_asked(1).await;
+    drop(stream);
+    process.wait_for("request abandoned", 1);
+    until(async || !records(&log).is_empty()).await;
+    let text = process.stop();
+    assert!(!text.contains(KEY), "{text}");
+    let records = records(&log);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["http.response.status_code"], 499);
+    assert_eq!(records[0]["indicator.value"], EICAR);
+    assert_eq!(records[0]["quota.units"], 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::{
+    access::holds_token,
     http::{
         extract::Parameters,
         outcome::{Failure, RequestRecord, Subject},
@@ -25,6 +26,7 @@ pub struct Audited {
 }
 
 /// A request that was answered.
+#[derive(Clone, Copy, Debug)]
 pub struct Completed<'a> {
     /// The figures of the request.
     pub answered: &'a Answered<'a>,
@@ -48,13 +50,19 @@ impl Audited {
             method: answered.method,
             route: answered.route,
             kind: subject.map(|it| it.kind),
-            value: subject.and_then(|it| it.value.as_deref()),
+            value: subject.and_then(shown),
             status: answered.status,
             error: failure.map(|it| it.code.as_ref()),
             cache: answered.origin,
             units: answered.units,
         });
     }
+}
+
+/// Returns the value of a subject, unless it is a token that was sent in an indicator's place.
+fn shown(subject: &Subject) -> Option<&str> {
+    let value = subject.value.as_deref()?;
+    (!holds_token(value.as_bytes())).then_some(value)
 }
 
 /// Returns the subject that no extractor noted, as the request names it.

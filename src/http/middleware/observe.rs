@@ -1,7 +1,7 @@
 //! The second layer from outside: request ids, the request log, metrics, and headers of every
 //! response. Only the layer that hides keys from debug prints is around it.
 
-use std::{net::IpAddr, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -9,11 +9,13 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use memchr::memmem;
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::{
+    access::holds_token,
     http::{
-        extract::{forwarded, peer},
+        extract::{credential::KEY_HEADERS, forwarded, peer},
         headers::X_REQUEST_ID,
         middleware::{
             audit::{Audited, Completed},
@@ -21,9 +23,10 @@ use crate::{
             route_group::{GroupState, RouteGroup},
         },
         outcome::{Failure, Outcome, RequestRecord},
+        state::AppState,
     },
     lookup::Origin,
-    metrics::Answered,
+    metrics::{Answered, Arrived},
     telemetry::traces,
 };
 
@@ -32,6 +35,26 @@ const TRACEPARENT: &str = "traceparent";
 
 /// The request headers that a response depends on: no proxy may hand one key's to another.
 const VARY: HeaderValue = HeaderValue::from_static("Accept, X-API-Key, x-apikey, Authorization");
+
+/// The length from which a part of a credential counts as one.
+const LEAST_PART: usize = 12;
+
+/// The status of a request whose caller hung up before the response, as nginx logs it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// A request in progress. If it is dropped before its response, its caller has hung up.
+struct InProgress {
+    gateway: AppState,
+    id: HeaderValue,
+    span: Span,
+    record: RequestRecord,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    audited: Option<Audited>,
+    started: Instant,
+    is_answered: bool,
+    _arrived: Arrived,
+}
 
 /// Gives a request its id, runs it, counts it, and writes its line of the log.
 ///
@@ -42,65 +65,101 @@ pub async fn observe(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let GroupState { gateway, group } = state;
-    let id = request_id(request.headers());
-    let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
+    let gateway = &state.gateway;
     let from = peer::address(request.extensions());
     let trusted = &gateway.access.trusted_proxies;
     let address = forwarded::caller_address(from, request.headers(), trusted);
     let record = RequestRecord::new(address);
     request.extensions_mut().insert(record.clone());
-    let parent = request.headers().get(TRACEPARENT);
-    traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
-    debug!(parent: &span, url.path = request.uri().path(), "request received");
-    let method = name_of(request.method());
-    let route = match group {
-        RouteGroup::UnknownApi => None,
-        _ => request.extensions().get::<MatchedPath>().cloned(),
-    };
-    let audited = match &gateway.audit {
-        Some(log) if group.concerns_key() => Some(Audited {
-            log: log.clone(),
-            uri: request.uri().clone(),
-        }),
-        _ => None,
-    };
-    let started = Instant::now();
-    let arrived = gateway.metrics.arrived();
+    let in_progress = InProgress::new(&state, &request, record);
+    let span = in_progress.span.clone();
     let work = async {
         let Some(refused) = refusal::refuse(&request) else {
             return next.run(request).await;
         };
         // Dropping the request drains the rest of its body.
-        drop(drain_body::drain_body(request, &gateway.tasks));
+        drop(drain_body::drain_body(request, &state.gateway.tasks));
         refused
     };
-    let mut response = work.instrument(span.clone()).await;
-    drop(arrived);
-    add_headers(response.headers_mut(), id.clone(), group);
-    let outcome: Outcome = response.extensions_mut().remove().unwrap_or_default();
-    let cost = record.cost().cost();
-    let answered = Answered {
-        route: route.as_ref().map_or("-", MatchedPath::as_str),
-        method,
-        status: response.status().as_u16(),
-        client: record.client(),
-        took: started.elapsed(),
-        waited: cost.waited,
-        origin: outcome.origin.map(Origin::name),
-        units: cost.units,
-    };
-    gateway.metrics.answered(&answered);
-    end_trace(&span, &answered);
-    if let Some(audited) = audited {
-        let completed = Completed {
-            answered: &answered,
-            failure: outcome.failure.as_ref(),
-        };
-        audited.record(&record, &id, completed);
-    }
-    write_line(&span, &answered, address, outcome.failure.as_ref());
+    let mut response = work.instrument(span).await;
+    add_headers(response.headers_mut(), in_progress.id.clone(), state.group);
+    in_progress.complete(&mut response);
     response
+}
+
+impl InProgress {
+    fn new(state: &GroupState, request: &Request, record: RequestRecord) -> Self {
+        let GroupState { gateway, group } = state;
+        let id = request_id(request.headers());
+        let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
+        let parent = request.headers().get(TRACEPARENT);
+        traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
+        debug!(parent: &span, url.path = request.uri().path(), "request received");
+        let route = match group {
+            RouteGroup::UnknownApi => None,
+            _ => request.extensions().get::<MatchedPath>().cloned(),
+        };
+        let audited = match &gateway.audit {
+            Some(log) if group.concerns_key() => Some(Audited {
+                log: log.clone(),
+                uri: request.uri().clone(),
+            }),
+            _ => None,
+        };
+        Self {
+            gateway: Arc::clone(gateway),
+            id,
+            span,
+            record,
+            method: name_of(request.method()),
+            route,
+            audited,
+            started: Instant::now(),
+            is_answered: false,
+            _arrived: gateway.metrics.arrived(),
+        }
+    }
+
+    /// Records the response.
+    fn complete(mut self, response: &mut Response) {
+        self.is_answered = true;
+        let outcome: Outcome = response.extensions_mut().remove().unwrap_or_default();
+        self.note(response.status().as_u16(), &outcome);
+    }
+
+    /// Counts the request, ends its span, and writes its line of the log and its audit record.
+    fn note(&self, status: u16, outcome: &Outcome) {
+        let cost = self.record.cost().cost();
+        let answered = Answered {
+            route: self.route.as_ref().map_or("-", MatchedPath::as_str),
+            method: self.method,
+            status,
+            client: self.record.client(),
+            took: self.started.elapsed(),
+            waited: cost.waited,
+            origin: outcome.origin.map(Origin::name),
+            units: cost.units,
+        };
+        self.gateway.metrics.answered(&answered);
+        end_trace(&self.span, &answered);
+        let failure = outcome.failure.as_ref();
+        if let Some(audited) = &self.audited {
+            let completed = Completed {
+                answered: &answered,
+                failure,
+            };
+            audited.record(&self.record, &self.id, completed);
+        }
+        write_line(&self.span, &answered, self.record.address(), failure);
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.note(CLIENT_CLOSED_REQUEST, &Outcome::default());
+        }
+    }
 }
 
 /// Returns the name under which a method is logged and counted. Callers can invent methods.
@@ -172,17 +231,17 @@ fn write_line(span: &Span, answered: &Answered<'_>, address: IpAddr, failure: Op
             )
         };
     }
-    if answered.status >= 500 {
-        line!(warn, "request failed");
-    } else {
-        line!(info, "request completed");
+    match answered.status {
+        CLIENT_CLOSED_REQUEST => line!(info, "request abandoned"),
+        500.. => line!(warn, "request failed"),
+        _ => line!(info, "request completed"),
     }
 }
 
 /// Returns the caller's request id if it is sane, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     match headers.get(X_REQUEST_ID) {
-        Some(id) if is_sane(id) => id.clone(),
+        Some(id) if is_sane(id) && !shows_credential(id.as_bytes(), headers) => id.clone(),
         _ => new_id(),
     }
 }
@@ -191,6 +250,29 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 fn is_sane(id: &HeaderValue) -> bool {
     let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
     (1..=128).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
+}
+
+/// Returns whether a request id holds a token, or is part of the request's own credential or holds
+/// it.
+fn shows_credential(id: &[u8], headers: &HeaderMap) -> bool {
+    if holds_token(id) {
+        return true;
+    }
+    let keys = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
+    for value in keys.chain(headers.get_all(header::AUTHORIZATION)) {
+        // Without `Bearer`.
+        let credential = value.as_bytes().rsplit(|byte| *byte == b' ').next();
+        let credential = credential.unwrap_or_default();
+        let (longer, shorter) = if id.len() < credential.len() {
+            (credential, id)
+        } else {
+            (id, credential)
+        };
+        if shorter.len() >= LEAST_PART && memmem::find(longer, shorter).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 fn new_id() -> HeaderValue {
