@@ -7,7 +7,7 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch};
 use vt4ai::access::TokenDigest;
 
 use crate::harness::{
-    EICAR, Folder, KEY, Process, UNKNOWN, Upstream, client, file, run, send, vt4ai,
+    EICAR, Folder, KEY, Process, UNKNOWN, Upstream, client, file, run, send, until, vt4ai,
 };
 
 /// Returns the records of a file without their times.
