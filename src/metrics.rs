@@ -131,7 +131,7 @@ impl Metrics {
 
     /// Renders all metrics as text, together with the current state.
     pub fn render(&self, snapshot: Snapshot) -> String {
-        // A registry for each scrape: a series whose key, Redis or file is gone leaves no trace.
+        // A new registry for each scrape, so that the series of a removed key disappears.
         let mut text = String::new();
         for registry in [&self.registry, &snapshot.registry(), &process::registry()] {
             // Writing to a string does not fail.

@@ -38,7 +38,7 @@ enum Followed {
 }
 
 /// The consequence of an outcome for one caller.
-enum Next {
+enum NextStep {
     Return(Result<NewAnswer, FetchError>),
     /// Join the call that is under way by now, or start another.
     JoinAgain,
@@ -77,22 +77,22 @@ impl Cache {
                 job.context.cost.add_wait(began.elapsed());
             }
             let next = match followed {
-                Followed::Lost => Next::Return(Err(FetchError::Lost)),
-                Followed::TimeUp(refused) => Next::Return(Err(refused.into())),
-                Followed::Queued => Next::AskAlone,
-                Followed::Done(outcome) if is_leader => Next::Return(outcome.result),
+                Followed::Lost => NextStep::Return(Err(FetchError::Lost)),
+                Followed::TimeUp(refused) => NextStep::Return(Err(refused.into())),
+                Followed::Queued => NextStep::AskAlone,
+                Followed::Done(outcome) if is_leader => NextStep::Return(outcome.result),
                 Followed::Done(outcome) => after_following(outcome, own_key, deadline),
             };
             match next {
-                Next::Return(result) => {
+                NextStep::Return(result) => {
                     // Another caller or another replica paid for the answer.
                     if result.as_ref().is_ok_and(|new| !is_leader || !new.is_own) {
                         self.0.quota.count_saved(own_key);
                     }
                     return result;
                 }
-                Next::JoinAgain => {}
-                Next::AskAlone => only_key = Some(own_key),
+                NextStep::JoinAgain => {}
+                NextStep::AskAlone => only_key = Some(own_key),
             }
         }
     }
@@ -184,18 +184,18 @@ impl Cache {
 }
 
 /// Decides what the outcome of another caller's call means for a caller with this key.
-fn after_following(outcome: FlightOutcome, own_key: KeyHash, deadline: Instant) -> Next {
+fn after_following(outcome: FlightOutcome, own_key: KeyHash, deadline: Instant) -> NextStep {
     let FlightOutcome { by, result } = outcome;
     match result {
-        Ok(new) => Next::Return(Ok(new)),
+        Ok(new) => NextStep::Return(Ok(new)),
         // The queue was full for the leader. This caller has a share of its own.
-        Err(FetchError::Exhausted(Exhausted { full: Some(_), .. })) => Next::AskAlone,
+        Err(FetchError::Exhausted(Exhausted { full: Some(_), .. })) => NextStep::AskAlone,
         // This caller can wait long enough for a unit.
         Err(FetchError::Exhausted(refused)) if Instant::now() + refused.retry_after <= deadline => {
-            Next::JoinAgain
+            NextStep::JoinAgain
         }
-        Err(error) if by == own_key => Next::Return(Err(error)),
+        Err(error) if by == own_key => NextStep::Return(Err(error)),
         // Another key's failure says nothing about this key.
-        Err(_) => Next::AskAlone,
+        Err(_) => NextStep::AskAlone,
     }
 }

@@ -15,7 +15,7 @@ use super::{
     declared::{settings, variable},
 };
 
-/// The settings without which those with the same beginning count for nothing.
+/// The beginnings of settings that take effect only if the setting named second is given.
 const HEADS: [(&str, &str); 2] = [
     ("redis-", "redis-url"),
     ("otel-", "otel-exporter-otlp-endpoint"),

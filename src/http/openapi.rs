@@ -85,7 +85,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
         (name = "URLs", description = "URLs: reports, relationships, scans, comments, votes"),
         (name = "Domains", description = "Domains: reports, relationships, comments, votes"),
         (name = "IP addresses", description = "IP addresses: reports, relationships, comments, votes"),
-        (name = "Analyses", description = "What becomes of an upload or a scan"),
+        (name = "Analyses", description = "Uploads and scans in progress, and their results"),
         (name = "Search", description = "Objects by their name, or by what is known of them"),
         (name = "Templates", description = "What answers leave out"),
         (name = "Service", description = "The gateway itself"),

@@ -116,7 +116,7 @@ impl PublicRoutes {
     }
 }
 
-/// Returns the routes of the API but the uploads, with their documentation.
+/// Returns the routes of the API except uploads, with their documentation.
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(operation!(
@@ -159,7 +159,7 @@ fn uploads() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(operation!("uploading file", submissions::upload_file))
 }
 
-/// Returns the routes that concern no key, but the metrics.
+/// Returns the routes that concern no key, except the metrics.
 fn service() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(templates::list_templates))

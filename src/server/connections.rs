@@ -87,8 +87,8 @@ struct TrackedConnection {
     close: CancellationToken,
 }
 
-/// A connection that may be closed to make room. A greater class, then a longer standstill, goes
-/// first.
+/// A connection that may be closed to make room. Ordered by class, then by idle time; the greatest is
+/// closed first.
 #[derive(Clone, Copy, Debug)]
 struct Victim {
     class: u8,

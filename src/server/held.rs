@@ -83,8 +83,8 @@ impl MemoryAccount {
         }
     }
 
-    /// Whether `bytes` more are within the limits. A response of any size is, if almost nothing
-    /// else is held.
+    /// Whether `bytes` more are within the limits. Always true while less than a quarter of the
+    /// limit is held.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let held = self.0.held.load(Ordering::Relaxed);
         // An address that holds little may exceed its limit once, or a large response could never

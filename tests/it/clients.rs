@@ -471,7 +471,7 @@ async fn readiness_and_metrics_report_reloads_of_the_file() {
     let (is_well, keys, detail) = look().await;
     assert_eq!((is_well, keys), (false, 2), "{detail}");
     assert!(
-        detail.contains("2 mistakes") && detail.contains("the 3 of before"),
+        detail.contains("mistakes: 2") && detail.contains("the previous 3"),
         "{detail}"
     );
     folder.put("clients.toml", &reader("alice"));

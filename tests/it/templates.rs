@@ -111,7 +111,7 @@ async fn broken_template_keeps_the_previous_ones() {
     let (is_ok, detail, is_counted) = readiness(&process).await;
     assert!(!is_ok && is_counted, "{detail}");
     assert!(
-        detail.contains("1 mistakes") && detail.contains("the 5 of before"),
+        detail.contains("mistakes: 1") && detail.contains("the previous 5"),
         "{detail}"
     );
     folder.put("mine.json", &without("md5"));

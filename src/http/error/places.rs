@@ -14,13 +14,13 @@ impl ApiError {
             Full::All => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "OverloadedError",
-                "as many requests are being answered as may be; wait as `Retry-After` says",
+                "the gateway is at its limit of concurrent requests; wait as `Retry-After` says",
             ),
             Full::Caller => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "TooManyRequestsError",
-                "this caller (a client, a key or an address) has as many requests under way as \
-                 one may, a quarter of all; wait as `Retry-After` says",
+                "this caller (a client, a key or an address) is at its limit of concurrent requests, \
+                 a quarter of all; wait as `Retry-After` says",
             ),
         };
         Self::new(status, code, detail).after(wait)

@@ -102,7 +102,9 @@ impl FromRequestParts<AppState> for MayReadMetrics {
         } else {
             match locality::check(parts, gateway).await {
                 Ok(()) => return Ok(Self),
-                Err(why) => format!("without one they are for the server's own user, but {why}"),
+                Err(why) => format!(
+                    "without a token only the server's own user may read them, and this request {why}"
+                ),
             }
         };
         if let Sender::Client(client) = sender(parts)? {
@@ -249,7 +251,7 @@ async fn server_key_for_reading<'a>(
     if let Err(why) = locality::check(parts, gateway).await {
         return refused(&format!(
             "this server's API key is for requests that its own user sends from its own machine, \
-             but {why}: {own}, or have the operator set up client tokens (VT4AI_CLIENTS_FILE) or \
+             but this request {why}: {own}, or have the operator set up client tokens (VT4AI_CLIENTS_FILE) or \
              set VT4AI_ALLOW_ANONYMOUS=true"
         ));
     }

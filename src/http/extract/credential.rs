@@ -64,8 +64,8 @@ pub enum CredentialError {
     NoClients,
     /// A VirusTotal key on a server that takes tokens only.
     #[error(
-        "this server takes no VirusTotal keys of its callers': \
-         send the client token that its operator gave you in the header `X-API-Key`"
+        "this server accepts client tokens only: \
+         send the one that its operator gave you in the header `X-API-Key`"
     )]
     NoOwnKeys,
 }

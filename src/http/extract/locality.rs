@@ -35,22 +35,22 @@ const PROXY_SUFFIXES: [&str; 3] = ["client-ip", "connecting-ip", "forwarded-for"
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum NotLocal {
     /// The connection comes from elsewhere.
-    #[error("it comes from another machine")]
+    #[error("comes from another machine")]
     Remote,
     /// A proxy passed it on.
-    #[error("it carries the header `{0}`, which proxies add")]
+    #[error("carries the header `{0}`, which proxies add")]
     ProxyHeader(HeaderName),
     /// A proxy most likely passed it on.
-    #[error("it is HTTP/1.0, as proxies send it")]
+    #[error("is HTTP/1.0, as proxies send it")]
     OldHttp,
     /// The host is not listed: a foreign DNS name may point here.
-    #[error("its `Host` is not one that VT4AI_ALLOWED_HOSTS lists")]
+    #[error("has a `Host` that VT4AI_ALLOWED_HOSTS does not list")]
     Host,
     /// The process at the other end is another user's.
-    #[error("it comes from a process of another user (uid {0}), such as a proxy's")]
+    #[error("comes from a process of another user (uid {0}), such as a proxy's")]
     OtherUser(u32),
     /// The process at the other end can't be found.
-    #[error("the system does not tell which user's process it comes from")]
+    #[error("comes from a process whose user the system does not tell")]
     UnknownUser,
 }
 

@@ -34,7 +34,7 @@ struct HealthReport {
     checks: Vec<Check>,
 }
 
-/// Is the process alive?
+/// Liveness
 ///
 /// Answers as long as the process runs; restart it when this fails.
 #[utoipa::path(get, path = "/livez", tag = "Service", security(()), responses(
@@ -48,7 +48,7 @@ pub async fn get_livez() -> impl IntoResponse {
     })
 }
 
-/// Can it serve?
+/// Readiness
 ///
 /// Lists the checks; send requests elsewhere while this fails.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
@@ -83,8 +83,8 @@ fn check_templates(templates: &ReloadableTemplates) -> Check {
     let detail = match templates.mistakes() {
         0 => format!("{count} loaded"),
         mistakes => format!(
-            "they can't be reloaded, for {mistakes} mistakes that the log names; the {count} of \
-             before stay in effect"
+            "the last reload failed (mistakes: {mistakes}, see the log); the previous {count} stay \
+             in effect"
         ),
     };
     Check {
@@ -106,15 +106,15 @@ fn check_key(gateway: &Gateway) -> Check {
     }
 }
 
-/// Checks the clients' file. The clients of before stay, so a mistake is no reason to take a replica
+/// Checks the clients' file. The previous clients stay, so a mistake is no reason to take a replica
 /// out of service.
 fn check_clients(clients: &Clients) -> Check {
     let count = clients.count();
     let detail = match clients.mistakes() {
         0 => format!("{count} may call with a token"),
         mistakes => format!(
-            "their file can't be used, for {mistakes} mistakes that the log names; the {count} \
-             of before may call"
+            "their file can't be used (mistakes: {mistakes}, see the log); the previous {count} may \
+             call"
         ),
     };
     Check {

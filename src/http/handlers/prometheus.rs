@@ -30,7 +30,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// user sends from its own machine, as long as the gateway listens there only, and for client
 /// tokens with the scope `metrics`.
 #[utoipa::path(get, path = "/metrics", tag = "Service", responses(
-    (status = 200, description = "What is counted", body = String, content_type = "text/plain"),
+    (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
     (status = 401, description = "A client token with the scope `metrics` is needed", body = ErrorDocument<'static>),
     (status = 403, description = "The client has no scope `metrics`", body = ErrorDocument<'static>),
     OpenErrors,

@@ -32,7 +32,7 @@ pub struct QuotaAnswer {
     get,
     path = "/api/v1/quota",
     tag = "Service",
-    responses((status = 200, description = "Where the key stands", body = QuotaAnswer), ReadErrors),
+    responses((status = 200, description = "The key's quota", body = QuotaAnswer), ReadErrors),
 )]
 pub async fn get_quota(
     State(gateway): State<AppState>,

@@ -30,7 +30,7 @@ impl IntoResponses for ReadErrors {
             ),
             (
                 403,
-                "VirusTotal: the key may not do this; or the client has not the scope for it",
+                "VirusTotal: the key may not do this; or the client lacks the scope for it",
             ),
             (404, "VirusTotal does not know the object"),
             (
@@ -58,7 +58,7 @@ impl IntoResponses for WriteErrors {
             ),
             (
                 403,
-                "The server's key is for reading only, the client has not the scope `submit`, or VirusTotal: the key may not do this",
+                "The server's key is for reading only, the client lacks the scope `submit`, or VirusTotal: the key may not do this",
             ),
             (409, "VirusTotal has this already"),
             (413, "The body is too large"),
