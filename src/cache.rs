@@ -235,7 +235,9 @@ impl Cache {
         if is_evicted {
             self.put(&fetched.key, &restored.answer);
         }
-        let restored = self.if_acceptable(Some(restored), freshness)?;
+        if !freshness.accepts_stale(&restored, Moment::now(), &self.0.rules) {
+            return None;
+        }
         Fetched::new(fetched.key, restored.answer, Origin::StaleForUpstream).ok()
     }
 
