@@ -21,23 +21,21 @@ use crate::{
 pub struct Audited {
     /// The log that records it.
     pub log: AuditLog,
+    /// The id of the request.
+    pub id: HeaderValue,
     /// The target of the request.
     pub uri: Uri,
 }
 
-/// A request that was answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Completed<'a> {
-    /// The figures of the request.
-    pub answered: &'a Answered<'a>,
-    /// The failure, where the response is an error of the gateway's.
-    pub failure: Option<&'a Failure>,
-}
-
 impl Audited {
-    /// Hands the record of the answered request to the log.
-    pub fn record(&self, request: &RequestRecord, id: &HeaderValue, completed: Completed<'_>) {
-        let Completed { answered, failure } = completed;
+    /// Hands the record of the answered request to the log. The failure is that of a response that
+    /// is an error of the gateway's.
+    pub fn record(
+        &self,
+        request: &RequestRecord,
+        answered: &Answered<'_>,
+        failure: Option<&Failure>,
+    ) {
         let sent = match request.subject() {
             Some(_) => None,
             None => as_sent(&self.uri),
@@ -46,7 +44,7 @@ impl Audited {
         self.log.record(&AuditRecord {
             client: answered.client.map(AsRef::as_ref),
             address: request.address(),
-            id: id.to_str().unwrap_or_default(),
+            id: self.id.to_str().unwrap_or_default(),
             method: answered.method,
             route: answered.route,
             kind: subject.map(|it| it.kind),

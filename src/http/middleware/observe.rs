@@ -18,7 +18,7 @@ use crate::{
         extract::{credential::KEY_HEADERS, forwarded, peer},
         headers::X_REQUEST_ID,
         middleware::{
-            audit::{Audited, Completed},
+            audit::Audited,
             drain_body, refusal,
             route_group::{GroupState, RouteGroup},
         },
@@ -102,6 +102,7 @@ impl InProgress {
         let audited = match &gateway.audit {
             Some(log) if group.concerns_key() => Some(Audited {
                 log: log.clone(),
+                id: id.clone(),
                 uri: request.uri().clone(),
             }),
             _ => None,
@@ -144,11 +145,7 @@ impl InProgress {
         end_trace(&self.span, &answered);
         let failure = outcome.failure.as_ref();
         if let Some(audited) = &self.audited {
-            let completed = Completed {
-                answered: &answered,
-                failure,
-            };
-            audited.record(&self.record, &self.id, completed);
+            audited.record(&self.record, &answered, failure);
         }
         write_line(&self.span, &answered, self.record.address(), failure);
     }
