@@ -212,8 +212,7 @@ async fn a_stopping_gateway_ends_waits_for_quota() {
     assert_eq!(gateway.get(&file(EICAR)).await.status, 200);
     let path = format!("{}?wait=90s", file(TROJAN));
     let stop = async {
-        let queued = "\nvt4ai_quota_waiting_requests 1";
-        while !gateway.get("/metrics").await.text().contains(queued) {}
+        while gateway.waiting_requests().await != 1 {}
         gateway.stop().cancel();
     };
     let (waited, ()) = tokio::join!(gateway.get(&path), stop);

@@ -148,6 +148,14 @@ impl Gateway {
         .await
     }
 
+    /// Returns how many requests wait for quota, as the metrics say.
+    pub(crate) async fn waiting_requests(&self) -> u64 {
+        let metrics = self.get_with("/metrics", &[]).await;
+        let mut lines = metrics.text().lines();
+        let count = lines.find_map(|line| line.strip_prefix("vt4ai_quota_waiting_requests "));
+        count.unwrap().parse().unwrap()
+    }
+
     /// Sends a GET with the caller's key, without a socket.
     ///
     /// The first poll runs up to the first wait, and dropping the future is a hang-up.

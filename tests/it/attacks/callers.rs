@@ -79,14 +79,6 @@ async fn get_elsewhere(gateway: &Gateway, path: &str) -> Reply {
         .expect("it had to be answered at once")
 }
 
-/// Returns the number of requests that wait for a unit of quota.
-async fn queued(gateway: &Gateway) -> u64 {
-    let metrics = gateway.get_with("/metrics", &[]).await;
-    let mut lines = metrics.text().lines();
-    let count = lines.find_map(|line| line.strip_prefix("vt4ai_quota_waiting_requests "));
-    count.unwrap().parse().unwrap()
-}
-
 /// Counts the answers of each status.
 fn tally(statuses: impl IntoIterator<Item = u16>) -> BTreeMap<u16, usize> {
     let mut tally = BTreeMap::new();
@@ -389,7 +381,7 @@ async fn a_request_in_the_quota_queue_holds_no_place() {
     );
     let mut waits = Box::pin(gateway.get(&first));
     let working = async {
-        until(async || queued(&gateway).await == 1).await;
+        until(async || gateway.waiting_requests().await == 1).await;
         assert_eq!(gateway.get("/api/v1/quota").await.status, 200);
         assert_eq!(gateway.get(&file(EICAR)).await.code(), "QuotaExceededError");
         let refused = gateway.get(&second).await;
@@ -438,7 +430,7 @@ async fn one_clients_waits_do_not_fill_the_queue_of_a_shared_key() {
         hashes[2..3].iter().map(|hash| ask("bob", hash))
     ));
     let others = async {
-        until(async || queued(&gateway).await == 3).await;
+        until(async || gateway.waiting_requests().await == 3).await;
         let refused = ask("alice", &hashes[5]).await;
         assert_eq!(
             (refused.status, refused.code().as_str()),
@@ -481,11 +473,11 @@ async fn one_clients_waits_do_not_lengthen_the_forecast_of_another() {
     assert_eq!(ask("alice", 0, "5m").await.status, 404);
     let mut alices = pin!(in_parallel((1..=3).map(|it| ask("alice", it, "5m"))));
     let others = async {
-        until(async || queued(&gateway).await == 3).await;
+        until(async || gateway.waiting_requests().await == 3).await;
         // Bob's turn is after one request of Alice's, in about two minutes.
         tokio::select! {
             reply = ask("bob", 5, "150s") => panic!("it did not wait: {reply:?}"),
-            () = until(async || queued(&gateway).await == 4) => {}
+            () = until(async || gateway.waiting_requests().await == 4) => {}
         }
     };
     tokio::select! {

@@ -209,18 +209,13 @@ async fn a_caller_waits_in_anothers_call_that_gets_its_unit_in_time() {
 async fn until_waiting(gateway: &Gateway, count: u64) {
     let began = Instant::now();
     loop {
-        let metrics = gateway.get_with("/metrics", &[]).await;
-        let waiting = metrics.text().lines().find_map(|line| {
-            let number = line.strip_prefix("vt4ai_quota_waiting_requests ")?;
-            number.parse::<f64>().ok()
-        });
-        if waiting == Some(f64::from(u32::try_from(count).unwrap())) {
+        let waiting = gateway.waiting_requests().await;
+        if waiting == count {
             return;
         }
         assert!(
             began.elapsed() < Duration::from_secs(20),
-            "{}",
-            metrics.text()
+            "{waiting} requests wait"
         );
         tokio::task::yield_now().await;
     }
