@@ -10,7 +10,8 @@
 //! All objects come from one table, so an object in a relationship can also be asked for by itself.
 //! A name in a relationship without an object in the table becomes an item with an `error`.
 //!
-//! The table never changes. Data sent at run time is kept in memory beside it, the latest 1,000 of
+//! The table never changes. Some of its objects have dates relative to the start of the process, so
+//! that there is always a domain registered three days ago. Data sent at run time is kept in memory beside it, the latest 1,000 of
 //! each kind:
 //!
 //! - files and URLs, which become objects if the table lacks them; of a file only the hash, size
@@ -26,10 +27,11 @@
 //! | modules | |
 //! |---|---|
 //! | `related`, `search`, `behaviour`, `uploads`, `urls`, `analyses`, `community`, `quotas` | handlers; uploads and URLs start analyses |
+//! | `included` | relationships within an object |
 //! | `item` | objects and pages as answers show them |
 //! | `stand_in` | the state of both |
 //! | `world`, `live` | the table; the data sent at run time |
-//! | `crowd`, `unseen`, `query` | generated objects, and conditions on objects |
+//! | `crowd`, `large_report`, `recent`, `unseen`, `query` | generated objects and dates, and conditions on objects |
 //! | `page`, `object`, `caller`, `url_id` | requests, and the names of objects |
 //! | `answer`, `parameters`, `digest` | what all of them use |
 
@@ -51,13 +53,16 @@ mod caller;
 mod community;
 mod crowd;
 mod digest;
+mod included;
 mod item;
+mod large_report;
 mod live;
 mod object;
 mod page;
 mod parameters;
 mod query;
 mod quotas;
+mod recent;
 mod related;
 mod search;
 mod stand_in;
@@ -154,6 +159,22 @@ Domains and IP addresses, v4 and v6:
   curl -s '{base}/api/v1/ips/203.0.113.7?format=xml'
   curl -s {base}/api/v1/ips/8.8.8.8
   curl -s -H 'Accept: application/xml' {base}/api/v1/ips/2001:4860:4860::8888
+
+Text from strangers that gives a model instructions: names of a file, a page's title, WHOIS:
+  curl -s '{base}/api/v1/files/cae276ab12897283230cb8236a6f346c966d1f8179a4a48bd175c54548b6f784?format=markdown'
+  curl -s '{base}/api/v1/urls/analyze?url=https%3A%2F%2Flogin.helpful-notes.test%2Freset%3Fstep%3D2&format=markdown'
+  curl -s '{base}/api/v1/domains/helpful-notes.test?format=markdown'
+
+A report of 300 KB, a domain registered three days ago, and a popular one with one detection:
+  curl -s '{base}/api/v1/files/2eb46aaf315d17b234f150a1863341d4372935ef18fdb94e3a6d5016819e1364?format=markdown'
+  curl -s '{base}/api/v1/domains/parcel-customs-fee.example?format=markdown'
+  curl -s '{base}/api/v1/domains/portal.example?format=markdown'
+  curl -s '{base}/api/v1/urls/analyze?url=https%3A%2F%2Fportal.example%2Fdownloads%2F&format=markdown'
+
+Files of known distributors, with VirusTotal's own assessment, and scanned by seven engines only:
+  curl -s '{base}/api/v1/files/4a46cfcb266ac524a90647741a5cc9c4af9ad5e7e8705c9890df2090db59e7eb?format=markdown'
+  curl -s '{base}/api/v1/files/b9452114f9a8291b4134a0f3119880fd5d08bfae4743863c8eaafe3418ebc101?format=markdown'
+  curl -s '{base}/api/v1/files/d8bd292d95b8c2604b977fa070d3fedadd508b2c3d6130d5cbc70552f556da6c?format=markdown'
 
 Relationships: one page, more than one page of VirusTotal's, or ids only:
   curl -s '{base}/api/v1/files/{trojan}/relationships/contacted_domains?limit=5'

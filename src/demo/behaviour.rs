@@ -19,7 +19,10 @@ pub(super) async fn read_behaviour_summary(
     Path(id): Path<String>,
 ) -> Result<JsonAnswer, DemoError> {
     let of = site.find(Collection::FILES, &id)?;
-    let related = site.world().related(caller.tier, &of, "behaviours")?;
+    let related = match site.world().related(caller.tier, &of, "behaviours") {
+        Ok(related) => related,
+        Err(error) => return Err(error.in_path("behaviours")),
+    };
     let RelatedObjects::Many(reports) = related else {
         return Err(without_behaviour(&of));
     };

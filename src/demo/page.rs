@@ -43,12 +43,7 @@ impl<'a> PageRequest<'a> {
     ///
     /// A cursor is valid for the list of that name only.
     pub(super) fn parse(list: &'a str, query: &str, most: usize) -> Result<Self, DemoError> {
-        let mut page = Self {
-            list,
-            cursor: None,
-            limit: DEFAULT_LIMIT,
-            start: 0,
-        };
+        let mut page = Self::first(list, DEFAULT_LIMIT);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "limit" => page.limit = parse_limit(&value, most)?,
@@ -57,6 +52,16 @@ impl<'a> PageRequest<'a> {
             }
         }
         Ok(page)
+    }
+
+    /// Creates the request for the first page of `list`, of this many items.
+    pub(super) fn first(list: &'a str, limit: usize) -> Self {
+        Self {
+            list,
+            cursor: None,
+            limit,
+            start: 0,
+        }
     }
 
     /// Returns the items of `all` on this page.

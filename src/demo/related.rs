@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{
     answer::{DemoError, JsonAnswer},
     caller::KeyHolder,
+    included::{self, ObjectWithRelationships},
     item::{DataEnvelope, ObjectList, Shown, ShownObject},
     object::Collection,
     page::{self, PageLinks, PageRequest},
@@ -28,16 +29,20 @@ pub(super) struct RelationshipPath {
     relationship: String,
 }
 
-/// Returns one object.
+/// Returns one object, with the relationships that the query names.
 pub(super) async fn read_object(
-    _: KeyHolder,
+    caller: KeyHolder,
     State(site): State<StandIn>,
     Path(path): Path<ObjectPath>,
+    RawQuery(query): RawQuery,
 ) -> Result<JsonAnswer, DemoError> {
     let of = site.find(Collection::at(&path.collection)?, &path.id)?;
+    let names = included::read_names(&query.unwrap_or_default())?;
     let object = of.into();
-    let shown = ShownObject::read(&site, &object, Shown::Whole);
-    Ok(JsonAnswer::ok(&DataEnvelope::of(shown)))
+    Ok(JsonAnswer::ok(&DataEnvelope::of(ObjectWithRelationships {
+        object: ShownObject::read(&site, &object, Shown::Whole),
+        relationships: included::read(&site, caller.tier, &object.of, &names)?,
+    })))
 }
 
 /// Returns the objects of a relationship.
@@ -114,7 +119,11 @@ impl<'a> RelatedList<'a> {
             Shown::Named => format!("{}/relationships/{relationship}", of.link()),
         };
         let tier = self.caller.tier;
-        match site.world().related(tier, &of, relationship)? {
+        let related = match site.world().related(tier, &of, relationship) {
+            Ok(related) => related,
+            Err(error) => return Err(error.in_path(relationship)),
+        };
+        match related {
             RelatedObjects::One(it) => Ok(JsonAnswer::ok(&DataEnvelope {
                 data: it.as_ref().map(|it| ShownObject::read(site, it, shown)),
                 meta: None,
@@ -122,8 +131,7 @@ impl<'a> RelatedList<'a> {
             })),
             RelatedObjects::Many(embedded) => {
                 let page = PageRequest::parse(relationship, query.unwrap_or_default(), page::MOST)?;
-                let mut all = site.live().notes(&of, relationship);
-                all.extend_from_slice(embedded);
+                let all = site.with_notes(&of, relationship, embedded);
                 let list = ObjectList {
                     path: &path,
                     all: &all,

@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::{
     answer::DemoError,
     live::Live,
-    object::{Collection, Reference},
+    object::{Collection, Descriptor, Reference},
     url_id,
     world::World,
 };
 
 /// The embedded table, which never changes. It is parsed once in a process.
-static WORLD: LazyLock<World> = LazyLock::new(World::load);
+static WORLD: LazyLock<World> = LazyLock::new(|| World::load(now()));
 
 /// A handle to the state that all handlers share. Clones share the same state.
 #[derive(Clone)]
@@ -80,6 +80,19 @@ impl StandIn {
         }
         let attributes = self.live().attributes(of)?.clone();
         Some(Cow::Owned(attributes))
+    }
+
+    /// Returns the content of a relationship: the comments or votes sent at run time, then those of
+    /// the table.
+    pub(super) fn with_notes(
+        &self,
+        of: &Reference,
+        relationship: &str,
+        embedded: &[Descriptor],
+    ) -> Vec<Descriptor> {
+        let mut all = self.live().notes(of, relationship);
+        all.extend_from_slice(embedded);
+        all
     }
 
     /// Returns all objects of these types, sorted by type and id.

@@ -17,6 +17,8 @@ use super::{object::Collection, world::World, *};
 mod analyses;
 mod behaviour;
 mod community;
+mod included;
+mod models;
 mod quotas;
 mod search;
 mod uploads;
@@ -186,7 +188,7 @@ async fn an_object_is_found_under_each_of_its_names() {
 
 #[tokio::test]
 async fn an_object_links_to_itself() {
-    let world = World::load();
+    let world = World::load(1_760_000_000);
     for path in ["/domains/example.com", "/ip_addresses/2001:4860:4860::8888"] {
         let link = ask(path).await["data"]["links"]["self"].clone();
         assert_eq!(link, format!("https://www.virustotal.com/api/v3{path}"));

@@ -12,12 +12,13 @@ use super::{
     answer::DemoError,
     caller::AccountTier,
     crowd::{self, CrowdRelationship},
+    large_report,
     object::{Collection, Descriptor, Object, Reference},
-    url_id,
+    recent, url_id,
 };
 
 /// The embedded lists of objects.
-const OBJECTS: [&str; 7] = [
+const OBJECTS: [&str; 9] = [
     include_str!("files.json"),
     include_str!("urls.json"),
     include_str!("domains.json"),
@@ -25,7 +26,22 @@ const OBJECTS: [&str; 7] = [
     include_str!("community.json"),
     include_str!("behaviours.json"),
     include_str!("records.json"),
+    include_str!("strangers.json"),
+    include_str!("verdicts.json"),
 ];
+/// The embedded list of objects with dates relative to the start.
+const RECENT: &str = include_str!("recent.json");
+/// The embedded file that gets its long lists from [`large_report::extend`].
+const LARGE_REPORT: &str = include_str!("large_report.json");
+
+/// The reason for which a relationship is not shown.
+#[derive(Clone, Copy)]
+pub(super) enum RelationshipError {
+    /// The type of object has no relationship of this name.
+    Unknown,
+    /// The account lacks the privilege.
+    Premium,
+}
 
 /// The content of a relationship.
 #[derive(Deserialize)]
@@ -61,7 +77,9 @@ pub(super) struct World {
 
 impl World {
     /// Parses the embedded data and adds the generated objects.
-    pub(super) fn load() -> Self {
+    ///
+    /// `start` is the time of the process's start, in seconds since 1970.
+    pub(super) fn load(start: u64) -> Self {
         let mut world = Self {
             attributes: HashMap::new(),
             known_as: HashMap::new(),
@@ -74,6 +92,13 @@ impl World {
                 world.add(object);
             }
         }
+        for mut object in embedded::<Vec<Object>>(RECENT) {
+            recent::set_dates(&mut object.attributes, start);
+            world.add(object);
+        }
+        let mut large: Object = embedded(LARGE_REPORT);
+        large_report::extend(&mut large.attributes);
+        world.add(large);
         for (kind, objects) in embedded::<EmbeddedLinks>(include_str!("links.json")) {
             for (id, related) in objects {
                 world.related.insert(Reference::new(&kind, id), related);
@@ -130,9 +155,9 @@ impl World {
         tier: AccountTier,
         of: &Reference,
         name: &str,
-    ) -> Result<&RelatedObjects, DemoError> {
+    ) -> Result<&RelatedObjects, RelationshipError> {
         let Some(names) = self.names.get(&of.kind) else {
-            return Err(unknown(name));
+            return Err(RelationshipError::Unknown);
         };
         names.check(tier, name)?;
         if let Some(related) = self.related.get(of)
@@ -154,17 +179,35 @@ impl World {
     }
 }
 
+impl RelationshipError {
+    /// Returns the error for a path that names the relationship.
+    pub(super) fn in_path(self, name: &str) -> DemoError {
+        match self {
+            Self::Unknown => DemoError::not_found("Relationship", name),
+            Self::Premium => DemoError::forbidden(),
+        }
+    }
+
+    /// Returns the error for a query that names the relationship.
+    pub(super) fn in_query(self, name: &str) -> DemoError {
+        match self {
+            Self::Unknown => DemoError::bad_request(format!("Unknown relationship \"{name}\"")),
+            Self::Premium => DemoError::forbidden(),
+        }
+    }
+}
+
 impl RelationshipNames {
-    fn check(&self, tier: AccountTier, name: &str) -> Result<(), DemoError> {
+    fn check(&self, tier: AccountTier, name: &str) -> Result<(), RelationshipError> {
         if self.every_key.contains(name) {
             return Ok(());
         }
         if !self.premium.contains(name) {
-            return Err(unknown(name));
+            return Err(RelationshipError::Unknown);
         }
         match tier {
             AccountTier::Premium => Ok(()),
-            AccountTier::Public => Err(DemoError::forbidden()),
+            AccountTier::Public => Err(RelationshipError::Premium),
         }
     }
 
@@ -176,10 +219,6 @@ impl RelationshipNames {
             const { &RelatedObjects::Many(Vec::new()) }
         }
     }
-}
-
-fn unknown(relationship: &str) -> DemoError {
-    DemoError::not_found("Relationship", relationship)
 }
 
 /// Returns the other names of an object, in the spelling that `plain_spelling` returns.

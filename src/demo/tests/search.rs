@@ -131,7 +131,7 @@ async fn all_conditions_must_hold() {
         ("name:nwpdf_ p:44", 8),
         ("type:exe name:nwpdf_0", 2),
         ("type:sqlite", 8),
-        ("tag:known-distributor", 1),
+        ("tag:known-distributor", 2),
         ("engines:quillback.17 type:ps1", 8),
         ("entity:domain tag:dga", 4),
         ("entity:domain C2-0", 6),
