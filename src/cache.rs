@@ -202,6 +202,15 @@ impl Cache {
         }
     }
 
+    /// Returns the answer in memory, of any age, unless its object was written to since.
+    ///
+    /// [`may_use_cache`](Self::may_use_cache) must have allowed the request's key to use it.
+    pub fn peek(&self, context: &RequestContext, question: &Question) -> Option<Fetched> {
+        let key = self.key(context, question);
+        let found = self.get_local(&key)?;
+        Fetched::new(key, found.answer, Origin::Hit).ok()
+    }
+
     /// Decides whether an answer that was read has to be fetched again: returns the freshness for
     /// that, or `None` if the answer serves. Evicts an answer that its key would find again.
     ///

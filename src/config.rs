@@ -18,7 +18,7 @@ use self::{
 };
 use crate::{
     access::{is_usual, key_in_file},
-    render::format::Format,
+    render::{Detail, format::Format},
 };
 
 pub use self::{
@@ -26,6 +26,7 @@ pub use self::{
     redis_url::RedisUrl,
     settings::{
         Access, Cache, Collector, Keyless, Log, QuotaLimit, QuotaLimits, Redis, Server, Upstream,
+        Verdicts,
     },
 };
 
@@ -85,6 +86,12 @@ pub struct Config {
     /// The format where a request names none: `json`, `markdown`, `xml` or `raw`.
     #[arg(long, default_value = "json", help_heading = "Answers")]
     pub default_format: Format,
+    /// The amount of an object that answers show where a request does not say: `standard`, `full` or `brief`.
+    #[arg(long, default_value = "standard", help_heading = "Answers")]
+    pub default_view: Detail,
+    /// The thresholds of the verdict in `view=brief`.
+    #[command(flatten)]
+    pub verdicts: Verdicts,
     /// A folder with more templates, as `*.json` in it or below. It is read again on SIGHUP.
     #[arg(id = "templates-dir", long, help_heading = "Answers")]
     pub templates: Option<PathBuf>,

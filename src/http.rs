@@ -6,6 +6,7 @@
 //! the document from the handlers' attributes.
 
 pub use self::{
+    extract::view::ViewDefaults,
     routes::{admin_router, document, router},
     state::{AppState, Gateway, RequestLimits},
 };

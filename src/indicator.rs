@@ -19,7 +19,7 @@ mod encoding;
 mod host;
 mod invalid;
 mod kind;
-mod refang;
+pub(crate) mod refang;
 mod web_url;
 
 #[cfg(test)]

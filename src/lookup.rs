@@ -17,10 +17,10 @@ use crate::{
         About, Cache, CacheStats, Fetched, FlightKey, Question, TtlRule,
         single_flight::SingleFlight,
     },
-    indicator::Indicator,
-    metrics::Metrics,
+    indicator::{Indicator, Kind},
+    metrics::{Metrics, ServedView},
     quota::Quota,
-    render::{self, RenderError, Title, View},
+    render::{self, Detail, RenderError, Title, View},
     virustotal::{Call, Endpoint, LargeAnswers},
 };
 
@@ -37,6 +37,7 @@ mod analysis;
 mod error;
 mod names;
 mod pages;
+mod popularity;
 mod reply;
 mod search;
 
@@ -55,10 +56,19 @@ pub struct Parts {
     pub large: LargeAnswers,
     /// The tracker for the tasks that poll; shutdown waits for it.
     pub tasks: TaskTracker,
-    /// The counter of panics of those tasks.
+    /// The metrics of views, and of the panics of those tasks.
     pub metrics: Arc<Metrics>,
     /// The token that ends the waits when the gateway stops.
     pub stop: CancellationToken,
+}
+
+/// A query for a report.
+#[derive(Debug)]
+pub struct ReportQuery {
+    /// The object.
+    pub indicator: Indicator,
+    /// The relationships of which the report holds the ids; in order, each once.
+    pub relationships: Vec<String>,
 }
 
 /// A query for VirusTotal's combined sandbox results for a file.
@@ -77,6 +87,7 @@ struct Inner {
     large: LargeAnswers,
     /// Analyses that are being polled.
     polls: SingleFlight<FlightKey, Polled>,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
 
@@ -87,7 +98,8 @@ impl Lookup {
             cache: parts.cache,
             quota: parts.quota,
             large: parts.large,
-            polls: SingleFlight::new(parts.tasks, parts.metrics),
+            polls: SingleFlight::new(parts.tasks, Arc::clone(&parts.metrics)),
+            metrics: parts.metrics,
             stop: parts.stop,
         }))
     }
@@ -101,18 +113,36 @@ impl Lookup {
     pub async fn report(
         &self,
         context: &RequestContext,
-        indicator: &Indicator,
+        query: &ReportQuery,
         view: &View<'_>,
         freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
+        let ReportQuery {
+            indicator,
+            relationships,
+        } = query;
+        let mut call = Call::about(Endpoint::Report(indicator.kind()), indicator.id());
+        if !relationships.is_empty() {
+            call = call.with("relationships", &relationships.join(","));
+        }
         let question = Question {
-            call: Call::about(Endpoint::Report(indicator.kind()), indicator.id()),
+            call,
             about: About::Object(indicator.clone()),
             ttl: TtlRule::Report,
+        };
+        let mut domain_rank = None;
+        if view.detail == Detail::Brief && indicator.kind() == Kind::Url {
+            domain_rank = self.domain_rank(context, indicator).await;
+        }
+        let view = &View {
+            relationships: !relationships.is_empty(),
+            domain_rank: domain_rank.as_ref(),
+            ..*view
         };
         let title = Title::report(indicator);
         let renderer = Renderer {
             key: reply::view_key(view),
+            detail: view.detail,
             render: |bytes: &Bytes| {
                 let document = render::report(bytes, &title, view)?;
                 let revealed = self.join_names_of_report(indicator, &document);
@@ -140,6 +170,7 @@ impl Lookup {
         let title = Title::part(file, part);
         let renderer = Renderer {
             key: reply::view_key(view),
+            detail: view.detail,
             render: |bytes: &Bytes| Rendered::plain(render::object(bytes, &title, view)),
         };
         self.fetch_and_render(context, &question, freshness, &renderer)
@@ -160,6 +191,7 @@ impl Lookup {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
             let renderer = Renderer {
                 key: reply::view_key(view),
+                detail: view.detail,
                 render: |bytes: &Bytes| {
                     let document = render::list(std::slice::from_ref(bytes), &title, None, view)?;
                     let revealed = self.join_names_of_page(query, bytes);
@@ -178,7 +210,11 @@ impl Lookup {
         let render = || render::list(pages, &title, *truncated, view);
         let rendered = self.0.large.run(size, render).await;
         match rendered {
-            Ok(document) => Ok(Reply::new(document, gathered.provenance)),
+            Ok(document) => {
+                let reply = Reply::new(document, gathered.provenance);
+                self.count(view.detail, &reply);
+                Ok(reply)
+            }
             Err(error) => {
                 // The error does not tell which page is malformed, so all of them are evicted.
                 if error != RenderError::TooLarge {
@@ -236,7 +272,20 @@ impl Lookup {
         renderer: &Renderer<impl RenderFn>,
     ) -> Result<Reply, LookupError> {
         let render = || self.render_now(fetched, freshness, renderer);
-        self.0.large.run(fetched.size(), render).await
+        let reply = self.0.large.run(fetched.size(), render).await?;
+        self.count(renderer.detail, &reply);
+        Ok(reply)
+    }
+
+    /// Records the size of a view that is served.
+    fn count(&self, detail: Detail, reply: &Reply) {
+        let size = reply.view.size;
+        self.0.metrics.served(&ServedView {
+            view: detail.name(),
+            tokens: size.tokens,
+            saved: size.full.saturating_sub(size.tokens),
+            withheld: size.withheld,
+        });
     }
 
     /// Returns the cached view of an answer, or renders it.
@@ -249,7 +298,7 @@ impl Lookup {
         freshness: &Freshness,
         renderer: &Renderer<impl RenderFn>,
     ) -> Result<Reply, LookupError> {
-        let (cache, Renderer { key, render }) = (&self.0.cache, renderer);
+        let (cache, Renderer { key, render, .. }) = (&self.0.cache, renderer);
         // A new answer has no views yet, so the lookup is skipped.
         let is_miss = fetched.provenance.origin == Origin::Miss;
         if !is_miss && let Some(view) = cache.view(fetched, key) {

@@ -23,18 +23,20 @@ use prometheus_client::{
 };
 use thiserror::Error;
 
-use self::{requests::RequestMetrics, upstream::UpstreamMetrics};
+use self::{requests::RequestMetrics, upstream::UpstreamMetrics, views::ViewMetrics};
 
 pub use self::{
     requests::{Answered, Arrived},
     snapshot::{KeyQuota, QuotaGauges, Snapshot},
     upstream::CallTimer,
+    views::ServedView,
 };
 
 mod process;
 mod requests;
 mod snapshot;
 mod upstream;
+mod views;
 
 /// The buckets of durations in seconds, from a cached answer to a long wait.
 const DURATIONS: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 30.0, 300.0];
@@ -44,6 +46,7 @@ pub struct Metrics {
     registry: Registry,
     requests: RequestMetrics,
     upstream: UpstreamMetrics,
+    views: ViewMetrics,
     connections: Gauge,
     panics: Counter,
     audit_losses: Counter,
@@ -69,6 +72,7 @@ impl Metrics {
         Self {
             requests: RequestMetrics::new(own),
             upstream: UpstreamMetrics::new(own),
+            views: ViewMetrics::new(own),
             connections: register(own, "http_connections", "Open connections"),
             audit_losses: register(
                 own,
@@ -88,6 +92,11 @@ impl Metrics {
     /// Records a completed request.
     pub fn answered(&self, answered: &Answered<'_>) {
         self.requests.answered(answered);
+    }
+
+    /// Records a view that was served.
+    pub fn served(&self, served: &ServedView) {
+        self.views.served(served);
     }
 
     /// Counts a panic.

@@ -3,56 +3,49 @@
 //! An answer is kept as bytes, so another view of it costs no lookup. The bytes come from outside;
 //! nothing is assumed about them beyond what parses.
 
-use std::{str::Utf8Error, sync::Arc};
+use std::str::Utf8Error;
 
 use thiserror::Error;
 
-use crate::{
-    indicator::Kind,
-    render::{
-        format::{
-            Format,
-            json::{self, ListMeta},
-            sink::{DocumentText, WriteError},
-        },
-        template::{Template, Templates, filter::Unreadable, pattern::Filter},
+use crate::render::{
+    format::{
+        Format,
+        json::{self, Meta},
+        sink::{DocumentText, WriteError},
     },
+    template::filter::Unreadable,
 };
 
 pub use self::{
+    brief::popularity,
     list::{Extent, extent, list},
     object::{id, is_completed, object, report},
     object_names::{ListedObject, listed},
     title::Title,
+    view::{Detail, View},
 };
 
+pub mod brief;
+mod briefs;
+mod budget;
+mod compose;
+mod defang;
 pub mod format;
 pub mod hidden;
 mod list;
+mod measure;
 mod object;
 mod object_names;
+mod parts;
 mod raw_object;
+mod related_ids;
+mod selection;
 pub mod spelling;
 pub mod template;
 mod title;
-
-/// The view of an answer that a caller asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// The format of the data.
-    pub format: Format,
-    /// Whether Markdown and XML are the whole body, without a JSON envelope.
-    pub bare: bool,
-    /// The template requested by name. It applies to objects of its own kind.
-    pub template: Option<&'a Template>,
-    /// The templates, whose defaults apply to all other objects.
-    pub templates: &'a Templates,
-    /// Whether objects in a list are reduced to their types and ids.
-    pub descriptors_only: bool,
-    /// The cursor from which the caller's list starts. An answer whose cursor leads back there is
-    /// the last.
-    pub cursor: Option<&'a str>,
-}
+pub mod untrusted;
+pub mod verdict;
+mod view;
 
 /// A rendered answer.
 #[derive(Debug)]
@@ -64,6 +57,19 @@ pub struct Document {
     /// The names that a report contains of its object: `data.id`, a file's digests and a URL's
     /// text.
     pub names: Vec<String>,
+    /// The size of the view.
+    pub size: ViewSize,
+}
+
+/// The size of a view, in approximate tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ViewSize {
+    /// The tokens of the view.
+    pub tokens: usize,
+    /// The tokens of the whole answer as JSON.
+    pub full: usize,
+    /// The number of texts from strangers that were withheld.
+    pub withheld: usize,
 }
 
 /// The error for an answer from VirusTotal that does not have the expected form.
@@ -80,6 +86,13 @@ pub enum MalformedAnswer {
     /// The answer is not UTF-8.
     #[error("VirusTotal's answer is not UTF-8")]
     NotUtf8,
+}
+
+/// Returns the approximate number of tokens of this many bytes of compact JSON.
+///
+/// Reports have about 2.7 bytes to a token. Sizes of what is not shown need not be exact.
+fn rough_tokens(bytes: usize) -> usize {
+    bytes.saturating_mul(10).div_ceil(27)
 }
 
 /// The reasons for which an answer cannot be rendered.
@@ -126,58 +139,57 @@ impl From<WriteError> for RenderError {
     }
 }
 
-impl<'a> View<'a> {
-    /// Returns the filter for an object of this type, or `None` if no template applies to it.
-    fn filter(&self, object_type: &str) -> Option<&'a Filter> {
-        if self.format == Format::Raw {
-            return None;
-        }
-        let kind = Kind::of_object_type(object_type)?;
-        match self.template {
-            Some(template) if template.object == kind => Some(&template.filter),
-            _ => self.templates.default_filter(kind),
-        }
+impl View<'_> {
+    /// Returns the text of a document in this view, to be written to a buffer.
+    fn text<'o>(&self, out: &'o mut Vec<u8>) -> DocumentText<'o> {
+        DocumentText::bare(out, MAX_DOCUMENT).defanged(self.defang)
     }
 
-    /// Returns the part of a cached view's key that stands for the templates; `None` for the
-    /// defaults that the gateway started with.
-    ///
-    /// A view of before a reload must not be found after it: the templates may differ.
-    pub fn template_key(&self) -> Option<Arc<str>> {
-        match (self.template, self.templates.generation()) {
-            (None, 0) => None,
-            (Some(template), 0) => Some(template.name.as_str().into()),
-            (None, reloads) => Some(format!("#{reloads}").into()),
-            // No name contains the separator.
-            (Some(template), reloads) => Some(format!("{}#{reloads}", template.name).into()),
-        }
-    }
-
-    /// Writes a document made from an answer of `size` bytes, in an envelope unless it is bare.
+    /// Writes a document made from an answer of `size` bytes, without an envelope if it is bare;
+    /// otherwise the envelope is left open.
     ///
     /// A large document is measured first, because a buffer that grows exists twice while its
     /// contents are copied.
     fn document(
         &self,
         size: usize,
-        meta: Option<&ListMeta<'_>>,
         write: impl Fn(DocumentText<'_>) -> Result<(), WriteError>,
     ) -> Result<Vec<u8>, RenderError> {
+        let write = |text: DocumentText<'_>| write(text.defanged(self.defang));
         let mut room = size / 2;
         if size > MEASURED {
-            room = DocumentText::measure(!self.bare, MAX_DOCUMENT, &write)?;
+            room = DocumentText::measure(!self.bare, MAX_DOCUMENT, write)?;
         }
         if self.bare {
             let mut out = Vec::with_capacity(room);
             write(DocumentText::bare(&mut out, MAX_DOCUMENT))?;
             return Ok(out);
         }
-        json::envelope(self.format, meta, room, |out| {
-            out.push(b'"');
-            write(DocumentText::quoted(out, MAX_DOCUMENT))?;
-            out.push(b'"');
-            Ok(())
-        })
+        let mut out = json::open_envelope(room);
+        out.push(b'"');
+        write(DocumentText::quoted(&mut out, MAX_DOCUMENT))?;
+        out.push(b'"');
+        Ok(out)
+    }
+
+    /// Returns the document of which the data was written. `answer` is the length of the answer
+    /// without white space.
+    fn finish(&self, mut out: Vec<u8>, meta: Meta<'_>, is_list: bool, answer: usize) -> Document {
+        let is_bare = self.bare && matches!(self.format, Format::Markdown | Format::Xml);
+        if !is_bare {
+            json::close_envelope(&mut out, self.format, &meta, is_list);
+        }
+        let size = ViewSize {
+            tokens: meta.tokens.unwrap_or_else(|| rough_tokens(out.len())),
+            full: rough_tokens(answer),
+            withheld: meta.untrusted.map_or(0, |texts| texts.withheld),
+        };
+        Document {
+            body: out,
+            cursor: meta.cursor,
+            names: Vec::new(),
+            size,
+        }
     }
 }
 

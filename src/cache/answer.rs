@@ -12,7 +12,7 @@ use super::{Moment, ObjectName};
 use crate::{
     access::KeyHash,
     redis::{EntryName, SharedTime},
-    render::format::Format,
+    render::{ViewSize, format::Format},
     virustotal::{Packed, Refusal},
 };
 
@@ -34,8 +34,8 @@ pub struct ViewKey {
     pub bare: bool,
     /// Whether only types and ids are shown.
     pub descriptors_only: bool,
-    /// The template that was requested by name, and the set of templates that it is from.
-    pub template: Option<Arc<str>>,
+    /// Everything else that the view depends on, as text; `None` for the defaults.
+    pub options: Option<Arc<str>>,
 }
 
 /// An answer from VirusTotal. Clones share it.
@@ -95,6 +95,8 @@ pub struct RenderedView {
     pub etag: Arc<str>,
     /// The cursor of the next page of a list; `None` for a single object and on the last page.
     pub cursor: Option<Arc<str>>,
+    /// The size in tokens.
+    pub size: ViewSize,
 }
 
 impl CacheKey {

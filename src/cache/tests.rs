@@ -8,7 +8,7 @@ use crate::{
     access::{ApiKey, KeyHash},
     config::QuotaLimit,
     quota,
-    render::format::Format,
+    render::{ViewSize, format::Format},
     virustotal::Packed,
 };
 
@@ -91,12 +91,13 @@ fn view_key() -> ViewKey {
         format: Format::Json,
         bare: false,
         descriptors_only: false,
-        template: None,
+        options: None,
     }
 }
 
 fn rendered(bytes: usize) -> RenderedView {
     RenderedView {
+        size: ViewSize::default(),
         body: vec![0; bytes].into(),
         etag: "W/\"x\"".into(),
         cursor: None,

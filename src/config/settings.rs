@@ -19,11 +19,11 @@ use url::{Host, Url};
 use super::{
     RedisUrl,
     value::{
-        COUNT, PORT, address, api_key, duration, duration_above_zero, expect, header, host,
+        COUNT, PORT, WHOLE, address, api_key, duration, duration_above_zero, expect, header, host,
         http_url, keyless, list, log_filter, network, one_of_two, origin, quota_limit, workers,
     },
 };
-use crate::access::ApiKey;
+use crate::{access::ApiKey, render::verdict::VerdictRules};
 
 /// A list that is one value, separated by commas; clap would read a `Vec` as many values.
 type CommaList<T> = Vec<T>;
@@ -239,6 +239,50 @@ pub struct Redis {
     #[arg(id = "redis-timeout", long, default_value = "100ms")]
     #[arg(value_parser = duration)]
     pub timeout: Duration,
+}
+
+/// The thresholds of the verdict.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Verdicts")]
+pub struct Verdicts {
+    /// Engines with an opinion below which the verdict is `unknown`.
+    #[arg(id = "verdict-min-engines", long, value_name = "N")]
+    #[arg(default_value = "10", value_parser = expect::<u64>(WHOLE))]
+    pub min_engines: u64,
+    /// Engines that call an object malicious from which the verdict is `malicious`.
+    #[arg(id = "verdict-malicious", long, value_name = "N")]
+    #[arg(default_value = "5", value_parser = expect::<u64>(WHOLE))]
+    pub malicious: u64,
+    /// The same where VirusTotal suggests a threat label.
+    #[arg(id = "verdict-malicious-with-label", long, value_name = "N")]
+    #[arg(default_value = "3", value_parser = expect::<u64>(WHOLE))]
+    pub malicious_with_label: u64,
+    /// The worst rank of a popular domain.
+    #[arg(id = "verdict-popular-rank", long, value_name = "N")]
+    #[arg(default_value = "10000", value_parser = expect::<u64>(WHOLE))]
+    pub popular_rank: u64,
+    /// Engines that may be wrong about a popular domain or a file of a known distributor.
+    #[arg(id = "verdict-popular-malicious", long, value_name = "N")]
+    #[arg(default_value = "2", value_parser = expect::<u64>(WHOLE))]
+    pub popular_malicious: u64,
+    /// Days after which an analysis is stale.
+    #[arg(id = "verdict-stale-days", long, value_name = "N")]
+    #[arg(default_value = "90", value_parser = expect::<u32>(WHOLE))]
+    pub stale_days: u32,
+}
+
+impl Verdicts {
+    /// Returns the thresholds.
+    pub fn rules(&self) -> VerdictRules {
+        VerdictRules {
+            min_engines: self.min_engines,
+            malicious: self.malicious,
+            malicious_with_label: self.malicious_with_label,
+            popular_rank: self.popular_rank,
+            popular_malicious: self.popular_malicious,
+            stale_days: self.stale_days,
+        }
+    }
 }
 
 /// The log on standard error.

@@ -24,6 +24,7 @@ const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
 type Parsed<T> = Result<T, &'static str>;
 
 pub(super) const PORT: &str = "expected a port, 0 to 65535";
+pub(super) const WHOLE: &str = "expected a whole number";
 pub(super) const COUNT: &str = "expected a whole number, at least 1";
 
 /// Returns a parser whose error is `expected`, since the type's own could repeat the value.

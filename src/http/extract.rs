@@ -29,5 +29,6 @@ mod parameters;
 pub mod path;
 pub mod peer;
 pub mod query;
+pub mod view;
 pub mod wanted;
 mod write_about;

@@ -20,14 +20,12 @@ mod tests {
 
     use super::{
         relationships::RelationshipQuery,
-        reports::UrlQuery,
+        reports::{ReportQuery, UrlQuery},
         search::{EverythingQuery, IntelligenceQuery, SearchOptions},
     };
     use crate::http::extract::{
-        format::{FormatQuery, TemplateQuery},
-        freshness::WaitQuery,
-        list::ListQuery,
-        query::FromQuery,
+        format::FormatQuery, freshness::WaitQuery, list::ListQuery, query::FromQuery,
+        view::ViewQuery,
     };
 
     fn is_documented<T: FromQuery + IntoParams>() {
@@ -38,7 +36,8 @@ mod tests {
     #[test]
     fn parameters_that_are_read_are_those_that_are_documented() {
         is_documented::<FormatQuery>();
-        is_documented::<TemplateQuery>();
+        is_documented::<ViewQuery>();
+        is_documented::<ReportQuery>();
         is_documented::<WaitQuery>();
         is_documented::<ListQuery>();
         is_documented::<RelationshipQuery>();

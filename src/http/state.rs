@@ -7,11 +7,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     access::{AcceptedKeys, PeerOwners, Places, RateLimit, clients::Clients},
     config::Access,
+    http::extract::view::ViewDefaults,
     lookup::Lookup,
     metrics::Metrics,
     quota::Quota,
     redis::Redis,
-    render::{format::Format, template::ReloadableTemplates},
+    render::template::ReloadableTemplates,
     submit::Submit,
     telemetry::AuditLog,
     virustotal::VirusTotal,
@@ -48,8 +49,8 @@ pub struct Gateway {
     pub owners: PeerOwners,
     /// The clients with tokens, where some are set up.
     pub clients: Option<Clients>,
-    /// The format of answers to requests that name none.
-    pub default_format: Format,
+    /// The format and the view of answers to requests that name none.
+    pub views: ViewDefaults,
     /// The commands that show the demo's objects; empty without the demo.
     pub examples: String,
     /// The audit log, where one is set up.

@@ -21,7 +21,7 @@ struct UrlParts<'a> {
 }
 
 /// Refangs a URL; returns any other text unchanged.
-pub(super) fn url(text: &str) -> Cow<'_, str> {
+pub(crate) fn url(text: &str) -> Cow<'_, str> {
     let (scheme, after) = scheme(text);
     let (authority, slash, rest) = authority(after);
     let (userinfo, host) = match authority.rfind('@') {
@@ -50,7 +50,7 @@ pub(super) fn url(text: &str) -> Cow<'_, str> {
 }
 
 /// Refangs a name or an address; returns any other text unchanged.
-pub(super) fn host(text: &str) -> Cow<'_, str> {
+pub(crate) fn host(text: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
     let mut from = 0;
     while let Some(at) = text[from..].find(OPENING).map(|at| from + at) {

@@ -139,6 +139,7 @@ impl Lookup {
         let title = Title::other("analysis", &id.0);
         let renderer = Renderer {
             key: view_key(view),
+            detail: view.detail,
             render: |bytes: &Bytes| Rendered::plain(render::report(bytes, &title, view)),
         };
         let reply = self.render(&fetched, freshness, &renderer).await?;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Provenance, names::Rendered};
 use crate::{
     cache::{RenderedView, ViewKey},
-    render::{Document, RenderError, View},
+    render::{Detail, Document, RenderError, View},
 };
 
 /// The reply to a caller.
@@ -21,6 +21,8 @@ pub struct Reply {
 pub(super) struct Renderer<F> {
     /// The key by which the rendered view is cached.
     pub(super) key: ViewKey,
+    /// The amount that the view shows.
+    pub(super) detail: Detail,
     /// The function that renders the bytes of an answer.
     pub(super) render: F,
 }
@@ -39,6 +41,7 @@ impl Reply {
             etag: format!("W/\"{hash:032x}\"").into(),
             body: document.body.into(),
             cursor: document.cursor.map(Into::into),
+            size: document.size,
         };
         Self { view, provenance }
     }
@@ -50,6 +53,6 @@ pub(super) fn view_key(view: &View<'_>) -> ViewKey {
         format: view.format,
         bare: view.bare,
         descriptors_only: view.descriptors_only,
-        template: view.template_key(),
+        options: view.options_key(),
     }
 }

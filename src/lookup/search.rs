@@ -102,6 +102,7 @@ impl Lookup {
         let names = question.names();
         let renderer = Renderer {
             key: view_key(view),
+            detail: view.detail,
             render: |page: &Bytes| {
                 let document = render::list(std::slice::from_ref(page), &title, None, view)?;
                 let revealed = self.join_names_of_search(&names, page);

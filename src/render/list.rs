@@ -1,25 +1,34 @@
 //! Lists in pages, and relationships that lead to a single object or to none.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use self::objects::{Elements, Objects, SeenObjects};
 use super::{
     Document, MalformedAnswer, RenderError, Title, View,
+    compose::untrusted_count,
+    parts::{Ledger, Row},
     raw_object::{RawObject, whole},
 };
-use crate::render::format::{
-    Format,
-    json::{
-        self, JsonWriter, ListMeta, Unreadable,
-        lexer::Lexer,
-        read::{members, text},
+use crate::render::{
+    format::{
+        Format,
+        json::{
+            self, JsonWriter, Meta, Unreadable,
+            lexer::Lexer,
+            read::{members, text},
+        },
+        markdown::MarkdownWriter,
+        sink::{Sink, WriteError},
+        xml::XmlWriter,
     },
-    markdown::MarkdownWriter,
-    sink::{Sink, WriteError},
-    xml::XmlWriter,
+    selection::{Arrangement, Selection},
+    template::filter::compact_length,
 };
+
+mod objects;
 
 /// Renders a list of objects, or the object that a to-one relationship leads to.
 ///
@@ -41,27 +50,27 @@ pub fn list(
     }
     // Every page has been validated by now, before anything is written.
     let target = RelationTarget::of(&read);
-    let meta = target.meta(truncated, view);
-    let body = match view.format {
-        Format::Json => json::envelope(view.format, meta.as_ref(), size, |out| {
-            target.feed(view, &mut JsonWriter::new(out))
-        })?,
-        Format::Raw => json::envelope(view.format, meta.as_ref(), size, |out| {
-            target.feed_raw(&mut JsonWriter::new(out))
-        })?,
-        Format::Markdown => view.document(size, meta.as_ref(), |out| {
-            let mut out = MarkdownWriter::new(out, &title.text, title.id)?;
-            target.write_sections(view, &mut out)
-        })?,
-        Format::Xml => view.document(size, meta.as_ref(), |out| {
-            target.feed(view, &mut XmlWriter::new(out, &title.root)?)
-        })?,
-    };
-    Ok(Document {
-        body,
-        cursor: meta.and_then(|meta| meta.cursor),
-        names: Vec::new(),
-    })
+    let mut meta = target.meta(truncated, view);
+    let answer = read.iter().map(|page| compact_length(page.data)).sum();
+    if view.is_selective() {
+        let arrangement = if target.is_list() {
+            Arrangement::List
+        } else {
+            Arrangement::Section
+        };
+        let selection = Selection {
+            view,
+            title,
+            id: Cow::Borrowed(title.id),
+            arrangement,
+            answer,
+        };
+        return selection.compose(target.objects()?, meta);
+    }
+    let ledger = Ledger::new(view);
+    let out = target.write(size, title, view, &ledger)?;
+    meta.untrusted = untrusted_count(&ledger.texts);
+    Ok(view.finish(out, meta, target.is_list(), answer))
 }
 
 /// A page of a list, or an answer in its place, as the JSON texts of its members.
@@ -160,11 +169,10 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
     /// it.
     ///
     /// A cursor that leads back to a page of this answer is left out.
-    fn meta(&self, truncated: Option<&'static str>, view: &View<'_>) -> Option<ListMeta<'a>> {
-        let Self::Many(pages) = self else {
-            return None;
+    fn meta(&self, truncated: Option<&'static str>, view: &View<'_>) -> Meta<'a> {
+        let Self::Many([earlier @ .., last]) = self else {
+            return Meta::default();
         };
-        let (last, earlier) = pages.split_last()?;
         let mut cursor = last.cursor();
         if cursor.is_some() {
             let is_first = cursor.as_deref() == view.cursor;
@@ -172,23 +180,83 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
                 cursor = None;
             }
         }
-        Some(ListMeta {
+        Meta {
             cursor,
             count: last.count(),
             truncated,
+            ..Meta::default()
+        }
+    }
+
+    fn is_list(&self) -> bool {
+        matches!(self, Self::Many(_))
+    }
+
+    /// Writes the data in the view's format, in an open envelope unless it is bare.
+    fn write(
+        &self,
+        size: usize,
+        title: &Title<'_>,
+        view: &View<'a>,
+        ledger: &Ledger,
+    ) -> Result<Vec<u8>, RenderError> {
+        Ok(match view.format {
+            Format::Json => {
+                let mut out = json::open_envelope(size);
+                self.feed(view, ledger, &mut JsonWriter::new(&mut out))?;
+                out
+            }
+            Format::Raw => {
+                let mut out = json::open_envelope(size);
+                self.feed_raw(&mut JsonWriter::new(&mut out))?;
+                out
+            }
+            Format::Markdown => view.document(size, |out| {
+                ledger.texts.restart();
+                let mut out = MarkdownWriter::new(out, &title.text, title.id)?;
+                self.write_sections(view, ledger, &mut out)
+            })?,
+            Format::Xml => view.document(size, |out| {
+                ledger.texts.restart();
+                self.feed(view, ledger, &mut XmlWriter::new(out, &title.root)?)
+            })?,
         })
     }
 
+    /// Returns the objects, of which a view shows parts.
+    fn objects(&self) -> Result<Vec<RawObject<'a>>, Unreadable> {
+        let mut objects = Vec::new();
+        match self {
+            Self::Nothing => {}
+            Self::One(raw) => objects.push(RawObject::read(&mut Lexer::new(raw))?),
+            Self::Many(pages) => {
+                let mut all = Objects::of(pages);
+                while let Some(object) = all.next()? {
+                    objects.push(object);
+                }
+            }
+        }
+        Ok(objects)
+    }
+
     /// Writes the objects to a sink, each filtered by the template of its type.
-    fn feed<S: Sink>(&self, view: &View<'_>, sink: &mut S) -> Result<(), S::Error> {
+    fn feed<S: Sink>(
+        &self,
+        view: &View<'a>,
+        ledger: &Ledger,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
         match self {
             Self::Nothing => sink.word("null"),
-            Self::One(raw) => RawObject::read(&mut Lexer::new(raw))?.feed(view, sink),
+            Self::One(raw) => {
+                let object = RawObject::read(&mut Lexer::new(raw))?;
+                Row::of(object, view).feed(sink, ledger)
+            }
             Self::Many(pages) => {
                 let mut objects = Objects::of(pages);
                 sink.begin_array(|| false)?;
                 while let Some(object) = objects.next()? {
-                    object.feed(view, sink)?;
+                    Row::of(object, view).feed(sink, ledger)?;
                 }
                 sink.end_array()
             }
@@ -198,16 +266,20 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
     /// Writes each object as a section of a Markdown document.
     fn write_sections(
         &self,
-        view: &View<'_>,
+        view: &View<'a>,
+        ledger: &Ledger,
         out: &mut MarkdownWriter<'_>,
     ) -> Result<(), WriteError> {
         match self {
             Self::Nothing => {}
-            Self::One(raw) => RawObject::read(&mut Lexer::new(raw))?.write_section(view, out)?,
+            Self::One(raw) => {
+                let object = RawObject::read(&mut Lexer::new(raw))?;
+                Row::of(object, view).write_section(out, ledger)?;
+            }
             Self::Many(pages) => {
                 let mut objects = Objects::of(pages);
                 while let Some(object) = objects.next()? {
-                    object.write_section(view, out)?;
+                    Row::of(object, view).write_section(out, ledger)?;
                 }
             }
         }
@@ -215,12 +287,18 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
     }
 
     /// Writes VirusTotal's own objects to a sink; for a single object, its attributes.
+    ///
+    /// Nothing in them is changed, so texts from strangers are neither treated nor counted.
     fn feed_raw<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         let pages = match self {
             Self::Nothing => return sink.word("null"),
             Self::One(raw) => {
                 let object = RawObject::read(&mut Lexer::new(raw))?;
-                return whole(object.attributes.unwrap_or(raw)).feed(sink);
+                let shown = match object.attributes {
+                    Some(attributes) => attributes.raw,
+                    None => raw,
+                };
+                return whole(shown).feed(sink);
             }
             Self::Many(pages) => *pages,
         };
@@ -232,7 +310,7 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
                 // An element that is not an object is shown as it is, and never counts as
                 // repeated.
                 if let Ok(object) = RawObject::read(&mut Lexer::new(raw))
-                    && !seen.is_new(&object)
+                    && !seen.is_new(&object.descriptor)
                 {
                     continue;
                 }
@@ -240,87 +318,5 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
             }
         }
         sink.end_array()
-    }
-}
-
-/// The objects seen so far, by type and id.
-#[derive(Default)]
-struct SeenObjects(HashSet<(String, String)>);
-
-impl SeenObjects {
-    /// Returns whether an object has not been seen yet. An object without a type or id counts as
-    /// new.
-    fn is_new(&mut self, object: &RawObject<'_>) -> bool {
-        match object.name() {
-            Some(name) => self.0.insert(name),
-            None => true,
-        }
-    }
-}
-
-/// The objects on the pages of a list, without repeated ones.
-struct Objects<'p, 'a> {
-    pages: std::slice::Iter<'p, ListPage<'a>>,
-    /// The rest of the page that is being read.
-    elements: Elements<'a>,
-    seen: SeenObjects,
-}
-
-impl<'p, 'a> Objects<'p, 'a> {
-    fn of(pages: &'p [ListPage<'a>]) -> Self {
-        Self {
-            pages: pages.iter(),
-            elements: Elements::none(),
-            seen: SeenObjects::default(),
-        }
-    }
-
-    /// Reads the next object that is not repeated.
-    fn next(&mut self) -> Result<Option<RawObject<'a>>, Unreadable> {
-        loop {
-            while let Some(object) = self.elements.next(RawObject::read)? {
-                if self.seen.is_new(&object) {
-                    return Ok(Some(object));
-                }
-            }
-            let Some(page) = self.pages.next() else {
-                return Ok(None);
-            };
-            self.elements = Elements::of(page.data)?;
-        }
-    }
-}
-
-/// The elements of an array that are still to be read.
-struct Elements<'a> {
-    lexer: Lexer<'a>,
-    has_more: bool,
-}
-
-impl<'a> Elements<'a> {
-    fn none() -> Self {
-        Self {
-            lexer: Lexer::new(""),
-            has_more: false,
-        }
-    }
-
-    fn of(array: &'a str) -> Result<Self, Unreadable> {
-        let mut lexer = Lexer::new(array);
-        let has_more = lexer.open(b'[', b']')?;
-        Ok(Self { lexer, has_more })
-    }
-
-    /// Reads the next element with `read`, which has to consume it.
-    fn next<T>(
-        &mut self,
-        read: impl FnOnce(&mut Lexer<'a>) -> Result<T, Unreadable>,
-    ) -> Result<Option<T>, Unreadable> {
-        if !self.has_more {
-            return Ok(None);
-        }
-        let element = read(&mut self.lexer)?;
-        self.has_more = self.lexer.more(b']')?;
-        Ok(Some(element))
     }
 }

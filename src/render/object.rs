@@ -4,99 +4,186 @@ use std::{borrow::Cow, cell::RefCell};
 
 use super::{
     Document, MalformedAnswer, RenderError, Title, View,
-    raw_object::{RawObject, data, read_id, whole},
+    compose::untrusted_count,
+    parts::{Ledger, Row},
+    raw_object::{RawObject, data, read_id, read_report},
+    related_ids,
 };
 use crate::render::{
     format::{
         Format,
         json::{
-            self, JsonWriter, Unreadable,
+            self, JsonWriter, Meta, Unreadable,
             lexer::Lexer,
             read::{find, text},
         },
         markdown::MarkdownWriter,
         xml::XmlWriter,
     },
-    template::filter::{Filtered, Watch},
+    selection::{Arrangement, Selection},
+    template::filter::{Filtered, Watch, compact_length},
 };
+
+/// The attributes that name the object of a report.
+const NAMES: &[&str] = &["md5", "sha1", "sha256", "url"];
 
 /// Renders a report or an analysis: its attributes, filtered by the template of its type.
 pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let json = str::from_utf8(bytes)?;
-    let attributes = Filtered::at(
-        &["data", "attributes"],
-        json,
-        view.filter(title.object_type),
-    );
+    if view.is_selective() || view.relationships {
+        return selected_report(json, title, view);
+    }
     // The names are collected while the report is copied, even if the template excludes them.
     let watch = Watch {
         beside: "id",
-        within: &["md5", "sha1", "sha256", "url"],
+        within: NAMES,
         found: RefCell::default(),
     };
-    let attributes = attributes.watching(&watch);
+    let ledger = Ledger::new(view);
+    let rules = view.rules(title.object_type);
+    let attributes = Filtered::at(&["data", "attributes"], json, Some(rules))
+        .choosing(view.chosen_fields())
+        .treating(&ledger.texts)
+        .watching(&watch);
     let size = bytes.len();
-    let body = match view.format {
+    let out = match view.format {
         Format::Json | Format::Raw => {
-            json::envelope(view.format, None, size, |out| attributes.write(out))?
+            let mut out = json::open_envelope(size);
+            attributes.write(&mut out)?;
+            out
         }
         Format::Markdown => {
             let id = own_id(json)?.unwrap_or(Cow::Borrowed(title.id));
-            view.document(size, None, |out| {
+            view.document(size, |out| {
+                ledger.texts.restart();
                 attributes.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
             })?
         }
-        Format::Xml => view.document(size, None, |out| {
+        Format::Xml => view.document(size, |out| {
+            ledger.texts.restart();
             attributes.feed(&mut XmlWriter::new(out, &title.root)?)
         })?,
     };
+    let meta = Meta {
+        untrusted: untrusted_count(&ledger.texts),
+        ..Meta::default()
+    };
     Ok(Document {
-        body,
-        cursor: None,
         names: watch.found.into_inner(),
+        ..view.finish(out, meta, false, compact_length(json))
     })
+}
+
+/// Renders a report of which a view shows parts, or with the ids of related objects.
+fn selected_report(
+    json: &str,
+    title: &Title<'_>,
+    view: &View<'_>,
+) -> Result<Document, RenderError> {
+    let report = read_report(json)?;
+    let names = names(&report);
+    let mut meta = Meta::default();
+    if view.relationships {
+        meta.relationships = related_ids::read(report.relationships)?;
+    }
+    let selection = Selection {
+        view,
+        title,
+        id: report.descriptor.id().unwrap_or(Cow::Borrowed(title.id)),
+        arrangement: Arrangement::Report,
+        answer: compact_length(json),
+    };
+    Ok(Document {
+        names,
+        ..selection.compose(vec![report], meta)?
+    })
+}
+
+/// Returns the names that a report contains of its object.
+fn names(report: &RawObject<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    names.extend(report.descriptor.id().map(Cow::into_owned));
+    if let Some(attributes) = &report.attributes {
+        for member in attributes.members() {
+            if NAMES.contains(&&*member.key.meant())
+                && let Some(name) = text(member.raw)
+            {
+                names.push(name.into_owned());
+            }
+        }
+    }
+    names
 }
 
 /// Renders any other object with its id and type. A value without attributes is rendered unchanged.
 pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let data = data(bytes)?;
-    // An object without attributes is rendered as a plain value.
-    let object = match RawObject::read(&mut Lexer::new(data)) {
-        Ok(object) if object.attributes.is_some() => Some(object),
-        _ => None,
+    let object = RawObject::read(&mut Lexer::new(data));
+    let object = object.ok().filter(|object| object.attributes.is_some());
+    if view.is_selective() {
+        return selected_object(data, object, title, view);
+    }
+    let mut id = Cow::Borrowed(title.id);
+    if let Some(object) = &object {
+        id = object.descriptor.id().unwrap_or(id);
+    }
+    let row = match object {
+        Some(object) => Row::of(object, view),
+        // An object without attributes is rendered as a plain value.
+        None => Row::without_descriptor(RawObject::of_value(data)?, title.object_type, view),
     };
-    // Formats other than JSON leave out the enclosing object: they show the attributes or, without
-    // attributes, the whole value.
-    let attributes = object.as_ref().and_then(|object| object.filtered(view));
-    let shown = attributes.unwrap_or(whole(data));
+    let ledger = Ledger::new(view);
     let size = bytes.len();
-    let body = match (view.format, &object) {
-        (Format::Json, Some(object)) => json::envelope(view.format, None, size, |out| {
-            object.feed(view, &mut JsonWriter::new(out))
+    let out = match view.format {
+        Format::Json => {
+            let mut out = json::open_envelope(size);
+            row.feed(&mut JsonWriter::new(&mut out), &ledger)?;
+            out
+        }
+        Format::Raw => {
+            let mut out = json::open_envelope(size);
+            row.feed_body(&mut JsonWriter::new(&mut out), &ledger)?;
+            out
+        }
+        Format::Markdown => view.document(size, |out| {
+            ledger.texts.restart();
+            let mut out = MarkdownWriter::new(out, &title.text, &id)?;
+            row.feed_body(&mut out, &ledger)
         })?,
-        (Format::Json | Format::Raw, _) => {
-            json::envelope(view.format, None, size, |out| shown.write(out))?
-        }
-        (Format::Markdown, object) => {
-            let own = object.as_ref().and_then(RawObject::id);
-            let id = own.unwrap_or(Cow::Borrowed(title.id));
-            view.document(size, None, |out| {
-                shown.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
-            })?
-        }
-        (Format::Xml, object) => view.document(size, None, |out| {
-            let mut out = XmlWriter::new(out, &title.root)?;
-            match object {
-                Some(object) => object.feed(view, &mut out),
-                None => shown.feed(&mut out),
-            }
+        Format::Xml => view.document(size, |out| {
+            ledger.texts.restart();
+            row.feed(&mut XmlWriter::new(out, &title.root)?, &ledger)
         })?,
     };
-    Ok(Document {
-        body,
-        cursor: None,
-        names: Vec::new(),
-    })
+    let meta = Meta {
+        untrusted: untrusted_count(&ledger.texts),
+        ..Meta::default()
+    };
+    Ok(view.finish(out, meta, false, compact_length(data)))
+}
+
+/// Renders an object of which a view shows parts.
+fn selected_object(
+    data: &str,
+    object: Option<RawObject<'_>>,
+    title: &Title<'_>,
+    view: &View<'_>,
+) -> Result<Document, RenderError> {
+    let mut arrangement = Arrangement::Object;
+    let object = if let Some(object) = object {
+        object
+    } else {
+        arrangement = Arrangement::Report;
+        RawObject::of_value(data)?
+    };
+    let selection = Selection {
+        view,
+        title,
+        id: object.descriptor.id().unwrap_or(Cow::Borrowed(title.id)),
+        arrangement,
+        answer: compact_length(data),
+    };
+    selection.compose(vec![object], Meta::default())
 }
 
 /// Returns the `id` of the object in an answer, which is malformed without one.
@@ -138,12 +225,8 @@ mod tests {
     fn shown(json: &str, format: Format) -> String {
         let templates = Templates::load(None).unwrap();
         let view = View {
-            format,
             bare: true,
-            template: None,
-            templates: &templates,
-            descriptors_only: false,
-            cursor: None,
+            ..View::new(format, &templates)
         };
         let answer = object(json.as_bytes(), &Title::other("analysis", "x"), &view);
         String::from_utf8(answer.unwrap().body).unwrap()

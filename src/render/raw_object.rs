@@ -1,118 +1,175 @@
-//! Objects within an answer, without their links: in full or as descriptors.
+//! Objects within an answer, without their links: the JSON texts of their members.
 
 use std::borrow::Cow;
 
-use super::{MalformedAnswer, View};
-use crate::render::{
-    format::{
-        json::{
-            Quoted, Unreadable,
-            lexer::Lexer,
-            read::{find, members, text},
-        },
-        markdown::MarkdownWriter,
-        sink::{Sink, WriteError},
+use super::MalformedAnswer;
+use crate::render::format::{
+    json::{
+        Quoted, Unreadable,
+        lexer::Lexer,
+        read::{RawMember, find, text},
     },
-    template::filter::Filtered,
+    markdown::MarkdownWriter,
+    sink::{Sink, WriteError},
 };
+use crate::render::template::filter::Filtered;
 
 /// The JSON text of each member of an object or descriptor.
+#[derive(Debug, Default)]
 pub(super) struct RawObject<'a> {
+    /// The id and the type.
+    pub(super) descriptor: Descriptor<'a>,
+    /// The attributes; a descriptor has none.
+    pub(super) attributes: Option<RawBody<'a>>,
+    /// The members that are shown beside the attributes: `context_attributes` and `error`.
+    pub(super) beside: Vec<RawMember<'a>>,
+    /// The ids of related objects, which a report holds if they were asked for.
+    pub(super) relationships: Option<&'a str>,
+}
+
+/// The JSON texts of the id and the type of an object.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Descriptor<'a> {
     id: Option<&'a str>,
     object_type: Option<&'a str>,
-    /// The attributes; a descriptor has none.
-    pub(super) attributes: Option<&'a str>,
-    context_attributes: Option<&'a str>,
-    error: Option<&'a str>,
+}
+
+/// The attributes of an object, or the value in place of them.
+#[derive(Debug)]
+pub(super) struct RawBody<'a> {
+    /// The JSON text.
+    pub(super) raw: &'a str,
+    /// The members; `None` if the value is not an object.
+    members: Option<Vec<RawMember<'a>>>,
+}
+
+impl<'a> RawBody<'a> {
+    /// Consumes a value.
+    pub(super) fn read(lexer: &mut Lexer<'a>) -> Result<Self, Unreadable> {
+        if lexer.peek() != b'{' {
+            return Ok(Self {
+                raw: lexer.raw()?,
+                members: None,
+            });
+        }
+        let start = lexer.at();
+        let members = RawMember::read_all(lexer)?;
+        Ok(Self {
+            raw: lexer.since(start),
+            members: Some(members),
+        })
+    }
+
+    /// Whether the value is an object.
+    pub(super) fn is_object(&self) -> bool {
+        self.members.is_some()
+    }
+
+    /// Returns the members; none if the value is not an object.
+    pub(super) fn members(&self) -> &[RawMember<'a>] {
+        self.members.as_deref().unwrap_or_default()
+    }
 }
 
 impl<'a> RawObject<'a> {
     /// Reads an object and keeps the members that an answer shows.
+    ///
+    /// Of equal keys the first one counts. A `null` member counts as absent.
     pub(super) fn read(lexer: &mut Lexer<'a>) -> Result<Self, Unreadable> {
-        let names = ["id", "type", "attributes", "context_attributes", "error"];
-        let mut found = members(lexer, names)?;
-        for value in &mut found {
-            // A `null` member counts as absent.
-            if *value == Some("null") {
-                *value = None;
-            }
+        if lexer.peek() != b'{' {
+            return Err(Unreadable::Missing);
         }
-        let [id, object_type, attributes, context_attributes, error] = found;
+        let mut object = Self::default();
+        let mut seen = SeenKeys::default();
+        let mut more = lexer.open(b'{', b'}')?;
+        while more {
+            let key = lexer.string()?;
+            lexer.expect(b':')?;
+            object.read_member(lexer, key, &mut seen)?;
+            more = lexer.more(b'}')?;
+        }
+        Ok(object)
+    }
+
+    /// Wraps a value without attributes, which is shown in their place.
+    pub(super) fn of_value(data: &'a str) -> Result<Self, Unreadable> {
         Ok(Self {
-            id,
-            object_type,
-            attributes,
-            context_attributes,
-            error,
+            attributes: Some(RawBody::read(&mut Lexer::new(data))?),
+            ..Self::default()
         })
     }
 
+    fn read_member(
+        &mut self,
+        lexer: &mut Lexer<'a>,
+        key: Quoted<'a>,
+        seen: &mut SeenKeys,
+    ) -> Result<(), Unreadable> {
+        let name = key.meant();
+        let Some(at) = SHOWN.iter().position(|shown| *shown == name) else {
+            return lexer.skip();
+        };
+        if std::mem::replace(&mut seen[at], true) || lexer.peek() == b'n' {
+            return lexer.skip();
+        }
+        match SHOWN[at] {
+            "attributes" => self.attributes = Some(RawBody::read(lexer)?),
+            "id" => self.descriptor.id = Some(lexer.raw()?),
+            "type" => self.descriptor.object_type = Some(lexer.raw()?),
+            "relationships" => self.relationships = Some(lexer.raw()?),
+            _ => {
+                let raw = lexer.raw()?;
+                self.beside.push(RawMember { key, raw });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The members that are read.
+const SHOWN: [&str; 6] = [
+    "id",
+    "type",
+    "attributes",
+    "context_attributes",
+    "error",
+    "relationships",
+];
+
+/// Whether each of [`SHOWN`] has been read.
+type SeenKeys = [bool; SHOWN.len()];
+
+impl<'a> Descriptor<'a> {
     /// Returns the object's id.
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
         read_id(self.id?)
     }
 
+    /// Returns the object's type.
+    pub(super) fn object_type(&self) -> Option<Cow<'a, str>> {
+        text(self.object_type?)
+    }
+
     /// Returns the type and the id, which identify an object; `None` if one of them is missing.
     pub(super) fn name(&self) -> Option<(String, String)> {
-        let object_type = text(self.object_type?)?;
+        let object_type = self.object_type()?;
         Some((object_type.into_owned(), self.id()?.into_owned()))
     }
 
-    /// Returns the attributes, without those that the template of the object's type excludes.
-    pub(super) fn filtered(&self, view: &View<'a>) -> Option<Filtered<'a>> {
-        let raw = self.attributes?;
-        let filter = match self.object_type.and_then(text) {
-            Some(object_type) => view.filter(&object_type),
-            None => None,
-        };
-        Some(Filtered::at(&[], raw, filter))
-    }
-
-    /// Returns the attributes that a list shows: none of a descriptor.
-    fn shown(&self, view: &View<'a>) -> Option<Filtered<'a>> {
-        if view.descriptors_only {
-            return None;
-        }
-        self.filtered(view)
-    }
-
-    /// Writes the object to a sink, its attributes filtered by the template of its type.
-    pub(super) fn feed<S: Sink>(&self, view: &View<'a>, sink: &mut S) -> Result<(), S::Error> {
-        sink.begin_object()?;
-        feed_member(sink, "\"id\"", self.id)?;
-        feed_member(sink, "\"type\"", self.object_type)?;
-        if let Some(attributes) = self.shown(view) {
-            sink.key(Quoted::literal("\"attributes\""))?;
-            attributes.feed(sink)?;
-        }
-        feed_member(sink, "\"context_attributes\"", self.context_attributes)?;
-        feed_member(sink, "\"error\"", self.error)?;
-        sink.end_object()
-    }
-
-    /// Writes the object as a section of a Markdown document.
-    pub(super) fn write_section(
-        &self,
-        view: &View<'a>,
-        out: &mut MarkdownWriter<'_>,
-    ) -> Result<(), WriteError> {
-        out.section(&title_text(self.object_type)?, &title_text(self.id)?)?;
-        // The members of an object become headings of the section; any other value gets a heading.
-        match (self.shown(view), self.attributes) {
-            (Some(attributes), Some(raw)) if raw.starts_with('{') => attributes.feed(out)?,
-            (Some(attributes), _) => out.member("attributes", |out| attributes.feed(out))?,
-            (None, _) => {}
-        }
-        let others = [
-            ("context_attributes", self.context_attributes),
-            ("error", self.error),
-        ];
-        for (name, value) in others {
-            if let Some(value) = value {
-                out.member(name, |out| whole(value).feed(out))?;
+    /// Writes the id and the type as members of an object.
+    pub(super) fn feed<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
+        for (name, raw) in [("\"id\"", self.id), ("\"type\"", self.object_type)] {
+            if let Some(raw) = raw {
+                sink.key(Quoted::literal(name))?;
+                whole(raw).feed(sink)?;
             }
         }
         Ok(())
+    }
+
+    /// Starts a section of a Markdown document with the type and the id.
+    pub(super) fn write_heading(&self, out: &mut MarkdownWriter<'_>) -> Result<(), WriteError> {
+        out.section(&title_text(self.object_type)?, &title_text(self.id)?)
     }
 }
 
@@ -122,19 +179,6 @@ pub(super) fn read_id(json: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     Some(text(json).unwrap_or(Cow::Borrowed(json)))
-}
-
-/// Writes a member as VirusTotal sent it, if there is one. `name` includes its quotes.
-fn feed_member<S: Sink>(
-    sink: &mut S,
-    name: &'static str,
-    raw: Option<&str>,
-) -> Result<(), S::Error> {
-    let Some(raw) = raw else {
-        return Ok(());
-    };
-    sink.key(Quoted::literal(name))?;
-    whole(raw).feed(sink)
 }
 
 /// Returns the text of a string, the JSON of any other value, or nothing without one.
@@ -160,4 +204,29 @@ pub(super) fn whole(raw: &str) -> Filtered<'_> {
 pub(super) fn data(bytes: &[u8]) -> Result<&str, MalformedAnswer> {
     let found = find(str::from_utf8(bytes)?, &["data"])?;
     Ok(found.ok_or(Unreadable::Missing)?)
+}
+
+/// Reads the report in an answer, in one pass. An answer without attributes is malformed.
+pub(super) fn read_report(json: &str) -> Result<RawObject<'_>, Unreadable> {
+    let mut lexer = Lexer::new(json);
+    if lexer.peek() != b'{' {
+        return Err(Unreadable::Missing);
+    }
+    let mut report = None;
+    let mut more = lexer.open(b'{', b'}')?;
+    while more {
+        let key = lexer.string()?;
+        lexer.expect(b':')?;
+        if report.is_none() && key.meant() == "data" && lexer.peek() == b'{' {
+            report = Some(RawObject::read(&mut lexer)?);
+        } else {
+            lexer.skip()?;
+        }
+        more = lexer.more(b'}')?;
+    }
+    lexer.finish()?;
+    match report {
+        Some(report) if report.attributes.is_some() => Ok(report),
+        _ => Err(Unreadable::Missing),
+    }
 }

@@ -1,4 +1,4 @@
-//! Templates, which list the attributes that an answer leaves out.
+//! Templates, which choose the attributes that an answer shows.
 //!
 //! The binary contains one for each kind; a directory can add more. All are checked and compiled at
 //! start, and when they are reloaded.
@@ -10,16 +10,19 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use self::pattern::{Filter, MalformedPattern};
+use self::pattern::{Filter, MalformedPattern, Rule};
 pub use self::reloadable::ReloadableTemplates;
-use crate::indicator::Kind;
+use crate::{indicator::Kind, render::untrusted};
 
 mod attributes;
+pub mod fields;
 pub mod filter;
 pub mod pattern;
+pub(in crate::render) mod place;
 mod reloadable;
 
 const SHIPPED: [(&str, &str); 4] = [
@@ -41,7 +44,7 @@ const SHIPPED: [(&str, &str); 4] = [
     ),
 ];
 
-/// A named list of attributes to leave out of objects of one kind.
+/// A named choice of attributes for objects of one kind.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AttributeFilter)]
@@ -56,7 +59,12 @@ pub struct Template {
     /// Whether the template applies if none is named; true for one template of each kind.
     #[serde(default)]
     pub default: bool,
-    /// Dotted paths into the attributes; `*` stands for any one key or array element.
+    /// The attributes to keep, all of them if the list is empty: dotted paths, in which `*` stands
+    /// for any one key or array element.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include_fields: Vec<String>,
+    /// The attributes to leave out of those, in the same language.
+    #[serde(default)]
     pub exclude_fields: Vec<String>,
     /// The compiled paths.
     #[serde(skip)]
@@ -96,6 +104,9 @@ pub enum Fault {
     /// The name is too long or has other characters.
     #[error("a name is 1 to 64 letters, digits, `_`, `-` or `.`, not: `{0}`")]
     Name(String),
+    /// Neither list of fields is there.
+    #[error("has neither `include_fields` nor `exclude_fields`")]
+    NoFields,
     /// A path is malformed.
     #[error("{0}")]
     Pattern(#[from] MalformedPattern),
@@ -119,11 +130,33 @@ impl Template {
     /// Parses a template from the JSON text of its file, and compiles its paths.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut template: Self = serde_json::from_str(text)?;
+        // With neither, the lists were most likely forgotten; an empty one is meant.
+        let members: Map<String, Value> = serde_json::from_str(text)?;
+        let has_list =
+            members.contains_key("include_fields") || members.contains_key("exclude_fields");
+        if !has_list {
+            return Err(Fault::NoFields);
+        }
         if !is_name(&template.name) {
             return Err(Fault::Name(template.name));
         }
-        template.filter = Filter::compile(template.exclude_fields.iter().map(String::as_str))?;
+        template.filter = Filter::compile(template.rules())?;
         Ok(template)
+    }
+
+    /// Returns the template's patterns, and those of the texts that strangers write.
+    fn rules(&self) -> Vec<(Rule, &str)> {
+        let mut rules = Vec::new();
+        for path in &self.include_fields {
+            rules.push((Rule::Include, path.as_str()));
+        }
+        for path in &self.exclude_fields {
+            rules.push((Rule::Exclude, path.as_str()));
+        }
+        for path in untrusted::paths::of(self.object.object_type()).unwrap_or_default() {
+            rules.push((Rule::Untrusted, path));
+        }
+        rules
     }
 
     fn read(file: &Path) -> Result<Self, Fault> {
@@ -206,14 +239,9 @@ impl Templates {
         self.all.iter().find(|template| template.name == name)
     }
 
-    /// Returns the filter of the kind's default template.
-    pub fn default_filter(&self, kind: Kind) -> Option<&Filter> {
-        for template in self.of(kind) {
-            if template.default {
-                return Some(&template.filter);
-            }
-        }
-        None
+    /// Returns the kind's default template.
+    pub fn default_of(&self, kind: Kind) -> Option<&Template> {
+        self.of(kind).find(|template| template.default)
     }
 
     /// Returns the named template, which must be for one of `kinds`.

@@ -5,18 +5,15 @@ use rstest::rstest;
 
 use super::*;
 use crate::indicator::Indicator;
+use crate::render::template::Templates;
 
 /// Renders an answer in a format: as a report, an object and a list.
 fn shown(body: &str, format: Format, bare: bool) -> [Result<String, RenderError>; 3] {
     let templates = Templates::load(None).unwrap();
     let file = Indicator::file(&"a".repeat(64)).unwrap();
     let view = View {
-        format,
         bare,
-        template: None,
-        templates: &templates,
-        descriptors_only: false,
-        cursor: None,
+        ..View::new(format, &templates)
     };
     let title = Title::report(&file);
     let bytes = Bytes::copy_from_slice(body.as_bytes());

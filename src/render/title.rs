@@ -34,7 +34,7 @@ impl<'a> Title<'a> {
         Self {
             text: format!("{} {name}", indicator.kind().title()).into(),
             root: name.into(),
-            object_type: "",
+            object_type: name,
             id: indicator.id(),
         }
     }

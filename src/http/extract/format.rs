@@ -16,12 +16,7 @@ use super::{
 };
 use crate::{
     http::{error::ApiError, state::AppState},
-    indicator::Kind,
-    render::{
-        View,
-        format::Format,
-        template::{Template, Templates},
-    },
+    render::{View, format::Format, template::Templates},
 };
 
 /// The format that a query asks for.
@@ -33,14 +28,6 @@ pub struct FormatQuery {
     /// `Accept: text/markdown` and `Accept: application/xml` give the document itself.
     #[param(inline, example = "json")]
     pub format: Option<Format>,
-}
-
-/// The template that the query of a report asks for.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct TemplateQuery {
-    /// A template for this type of object; without it the type's default applies.
-    pub template_name: Option<String>,
 }
 
 /// The format of an answer and whether it is enveloped.
@@ -60,17 +47,6 @@ impl FromQuery for FormatQuery {
         let expected = "expected one of `json`, `markdown`, `xml`, `raw`";
         let format = parameters.read("format", expected, read_format)?;
         Ok(Self { format })
-    }
-}
-
-impl FromQuery for TemplateQuery {
-    fn names() -> impl Iterator<Item = &'static str> + Clone {
-        iter::once("template_name")
-    }
-
-    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
-        let template_name = parameters.one("template_name")?.map(str::to_owned);
-        Ok(Self { template_name })
     }
 }
 
@@ -111,12 +87,8 @@ impl AnswerFormat {
     /// Returns the view of objects in this format, each through its type's default template.
     pub fn view(self, templates: &Templates) -> View<'_> {
         View {
-            format: self.format,
             bare: self.document.is_some(),
-            template: None,
-            templates,
-            descriptors_only: false,
-            cursor: None,
+            ..View::new(self.format, templates)
         }
     }
 
@@ -133,19 +105,7 @@ impl FromRequestParts<AppState> for AnswerFormat {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         let StrictQuery(FormatQuery { format }) = StrictQuery::of(parts)?;
-        Ok(Self::new(format, &parts.headers, gateway.default_format))
-    }
-}
-
-/// Finds the template of this name among those for these kinds, where one is named.
-pub fn choose_template<'a>(
-    templates: &'a Templates,
-    kinds: &[Kind],
-    name: Option<&str>,
-) -> Result<Option<&'a Template>, ApiError> {
-    match name {
-        Some(name) => Ok(Some(templates.choose(kinds, name)?)),
-        None => Ok(None),
+        Ok(Self::new(format, &parts.headers, gateway.views.format))
     }
 }
 

@@ -71,7 +71,8 @@ pub fn read_descriptors_only(parameters: &Parameters<'_>) -> Result<Option<bool>
     parameters.read("descriptors_only", "expected `true` or `false`", read_flag)
 }
 
-fn read_flag(text: &str) -> Option<bool> {
+/// Reads a truth value in any case.
+pub fn read_flag(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),

@@ -13,19 +13,21 @@ use super::{
     freshness::{self, WaitQuery},
     list,
     query::{FromQuery, StrictQuery},
+    view::{ViewQuery, WantedView},
 };
 use crate::{
+    clock::Now,
     http::{error::ApiError, headers, state::AppState},
     lookup::{Freshness, Reply},
 };
 
-/// The answer that a read wants: format, freshness, and the parameters `Q` of its own.
+/// The answer that a read wants: view, freshness, and the parameters `Q` of its own.
 #[derive(Debug)]
 pub struct Wanted<Q> {
-    /// The parameters beside `format` and `wait`.
+    /// The parameters beside those of the view and `wait`.
     pub query: Q,
-    /// The format, from `format` and `Accept`.
-    pub format: AnswerFormat,
+    /// The format and the view, from the query and `Accept`.
+    pub view: WantedView,
     /// The freshness, from `Cache-Control` and `wait`.
     pub freshness: Freshness,
     /// The values of `If-None-Match`.
@@ -38,15 +40,16 @@ impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
-        let StrictQuery((FormatQuery { format }, query, WaitQuery { wait })) =
-            StrictQuery::<(_, Q, _)>::of(parts)?;
+        let StrictQuery(((FormatQuery { format }, view), query, WaitQuery { wait })) =
+            StrictQuery::<((_, ViewQuery), Q, _)>::of(parts)?;
         if let Some((kind, text)) = query.subject() {
             note_subject(parts, gateway, kind, text);
         }
         let headers = &parts.headers;
+        let format = AnswerFormat::new(format, headers, gateway.views.format);
         Ok(Self {
             query,
-            format: AnswerFormat::new(format, headers, gateway.default_format),
+            view: WantedView::new(format, view, gateway, Now::read().utc.unix_timestamp()),
             freshness: Freshness {
                 wait: wait.unwrap_or_default(),
                 ..freshness::read_control(headers)
@@ -67,7 +70,7 @@ impl<A, B> Wanted<(A, B)> {
         let (first, query) = self.query;
         let rest = Wanted {
             query,
-            format: self.format,
+            view: self.view,
             freshness: self.freshness,
             etags: self.etags,
             target: self.target,
@@ -83,7 +86,7 @@ impl<Q> Wanted<Q> {
         let mut response = if headers::is_known(&self.etags, &view.etag) {
             (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
         } else {
-            self.format.respond(view.body)
+            self.view.format.respond(view.body)
         };
         let headers = response.headers_mut();
         // Reserves once for all headers that will be there: twelve with those that are there already.

@@ -14,7 +14,7 @@ use crate::{
         error::ApiError,
         extract::{
             MayRead, Wanted, caller::note_subject, format::FormatQuery, freshness::WaitQuery,
-            path::Segments,
+            path::Segments, view::ViewQuery,
         },
         headers::insert_number,
         openapi::{answers::AnalysisAnswer, errors::ReadErrors},
@@ -57,7 +57,7 @@ impl FromRequestParts<AppState> for AnalysisPath {
     get,
     path = "/api/v1/analyses/{analysis_id}",
     tag = "Analyses",
-    params(AnalysisPath, FormatQuery, WaitQuery),
+    params(AnalysisPath, FormatQuery, ViewQuery, WaitQuery),
     responses(AnalysisAnswer, ReadErrors)
 )]
 pub async fn get_analysis(
@@ -67,7 +67,7 @@ pub async fn get_analysis(
     AnalysisPath { analysis_id: id }: AnalysisPath,
 ) -> Result<Response, ApiError> {
     let templates = gateway.templates.current();
-    let view = wanted.format.view(&templates);
+    let view = wanted.view.of(&templates, &[], None)?;
     let freshness = &wanted.freshness;
     let analysis = gateway
         .lookup

@@ -6,7 +6,9 @@ use crate::{
     access::RequestContext,
     http::{
         error::ApiError,
-        extract::{FileHash, MayRead, Wanted, format::FormatQuery, freshness::WaitQuery},
+        extract::{
+            FileHash, MayRead, Wanted, format::FormatQuery, freshness::WaitQuery, view::ViewQuery,
+        },
         openapi::{answers::OneObject, errors::ReadErrors},
         state::{AppState, Gateway},
     },
@@ -21,7 +23,7 @@ use crate::{
     get,
     path = "/api/v1/files/{file_hash}/behaviour_summary",
     tag = "Files",
-    params(FileHash, FormatQuery, WaitQuery),
+    params(FileHash, FormatQuery, ViewQuery, WaitQuery),
     responses(OneObject, ReadErrors)
 )]
 pub async fn get_behaviour_summary(
@@ -45,7 +47,7 @@ pub async fn get_behaviour_summary(
     get,
     path = "/api/v1/files/{file_hash}/behaviour_mitre_trees",
     tag = "Files",
-    params(FileHash, FormatQuery, WaitQuery),
+    params(FileHash, FormatQuery, ViewQuery, WaitQuery),
     responses(OneObject, ReadErrors)
 )]
 pub async fn get_behaviour_mitre_trees(
@@ -68,7 +70,7 @@ async fn behaviour(
     query: &BehaviourQuery,
 ) -> Result<Response, ApiError> {
     let templates = gateway.templates.current();
-    let view = wanted.format.view(&templates);
+    let view = wanted.view.of(&templates, &[], None)?;
     let freshness = &wanted.freshness;
     let reply = gateway.lookup.behaviour(context, query, &view, freshness);
     Ok(wanted.respond(reply.await?))

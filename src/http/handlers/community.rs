@@ -10,7 +10,7 @@ use crate::{
         error::ApiError,
         extract::{
             InCollection, Json, MayRead, Wanted, WriteAbout, body::JsonBody, format::FormatQuery,
-            freshness::WaitQuery, list::ListQuery,
+            freshness::WaitQuery, list::ListQuery, view::ViewQuery,
         },
         openapi::{
             answers::{ListAnswer, OneObject},
@@ -18,6 +18,7 @@ use crate::{
         },
         state::{AppState, Gateway},
     },
+    indicator::Kind,
     lookup::RelatedQuery,
     render::View,
     submit::{Contribution, Verdict},
@@ -152,7 +153,7 @@ impl NewVote {
 #[utoipa::path(
     get,
     path = "/api/v1/{collection}/{id}/comments",
-    params(FormatQuery, ListQuery, WaitQuery),
+    params(FormatQuery, ViewQuery, ListQuery, WaitQuery),
     responses(ListAnswer, ReadErrors)
 )]
 pub async fn list_comments(
@@ -176,7 +177,7 @@ pub async fn list_comments(
 #[utoipa::path(
     get,
     path = "/api/v1/{collection}/{id}/votes",
-    params(FormatQuery, ListQuery, WaitQuery),
+    params(FormatQuery, ViewQuery, ListQuery, WaitQuery),
     responses(ListAnswer, ReadErrors)
 )]
 pub async fn list_votes(
@@ -259,7 +260,7 @@ async fn list(
     let templates = gateway.templates.current();
     let view = View {
         cursor: asked.cursor.as_deref(),
-        ..wanted.format.view(&templates)
+        ..wanted.view.of(&templates, &Kind::ALL, None)?
     };
     let freshness = &wanted.freshness;
     let reply = gateway.lookup.related(context, asked, &view, freshness);

@@ -15,11 +15,12 @@ use crate::{
         error::ApiError,
         extract::{
             MayRead, Parameters, StrictQuery, Wanted,
-            format::{self, FormatQuery},
+            format::FormatQuery,
             freshness::WaitQuery,
             list::{self, ListQuery},
             path::{self, Segments},
             query::FromQuery,
+            view::ViewQuery,
         },
         openapi::{
             answers::ListAnswer,
@@ -135,17 +136,16 @@ impl RelatedPath {
 
 impl Wanted<RelationshipQuery> {
     /// Returns the view of related objects.
-    fn view<'a>(
-        &self,
+    fn view_of<'a>(
+        &'a self,
         templates: &'a Templates,
         asked: &'a RelatedQuery,
     ) -> Result<View<'a>, ApiError> {
         let name = self.query.template_name.as_deref();
         Ok(View {
-            template: format::choose_template(templates, &Kind::ALL, name)?,
             descriptors_only: self.query.descriptors_only.unwrap_or(false),
             cursor: asked.cursor.as_deref(),
-            ..self.format.view(templates)
+            ..self.view.of(templates, &Kind::ALL, name)?
         })
     }
 }
@@ -159,7 +159,14 @@ impl Wanted<RelationshipQuery> {
 #[utoipa::path(
     get,
     path = "/api/v1/{collection}/{id}/relationships/{relationship}",
-    params(RelatedPath, FormatQuery, ListQuery, RelationshipQuery, WaitQuery),
+    params(
+        RelatedPath,
+        FormatQuery,
+        ViewQuery,
+        ListQuery,
+        RelationshipQuery,
+        WaitQuery
+    ),
     responses(ListAnswer, ReadErrors)
 )]
 pub async fn get_relationship(
@@ -171,7 +178,7 @@ pub async fn get_relationship(
     let (list, wanted) = wanted.split_first();
     let asked = path.with(list);
     let templates = gateway.templates.current();
-    let view = wanted.view(&templates, &asked)?;
+    let view = wanted.view_of(&templates, &asked)?;
     let freshness = &wanted.freshness;
     let reply = gateway.lookup.related(&context, &asked, &view, freshness);
     match reply.await {

@@ -6,22 +6,22 @@ use axum::{extract::State, response::Response};
 use utoipa::IntoParams;
 
 use crate::{
+    access::RequestContext,
     http::{
         error::ApiError,
         extract::{
             DomainName, FileHash, IpAddress, MayRead, Parameters, UrlId, Wanted,
-            format::{self, FormatQuery, TemplateQuery},
-            freshness::WaitQuery,
-            query::FromQuery,
+            format::FormatQuery, freshness::WaitQuery, query::FromQuery, view::ViewQuery,
         },
         openapi::{
             answers::{DomainReport, FileReport, IpReport, UrlReport},
             errors::ReadErrors,
         },
-        state::AppState,
+        state::{AppState, Gateway},
     },
     indicator::{Indicator, Kind, WebUrl},
-    render::{View, template::Templates},
+    lookup,
+    virustotal::relationships,
 };
 
 /// The URL that a query asks for.
@@ -58,15 +58,80 @@ impl FromQuery for UrlQuery {
     }
 }
 
-impl Wanted<TemplateQuery> {
-    /// Returns the view of a report on an object of this kind.
-    fn view<'a>(&self, templates: &'a Templates, kind: Kind) -> Result<View<'a>, ApiError> {
-        let name = self.query.template_name.as_deref();
-        Ok(View {
-            template: format::choose_template(templates, &[kind], name)?,
-            ..self.format.view(templates)
+/// The parameters of a report beside those of every view.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReportQuery {
+    /// A template for this type of object; without it the type's default applies.
+    template_name: Option<String>,
+    /// Relationships, at most ten and separated by commas: `meta.relationships` then holds the ids
+    /// of up to 20 objects of each. They come with the report, at no further lookup.
+    #[param(value_type = Option<String>, pattern = "^[a-z][a-z0-9_]{0,63}(,[a-z][a-z0-9_]{0,63}){0,9}$")]
+    #[param(example = "contacted_domains,contacted_ips")]
+    relationships: Vec<String>,
+}
+
+/// The largest number of relationships that a report may hold.
+const MOST_RELATIONSHIPS: usize = 10;
+
+impl FromQuery for ReportQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["template_name", "relationships"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            template_name: parameters.one("template_name")?.map(str::to_owned),
+            relationships: read_relationships(parameters)?,
         })
     }
+}
+
+/// Reads the names of relationships, sorted and without repeated ones, so that equal questions
+/// share an answer.
+fn read_relationships(parameters: &Parameters<'_>) -> Result<Vec<String>, ApiError> {
+    let mut names = Vec::new();
+    let given = parameters.one("relationships")?.unwrap_or_default();
+    for name in given.split(',') {
+        let name = name.trim().to_ascii_lowercase();
+        if name.is_empty() {
+            continue;
+        }
+        if !relationships::is_name(&name) || relationships::is_reserved(&name) {
+            return Err(ApiError::bad_request(
+                "parameter `relationships`: expected names such as `contacted_domains`, separated \
+                 by commas; `…/relationships/types` lists them",
+            ));
+        }
+        names.push(name);
+    }
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MOST_RELATIONSHIPS {
+        return Err(ApiError::bad_request(
+            "parameter `relationships`: at most ten of them come with a report",
+        ));
+    }
+    Ok(names)
+}
+
+/// Looks up a report and answers with the view that was asked for.
+async fn answer(
+    gateway: &Gateway,
+    context: &RequestContext,
+    wanted: &Wanted<ReportQuery>,
+    indicator: Indicator,
+) -> Result<Response, ApiError> {
+    let templates = gateway.templates.current();
+    let name = wanted.query.template_name.as_deref();
+    let view = wanted.view.of(&templates, &[indicator.kind()], name)?;
+    let asked = lookup::ReportQuery {
+        indicator,
+        relationships: wanted.query.relationships.clone(),
+    };
+    let freshness = &wanted.freshness;
+    let reply = gateway.lookup.report(context, &asked, &view, freshness);
+    Ok(wanted.respond(reply.await?))
 }
 
 /// File report
@@ -76,21 +141,16 @@ impl Wanted<TemplateQuery> {
     get,
     path = "/api/v1/files/{file_hash}",
     tag = "Files",
-    params(FileHash, FormatQuery, TemplateQuery, WaitQuery),
+    params(FileHash, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(FileReport, ReadErrors)
 )]
 pub async fn get_file_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<TemplateQuery>,
+    wanted: Wanted<ReportQuery>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {
-    let templates = gateway.templates.current();
-    let view = wanted.view(&templates, file.kind())?;
-    let reply = gateway
-        .lookup
-        .report(&context, &file, &view, &wanted.freshness);
-    Ok(wanted.respond(reply.await?))
+    answer(&gateway, &context, &wanted, file).await
 }
 
 /// URL report, by the URL
@@ -102,22 +162,16 @@ pub async fn get_file_report(
     get,
     path = "/api/v1/urls/analyze",
     tag = "URLs",
-    params(UrlQuery, FormatQuery, TemplateQuery, WaitQuery),
+    params(UrlQuery, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(UrlReport, ReadErrors)
 )]
 pub async fn analyze_url(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<(UrlQuery, TemplateQuery)>,
+    wanted: Wanted<(UrlQuery, ReportQuery)>,
 ) -> Result<Response, ApiError> {
     let (UrlQuery { url }, wanted) = wanted.split_first();
-    let url = Indicator::from(&url);
-    let templates = gateway.templates.current();
-    let view = wanted.view(&templates, url.kind())?;
-    let reply = gateway
-        .lookup
-        .report(&context, &url, &view, &wanted.freshness);
-    Ok(wanted.respond(reply.await?))
+    answer(&gateway, &context, &wanted, Indicator::from(&url)).await
 }
 
 /// URL report, by its id
@@ -128,21 +182,16 @@ pub async fn analyze_url(
     get,
     path = "/api/v1/urls/{url_id}",
     tag = "URLs",
-    params(UrlId, FormatQuery, TemplateQuery, WaitQuery),
+    params(UrlId, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(UrlReport, ReadErrors)
 )]
 pub async fn get_url_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<TemplateQuery>,
+    wanted: Wanted<ReportQuery>,
     UrlId(url): UrlId,
 ) -> Result<Response, ApiError> {
-    let templates = gateway.templates.current();
-    let view = wanted.view(&templates, url.kind())?;
-    let reply = gateway
-        .lookup
-        .report(&context, &url, &view, &wanted.freshness);
-    Ok(wanted.respond(reply.await?))
+    answer(&gateway, &context, &wanted, url).await
 }
 
 /// Domain report
@@ -153,21 +202,16 @@ pub async fn get_url_report(
     get,
     path = "/api/v1/domains/{domain}",
     tag = "Domains",
-    params(DomainName, FormatQuery, TemplateQuery, WaitQuery),
+    params(DomainName, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(DomainReport, ReadErrors)
 )]
 pub async fn get_domain_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<TemplateQuery>,
+    wanted: Wanted<ReportQuery>,
     DomainName(domain): DomainName,
 ) -> Result<Response, ApiError> {
-    let templates = gateway.templates.current();
-    let view = wanted.view(&templates, domain.kind())?;
-    let reply = gateway
-        .lookup
-        .report(&context, &domain, &view, &wanted.freshness);
-    Ok(wanted.respond(reply.await?))
+    answer(&gateway, &context, &wanted, domain).await
 }
 
 /// IP address report
@@ -177,19 +221,14 @@ pub async fn get_domain_report(
     get,
     path = "/api/v1/ips/{ip_address}",
     tag = "IP addresses",
-    params(IpAddress, FormatQuery, TemplateQuery, WaitQuery),
+    params(IpAddress, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(IpReport, ReadErrors)
 )]
 pub async fn get_ip_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<TemplateQuery>,
+    wanted: Wanted<ReportQuery>,
     IpAddress(address): IpAddress,
 ) -> Result<Response, ApiError> {
-    let templates = gateway.templates.current();
-    let view = wanted.view(&templates, address.kind())?;
-    let reply = gateway
-        .lookup
-        .report(&context, &address, &view, &wanted.freshness);
-    Ok(wanted.respond(reply.await?))
+    answer(&gateway, &context, &wanted, address).await
 }

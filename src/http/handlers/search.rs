@@ -8,11 +8,8 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            MaySearch, Parameters, Wanted,
-            format::{self, FormatQuery},
-            freshness::WaitQuery,
-            list,
-            query::FromQuery,
+            MaySearch, Parameters, Wanted, format::FormatQuery, freshness::WaitQuery, list,
+            query::FromQuery, view::ViewQuery,
         },
         openapi::{answers::ListAnswer, errors::ReadErrors},
         state::{AppState, Gateway},
@@ -127,7 +124,7 @@ impl FromQuery for SearchOptions {
     get,
     path = "/api/v1/search",
     tag = "Search",
-    params(EverythingQuery, FormatQuery, SearchOptions, WaitQuery),
+    params(EverythingQuery, FormatQuery, ViewQuery, SearchOptions, WaitQuery),
     responses(ListAnswer, ReadErrors)
 )]
 pub async fn search(
@@ -153,7 +150,7 @@ pub async fn search(
     get,
     path = "/api/v1/intelligence/search",
     tag = "Search",
-    params(IntelligenceQuery, FormatQuery, SearchOptions, WaitQuery),
+    params(IntelligenceQuery, FormatQuery, ViewQuery, SearchOptions, WaitQuery),
     responses(ListAnswer, ReadErrors)
 )]
 pub async fn search_intelligence(
@@ -181,10 +178,11 @@ async fn run(
     let templates = &gateway.templates.current();
     let options = &wanted.query;
     let view = View {
-        template: format::choose_template(templates, &Kind::ALL, options.template_name.as_deref())?,
         descriptors_only: options.descriptors_only.unwrap_or(false),
         cursor: asked.cursor.as_deref(),
-        ..wanted.format.view(templates)
+        ..wanted
+            .view
+            .of(templates, &Kind::ALL, options.template_name.as_deref())?
     };
     let freshness = &wanted.freshness;
     let reply = gateway.lookup.search(context, asked, &view, freshness);

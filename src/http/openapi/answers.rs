@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::render::format::{Format, json::ListMeta};
+use crate::render::format::{Format, json::Meta};
 
 /// A report.
 #[derive(ToSchema)]
@@ -44,7 +44,7 @@ pub(super) struct ListBody {
     data: (),
     format: Format,
     /// The cursor of the next page and the size of the list; only lists have it.
-    meta: Option<ListMeta<'static>>,
+    meta: Option<Meta<'static>>,
 }
 
 /// One object that is no report.

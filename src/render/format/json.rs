@@ -1,5 +1,7 @@
 //! JSON: the envelope around every answer, and the tokens of JSON text.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -12,21 +14,92 @@ pub(super) mod escape;
 pub(crate) mod lexer;
 pub(crate) mod read;
 
-/// The metadata of a list.
+/// The metadata of an answer. All of it is optional, and an answer without any has none.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
-#[schema(as = Meta)]
-pub struct ListMeta<'a> {
-    /// An opaque value to send back for the next page; absent on the last page.
+pub struct Meta<'a> {
+    /// An opaque value to send back for the next page of a list; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// The number of all objects, if VirusTotal gives it.
+    /// The number of all objects of a list, if VirusTotal gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub count: Option<&'a RawValue>,
-    /// The reason that the list ends early: `quota` if the key's quota is exhausted, `pages` after
+    /// The reason that a list ends early: `quota` if the key's quota is exhausted, `pages` after
     /// ten pages. The cursor continues the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<&'static str>,
+    /// The number of objects in `data`, if `max_tokens` leaves no room for all of the page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown: Option<usize>,
+    /// The number of tokens of `data`, never below the count of o200k. With `view=brief` or
+    /// `max_tokens` only, like the next two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<usize>,
+    /// Whether nothing was left out for size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complete: Option<bool>,
+    /// The attributes that the view leaves out, the largest first; at most 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub omitted: Option<Vec<Omitted>>,
+    /// The texts in `data` that strangers wrote, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untrusted: Option<UntrustedCount>,
+    /// The related objects that `relationships` asked for, by relationship.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relationships: Option<BTreeMap<String, RelatedIds>>,
+}
+
+/// An attribute that a view leaves out, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Omitted {
+    /// The attribute, as `fields` takes it.
+    #[schema(example = "pe_info")]
+    pub path: String,
+    /// The approximate number of tokens of the part that is left out, as JSON.
+    #[schema(example = 1840)]
+    pub tokens: usize,
+}
+
+/// The number of texts that strangers wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UntrustedCount {
+    /// The number of such texts.
+    pub fields: usize,
+    /// The number of those that were withheld, because they read like an instruction to a model.
+    pub withheld: usize,
+}
+
+/// The related objects of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RelatedIds {
+    /// The ids of up to 20 of them.
+    pub ids: Vec<String>,
+    /// The number of all of them, if VirusTotal gives it, else of `ids`.
+    pub count: u64,
+}
+
+impl Meta<'_> {
+    /// Whether there is no metadata.
+    fn is_empty(&self) -> bool {
+        let Self {
+            cursor,
+            count,
+            truncated,
+            shown,
+            tokens,
+            complete: _,
+            omitted: _,
+            untrusted,
+            relationships,
+        } = self;
+        cursor.is_none()
+            && count.is_none()
+            && truncated.is_none()
+            && shown.is_none()
+            && tokens.is_none()
+            && untrusted.is_none()
+            && relationships.is_none()
+    }
 }
 
 /// A writer of compact JSON that copies numbers and strings unchanged.
@@ -122,26 +195,23 @@ impl Sink for JsonWriter<'_> {
     }
 }
 
-/// Writes `{"data": …, "format": …, "meta"?: …}` into a buffer of about `size` bytes.
-///
-/// `data` writes the JSON text of the data; nothing else can fail.
-pub fn envelope<E>(
-    format: Format,
-    meta: Option<&ListMeta<'_>>,
-    size: usize,
-    data: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-) -> Result<Vec<u8>, E> {
+/// Starts `{"data": …, "format": …, "meta"?: …}` in a buffer of about `size` bytes. The data
+/// follows.
+pub fn open_envelope(size: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(size);
     out.extend_from_slice(br#"{"data":"#);
-    data(&mut out)?;
+    out
+}
+
+/// Ends an envelope after its data. `is_list` says whether `meta` is there even if it is empty.
+pub fn close_envelope(out: &mut Vec<u8>, format: Format, meta: &Meta<'_>, is_list: bool) {
     out.extend_from_slice(br#","format":"#);
-    write(&mut out, &format);
-    if let Some(meta) = meta {
+    write(out, &format);
+    if is_list || !meta.is_empty() {
         out.extend_from_slice(br#","meta":"#);
-        write(&mut out, meta);
+        write(out, meta);
     }
     out.push(b'}');
-    Ok(out)
 }
 
 /// Writes a value whose serialization cannot fail, such as a string.

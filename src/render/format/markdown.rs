@@ -86,6 +86,21 @@ impl<'o> MarkdownWriter<'o> {
         Ok(writer)
     }
 
+    /// Creates a writer within a document, for members of an object at this heading level.
+    pub fn within(text: DocumentText<'o>, level: usize) -> Self {
+        Self {
+            text,
+            has_lines: true,
+            indent: 0,
+            level,
+            frames: vec![Frame::Members {
+                level,
+                is_empty: false,
+                has_note: false,
+            }],
+        }
+    }
+
     /// Starts the section of an object in a list, whose headings begin at level 3.
     pub fn section(&mut self, object_type: &str, id: &str) -> Result<(), WriteError> {
         self.level = 3;
@@ -141,10 +156,7 @@ impl<'o> MarkdownWriter<'o> {
 
     /// Writes any text within a line, made visible and inert.
     fn one_line(&mut self, text: &str) -> Result<(), WriteError> {
-        if text.is_empty() || is_bare(text) {
-            return self.text.push(text);
-        }
-        code(&mut self.text, text)
+        inert_text(&mut self.text, text)
     }
 
     /// Writes a plain value on its own line, after the marker of the list that contains it.
@@ -318,12 +330,26 @@ impl Sink for MarkdownWriter<'_> {
     }
 
     fn string(&mut self, text: Quoted<'_>) -> Result<(), WriteError> {
-        self.plain(Plain::Text(&text.meant()))
+        let text = text.meant();
+        let shown = self.text.shown(&text);
+        self.plain(Plain::Text(&shown))
     }
 
     fn word(&mut self, word: &str) -> Result<(), WriteError> {
         self.plain(Plain::Word(word))
     }
+}
+
+/// Writes any text within a line, made visible and inert, and defanged if the document is.
+pub(in crate::render) fn inert_text(
+    out: &mut DocumentText<'_>,
+    text: &str,
+) -> Result<(), WriteError> {
+    let text = &out.shown(text);
+    if text.is_empty() || is_bare(text) {
+        return out.push(text);
+    }
+    code(out, text)
 }
 
 fn hashes(level: usize) -> &'static str {

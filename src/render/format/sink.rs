@@ -4,7 +4,7 @@
 //! of a document is checked while it is written, because a few bytes of an answer can become
 //! hundreds in a document.
 
-use std::cell::Cell;
+use std::{borrow::Cow, cell::Cell};
 
 use thiserror::Error;
 
@@ -12,6 +12,10 @@ use super::json::{
     escape::escape,
     lexer::{Quoted, Unreadable},
 };
+use crate::render::defang::defang;
+
+/// The beginning of links to VirusTotal's own pages.
+const PAGES: &str = "https://www.virustotal.com/gui/";
 
 /// A writer that receives the tokens of a JSON value in their order in the text.
 pub trait Sink {
@@ -60,6 +64,8 @@ pub struct DocumentText<'o> {
     measured: Option<&'o Cell<usize>>,
     /// Whether the text is part of a JSON string.
     is_quoted: bool,
+    /// Whether indicators are written defanged.
+    is_defanged: bool,
     /// The bytes that may still be written.
     room: usize,
 }
@@ -71,6 +77,7 @@ impl<'o> DocumentText<'o> {
             out,
             measured: None,
             is_quoted: false,
+            is_defanged: false,
             room: limit,
         }
     }
@@ -81,6 +88,24 @@ impl<'o> DocumentText<'o> {
             is_quoted: true,
             ..Self::bare(out, limit)
         }
+    }
+
+    /// Returns the same text, in which indicators are written defanged if this is true.
+    #[must_use]
+    pub fn defanged(self, is_defanged: bool) -> Self {
+        Self {
+            is_defanged,
+            ..self
+        }
+    }
+
+    /// Returns a text of an answer as the document shows it. VirusTotal's page of an object stays a
+    /// link.
+    pub fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !self.is_defanged || text.starts_with(PAGES) {
+            return Cow::Borrowed(text);
+        }
+        defang(text)
     }
 
     /// Returns the number of bytes that `write` writes, without keeping them.
@@ -94,6 +119,7 @@ impl<'o> DocumentText<'o> {
             out: &mut out,
             measured: Some(&count),
             is_quoted,
+            is_defanged: false,
             room: limit,
         })?;
         Ok(count.get())

@@ -41,13 +41,33 @@ impl<'o> XmlWriter<'o> {
     /// Starts a document whose root element is `root`, which must be a valid name.
     pub fn new(mut text: DocumentText<'o>, root: &str) -> Result<Self, WriteError> {
         text.push("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
-        Ok(Self {
+        Ok(Self::without_declaration(text, root))
+    }
+
+    /// Starts a document without the declaration, which XML 1.0 does not require.
+    pub fn without_declaration(text: DocumentText<'o>, root: &str) -> Self {
+        Self {
             text,
             open: Vec::new(),
             next: root.to_owned(),
             name: root.len(),
             is_unfinished: false,
-        })
+        }
+    }
+
+    /// Creates a writer within a document, for members of an object inside `depth` elements.
+    pub fn within(text: DocumentText<'o>, depth: usize) -> Self {
+        let mut open = Vec::with_capacity(depth);
+        for _ in 0..depth {
+            open.push(Element {
+                name: String::new(),
+                index: None,
+            });
+        }
+        Self {
+            open,
+            ..Self::without_declaration(text, "")
+        }
     }
 
     /// Writes the start tag of the next value without its closing bracket.
@@ -149,7 +169,9 @@ impl Sink for XmlWriter<'_> {
     }
 
     fn string(&mut self, text: Quoted<'_>) -> Result<(), WriteError> {
-        self.leaf(&text.meant())
+        let text = text.meant();
+        let shown = self.text.shown(&text);
+        self.leaf(&shown)
     }
 
     fn word(&mut self, word: &str) -> Result<(), WriteError> {

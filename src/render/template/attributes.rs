@@ -55,7 +55,11 @@ const MAX_LETTERS: usize = 3;
 /// Returns a warning for each path of a template that no documented attribute has.
 pub(super) fn warnings(template: &Template) -> Vec<String> {
     let mut warnings = Vec::new();
-    for path in &template.exclude_fields {
+    let paths = template
+        .include_fields
+        .iter()
+        .chain(&template.exclude_fields);
+    for path in paths {
         let Some(warning) = warning(template.object, path) else {
             continue;
         };

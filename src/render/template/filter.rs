@@ -1,26 +1,46 @@
-//! The streaming filter, which copies JSON text without white space and excluded paths.
+//! The streaming filter, which copies the parts of JSON text that a view shows, without white space.
 //!
 //! No tree is built and nothing is decoded: each token that is kept goes to a writer. The JSON
 //! writer copies it, so numbers keep all digits and strings keep their escapes. This takes half the
 //! time of transcoding through `serde`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use super::pattern::{FieldDecision, Filter, Node};
-use crate::render::format::{
-    json::{JsonWriter, lexer::Lexer},
-    sink::Sink,
+use self::reader::FilterReader;
+use super::{pattern::Filter, place::Place};
+use crate::render::{
+    format::{
+        json::{JsonWriter, Quoted},
+        sink::Sink,
+    },
+    untrusted::UntrustedTexts,
 };
 
 pub use crate::render::format::json::Unreadable;
 
-/// JSON text to be read through a [`Filter`].
+mod reader;
+
+/// JSON text to be read through filters.
 #[derive(Clone, Copy, Debug)]
 pub struct Filtered<'a> {
     json: &'a str,
     path: &'a [&'a str],
-    node: Option<&'a Node>,
+    place: Place<'a>,
     watch: Option<&'a Watch>,
+    texts: Option<&'a UntrustedTexts>,
+    tails: Tails,
+    skipped: Option<&'a Cell<usize>>,
+}
+
+/// The bounds beyond which the tails of lists, objects and texts are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::render) struct Tails {
+    /// The number of elements of each array.
+    pub(in crate::render) elements: usize,
+    /// The number of members of each object.
+    pub(in crate::render) members: usize,
+    /// The number of characters of each string.
+    pub(in crate::render) letters: usize,
 }
 
 /// The members whose texts are recorded while an object is read.
@@ -36,6 +56,15 @@ pub struct Watch {
     pub found: RefCell<Vec<String>>,
 }
 
+impl Tails {
+    /// Nothing is cut.
+    pub(in crate::render) const WHOLE: Self = Self {
+        elements: usize::MAX,
+        members: usize::MAX,
+        letters: usize::MAX,
+    };
+}
+
 impl<'a> Filtered<'a> {
     /// Creates a reader for the value at `path` in a JSON text, without what the filter excludes.
     ///
@@ -44,9 +73,27 @@ impl<'a> Filtered<'a> {
         Self {
             json,
             path,
-            node: filter.map(Filter::root),
+            place: Place::start(None, filter),
             watch: None,
+            texts: None,
+            tails: Tails::WHOLE,
+            skipped: None,
         }
+    }
+
+    /// Creates a reader for a whole JSON text that begins at this place of the filters.
+    pub(in crate::render) fn within(json: &'a str, place: Place<'a>) -> Self {
+        Self {
+            place,
+            ..Self::at(&[], json, None)
+        }
+    }
+
+    /// Returns the same reader, which shows only the fields that this filter includes as well.
+    #[must_use]
+    pub fn choosing(mut self, fields: Option<&'a Filter>) -> Self {
+        self.place = self.place.choosing(fields);
+        self
     }
 
     /// Returns the same reader, which also records texts.
@@ -54,6 +101,25 @@ impl<'a> Filtered<'a> {
     pub fn watching(self, watch: &'a Watch) -> Self {
         Self {
             watch: Some(watch),
+            ..self
+        }
+    }
+
+    /// Returns the same reader, which treats the texts that strangers wrote.
+    #[must_use]
+    pub fn treating(self, texts: &'a UntrustedTexts) -> Self {
+        Self {
+            texts: Some(texts),
+            ..self
+        }
+    }
+
+    /// Returns the same reader, which cuts tails and counts the bytes left out for any reason.
+    #[must_use]
+    pub(in crate::render) fn cutting(self, tails: Tails, skipped: &'a Cell<usize>) -> Self {
+        Self {
+            tails,
+            skipped: Some(skipped),
             ..self
         }
     }
@@ -66,127 +132,50 @@ impl<'a> Filtered<'a> {
     }
 
     /// Writes the filtered value to a sink. Fails in the same cases, and if the sink does.
+    ///
+    /// A value of which nothing is shown becomes an empty object or array, or `null`.
     pub fn feed<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
-        let mut reader = FilterReader {
-            lexer: Lexer::new(self.json),
-            sink,
-            watch: self.watch,
-            watched_depth: self.path.len() + 1,
-        };
-        let found = reader.descend(self.path, self.node)?;
-        reader.lexer.finish()?;
-        if !found {
+        self.feed_lazily(sink, None)
+    }
+
+    /// Writes the filtered value to a sink after this key, or nothing if nothing of it is shown.
+    pub(in crate::render) fn feed_member<S: Sink>(
+        &self,
+        key: Quoted<'a>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.feed_lazily(sink, Some(key))
+    }
+
+    fn feed_lazily<S: Sink>(&self, sink: &mut S, key: Option<Quoted<'a>>) -> Result<(), S::Error> {
+        if !FilterReader::new(self, sink, key).read(self.path, self.place)? {
             return Err(Unreadable::Missing.into());
         }
         Ok(())
     }
 }
 
-/// A reader of JSON tokens that follows the nodes of the trie.
-struct FilterReader<'a, 's, S> {
-    lexer: Lexer<'a>,
-    sink: &'s mut S,
-    watch: Option<&'a Watch>,
-    /// The depth of the value's own members.
-    watched_depth: usize,
+/// Returns the length of JSON text without white space, in bytes. White space within strings does
+/// not count either, which hardly matters where sizes are compared.
+pub(in crate::render) fn compact_length(json: &str) -> usize {
+    let mut length = 0;
+    // The compiler counts in vectors where the counter is a byte as well.
+    for chunk in json.as_bytes().chunks(255) {
+        let mut visible = 0_u8;
+        for byte in chunk {
+            visible += u8::from(*byte > b' ');
+        }
+        length += usize::from(visible);
+    }
+    length
 }
 
-impl<S: Sink> FilterReader<'_, '_, S> {
-    /// Descends along `path`, skipping everything else, and writes the value there. Returns whether
-    /// there is one.
-    fn descend(&mut self, path: &[&str], node: Option<&Node>) -> Result<bool, S::Error> {
-        let Some((step, below)) = path.split_first() else {
-            self.value(node)?;
-            return Ok(true);
-        };
-        if self.lexer.peek() != b'{' {
-            self.lexer.skip()?;
-            return Ok(false);
-        }
-        let mut found = false;
-        let mut more = self.lexer.open(b'{', b'}')?;
-        while more {
-            let key = self.lexer.string()?;
-            self.lexer.expect(b':')?;
-            // Later keys of the same name are skipped.
-            if !found && key.meant() == *step {
-                found = self.descend(below, node)?;
-            } else {
-                let start = self.lexer.at();
-                self.lexer.skip()?;
-                if below.is_empty() {
-                    self.note(start, |watch| key.meant() == watch.beside);
-                }
-            }
-            more = self.lexer.more(b'}')?;
-        }
-        Ok(found)
-    }
-
-    fn value(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
-        match self.lexer.peek() {
-            b'{' => self.object(node),
-            b'[' => self.array(node),
-            b'"' => {
-                let text = self.lexer.string()?;
-                self.sink.string(text)
-            }
-            _ => {
-                let word = self.lexer.word()?;
-                self.sink.word(word)
-            }
-        }
-    }
-
-    fn object(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
-        let mut more = self.lexer.open(b'{', b'}')?;
-        self.sink.begin_object()?;
-        let is_watched = self.lexer.depth() == self.watched_depth;
-        while more {
-            let key = self.lexer.string()?;
-            self.lexer.expect(b':')?;
-            let start = self.lexer.at();
-            match FieldDecision::of(node.and_then(|node| node.at_key(&key.meant()))) {
-                FieldDecision::Exclude => self.lexer.skip()?,
-                FieldDecision::Keep(next) => {
-                    self.sink.key(key)?;
-                    self.value(next)?;
-                }
-            }
-            if is_watched {
-                self.note(start, |watch| watch.within.contains(&&*key.meant()));
-            }
-            more = self.lexer.more(b'}')?;
-        }
-        self.sink.end_object()
-    }
-
-    /// Records the text read since `start`, if it is one to record.
-    fn note(&self, start: usize, is_watched: impl FnOnce(&Watch) -> bool) {
-        if let Some(watch) = self.watch
-            && is_watched(watch)
-        {
-            let text = serde_json::from_str(self.lexer.since(start));
-            watch.found.borrow_mut().extend(text.ok());
-        }
-    }
-
-    fn array(&mut self, node: Option<&Node>) -> Result<(), S::Error> {
-        // All elements share one decision: a pattern reaches elements through `*` only.
-        let decision = FieldDecision::of(node.and_then(Node::at_element));
-        let mut more = self.lexer.open(b'[', b']')?;
-        let lexer = &self.lexer;
-        self.sink
-            .begin_array(|| !more || lexer.is_plain_to_the_end())?;
-        while more {
-            match decision {
-                FieldDecision::Exclude => self.lexer.skip()?,
-                FieldDecision::Keep(next) => self.value(next)?,
-            }
-            more = self.lexer.more(b']')?;
-        }
-        self.sink.end_array()
-    }
+/// Cuts a text to this many characters, the last of them `…`. Returns `None` if it is no longer.
+pub(in crate::render) fn cut(text: &str, letters: usize) -> Option<String> {
+    let mut starts = text.char_indices();
+    let (end, _) = starts.nth(letters.saturating_sub(1))?;
+    starts.next()?;
+    Some(format!("{}…", &text[..end]))
 }
 
 #[cfg(test)]

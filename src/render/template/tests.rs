@@ -131,7 +131,10 @@ fn a_directory_can_replace_a_default() {
     r#"{"name": "x", "object": "file", "exclude_field": []}"#,
     "unknown field `exclude_field`"
 )]
-#[case(r#"{"name": "x", "object": "file"}"#, "missing field `exclude_fields`")]
+#[case(
+    r#"{"name": "x", "object": "file"}"#,
+    "has neither `include_fields` nor `exclude_fields`"
+)]
 #[case(
     r#"{"name": "x y", "object": "file", "exclude_fields": []}"#,
     "a name is 1 to 64 letters"

@@ -319,6 +319,20 @@ impl<'a> Quoted<'a> {
         }
     }
 
+    /// Wraps the JSON text of a string, including its quotes, that was written by this program.
+    pub(crate) fn encoded(raw: &'a str) -> Self {
+        Self {
+            raw,
+            has_escapes: raw.contains('\\'),
+            has_broken_pairs: false,
+        }
+    }
+
+    /// Returns the length of the JSON text without its quotes, in bytes.
+    pub(crate) fn length(self) -> usize {
+        self.raw.len() - 2
+    }
+
     /// Returns the JSON text of the string, including its quotes.
     #[inline]
     pub(crate) fn written(self) -> Cow<'a, str> {

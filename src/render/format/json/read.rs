@@ -1,6 +1,32 @@
 //! Lookup of values in JSON text. The text is validated to its end and not copied.
 
-use super::lexer::{Lexer, Unreadable};
+use super::lexer::{Lexer, Quoted, Unreadable};
+
+/// A member of an object, with the JSON text of its value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawMember<'a> {
+    pub(crate) key: Quoted<'a>,
+    pub(crate) raw: &'a str,
+}
+
+impl<'a> RawMember<'a> {
+    /// Consumes an object and returns its members in order. Fails if the value is not an object.
+    pub(crate) fn read_all(lexer: &mut Lexer<'a>) -> Result<Vec<Self>, Unreadable> {
+        if lexer.peek() != b'{' {
+            return Err(Unreadable::Missing);
+        }
+        let mut members = Vec::new();
+        let mut more = lexer.open(b'{', b'}')?;
+        while more {
+            let key = lexer.string()?;
+            lexer.expect(b':')?;
+            let raw = lexer.raw()?;
+            members.push(Self { key, raw });
+            more = lexer.more(b'}')?;
+        }
+        Ok(members)
+    }
+}
 
 /// Returns the text of the value at `path`.
 ///

@@ -6,7 +6,10 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{render::template::pattern::MalformedPattern, testing};
+use crate::{
+    render::template::pattern::{MalformedPattern, Rule},
+    testing,
+};
 
 fn written(filtered: Filtered<'_>) -> Result<String, Unreadable> {
     let mut out = Vec::new();
@@ -15,8 +18,12 @@ fn written(filtered: Filtered<'_>) -> Result<String, Unreadable> {
 }
 
 fn filtered(json: &str, patterns: &[&str]) -> String {
-    let filter = Filter::compile(patterns.iter().copied()).unwrap();
+    let filter = excluding(patterns).unwrap();
     written(Filtered::at(&[], json, Some(&filter))).unwrap()
+}
+
+fn excluding(patterns: &[&str]) -> Result<Filter, MalformedPattern> {
+    Filter::compile(patterns.iter().map(|pattern| (Rule::Exclude, *pattern)))
 }
 
 /// Removes what a pattern matches, in the plainest way.
@@ -35,6 +42,36 @@ fn remove(value: &mut Value, pattern: &[String]) {
         Value::Array(items) if part == "*" && rest.is_empty() => items.clear(),
         Value::Array(items) if part == "*" => items.iter_mut().for_each(|item| remove(item, rest)),
         _ => {}
+    }
+}
+
+/// Keeps what the patterns match, in the plainest way. Returns `None` if that is nothing.
+fn keep(value: &Value, patterns: &[&[String]]) -> Option<Value> {
+    if patterns.iter().any(|pattern| pattern.is_empty()) {
+        return Some(value.clone());
+    }
+    let below = |key: Option<&str>| -> Vec<&[String]> {
+        let matching = patterns
+            .iter()
+            .filter(|pattern| pattern[0] == "*" || Some(&*pattern[0]) == key);
+        matching.map(|pattern| &pattern[1..]).collect()
+    };
+    match value {
+        Value::Object(map) => {
+            let mut kept = serde_json::Map::new();
+            for (key, value) in map {
+                if let Some(value) = keep(value, &below(Some(key))) {
+                    kept.insert(key.clone(), value);
+                }
+            }
+            (!kept.is_empty()).then_some(Value::Object(kept))
+        }
+        Value::Array(items) => {
+            let items = items.iter().filter_map(|item| keep(item, &below(None)));
+            let kept: Vec<_> = items.collect();
+            (!kept.is_empty()).then_some(Value::Array(kept))
+        }
+        _ => None,
     }
 }
 
@@ -84,13 +121,51 @@ proptest! {
     ) {
         let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
         let joined: Vec<_> = patterns.iter().map(|pattern| pattern.join(".")).collect();
-        let filter = Filter::compile(joined.iter().map(String::as_str)).unwrap();
+        let joined: Vec<_> = joined.iter().map(String::as_str).collect();
+        let filter = excluding(&joined).unwrap();
         let left = written(Filtered::at(&[], &text.unwrap(), Some(&filter))).unwrap();
         let mut naive = json;
         for pattern in &patterns {
             remove(&mut naive, pattern);
         }
         prop_assert_eq!(left, serde_json::to_string(&naive).unwrap());
+    }
+
+    #[test]
+    fn it_keeps_the_same_as_a_naive_filter(
+        json in testing::json(),
+        included in prop::collection::vec(pattern(), 1..5),
+        chosen in prop::collection::vec(pattern(), 0..3),
+        excluded in prop::collection::vec(pattern(), 0..3),
+    ) {
+        let joined = |patterns: &[Vec<String>]| -> Vec<String> {
+            patterns.iter().map(|pattern| pattern.join(".")).collect()
+        };
+        let (include, exclude, fields) = (joined(&included), joined(&excluded), joined(&chosen));
+        let includes = include.iter().map(|path| (Rule::Include, path.as_str()));
+        let excludes = exclude.iter().map(|path| (Rule::Exclude, path.as_str()));
+        let rules = Filter::compile(includes.chain(excludes)).unwrap();
+        let chosen_filter = Filter::compile(fields.iter().map(|path| (Rule::Include, path.as_str()))).unwrap();
+        let text = json.to_string();
+        let shown = Filtered::at(&[], &text, Some(&rules)).choosing(Some(&chosen_filter));
+        let mut naive = json.clone();
+        for pattern in &excluded {
+            remove(&mut naive, pattern);
+        }
+        let patterns = |of: &'_ [Vec<String>]| -> Vec<Vec<String>> { of.to_vec() };
+        let mut kept = Some(naive);
+        for list in [patterns(&included), patterns(&chosen)] {
+            let list: Vec<&[String]> = list.iter().map(Vec::as_slice).collect();
+            if !list.is_empty() {
+                kept = kept.and_then(|value| keep(&value, &list));
+            }
+        }
+        let nothing = match json {
+            Value::Object(_) => json!({}),
+            Value::Array(_) => json!([]),
+            _ => Value::Null,
+        };
+        prop_assert_eq!(written(shown).unwrap(), kept.unwrap_or(nothing).to_string());
     }
 
     #[test]
@@ -105,7 +180,7 @@ proptest! {
 
     #[test]
     fn it_never_panics(text in any::<String>(), muted in any::<bool>()) {
-        let filter = Filter::compile(["*"]).unwrap();
+        let filter = excluding(&["*"]).unwrap();
         let _ = written(Filtered::at(&[], &text, Some(&filter).filter(|_| muted)));
         let _ = written(Filtered::at(&["data", "attributes"], &text, None));
     }
@@ -204,7 +279,7 @@ fn nesting_is_bounded() {
 #[case("a.b*", MalformedPattern::PartialStar("a.b*".to_owned()))]
 #[case("**", MalformedPattern::PartialStar("**".to_owned()))]
 fn a_malformed_pattern_is_rejected(#[case] pattern: &str, #[case] error: MalformedPattern) {
-    assert_eq!(Filter::compile([pattern]).unwrap_err(), error);
+    assert_eq!(excluding(&[pattern]).unwrap_err(), error);
 }
 
 #[test]
@@ -221,6 +296,7 @@ fn patterns_that_multiply_are_rejected() {
         })
         .map(|parts| parts.collect::<Vec<_>>().join("."))
         .collect();
-    let compiled = Filter::compile(patterns.iter().map(String::as_str));
+    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+    let compiled = excluding(&patterns);
     assert_eq!(compiled.unwrap_err(), MalformedPattern::TooLarge);
 }

@@ -1,0 +1,196 @@
+//! The view of an answer: how much of it, and how the text of strangers is treated
+//! (`docs/for-models.md`).
+
+use utoipa::IntoParams;
+
+use super::{format::AnswerFormat, list::read_flag, parameters::Parameters, query::FromQuery};
+use crate::{
+    config::Verdicts,
+    http::{error::ApiError, state::Gateway},
+    indicator::Kind,
+    render::{
+        Detail, View,
+        format::Format,
+        template::{Templates, fields::Fields},
+        untrusted::Untrusted,
+        verdict::VerdictRules,
+    },
+};
+
+/// The smallest and the largest budget of tokens.
+const MAX_TOKENS: std::ops::RangeInclusive<usize> = 50..=100_000;
+
+/// The view that a query asks for.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ViewQuery {
+    /// The amount of an object: `standard` (what a template keeps), `full` (all of it) or `brief` (the
+    /// facts that decide, with a verdict).
+    #[param(inline, example = "brief")]
+    pub view: Option<Detail>,
+    /// Only these attributes: dotted paths, separated by commas; `*` stands for any key or element.
+    /// No default template applies then. Not with `view=brief` or `format=raw`.
+    #[param(value_type = Option<String>, example = "last_analysis_stats,names.*")]
+    pub fields: Option<Fields>,
+    /// The largest number of tokens of `data`. What decides least is left out first, and
+    /// `meta.omitted` says what.
+    #[param(value_type = Option<u32>, minimum = 50, maximum = 100_000, example = 1000)]
+    pub max_tokens: Option<usize>,
+    /// The treatment of text that strangers wrote: `show`, `mark` (words joined by `ˆ`) or
+    /// `withhold` (what reads like an instruction to a model is replaced). The default is
+    /// `withhold` with `view=brief`, else `show`.
+    #[param(inline, example = "withhold")]
+    pub untrusted: Option<Untrusted>,
+    /// Whether indicators in Markdown and XML are written defanged, such as `evil[.]example`.
+    #[param(default = false)]
+    pub defang: Option<bool>,
+}
+
+/// The defaults of views.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewDefaults {
+    /// The format where a request names none.
+    pub format: Format,
+    /// The amount where a request names none.
+    pub detail: Detail,
+    /// The thresholds of the verdict.
+    pub verdicts: VerdictRules,
+}
+
+impl ViewDefaults {
+    /// Creates the defaults from settings.
+    pub fn new(format: Format, detail: Detail, verdicts: &Verdicts) -> Self {
+        Self {
+            format,
+            detail,
+            verdicts: verdicts.rules(),
+        }
+    }
+}
+
+/// The format and the view that a request wants.
+#[derive(Debug)]
+pub struct WantedView {
+    /// The format, from `format` and `Accept`.
+    pub format: AnswerFormat,
+    query: ViewQuery,
+    defaults: ViewDefaults,
+    /// The time of the request, in Unix seconds.
+    now: i64,
+}
+
+impl FromQuery for ViewQuery {
+    fn names() -> impl Iterator<Item = &'static str> + Clone {
+        ["view", "fields", "max_tokens", "untrusted", "defang"].into_iter()
+    }
+
+    fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let fields = match parameters.one("fields")? {
+            Some(text) if !text.is_empty() => match Fields::parse(text) {
+                Ok(fields) => Some(fields),
+                Err(why) => {
+                    return Err(ApiError::bad_request(format!("parameter `fields`: {why}")));
+                }
+            },
+            _ => None,
+        };
+        let budget = "expected a whole number from 50 to 100000";
+        Ok(Self {
+            view: parameters.read(
+                "view",
+                "expected one of `standard`, `full`, `brief`",
+                |it| it.to_ascii_lowercase().parse().ok(),
+            )?,
+            fields,
+            max_tokens: parameters.read("max_tokens", budget, |it| {
+                it.parse().ok().filter(|most| MAX_TOKENS.contains(most))
+            })?,
+            untrusted: parameters.read(
+                "untrusted",
+                "expected one of `show`, `mark`, `withhold`",
+                |it| it.to_ascii_lowercase().parse().ok(),
+            )?,
+            defang: parameters.read("defang", "expected `true` or `false`", read_flag)?,
+        })
+    }
+}
+
+impl WantedView {
+    /// Combines what a query asks for with the defaults.
+    pub fn new(format: AnswerFormat, query: ViewQuery, gateway: &Gateway, now: i64) -> Self {
+        Self {
+            format,
+            query,
+            defaults: gateway.views,
+            now,
+        }
+    }
+
+    /// Returns the view of objects of these kinds, for which a template may be named.
+    ///
+    /// Parameters that contradict each other are a 400 that names them.
+    pub fn of<'a>(
+        &'a self,
+        templates: &'a Templates,
+        kinds: &[Kind],
+        template_name: Option<&str>,
+    ) -> Result<View<'a>, ApiError> {
+        let query = &self.query;
+        let view = self.format.view(templates);
+        let is_raw = view.format == Format::Raw;
+        if is_raw && query.view == Some(Detail::Brief) {
+            return Err(contradiction("`format=raw`", "`view=brief`"));
+        }
+        if query.fields.is_some() {
+            if is_raw {
+                return Err(contradiction("`format=raw`", "`fields`"));
+            }
+            if query.view == Some(Detail::Brief) {
+                return Err(contradiction("`view=brief`", "`fields`"));
+            }
+        }
+        if template_name.is_some() {
+            match query.view {
+                Some(Detail::Brief) => {
+                    return Err(contradiction("`view=brief`", "`template_name`"));
+                }
+                Some(Detail::Full) => return Err(contradiction("`view=full`", "`template_name`")),
+                Some(Detail::Standard) | None => {}
+            }
+        }
+        let mut template = None;
+        if let Some(name) = template_name {
+            template = Some(templates.choose(kinds, name)?);
+        }
+        let chooses_fields = query.fields.is_some() || template.is_some();
+        let detail = match query.view {
+            _ if is_raw => Detail::Full,
+            // The fields are the view.
+            Some(Detail::Full) if query.fields.is_some() => Detail::Standard,
+            Some(detail) => detail,
+            None if chooses_fields => Detail::Standard,
+            None => self.defaults.detail,
+        };
+        let untrusted = match detail {
+            Detail::Brief => Untrusted::Withhold,
+            Detail::Standard | Detail::Full => Untrusted::Show,
+        };
+        Ok(View {
+            detail,
+            template,
+            fields: query.fields.as_ref(),
+            max_tokens: query.max_tokens,
+            untrusted: query.untrusted.unwrap_or(untrusted),
+            defang: query.defang.unwrap_or(false),
+            verdicts: self.defaults.verdicts,
+            now: self.now,
+            ..view
+        })
+    }
+}
+
+fn contradiction(one: &str, other: &str) -> ApiError {
+    ApiError::bad_request(format!(
+        "{one} and {other} contradict each other: leave one of them out"
+    ))
+}

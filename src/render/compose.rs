@@ -1,0 +1,368 @@
+//! Documents made of parts: brief views, and views within a budget of tokens.
+
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, fmt::Write as _};
+
+use super::{
+    Document, MAX_DOCUMENT, RenderError, View,
+    budget::{self, Plan, tokens},
+    measure::Measure,
+    parts::{Ledger, Row},
+    rough_tokens,
+    selection::{Arrangement, Selection},
+};
+use crate::render::{
+    brief::{write_lines, write_table},
+    format::{
+        Format,
+        json::{self, JsonWriter, Meta, Omitted, UntrustedCount},
+        markdown::MarkdownWriter,
+        sink::{DocumentText, Sink as _},
+        xml::XmlWriter,
+    },
+    template::filter::Tails,
+    untrusted::UntrustedTexts,
+};
+
+/// The rows of an answer, of which a document shows parts.
+pub(super) struct Composition<'a> {
+    pub(super) selection: &'a Selection<'a>,
+    pub(super) view: &'a View<'a>,
+    pub(super) rows: Vec<Row<'a>>,
+    /// The texts of briefs from strangers; other texts are counted as they are written.
+    pub(super) texts: Option<&'a UntrustedTexts>,
+    /// The bytes of each attribute that briefs do not use.
+    pub(super) unused: BTreeMap<String, usize>,
+    /// Whether Markdown ends with a line that says what was left out.
+    pub(super) has_last_line: bool,
+}
+
+/// A document with the parts that it leaves out.
+struct Composed {
+    text: String,
+    omitted: Vec<Omitted>,
+    untrusted: Option<UntrustedCount>,
+}
+
+/// The number of attempts at keeping a budget.
+const ATTEMPTS: usize = 6;
+
+/// The number of attributes that `meta.omitted` lists.
+const MOST_OMITTED: usize = 20;
+
+/// The number of attributes that the last line of Markdown names.
+const MOST_NAMED: usize = 3;
+
+impl Composition<'_> {
+    /// Writes the document, in an envelope unless it is bare.
+    pub(super) fn render(mut self, mut meta: Meta<'_>) -> Result<Document, RenderError> {
+        let total = self.rows.len();
+        let mut plan = Plan {
+            shown: total,
+            is_complete: true,
+        };
+        let composed = match self.view.max_tokens {
+            Some(most) => self.compose_within(most, &mut plan)?,
+            None => self.compose(&plan)?,
+        };
+        meta.tokens = Some(tokens::estimate(&composed.text));
+        meta.complete = Some(plan.is_complete);
+        meta.omitted = Some(composed.omitted);
+        meta.untrusted = composed.untrusted;
+        if plan.shown < total {
+            meta.shown = Some(plan.shown);
+        }
+        let out = self.open(composed.text)?;
+        let is_list = self.selection.arrangement == Arrangement::List;
+        Ok(self.view.finish(out, meta, is_list, self.selection.answer))
+    }
+
+    /// Returns the text in an open envelope, or bare.
+    fn open(&self, text: String) -> Result<Vec<u8>, RenderError> {
+        let is_json = matches!(self.view.format, Format::Json | Format::Raw);
+        if self.view.bare && !is_json {
+            return Ok(text.into_bytes());
+        }
+        let mut out = json::open_envelope(text.len() + 512);
+        if is_json {
+            out.extend_from_slice(text.as_bytes());
+        } else {
+            out.push(b'"');
+            DocumentText::quoted(&mut out, MAX_DOCUMENT).push(&text)?;
+            out.push(b'"');
+        }
+        Ok(out)
+    }
+
+    /// Writes the document within this number of tokens.
+    ///
+    /// The sizes of parts add up only roughly to that of the document, so an attempt may fail; the
+    /// next one gets less room. The last resort is a document without any part.
+    fn compose_within(&mut self, most: usize, plan: &mut Plan) -> Result<Composed, RenderError> {
+        let composed = self.attempt(most, plan)?;
+        // The verdict is worth more than the last line.
+        if self.has_little_room() && self.lacks_verdict() {
+            self.has_last_line = false;
+            return self.attempt(most, plan);
+        }
+        Ok(composed)
+    }
+
+    /// Whether a brief is shown without its whole verdict.
+    fn lacks_verdict(&self) -> bool {
+        let verdict = self.rows.first().and_then(|row| row.member("verdict"));
+        verdict.is_some_and(|verdict| verdict.tails != Some(Tails::WHOLE))
+    }
+
+    fn attempt(&mut self, most: usize, plan: &mut Plan) -> Result<Composed, RenderError> {
+        let mut room = most.saturating_sub(self.frame_cost()?);
+        for _ in 0..ATTEMPTS {
+            *plan = self.plan(room);
+            let composed = self.compose(plan)?;
+            let cost = tokens::estimate(&composed.text);
+            if cost <= most {
+                return Ok(composed);
+            }
+            room = room.saturating_sub((cost - most) + room / 16);
+        }
+        *plan = Plan {
+            shown: 0,
+            is_complete: false,
+        };
+        for row in &mut self.rows {
+            row.hide_all();
+        }
+        let mut composed = self.compose(plan)?;
+        if tokens::estimate(&composed.text) > most {
+            composed.text = self.empty();
+        }
+        Ok(composed)
+    }
+
+    fn plan(&mut self, room: usize) -> Plan {
+        let mut measure = Measure::new(self.view, self.selection.arrangement);
+        match self.selection.arrangement {
+            Arrangement::List => budget::plan(&mut self.rows, &mut measure, room),
+            _ => match self.rows.first_mut() {
+                Some(row) => budget::plan_one(row, &mut measure, room),
+                None => Plan {
+                    shown: 0,
+                    is_complete: true,
+                },
+            },
+        }
+    }
+
+    /// Returns the number of tokens of the document without its parts.
+    fn frame_cost(&mut self) -> Result<usize, RenderError> {
+        let mut shown = 0;
+        if self.selection.arrangement != Arrangement::List {
+            shown = self.rows.len();
+            for row in &mut self.rows {
+                row.hide_all();
+            }
+        }
+        let plan = Plan {
+            shown,
+            is_complete: false,
+        };
+        let frame = self.compose(&plan)?;
+        Ok(tokens::estimate(&frame.text))
+    }
+
+    /// Returns the smallest document of the format.
+    fn empty(&self) -> String {
+        match (self.view.format, self.selection.arrangement) {
+            (Format::Markdown, _) => String::new(),
+            (Format::Xml, _) => format!("<{}/>", self.selection.title.root),
+            (_, Arrangement::List) => "[]".to_owned(),
+            _ => "{}".to_owned(),
+        }
+    }
+
+    /// Writes the document with the parts that were planned.
+    fn compose(&self, plan: &Plan) -> Result<Composed, RenderError> {
+        let ledger = Ledger::new(self.view);
+        let rows = &self.rows[..plan.shown];
+        let mut out = Vec::new();
+        match self.view.format {
+            Format::Json | Format::Raw => self.write_json(rows, &ledger, &mut out)?,
+            Format::Xml => self.write_xml(rows, &ledger, &mut out)?,
+            Format::Markdown if self.view.is_brief() => {
+                self.write_brief(rows, &ledger, &mut out)?;
+            }
+            Format::Markdown => self.write_markdown(rows, &ledger, &mut out)?,
+        }
+        let mut text = String::from_utf8(out).map_err(|error| error.utf8_error())?;
+        let untrusted = untrusted_count(self.texts.unwrap_or(&ledger.texts));
+        let omitted = self.omitted(ledger);
+        if self.view.format == Format::Markdown {
+            self.add_left_out(&mut text, &omitted);
+        }
+        Ok(Composed {
+            text,
+            omitted,
+            untrusted,
+        })
+    }
+
+    fn write_json(
+        &self,
+        rows: &[Row<'_>],
+        ledger: &Ledger,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RenderError> {
+        let mut out = JsonWriter::new(out);
+        if self.selection.arrangement != Arrangement::List {
+            match rows.first() {
+                Some(row) => row.feed(&mut out, ledger)?,
+                None => out.word("null")?,
+            }
+            return Ok(());
+        }
+        out.begin_array(|| false)?;
+        for row in rows {
+            row.feed(&mut out, ledger)?;
+        }
+        Ok(out.end_array()?)
+    }
+
+    fn write_xml(
+        &self,
+        rows: &[Row<'_>],
+        ledger: &Ledger,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RenderError> {
+        let text = self.view.text(out);
+        let mut out = if self.has_little_room() {
+            XmlWriter::without_declaration(text, &self.selection.title.root)
+        } else {
+            XmlWriter::new(text, &self.selection.title.root)?
+        };
+        if self.selection.arrangement != Arrangement::List {
+            match rows.first() {
+                Some(row) => row.feed(&mut out, ledger)?,
+                None => out.word("null")?,
+            }
+            return Ok(());
+        }
+        out.begin_array(|| false)?;
+        for row in rows {
+            row.feed(&mut out, ledger)?;
+        }
+        Ok(out.end_array()?)
+    }
+
+    fn write_markdown(
+        &self,
+        rows: &[Row<'_>],
+        ledger: &Ledger,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RenderError> {
+        let id = self.short_id();
+        let mut out = MarkdownWriter::new(self.view.text(out), &self.selection.title.text, &id)?;
+        for row in rows {
+            match self.selection.arrangement {
+                Arrangement::Report | Arrangement::Object => row.feed_body(&mut out, ledger)?,
+                Arrangement::Section | Arrangement::List => row.write_section(&mut out, ledger)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a brief as lines, or briefs as a table.
+    fn write_brief(
+        &self,
+        rows: &[Row<'_>],
+        ledger: &Ledger,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RenderError> {
+        let mut texts = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut json = Vec::new();
+            row.feed(&mut JsonWriter::new(&mut json), ledger)?;
+            texts.push(String::from_utf8(json).map_err(|error| error.utf8_error())?);
+        }
+        let mut text = self.view.text(out);
+        if self.selection.arrangement == Arrangement::List {
+            return Ok(write_table(&mut text, &texts, 1)?);
+        }
+        for json in &texts {
+            write_lines(&mut text, json)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the id in the title, shortened if there is little room.
+    fn short_id(&self) -> Cow<'_, str> {
+        let id = Cow::Borrowed(&*self.selection.id);
+        if self.has_little_room()
+            && let Some((end, _)) = self.selection.id.char_indices().nth(12)
+        {
+            return Cow::Owned(format!("{}…", &self.selection.id[..end]));
+        }
+        id
+    }
+
+    /// Whether the budget leaves no room for a whole title.
+    fn has_little_room(&self) -> bool {
+        self.view.max_tokens.is_some_and(|most| most < 200)
+    }
+
+    /// Returns the attributes that were left out, the largest first.
+    fn omitted(&self, ledger: Ledger) -> Vec<Omitted> {
+        let mut sizes = self.unused.clone();
+        if !self.view.is_brief() {
+            sizes = ledger.omitted();
+        }
+        let mut omitted = Vec::with_capacity(sizes.len());
+        for (path, bytes) in sizes {
+            let tokens = rough_tokens(bytes);
+            omitted.push(Omitted { path, tokens });
+        }
+        omitted.sort_by_key(|omitted| Reverse(omitted.tokens));
+        omitted.truncate(MOST_OMITTED);
+        omitted
+    }
+
+    /// Adds the line at the end of Markdown that says what was left out.
+    fn add_left_out(&self, text: &mut String, omitted: &[Omitted]) {
+        if omitted.is_empty() || !self.has_last_line {
+            return;
+        }
+        while text.ends_with('\n') {
+            text.pop();
+        }
+        if !text.is_empty() {
+            text.push_str("\n\n");
+        }
+        text.push_str("Left out:");
+        let named = if self.has_little_room() {
+            1
+        } else {
+            MOST_NAMED
+        };
+        for (at, Omitted { path, tokens }) in omitted.iter().take(named).enumerate() {
+            text.push_str(if at > 0 { ", " } else { " " });
+            text.push_str(path);
+            if !self.has_little_room() {
+                // Writing to a `String` does not fail.
+                let _ = write!(text, " ({tokens} tokens)");
+            }
+        }
+        if omitted.len() > named {
+            text.push_str(", …");
+        }
+        text.push('\n');
+    }
+}
+
+/// Returns the number of texts from strangers, if there are any.
+pub(super) fn untrusted_count(texts: &UntrustedTexts) -> Option<UntrustedCount> {
+    if texts.fields() == 0 && texts.withheld() == 0 {
+        return None;
+    }
+    Some(UntrustedCount {
+        fields: texts.fields(),
+        withheld: texts.withheld(),
+    })
+}

@@ -1,0 +1,122 @@
+//! The sizes of parts in the format of a document.
+
+use super::{
+    MAX_DOCUMENT, View,
+    budget::tokens,
+    parts::{Ledger, Member, Row},
+};
+use crate::render::{
+    brief::write_line,
+    format::{
+        Format,
+        json::JsonWriter,
+        markdown::MarkdownWriter,
+        sink::{DocumentText, WriteError},
+        xml::XmlWriter,
+    },
+    selection::Arrangement,
+};
+
+/// The measure of parts in the format of a document.
+#[derive(Debug)]
+pub(super) struct Measure<'v> {
+    view: &'v View<'v>,
+    arrangement: Arrangement,
+    /// A record that is not used.
+    ledger: Ledger,
+    scratch: Vec<u8>,
+}
+
+impl<'v> Measure<'v> {
+    /// Creates a measure for documents in this view.
+    pub(super) fn new(view: &'v View<'v>, arrangement: Arrangement) -> Self {
+        Self {
+            view,
+            arrangement,
+            ledger: Ledger::new(view),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Whether the parts are those of a list's rows.
+    pub(super) fn is_of_list(&self) -> bool {
+        self.arrangement == Arrangement::List
+    }
+
+    /// Returns the number of tokens of a member, if it is at most `room`.
+    pub(super) fn member(&mut self, member: &Member<'_>, room: usize) -> Option<usize> {
+        // No text has as many bytes per token, so the rest need not be written.
+        let limit = room.saturating_mul(24);
+        self.scratch.clear();
+        self.write(member, limit).ok()?;
+        self.cost().filter(|cost| *cost <= room)
+    }
+
+    /// Returns the number of tokens of a row without its members.
+    pub(super) fn head(&mut self, row: &mut Row<'_>) -> usize {
+        row.hide_all();
+        self.scratch.clear();
+        // A row that can't be written fails again when the document is.
+        let _ = self.write_row(row);
+        row.show_all();
+        self.cost().unwrap_or(0)
+    }
+
+    fn cost(&self) -> Option<usize> {
+        // The separator between parts may be a token.
+        Some(tokens::estimate(str::from_utf8(&self.scratch).ok()?) + 1)
+    }
+
+    fn write(&mut self, member: &Member<'_>, limit: usize) -> Result<(), WriteError> {
+        let is_brief = self.view.is_brief();
+        let out = &mut self.scratch;
+        match self.view.format {
+            Format::Json | Format::Raw => {
+                member.feed(&mut JsonWriter::new(out), &self.ledger)?;
+            }
+            Format::Markdown if is_brief => {
+                let mut json = Vec::new();
+                member.feed_value(&mut JsonWriter::new(&mut json), &self.ledger)?;
+                let json = str::from_utf8(&json).unwrap_or_default();
+                let text = &mut DocumentText::bare(out, limit).defanged(self.view.defang);
+                write_line(text, member.key, json)?;
+            }
+            Format::Markdown => {
+                let level = match self.arrangement {
+                    Arrangement::Report | Arrangement::Object => 1,
+                    Arrangement::Section | Arrangement::List => 3,
+                };
+                let text = DocumentText::bare(out, limit).defanged(self.view.defang);
+                member.feed(&mut MarkdownWriter::within(text, level), &self.ledger)?;
+            }
+            Format::Xml => {
+                let depth = match self.arrangement {
+                    Arrangement::Report => 1,
+                    Arrangement::Object | Arrangement::Section => 2,
+                    Arrangement::List => 3,
+                };
+                let text = DocumentText::bare(out, limit).defanged(self.view.defang);
+                member.feed(&mut XmlWriter::within(text, depth), &self.ledger)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_row(&mut self, row: &Row<'_>) -> Result<(), WriteError> {
+        let text = DocumentText::bare(&mut self.scratch, MAX_DOCUMENT);
+        match self.view.format {
+            Format::Markdown if self.view.is_brief() => Ok(()),
+            Format::Markdown => {
+                let mut out = MarkdownWriter::within(text, 3);
+                match &row.descriptor {
+                    Some(descriptor) => descriptor.write_heading(&mut out),
+                    None => Ok(()),
+                }
+            }
+            Format::Xml => row.feed(&mut XmlWriter::within(text, 2), &self.ledger),
+            Format::Json | Format::Raw => {
+                Ok(row.feed(&mut JsonWriter::new(&mut self.scratch), &self.ledger)?)
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The reader behind the filter: one pass over the tokens of JSON text.
+
+use std::{borrow::Cow, cell::Cell};
+
+use super::{Filtered, Tails, Watch, compact_length, cut};
+use crate::render::{
+    format::{
+        json::{Quoted, lexer::Lexer},
+        sink::Sink,
+    },
+    template::place::Place,
+    untrusted::UntrustedTexts,
+};
+
+/// A token that is written as soon as a value below it is shown.
+enum Pending<'a> {
+    Key { key: Quoted<'a>, is_untrusted: bool },
+    Object,
+    Array { is_plain: bool },
+}
+
+/// A reader of JSON tokens that follows the nodes of the tries.
+pub(super) struct FilterReader<'a, 's, S> {
+    lexer: Lexer<'a>,
+    sink: &'s mut S,
+    /// The parents of the current value that have shown nothing so far, and their keys.
+    pending: Vec<Pending<'a>>,
+    /// Whether the next value is written even if nothing of it is shown.
+    is_forced: bool,
+    watch: Option<&'a Watch>,
+    /// The depth of the value's own members.
+    watched_depth: usize,
+    texts: Option<&'a UntrustedTexts>,
+    tails: Tails,
+    /// The number of bytes left out so far, without white space.
+    skipped: Option<&'a Cell<usize>>,
+}
+
+impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
+    /// Creates a reader that writes to a sink, after this key if there is one.
+    pub(super) fn new(filtered: &Filtered<'a>, sink: &'s mut S, key: Option<Quoted<'a>>) -> Self {
+        let mut pending = Vec::new();
+        if let Some(key) = key {
+            let is_untrusted = false;
+            pending.push(Pending::Key { key, is_untrusted });
+        }
+        Self {
+            lexer: Lexer::new(filtered.json),
+            sink,
+            pending,
+            is_forced: key.is_none(),
+            watch: filtered.watch,
+            watched_depth: filtered.path.len() + 1,
+            texts: filtered.texts,
+            tails: filtered.tails,
+            skipped: filtered.skipped,
+        }
+    }
+
+    /// Reads the whole text and writes the value at `path`. Returns whether there is one.
+    pub(super) fn read(mut self, path: &[&str], place: Place<'a>) -> Result<bool, S::Error> {
+        let found = self.descend(path, place)?;
+        self.lexer.finish()?;
+        Ok(found)
+    }
+
+    /// Descends along `path`, skipping everything else, and writes the value there. Returns whether
+    /// there is one.
+    fn descend(&mut self, path: &[&str], place: Place<'a>) -> Result<bool, S::Error> {
+        let Some((step, below)) = path.split_first() else {
+            self.value(place)?;
+            return Ok(true);
+        };
+        if self.lexer.peek() != b'{' {
+            self.lexer.skip()?;
+            return Ok(false);
+        }
+        let mut found = false;
+        let mut more = self.lexer.open(b'{', b'}')?;
+        while more {
+            let key = self.lexer.string()?;
+            self.lexer.expect(b':')?;
+            // Later keys of the same name are skipped.
+            if !found && key.meant() == *step {
+                found = self.descend(below, place)?;
+            } else {
+                let start = self.lexer.at();
+                self.lexer.skip()?;
+                if below.is_empty() {
+                    self.note(start, |watch| key.meant() == watch.beside);
+                }
+            }
+            more = self.lexer.more(b'}')?;
+        }
+        Ok(found)
+    }
+
+    fn value(&mut self, place: Place<'a>) -> Result<(), S::Error> {
+        match self.lexer.peek() {
+            b'{' => return self.object(place),
+            b'[' => return self.array(place),
+            _ => {}
+        }
+        let is_forced = std::mem::take(&mut self.is_forced);
+        if !place.is_shown() {
+            self.skip()?;
+            return if is_forced {
+                self.sink.word("null")
+            } else {
+                Ok(())
+            };
+        }
+        self.write_pending()?;
+        if self.lexer.peek() == b'"' {
+            let text = self.lexer.string()?;
+            return self.text(text, place.is_untrusted());
+        }
+        let word = self.lexer.word()?;
+        self.sink.word(word)
+    }
+
+    fn object(&mut self, place: Place<'a>) -> Result<(), S::Error> {
+        let begun = self.pending.len();
+        if place.is_shown() && begun == 0 {
+            self.is_forced = false;
+            self.sink.begin_object()?;
+        } else {
+            self.begin(place, Pending::Object)?;
+        }
+        let mut more = self.lexer.open(b'{', b'}')?;
+        let is_watched = self.lexer.depth() == self.watched_depth;
+        let mut room = self.tails.members;
+        while more {
+            let key = self.lexer.string()?;
+            self.lexer.expect(b':')?;
+            let start = self.lexer.at();
+            match place.at_key(key) {
+                Some(below) if room > 0 => {
+                    room -= 1;
+                    self.member(key, place, below)?;
+                }
+                _ => self.skip()?,
+            }
+            if is_watched {
+                self.note(start, |watch| watch.within.contains(&&*key.meant()));
+            }
+            more = self.lexer.more(b'}')?;
+        }
+        if self.end(begun) {
+            self.sink.end_object()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a member of an object at `place` whose value is at `below`.
+    #[inline]
+    fn member(
+        &mut self,
+        key: Quoted<'a>,
+        place: Place<'a>,
+        below: Place<'a>,
+    ) -> Result<(), S::Error> {
+        let is_untrusted = place.is_untrusted();
+        let mark = self.pending.len();
+        if below.is_shown() && mark == 0 {
+            self.key(key, is_untrusted)?;
+            return self.value(below);
+        }
+        self.pending.push(Pending::Key { key, is_untrusted });
+        self.value(below)?;
+        self.pending.truncate(mark);
+        Ok(())
+    }
+
+    fn array(&mut self, place: Place<'a>) -> Result<(), S::Error> {
+        let begun = self.pending.len();
+        // All elements share one decision: a pattern reaches elements through `*` only.
+        let below = place.at_element();
+        let mut ahead = self.lexer.clone();
+        let mut more = ahead.open(b'[', b']')?;
+        if place.is_shown() && self.pending.is_empty() {
+            self.is_forced = false;
+            self.sink
+                .begin_array(|| !more || ahead.is_plain_to_the_end())?;
+        } else {
+            let is_plain = !more || ahead.is_plain_to_the_end();
+            self.begin(place, Pending::Array { is_plain })?;
+        }
+        self.lexer.open(b'[', b']')?;
+        let mut room = self.tails.elements;
+        while more {
+            match below {
+                Some(below) if room > 0 => {
+                    room -= 1;
+                    self.value(below)?;
+                }
+                _ => self.skip()?,
+            }
+            more = self.lexer.more(b']')?;
+        }
+        if self.end(begun) {
+            self.sink.end_array()?;
+        }
+        Ok(())
+    }
+
+    /// Begins an object or array, at once if it is shown or has to be written anyway.
+    fn begin(&mut self, place: Place<'a>, parent: Pending<'a>) -> Result<(), S::Error> {
+        self.pending.push(parent);
+        if place.is_shown() || std::mem::take(&mut self.is_forced) {
+            self.write_pending()?;
+        }
+        Ok(())
+    }
+
+    /// Ends an object or array, before which there were `begun` pending tokens. Returns whether it
+    /// was begun, because something in it is shown.
+    fn end(&mut self, begun: usize) -> bool {
+        if self.pending.len() > begun {
+            self.pending.truncate(begun);
+            return false;
+        }
+        true
+    }
+
+    fn write_pending(&mut self) -> Result<(), S::Error> {
+        self.is_forced = false;
+        for token in std::mem::take(&mut self.pending) {
+            match token {
+                Pending::Key { key, is_untrusted } => self.key(key, is_untrusted)?,
+                Pending::Object => self.sink.begin_object()?,
+                Pending::Array { is_plain } => self.sink.begin_array(|| is_plain)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the key of a member. A stranger may have written the keys of an object as well.
+    fn key(&mut self, key: Quoted<'a>, is_untrusted: bool) -> Result<(), S::Error> {
+        if is_untrusted
+            && let Some(texts) = self.texts
+            && let Cow::Owned(treated) = texts.treat_key(&key.meant())
+        {
+            return self.sink.key(Quoted::encoded(&json_text(&treated)));
+        }
+        self.sink.key(key)
+    }
+
+    /// Writes a string: treated if a stranger wrote it, and cut if it is long.
+    fn text(&mut self, text: Quoted<'a>, is_untrusted: bool) -> Result<(), S::Error> {
+        let mut shown = Cow::Borrowed("");
+        let mut is_changed = false;
+        if is_untrusted && let Some(texts) = self.texts {
+            if texts.shows_all() {
+                texts.count(text);
+            } else {
+                let meant = text.meant();
+                if let Cow::Owned(treated) = texts.treat(&meant) {
+                    (shown, is_changed) = (Cow::Owned(treated), true);
+                }
+            }
+        }
+        if self.tails.letters < text.length() {
+            if !is_changed {
+                shown = text.meant();
+            }
+            if let Some(cut) = cut(&shown, self.tails.letters) {
+                self.count_skipped(shown.len() - cut.len());
+                (shown, is_changed) = (Cow::Owned(cut), true);
+            }
+        }
+        if is_changed {
+            return self.sink.string(Quoted::encoded(&json_text(&shown)));
+        }
+        self.sink.string(text)
+    }
+
+    fn skip(&mut self) -> Result<(), S::Error> {
+        let start = self.lexer.at();
+        self.lexer.skip()?;
+        if self.skipped.is_some() {
+            self.count_skipped(compact_length(self.lexer.since(start)));
+        }
+        Ok(())
+    }
+
+    fn count_skipped(&self, bytes: usize) {
+        if let Some(skipped) = self.skipped {
+            skipped.set(skipped.get() + bytes);
+        }
+    }
+
+    /// Records the text read since `start`, if it is one to record.
+    fn note(&self, start: usize, is_watched: impl FnOnce(&Watch) -> bool) {
+        if let Some(watch) = self.watch
+            && is_watched(watch)
+        {
+            let text = serde_json::from_str(self.lexer.since(start));
+            watch.found.borrow_mut().extend(text.ok());
+        }
+    }
+}
+
+/// Returns a text as JSON, with its quotes.
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,74 @@
+//! The place of a value in the filters of a view.
+
+use std::borrow::Cow;
+
+use super::pattern::{Filter, Position};
+use crate::render::format::json::Quoted;
+
+/// The positions of the reader in the fields that a caller chose and in the rules of a template.
+///
+/// A value is shown if both show it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::render) struct Place<'t> {
+    fields: Position<'t>,
+    rules: Position<'t>,
+}
+
+impl<'t> Place<'t> {
+    /// Returns the place where both filters start.
+    pub(in crate::render) fn start(fields: Option<&'t Filter>, rules: Option<&'t Filter>) -> Self {
+        Self {
+            fields: fields.map_or(Position::FREE, Filter::start),
+            rules: rules.map_or(Position::FREE, Filter::start),
+        }
+    }
+
+    /// Returns a place where everything is shown, and all of it was written by strangers.
+    pub(in crate::render) fn untrusted() -> Self {
+        Self {
+            fields: Position::FREE,
+            rules: Position::UNTRUSTED,
+        }
+    }
+
+    /// Returns the place of the value of a key, or `None` if nothing of the value is shown.
+    #[inline]
+    pub(in crate::render) fn at_key(self, key: Quoted<'_>) -> Option<Self> {
+        // Without patterns the key does not matter, so it is not decoded.
+        let key = if self.fields.goes_on() || self.rules.goes_on() {
+            key.meant()
+        } else {
+            Cow::Borrowed("")
+        };
+        Some(Self {
+            fields: self.fields.at_key(&key)?,
+            rules: self.rules.at_key(&key)?,
+        })
+    }
+
+    /// Returns the same place in the rules, at the start of these fields.
+    pub(super) fn choosing(self, fields: Option<&'t Filter>) -> Self {
+        Self {
+            fields: fields.map_or(Position::FREE, Filter::start),
+            ..self
+        }
+    }
+
+    /// Returns the place of the elements of an array, or `None` if nothing of them is shown.
+    pub(super) fn at_element(self) -> Option<Self> {
+        Some(Self {
+            fields: self.fields.at_element()?,
+            rules: self.rules.at_element()?,
+        })
+    }
+
+    /// Whether a value is shown, and not only searched for values that are.
+    pub(super) fn is_shown(self) -> bool {
+        self.fields.is_included && self.rules.is_included
+    }
+
+    /// Whether strangers wrote the value.
+    pub(super) fn is_untrusted(self) -> bool {
+        self.rules.is_untrusted
+    }
+}
