@@ -73,6 +73,8 @@ pub struct BriefContext<'c> {
     pub rules: &'c VerdictRules,
     /// The best rank of a URL's domain, if a report of that domain is at hand.
     pub domain_rank: Option<&'c Popularity>,
+    /// Whether lists of texts are kept short, as in Markdown.
+    pub is_compact: bool,
     /// The texts from strangers in this view.
     pub texts: &'c UntrustedTexts,
 }

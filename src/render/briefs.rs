@@ -5,31 +5,41 @@ use std::collections::BTreeMap;
 use super::{
     Title, View,
     brief::{BriefContext, BriefObject, brief},
+    budget::tokens,
     parts::{Body, Row},
     raw_object::{RawBody, RawObject},
 };
 use crate::{
     indicator::{Kind, decode_base64},
     render::{
-        format::json::{Unreadable, lexer::Lexer},
+        format::{
+            Format,
+            json::{Unreadable, lexer::Lexer},
+        },
         template::place::Place,
         untrusted::UntrustedTexts,
     },
 };
 
+/// The number of tokens of a brief as JSON from which its lists are kept short.
+const MOST_TOKENS: usize = 500;
+
 /// A maker of briefs for one view.
 #[derive(Debug)]
 pub(super) struct Briefs<'v> {
     view: &'v View<'v>,
+    /// Whether lists of texts are kept short: in Markdown, and in rows.
+    is_compact: bool,
     /// The texts from strangers in the briefs.
     pub(super) texts: UntrustedTexts,
 }
 
 impl<'v> Briefs<'v> {
-    /// Starts the briefs of a view.
-    pub(super) fn new(view: &'v View<'v>) -> Self {
+    /// Starts the briefs of a view, which are rows of a list or stand alone.
+    pub(super) fn new(view: &'v View<'v>, are_rows: bool) -> Self {
         Self {
             view,
+            is_compact: are_rows || view.format == Format::Markdown,
             texts: UntrustedTexts::new(view.untrusted),
         }
     }
@@ -77,23 +87,32 @@ impl<'v> Briefs<'v> {
             let member = beside.find(|member| member.key.meant() == name)?;
             Some(member.raw)
         };
-        let brief = brief(
-            &BriefObject {
-                object_type,
-                id: id.as_deref(),
-                attributes: attributes.map(|attributes| attributes.raw),
-                context_attributes: beside("context_attributes"),
-                error: beside("error"),
-            },
-            members,
-            &BriefContext {
-                given,
-                now: self.view.now,
-                rules: &self.view.verdicts,
-                domain_rank: self.view.domain_rank,
-                texts: &self.texts,
-            },
-        );
+        let make = |is_compact| {
+            brief(
+                &BriefObject {
+                    object_type,
+                    id: id.as_deref(),
+                    attributes: attributes.map(|attributes| attributes.raw),
+                    context_attributes: beside("context_attributes"),
+                    error: beside("error"),
+                },
+                members,
+                &BriefContext {
+                    given,
+                    now: self.view.now,
+                    rules: &self.view.verdicts,
+                    domain_rank: self.view.domain_rank,
+                    is_compact,
+                    texts: &self.texts,
+                },
+            )
+        };
+        let counted = self.texts.counts();
+        let mut brief = make(self.is_compact);
+        if !self.is_compact && tokens::estimate(&brief.json) > MOST_TOKENS {
+            self.texts.restart(counted);
+            brief = make(true);
+        }
         for omitted in brief.omitted {
             *unused.entry(omitted.path.into_owned()).or_default() += omitted.bytes;
         }

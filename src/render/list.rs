@@ -26,6 +26,7 @@ use crate::render::{
     },
     selection::{Arrangement, Selection},
     template::filter::compact_length,
+    untrusted::Counts,
 };
 
 mod objects;
@@ -212,12 +213,12 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
                 out
             }
             Format::Markdown => view.document(size, |out| {
-                ledger.texts.restart();
+                ledger.texts.restart(Counts::default());
                 let mut out = MarkdownWriter::new(out, &title.text, title.id)?;
                 self.write_sections(view, ledger, &mut out)
             })?,
             Format::Xml => view.document(size, |out| {
-                ledger.texts.restart();
+                ledger.texts.restart(Counts::default());
                 self.feed(view, ledger, &mut XmlWriter::new(out, &title.root)?)
             })?,
         })

@@ -22,6 +22,7 @@ use crate::render::{
     },
     selection::{Arrangement, Selection},
     template::filter::{Filtered, Watch, compact_length},
+    untrusted::Counts,
 };
 
 /// The attributes that name the object of a report.
@@ -55,12 +56,12 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
         Format::Markdown => {
             let id = own_id(json)?.unwrap_or(Cow::Borrowed(title.id));
             view.document(size, |out| {
-                ledger.texts.restart();
+                ledger.texts.restart(Counts::default());
                 attributes.feed(&mut MarkdownWriter::new(out, &title.text, &id)?)
             })?
         }
         Format::Xml => view.document(size, |out| {
-            ledger.texts.restart();
+            ledger.texts.restart(Counts::default());
             attributes.feed(&mut XmlWriter::new(out, &title.root)?)
         })?,
     };
@@ -146,12 +147,12 @@ pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
             out
         }
         Format::Markdown => view.document(size, |out| {
-            ledger.texts.restart();
+            ledger.texts.restart(Counts::default());
             let mut out = MarkdownWriter::new(out, &title.text, &id)?;
             row.feed_body(&mut out, &ledger)
         })?,
         Format::Xml => view.document(size, |out| {
-            ledger.texts.restart();
+            ledger.texts.restart(Counts::default());
             row.feed(&mut XmlWriter::new(out, &title.root)?, &ledger)
         })?,
     };

@@ -40,7 +40,7 @@ impl Selection<'_> {
         objects: Vec<RawObject<'_>>,
         meta: Meta<'_>,
     ) -> Result<Document, RenderError> {
-        let briefs = Briefs::new(self.view);
+        let briefs = Briefs::new(self.view, self.arrangement == Arrangement::List);
         let mut unused = BTreeMap::new();
         let mut texts = Vec::new();
         let mut rows = Vec::with_capacity(objects.len());

@@ -71,6 +71,13 @@ pub struct UntrustedTexts {
     withheld: Cell<usize>,
 }
 
+/// The number of texts, and of those that were withheld.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    fields: usize,
+    withheld: usize,
+}
+
 impl UntrustedTexts {
     /// Starts the count of a view with this treatment.
     pub fn new(treatment: Untrusted) -> Self {
@@ -122,10 +129,18 @@ impl UntrustedTexts {
         ))
     }
 
-    /// Starts the count again, because the view is written again.
-    pub(crate) fn restart(&self) {
-        self.fields.set(0);
-        self.withheld.set(0);
+    /// Returns both numbers so far, from which the count can be restarted.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            fields: self.fields(),
+            withheld: self.withheld(),
+        }
+    }
+
+    /// Goes back to an earlier count, because a view or a part of it is written again.
+    pub(crate) fn restart(&self, from: Counts) {
+        self.fields.set(from.fields);
+        self.withheld.set(from.withheld);
     }
 
     /// Returns the number of texts so far.

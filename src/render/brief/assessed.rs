@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     report::Report,
-    values::{Bounds, date, field, integer, number, short, shorten},
+    values::{ScaledBounds, date, field, integer, number, short, shorten},
 };
 use crate::{
     indicator::Kind,
@@ -16,15 +16,17 @@ use crate::{
 const MAX_INDICATOR: usize = 200;
 
 /// The bounds of the labels of engines.
-const TOP: Bounds = Bounds {
+const TOP: ScaledBounds = ScaledBounds {
     texts: 5,
-    bytes: 64,
+    bytes: 120,
+    compact_bytes: 36,
 };
 
 /// The bounds of the tags.
-const TAGS: Bounds = Bounds {
+const TAGS: ScaledBounds = ScaledBounds {
     texts: 6,
-    bytes: 48,
+    bytes: 72,
+    compact_bytes: 16,
 };
 
 /// The verdict and the facts behind it.
@@ -183,8 +185,10 @@ impl Report<'_, '_> {
             _ => Some(shorten(value, MAX_INDICATOR)),
         };
         let mut differing = None;
+        // VirusTotal's own id of the object is no other name of it.
         if let Some(given) = given
             && given != value
+            && self.id().as_deref() != Some(given)
         {
             differing = Some(shorten(given, MAX_INDICATOR));
         }
@@ -204,7 +208,7 @@ impl Report<'_, '_> {
             malicious: counts.malicious,
             suspicious: counts.suspicious,
             engines: counts.engines(),
-            top: EngineLabels(self.attributes.engines.top(TOP)),
+            top: EngineLabels(self.attributes.engines.top(self.bounds(TOP))),
         })
     }
 
@@ -223,7 +227,7 @@ impl Report<'_, '_> {
         Standing {
             reputation: reputation.filter(|reputation| *reputation != 0),
             votes: self.votes(),
-            tags: self.list("tags", TAGS),
+            tags: self.list("tags", self.bounds(TAGS)),
             link: self.link(page),
         }
     }

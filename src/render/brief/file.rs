@@ -7,7 +7,8 @@ use super::{
     assessed::{Assessed, Standing},
     report::Report,
     values::{
-        Bounds, MAX_TEXT, add_distinct, elements, entries, field, fields, short, shorten, string,
+        Bounds, MAX_TEXT, ScaledBounds, add_distinct, elements, entries, field, fields, short,
+        shorten, string,
     },
 };
 use crate::{
@@ -63,10 +64,18 @@ const DISTRIBUTORS: Bounds = Bounds {
     bytes: 48,
 };
 
-/// The bounds of the families of a file or of a sandbox's finding.
-const FAMILIES: Bounds = Bounds {
+/// The bounds of the families that a sandbox sees in a file.
+const FAMILIES_SEEN: ScaledBounds = ScaledBounds {
     texts: 3,
-    bytes: 24,
+    bytes: 36,
+    compact_bytes: 12,
+};
+
+/// The bounds of the families of a file.
+const FAMILIES: ScaledBounds = ScaledBounds {
+    texts: 3,
+    bytes: 48,
+    compact_bytes: 14,
 };
 
 /// The facts that decide about a file.
@@ -177,7 +186,7 @@ impl FileBrief {
         let id = report.id().or(sha256);
         Self {
             assessed: report.assessed(Kind::File, id.as_deref(), &evidence),
-            families: families(classification),
+            families: families(classification, report.bounds(FAMILIES)),
             file_type: report
                 .text("type_description")
                 .or_else(|| report.text("type_tag")),
@@ -200,12 +209,12 @@ impl FileBrief {
     }
 }
 
-fn families(classification: Option<&str>) -> Vec<String> {
+fn families(classification: Option<&str>, bounds: Bounds) -> Vec<String> {
     let names = classification.and_then(|found| field(found, "popular_threat_name"));
     let mut families = Vec::new();
     for element in elements(names) {
         let name = field(element, "value").and_then(short).unwrap_or_default();
-        add_distinct(&mut families, name, FAMILIES);
+        add_distinct(&mut families, name, bounds);
     }
     families
 }
@@ -223,7 +232,11 @@ fn sandboxes(report: &Report<'_, '_>) -> Vec<SandboxFinding> {
         let name = name.and_then(short);
         let mut families = Vec::new();
         for family in elements(malware) {
-            add_distinct(&mut families, short(family).unwrap_or_default(), FAMILIES);
+            add_distinct(
+                &mut families,
+                short(family).unwrap_or_default(),
+                report.bounds(FAMILIES_SEEN),
+            );
         }
         findings.push(SandboxFinding {
             name: name.unwrap_or_else(|| shorten(&entry.key, MAX_TEXT)),
@@ -237,6 +250,10 @@ fn sandboxes(report: &Report<'_, '_>) -> Vec<SandboxFinding> {
         _ => 2,
     });
     findings.truncate(MAX_SANDBOXES);
+    // Beside those that object, the others say nothing.
+    if report.context.is_compact && accuser(&findings).is_some() {
+        findings.retain(|finding| matches!(&*finding.category, "malicious" | "suspicious"));
+    }
     findings
 }
 

@@ -19,6 +19,8 @@ pub fn write_lines(out: &mut DocumentText<'_>, brief: &str) -> Result<(), WriteE
     let Ok(Value::Object(members)) = serde_json::from_str(brief) else {
         return Ok(());
     };
+    let mut members = members;
+    drop_label(&mut members);
     for (name, value) in &members {
         if is_shown(name, value) {
             write_fact(out, name, value)?;
@@ -43,6 +45,22 @@ pub(in crate::render) fn write_line(
         out.push("\n")?;
     }
     Ok(())
+}
+
+/// Removes the threat label from the verdict's reason if a line of its own has it.
+fn drop_label(members: &mut Map<String, Value>) {
+    let Some(Value::String(label)) = members.get("label") else {
+        return;
+    };
+    let suffix = format!("; label {label}");
+    let reason = members
+        .get_mut("verdict")
+        .and_then(|it| it.get_mut("reason"));
+    if let Some(Value::String(reason)) = reason
+        && let Some(rest) = reason.strip_suffix(&suffix)
+    {
+        *reason = rest.to_owned();
+    }
 }
 
 /// Returns whether a member is worth a line.
@@ -74,11 +92,18 @@ fn write_members(
 ) -> Result<(), WriteError> {
     let mut separator = "";
     for (name, value) in members {
-        if !is_shown(name, value) {
+        // A count of zero says nothing, but that nothing was found does.
+        let is_zero = value.as_u64() == Some(0) && name != "malicious";
+        if !is_shown(name, value) || is_zero {
             continue;
         }
         out.push(separator)?;
         separator = ", ";
+        if name == "age_days" {
+            write_scalar(out, value)?;
+            out.push(" days ago")?;
+            continue;
+        }
         if matches!(value, Value::Bool(true)) {
             inert_text(out, name)?;
             continue;

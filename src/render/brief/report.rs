@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use super::{
     BriefContext, BriefObject,
     attributes::Attributes,
-    values::{Bounds, MAX_TEXT, add_distinct, date, field, number, short, shorten, string, time},
+    values::{
+        Bounds, MAX_TEXT, ScaledBounds, add_distinct, date, field, number, short, shorten, string,
+        time,
+    },
 };
 use crate::render::verdict::EngineCounts;
 
@@ -56,6 +59,11 @@ impl<'a> Report<'_, 'a> {
     /// Returns a date.
     pub(super) fn date(&self, name: &str) -> Option<String> {
         date(self.time(name)?)
+    }
+
+    /// Returns the bounds of a list in this brief.
+    pub(super) fn bounds(&self, bounds: ScaledBounds) -> Bounds {
+        bounds.of(self.context.is_compact)
     }
 
     /// Returns the first texts of an array.

@@ -50,6 +50,7 @@ fn context(texts: &UntrustedTexts) -> BriefContext<'_> {
         now: NOW,
         rules: RULES,
         domain_rank: None,
+        is_compact: false,
         texts,
     }
 }
@@ -118,7 +119,7 @@ fn a_file_has_the_facts_of_the_contract_in_their_order() {
         "detections": {"malicious": 61, "suspicious": 1, "engines": 72, "top": {
             "Microsoft": "Trojan:Win32/Quill.A",
             "Google": "Detected",
-            "Bkav": "W32.Quill",
+            "Bkav": "W32.Quill", "Avira": "Heur",
         }},
         "analysed": {"date": "2026-11-19", "age_days": 7},
         "label": "trojan.quill/stealer",

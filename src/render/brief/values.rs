@@ -181,6 +181,31 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
+/// The bounds of a list that is shorter in a compact brief.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScaledBounds {
+    /// The number of texts.
+    pub(super) texts: usize,
+    /// The number of bytes of all texts.
+    pub(super) bytes: usize,
+    /// The same in a compact brief.
+    pub(super) compact_bytes: usize,
+}
+
+impl ScaledBounds {
+    /// Returns the bounds in a brief, which may be compact.
+    pub(super) fn of(self, is_compact: bool) -> Bounds {
+        Bounds {
+            texts: self.texts,
+            bytes: if is_compact {
+                self.compact_bytes
+            } else {
+                self.bytes
+            },
+        }
+    }
+}
+
 impl Bounds {
     /// Returns whether another text fits into a list.
     pub(super) fn admit(self, list: &[String], text: &str) -> bool {

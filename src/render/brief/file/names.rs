@@ -8,15 +8,16 @@ use utoipa::ToSchema;
 use crate::render::{
     brief::{
         report::Report,
-        values::{Bounds, MAX_TEXT, string},
+        values::{MAX_TEXT, ScaledBounds, string},
     },
     untrusted::instructions::reads_like_instruction,
 };
 
 /// The bounds of the names of a file.
-const NAMES: Bounds = Bounds {
+const NAMES: ScaledBounds = ScaledBounds {
     texts: 5,
-    bytes: 48,
+    bytes: 120,
+    compact_bytes: 16,
 };
 
 /// The length of a name from which the folders of a path are left out.
@@ -51,6 +52,7 @@ impl FileTexts {
     /// A name that reads like an instruction is withheld rather than left out, so that its presence
     /// shows.
     pub(super) fn of(report: &Report<'_, '_>) -> Self {
+        let bounds = report.bounds(NAMES);
         let mut names: Vec<String> = Vec::new();
         for name in candidates(report) {
             let mut shown = &*name;
@@ -58,7 +60,7 @@ impl FileTexts {
             if name.len() > LONG_PATH && !is_instruction {
                 shown = file_part(&name);
             }
-            if NAMES.admit(&names, shown) || is_instruction {
+            if bounds.admit(&names, shown) || is_instruction {
                 names.extend(report.treated(shown, MAX_TEXT));
             }
         }
@@ -85,7 +87,7 @@ fn candidates<'a>(report: &Report<'_, 'a>) -> Vec<Cow<'a, str>> {
         };
         if names
             .iter()
-            .any(|known| file_part(known) == file_part(&name))
+            .any(|known| file_part(known).eq_ignore_ascii_case(file_part(&name)))
         {
             continue;
         }

@@ -5,14 +5,18 @@ use utoipa::ToSchema;
 
 use crate::render::brief::{
     report::Report,
-    values::{Bounds, add_distinct, field, fields, number, short},
+    values::{ScaledBounds, add_distinct, field, fields, number, short, shorten},
 };
 
 /// The bounds of the names of one kind of rules.
-const RULE_NAMES: Bounds = Bounds {
+const RULE_NAMES: ScaledBounds = ScaledBounds {
     texts: 3,
-    bytes: 28,
+    bytes: 84,
+    compact_bytes: 24,
 };
+
+/// The number of characters of a rule's name in a compact brief. Titles of Sigma rules are whole sentences.
+const LONGEST_NAME: usize = 28;
 
 /// The number of elements of a list of rules that are looked at for their names.
 const MAX_RULES: usize = 16;
@@ -96,7 +100,11 @@ impl<'a> Report<'_, 'a> {
         rules.sort_by_key(|(rank, _)| *rank);
         let mut names = Vec::new();
         for (_, name) in rules {
-            add_distinct(&mut names, short(name).unwrap_or_default(), RULE_NAMES);
+            let mut name = short(name).unwrap_or_default();
+            if self.context.is_compact {
+                name = shorten(&name, LONGEST_NAME);
+            }
+            add_distinct(&mut names, name, self.bounds(RULE_NAMES));
         }
         Some(RuleMatches {
             number: elements.total,

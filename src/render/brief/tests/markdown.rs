@@ -28,9 +28,9 @@ fn lines_show_one_fact_each_and_no_link() {
     let expected = format!(
         "\
 indicator: file, {SHA256}
-verdict: malicious, `61 of 72 engines; label trojan.quill/stealer`
-detections: malicious 61, suspicious 1, engines 72, Microsoft Trojan:Win32/Quill.A, Google Detected, Bkav `W32.Quill`
-analysed: 2026-11-19, age_days 7
+verdict: malicious, 61 of 72 engines
+detections: malicious 61, suspicious 1, engines 72, Microsoft Trojan:Win32/Quill.A, Google Detected, Bkav `W32.Quill`, Avira Heur
+analysed: 2026-11-19, 7 days ago
 label: `trojan.quill/stealer`
 families: quill, stealer
 type: Win32 EXE
