@@ -3,10 +3,14 @@
 //! Answers that operations share are in [`answers`], errors in [`errors`], the path parameter of each kind of
 //! indicator in [`mod@parameters`], static files in [`files`].
 
-use self::answers::{ListBody, ObjectBody, ReportBody};
+use self::answers::{
+    AnalysisBody, DomainReportBody, FileReportBody, IpReportBody, ListBody, ObjectBody,
+    UrlReportBody,
+};
 use crate::{
     http::error::{ApiError, ErrorDocument},
     indicator::Kind,
+    render::brief::{DomainBrief, FileBrief, IpBrief, OtherBrief, UrlBrief},
     render::{format::Format, template::Templates},
 };
 use axum::{
@@ -78,7 +82,10 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
             operator has set `VT4AI_ALLOW_SUBMISSIONS`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Format, ReportBody, ListBody, ObjectBody, ErrorDocument<'static>)),
+    components(schemas(
+        Format, FileReportBody, UrlReportBody, DomainReportBody, IpReportBody, AnalysisBody, ListBody,
+        ObjectBody, FileBrief, UrlBrief, DomainBrief, IpBrief, OtherBrief, ErrorDocument<'static>,
+    )),
     servers((url = "/", description = "This gateway")),
     tags(
         (name = "Files", description = "Files: reports, behaviour, relationships, uploads, comments, votes"),
@@ -87,7 +94,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
         (name = "IP addresses", description = "IP addresses: reports, relationships, comments, votes"),
         (name = "Analyses", description = "Uploads and scans in progress, and their results"),
         (name = "Search", description = "Objects by their name, or by what is known of them"),
-        (name = "Templates", description = "What answers leave out"),
+        (name = "Templates", description = "Choices of the attributes that answers show"),
         (name = "Service", description = "The gateway itself"),
     ),
 )]

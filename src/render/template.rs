@@ -47,7 +47,6 @@ const SHIPPED: [(&str, &str); 4] = [
 /// A named choice of attributes for objects of one kind.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = AttributeFilter)]
 pub struct Template {
     /// The name: 1 to 64 letters, digits, `_`, `-` or `.`; unique among templates.
     pub name: String,

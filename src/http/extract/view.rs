@@ -26,20 +26,21 @@ const MAX_TOKENS: std::ops::RangeInclusive<usize> = 50..=100_000;
 pub struct ViewQuery {
     /// The amount of an object: `standard` (what a template keeps), `full` (all of it) or `brief` (the
     /// facts that decide, with a verdict).
-    #[param(inline, example = "brief")]
+    #[param(inline)]
     pub view: Option<Detail>,
-    /// Only these attributes: dotted paths, separated by commas; `*` stands for any key or element.
+    /// Only these attributes: dotted paths, separated by commas, such as `last_analysis_stats,names`;
+    /// `*` stands for any key or element.
     /// No default template applies then. Not with `view=brief` or `format=raw`.
-    #[param(value_type = Option<String>, example = "last_analysis_stats,names.*")]
+    #[param(value_type = Option<String>)]
     pub fields: Option<Fields>,
     /// The largest number of tokens of `data`. What decides least is left out first, and
     /// `meta.omitted` says what.
-    #[param(value_type = Option<u32>, minimum = 50, maximum = 100_000, example = 1000)]
+    #[param(value_type = Option<u32>, minimum = 50, maximum = 100_000)]
     pub max_tokens: Option<usize>,
     /// The treatment of text that strangers wrote: `show`, `mark` (words joined by `ˆ`) or
     /// `withhold` (what reads like an instruction to a model is replaced). The default is
     /// `withhold` with `view=brief`, else `show`.
-    #[param(inline, example = "withhold")]
+    #[param(inline)]
     pub untrusted: Option<Untrusted>,
     /// Whether indicators in Markdown and XML are written defanged, such as `evil[.]example`.
     #[param(default = false)]

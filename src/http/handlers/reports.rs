@@ -64,10 +64,9 @@ impl FromQuery for UrlQuery {
 pub struct ReportQuery {
     /// A template for this type of object; without it the type's default applies.
     template_name: Option<String>,
-    /// Relationships, at most ten and separated by commas: `meta.relationships` then holds the ids
+    /// Relationships such as `contacted_domains`, at most ten and separated by commas: `meta.relationships` then holds the ids
     /// of up to 20 objects of each. They come with the report, at no further lookup.
     #[param(value_type = Option<String>, pattern = "^[a-z][a-z0-9_]{0,63}(,[a-z][a-z0-9_]{0,63}){0,9}$")]
-    #[param(example = "contacted_domains,contacted_ips")]
     relationships: Vec<String>,
 }
 

@@ -8,24 +8,80 @@ use utoipa::{
     openapi::{
         ArrayBuilder, Content, ContentBuilder, Header, HeaderBuilder, Object, ObjectBuilder, Ref,
         RefOr, Response, ResponseBuilder, Schema,
-        schema::{AdditionalProperties, OneOfBuilder, Type},
+        schema::{AdditionalProperties, AnyOfBuilder, OneOfBuilder, Type},
     },
 };
 
 use crate::render::format::{Format, json::Meta};
 
-/// A report.
+/// A report on a file.
 #[derive(ToSchema)]
-#[schema(title = "Report", example = json!({
-    "data": {"type_description": "Text", "reputation": 3461, "last_analysis_stats": {"malicious": 66}},
-    "format": "json",
-}))]
+#[schema(title = "A report on a file", example = json!({"data": {"type_description": "Text", "reputation": 3461, "last_analysis_stats": {"malicious": 66}}, "format": "json"}))]
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
-pub(super) struct ReportBody {
-    /// The filtered attributes in `json`, all attributes in `raw`, a document in `markdown` and `xml`.
-    #[schema(schema_with = object_or_document)]
+pub(super) struct FileReportBody {
+    /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
+    /// document in `markdown` and `xml`.
+    #[schema(schema_with = file_or_document)]
     data: (),
     format: Format,
+    /// The size, the parts left out, and related objects, where there is something to say.
+    meta: Option<Meta<'static>>,
+}
+
+/// A report on a URL.
+#[derive(ToSchema)]
+#[schema(title = "A report on a URL", example = json!({"data": {"title": "Sign in", "last_http_response_code": 200}, "format": "json"}))]
+#[expect(dead_code, reason = "describes a body that is written as a stream")]
+pub(super) struct UrlReportBody {
+    /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
+    /// document in `markdown` and `xml`.
+    #[schema(schema_with = url_or_document)]
+    data: (),
+    format: Format,
+    /// The size, the parts left out, and related objects, where there is something to say.
+    meta: Option<Meta<'static>>,
+}
+
+/// A report on a domain.
+#[derive(ToSchema)]
+#[schema(title = "A report on a domain", example = json!({"data": {"registrar": "Example Registrar", "tld": "com"}, "format": "json"}))]
+#[expect(dead_code, reason = "describes a body that is written as a stream")]
+pub(super) struct DomainReportBody {
+    /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
+    /// document in `markdown` and `xml`.
+    #[schema(schema_with = domain_or_document)]
+    data: (),
+    format: Format,
+    /// The size, the parts left out, and related objects, where there is something to say.
+    meta: Option<Meta<'static>>,
+}
+
+/// A report on an IP address.
+#[derive(ToSchema)]
+#[schema(title = "A report on an IP address", example = json!({"data": {"as_owner": "Example Networks", "country": "AT"}, "format": "json"}))]
+#[expect(dead_code, reason = "describes a body that is written as a stream")]
+pub(super) struct IpReportBody {
+    /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
+    /// document in `markdown` and `xml`.
+    #[schema(schema_with = address_or_document)]
+    data: (),
+    format: Format,
+    /// The size, the parts left out, and related objects, where there is something to say.
+    meta: Option<Meta<'static>>,
+}
+
+/// An analysis.
+#[derive(ToSchema)]
+#[schema(title = "An analysis", example = json!({"data": {"status": "queued", "date": 1760000000}, "format": "json"}))]
+#[expect(dead_code, reason = "describes a body that is written as a stream")]
+pub(super) struct AnalysisBody {
+    /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
+    /// document in `markdown` and `xml`.
+    #[schema(schema_with = other_or_document)]
+    data: (),
+    format: Format,
+    /// The size, the parts left out, and related objects, where there is something to say.
+    meta: Option<Meta<'static>>,
 }
 
 /// A list of objects.
@@ -43,7 +99,8 @@ pub(super) struct ListBody {
     #[schema(schema_with = list_or_document)]
     data: (),
     format: Format,
-    /// The cursor of the next page and the size of the list; only lists have it.
+    /// The cursor of the next page and the size of the list, which only lists have; the size, and
+    /// the parts left out.
     meta: Option<Meta<'static>>,
 }
 
@@ -55,18 +112,42 @@ pub(super) struct ListBody {
 }))]
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
 pub(super) struct ObjectBody {
-    /// `{id, type, attributes}` in `json`, the attributes in `raw`, a document in `markdown` and
-    /// `xml`. What has no attributes is given as it is.
-    #[schema(schema_with = object_or_document)]
+    /// `{id, type, attributes}` in `json`, the attributes in `raw`, the brief with `view=brief`, a
+    /// document in `markdown` and `xml`. A value without attributes is given as it is.
+    #[schema(schema_with = other_or_document)]
     data: (),
     format: Format,
+    /// The size, and the parts left out, where there is something to say.
+    meta: Option<Meta<'static>>,
 }
 
-fn object_or_document() -> RefOr<Schema> {
-    let one_of = OneOfBuilder::new()
+fn file_or_document() -> RefOr<Schema> {
+    data("FileBrief")
+}
+
+fn url_or_document() -> RefOr<Schema> {
+    data("UrlBrief")
+}
+
+fn domain_or_document() -> RefOr<Schema> {
+    data("DomainBrief")
+}
+
+fn address_or_document() -> RefOr<Schema> {
+    data("IpBrief")
+}
+
+fn other_or_document() -> RefOr<Schema> {
+    data("OtherBrief")
+}
+
+/// Returns the schema of `data`: a brief, attributes or a document.
+fn data(brief: &str) -> RefOr<Schema> {
+    let any_of = AnyOfBuilder::new()
+        .item(Ref::from_schema_name(brief))
         .item(any_object())
         .item(Object::with_type(Type::String));
-    Schema::OneOf(one_of.build()).into()
+    Schema::AnyOf(any_of.build()).into()
 }
 
 fn list_or_document() -> RefOr<Schema> {
@@ -113,42 +194,54 @@ pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for FileReport {
     fn responses() -> Responses {
-        report(&json!({
-            "type_description": "Text",
-            "reputation": 3461,
-            "last_analysis_stats": {"malicious": 66, "undetected": 4},
-        }))
+        report(
+            "FileReportBody",
+            &json!({
+                "type_description": "Text",
+                "reputation": 3461,
+                "last_analysis_stats": {"malicious": 66, "undetected": 4},
+            }),
+        )
     }
 }
 
 impl IntoResponses for UrlReport {
     fn responses() -> Responses {
-        report(&json!({
-            "url": "https://example.com/",
-            "title": "Example Domain",
-            "last_analysis_stats": {"harmless": 68, "undetected": 26},
-        }))
+        report(
+            "UrlReportBody",
+            &json!({
+                "url": "https://example.com/",
+                "title": "Example Domain",
+                "last_analysis_stats": {"harmless": 68, "undetected": 26},
+            }),
+        )
     }
 }
 
 impl IntoResponses for DomainReport {
     fn responses() -> Responses {
-        report(&json!({
-            "registrar": "Example Registrar",
-            "reputation": 12,
-            "last_analysis_stats": {"harmless": 67, "undetected": 27},
-        }))
+        report(
+            "DomainReportBody",
+            &json!({
+                "registrar": "Example Registrar",
+                "reputation": 12,
+                "last_analysis_stats": {"harmless": 67, "undetected": 27},
+            }),
+        )
     }
 }
 
 impl IntoResponses for IpReport {
     fn responses() -> Responses {
-        report(&json!({
-            "country": "US",
-            "asn": 15169,
-            "as_owner": "GOOGLE",
-            "last_analysis_stats": {"harmless": 62, "undetected": 32},
-        }))
+        report(
+            "IpReportBody",
+            &json!({
+                "country": "US",
+                "asn": 15169,
+                "as_owner": "GOOGLE",
+                "last_analysis_stats": {"harmless": 62, "undetected": 32},
+            }),
+        )
     }
 }
 
@@ -176,7 +269,7 @@ impl IntoResponses for AnalysisAnswer {
         });
         let ok = cached(response(
             "The analysis",
-            "ReportBody",
+            "AnalysisBody",
             Some(enveloped(&example)),
         ));
         let ok = ok.header("Retry-After", later).build();
@@ -200,9 +293,9 @@ impl IntoResponses for OneObject {
     }
 }
 
-/// Returns the responses of a report with these attributes as the example.
-fn report(attributes: &Value) -> Responses {
-    let ok = response("The report", "ReportBody", Some(enveloped(attributes)));
+/// Returns the responses of a report with this body, and these attributes as the example.
+fn report(body: &str, attributes: &Value) -> Responses {
+    let ok = response("The report", body, Some(enveloped(attributes)));
     BTreeMap::from([("200".to_owned(), cached(ok).build().into())])
 }
 

@@ -101,7 +101,7 @@ fn write_members(
         separator = ", ";
         if name == "age_days" {
             write_scalar(out, value)?;
-            out.push(" days ago")?;
+            out.push(" days")?;
             continue;
         }
         if matches!(value, Value::Bool(true)) {

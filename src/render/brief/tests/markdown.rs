@@ -30,7 +30,7 @@ fn lines_show_one_fact_each_and_no_link() {
 indicator: file, {SHA256}
 verdict: malicious, 61 of 72 engines
 detections: malicious 61, suspicious 1, engines 72, Microsoft Trojan:Win32/Quill.A, Google Detected, Bkav `W32.Quill`, Avira Heur
-analysed: 2026-11-19, 7 days ago
+analysed: 2026-11-19, 7 days
 label: `trojan.quill/stealer`
 families: quill, stealer
 type: Win32 EXE
