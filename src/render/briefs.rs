@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::{
     Title, View,
     brief::{BriefContext, BriefObject, brief},
     budget::tokens,
     parts::{Body, Row},
-    raw_object::{RawBody, RawObject},
+    raw_object::{Descriptor, RawBody, RawObject},
 };
 use crate::{
     indicator::{Kind, decode_base64},
@@ -17,7 +19,7 @@ use crate::{
             json::{Unreadable, lexer::Lexer},
         },
         template::place::Place,
-        untrusted::UntrustedTexts,
+        untrusted::{self, UntrustedTexts},
     },
 };
 
@@ -63,13 +65,19 @@ impl<'v> Briefs<'v> {
         unused: &mut BTreeMap<String, usize>,
     ) -> String {
         let object_type = object.descriptor.object_type().unwrap_or_default();
+        if self.view.descriptors_only {
+            return descriptor(&object.descriptor);
+        }
         self.make(object, &object_type, None, unused)
     }
 
     /// Returns the row of a brief.
     pub(super) fn row(brief: &str) -> Result<Row<'_>, Unreadable> {
         let members = RawBody::read(&mut Lexer::new(brief))?;
-        Ok(Row::plain(Body::new(&members, Place::start(None, None))))
+        Ok(Row::plain(Body::new(
+            &members,
+            Place::start(None, Some(untrusted::marked("brief"))),
+        )))
     }
 
     fn make(
@@ -118,6 +126,11 @@ impl<'v> Briefs<'v> {
         }
         brief.json
     }
+}
+
+/// Returns an object's id and type, as JSON. Without attributes there is no verdict on it.
+fn descriptor(descriptor: &Descriptor<'_>) -> String {
+    json!({"id": descriptor.id(), "type": descriptor.object_type()}).to_string()
 }
 
 /// Returns the identifier by which the caller asked for a report: of a URL its text, unless it was

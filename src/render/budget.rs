@@ -4,6 +4,7 @@
 //! tails of its lists, then of its texts. Sizes are measured on the text that each part becomes in
 //! the format, so they add up to the size of the document.
 
+use self::ranks::Rank;
 use super::{
     measure::Measure,
     parts::{Member, Row},
@@ -21,13 +22,13 @@ const ELEMENTS: [usize; 23] = [
 /// The number of characters to which texts are cut after that. A digest is never cut.
 const LETTERS: [usize; 9] = [4000, 2000, 1000, 500, 300, 200, 150, 100, 64];
 
-/// The number of characters of texts in objects that are cut.
-const FEWEST_LETTERS: usize = 24;
-
 /// The number of members to which objects are cut at last.
-const MEMBERS: [usize; 6] = [32, 16, 8, 4, 2, 1];
+const MEMBERS: [usize; 7] = [32, 16, 8, 4, 3, 2, 1];
 
-/// The number of tokens that a row of a list has for its facts, beside its id and type.
+/// The number of characters of a verdict's reason where there is no room for all of it.
+const REASON_LETTERS: usize = 24;
+
+/// The number of tokens that a row of a list has for its attributes, beside its id and type.
 const LEAST_OF_ROW: usize = 30;
 
 /// The result of planning.
@@ -49,8 +50,7 @@ pub(super) fn plan(rows: &mut [Row<'_>], measure: &mut Measure<'_>, room: usize)
     for row in &mut *rows {
         row.show_all();
         let head = measure.head(row);
-        let least = LEAST_OF_ROW.min(row.length() / 2);
-        let Some(rest) = left.checked_sub(head + least) else {
+        let Some(rest) = left.checked_sub(head + least_of(row, measure)) else {
             break;
         };
         left = rest;
@@ -68,6 +68,23 @@ pub(super) fn plan(rows: &mut [Row<'_>], measure: &mut Measure<'_>, room: usize)
     Plan { shown, is_complete }
 }
 
+/// Returns the number of tokens below which a row of a list would be of no use.
+///
+/// A brief needs its object and its verdict. Of other objects the id and the type, which are always
+/// shown, say something.
+fn least_of(row: &Row<'_>, measure: &mut Measure<'_>) -> usize {
+    if !measure.is_brief() {
+        return LEAST_OF_ROW.min(row.length() / 2);
+    }
+    let mut least = 0;
+    for key in ["indicator", "id", "type", "verdict"] {
+        if let Some(member) = row.member(key) {
+            least += measure.member(member, usize::MAX).unwrap_or(0);
+        }
+    }
+    least
+}
+
 /// Chooses the parts of a single object that fit into `room` tokens.
 pub(super) fn plan_one(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> Plan {
     row.show_all();
@@ -79,18 +96,32 @@ pub(super) fn plan_one(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize
 }
 
 /// Chooses the parts of a row that fit, and returns the number of tokens that they take.
+///
+/// If a part is shortened or left out, so are all parts of lower ranks: a view never has the less
+/// important in place of the more important.
 fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
     let is_listed = measure.is_of_list();
-    let mut left = room;
-    let mut members: Vec<_> = row.members_mut().collect();
-    members.sort_by_key(|member| match &*member.key.meant() {
+    let rank = |member: &Member<'_>| match &*member.key.meant() {
         // A row without its object would be of no use.
-        "indicator" | "id" | "type" if is_listed => 0,
-        key => 1 + ranks::rank(key),
-    });
+        "indicator" | "id" | "type" if is_listed => Rank::IDENTITY,
+        key => Rank::of(key),
+    };
+    let mut members: Vec<_> = row.members_mut().collect();
+    members.sort_by_key(|member| rank(member));
+    let mut left = room;
+    let mut last = usize::MAX;
     for member in members {
-        if member.place.is_some() {
-            left -= shorten(member, measure, left);
+        if member.place.is_none() {
+            continue;
+        }
+        let Rank { list, .. } = rank(member);
+        if list > last {
+            member.tails = None;
+            continue;
+        }
+        left -= shorten(member, measure, left);
+        if member.tails != Some(Tails::WHOLE) {
+            last = list;
         }
     }
     room - left
@@ -101,12 +132,13 @@ fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> u
     if let Some(cost) = measure.member(member, room) {
         return cost;
     }
+    let steps = Steps::of(&member.key.meant(), measure.is_brief());
     // The steps are ordered by size, so the first one that fits is found by bisection.
-    let (mut low, mut high) = (0, ELEMENTS.len() + LETTERS.len() + MEMBERS.len());
+    let (mut low, mut high) = (0, steps.count);
     let mut best = None;
     while low < high {
         let middle = usize::midpoint(low, high);
-        member.tails = Some(step(middle));
+        member.tails = Some(steps.at(middle));
         match measure.member(member, room) {
             Some(cost) => {
                 best = Some((middle, cost));
@@ -119,29 +151,64 @@ fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> u
         member.tails = None;
         return 0;
     };
-    member.tails = Some(step(at));
+    member.tails = Some(steps.at(at));
     cost
 }
 
-/// Returns the bounds of a step of shortening.
-fn step(at: usize) -> Tails {
-    if let Some(elements) = ELEMENTS.get(at) {
-        return Tails {
-            elements: *elements,
-            ..Tails::WHOLE
-        };
+/// The steps in which a member is shortened.
+struct Steps {
+    count: usize,
+    /// The number of characters of texts in objects that are cut.
+    letters: usize,
+}
+
+impl Steps {
+    /// Returns the steps of the member with this key.
+    fn of(key: &str, is_brief: bool) -> Self {
+        let all = ELEMENTS.len() + LETTERS.len() + MEMBERS.len();
+        let letters = LETTERS[LETTERS.len() - 1];
+        match key {
+            "verdict" if is_brief => Self {
+                count: all,
+                letters: REASON_LETTERS,
+            },
+            // Counts without the number of engines would mislead.
+            "detections" if is_brief => Self {
+                count: all - 2,
+                letters,
+            },
+            // Half an indicator is none.
+            _ if is_brief => Self {
+                count: ELEMENTS.len() + LETTERS.len(),
+                letters,
+            },
+            _ => Self {
+                count: all,
+                letters,
+            },
+        }
     }
-    let at = at - ELEMENTS.len();
-    if let Some(letters) = LETTERS.get(at) {
-        return Tails {
+
+    /// Returns the bounds of a step.
+    fn at(&self, step: usize) -> Tails {
+        if let Some(elements) = ELEMENTS.get(step) {
+            return Tails {
+                elements: *elements,
+                ..Tails::WHOLE
+            };
+        }
+        let step = step - ELEMENTS.len();
+        if let Some(letters) = LETTERS.get(step) {
+            return Tails {
+                elements: 1,
+                letters: *letters,
+                ..Tails::WHOLE
+            };
+        }
+        Tails {
             elements: 1,
-            letters: *letters,
-            ..Tails::WHOLE
-        };
-    }
-    Tails {
-        elements: 1,
-        letters: FEWEST_LETTERS,
-        members: MEMBERS[(at - LETTERS.len()).min(MEMBERS.len() - 1)],
+            letters: self.letters,
+            members: MEMBERS[(step - LETTERS.len()).min(MEMBERS.len() - 1)],
+        }
     }
 }

@@ -193,7 +193,15 @@ impl Composition<'_> {
             Format::Markdown => self.write_markdown(rows, &ledger, &mut out)?,
         }
         let mut text = String::from_utf8(out).map_err(|error| error.utf8_error())?;
-        let untrusted = untrusted_count(self.texts.unwrap_or(&ledger.texts));
+        if self.view.format == Format::Xml && self.has_little_room() {
+            // Without a declaration the document begins with the root.
+            text = text.trim_start().to_owned();
+        }
+        let is_whole = plan.is_complete && plan.shown == self.rows.len();
+        let untrusted = match self.texts {
+            Some(texts) if is_whole => untrusted_count(texts),
+            _ => untrusted_count(&ledger.texts),
+        };
         let omitted = self.omitted(ledger);
         if self.view.format == Format::Markdown {
             self.add_left_out(&mut text, &omitted);

@@ -13,6 +13,7 @@ use super::{
     raw_object::{RawObject, whole},
 };
 use crate::render::{
+    budget::tokens,
     format::{
         Format,
         json::{
@@ -25,8 +26,8 @@ use crate::render::{
         xml::XmlWriter,
     },
     selection::{Arrangement, Selection},
-    template::filter::compact_length,
-    untrusted::Counts,
+    template::filter::{Filtered, compact_length},
+    untrusted::{self, Counts},
 };
 
 mod objects;
@@ -53,7 +54,7 @@ pub fn list(
     let target = RelationTarget::of(&read);
     let mut meta = target.meta(truncated, view);
     let answer = read.iter().map(|page| compact_length(page.data)).sum();
-    if view.is_selective() {
+    if view.is_selective() && !target.fits_as_it_is(view)? {
         let arrangement = if target.is_list() {
             Arrangement::List
         } else {
@@ -71,6 +72,11 @@ pub fn list(
     let ledger = Ledger::new(view);
     let out = target.write(size, title, view, &ledger)?;
     meta.untrusted = untrusted_count(&ledger.texts);
+    if view.max_tokens.is_some() {
+        meta.tokens = Some(tokens::estimate(str::from_utf8(json::data_of(&out))?));
+        meta.complete = Some(true);
+        meta.omitted = Some(Vec::new());
+    }
     Ok(view.finish(out, meta, target.is_list(), answer))
 }
 
@@ -209,7 +215,7 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
             }
             Format::Raw => {
                 let mut out = json::open_envelope(size);
-                self.feed_raw(&mut JsonWriter::new(&mut out))?;
+                self.feed_raw(ledger, &mut JsonWriter::new(&mut out))?;
                 out
             }
             Format::Markdown => view.document(size, |out| {
@@ -222,6 +228,16 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
                 self.feed(view, ledger, &mut XmlWriter::new(out, &title.root)?)
             })?,
         })
+    }
+
+    /// Returns whether raw data fits into the budget, so that it can stay VirusTotal's own.
+    fn fits_as_it_is(&self, view: &View<'_>) -> Result<bool, RenderError> {
+        let Some(most) = view.max_tokens.filter(|_| view.format == Format::Raw) else {
+            return Ok(false);
+        };
+        let mut out = Vec::new();
+        self.feed_raw(&Ledger::new(view), &mut JsonWriter::new(&mut out))?;
+        Ok(tokens::estimate(str::from_utf8(&out)?) <= most)
     }
 
     /// Returns the objects, of which a view shows parts.
@@ -288,18 +304,18 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
     }
 
     /// Writes VirusTotal's own objects to a sink; for a single object, its attributes.
-    ///
-    /// Nothing in them is changed, so texts from strangers are neither treated nor counted.
-    fn feed_raw<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
+    fn feed_raw<S: Sink>(&self, ledger: &Ledger, sink: &mut S) -> Result<(), S::Error> {
         let pages = match self {
             Self::Nothing => return sink.word("null"),
             Self::One(raw) => {
                 let object = RawObject::read(&mut Lexer::new(raw))?;
-                let shown = match object.attributes {
-                    Some(attributes) => attributes.raw,
-                    None => raw,
+                let object_type = object.descriptor.object_type().unwrap_or_default();
+                let (shown, rules) = match &object.attributes {
+                    Some(attributes) => (attributes.raw, untrusted::marked(&object_type)),
+                    None => (*raw, untrusted::marked_object(&object_type)),
                 };
-                return whole(shown).feed(sink);
+                let shown = Filtered::at(&[], shown, Some(rules));
+                return shown.treating(&ledger.texts).feed(sink);
             }
             Self::Many(pages) => *pages,
         };
@@ -310,12 +326,16 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
             while let Some(raw) = elements.next(Lexer::raw)? {
                 // An element that is not an object is shown as it is, and never counts as
                 // repeated.
-                if let Ok(object) = RawObject::read(&mut Lexer::new(raw))
-                    && !seen.is_new(&object.descriptor)
-                {
+                let Ok(object) = RawObject::read(&mut Lexer::new(raw)) else {
+                    whole(raw).feed(sink)?;
                     continue;
+                };
+                if seen.is_new(&object.descriptor) {
+                    let object_type = object.descriptor.object_type().unwrap_or_default();
+                    let rules = untrusted::marked_object(&object_type);
+                    let shown = Filtered::at(&[], raw, Some(rules));
+                    shown.treating(&ledger.texts).feed(sink)?;
                 }
-                whole(raw).feed(sink)?;
             }
         }
         sink.end_array()

@@ -38,6 +38,11 @@ impl<'v> Measure<'v> {
         }
     }
 
+    /// Whether the parts are those of briefs.
+    pub(super) fn is_brief(&self) -> bool {
+        self.view.is_brief()
+    }
+
     /// Whether the parts are those of a list's rows.
     pub(super) fn is_of_list(&self) -> bool {
         self.arrangement == Arrangement::List
@@ -63,8 +68,7 @@ impl<'v> Measure<'v> {
     }
 
     fn cost(&self) -> Option<usize> {
-        // The separator between parts may be a token.
-        Some(tokens::estimate(str::from_utf8(&self.scratch).ok()?) + 1)
+        Some(tokens::estimate_part(str::from_utf8(&self.scratch).ok()?))
     }
 
     fn write(&mut self, member: &Member<'_>, limit: usize) -> Result<(), WriteError> {

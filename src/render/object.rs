@@ -31,7 +31,7 @@ const NAMES: &[&str] = &["md5", "sha1", "sha256", "url"];
 /// Renders a report or an analysis: its attributes, filtered by the template of its type.
 pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
     let json = str::from_utf8(bytes)?;
-    if view.is_selective() || view.relationships {
+    if view.is_selective() {
         return selected_report(json, title, view);
     }
     // The names are collected while the report is copied, even if the template excludes them.
@@ -65,17 +65,20 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
             attributes.feed(&mut XmlWriter::new(out, &title.root)?)
         })?,
     };
-    let meta = Meta {
+    let mut meta = Meta {
         untrusted: untrusted_count(&ledger.texts),
         ..Meta::default()
     };
+    if view.relationships {
+        meta.relationships = related_ids::read(find(json, &["data", "relationships"])?)?;
+    }
     Ok(Document {
         names: watch.found.into_inner(),
         ..view.finish(out, meta, false, compact_length(json))
     })
 }
 
-/// Renders a report of which a view shows parts, or with the ids of related objects.
+/// Renders a report of which a view shows parts.
 fn selected_report(
     json: &str,
     title: &Title<'_>,

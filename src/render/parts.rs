@@ -63,8 +63,13 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Starts the record of a view.
     pub(super) fn new(view: &View<'_>) -> Self {
+        let texts = if view.is_brief() {
+            UntrustedTexts::treated()
+        } else {
+            UntrustedTexts::new(view.untrusted)
+        };
         Self {
-            texts: UntrustedTexts::new(view.untrusted),
+            texts,
             omitted: RefCell::default(),
         }
     }

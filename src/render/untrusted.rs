@@ -18,6 +18,9 @@ use crate::render::{
 pub mod instructions;
 pub mod paths;
 
+/// The beginning of the note in place of a text that is withheld.
+const NOTE: &str = "[withheld: reads like an instruction";
+
 /// The filters of the types in the table, which show everything and mark what strangers wrote.
 static MARKED: LazyLock<HashMap<&str, Filter>> = LazyLock::new(|| {
     let mut filters = HashMap::new();
@@ -31,6 +34,18 @@ static MARKED: LazyLock<HashMap<&str, Filter>> = LazyLock::new(|| {
 
 /// The filter of all other types.
 static ALL_MARKED: LazyLock<Filter> = LazyLock::new(Filter::untrusted);
+
+/// The filters of whole objects: the attributes, and the members beside them.
+static MARKED_OBJECTS: LazyLock<HashMap<&str, Filter>> = LazyLock::new(|| {
+    let mut filters = HashMap::new();
+    for (object_type, paths) in paths::TABLE {
+        filters.insert(*object_type, of_object(paths));
+    }
+    filters
+});
+
+/// The filter of whole objects of all other types.
+static ALL_MARKED_OBJECT: LazyLock<Filter> = LazyLock::new(|| of_object(&[""]));
 
 /// The treatment of text from strangers (`docs/for-models.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ToSchema)]
@@ -67,6 +82,8 @@ impl FromStr for Untrusted {
 #[derive(Debug)]
 pub struct UntrustedTexts {
     treatment: Untrusted,
+    /// Whether the texts have been treated before, so that notes stand in place of some.
+    are_treated: bool,
     fields: Cell<usize>,
     withheld: Cell<usize>,
 }
@@ -83,8 +100,17 @@ impl UntrustedTexts {
     pub fn new(treatment: Untrusted) -> Self {
         Self {
             treatment,
+            are_treated: false,
             fields: Cell::new(0),
             withheld: Cell::new(0),
+        }
+    }
+
+    /// Starts the count of a view whose texts have been treated.
+    pub(crate) fn treated() -> Self {
+        Self {
+            are_treated: true,
+            ..Self::new(Untrusted::Show)
         }
     }
 
@@ -97,6 +123,9 @@ impl UntrustedTexts {
     pub(crate) fn count(&self, text: Quoted<'_>) {
         if text.length() > 0 {
             self.fields.set(self.fields.get() + 1);
+        }
+        if self.are_treated && text.begins_with(NOTE) {
+            self.withheld.set(self.withheld.get() + 1);
         }
     }
 
@@ -124,9 +153,7 @@ impl UntrustedTexts {
         }
         self.withheld.set(self.withheld.get() + 1);
         let letters = text.chars().count();
-        Cow::Owned(format!(
-            "[withheld: reads like an instruction, {letters} characters]"
-        ))
+        Cow::Owned(format!("{NOTE}, {letters} characters]"))
     }
 
     /// Returns both numbers so far, from which the count can be restarted.
@@ -160,6 +187,25 @@ pub(super) fn marked(object_type: &str) -> &'static Filter {
         Some(filter) => filter,
         None => &ALL_MARKED,
     }
+}
+
+/// Returns the same filter for a whole object of this type, from its id to its attributes.
+pub(super) fn marked_object(object_type: &str) -> &'static Filter {
+    match MARKED_OBJECTS.get(object_type) {
+        Some(filter) => filter,
+        None => &ALL_MARKED_OBJECT,
+    }
+}
+
+/// Compiles the filter of a whole object. The empty path stands for all attributes.
+fn of_object(paths: &[&str]) -> Filter {
+    let mut whole = vec!["context_attributes".to_owned(), "error".to_owned()];
+    for path in paths {
+        let path = format!("attributes.{path}");
+        whole.push(path.trim_end_matches('.').to_owned());
+    }
+    let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+    marking(&whole).unwrap_or_else(|_| Filter::untrusted())
 }
 
 fn marking(paths: &[&str]) -> Result<Filter, MalformedPattern> {

@@ -89,4 +89,6 @@ mod unconfirmed;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]
+mod views;
+#[cfg(test)]
 mod writes;

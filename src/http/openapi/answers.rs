@@ -72,7 +72,7 @@ pub(super) struct IpReportBody {
 
 /// An analysis.
 #[derive(ToSchema)]
-#[schema(title = "An analysis", example = json!({"data": {"status": "queued", "date": 1760000000}, "format": "json"}))]
+#[schema(title = "An analysis", example = json!({"data": {"status": "queued", "date": 1_760_000_000}, "format": "json"}))]
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
 pub(super) struct AnalysisBody {
     /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a

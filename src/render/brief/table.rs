@@ -102,7 +102,8 @@ fn object(row: &Map<String, Value>) -> Option<&str> {
         return indicator.get("value").and_then(Value::as_str);
     }
     let id = row.get("id").and_then(Value::as_str)?;
-    if NEEDED.contains(&kind(row)) {
+    // A descriptor has nothing but its id.
+    if NEEDED.contains(&kind(row)) || row.len() == 2 {
         return Some(id);
     }
     None

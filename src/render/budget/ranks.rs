@@ -8,33 +8,33 @@
 /// The keys of each rank, the highest rank first. Their order is the same for all types of object,
 /// since a key means the same in each.
 const RANKS: [&[&str]; 8] = [
-    // The verdict and its counts.
+    // The verdict, its counts, and the dates, which tell how much it is worth.
     &[
         "verdict",
+        "gti_assessment",
         "last_analysis_stats",
         "detections",
-        "stats",
         "status",
-        "gti_assessment",
-        "popular_threat_classification",
-        "label",
-        "families",
-        "threat_names",
+        "stats",
+        "last_analysis_date",
+        "analysed",
+        "date",
         "text",
         "value",
     ],
-    // Dates: they tell how much the verdict is worth.
+    // The names of families, and other dates.
     &[
-        "last_analysis_date",
-        "analysed",
+        "label",
+        "families",
+        "threat_names",
+        "popular_threat_classification",
         "first_submission_date",
-        "last_submission_date",
-        "first_seen_itw_date",
-        "creation_date",
-        "date",
         "first_seen",
+        "last_submission_date",
         "last_seen",
+        "creation_date",
         "created",
+        "first_seen_itw_date",
         "times_submitted",
         "submissions",
     ],
@@ -158,12 +158,31 @@ const RANKS: [&[&str]; 8] = [
 /// The rank of keys that are in no list.
 const UNLISTED: usize = 5;
 
-/// Returns the rank of a part; 0 is left out last.
-pub(super) fn rank(key: &str) -> usize {
-    for (rank, keys) in RANKS.iter().enumerate() {
-        if keys.contains(&key) {
-            return rank;
+/// The rank of a part. The greatest is left out first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    /// The number of the list. If a part is left out, so are all parts of later lists.
+    pub(super) list: usize,
+    place: usize,
+}
+
+impl Rank {
+    /// The rank of the parts that say which object it is.
+    pub(super) const IDENTITY: Self = Self { list: 0, place: 0 };
+
+    /// Returns the rank of the part with this key.
+    pub(super) fn of(key: &str) -> Self {
+        for (list, keys) in RANKS.iter().enumerate() {
+            if let Some(place) = keys.iter().position(|known| *known == key) {
+                return Self {
+                    list: list + 1,
+                    place,
+                };
+            }
+        }
+        Self {
+            list: UNLISTED + 1,
+            place: 0,
         }
     }
-    UNLISTED
 }

@@ -44,10 +44,15 @@ pub(in crate::render) fn estimate(text: &str) -> usize {
     if text.is_empty() {
         return 0;
     }
+    estimate_part(text) + MARGIN
+}
+
+/// Returns the same without the margin that a whole text has, for a part of one.
+pub(in crate::render) fn estimate_part(text: &str) -> usize {
     let mut walk = Walk {
         bytes: text.as_bytes(),
         at: 0,
-        tokens: MARGIN,
+        tokens: 0,
     };
     while let Some(class) = walk.class(0) {
         match class {

@@ -195,12 +195,20 @@ impl Sink for JsonWriter<'_> {
     }
 }
 
+/// The beginning of an envelope.
+const OPENING: &[u8] = br#"{"data":"#;
+
 /// Starts `{"data": …, "format": …, "meta"?: …}` in a buffer of about `size` bytes. The data
 /// follows.
 pub fn open_envelope(size: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(size);
-    out.extend_from_slice(br#"{"data":"#);
+    out.extend_from_slice(OPENING);
     out
+}
+
+/// Returns the data in an open envelope.
+pub fn data_of(open: &[u8]) -> &[u8] {
+    &open[OPENING.len()..]
 }
 
 /// Ends an envelope after its data. `is_list` says whether `meta` is there even if it is empty.

@@ -9,6 +9,7 @@
 /// Paths of behaviour summaries and of trees of techniques are relative to `data`, since they have no
 /// attributes.
 pub(super) const TABLE: &[(&str, &[&str])] = &[
+    ("brief", BRIEF),
     ("file", FILE),
     ("url", URL),
     ("domain", DOMAIN),
@@ -45,6 +46,18 @@ pub fn of(object_type: &str) -> Option<&'static [&'static str]> {
     }
     None
 }
+
+// The keys of briefs, in which the texts have been treated.
+const BRIEF: &[&str] = &[
+    "untrusted",
+    "signature.signer",
+    "certificate_subject",
+    "final_url",
+    "registrar",
+    "name_servers",
+    "as.owner",
+    "host",
+];
 
 const FILE: &[&str] = &[
     // The names that submitters gave the file, and its place on the web.

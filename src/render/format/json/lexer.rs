@@ -3,9 +3,11 @@
 //! The lexer is as strict as RFC 8259, because the text is copied into the gateway's own answers.
 //! Only unpaired surrogates are repaired: they become U+FFFD.
 
-use std::borrow::Cow;
-
 use thiserror::Error;
+
+pub use self::quoted::Quoted;
+
+mod quoted;
 
 /// The error for text that is not the expected JSON. Only the offset is kept: the text could
 /// contain anything, even a key.
@@ -31,14 +33,6 @@ pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
-}
-
-/// A string token, including its quotes.
-#[derive(Clone, Copy, Debug)]
-pub struct Quoted<'a> {
-    raw: &'a str,
-    has_escapes: bool,
-    has_broken_pairs: bool,
 }
 
 impl<'a> Lexer<'a> {
@@ -306,66 +300,6 @@ impl<'a> Lexer<'a> {
             .get(self.at)
             .copied()
             .unwrap_or_default()
-    }
-}
-
-impl<'a> Quoted<'a> {
-    /// Wraps a string constant, including its quotes, that contains no escapes.
-    pub(crate) fn literal(raw: &'a str) -> Self {
-        Self {
-            raw,
-            has_escapes: false,
-            has_broken_pairs: false,
-        }
-    }
-
-    /// Wraps the JSON text of a string, including its quotes, that was written by this program.
-    pub(crate) fn encoded(raw: &'a str) -> Self {
-        Self {
-            raw,
-            has_escapes: raw.contains('\\'),
-            has_broken_pairs: false,
-        }
-    }
-
-    /// Returns the length of the JSON text without its quotes, in bytes.
-    pub(crate) fn length(self) -> usize {
-        self.raw.len() - 2
-    }
-
-    /// Returns the JSON text of the string, including its quotes.
-    #[inline]
-    pub(crate) fn written(self) -> Cow<'a, str> {
-        if self.has_broken_pairs {
-            Cow::Owned(self.mended())
-        } else {
-            Cow::Borrowed(self.raw)
-        }
-    }
-
-    fn mended(self) -> String {
-        let mut mended = String::with_capacity(self.raw.len());
-        let mut lexer = Lexer::new(self.raw);
-        while let Some(letter) = self.raw[lexer.at..].chars().next() {
-            let start = lexer.at;
-            if letter != '\\' {
-                lexer.at += letter.len_utf8();
-            } else if lexer.escape() == Ok(true) {
-                mended.push_str("\\ufffd");
-                continue;
-            }
-            mended.push_str(&self.raw[start..lexer.at]);
-        }
-        mended
-    }
-
-    /// Returns the decoded string.
-    pub(crate) fn meant(self) -> Cow<'a, str> {
-        if self.has_escapes {
-            // The text is valid and has no unpaired surrogates, so decoding succeeds.
-            return serde_json::from_str(&self.written()).map_or(Cow::Borrowed(""), Cow::Owned);
-        }
-        Cow::Borrowed(&self.raw[1..self.raw.len() - 1])
     }
 }
 

@@ -265,7 +265,8 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
                 shown = text.meant();
             }
             if let Some(cut) = cut(&shown, self.tails.letters) {
-                self.count_skipped(shown.len() - cut.len());
+                // The `…` can be longer than the letters that it replaces.
+                self.count_skipped(shown.len().saturating_sub(cut.len()));
                 (shown, is_changed) = (Cow::Owned(cut), true);
             }
         }
