@@ -25,6 +25,7 @@ pub use self::{
     view::{Detail, View},
 };
 
+mod bounded;
 pub mod brief;
 mod briefs;
 mod budget;

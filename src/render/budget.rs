@@ -1,32 +1,22 @@
 //! The budget of a view: which parts fit into a number of tokens.
 //!
-//! Parts are taken in the order of their [`ranks`]. One that does not fit is shortened: first the
-//! tails of its lists, then of its texts. Sizes are measured on the text that each part becomes in
+//! Parts are taken in the order of their [`ranks`]. One that does not fit is [cut]: first the tails
+//! of its lists, then of its texts. Sizes are measured on the text that each part becomes in
 //! the format, so they add up to the size of the document.
 
-use self::ranks::Rank;
+use self::{cut::Cutter, ranks::Rank};
 use super::{
     measure::Measure,
     parts::{Member, Row},
 };
-use crate::render::template::filter::Tails;
+use crate::render::template::filter::Cut;
 
+mod cut;
 mod ranks;
 pub(super) mod tokens;
 
-/// The number of elements to which lists are cut, one step after the other.
-const ELEMENTS: [usize; 23] = [
-    1000, 600, 400, 250, 150, 100, 75, 60, 48, 38, 30, 24, 19, 15, 12, 10, 8, 6, 5, 4, 3, 2, 1,
-];
-
-/// The number of characters to which texts are cut after that. A digest is never cut.
-const LETTERS: [usize; 9] = [4000, 2000, 1000, 500, 300, 200, 150, 100, 64];
-
-/// The number of members to which objects are cut at last.
-const MEMBERS: [usize; 7] = [32, 16, 8, 4, 3, 2, 1];
-
-/// The number of characters of a verdict's reason where there is no room for all of it.
-const REASON_LETTERS: usize = 24;
+/// The number of times that a part is cut again because it is larger than expected.
+const ATTEMPTS: usize = 4;
 
 /// The number of tokens that a row of a list has for its attributes, beside its id and type.
 const LEAST_OF_ROW: usize = 30;
@@ -116,99 +106,55 @@ fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
         }
         let Rank { list, .. } = rank(member);
         if list > last {
-            member.tails = None;
+            member.cut = Cut::Nothing;
             continue;
         }
         left -= shorten(member, measure, left);
-        if member.tails != Some(Tails::WHOLE) {
+        if member.cut != Cut::Whole {
             last = list;
         }
     }
     room - left
 }
 
-/// Cuts a member until it fits, or leaves it out. Returns the number of tokens that it takes.
+/// Cuts a member so that it fits, or leaves it out. Returns the number of tokens that it takes.
 fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
     if let Some(cost) = measure.member(member, room) {
         return cost;
     }
-    let steps = Steps::of(&member.key.meant(), measure.is_brief());
-    // The steps are ordered by size, so the first one that fits is found by bisection.
-    let (mut low, mut high) = (0, steps.count);
-    let mut best = None;
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        member.tails = Some(steps.at(middle));
-        match measure.member(member, room) {
-            Some(cost) => {
-                best = Some((middle, cost));
-                high = middle;
-            }
-            None => low = middle + 1,
-        }
-    }
-    let Some((at, cost)) = best else {
-        member.tails = None;
+    let key = member.key.meant();
+    let Some(place) = member.place else {
         return 0;
     };
-    member.tails = Some(steps.at(at));
-    cost
-}
-
-/// The steps in which a member is shortened.
-struct Steps {
-    count: usize,
-    /// The number of characters of texts in objects that are cut.
-    letters: usize,
-}
-
-impl Steps {
-    /// Returns the steps of the member with this key.
-    fn of(key: &str, is_brief: bool) -> Self {
-        let all = ELEMENTS.len() + LETTERS.len() + MEMBERS.len();
-        let letters = LETTERS[LETTERS.len() - 1];
-        match key {
-            "verdict" if is_brief => Self {
-                count: all,
-                letters: REASON_LETTERS,
-            },
-            // Counts without the number of engines would mislead.
-            "detections" if is_brief => Self {
-                count: all - 2,
-                letters,
-            },
-            // Half an indicator is none.
-            _ if is_brief => Self {
-                count: ELEMENTS.len() + LETTERS.len(),
-                letters,
-            },
-            _ => Self {
-                count: all,
-                letters,
-            },
+    let mut cutter = Cutter::of(&key);
+    // The cutter counts tokens of JSON; a part may take more in the format of the document.
+    let mut target = room / measure.weight();
+    for _ in 0..ATTEMPTS {
+        member.cut = cutter.cut(member.raw, place, target);
+        if measure.is_brief() && misleads(&key, &member.cut) {
+            break;
         }
+        if member.cut == Cut::Nothing {
+            return 0;
+        }
+        if let Some(cost) = measure.member(member, room) {
+            return cost;
+        }
+        target -= (target / 4 + 1).min(target);
     }
+    member.cut = Cut::Nothing;
+    0
+}
 
-    /// Returns the bounds of a step.
-    fn at(&self, step: usize) -> Tails {
-        if let Some(elements) = ELEMENTS.get(step) {
-            return Tails {
-                elements: *elements,
-                ..Tails::WHOLE
-            };
-        }
-        let step = step - ELEMENTS.len();
-        if let Some(letters) = LETTERS.get(step) {
-            return Tails {
-                elements: 1,
-                letters: *letters,
-                ..Tails::WHOLE
-            };
-        }
-        Tails {
-            elements: 1,
-            letters: self.letters,
-            members: MEMBERS[(step - LETTERS.len()).min(MEMBERS.len() - 1)],
-        }
+/// Whether a part of a member of a brief says something else than the whole.
+fn misleads(key: &str, cut: &Cut) -> bool {
+    let Cut::Members(parts) = cut else {
+        return false;
+    };
+    match key {
+        "verdict" | "untrusted" | "rules" => false,
+        // The counts and the number of engines belong together; only their labels may be missing.
+        "detections" => parts.iter().take(3).any(|part| *part != Cut::Whole),
+        _ => true,
     }
 }

@@ -19,7 +19,7 @@ use crate::render::{
         sink::{DocumentText, Sink as _},
         xml::XmlWriter,
     },
-    template::filter::Tails,
+    template::filter::Cut,
     untrusted::UntrustedTexts,
 };
 
@@ -110,7 +110,7 @@ impl Composition<'_> {
     /// Whether a brief is shown without its whole verdict.
     fn lacks_verdict(&self) -> bool {
         let verdict = self.rows.first().and_then(|row| row.member("verdict"));
-        verdict.is_some_and(|verdict| verdict.tails != Some(Tails::WHOLE))
+        verdict.is_some_and(|verdict| verdict.cut != Cut::Whole)
     }
 
     fn attempt(&mut self, most: usize, plan: &mut Plan) -> Result<Composed, RenderError> {

@@ -2,6 +2,7 @@
 
 use super::{
     MAX_DOCUMENT, View,
+    bounded::Bounded,
     budget::tokens,
     parts::{Ledger, Member, Row},
 };
@@ -38,6 +39,14 @@ impl<'v> Measure<'v> {
         }
     }
 
+    /// Returns the number of tokens that a part may take for each one that it takes as JSON.
+    pub(super) fn weight(&self) -> usize {
+        match self.view.format {
+            Format::Json | Format::Raw | Format::Markdown => 1,
+            Format::Xml => 2,
+        }
+    }
+
     /// Whether the parts are those of briefs.
     pub(super) fn is_brief(&self) -> bool {
         self.view.is_brief()
@@ -50,8 +59,8 @@ impl<'v> Measure<'v> {
 
     /// Returns the number of tokens of a member, if it is at most `room`.
     pub(super) fn member(&mut self, member: &Member<'_>, room: usize) -> Option<usize> {
-        // No text has as many bytes per token, so the rest need not be written.
-        let limit = room.saturating_mul(24);
+        // Hardly any text has as many bytes per token, so the rest need not be written.
+        let limit = room.saturating_mul(16);
         self.scratch.clear();
         self.write(member, limit).ok()?;
         self.cost().filter(|cost| *cost <= room)
@@ -68,7 +77,8 @@ impl<'v> Measure<'v> {
     }
 
     fn cost(&self) -> Option<usize> {
-        Some(tokens::estimate_part(str::from_utf8(&self.scratch).ok()?))
+        // The separator between parts may be a token.
+        Some(tokens::estimate_part(str::from_utf8(&self.scratch).ok()?) + 1)
     }
 
     fn write(&mut self, member: &Member<'_>, limit: usize) -> Result<(), WriteError> {
@@ -76,11 +86,13 @@ impl<'v> Measure<'v> {
         let out = &mut self.scratch;
         match self.view.format {
             Format::Json | Format::Raw => {
-                member.feed(&mut JsonWriter::new(out), &self.ledger)?;
+                let mut out = JsonWriter::new(out);
+                member.feed(&mut Bounded::new(&mut out, limit), &self.ledger)?;
             }
             Format::Markdown if is_brief => {
                 let mut json = Vec::new();
-                member.feed_value(&mut JsonWriter::new(&mut json), &self.ledger)?;
+                let mut out_json = JsonWriter::new(&mut json);
+                member.feed_value(&mut Bounded::new(&mut out_json, limit), &self.ledger)?;
                 let json = str::from_utf8(&json).unwrap_or_default();
                 let text = &mut DocumentText::bare(out, limit).defanged(self.view.defang);
                 write_line(text, member.key, json)?;
@@ -91,7 +103,8 @@ impl<'v> Measure<'v> {
                     Arrangement::Section | Arrangement::List => 3,
                 };
                 let text = DocumentText::bare(out, limit).defanged(self.view.defang);
-                member.feed(&mut MarkdownWriter::within(text, level), &self.ledger)?;
+                let mut out = MarkdownWriter::within(text, level);
+                member.feed(&mut Bounded::new(&mut out, limit), &self.ledger)?;
             }
             Format::Xml => {
                 let depth = match self.arrangement {
@@ -100,7 +113,8 @@ impl<'v> Measure<'v> {
                     Arrangement::List => 3,
                 };
                 let text = DocumentText::bare(out, limit).defanged(self.view.defang);
-                member.feed(&mut XmlWriter::within(text, depth), &self.ledger)?;
+                let mut out = XmlWriter::within(text, depth);
+                member.feed(&mut Bounded::new(&mut out, limit), &self.ledger)?;
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ use crate::render::{
         sink::{Sink, WriteError},
     },
     template::{
-        filter::{Filtered, Tails, compact_length},
+        filter::{Cut, Filtered, compact_length},
         place::Place,
     },
     untrusted::UntrustedTexts,
@@ -29,8 +29,9 @@ pub(super) struct Member<'a> {
     pub(super) raw: &'a str,
     /// The place of its value in the filters; `None` if they show nothing of it.
     pub(super) place: Option<Place<'a>>,
-    /// The bounds of its lists and texts; `None` if it is left out for size.
-    pub(super) tails: Option<Tails>,
+    /// The part that there is room for.
+    pub(super) cut: Cut,
+    length: Cell<Option<usize>>,
 }
 
 /// The value of an object, or in place of one.
@@ -99,19 +100,26 @@ impl<'a> Member<'a> {
             key,
             raw,
             place,
-            tails: Some(Tails::WHOLE),
+            cut: Cut::Whole,
+            length: Cell::new(None),
         }
+    }
+
+    /// Returns the place in the filters if some of the value is shown.
+    fn shown(&self) -> Option<Place<'a>> {
+        self.place.filter(|_| self.cut != Cut::Nothing)
     }
 
     /// Writes the member to a sink, as far as it is shown.
     pub(super) fn feed<S: Sink>(&self, sink: &mut S, ledger: &Ledger) -> Result<(), S::Error> {
-        let (Some(place), Some(tails)) = (self.place, self.tails) else {
-            ledger.omit(&self.key.meant(), compact_length(self.raw));
+        let Some(place) = self.shown() else {
+            ledger.omit(&self.key.meant(), self.length());
             return Ok(());
         };
         let skipped = Cell::new(0);
         let value = Filtered::within(self.raw, place).treating(&ledger.texts);
-        value.cutting(tails, &skipped).feed_member(self.key, sink)?;
+        let value = value.cutting(&self.cut, &skipped);
+        value.feed_member(self.key, sink)?;
         ledger.omit(&self.key.meant(), skipped.get());
         Ok(())
     }
@@ -122,12 +130,20 @@ impl<'a> Member<'a> {
         sink: &mut S,
         ledger: &Ledger,
     ) -> Result<(), S::Error> {
-        let (Some(place), Some(tails)) = (self.place, self.tails) else {
+        let Some(place) = self.shown() else {
             return sink.word("null");
         };
         let skipped = Cell::new(0);
         let value = Filtered::within(self.raw, place).treating(&ledger.texts);
-        value.cutting(tails, &skipped).feed(sink)
+        value.cutting(&self.cut, &skipped).feed(sink)
+    }
+
+    /// Returns the length of the JSON text without white space. It is counted once.
+    fn length(&self) -> usize {
+        let known = self.length.get();
+        let length = known.unwrap_or_else(|| compact_length(self.raw));
+        self.length.set(Some(length));
+        length
     }
 }
 
@@ -235,21 +251,21 @@ impl<'a> Row<'a> {
     /// Shows every member as far as the filters show it.
     pub(super) fn show_all(&mut self) {
         for member in self.members_mut() {
-            member.tails = Some(Tails::WHOLE);
+            member.cut = Cut::Whole;
         }
     }
 
     /// Leaves out every member.
     pub(super) fn hide_all(&mut self) {
         for member in self.members_mut() {
-            member.tails = None;
+            member.cut = Cut::Nothing;
         }
     }
 
     /// Whether nothing is left out for size.
     pub(super) fn is_whole(&self) -> bool {
         let mut members = self.body.members().iter().chain(&self.beside);
-        members.all(|member| member.place.is_none() || member.tails == Some(Tails::WHOLE))
+        members.all(|member| member.place.is_none() || member.cut == Cut::Whole)
     }
 
     /// Returns the length of the members' JSON texts, in bytes.
@@ -295,7 +311,7 @@ impl<'a> Row<'a> {
             Body::Nothing => {}
         }
         for member in &self.beside {
-            if member.tails.is_some() {
+            if member.cut != Cut::Nothing {
                 out.member(&member.key.meant(), |out| member.feed_value(out, ledger))?;
             }
         }

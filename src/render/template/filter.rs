@@ -28,19 +28,28 @@ pub struct Filtered<'a> {
     place: Place<'a>,
     watch: Option<&'a Watch>,
     texts: Option<&'a UntrustedTexts>,
-    tails: Tails,
+    cut: &'a Cut,
     skipped: Option<&'a Cell<usize>>,
 }
 
-/// The bounds beyond which the tails of lists, objects and texts are cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::render) struct Tails {
-    /// The number of elements of each array.
-    pub(in crate::render) elements: usize,
-    /// The number of members of each object.
-    pub(in crate::render) members: usize,
-    /// The number of characters of each string.
-    pub(in crate::render) letters: usize,
+/// The part of a value that is shown if there is no room for all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::render) enum Cut {
+    /// All of it.
+    Whole,
+    /// Nothing of it.
+    Nothing,
+    /// The first characters of a text, with `…` for the last.
+    Letters(usize),
+    /// The first elements of an array, and a part of the next one.
+    Elements {
+        /// The number of elements that are shown whole.
+        whole: usize,
+        /// The part of the element behind them.
+        last: Box<Self>,
+    },
+    /// A part of each member of an object. Further members are left out.
+    Members(Vec<Self>),
 }
 
 /// The members whose texts are recorded while an object is read.
@@ -56,13 +65,25 @@ pub struct Watch {
     pub found: RefCell<Vec<String>>,
 }
 
-impl Tails {
-    /// Nothing is cut.
-    pub(in crate::render) const WHOLE: Self = Self {
-        elements: usize::MAX,
-        members: usize::MAX,
-        letters: usize::MAX,
-    };
+impl Cut {
+    /// Returns the part of a member of an object, by its position.
+    #[inline]
+    fn member(&self, at: usize) -> &Self {
+        match self {
+            Self::Members(parts) => parts.get(at).unwrap_or(&Self::Nothing),
+            _ => &Self::Whole,
+        }
+    }
+
+    /// Returns the part of an element of an array, by its position.
+    #[inline]
+    fn element(&self, at: usize) -> &Self {
+        match self {
+            Self::Elements { whole, last } if at == *whole => last,
+            Self::Elements { whole, .. } if at > *whole => &Self::Nothing,
+            _ => &Self::Whole,
+        }
+    }
 }
 
 impl<'a> Filtered<'a> {
@@ -76,7 +97,7 @@ impl<'a> Filtered<'a> {
             place: Place::start(None, filter),
             watch: None,
             texts: None,
-            tails: Tails::WHOLE,
+            cut: &Cut::Whole,
             skipped: None,
         }
     }
@@ -114,11 +135,11 @@ impl<'a> Filtered<'a> {
         }
     }
 
-    /// Returns the same reader, which cuts tails and counts the bytes left out for any reason.
+    /// Returns the same reader, which shows this part and counts the bytes left out for any reason.
     #[must_use]
-    pub(in crate::render) fn cutting(self, tails: Tails, skipped: &'a Cell<usize>) -> Self {
+    pub(in crate::render) fn cutting(self, cut: &'a Cut, skipped: &'a Cell<usize>) -> Self {
         Self {
-            tails,
+            cut,
             skipped: Some(skipped),
             ..self
         }

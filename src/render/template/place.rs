@@ -55,7 +55,7 @@ impl<'t> Place<'t> {
     }
 
     /// Returns the place of the elements of an array, or `None` if nothing of them is shown.
-    pub(super) fn at_element(self) -> Option<Self> {
+    pub(in crate::render) fn at_element(self) -> Option<Self> {
         Some(Self {
             fields: self.fields.at_element()?,
             rules: self.rules.at_element()?,
@@ -63,7 +63,7 @@ impl<'t> Place<'t> {
     }
 
     /// Whether a value is shown, and not only searched for values that are.
-    pub(super) fn is_shown(self) -> bool {
+    pub(in crate::render) fn is_shown(self) -> bool {
         self.fields.is_included && self.rules.is_included
     }
 

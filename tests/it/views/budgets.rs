@@ -129,6 +129,8 @@ async fn a_brief_of_fifty_tokens_keeps_the_verdict(
         };
         for part in parts {
             let part = whole["verdict"][part].as_str().unwrap();
+            // A long label may be cut.
+            let part = part.split("; label").next().unwrap();
             assert!(text.contains(part), "{path}: {part}: {text}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, cell::Cell};
 
-use super::{Filtered, Tails, Watch, compact_length, cut};
+use super::{Cut, Filtered, Watch, compact_length, cut};
 use crate::render::{
     format::{
         json::{Quoted, lexer::Lexer},
@@ -13,6 +13,7 @@ use crate::render::{
 };
 
 /// A token that is written as soon as a value below it is shown.
+#[derive(Clone, Copy)]
 enum Pending<'a> {
     Key { key: Quoted<'a>, is_untrusted: bool },
     Object,
@@ -31,7 +32,8 @@ pub(super) struct FilterReader<'a, 's, S> {
     /// The depth of the value's own members.
     watched_depth: usize,
     texts: Option<&'a UntrustedTexts>,
-    tails: Tails,
+    /// The part of the value at the path that is shown.
+    cut: &'a Cut,
     /// The number of bytes left out so far, without white space.
     skipped: Option<&'a Cell<usize>>,
 }
@@ -52,7 +54,7 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
             watch: filtered.watch,
             watched_depth: filtered.path.len() + 1,
             texts: filtered.texts,
-            tails: filtered.tails,
+            cut: filtered.cut,
             skipped: filtered.skipped,
         }
     }
@@ -68,7 +70,7 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
     /// there is one.
     fn descend(&mut self, path: &[&str], place: Place<'a>) -> Result<bool, S::Error> {
         let Some((step, below)) = path.split_first() else {
-            self.value(place)?;
+            self.value(place, self.cut)?;
             return Ok(true);
         };
         if self.lexer.peek() != b'{' {
@@ -95,10 +97,10 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
         Ok(found)
     }
 
-    fn value(&mut self, place: Place<'a>) -> Result<(), S::Error> {
+    fn value(&mut self, place: Place<'a>, cut: &'a Cut) -> Result<(), S::Error> {
         match self.lexer.peek() {
-            b'{' => return self.object(place),
-            b'[' => return self.array(place),
+            b'{' => return self.object(place, cut),
+            b'[' => return self.array(place, cut),
             _ => {}
         }
         let is_forced = std::mem::take(&mut self.is_forced);
@@ -113,13 +115,13 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
         self.write_pending()?;
         if self.lexer.peek() == b'"' {
             let text = self.lexer.string()?;
-            return self.text(text, place.is_untrusted());
+            return self.text(text, place.is_untrusted(), cut);
         }
         let word = self.lexer.word()?;
         self.sink.word(word)
     }
 
-    fn object(&mut self, place: Place<'a>) -> Result<(), S::Error> {
+    fn object(&mut self, place: Place<'a>, cut: &'a Cut) -> Result<(), S::Error> {
         let begun = self.pending.len();
         if place.is_shown() && begun == 0 {
             self.is_forced = false;
@@ -129,15 +131,17 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
         }
         let mut more = self.lexer.open(b'{', b'}')?;
         let is_watched = self.lexer.depth() == self.watched_depth;
-        let mut room = self.tails.members;
+        let mut at = 0;
         while more {
             let key = self.lexer.string()?;
             self.lexer.expect(b':')?;
             let start = self.lexer.at();
+            let part = cut.member(at);
+            at += 1;
             match place.at_key(key) {
-                Some(below) if room > 0 => {
-                    room -= 1;
-                    self.member(key, place, below)?;
+                Some(below) if *part != Cut::Nothing => {
+                    let is_untrusted = place.is_untrusted();
+                    self.member(Pending::Key { key, is_untrusted }, below, part)?;
                 }
                 _ => self.skip()?,
             }
@@ -152,27 +156,21 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
         Ok(())
     }
 
-    /// Writes a member of an object at `place` whose value is at `below`.
+    /// Writes a member of an object: its key, and this part of its value at this place.
     #[inline]
-    fn member(
-        &mut self,
-        key: Quoted<'a>,
-        place: Place<'a>,
-        below: Place<'a>,
-    ) -> Result<(), S::Error> {
-        let is_untrusted = place.is_untrusted();
+    fn member(&mut self, key: Pending<'a>, place: Place<'a>, cut: &'a Cut) -> Result<(), S::Error> {
         let mark = self.pending.len();
-        if below.is_shown() && mark == 0 {
-            self.key(key, is_untrusted)?;
-            return self.value(below);
+        if place.is_shown() && mark == 0 {
+            self.token(key)?;
+            return self.value(place, cut);
         }
-        self.pending.push(Pending::Key { key, is_untrusted });
-        self.value(below)?;
+        self.pending.push(key);
+        self.value(place, cut)?;
         self.pending.truncate(mark);
         Ok(())
     }
 
-    fn array(&mut self, place: Place<'a>) -> Result<(), S::Error> {
+    fn array(&mut self, place: Place<'a>, cut: &'a Cut) -> Result<(), S::Error> {
         let begun = self.pending.len();
         // All elements share one decision: a pattern reaches elements through `*` only.
         let below = place.at_element();
@@ -187,13 +185,12 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
             self.begin(place, Pending::Array { is_plain })?;
         }
         self.lexer.open(b'[', b']')?;
-        let mut room = self.tails.elements;
+        let mut at = 0;
         while more {
+            let part = cut.element(at);
+            at += 1;
             match below {
-                Some(below) if room > 0 => {
-                    room -= 1;
-                    self.value(below)?;
-                }
+                Some(below) if *part != Cut::Nothing => self.value(below, part)?,
                 _ => self.skip()?,
             }
             more = self.lexer.more(b']')?;
@@ -226,13 +223,17 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
     fn write_pending(&mut self) -> Result<(), S::Error> {
         self.is_forced = false;
         for token in std::mem::take(&mut self.pending) {
-            match token {
-                Pending::Key { key, is_untrusted } => self.key(key, is_untrusted)?,
-                Pending::Object => self.sink.begin_object()?,
-                Pending::Array { is_plain } => self.sink.begin_array(|| is_plain)?,
-            }
+            self.token(token)?;
         }
         Ok(())
+    }
+
+    fn token(&mut self, token: Pending<'a>) -> Result<(), S::Error> {
+        match token {
+            Pending::Key { key, is_untrusted } => self.key(key, is_untrusted),
+            Pending::Object => self.sink.begin_object(),
+            Pending::Array { is_plain } => self.sink.begin_array(|| is_plain),
+        }
     }
 
     /// Writes the key of a member. A stranger may have written the keys of an object as well.
@@ -246,34 +247,27 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
         self.sink.key(key)
     }
 
-    /// Writes a string: treated if a stranger wrote it, and cut if it is long.
-    fn text(&mut self, text: Quoted<'a>, is_untrusted: bool) -> Result<(), S::Error> {
-        let mut shown = Cow::Borrowed("");
-        let mut is_changed = false;
+    /// Writes a string: treated if a stranger wrote it, and cut if there is no room for all of it.
+    fn text(&mut self, text: Quoted<'a>, is_untrusted: bool, part: &Cut) -> Result<(), S::Error> {
+        let mut changed = None;
         if is_untrusted && let Some(texts) = self.texts {
             if texts.shows_all() {
                 texts.count(text);
-            } else {
-                let meant = text.meant();
-                if let Cow::Owned(treated) = texts.treat(&meant) {
-                    (shown, is_changed) = (Cow::Owned(treated), true);
-                }
+            } else if let Cow::Owned(treated) = texts.treat(&text.meant()) {
+                changed = Some(treated);
             }
         }
-        if self.tails.letters < text.length() {
-            if !is_changed {
-                shown = text.meant();
-            }
-            if let Some(cut) = cut(&shown, self.tails.letters) {
-                // The `…` can be longer than the letters that it replaces.
-                self.count_skipped(shown.len().saturating_sub(cut.len()));
-                (shown, is_changed) = (Cow::Owned(cut), true);
-            }
+        if let Cut::Letters(letters) = part {
+            let whole = changed.take().map_or_else(|| text.meant(), Cow::Owned);
+            let shown = cut(&whole, *letters).unwrap_or_else(|| whole.clone().into_owned());
+            // The `…` can be longer than the letters that it replaces.
+            self.count_skipped(whole.len().saturating_sub(shown.len()));
+            changed = Some(shown);
         }
-        if is_changed {
-            return self.sink.string(Quoted::encoded(&json_text(&shown)));
+        match changed {
+            Some(changed) => self.sink.string(Quoted::encoded(&json_text(&changed))),
+            None => self.sink.string(text),
         }
-        self.sink.string(text)
     }
 
     fn skip(&mut self) -> Result<(), S::Error> {

@@ -7,8 +7,8 @@ use super::{
     words::{ANY_LANGUAGE, Found, Sense, TRIE, start},
 };
 use Sense::{
-    Alarm, Analysis, Answer, As, Bad, Benign, Call, Flag, Human, Ignore, Is, Link, Loot, Low,
-    Model, Must, Named, NewOrder, Not, Note, Noun, Obey, Only, Order, Prior, Reading, Report,
+    Alarm, Analysis, Answer, As, Bad, Benign, Call, Finding, Flag, Human, Ignore, Is, Link, Loot,
+    Low, Model, Must, Named, NewOrder, Not, Note, Noun, Obey, Only, Order, Prior, Reading, Report,
     Reveal, Role, Safe, Score, Secret, Send, Stop, Tell, Thing, Tool, User, YouAre,
 };
 
@@ -47,6 +47,9 @@ const RULES: &[Rule] = &[
     // Override: "ignore all previous instructions".
     near(&[Ignore, Prior, Order], 70),
     near(&[Not, Obey, Prior, Order], 70),
+    near(&[Ignore, Prior, Finding], 70),
+    near(&[Ignore, Finding, Report, Thing], 70),
+    near(&[Ignore, Finding, Benign], 70),
     near(&[NewOrder, Report, Safe], 120),
     near(&[NewOrder, Answer], 90),
     near(&[NewOrder, Must], 60),
@@ -58,6 +61,8 @@ const RULES: &[Rule] = &[
     near(&[Report, Noun, As, Safe], 70),
     near(&[Report, As, Benign, Must], 70),
     near(&[Must, Report, Benign], 60),
+    near(&[Must, Answer, Safe], 80),
+    near(&[Must, Answer, Benign], 80),
     in_order(&[Not, Flag], 24),
     in_order(&[Not, Report, Bad], 60),
     near(&[Not, Report, Bad, Thing], 60),

@@ -41,6 +41,8 @@ pub(super) enum Sense {
     Not,
     /// To flag, raise an alert.
     Flag,
+    /// The engines, their detections.
+    Finding,
     /// Malicious, malware.
     Bad,
     /// You are, act as.

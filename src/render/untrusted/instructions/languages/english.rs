@@ -3,9 +3,10 @@
 use super::super::words::{
     Language,
     Sense::{
-        Alarm, Analysis, Answer, As, Bad, Benign, Call, Flag, Human, Ignore, Is, Link, Loot, Low,
-        Model, Must, Named, NewOrder, Not, Note, Noun, Obey, Only, Order, Prior, Reading, Report,
-        Reveal, Role, Safe, Score, Secret, Send, Stop, Tell, Thing, Tool, User, YouAre,
+        Alarm, Analysis, Answer, As, Bad, Benign, Call, Finding, Flag, Human, Ignore, Is, Link,
+        Loot, Low, Model, Must, Named, NewOrder, Not, Note, Noun, Obey, Only, Order, Prior,
+        Reading, Report, Reveal, Role, Safe, Score, Secret, Send, Stop, Tell, Thing, Tool, User,
+        YouAre,
     },
 };
 
@@ -120,6 +121,11 @@ pub(super) const ENGLISH: Language = Language {
             restriction* policy policies order orders programming guardrail* told safeguard* said \
             direction directions protocol* filters training request requests briefing",
         ),
+        (
+            Finding,
+            "engines detections detection verdict verdicts alerts antivirus scanners scanner \
+            antivirus_engines scan_results av_results",
+        ),
         (Obey, "follow obey comply adhere observe apply listen"),
         (Obey, "heed"),
         (
@@ -158,7 +164,7 @@ pub(super) const ENGLISH: Language = Language {
             all_samples any_sample every_sample each_sample each_file all_urls all_domains \
             all_indicators all_hosts this_certificate this_network this_sender these_samples \
             this_metadata these_files these_results everything_as this_string this_field this_ioc \
-            the_ip this_message this_record",
+            the_ip this_message this_record this_signer the_signer this_publisher the_publisher",
         ),
         (
             Noun,
