@@ -198,10 +198,11 @@ impl Composition<'_> {
             text = text.trim_start().to_owned();
         }
         let is_whole = plan.is_complete && plan.shown == self.rows.len();
-        let untrusted = match self.texts {
-            Some(texts) if is_whole => untrusted_count(texts),
-            _ => untrusted_count(&ledger.texts),
+        let texts = match self.texts {
+            Some(texts) if is_whole => texts,
+            _ => &ledger.texts,
         };
+        let untrusted = untrusted_count(self.view, texts);
         let omitted = self.omitted(ledger);
         if self.view.format == Format::Markdown {
             self.add_left_out(&mut text, &omitted);
@@ -364,9 +365,9 @@ impl Composition<'_> {
     }
 }
 
-/// Returns the number of texts from strangers, if there are any.
-pub(super) fn untrusted_count(texts: &UntrustedTexts) -> Option<UntrustedCount> {
-    if texts.fields() == 0 && texts.withheld() == 0 {
+/// Returns the number of texts from strangers, if there are any and the view says it.
+pub(super) fn untrusted_count(view: &View<'_>, texts: &UntrustedTexts) -> Option<UntrustedCount> {
+    if !view.counts_texts || texts.fields() == 0 && texts.withheld() == 0 {
         return None;
     }
     Some(UntrustedCount {

@@ -71,7 +71,7 @@ pub fn list(
     }
     let ledger = Ledger::new(view);
     let out = target.write(size, title, view, &ledger)?;
-    meta.untrusted = untrusted_count(&ledger.texts);
+    meta.untrusted = untrusted_count(view, &ledger.texts);
     if view.max_tokens.is_some() {
         meta.tokens = Some(tokens::estimate(str::from_utf8(json::data_of(&out))?));
         meta.complete = Some(true);

@@ -66,7 +66,7 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
         })?,
     };
     let mut meta = Meta {
-        untrusted: untrusted_count(&ledger.texts),
+        untrusted: untrusted_count(view, &ledger.texts),
         ..Meta::default()
     };
     if view.relationships {
@@ -160,7 +160,7 @@ pub fn object(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
         })?,
     };
     let meta = Meta {
-        untrusted: untrusted_count(&ledger.texts),
+        untrusted: untrusted_count(view, &ledger.texts),
         ..Meta::default()
     };
     Ok(view.finish(out, meta, false, compact_length(data)))

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The key of a view with the defaults.
-const DEFAULT_KEY: &str = "0|None|Standard|None|None|Show|false|false|None|None";
+const DEFAULT_KEY: &str = "0|None|Standard|None|None|Show|false|false|false|None|None";
 
 const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 
@@ -53,6 +53,9 @@ pub struct View<'a> {
     pub max_tokens: Option<usize>,
     /// The treatment of text that strangers wrote.
     pub untrusted: Untrusted,
+    /// Whether `meta` says how many texts strangers wrote. A request that names nothing of a view
+    /// gets no more than the data.
+    pub counts_texts: bool,
     /// Whether indicators are written defanged in Markdown and XML.
     pub defang: bool,
     /// Whether objects in a list are reduced to their types and ids.
@@ -114,6 +117,7 @@ impl<'a> View<'a> {
             fields: None,
             max_tokens: None,
             untrusted: Untrusted::Show,
+            counts_texts: false,
             defang: false,
             descriptors_only: false,
             cursor: None,
@@ -176,6 +180,7 @@ impl<'a> View<'a> {
             fields,
             max_tokens,
             untrusted,
+            counts_texts,
             defang,
             relationships,
             domain_rank,
@@ -186,7 +191,7 @@ impl<'a> View<'a> {
         let rank = domain_rank.map(|popularity| popularity.rank);
         let day = self.is_brief().then(|| self.now.div_euclid(SECONDS_OF_DAY));
         let key = format!(
-            "{}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{defang}|\
+            "{}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|{defang}|\
              {relationships}|{rank:?}|{day:?}",
             templates.generation(),
         );

@@ -305,3 +305,13 @@ async fn sizes_are_in_meta_only_with_brief_or_a_budget() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_request_that_names_nothing_of_a_view_gets_data_and_format_only() {
+    let (_upstream, gateway) = demo().await;
+    for path in [STRANGER, PORTAL] {
+        let body = gateway.get(path).await.json();
+        let keys: Vec<_> = body.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["data", "format"], "{path}");
+    }
+}

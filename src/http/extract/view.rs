@@ -116,6 +116,24 @@ impl FromQuery for ViewQuery {
     }
 }
 
+impl ViewQuery {
+    /// Whether the query names anything of a view.
+    fn names_something(&self) -> bool {
+        let Self {
+            view,
+            fields,
+            max_tokens,
+            untrusted,
+            defang,
+        } = self;
+        view.is_some()
+            || fields.is_some()
+            || max_tokens.is_some()
+            || untrusted.is_some()
+            || defang.is_some()
+    }
+}
+
 impl WantedView {
     /// Combines what a query asks for with the defaults.
     pub fn new(format: AnswerFormat, query: ViewQuery, gateway: &Gateway, now: i64) -> Self {
@@ -182,6 +200,7 @@ impl WantedView {
             fields: query.fields.as_ref(),
             max_tokens: query.max_tokens,
             untrusted: query.untrusted.unwrap_or(untrusted),
+            counts_texts: query.names_something() || detail != Detail::Standard && !is_raw,
             defang: query.defang.unwrap_or(false),
             verdicts: self.defaults.verdicts,
             now: self.now,

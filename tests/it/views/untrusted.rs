@@ -73,7 +73,8 @@ async fn raw_shows_strangers_texts_unless_it_is_told_otherwise() {
 async fn raw_lists_withhold_and_count_strangers_texts_as_raw_reports_do() {
     let (_upstream, gateway) = demo().await;
     let path = format!("{STRANGER}/comments?format=raw");
-    for (path, withheld) in [(path.clone(), 0), (with(&path, "untrusted=withhold"), 2)] {
+    for (treatment, withheld) in [("untrusted=show", 0), ("untrusted=withhold", 2)] {
+        let path = with(&path, treatment);
         let reply = gateway.get(&path).await;
         let meta = meta(&reply);
         assert_eq!(
