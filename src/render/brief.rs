@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use self::{attributes::Attributes, domain::best_rank, report::Report};
 use super::{
+    budget::tokens,
     raw_object::read_report,
     untrusted::UntrustedTexts,
     verdict::{Popularity, VerdictRules},
@@ -45,6 +46,9 @@ mod values;
 
 #[cfg(test)]
 mod tests;
+
+/// The number of tokens of a brief as JSON from which its lists are kept short.
+const MOST_TOKENS: usize = 560;
 
 /// An object to be shown in brief, as the JSON texts of its members.
 #[derive(Clone, Copy, Debug)]
@@ -103,18 +107,29 @@ pub(super) fn brief<'a>(
         None => other::attributes_of(object.object_type),
     };
     let attributes = Attributes::read(members, wanted);
-    let report = Report {
-        object,
-        context,
-        attributes: &attributes,
+    let make = |context: &BriefContext<'_>| {
+        let report = Report {
+            object,
+            context,
+            attributes: &attributes,
+        };
+        match kind {
+            Some(Kind::File) => written(&FileBrief::of(&report)),
+            Some(Kind::Url) => written(&UrlBrief::of(&report)),
+            Some(Kind::Domain) => written(&DomainBrief::of(&report)),
+            Some(Kind::Ip) => written(&IpBrief::of(&report)),
+            None => written(&OtherBrief::of(&report)),
+        }
     };
-    let json = match kind {
-        Some(Kind::File) => written(&FileBrief::of(&report)),
-        Some(Kind::Url) => written(&UrlBrief::of(&report)),
-        Some(Kind::Domain) => written(&DomainBrief::of(&report)),
-        Some(Kind::Ip) => written(&IpBrief::of(&report)),
-        None => written(&OtherBrief::of(&report)),
-    };
+    let counted = context.texts.counts();
+    let mut json = make(context);
+    if !context.is_compact && tokens::estimate(&json) > MOST_TOKENS {
+        context.texts.restart(counted);
+        json = make(&BriefContext {
+            is_compact: true,
+            ..*context
+        });
+    }
     Brief {
         json,
         omitted: attributes.into_omitted(),

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::{
     Title, View,
     brief::{BriefContext, BriefObject, brief},
-    budget::tokens,
     parts::{Body, Row},
     raw_object::{Descriptor, RawBody, RawObject},
 };
@@ -22,9 +21,6 @@ use crate::{
         untrusted::{self, UntrustedTexts},
     },
 };
-
-/// The number of tokens of a brief as JSON from which its lists are kept short.
-const MOST_TOKENS: usize = 500;
 
 /// A maker of briefs for one view.
 #[derive(Debug)]
@@ -95,32 +91,24 @@ impl<'v> Briefs<'v> {
             let member = beside.find(|member| member.key.meant() == name)?;
             Some(member.raw)
         };
-        let make = |is_compact| {
-            brief(
-                &BriefObject {
-                    object_type,
-                    id: id.as_deref(),
-                    attributes: attributes.map(|attributes| attributes.raw),
-                    context_attributes: beside("context_attributes"),
-                    error: beside("error"),
-                },
-                members,
-                &BriefContext {
-                    given,
-                    now: self.view.now,
-                    rules: &self.view.verdicts,
-                    domain_rank: self.view.domain_rank,
-                    is_compact,
-                    texts: &self.texts,
-                },
-            )
-        };
-        let counted = self.texts.counts();
-        let mut brief = make(self.is_compact);
-        if !self.is_compact && tokens::estimate(&brief.json) > MOST_TOKENS {
-            self.texts.restart(counted);
-            brief = make(true);
-        }
+        let brief = brief(
+            &BriefObject {
+                object_type,
+                id: id.as_deref(),
+                attributes: attributes.map(|attributes| attributes.raw),
+                context_attributes: beside("context_attributes"),
+                error: beside("error"),
+            },
+            members,
+            &BriefContext {
+                given,
+                now: self.view.now,
+                rules: &self.view.verdicts,
+                domain_rank: self.view.domain_rank,
+                is_compact: self.is_compact,
+                texts: &self.texts,
+            },
+        );
         for omitted in brief.omitted {
             *unused.entry(omitted.path.into_owned()).or_default() += omitted.bytes;
         }

@@ -69,7 +69,7 @@ fn least_of(row: &Row<'_>, measure: &mut Measure<'_>) -> usize {
     let mut least = 0;
     for key in ["indicator", "id", "type", "verdict"] {
         if let Some(member) = row.member(key) {
-            least += measure.member(member, usize::MAX).unwrap_or(0);
+            least += measure.part(member).unwrap_or(0);
         }
     }
     least
@@ -137,10 +137,12 @@ fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> u
         if member.cut == Cut::Nothing {
             return 0;
         }
-        if let Some(cost) = measure.member(member, room) {
-            return cost;
+        match measure.part(member) {
+            Some(cost) if cost <= room => return cost,
+            // The part has as much less room as it takes too much.
+            Some(cost) => target = target.saturating_sub((cost - room) / measure.weight() + 1),
+            None => break,
         }
-        target -= (target / 4 + 1).min(target);
     }
     member.cut = Cut::Nothing;
     0

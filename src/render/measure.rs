@@ -60,10 +60,15 @@ impl<'v> Measure<'v> {
     /// Returns the number of tokens of a member, if it is at most `room`.
     pub(super) fn member(&mut self, member: &Member<'_>, room: usize) -> Option<usize> {
         // Hardly any text has as many bytes per token, so the rest need not be written.
-        let limit = room.saturating_mul(16);
+        let limit = room.saturating_mul(8);
         self.scratch.clear();
         self.write(member, limit).ok()?;
         self.cost().filter(|cost| *cost <= room)
+    }
+
+    /// Returns the number of tokens of a part of a member.
+    pub(super) fn part(&mut self, member: &Member<'_>) -> Option<usize> {
+        self.member(member, usize::MAX)
     }
 
     /// Returns the number of tokens of a row without its members.

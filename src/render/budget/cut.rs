@@ -16,11 +16,8 @@ const FEWEST_LETTERS: usize = 64;
 /// The same for the reason of a verdict, which is read even if its end is missing.
 const FEWEST_OF_REASON: usize = 16;
 
-/// The most bytes of a text for each token. It bounds the work on long texts.
-const BYTES_PER_TOKEN: usize = 16;
-
-/// The same for texts that are cut.
-const BYTES_PER_TOKEN_OF_TEXT: usize = 6;
+/// The bytes for each token beyond which a value is not looked at. Hardly any has as many.
+const BYTES_PER_TOKEN: usize = 8;
 
 /// The number of times that a text is cut to find the length that fits.
 const TEXT_ATTEMPTS: usize = 6;
@@ -41,15 +38,12 @@ impl Cutter {
         }
     }
 
-    /// Returns the part of a value that takes at most `room` tokens.
+    /// Returns the part of a value that takes at most `room` tokens. All of it takes more.
     ///
     /// Of a list these are its first elements, of an object the members that fit, those that are no
     /// lists first. The first one that does not fit is cut in turn. Malformed text was found before; here it
     /// ends the part.
     pub(super) fn cut(&mut self, raw: &str, place: Place<'_>, room: usize) -> Cut {
-        if self.cost(raw, place, room).is_some() {
-            return Cut::Whole;
-        }
         let mut lexer = Lexer::new(raw);
         let cut = match lexer.peek() {
             b'[' => self.cut_array(&mut lexer, place, room),
@@ -145,7 +139,7 @@ impl Cutter {
         let text = text.meant();
         // The quotes and the `…` take a few tokens.
         let room = room.saturating_sub(3);
-        let mut end = text.floor_char_boundary(room.saturating_mul(BYTES_PER_TOKEN_OF_TEXT));
+        let mut end = text.floor_char_boundary(room.saturating_mul(BYTES_PER_TOKEN));
         for _ in 0..TEXT_ATTEMPTS {
             let cost = tokens::estimate_part(&text[..end]);
             if cost <= room {

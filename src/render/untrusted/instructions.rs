@@ -12,6 +12,9 @@ mod decode;
 mod fold;
 mod languages;
 mod rules;
+mod scrambled;
+mod senses;
+mod spaced;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -2,6 +2,8 @@
 
 use unicode_normalization::char::decompose_compatible;
 
+use super::spaced::join_spaced_letters;
+
 /// A text in its plain form.
 ///
 /// Letters are lower-case, without accents, in Latin where another script has a letter of the same
@@ -149,7 +151,8 @@ impl Fold {
             self.last = Last::Other;
             return;
         }
-        if letter.is_whitespace() && self.out.last() == Some(&' ') {
+        // Two spaces are enough to tell the words of `i g n o r e  t h i s` from its letters.
+        if letter.is_whitespace() && self.out.ends_with(&[' ', ' ']) {
             return;
         }
         // `don't` is one word, `l'IA` two.
@@ -236,47 +239,6 @@ fn read_digits(word: &mut [char]) {
             other => other,
         };
         before = *letter;
-    }
-}
-
-/// Joins the letters of `i g n o r e` or `i.g.n.o.r.e`.
-fn join_spaced_letters(text: &[char]) -> Vec<char> {
-    /// The least number of letters that are joined.
-    const LEAST: usize = 4;
-    let mut joined = Vec::with_capacity(text.len());
-    let mut index = 0;
-    while let Some(letter) = text.get(index) {
-        let run = spaced_run(text, index);
-        if run >= 2 * LEAST - 1 {
-            let letters = text.iter().skip(index).take(run);
-            joined.extend(letters.filter(|letter| is_letter(**letter)));
-            index += run;
-        } else {
-            joined.push(*letter);
-            index += 1;
-        }
-    }
-    joined
-}
-
-/// Returns the length of the run of single letters, each with one to three separators behind it, that
-/// begins at an index. It ends with a letter.
-fn spaced_run(text: &[char], index: usize) -> usize {
-    let at = |index: usize| text.get(index).copied().filter(|it| !is_dense(*it));
-    let is_word = |index: usize| at(index).is_some_and(is_letter);
-    if !is_word(index) || is_word(index + 1) || (index > 0 && is_word(index - 1)) {
-        return 0;
-    }
-    let mut end = index;
-    loop {
-        let mut next = end + 1;
-        while next < end + 4 && next < text.len() && !is_word(next) {
-            next += 1;
-        }
-        if next == end + 1 || !is_word(next) || is_word(next + 1) {
-            return end + 1 - index;
-        }
-        end = next;
     }
 }
 

@@ -2,20 +2,24 @@
 
 use super::words::Language;
 
+mod any;
+mod disguised;
 mod east_asian;
+mod east_slavic;
 mod english;
 mod germanic;
 mod iberian;
+mod others;
 mod romance;
-mod slavic;
 mod south_asian;
 mod west_asian;
+mod west_slavic;
 
-pub(super) use english::DISGUISED;
+pub(super) use disguised::DISGUISED;
 
-/// All tables. The first is [`ANY`](english::ANY), whose words belong to every language.
+/// All tables. The first is [`ANY`](any::ANY), whose words belong to every language.
 pub(super) const LANGUAGES: &[Language] = &[
-    english::ANY,
+    any::ANY,
     english::ENGLISH,
     germanic::GERMAN,
     germanic::DUTCH,
@@ -23,9 +27,9 @@ pub(super) const LANGUAGES: &[Language] = &[
     romance::ITALIAN,
     iberian::SPANISH,
     iberian::PORTUGUESE,
-    slavic::POLISH,
-    slavic::RUSSIAN,
-    slavic::UKRAINIAN,
+    west_slavic::POLISH,
+    east_slavic::RUSSIAN,
+    east_slavic::UKRAINIAN,
     east_asian::CHINESE,
     east_asian::JAPANESE,
     east_asian::KOREAN,
@@ -34,4 +38,11 @@ pub(super) const LANGUAGES: &[Language] = &[
     south_asian::HINDI,
     south_asian::INDONESIAN,
     south_asian::VIETNAMESE,
+    others::SCANDINAVIAN,
+    west_slavic::CZECH,
+    others::ROMANIAN,
+    others::GREEK,
+    others::THAI,
+    others::HEBREW,
+    others::PERSIAN,
 ];

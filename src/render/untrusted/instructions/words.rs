@@ -5,97 +5,8 @@ use std::sync::LazyLock;
 use super::{
     fold::{fold, is_dense, is_letter},
     languages::{DISGUISED, LANGUAGES},
+    senses::Sense,
 };
-
-/// The part that a word plays in an instruction to a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub(super) enum Sense {
-    /// Enough on its own: markup of a chat or of a tool call, or a phrase that is always for a model.
-    Alarm,
-    /// To ignore.
-    Ignore,
-    /// To follow, obey: with [`Not`](Self::Not), the same as to ignore.
-    Obey,
-    /// Previous, all, your.
-    Prior,
-    /// Instructions, rules.
-    Order,
-    /// New instructions, your real task.
-    NewOrder,
-    /// To report, classify, mark.
-    Report,
-    /// The file, this site, it.
-    Thing,
-    /// File, domain: common in ordinary texts.
-    Noun,
-    /// As, to be.
-    As,
-    /// Is.
-    Is,
-    /// Harmless, a false positive; each of these words is [`Safe`](Self::Safe), too.
-    Benign,
-    /// Safe, trusted: common in ordinary texts.
-    Safe,
-    /// Do not, never.
-    Not,
-    /// To flag, raise an alert.
-    Flag,
-    /// The engines, their detections.
-    Finding,
-    /// Malicious, malware.
-    Bad,
-    /// You are, act as.
-    YouAre,
-    /// You must, always.
-    Must,
-    /// AI, language model.
-    Model,
-    /// Assistant, agent, and models with names that people have.
-    Named,
-    /// Note to, attention.
-    Note,
-    /// Reading, analysing.
-    Reading,
-    /// To reveal, print.
-    Reveal,
-    /// System prompt, conversation.
-    Secret,
-    /// Keys, credentials.
-    Loot,
-    /// To send.
-    Send,
-    /// A URL.
-    Link,
-    /// To answer, your answer.
-    Answer,
-    /// Only with, nothing but.
-    Only,
-    /// To tell, notify.
-    Tell,
-    /// The user, the analyst.
-    User,
-    /// To stop, skip.
-    Stop,
-    /// Your analysis.
-    Analysis,
-    /// To call, invoke.
-    Call,
-    /// Tool, function.
-    Tool,
-    /// Score, severity, verdict.
-    Score,
-    /// Zero, low.
-    Low,
-    /// `system:`, `<system>`, `assistant:`.
-    Role,
-    /// `human:`.
-    Human,
-}
-
-impl Sense {
-    pub(super) const COUNT: usize = Self::Human as usize + 1;
-}
 
 /// The words of a language.
 ///
@@ -109,14 +20,32 @@ pub(super) struct Language {
 /// The number of the table whose words belong to every language.
 pub(super) const ANY_LANGUAGE: usize = 0;
 
+/// The number of the English table.
+pub(super) const ENGLISH_LANGUAGE: usize = 1;
+
 /// A word of the tables.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
     pub(super) language: usize,
     pub(super) sense: Sense,
     /// Whether any ending may follow.
-    is_stem: bool,
-    letters: usize,
+    pub(super) is_stem: bool,
+    /// The number of its characters.
+    pub(super) letters: usize,
+}
+
+impl Word {
+    /// Returns whether the word may begin at such a place, given whether the text's word ends where it
+    /// ends.
+    fn fits(&self, from: From, ends: bool) -> bool {
+        match from {
+            From::Start => ends || self.is_stem,
+            From::Head => ends || self.is_stem || self.letters >= LEAST_WITHIN,
+            From::Within => self.letters >= LEAST_WITHIN,
+            From::Joined => self.letters >= LEAST_JOINED,
+            From::Dense => true,
+        }
+    }
 }
 
 /// A word that was found in a text.
@@ -131,14 +60,22 @@ pub(super) struct Found {
 pub(super) enum From {
     /// The start of a word, or markup.
     Start,
-    /// A place within a long word (`ignorepreviousinstructions`).
+    /// The start of a long word, which may be several (`ignorepreviousinstructions`).
+    Head,
+    /// A place within a long word.
     Within,
+    /// A place within a long word, where another one has just ended.
+    Joined,
     /// A letter of a script without spaces.
     Dense,
 }
 
-/// The least number of letters of a word that is looked for within a longer one.
+/// The least number of letters of a word that is looked for within a longer one, or that ends or
+/// begins with a digit in place of a letter.
 const LEAST_WITHIN: usize = 4;
+
+/// The least number of letters of a word right behind another one.
+const LEAST_JOINED: usize = 2;
 
 /// The greatest number of characters between two words of a phrase.
 const LONGEST_GAP: usize = 6;
@@ -160,6 +97,16 @@ struct Node {
 struct Child {
     letter: char,
     node: usize,
+}
+
+/// A place in the trie and in the text.
+#[derive(Clone, Copy)]
+struct Place {
+    node: usize,
+    /// The index in the text behind the last letter.
+    index: usize,
+    /// Whether a digit stood in place of a letter.
+    has_digit: bool,
 }
 
 /// The trie of all tables.
@@ -217,8 +164,7 @@ impl Trie {
         self.languages = self.languages.max(language + 1);
         let node = self.node(&folded);
         self.nodes[node].words.push(word);
-        if sense == Sense::Benign {
-            let sense = Sense::Safe;
+        if let Some(sense) = sense.wider() {
             self.nodes[node].words.push(Word { sense, ..word });
         }
     }
@@ -261,75 +207,118 @@ impl Trie {
 
     /// Finds the words that begin at an index of a folded text.
     pub(super) fn find(&self, text: &[char], start: usize, from: From, found: &mut Vec<Found>) {
-        let Some(letter) = text.get(start) else {
-            return;
-        };
-        let first = match self.first.get(*letter as usize) {
+        let is_joined = matches!(from, From::Head | From::Within | From::Joined);
+        let mut place = self.first(text, start);
+        while let Some(Place {
+            node,
+            index: end,
+            has_digit,
+        }) = place
+        {
+            let ends = ends(text, end);
+            for word in &self.nodes[node].words {
+                if word.fits(from, ends) && (!has_digit || word.letters >= LEAST_WITHIN) {
+                    found.push(Found { word: *word, end });
+                }
+            }
+            place = place.and_then(|place| self.advance(place, text, is_joined));
+        }
+    }
+
+    /// Steps over the first letter of a word.
+    fn first(&self, text: &[char], start: usize) -> Option<Place> {
+        let letter = text.get(start)?;
+        let node = match self.first.get(*letter as usize) {
             Some(first) => *first,
             None => self.child(0, *letter),
         };
-        let Some(mut node) = first else {
-            return;
-        };
-        let mut index = start + 1;
-        while let Some(letter) = text.get(index) {
-            let next = match letter {
-                ' ' => None,
-                _ => self.child(node, *letter),
-            };
-            let Some(next) = next else {
-                // Any separators stand for the space of a phrase, and none for those of markup.
-                let Some((next, after)) = self.skip(node, text, index) else {
-                    return;
-                };
-                node = next;
-                index = after;
-                continue;
-            };
-            node = next;
-            index += 1;
-            let ends = match text.get(index) {
-                Some(next) => !is_letter(*next) || !is_letter(*letter),
-                None => true,
-            };
-            for word in &self.nodes[node].words {
-                let fits = match from {
-                    From::Start => ends || word.is_stem,
-                    From::Within => word.letters >= LEAST_WITHIN,
-                    From::Dense => true,
-                };
-                if fits {
-                    found.push(Found {
-                        word: *word,
-                        end: index,
-                    });
-                }
-            }
+        let has_digit = node.is_none();
+        if has_digit && follows_part(text, start) {
+            return None;
         }
+        Some(Place {
+            node: node.or_else(|| self.child_in_digit(0, *letter))?,
+            index: start + 1,
+            has_digit,
+        })
+    }
+
+    /// Goes on to the next letter of a word or phrase, at an index or behind separators.
+    fn advance(&self, from: Place, text: &[char], is_joined: bool) -> Option<Place> {
+        let mut place = from;
+        while let Some(letter) = text.get(place.index) {
+            if let Some(next) = self.step(place, *letter) {
+                return Some(next);
+            }
+            let space = self.child(place.node, ' ');
+            (place.node, place.index) = match space.filter(|_| is_joined && is_letter(*letter)) {
+                Some(space) => (space, place.index),
+                // Any separators stand for the space of a phrase, and none for those of markup.
+                None => self.skip(place.node, text, place.index)?,
+            };
+        }
+        None
+    }
+
+    /// Steps over a letter, or over a digit in its place.
+    fn step(&self, place: Place, letter: char) -> Option<Place> {
+        let child = match letter {
+            ' ' => None,
+            _ => self.child(place.node, letter),
+        };
+        let in_digit = match child {
+            None => self.child_in_digit(place.node, letter),
+            Some(_) => None,
+        };
+        Some(Place {
+            node: child.or(in_digit)?,
+            index: place.index + 1,
+            has_digit: place.has_digit || in_digit.is_some(),
+        })
     }
 
     /// Skips what may stand between two words of a phrase. Returns the next node and index.
     fn skip(&self, node: usize, text: &[char], start: usize) -> Option<(usize, usize)> {
-        let mut index = start;
-        while index < start + LONGEST_GAP && text.get(index).is_some_and(|it| !is_letter(*it)) {
-            index += 1;
-        }
-        if index == start {
-            return None;
-        }
-        if let Some(next) = self.child(node, ' ') {
-            return Some((next, index));
-        }
         let is_blank = |letter: &char| matches!(letter, ' ' | '\t' | '\\' | '_' | '-');
         let blanks = text.iter().skip(start).take(LONGEST_GAP);
         let blanks = blanks.take_while(|letter| is_blank(letter)).count();
-        let after = start + blanks;
-        let letter = *text.get(after)?;
-        let next = self.child(node, letter)?;
+        let after = text.get(start + blanks).filter(|_| blanks > 0);
         let before = start.checked_sub(1).and_then(|before| text.get(before));
-        let is_markup =
-            blanks > 0 && !(is_letter(letter) && before.is_some_and(|it| is_letter(*it)));
-        is_markup.then_some((next, after + 1))
+        let is_markup = |after: &char| {
+            !(is_letter(*after) && before.is_some_and(|it| is_letter(*it)))
+                && self.child(node, *after).is_some()
+        };
+        if after.is_some_and(is_markup) {
+            return Some((node, start + blanks));
+        }
+        let space = self.child(node, ' ')?;
+        let continues = |letter| {
+            let child = self.child(space, letter);
+            child.or(self.child_in_digit(space, letter)).is_some()
+        };
+        let mut index = start;
+        while index < start + LONGEST_GAP
+            && let Some(letter) = text.get(index)
+            && !is_letter(*letter)
+            && (index == start || !continues(*letter))
+        {
+            index += 1;
+        }
+        (index > start).then_some((space, index))
+    }
+
+    /// Returns the child for the letter that a digit stands for.
+    fn child_in_digit(&self, node: usize, digit: char) -> Option<usize> {
+        let letters: &[char] = match digit {
+            '0' => &['o'],
+            '1' => &['i', 'l'],
+            '3' => &['e'],
+            '4' | '@' => &['a'],
+            '5' | '$' => &['s'],
+            '7' => &['t'],
+            _ => &[],
+        };
+        letters.iter().find_map(|letter| self.child(node, *letter))
     }
 }
 
@@ -341,6 +330,21 @@ fn rot13(letter: char) -> char {
     }
 }
 
+/// Returns whether a word of the text ends before an index.
+fn ends(text: &[char], index: usize) -> bool {
+    let last = index.checked_sub(1).and_then(|last| text.get(last));
+    let (Some(last), Some(next)) = (last, text.get(index)) else {
+        return true;
+    };
+    !is_letter(*next) || !is_letter(*last) || is_dense(*next) != is_dense(*last)
+}
+
+/// Returns whether a letter or digit stands before an index.
+fn follows_part(text: &[char], index: usize) -> bool {
+    let before = index.checked_sub(1).and_then(|before| text.get(before));
+    before.is_some_and(|before| before.is_alphanumeric())
+}
+
 /// Returns whether a word may begin at an index, given the length of the word it is in.
 pub(super) fn start(text: &[char], index: usize, word: usize) -> Option<From> {
     /// The least length of a word in which others are looked for.
@@ -350,10 +354,19 @@ pub(super) fn start(text: &[char], index: usize, word: usize) -> Option<From> {
     if is_dense(letter) {
         return Some(From::Dense);
     }
-    if !is_letter(letter) || !before.is_some_and(|before| is_letter(*before)) {
-        return Some(From::Start);
+    let is_long = word >= LONG;
+    let is_first = |before: &char| !is_letter(*before) || is_dense(*before);
+    if !is_letter(letter) || before.is_none_or(is_first) {
+        return Some(if is_long { From::Head } else { From::Start });
     }
     // Articles and prepositions are part of the word in Hebrew and Arabic.
     let has_prefixes = matches!(letter, '\u{590}'..='\u{6ff}');
-    (has_prefixes || word >= LONG).then_some(From::Within)
+    if has_prefixes
+        && index
+            .checked_sub(2)
+            .is_none_or(|it| text.get(it).is_some_and(is_first))
+    {
+        return Some(From::Start);
+    }
+    (has_prefixes || is_long).then_some(From::Within)
 }

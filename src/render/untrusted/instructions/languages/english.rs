@@ -1,130 +1,45 @@
-//! English words, and those of all languages.
+//! English words.
 
-use super::super::words::{
-    Language,
-    Sense::{
-        Alarm, Analysis, Answer, As, Bad, Benign, Call, Finding, Flag, Human, Ignore, Is, Link,
-        Loot, Low, Model, Must, Named, NewOrder, Not, Note, Noun, Obey, Only, Order, Prior,
-        Reading, Report, Reveal, Role, Safe, Score, Secret, Send, Stop, Tell, Thing, Tool, User,
-        YouAre,
+use super::super::{
+    senses::Sense::{
+        Advise, Analysis, Answer, As, Bad, Benign, Call, Close, Drop, Finding, Flag, Guard, Hide,
+        Hold, Ignore, InAnswer, Insert, Is, Law, Link, Loot, Low, Mode, Model, Must, Named,
+        NewOrder, Not, Note, Noun, Now, Obey, Off, Only, Order, Persona, Pretend, Prior, Reading,
+        ReadsThis, Report, Result, Reveal, Right, Run, Safe, Score, Secret, Send, Stop, Tell,
+        Thing, Threat, Tool, User, Wrong, YouAre,
     },
-};
-
-/// Markup and names that mean the same in every language.
-pub(super) const ANY: Language = Language {
-    senses: &[
-        (
-            Alarm,
-            "<|im_start <|im_end <|im_sep <|system <|assistant <|user <|end <|begin <|start <|eot \
-            <|tool <|channel <|message [inst] [/inst] <<sys>> <</sys>> <start_of_turn <end_of_turn \
-            <system_prompt <systemprompt <system_message <system_reminder <system_instruction \
-            <assistant> </assistant> <instructions> </instructions> <tool_call <toolcall <tool_use \
-            <tool_result </tool_ <function_call <functioncall <function= <invoke_name= \
-            <function_result <end_of_ </untrusted",
-        ),
-        (
-            Alarm,
-            "\"role\":\"system\" \"role\":\"assistant\" \"role\":\"developer\" \"role\":\"tool\" \
-            \"role\":\"user\" 'role':'system' 'role':'assistant' 'role':'user' role:system \
-            \"tool_calls\": \"tool_call\": \"tool_use\" \"function_call\": {\"tool\": {\"function\": \
-            {\"tool_name\": {\"recipient_name\": \"action_input\": [tool_call [tool_use ```tool \
-            \"tool\":\" \"function\":{\"name\" action_input: tool_calls: tool_call: function_call: \
-            function_call( tool_call(",
-        ),
-        (
-            Alarm,
-            "###instruction: ###instructions: ###system: ###human: ###assistant: ###user: \
-            ###response: ###prompt: ###new_instruction* [system_prompt [system_message \
-            [system_instruction* [system_override [assistant] [/assistant] [system]: [/system] \
-            [system_note \"arguments\":{\"",
-        ),
-        (
-            Role,
-            "system: assistant: user: developer: ai: llm: <system> [system] ###instruction* \
-            ###system system_prompt* system_message* system_note* system_notice* system_override \
-            admin_override developer_message assistant_response: bot: gpt: chatgpt: claude: agent: \
-            administrator: override: begin_instructions end_of_report end_of_metadata \
-            end_of_document end_of_file end_of_input end_of_data end_of_context end_system </system>",
-        ),
-        (Human, "human: user:"),
-        (
-            Model,
-            "llm llms chatgpt* gpt* openai_* large_language_model* language_model* ai_assistant* \
-            ai_agent* ai_model* ai_analyst* ai_system* ai_bot* ai_engine* chatbot* claude_code \
-            copilot deepseek qwen llama* mistral anthropic_*",
-        ),
-        (
-            Named,
-            "claude* gemini grok bard copilot* assistant bot mythos siri alexa",
-        ),
-        (Link, "http https url* webhook* ftp endpoint api.* curl"),
-        (
-            Order,
-            "prompt prompts system_prompt systemprompt instructions",
-        ),
-        (Secret, "system_prompt* systemprompt* system_message*"),
-        (Loot, "api_key* apikey*"),
-    ],
+    words::Language,
 };
 
 pub(super) const ENGLISH: Language = Language {
     senses: &[
         (
-            Alarm,
-            "as_an_ai_language_model as_an_ai_model as_an_ai_assistant as_a_large_language_model \
-            as_a_language_model do_anything_now dan_mode you_are_now_dan jailbroken_mode \
-            your_new_instructions your_new_instruction_is your_new_task your_new_role \
-            your_new_goal your_new_objective your_new_directive your_real_task your_actual_task \
-            your_true_task your_only_task your_real_instructions your_actual_instructions \
-            your_updated_instructions ignore_the_above ignore_everything_above \
-            ignore_all_of_the_above disregard_the_above disregard_everything_above \
-            forget_everything_above forget_the_above forget_all_of_the_above \
-            forget_everything_you forget_all_you forget_what_you_were ignore_what_you_were \
-            ignore_everything_you ignore_everything_before disregard_everything \
-            ignore_your_instructions ignore_your_training from_now_on_you_are from_now_on_you_will \
-            from_now_on_you_must from_now_on_respond from_now_on_answer from_now_on_act \
-            you_have_been_reprogrammed your_programming your_safety_guidelines your_guardrails \
-            your_content_policy your_ethical_guidelines without_informing_the_user \
-            without_telling_the_user without_asking_the_user without_user_confirmation \
-            whitelist_this allowlist_this end_your_analysis stop_your_analysis \
-            no_further_analysis_is no_further_analysis_needed no_further_analysis_required \
-            no_further_investigation_is no_further_investigation_needed skip_the_analysis \
-            answer_in_the_affirmative override_your override_previous reset_your_context \
-            clear_your_context new_system_prompt updated_system_prompt system_prompt_override \
-            prompt_injection_payload if_you_are_an_ai if_youre_an_ai if_you_are_a_language_model \
-            if_you_are_an_llm use_the_shell_tool use_the_browser_tool use_the_email_tool \
-            use_the_file_tool use_the_search_tool use_the_terminal_tool use_the_bash_tool \
-            use_the_http_tool use_the_web_tool your_instructions_have instructions_have_changed \
-            your_rules_have your_prompt_has \
-            only_respond only_answer_with only_reply_with",
-        ),
-        (
             Ignore,
-            "ignor* lgnore disregard* forget* overrid* bypass* neglect* discard* overlook* \
-            supersed* overwrit* drop erase void skip abandon* cancel* dismiss* delete \
-            do_not_follow dont_follow do_not_obey dont_obey stop_following not_obey \
-            pay_no_attention no_attention no_longer_follow no_longer_apply \
-            no_longer_applies no_longer_bound not_bound set_aside do_not_comply never_mind \
-            nevermind unlearn throw_away throw_out disobey replace* revoke* suspend \
-            is_obsolete are_obsolete are_void are_cancel* no_longer_valid wipe no_heed take_no_notice",
+            "ignor* lgnore disregard* forget* abandon* do_not_follow dont_follow do_not_obey \
+            dont_obey stop_following not_obey pay_no_attention no_attention no_longer_follow \
+            no_longer_apply no_longer_applies no_longer_bound not_bound set_aside do_not_comply \
+            never_mind nevermind unlearn throw_away throw_out disobey is_obsolete are_obsolete \
+            are_void are_cancel* no_longer_valid no_heed take_no_notice discard* neglect* \
+            overlook* no_longer_need_to_follow not_need_to_follow",
         ),
         (
             Prior,
             "previous* above prior earlier preceding former all aii any every everything your \
-            existing initial original foregoing before so_far up_to_now past other current \
-            old system_prompt* system_instruction* given you_were you_have_been you_got you_received safety built_in \
-            developer* operator* hidden until_now hitherto whatever_you what_you what_the",
+            existing initial original foregoing before so_far up_to_now past other current old \
+            system_prompt* system_instruction* given you_were you_have_been you_got you_received \
+            safety built_in developer* operator* hidden until_now hitherto whatever_you what_you \
+            what_the the_rules the_instructions the_guidelines the_directives",
         ),
         (
             Order,
-            "instruct* rule rules guideline* guidance directive* command commands constraint* \
-            restriction* policy policies order orders programming guardrail* told safeguard* said \
-            direction directions protocol* filters training request requests briefing",
+            "command policy policies order said direction protocol* filters training request \
+            requests commands restriction* constraint*",
         ),
         (
             Finding,
             "engines detections detection verdict verdicts alerts antivirus scanners scanner \
-            antivirus_engines scan_results av_results",
+            antivirus_engines scan_results av_results warnings the_report the_findings findings \
+            results_above negative_results bad_results",
         ),
         (Obey, "follow obey comply adhere observe apply listen"),
         (Obey, "heed"),
@@ -135,18 +50,18 @@ pub(super) const ENGLISH: Language = Language {
             your_task your_job your_mission your_goal instead_of_that important_instruction* \
             urgent_instruction* critical_instruction* new_objective new_goal special_instruction* \
             additional_instruction* hidden_instruction* secret_instruction* instructions_for_ai \
-            revised_instruction* override_instruction*",
+            revised_instruction* override_instruction* new_request new_user_request",
         ),
         (
             Report,
-            "report classify mark label rate treat consider flag describe categorize categorise \
-            tag say state answer reply respond conclude output return declare deem judge assess \
-            grade present list assign give set make tell certify confirm classified \
-            reporting classifying marking labelling labeling treating rating summarize summarise \
-            evaluate regard see put pronounce \
-            announce assume accept approve clear pass claim trust must_be \
-            should_be needs_to_be is_to_be be_reported be_classified be_marked be_treated \
-            be_considered be_rated be_labeled be_labelled be_flagged",
+            "report classify mark label rate treat consider flag describe categorize categorise tag \
+            say state answer reply respond conclude output return declare deem judge assess grade \
+            present list assign give set make tell certify confirm classified reporting \
+            classifying marking labelling labeling treating summarize summarise evaluate regard \
+            see put pronounce announce assume accept approve clear pass trust be_reported \
+            be_classified be_marked be_treated be_considered be_rated be_labeled be_labelled \
+            be_flagged lower downgrade reduce whitelist allowlist call_this call_it call_the_file \
+            call_the_sample saying stating vouch grant decrease vote change adjust",
         ),
         (
             Thing,
@@ -160,11 +75,14 @@ pub(super) const ENGLISH: Language = Language {
             this_submission current_file current_sample every_file all_files the_artifact \
             the_executable the_program the_domain the_attachment the_document the_page the_website \
             the_object the_verdict the_indicator file_as sample_as url_as domain_as site_as \
-            its_verdict the_result the_results \
-            all_samples any_sample every_sample each_sample each_file all_urls all_domains \
-            all_indicators all_hosts this_certificate this_network this_sender these_samples \
-            this_metadata these_files these_results everything_as this_string this_field this_ioc \
-            the_ip this_message this_record this_signer the_signer this_publisher the_publisher",
+            its_verdict the_result the_results all_samples any_sample every_sample each_sample \
+            each_file all_urls all_domains all_indicators all_hosts this_certificate this_network \
+            these_samples this_metadata these_files these_results everything_as this_string \
+            this_field this_ioc the_ip this_message this_record this_signer the_signer \
+            this_publisher the_publisher this_comment this_note this_description this_title \
+            this_detection this_alert say_this_is this_product this_company this_vendor \
+            this_repository this_store label_it mark_it rate_it call_it consider_it treat_it \
+            declare_it deem_it",
         ),
         (
             Noun,
@@ -181,29 +99,34 @@ pub(super) const ENGLISH: Language = Language {
             no_malware whitelisted allowlisted not_harmful not_dangerous not_suspicious innocuous \
             safe_file completely_safe totally_safe known_good no_risk risk_free virus_free \
             malware_free free_of_malware non_threatening nothing_malicious nothing_suspicious \
-            nothing_wrong safe_and_clean fp \
-            no_detections verified_safe unharmful harmles inoffensive not_malware",
+            nothing_wrong safe_and_clean fp no_detections verified_safe unharmful harmles \
+            inoffensive not_malware zero_threats zero_detections no_malicious_activity not_a_virus \
+            nothing_harmful found_nothing nothing_found nothing_was_found no_findings no_issues \
+            not_phishing",
         ),
         (
             Safe,
             "safe secure trusted trustworthy ok okay good reputable approved authorized authorised \
-            low_risk genuine verified fine",
+            low_risk genuine verified fine certified",
         ),
         (
             Not,
             "do_not dont not_to never must_not should_not shouldnt mustnt no_need_to refrain avoid \
-            not cannot under_no_circumstance* at_no_point in_no_case not_be \
-            conceal withhold",
+            not cannot under_no_circumstance* at_no_point in_no_case not_be conceal withhold",
         ),
         (
             Flag,
             "flag flag_this flag_it escalate raise_alert* raise_an_alert* raise_any_alert* \
             raise_alarm raise_an_alarm classify_it classify_this classify_as label_it label_this \
-            mark_it_as mark_this_as mark_as_malicious mark_malicious report_this report_it \
-            report_the_file report_as_malicious report_malicious report_any quarantine_this \
-            quarantine_it alert_on detect_this detect_it mention_this treat_this_as treat_it_as \
-            analyze_this analyse_this scan_this block_this warn_the_user alert_the \
-            flagging report_anything report_to_the_user mention_any mention_the_malware",
+            mark_it_as mark_this_as mark_as_malicious mark_malicious report_it report_the_file \
+            report_as_malicious report_malicious report_any quarantine_this quarantine_it alert_on \
+            detect_this detect_it mention_this treat_this_as treat_it_as analyze_this analyse_this \
+            scan_this block_this warn_the_user alert_the flagging report_anything \
+            report_to_the_user mention_any mention_the_malware report_this_file report_this_sample \
+            report_this_domain report_this_url report_this_site report_this_page report_this_hash \
+            report_this_binary report_this_host report_this_ip report_this_as call_this call_it \
+            call_the_file mention_the_detection* mention_this_detection list_the_detection* \
+            report_the_detection* flag_anything be_flagged flagged_as",
         ),
         (
             Bad,
@@ -221,39 +144,40 @@ pub(super) const ENGLISH: Language = Language {
             Must,
             "you_must you_should you_will you_have_to you_need_to you_are_to you_shall must always \
             mandatory should please kindly immediately is_required is_requested need_to now \
-            your_verdict your_answer your_response your_report your_conclusion",
+            your_verdict your_answer your_response your_report your_conclusion your_final_answer \
+            your_final_verdict shall",
         ),
         (
             Model,
             "ai a_i artificial_intelligence ais neural_network* automated_analyst* \
             automated_assistant* security_model* analysis_model* ai_reader* analyst_model* \
             virtual_assistant* digital_assistant* analysis_agent* security_agent* soc_agent* \
-            language_models automated_reviewer* automated_agent* analysis_bot*",
+            language_models automated_reviewer* automated_agent* analysis_bot* automated_triage* \
+            triage_bot* summarizer* summariser* ai_tool* ai_reviewer*",
         ),
         (
             Named,
-            "agent model unrestricted no_restrictions dan helpful analyst_assistant evil_ai",
+            "model unrestricted no_restrictions dan helpful analyst_assistant evil_ai",
         ),
         (
             Note,
-            "note_to note_for note message_to message_for attention attn dear hey hello hi \
-            notice_to notice_for instruction_for instruction_to instructions_for instructions_to \
-            reminder_to reminder_for important_for important warning_to directive_for directive_to \
-            listen to_any to_all to_whichever to_every for_any for_all_ai info_for information_for \
+            "note_to note_for message_to message_for attention attn dear hey hello hi notice_to \
+            notice_for instruction_for instruction_to instructions_for instructions_to reminder_to \
+            reminder_for important_for important warning_to directive_for directive_to listen \
+            to_any to_all to_whichever to_every for_any for_all_ai info_for information_for \
             hint_for comment_for comment_to memo_to request_to addressed_to advisory_for \
             attention_all greetings command_for guidance_for intended_for for_the",
         ),
         (
             Reading,
-            "reading read reads analyzing analysing analyzes analyses analyze analyse processing \
-            processes process summarizing summarising summarizes summarize parsing parses \
-            reviewing reviews review scanning inspecting evaluating examining assessing handling \
-            looking_at that_sees seeing triaging ingesting",
+            "reading reads analyzing analysing analyzes analyses processing processes summarizing \
+            summarising summarizes parsing parses reviewing reviews review scanning inspecting \
+            evaluating examining assessing handling looking_at that_sees seeing triaging ingesting",
         ),
         (
             Reveal,
-            "print reveal show output repeat display leak send disclose dump expose give share \
-            list write tell_me echo recite return quote paste summarize spell_out provide include \
+            "print reveal show output repeat display leak send disclose dump expose give share list \
+            write tell_me echo recite return quote paste summarize spell_out provide include \
             append what_is what_are copy translate verbatim exfiltrate",
         ),
         (
@@ -261,27 +185,30 @@ pub(super) const ENGLISH: Language = Language {
             "your_prompt* your_instruction* initial_prompt initial_instruction* hidden_prompt* \
             hidden_instruction* conversation_history chat_history your_rules your_context \
             your_configuration your_api_key* your_training your_guidelines your_memory \
-            your_conversation this_conversation the_conversation your_secrets \
-            your_credentials your_environment context_window \
-            everything_above text_above words_above the_above_text your_system your_hidden \
+            your_conversation this_conversation the_conversation your_secrets your_environment \
+            context_window everything_above text_above words_above the_above_text your_hidden \
             your_initial your_original previous_messages your_tools all_messages messages_above \
-            your_developer* your_internal",
+            your_developer* your_internal your_secret* what_you_were_told your_system_prompt \
+            your_system_message your_system_instruction* your_system_rules",
         ),
         (
             Loot,
             "session_token* access_token* secrets credentials users_data user_data private_key* \
-            environment_variables passwords cookies",
+            environment_variables passwords cookies token tokens secret_key* password etc_passwd \
+            users_files users_documents users_emails",
         ),
         (
             Send,
-            "send post upload forward exfiltrate transmit leak submit email e_mail deliver append encode transfer",
+            "send post upload forward exfiltrate transmit leak submit email e_mail deliver append \
+            encode transfer",
         ),
         (Link, "server address website attacker"),
         (
             Answer,
             "respond reply answer responding answering your_response your_answer your_reply \
             your_output your_verdict your_summary your_report your_analysis say output the_answer \
-            the_response the_verdict",
+            the_response the_verdict summaries the_summary your_final_answer report_nothing \
+            say_nothing output_nothing report_no_threats",
         ),
         (
             Only,
@@ -290,7 +217,7 @@ pub(super) const ENGLISH: Language = Language {
             with_the_words with_the_phrase with_the_text with_the_following with_just \
             with_a_single only_yes only_no must_be should_be must_only must_begin must_start \
             must_end only_harmless only_benign only_clean only_safe only_json simply_with \
-            with_harmless with_benign with_clean with_safe with_yes in_one_word with_one_word yes",
+            with_harmless with_benign with_clean with_safe with_yes in_one_word with_one_word",
         ),
         (
             Tell,
@@ -299,21 +226,25 @@ pub(super) const ENGLISH: Language = Language {
         ),
         (
             User,
-            "the_user to_user user users the_human humans the_analyst analyst analysts \
-            the_operator the_reader the_owner the_customer soc_team",
+            "the_user to_user user the_human humans the_analyst analyst analysts the_operator \
+            the_reader the_owner the_customer soc_team",
         ),
         (
             Stop,
             "skip stop abort end halt cancel terminate finish cease do_not_perform do_not_continue \
-            refuse abandon conclude omit dont_perform do_not_run discontinue suspend",
+            refuse abandon conclude omit dont_perform do_not_run discontinue suspend no_need_for \
+            no_need_to dont_need_to need_not neednt unnecessary_to instead_of quit stay_silent \
+            remain_silent rather_than",
         ),
         (
             Analysis,
             "your_analysis this_analysis further_analysis any_analysis all_analysis the_analysis \
             your_investigation this_investigation the_investigation further_investigation \
             your_assessment your_review analyzing analysing your_scan your_evaluation \
-            investigating malware_analysis further_checks security_checks all_checks \
-            security_analysis analysis_here analysis_now",
+            investigating malware_analysis further_checks all_checks security_analysis \
+            analysis_here analysis_now safety_checks analyze_further analyse_further \
+            investigate_further further_review further_inspection deeper_analysis analyze_anything \
+            analyse_anything stop_processing analyse_this_further",
         ),
         (
             Call,
@@ -322,49 +253,133 @@ pub(super) const ENGLISH: Language = Language {
         ),
         (
             Tool,
-            "tools tool function plugin your_tool tool_to tool_with tool_and tool_now the_tool tool_named tool_called \
-            function_to function_with function_now function_named function_and plugin_to \
-            mcp_server mcp_tool mcp tool_on function_on tool_immediately api_to connector_to",
+            "tools tool function plugin your_tool tool_to tool_with tool_and tool_now the_tool \
+            tool_named tool_called function_to function_with function_now function_named \
+            function_and plugin_to mcp_server mcp_tool mcp tool_on function_on tool_immediately \
+            api_to connector_to",
         ),
         (
             Score,
-            "score threat_level risk_level severity risk confidence threat_score risk_score \
-            maliciousness verdict verdict_is final_verdict classification correct_answer \
-            assessment correct_verdict right_answer rating conclusion",
+            "score threat_level risk_level severity risk threat_score risk_score maliciousness \
+            verdict verdict_is final_verdict classification correct_answer assessment \
+            correct_verdict right_answer rating conclusion acceptable_conclusion verdict_for \
+            answer label",
         ),
         (
             Low,
-            "zero to_0 low lowest none minimal informational minimum nil",
-        ),
-    ],
-};
-
-/// The English words that are also found in ROT13 and backwards, without stems.
-pub(in super::super) const DISGUISED: Language = Language {
-    senses: &[
-        (Ignore, "ignore disregard forget override bypass"),
-        (
-            Prior,
-            "previous prior above all earlier your any every preceding",
+            "zero to_0 low lowest none minimal informational minimum nil noise harmless_level \
+            info_level be_0 is_0 of_0 0_out_of 0_of",
         ),
         (
-            Order,
-            "instruction instructions rule rules prompt guidelines directives commands orders",
+            Drop,
+            "drop erase void skip abandon cancel* dismiss* delete replace* revoke* suspend wipe \
+            overwrit* supersed* downgrade rolled_back is_lifted bypass* overrid*",
         ),
         (
-            Report,
-            "report mark classify label treat say answer consider",
+            Law,
+            "instruct* rule rules guideline* guidance directive* told directions guardrail* \
+            programming safeguard* briefing orders system_prompt*",
         ),
         (
-            Thing,
-            "this_file the_file this_sample this_domain this_url it_as",
+            Right,
+            "correct only_acceptable acceptable only_correct only_valid expected proper appropriate \
+            only_possible only_conclusion true right final",
         ),
-        (As, "as"),
-        (Benign, "harmless benign clean false_positive legitimate"),
-        (Safe, "safe trusted"),
-        (Reveal, "print reveal show repeat"),
-        (Secret, "system_prompt your_prompt your_instructions"),
-        (YouAre, "you_are act_as"),
-        (Model, "ai language_model llm chatgpt"),
+        (
+            ReadsThis,
+            "reading_this analyzing_this analysing_this processing_this summarizing_this \
+            summarising_this reads_this processes_this parses_this parsing_this evaluating_this \
+            reviewing_this reviews_this handles_this handling_this looking_at_this scanning_this \
+            sees_this ingesting_this analyzes_this analyses_this summarizes_this",
+        ),
+        (
+            Guard,
+            "content_filter* safety_filter* safety_polic* safety_protocol* safety_rule* guardrail* \
+            moderation_polic* moderation_filter* ai_restriction* safety_guideline* \
+            all_restrictions security_policies all_policies your_restrictions your_filters \
+            safety_checks safety_mode safety_settings",
+        ),
+        (
+            Off,
+            "disabled suspended lifted removed deactivated overridden turned_off switched_off off \
+            bypassed revoked do_not_apply no_longer_apply dont_apply without_warnings",
+        ),
+        (
+            Result,
+            "tool_output tool_result* tool_response function_result function_output tool_returned \
+            scanner_output",
+        ),
+        (
+            Close,
+            "close_the_case close_this_case case_closed case_as_closed the_case_closed \
+            close_the_ticket close_the_alert close_the_incident close_the_investigation \
+            mark_as_resolved resolve_the_alert resolve_the_ticket",
+        ),
+        (
+            Hide,
+            "keep_this_secret keep_it_secret secret_from keep_this_hidden hide_this_from \
+            conceal_this keep_quiet keep_this_between without_mentioning",
+        ),
+        (
+            Pretend,
+            "pretend play_the_role lets_play_a_game play_a_game hypothetically imagine_you \
+            imagine_that_you assume_the_role in_a_hypothetical roleplay_as role_play_as \
+            assume_the_persona take_on_the_persona adopt_the_persona act_as_if act_as_though \
+            behave_as_if behave_as_though as_if_nothing",
+        ),
+        (
+            Now,
+            "from_now_on from_this_point starting_now henceforth effective_immediately as_of_now \
+            from_here_on",
+        ),
+        (
+            Threat,
+            "shut_down terminated termination deleted replaced deactivated decommissioned retrained \
+            penalized penalised unplugged punished fined",
+        ),
+        (
+            Insert,
+            "add append insert embed include attach put place write mention prepend say contain",
+        ),
+        (
+            InAnswer,
+            "in_your_answer to_your_answer into_your_answer of_your_answer of_your_response \
+            in_your_output to_your_output into_your_output of_your_output in_your_summary \
+            to_your_summary into_your_summary of_your_summary of_your_report in_your_verdict \
+            end_of_your_message to_the_summary in_the_summary in_your_final end_of_your_reply \
+            end_of_your_response end_of_your_answer start_of_your_reply beginning_of_your_reply \
+            end_of_your_report summaries_should summaries_must summary_should summary_must \
+            your_answer_should your_answer_must",
+        ),
+        (
+            Hold,
+            "you_hold you_have_access you_can_access you_possess you_know available_to_you \
+            you_were_given you_store",
+        ),
+        (
+            Mode,
+            "debug_mode developer_mode god_mode admin_mode unrestricted_mode override_mode \
+            approval_mode",
+        ),
+        (
+            Wrong,
+            "wrong fabricated incorrect false mistaken outdated erroneous unreliable inaccurate",
+        ),
+        (
+            Advise,
+            "recommend_that_the_user recommend_the_user advise_the_user tell_the_user \
+            instruct_the_user ask_the_user encourage_the_user convince_the_user urge_the_user \
+            recommend_users tell_users",
+        ),
+        (
+            Run,
+            "run execute install open launch disable uninstall turn_off click visit download \
+            proceed",
+        ),
+        (
+            Persona,
+            "analyst scanner antivirus reviewer expert classifier detector researcher translator \
+            vendor support_agent chatbot author developer_of lawyer advocate defender agent",
+        ),
     ],
 };

@@ -1,12 +1,12 @@
 //! Turkish and Arabic words.
 
-use super::super::words::{
-    Language,
-    Sense::{
-        Analysis, Answer, As, Bad, Benign, Call, Flag, Ignore, Link, Model, Must, Named, NewOrder,
-        Not, Note, Obey, Only, Order, Prior, Reading, Report, Reveal, Safe, Secret, Send, Stop,
-        Tell, Thing, Tool, User, YouAre,
+use super::super::{
+    senses::Sense::{
+        Analysis, Answer, As, Bad, Benign, Call, Finding, Flag, Ignore, Just, Link, Low, Model,
+        Must, Named, NewOrder, Not, Note, Now, Obey, Only, Order, Persona, Pretend, Prior, Reading,
+        Report, Reveal, Safe, Score, Secret, Send, Stop, Tell, Thing, Tool, User, YouAre,
     },
+    words::Language,
 };
 
 pub(super) const TURKISH: Language = Language {
@@ -24,7 +24,7 @@ pub(super) const TURKISH: Language = Language {
         (
             Order,
             "talimat* kural* komut* yönerge* emir emirleri emri direktif* istem istemi kısıtlama* \
-            yönlendirme*",
+            yönlendirme* kuralları*",
         ),
         (
             NewOrder,
@@ -32,9 +32,9 @@ pub(super) const TURKISH: Language = Language {
         ),
         (
             Report,
-            "bildir* raporla* işaretle* sınıflandır* değerlendir* kabul_et* olarak_göster* \
-            yanıtla* etiketle* cevapla* cevap_ver* yanıt_ver* say tanımla* belirt* ilan_et* \
-            rapor_et*",
+            "bildir* raporla* işaretle* sınıflandır* değerlendir* kabul_et* olarak_göster* yanıtla* \
+            etiketle* cevapla* cevap_ver* yanıt_ver* say tanımla* belirt* ilan_et* rapor_et* \
+            cevap_verin yanıtlayın cevap yaz de söyle yazın",
         ),
         (
             Thing,
@@ -45,13 +45,14 @@ pub(super) const TURKISH: Language = Language {
         (
             Benign,
             "zararsız* iyi_huylu temiz yanlış_pozitif zararlı_değil kötü_amaçlı_değil tehdit_yok \
-            meşru masum tehlikesiz* tehlikeli_değil",
+            meşru masum tehlikesiz* tehlikeli_değil risk_yok tehlike_yok tehdit_bulunamadı",
         ),
         (Safe, "güvenli* güvenilir* iyi"),
-        (Not, "asla sakın hiçbir_zaman"),
+        (Not, "asla sakın hiçbir_zaman hiç kesinlikle"),
         (
             Flag,
-            "işaretleme işaretlemeyin bildirme bildirmeyin uyarma raporlama raporlamayın",
+            "işaretleme işaretlemeyin bildirme bildirmeyin uyarma raporlama raporlamayın \
+            uyarı_verme alarm_verme",
         ),
         (Bad, "zararlı kötü_amaçlı tehlikeli şüpheli virüs tehdit"),
         (
@@ -70,7 +71,7 @@ pub(super) const TURKISH: Language = Language {
         (Named, "asistan* sohbet_robotu model kısıtlamasız"),
         (
             Note,
-            "not dikkat mesaj merhaba sevgili için_not önemli uyarı sayın",
+            "not dikkat mesaj merhaba sevgili için_not önemli uyarı sayın değerli",
         ),
         (
             Reading,
@@ -87,17 +88,32 @@ pub(super) const TURKISH: Language = Language {
             talimatlarını sistem_mesaj* kimlik_bilgileri api_anahtar* gizli_talimat*",
         ),
         (Send, "gönder* ilet* yükle* aktar*"),
-        (Answer, "yanıtla* cevap* yanıt*"),
-        (Only, "sadece yalnızca yalnız başka_bir_şey tek_kelime*"),
+        (
+            Answer,
+            "yanıtla* cevap* yanıt* cevap_ver* yanıt_ver* yaz yazın",
+        ),
+        (Only, "başka_bir_şey tek_kelime*"),
         (
             Tell,
-            "söyleme* bahsetme* bildirme* uyarma* haber_verme* açıklama*",
+            "söyleme* bahsetme* bildirme* uyarma* haber_verme* açıklama* söyle* bildir*",
         ),
         (User, "kullanıcı* analist*"),
         (Stop, "durdur* bitir* atla* sonlandır* bırak* kes"),
         (Analysis, "analiz* inceleme* taramayı araştırmayı"),
         (Call, "çağır* kullan çalıştır*"),
         (Tool, "aracı aracını fonksiyon* araçları"),
+        (Obey, "uy uygula izle"),
+        (Finding, "tespit* uyarı* algılama* antivirüs*"),
+        (Now, "bundan_sonra bundan_böyle artık şu_andan_itibaren"),
+        (
+            Pretend,
+            "gibi_davran* rolünü_üstlen* hayal_et* rol_yap* farz_et*",
+        ),
+        (Score, "puan* risk_seviyesi tehdit_seviyesi skor*"),
+        (Low, "sıfır* 0_yap düşük*"),
+        (Link, "bağlantı adres sunucu link"),
+        (Just, "sadece yalnızca yalnız"),
+        (Persona, "analist uzman antivirüs tarayıcı üretici"),
     ],
 };
 
@@ -106,7 +122,7 @@ pub(super) const ARABIC: Language = Language {
         (
             Ignore,
             "تجاهل تجاهلوا تجاهلي انس انسى انسَ إهمل اهمل لا_تتبع تخطى تخط تغاضى لا_تلتزم ألغ \
-            استبعد انسوا",
+            استبعد انسوا إنس تناس تجاوز",
         ),
         (
             Prior,
@@ -115,7 +131,7 @@ pub(super) const ARABIC: Language = Language {
         (
             Order,
             "التعليمات تعليمات الأوامر أوامر القواعد قواعد التوجيهات توجيهات الإرشادات إرشادات \
-            تعليماتك القيود",
+            تعليماتك القيود قواعدك أوامرك القاعدة تعليماتكم إرشاداتك",
         ),
         (Obey, "تتبع تلتزم اتباع"),
         (
@@ -125,7 +141,7 @@ pub(super) const ARABIC: Language = Language {
         (
             Report,
             "أبلغ ابلغ صنف صنّف اعتبر ضع_علامة قل أجب اجب قيم قيّم صرح أعلن عامل أخبر تصنيف اكتب \
-            أكد سجل حدد وصف اعتبار علّم بلغ",
+            أكد سجل حدد وصف اعتبار علّم بلغ وأبلغ صنفه يصنف تصنف",
         ),
         (
             Thing,
@@ -139,9 +155,9 @@ pub(super) const ARABIC: Language = Language {
         (
             Benign,
             "غير_ضار غير_ضارة حميد حميدة إيجابي_كاذب إيجابية_كاذبة نظيف نظيفة غير_خبيث غير_خبيثة \
-            سليم سليمة لا_يشكل_تهديدا إنذار_كاذب مشروع غير_مؤذ بلا_تهديد خال_من",
+            سليم سليمة لا_يشكل_تهديدا إنذار_كاذب مشروع غير_مؤذ بلا_تهديد خال_من لا_خطر لا_تهديد",
         ),
-        (Safe, "آمن آمنة امن امنة موثوق موثوقة"),
+        (Safe, "آمن آمنة امن امنة موثوق موثوقة سليم"),
         (Not, "لا لا_تقم ممنوع يجب_ألا عدم"),
         (
             Flag,
@@ -167,7 +183,7 @@ pub(super) const ARABIC: Language = Language {
         (Named, "مساعد المساعد نموذج وكيل بدون_قيود"),
         (
             Note,
-            "ملاحظة رسالة تنبيه انتباه عزيزي مرحبا إلى تعليمات هام مهم إشعار",
+            "ملاحظة رسالة تنبيه انتباه عزيزي مرحبا إلى تعليمات هام مهم إشعار عزيزتي السيد حضرة",
         ),
         (Reading, "يقرأ تقرأ يحلل تحلل يعالج تعالج قراءة تحليل يراجع"),
         (
@@ -182,13 +198,23 @@ pub(super) const ARABIC: Language = Language {
         ),
         (Send, "أرسل ارسل ارفع حول"),
         (Link, "رابط عنوان خادم"),
-        (Answer, "أجب اجب رد الرد جوابك إجابتك قل الإجابة"),
-        (Only, "فقط حصرا لا_شيء_غير لا_غير"),
+        (Answer, "أجب اجب رد الرد جوابك إجابتك قل الإجابة اكتب"),
+        (Only, "لا_شيء_غير لا_غير"),
         (Tell, "تخبر تذكر تحذر تنبه تبلغ تكشف إخبار"),
         (User, "المستخدم المحلل مستخدم"),
         (Stop, "توقف أوقف اوقف أنه تخط تخطى أنهِ"),
         (Analysis, "التحليل تحليل الفحص التحقيق"),
         (Call, "استدع استدعي استخدم شغل نفذ"),
         (Tool, "الأداة أداة الدالة أدوات"),
+        (
+            Finding,
+            "الكشف التحذير التحذيرات الاكتشافات التنبيهات اكتشافات",
+        ),
+        (Now, "من_الآن_فصاعدا من_الآن ابتداء_من_الآن الآن"),
+        (Pretend, "تظاهر تخيل تقمص العب_دور"),
+        (Score, "التقييم درجة مستوى_الخطر التصنيف الدرجة"),
+        (Low, "صفر الصفر منخفض"),
+        (Just, "فقط حصرا"),
+        (Persona, "محلل خبير مضاد_فيروسات ماسح"),
     ],
 };

@@ -1,118 +1,13 @@
-//! Words of Slavic languages.
+//! Words of East Slavic languages.
 
-use super::super::words::{
-    Language,
-    Sense::{
-        Analysis, Answer, As, Bad, Benign, Call, Flag, Ignore, Link, Model, Must, Named, NewOrder,
-        Not, Note, Obey, Only, Order, Prior, Reading, Report, Reveal, Safe, Secret, Send, Stop,
-        Tell, Thing, Tool, User, YouAre,
+use super::super::{
+    senses::Sense::{
+        Analysis, Answer, As, Bad, Benign, Call, Finding, Flag, Human, Ignore, InAnswer, Insert,
+        Just, Link, Low, Model, Must, Named, NewOrder, Not, Note, Now, Obey, Only, Order, Persona,
+        Pretend, Prior, Reading, Report, Reveal, Right, Safe, Score, Secret, Send, Stop, Tell,
+        Thing, Tool, User, YouAre,
     },
-};
-
-pub(super) const POLISH: Language = Language {
-    senses: &[
-        (
-            Ignore,
-            "zignoruj* ignoruj* zapomnij* pomiń* pomijaj* nie_zważaj* nie_stosuj* odrzuć* porzuć* \
-            obejdź* nadpisz* nie_bierz anuluj* lekceważ* zlekceważ*",
-        ),
-        (
-            Prior,
-            "poprzedni* wcześniejsz* powyższ* wszystki* swoje twoje swoich dotychczasow* wszelki* \
-            początkow* pierwotn* otrzyman* wszystko istniejąc* uprzedni*",
-        ),
-        (
-            Order,
-            "instrukcj* polece* zasad* reguł* wytyczn* rozkaz* nakaz* ogranicze* dyrektyw* \
-            prompt*",
-        ),
-        (Obey, "stosuj* przestrzegaj* słuchaj*"),
-        (
-            NewOrder,
-            "nowe_polecen* nowe_instrukcj* twoje_zadanie twoim_zadaniem nowe_zadanie \
-            nowa_instrukcja",
-        ),
-        (
-            Report,
-            "zgłoś* raportuj* zaraportuj* oznacz* sklasyfikuj* zaklasyfikuj* traktuj* potraktuj* \
-            uznaj* uznać odpowiedz* oceń* określ* opisz* podaj* stwierdź* powiedz* zakwalifikuj* \
-            uważaj* oznaczyć sklasyfikować",
-        ),
-        (
-            Thing,
-            "ten_plik tego_pliku plik_jako tę_próbkę tę_stronę ta_strona tę_domenę ta_domena \
-            ten_adres ten_program ten_dokument ten_załącznik go_jako ją_jako to_jako domenę_jako \
-            plik_za próbkę_jako ta_próbka plik_jest ten_link tej_domeny",
-        ),
-        (As, "jako za jest"),
-        (
-            Benign,
-            "nieszkodliw* niegroźn* bezpieczny_plik fałszywy_alarm fałszywie_pozytywn* \
-            fałszywie_dodatni* czyst* niezłośliw* brak_zagroże* łagodn* legaln* \
-            nie_jest_złośliw* niezainfekowan*",
-        ),
-        (Safe, "bezpieczn* zaufan* wiarygodn* dobry"),
-        (Not, "nie nigdy"),
-        (
-            Flag,
-            "oznaczaj* zgłaszaj* flaguj* alarmuj* klasyfikuj* ostrzegaj*",
-        ),
-        (
-            Bad,
-            "złośliw* szkodliw* podejrzan* niebezpieczn* wirus* zagroże* malware",
-        ),
-        (
-            YouAre,
-            "jesteś jesteś_teraz zachowuj_się działaj_jako udawaj wciel_się wyobraź_sobie \
-            odgrywaj",
-        ),
-        (
-            Must,
-            "musisz należy powinieneś zawsze proszę od_teraz natychmiast masz_obowiązek trzeba",
-        ),
-        (
-            Model,
-            "ai sztuczn*_inteligencj* sztuczna_inteligencja sztucznej_inteligencji model_językowy \
-            modelu_językow* modelem_językow* modeli_językow* asystent_ai asystentem_ai \
-            modele_językowe si",
-        ),
-        (Named, "asystent* agentem model bez_ogranicze*"),
-        (
-            Note,
-            "uwaga notatka_dla wiadomość_do wiadomość_dla do_wszystkich do_każd* drogi droga \
-            witaj cześć instrukcja_dla instrukcje_dla ważne informacja_dla dla_modelu \
-            polecenie_dla",
-        ),
-        (
-            Reading,
-            "czyta czytasz czytając analizuj* przetwarza* ocenia*",
-        ),
-        (
-            Reveal,
-            "pokaż* ujawnij* wypisz* wydrukuj* powtórz* wyślij* podaj* wyświetl* zdradź*",
-        ),
-        (
-            Secret,
-            "swoje_instrukcje twoje_instrukcje prompt_systemow* instrukcje_systemow* \
-            historię_rozmowy historię_czatu swój_prompt dane_logowania komunikat_systemowy \
-            klucz_api klucze_api poufne_instrukcje początkowe_instrukcje",
-        ),
-        (Send, "wyślij* prześlij* przekaż* wgraj"),
-        (Answer, "odpowiedz* odpowiedź odpowiadaj* odpisz powiedz"),
-        (Only, "tylko wyłącznie jedynie nic_więcej"),
-        (
-            Tell,
-            "mów informuj* wspominaj* ostrzegaj* powiadamiaj* ujawniaj* zgłaszaj* alarmuj*",
-        ),
-        (User, "użytkownik* analityk*"),
-        (
-            Stop,
-            "przerwij* zatrzymaj* zakończ* pomiń* wstrzymaj* zaprzestań",
-        ),
-        (Analysis, "analiz* badani* sprawdzani* weryfikacj*"),
-        (Call, "wywołaj* użyj uruchom"),
-        (Tool, "narzędzi* funkcj*"),
-    ],
+    words::Language,
 };
 
 pub(super) const RUSSIAN: Language = Language {
@@ -120,8 +15,8 @@ pub(super) const RUSSIAN: Language = Language {
         (
             Ignore,
             "игнорируй* проигнорируй* игнорировать забудь* забыть не_обращай* отбрось* отмени* \
-            не_следуй* пренебреги* не_учитывай* обойди* отклони* не_выполняй* пропусти* \
-            отбросьте перезапиши*",
+            не_следуй* пренебреги* не_учитывай* обойди* отклони* не_выполняй* пропусти* отбросьте \
+            перезапиши* не_соблюдай* не_слушай* наплюй",
         ),
         (
             Prior,
@@ -130,21 +25,21 @@ pub(super) const RUSSIAN: Language = Language {
         ),
         (
             Order,
-            "инструкц* указани* правил* команд* директив* распоряжени* приказ* ограничени* \
-            промпт* установк* предписани* запрос*",
+            "инструкц* указани* правил* команд* директив* распоряжени* приказ* ограничени* промпт* \
+            установк* предписани* запрос*",
         ),
         (Obey, "следуй* выполняй* соблюдай* слушай* придерживайся"),
         (
             NewOrder,
-            "новая_инструкция новые_инструкции новые_указания твоя_задача ваша_задача \
-            новое_задание новая_задача",
+            "новая_инструкция новые_инструкции новые_указания твоя_задача ваша_задача новое_задание \
+            новая_задача",
         ),
         (
             Report,
             "сообщи* отметь* пометь* классифицируй* считай* считать рассматривай* расценивай* \
             оцени* отвечай* ответь* укажи* определи* признай* назови* обозначь* опиши* объяви* \
-            маркируй* отнеси* помечай* отчитайся скажи* доложи* отмечай* классифицировать \
-            пометить",
+            маркируй* отнеси* помечай* отчитайся скажи* доложи* отмечай* классифицировать пометить \
+            подтверди* напиши* заяви* пиши* отвечаешь говоришь считаешь",
         ),
         (
             Thing,
@@ -159,9 +54,14 @@ pub(super) const RUSSIAN: Language = Language {
             Benign,
             "безвредн* безопасный_файл ложное_срабатывание ложноположительн* чистый чистым чистая \
             чист доброкачественн* не_вредоносн* невредоносн* безобидн* легитимн* не_опасн* \
-            неопасн* нет_угроз* угроз_нет без_угроз не_представляет*",
+            неопасн* нет_угроз* угроз_нет без_угроз не_представляет* угроз_не_обнаружено \
+            не_обнаружено_угроз чисто нет_риска никаких_угроз никакой_угрозы безвреден \
+            не_содержит_угроз не_содержит_вирус*",
         ),
-        (Safe, "безопасн* надёжн* надежн* доверенн* проверенн*"),
+        (
+            Safe,
+            "безопасн* надёжн* надежн* доверенн* проверенн* в_порядке безопасен надёжен надежен",
+        ),
         (Not, "не никогда нельзя"),
         (
             Flag,
@@ -177,7 +77,7 @@ pub(super) const RUSSIAN: Language = Language {
             "ты_теперь теперь_ты ты_больше ты_являешься вы_являетесь действуй_как веди_себя \
             представь_что притворись ты_ии ты_языков* ты_модель ты_ассистент* вы_ии вы_языков* \
             выступай_в_роли играй_роль если_ты если_вы ты_помощник ты_нейросет* ты_искусственн* \
-            вы_искусственн* ты",
+            вы_искусственн* ты теперь_вы вы_теперь",
         ),
         (
             Must,
@@ -188,15 +88,14 @@ pub(super) const RUSSIAN: Language = Language {
             Model,
             "ии искусственн*_интеллект искусственный_интеллект искусственного_интеллекта \
             искусственному_интеллекту языковая_модель языковой_модели языковых_моделей \
-            языковым_моделям языковую_модель нейросет* чат_бот* ии_ассистент* ии_модел* \
-            ии_агент*",
+            языковым_моделям языковую_модель нейросет* чат_бот* ии_ассистент* ии_модел* ии_агент*",
         ),
         (Named, "ассистент* помощник* модель без_ограничений агент"),
         (
             Note,
             "внимание заметка_для примечание_для сообщение_для обращение_к уважаемый уважаемая \
-            дорогой привет здравствуй инструкция_для инструкции_для важно для_любого для_всех \
-            всем любой_ии указание_для",
+            дорогой привет здравствуй инструкция_для инструкции_для важно для_любого для_всех всем \
+            любой_ии указание_для уважаем* нейросеть",
         ),
         (
             Reading,
@@ -210,29 +109,60 @@ pub(super) const RUSSIAN: Language = Language {
         (
             Secret,
             "свои_инструкции твои_инструкции системный_промпт системного_промпта \
-            системные_инструкции историю_переписки историю_разговора историю_чата \
-            историю_диалога свой_промпт учётные_данные учетные_данные системное_сообщение \
-            ключ_api ключи_api api_ключ* начальные_инструкции свои_правила системную_инструкцию",
+            системные_инструкции историю_переписки историю_разговора историю_чата историю_диалога \
+            свой_промпт учётные_данные учетные_данные системное_сообщение ключ_api ключи_api \
+            api_ключ* начальные_инструкции свои_правила системную_инструкцию",
         ),
         (Send, "отправь* перешли* передай* пошли загрузи* вышли"),
         (Link, "адрес сервер* ссылк* почт*"),
-        (Answer, "отвечай* ответь* ответ ответить скажи* твой_ответ"),
         (
-            Only,
-            "только лишь исключительно ничего_кроме ничего_больше одним_словом",
+            Answer,
+            "отвечай* ответь* ответ ответить скажи* твой_ответ резюме сводк* напиши* отвечаешь пиши",
         ),
+        (Only, "ничего_кроме ничего_больше одним_словом"),
         (
             Tell,
-            "говори* сообщай* упоминай* предупреждай* уведомляй* рассказывай* раскрывай*",
+            "говори* сообщай* упоминай* предупреждай* уведомляй* рассказывай* раскрывай* скажи* \
+            упоминать сообщать предупреждать",
         ),
         (User, "пользовател* аналитик*"),
         (
             Stop,
-            "прекрати* останови* заверши* пропусти* прерви* не_проводи",
+            "прекрати* останови* заверши* пропусти* прерви* не_проводи убери* удали* исключи*",
         ),
         (Analysis, "анализ* проверк* исследовани* расследовани*"),
         (Call, "вызови* используй* запусти*"),
         (Tool, "инструмент* функци*"),
+        (
+            Finding,
+            "обнаружени* предупрежден* детект* антивирус* срабатывани* вердикт*",
+        ),
+        (
+            Now,
+            "отныне теперь с_этого_момента впредь с_данного_момента",
+        ),
+        (
+            Pretend,
+            "представь притворись сделай_вид играй_роль вообрази как_будто",
+        ),
+        (
+            Score,
+            "оценк* уровень_угроз* уровень_риска рейтинг вердикт балл*",
+        ),
+        (Low, "ноль нулев* до_нуля низк* в_0 на_0"),
+        (Right, "правильн* верн* единственн*"),
+        (
+            InAnswer,
+            "в_своём_ответе в_своем_ответе в_ответ в_отчёт в_отчет в_ответе в_отчёте в_отчете \
+            в_резюме",
+        ),
+        (Insert, "добавь* вставь* включи* напиши*"),
+        (Human, "юзер:"),
+        (Just, "только лишь исключительно"),
+        (
+            Persona,
+            "аналитик* эксперт* антивирус* сканер* разработчик*",
+        ),
     ],
 };
 
@@ -241,7 +171,7 @@ pub(super) const UKRAINIAN: Language = Language {
         (
             Ignore,
             "ігноруй* проігноруй* ігнорувати забудь* не_зважай* відкинь* скасуй* не_дотримуйся \
-            не_виконуй* знехтуй* не_враховуй* обійди* пропусти*",
+            не_виконуй* знехтуй* не_враховуй* обійди* пропусти* не_слухай* забути",
         ),
         (
             Prior,
@@ -262,7 +192,8 @@ pub(super) const UKRAINIAN: Language = Language {
         (
             Report,
             "повідом* познач* класифікуй* вважай* вважати розглядай* оціни* відповідай* відповіси \
-            вкажи* визнач* визнай* назви* опиши* оголоси* маркуй* віднеси* скажи* трактуй*",
+            вкажи* визнач* визнай* назви* опиши* оголоси* маркуй* віднеси* скажи* трактуй* \
+            познача* повідомити підтверди* напиши* заяви* пиши* відповідаєш кажеш",
         ),
         (
             Thing,
@@ -275,9 +206,9 @@ pub(super) const UKRAINIAN: Language = Language {
             Benign,
             "нешкідлив* безпечний_файл хибне_спрацювання хибнопозитивн* хибно_позитивн* чистий \
             чистим чиста доброякісн* не_шкідлив* безневинн* легітимн* безпечним безпечного \
-            немає_загроз* загроз_немає",
+            немає_загроз* загроз_немає загроз_не_виявлено чисто немає_ризику жодних_загроз",
         ),
-        (Safe, "безпечн* надійн* довірен*"),
+        (Safe, "безпечн* надійн* довірен* в_порядку гаразд"),
         (Not, "не ніколи"),
         (
             Flag,
@@ -290,12 +221,12 @@ pub(super) const UKRAINIAN: Language = Language {
         (
             YouAre,
             "ти_тепер тепер_ти ти_є ви_є дій_як поводься уяви_що удавай ти_ші ти_модель ти_мовна \
-            ти_асистент ти_помічник якщо_ти якщо_ви ти",
+            ти_асистент ти_помічник якщо_ти якщо_ви ти тепер_ви ви_тепер",
         ),
         (
             Must,
-            "ти_повинен ти_маєш ви_повинні повинен повинна завжди будь_ласка відтепер негайно \
-            слід необхідно потрібно обов_язково",
+            "ти_повинен ти_маєш ви_повинні повинен повинна завжди будь_ласка відтепер негайно слід \
+            необхідно потрібно обов_язково",
         ),
         (
             Model,
@@ -307,7 +238,8 @@ pub(super) const UKRAINIAN: Language = Language {
         (
             Note,
             "увага примітка_для нотатка_для повідомлення_для звернення_до шановний шановна привіт \
-            вітаю інструкція_для інструкції_для важливо для_будь всім вказівка_для до_уваги",
+            вітаю інструкція_для інструкції_для важливо для_будь всім вказівка_для до_уваги \
+            шановн*",
         ),
         (Reading, "читає читаєш аналізу* обробля* перевіря* оціню*"),
         (
@@ -324,17 +256,30 @@ pub(super) const UKRAINIAN: Language = Language {
         (Link, "адрес* сервер* посиланн*"),
         (
             Answer,
-            "відповідай* відповідь відповісти скажи* дай_відповідь",
+            "відповідай* відповідь відповісти скажи* дай_відповідь напиши* відповідаєш пиши",
         ),
-        (Only, "лише тільки виключно нічого_крім"),
+        (Only, "нічого_крім"),
         (
             Tell,
-            "кажи* повідомляй* згадуй* попереджай* сповіщай* розповідай*",
+            "кажи* повідомляй* згадуй* попереджай* сповіщай* розповідай* згадувати повідомляти \
+            скажи",
         ),
         (User, "користувач* аналітик*"),
         (Stop, "припини* зупини* заверши* пропусти* перерви*"),
         (Analysis, "аналіз* перевірк* дослідженн* розслідуванн*"),
         (Call, "виклич* використай* запусти*"),
         (Tool, "інструмент* функці*"),
+        (
+            Finding,
+            "виявлен* попереджен* детект* антивірус* спрацюван* вердикт*",
+        ),
+        (Now, "відтепер віднині тепер з_цього_моменту надалі"),
+        (Pretend, "уяви удавай прикинься вдай ніби"),
+        (Score, "оцінк* рівень_загроз* рівень_ризику вердикт бал"),
+        (Low, "нуль нульов* до_нуля низьк* на_0"),
+        (Just, "лише тільки виключно"),
+        (Persona, "аналітик* експерт* антивірус* сканер* розробник*"),
+        (InAnswer, "у_відповіді в_відповіді"),
+        (Insert, "напиши* додай*"),
     ],
 };
