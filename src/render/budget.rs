@@ -35,25 +35,25 @@ pub(super) struct Plan {
 /// Each row gets an equal share of what the rows before it left. Rows from the end are left out if
 /// the rest would have no room for their most important facts.
 pub(super) fn plan(rows: &mut [Row<'_>], measure: &mut Measure<'_>, room: usize) -> Plan {
-    let mut heads = Vec::with_capacity(rows.len());
+    let mut leasts = Vec::with_capacity(rows.len());
     let mut left = room;
     for row in &mut *rows {
         row.show_all();
         let head = measure.head(row);
-        let Some(rest) = left.checked_sub(head + least_of(row, measure)) else {
+        let least = least_of(row, measure);
+        let Some(rest) = left.checked_sub(head + least) else {
             break;
         };
         left = rest;
-        heads.push(head);
+        leasts.push(least);
     }
-    let shown = heads.len();
+    let shown = leasts.len();
     let mut is_complete = shown == rows.len();
-    let mut left = room - heads.iter().sum::<usize>();
     for (at, row) in rows[..shown].iter_mut().enumerate() {
-        let share = left / (shown - at);
+        let share = leasts[at] + left / (shown - at);
         let used = fit(row, measure, share);
         is_complete &= row.is_whole();
-        left -= used.min(left);
+        left = (left + leasts[at]).saturating_sub(used);
     }
     Plan { shown, is_complete }
 }
@@ -99,29 +99,38 @@ fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
     let mut members: Vec<_> = row.members_mut().collect();
     members.sort_by_key(|member| rank(member));
     let mut left = room;
-    let mut last = usize::MAX;
-    for member in members {
-        if member.place.is_none() {
+    let mut members = members.into_iter().peekable();
+    while let Some(first) = members.next() {
+        // The parts of one list of ranks: those that fit whole leave the others what remains.
+        let list = rank(first).list;
+        let mut too_large = Vec::new();
+        let mut next = Some(first);
+        while let Some(member) = next {
+            if member.place.is_some() {
+                match measure.member(member, left) {
+                    Some(cost) => left -= cost,
+                    None => too_large.push(member),
+                }
+            }
+            next = members.next_if(|member| rank(member).list == list);
+        }
+        if too_large.is_empty() {
             continue;
         }
-        let Rank { list, .. } = rank(member);
-        if list > last {
+        let count = too_large.len();
+        for (at, member) in too_large.into_iter().enumerate() {
+            left -= shorten(member, measure, left / (count - at));
+        }
+        for member in members {
             member.cut = Cut::Nothing;
-            continue;
         }
-        left -= shorten(member, measure, left);
-        if member.cut != Cut::Whole {
-            last = list;
-        }
+        break;
     }
     room - left
 }
 
-/// Cuts a member so that it fits, or leaves it out. Returns the number of tokens that it takes.
+/// Cuts a member that does not fit, or leaves it out. Returns the number of tokens that it takes.
 fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
-    if let Some(cost) = measure.member(member, room) {
-        return cost;
-    }
     let key = member.key.meant();
     let Some(place) = member.place else {
         return 0;

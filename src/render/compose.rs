@@ -15,7 +15,7 @@ use crate::render::{
     format::{
         Format,
         json::{self, JsonWriter, Meta, Omitted, UntrustedCount},
-        markdown::MarkdownWriter,
+        markdown::{MarkdownWriter, inert_text},
         sink::{DocumentText, Sink as _},
         xml::XmlWriter,
     },
@@ -34,6 +34,8 @@ pub(super) struct Composition<'a> {
     pub(super) unused: BTreeMap<String, usize>,
     /// Whether Markdown ends with a line that says what was left out.
     pub(super) has_last_line: bool,
+    /// Whether there is no room for a whole title, or for the declaration of XML.
+    pub(super) is_tight: bool,
 }
 
 /// A document with the parts that it leaves out.
@@ -42,6 +44,9 @@ struct Composed {
     omitted: Vec<Omitted>,
     untrusted: Option<UntrustedCount>,
 }
+
+/// The number of tokens below which titles are shortened.
+const LITTLE: usize = 200;
 
 /// The number of attempts at keeping a budget.
 const ATTEMPTS: usize = 6;
@@ -98,9 +103,14 @@ impl Composition<'_> {
     /// The sizes of parts add up only roughly to that of the document, so an attempt may fail; the
     /// next one gets less room. The last resort is a document without any part.
     fn compose_within(&mut self, most: usize, plan: &mut Plan) -> Result<Composed, RenderError> {
-        let composed = self.attempt(most, plan)?;
+        let mut composed = self.attempt(most, plan)?;
+        if plan.is_complete || most >= LITTLE {
+            return Ok(composed);
+        }
+        self.is_tight = true;
+        composed = self.attempt(most, plan)?;
         // The verdict is worth more than the last line.
-        if self.has_little_room() && self.lacks_verdict() {
+        if self.lacks_verdict() {
             self.has_last_line = false;
             return self.attempt(most, plan);
         }
@@ -124,8 +134,18 @@ impl Composition<'_> {
             }
             room = room.saturating_sub((cost - most) + room / 16);
         }
+        // The attributes are worth more than a long id.
+        if self.selection.arrangement == Arrangement::Object
+            && self.rows.iter().any(|row| row.descriptor.is_some())
+        {
+            for row in &mut self.rows {
+                row.descriptor = None;
+            }
+            return self.attempt(most, plan);
+        }
+        let is_list = self.selection.arrangement == Arrangement::List;
         *plan = Plan {
-            shown: 0,
+            shown: if is_list { 0 } else { self.rows.len() },
             is_complete: false,
         };
         for row in &mut self.rows {
@@ -193,7 +213,7 @@ impl Composition<'_> {
             Format::Markdown => self.write_markdown(rows, &ledger, &mut out)?,
         }
         let mut text = String::from_utf8(out).map_err(|error| error.utf8_error())?;
-        if self.view.format == Format::Xml && self.has_little_room() {
+        if self.view.format == Format::Xml && self.is_tight {
             // Without a declaration the document begins with the root.
             text = text.trim_start().to_owned();
         }
@@ -223,6 +243,8 @@ impl Composition<'_> {
         let mut out = JsonWriter::new(out);
         if self.selection.arrangement != Arrangement::List {
             match rows.first() {
+                // Raw data of one object is its attributes.
+                Some(row) if self.view.format == Format::Raw => row.feed_body(&mut out, ledger)?,
                 Some(row) => row.feed(&mut out, ledger)?,
                 None => out.word("null")?,
             }
@@ -242,7 +264,7 @@ impl Composition<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), RenderError> {
         let text = self.view.text(out);
-        let mut out = if self.has_little_room() {
+        let mut out = if self.is_tight {
             XmlWriter::without_declaration(text, &self.selection.title.root)
         } else {
             XmlWriter::new(text, &self.selection.title.root)?
@@ -304,17 +326,12 @@ impl Composition<'_> {
     /// Returns the id in the title, shortened if there is little room.
     fn short_id(&self) -> Cow<'_, str> {
         let id = Cow::Borrowed(&*self.selection.id);
-        if self.has_little_room()
+        if self.is_tight
             && let Some((end, _)) = self.selection.id.char_indices().nth(12)
         {
             return Cow::Owned(format!("{}…", &self.selection.id[..end]));
         }
         id
-    }
-
-    /// Whether the budget leaves no room for a whole title.
-    fn has_little_room(&self) -> bool {
-        self.view.max_tokens.is_some_and(|most| most < 200)
     }
 
     /// Returns the attributes that were left out, the largest first.
@@ -345,15 +362,11 @@ impl Composition<'_> {
             text.push_str("\n\n");
         }
         text.push_str("Left out:");
-        let named = if self.has_little_room() {
-            1
-        } else {
-            MOST_NAMED
-        };
+        let named = if self.is_tight { 1 } else { MOST_NAMED };
         for (at, Omitted { path, tokens }) in omitted.iter().take(named).enumerate() {
             text.push_str(if at > 0 { ", " } else { " " });
-            text.push_str(path);
-            if !self.has_little_room() {
+            text.push_str(&inert(path));
+            if !self.is_tight {
                 // Writing to a `String` does not fail.
                 let _ = write!(text, " ({tokens} tokens)");
             }
@@ -362,6 +375,16 @@ impl Composition<'_> {
             text.push_str(", …");
         }
         text.push('\n');
+    }
+}
+
+/// Returns the name of an attribute, made inert: VirusTotal's answer could have any.
+fn inert(path: &str) -> String {
+    let mut out = Vec::new();
+    let written = inert_text(&mut DocumentText::bare(&mut out, MAX_DOCUMENT), path);
+    match (written, String::from_utf8(out)) {
+        (Ok(()), Ok(text)) => text,
+        _ => String::new(),
     }
 }
 

@@ -67,7 +67,7 @@ pub fn list(
             arrangement,
             answer,
         };
-        return selection.compose(target.objects()?, meta);
+        return selection.compose(target.objects(view)?, meta);
     }
     let ledger = Ledger::new(view);
     let out = target.write(size, title, view, &ledger)?;
@@ -241,13 +241,13 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
     }
 
     /// Returns the objects, of which a view shows parts.
-    fn objects(&self) -> Result<Vec<RawObject<'a>>, Unreadable> {
+    fn objects(&self, view: &View<'_>) -> Result<Vec<RawObject<'a>>, Unreadable> {
         let mut objects = Vec::new();
         match self {
             Self::Nothing => {}
             Self::One(raw) => objects.push(RawObject::read(&mut Lexer::new(raw))?),
             Self::Many(pages) => {
-                let mut all = Objects::of(pages);
+                let mut all = Objects::of(pages, view.format == Format::Raw);
                 while let Some(object) = all.next()? {
                     objects.push(object);
                 }
@@ -270,7 +270,7 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
                 Row::of(object, view).feed(sink, ledger)
             }
             Self::Many(pages) => {
-                let mut objects = Objects::of(pages);
+                let mut objects = Objects::of(pages, false);
                 sink.begin_array(|| false)?;
                 while let Some(object) = objects.next()? {
                     Row::of(object, view).feed(sink, ledger)?;
@@ -294,7 +294,7 @@ impl<'p, 'a> RelationTarget<'p, 'a> {
                 Row::of(object, view).write_section(out, ledger)?;
             }
             Self::Many(pages) => {
-                let mut objects = Objects::of(pages);
+                let mut objects = Objects::of(pages, false);
                 while let Some(object) = objects.next()? {
                     Row::of(object, view).write_section(out, ledger)?;
                 }

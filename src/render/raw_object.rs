@@ -28,7 +28,7 @@ pub(super) struct RawObject<'a> {
 }
 
 /// The JSON texts of the id and the type of an object.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Descriptor<'a> {
     id: Option<&'a str>,
     object_type: Option<&'a str>,

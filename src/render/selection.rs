@@ -3,8 +3,11 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
-    Document, RenderError, Title, View, briefs::Briefs, compose::Composition, parts::Row,
-    raw_object::RawObject,
+    Document, RenderError, Title, View,
+    briefs::Briefs,
+    compose::Composition,
+    parts::Row,
+    raw_object::{Descriptor, RawObject},
 };
 use crate::render::format::json::Meta;
 
@@ -60,6 +63,10 @@ impl Selection<'_> {
                     Arrangement::Report => {
                         Row::without_descriptor(object, self.title.object_type, self.view)
                     }
+                    // An element of a raw list that is no object.
+                    _ if object.descriptor == Descriptor::default() => {
+                        Row::without_descriptor(object, "", self.view)
+                    }
                     _ => Row::of(object, self.view),
                 });
             }
@@ -71,6 +78,7 @@ impl Selection<'_> {
             texts: self.view.is_brief().then_some(&briefs.texts),
             unused,
             has_last_line: true,
+            is_tight: false,
         };
         composition.render(meta)
     }

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use rstest::rstest;
 
+mod budgets;
+
 use super::*;
 use crate::indicator::Indicator;
 use crate::render::template::Templates;

@@ -94,10 +94,9 @@ impl Cutter {
         let members = RawMember::read_all(lexer)?;
         let mut parts = vec![Cut::Nothing; members.len()];
         let mut too_large = None;
-        // Numbers and texts say more in less room than lists.
-        for takes_lists in [false, true] {
+        for turn in Turn::ALL {
             for (at, RawMember { key, raw }) in members.iter().enumerate() {
-                if raw.starts_with(['[', '{']) != takes_lists {
+                if Turn::of(&key.meant(), raw) != turn {
                     continue;
                 }
                 let Some(below) = place.at_key(*key) else {
@@ -149,7 +148,9 @@ impl Cutter {
                 } else {
                     FEWEST_LETTERS
                 };
-                if letters < fewest {
+                // A part of a digest or of encoded data is of no use.
+                let is_word = !text[..end].contains(char::is_whitespace);
+                if letters < fewest || is_word && !self.is_verdict {
                     return Cut::Nothing;
                 }
                 return Cut::Letters(letters);
@@ -170,6 +171,35 @@ impl Cutter {
         let text = str::from_utf8(&self.scratch).ok()?;
         let cost = tokens::estimate_part(text) + 1;
         (cost <= room).then_some(cost)
+    }
+}
+
+/// The order in which members of an object are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Counts and labels that decide.
+    Deciding,
+    /// Other numbers and texts, which say more in less room than lists.
+    Plain,
+    /// Lists and objects.
+    Nested,
+}
+
+impl Turn {
+    const ALL: [Self; 3] = [Self::Deciding, Self::Plain, Self::Nested];
+
+    fn of(key: &str, raw: &str) -> Self {
+        match key {
+            _ if raw.starts_with(['[', '{']) => Self::Nested,
+            "malicious"
+            | "suspicious"
+            | "suggested_threat_label"
+            | "verdict"
+            | "category"
+            | "level"
+            | "reason" => Self::Deciding,
+            _ => Self::Plain,
+        }
     }
 }
 

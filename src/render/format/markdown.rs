@@ -394,4 +394,4 @@ fn abbreviated(word: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::render) mod tests;

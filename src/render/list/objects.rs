@@ -26,15 +26,18 @@ impl SeenObjects {
 /// The objects on the pages of a list, without repeated ones.
 pub(super) struct Objects<'p, 'a> {
     pages: std::slice::Iter<'p, ListPage<'a>>,
+    has_values: bool,
     /// The rest of the page that is being read.
     elements: Elements<'a>,
     seen: SeenObjects,
 }
 
 impl<'p, 'a> Objects<'p, 'a> {
-    pub(super) fn of(pages: &'p [ListPage<'a>]) -> Self {
+    /// Starts to read pages, whose elements may be other values than objects if `has_values`.
+    pub(super) fn of(pages: &'p [ListPage<'a>], has_values: bool) -> Self {
         Self {
             pages: pages.iter(),
+            has_values,
             elements: Elements::none(),
             seen: SeenObjects::default(),
         }
@@ -43,7 +46,7 @@ impl<'p, 'a> Objects<'p, 'a> {
     /// Reads the next object that is not repeated.
     pub(super) fn next(&mut self) -> Result<Option<RawObject<'a>>, Unreadable> {
         loop {
-            while let Some(object) = self.elements.next(RawObject::read)? {
+            while let Some(object) = self.elements.next(|lexer| read(lexer, self.has_values))? {
                 if self.seen.is_new(&object.descriptor) {
                     return Ok(Some(object));
                 }
@@ -54,6 +57,14 @@ impl<'p, 'a> Objects<'p, 'a> {
             self.elements = Elements::of(page.data)?;
         }
     }
+}
+
+/// Reads an object, or a value in place of one.
+fn read<'a>(lexer: &mut Lexer<'a>, has_values: bool) -> Result<RawObject<'a>, Unreadable> {
+    if has_values && lexer.peek() != b'{' {
+        return RawObject::of_value(lexer.raw()?);
+    }
+    RawObject::read(lexer)
 }
 
 /// The elements of an array that are still to be read.

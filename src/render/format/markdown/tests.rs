@@ -66,7 +66,7 @@ fn options() -> Options<'static> {
 
 /// Returns the headings that a parser finds, as levels, and everything it finds that acts as
 /// markup.
-fn read(markdown: &str) -> (Vec<u8>, Vec<String>) {
+pub(in crate::render) fn read(markdown: &str) -> (Vec<u8>, Vec<String>) {
     let arena = Arena::new();
     let (mut headings, mut live) = (Vec::new(), Vec::new());
     for node in parse_document(&arena, markdown, &options()).descendants() {
@@ -111,7 +111,7 @@ fn is_subsequence(found: &[u8], meant: &[u8]) -> bool {
         .all(|heading| meant.any(|other| other == heading))
 }
 
-fn has_hidden(markdown: &str) -> bool {
+pub(in crate::render) fn has_hidden(markdown: &str) -> bool {
     markdown.contains(|letter: char| letter != '\n' && letter != '\t' && is_hidden(letter))
 }
 
