@@ -103,6 +103,14 @@ impl Composition<'_> {
     /// The sizes of parts add up only roughly to that of the document, so an attempt may fail; the
     /// next one gets less room. The last resort is a document without any part.
     fn compose_within(&mut self, most: usize, plan: &mut Plan) -> Result<Composed, RenderError> {
+        // The sizes of parts may add up to more than the whole, which is tried where it may fit.
+        let length: usize = self.rows.iter().map(Row::length).sum();
+        if length < most.saturating_mul(8) {
+            let whole = self.compose(plan)?;
+            if tokens::estimate(&whole.text) <= most {
+                return Ok(whole);
+            }
+        }
         let mut composed = self.attempt(most, plan)?;
         if plan.is_complete || most >= LITTLE {
             return Ok(composed);
@@ -141,7 +149,9 @@ impl Composition<'_> {
             for row in &mut self.rows {
                 row.descriptor = None;
             }
-            return self.attempt(most, plan);
+            let composed = self.attempt(most, plan);
+            plan.is_complete = false;
+            return composed;
         }
         let is_list = self.selection.arrangement == Arrangement::List;
         *plan = Plan {
@@ -243,8 +253,6 @@ impl Composition<'_> {
         let mut out = JsonWriter::new(out);
         if self.selection.arrangement != Arrangement::List {
             match rows.first() {
-                // Raw data of one object is its attributes.
-                Some(row) if self.view.format == Format::Raw => row.feed_body(&mut out, ledger)?,
                 Some(row) => row.feed(&mut out, ledger)?,
                 None => out.word("null")?,
             }

@@ -9,7 +9,7 @@ use super::{
     parts::Row,
     raw_object::{Descriptor, RawObject},
 };
-use crate::render::format::json::Meta;
+use crate::render::format::{Format, json::Meta};
 
 /// The choice of a view from the objects of an answer.
 #[derive(Debug)]
@@ -62,6 +62,13 @@ impl Selection<'_> {
                 rows.push(match self.arrangement {
                     Arrangement::Report => {
                         Row::without_descriptor(object, self.title.object_type, self.view)
+                    }
+                    // Raw data of one object is its attributes.
+                    Arrangement::Object | Arrangement::Section
+                        if self.view.format == Format::Raw =>
+                    {
+                        let object_type = object.descriptor.object_type().unwrap_or_default();
+                        Row::without_descriptor(object, &object_type, self.view)
                     }
                     // An element of a raw list that is no object.
                     _ if object.descriptor == Descriptor::default() => {

@@ -193,6 +193,8 @@ impl Turn {
             _ if raw.starts_with(['[', '{']) => Self::Nested,
             "malicious"
             | "suspicious"
+            | "undetected"
+            | "harmless"
             | "suggested_threat_label"
             | "verdict"
             | "category"
