@@ -15,7 +15,7 @@ use crate::render::{
     format::{
         Format,
         json::{self, JsonWriter, Meta, Omitted, UntrustedCount},
-        markdown::{MarkdownWriter, inert_text},
+        markdown::{MarkdownWriter, inert_line},
         sink::{DocumentText, Sink as _},
         xml::XmlWriter,
     },
@@ -373,7 +373,7 @@ impl Composition<'_> {
         let named = if self.is_tight { 1 } else { MOST_NAMED };
         for (at, Omitted { path, tokens }) in omitted.iter().take(named).enumerate() {
             text.push_str(if at > 0 { ", " } else { " " });
-            text.push_str(&inert(path));
+            text.push_str(&inert_line(path));
             if !self.is_tight {
                 // Writing to a `String` does not fail.
                 let _ = write!(text, " ({tokens} tokens)");
@@ -383,16 +383,6 @@ impl Composition<'_> {
             text.push_str(", …");
         }
         text.push('\n');
-    }
-}
-
-/// Returns the name of an attribute, made inert: VirusTotal's answer could have any.
-fn inert(path: &str) -> String {
-    let mut out = Vec::new();
-    let written = inert_text(&mut DocumentText::bare(&mut out, MAX_DOCUMENT), path);
-    match (written, String::from_utf8(out)) {
-        (Ok(()), Ok(text)) => text,
-        _ => String::new(),
     }
 }
 

@@ -65,13 +65,15 @@ impl Selection<'_> {
                     }
                     // Raw data of one object is its attributes.
                     Arrangement::Object | Arrangement::Section
-                        if self.view.format == Format::Raw =>
+                        if self.view.format == Format::Raw && object.attributes.is_some() =>
                     {
                         let object_type = object.descriptor.object_type().unwrap_or_default();
                         Row::without_descriptor(object, &object_type, self.view)
                     }
                     // An element of a raw list that is no object.
-                    _ if object.descriptor == Descriptor::default() => {
+                    _ if object.descriptor == Descriptor::default()
+                        && object.attributes.is_some() =>
+                    {
                         Row::without_descriptor(object, "", self.view)
                     }
                     _ => Row::of(object, self.view),

@@ -5,6 +5,7 @@
 //! harmless text is written bare, any other as a code span or a fenced block.
 
 use self::inert::{code, fence_for, is_bare, is_blank, write_clean};
+pub(in crate::render) use self::inert::{inert_line, inert_text};
 use super::{
     json::Quoted,
     sink::{DocumentText, Sink, WriteError},
@@ -338,18 +339,6 @@ impl Sink for MarkdownWriter<'_> {
     fn word(&mut self, word: &str) -> Result<(), WriteError> {
         self.plain(Plain::Word(word))
     }
-}
-
-/// Writes any text within a line, made visible and inert, and defanged if the document is.
-pub(in crate::render) fn inert_text(
-    out: &mut DocumentText<'_>,
-    text: &str,
-) -> Result<(), WriteError> {
-    let text = &out.shown(text);
-    if text.is_empty() || is_bare(text) {
-        return out.push(text);
-    }
-    code(out, text)
 }
 
 fn hashes(level: usize) -> &'static str {

@@ -13,6 +13,26 @@ use crate::render::{
 /// fence, so a longer fence would not hold.
 pub(super) const MAX_RUN: usize = 32;
 
+/// Writes any text within a line, made visible and inert, and defanged if the document is.
+pub(in crate::render) fn inert_text(
+    out: &mut DocumentText<'_>,
+    text: &str,
+) -> Result<(), WriteError> {
+    let text = &out.shown(text);
+    if text.is_empty() || is_bare(text) {
+        return out.push(text);
+    }
+    code(out, text)
+}
+
+/// Returns any text as it stands within a line, made visible and inert.
+pub(in crate::render) fn inert_line(text: &str) -> String {
+    let mut out = Vec::new();
+    // There is room for a text that is in memory.
+    let _ = inert_text(&mut DocumentText::bare(&mut out, usize::MAX), text);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// Writes a text as a code span, with line breaks as `\u{a}`.
 pub(super) fn code(out: &mut DocumentText<'_>, text: &str) -> Result<(), WriteError> {
     let (fence, keeps_ticks) = fence_for(text, 1);
