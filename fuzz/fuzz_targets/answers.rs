@@ -29,6 +29,7 @@ fn data(answer: &Document, format: Format) -> Option<Value> {
         body,
         cursor,
         names,
+        size: _,
     } = answer;
     assert!(names.iter().all(|name| !name.is_empty()));
     is_json(body);
@@ -177,12 +178,10 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let view = View {
-        format: Format::ALL[usize::from(how & 3)],
         bare: how & 4 != 0,
-        template: None,
-        templates: &TEMPLATES,
         descriptors_only: how & 8 != 0,
         cursor: (how & 32 != 0).then_some("abc"),
+        ..View::new(Format::ALL[usize::from(how & 3)], &TEMPLATES)
     };
     let pages: Vec<_> = bytes
         .split(|byte| *byte == 0)

@@ -1,7 +1,7 @@
 //! Detection of texts that read like an instruction to a model.
 //!
-//! A text is [folded](fold), and texts encoded within it are [decoded](decode) once. Then the
-//! [rules](rules) look for [words](words) of one language near each other, such as "ignore",
+//! A text is `folded`, and texts encoded within it are `decoded` once. Then the
+//! `rules` look for `words` of one language near each other, such as "ignore",
 //! "previous" and "instructions". They promise nothing: a text in other words passes.
 
 use std::borrow::Cow;
