@@ -104,17 +104,23 @@ fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
         // The parts of one list of ranks: those that fit whole leave the others what remains.
         let list = rank(first).list;
         let mut too_large = Vec::new();
+        let mut is_cut = false;
         let mut next = Some(first);
         while let Some(member) = next {
             if member.place.is_some() {
                 match measure.member(member, left) {
                     Some(cost) => left -= cost,
+                    // The verdict and the families do not wait for dates.
+                    None if list <= ranks::DECIDING => {
+                        left -= shorten(member, measure, left);
+                        is_cut = true;
+                    }
                     None => too_large.push(member),
                 }
             }
             next = members.next_if(|member| rank(member).list == list);
         }
-        if too_large.is_empty() {
+        if too_large.is_empty() && !is_cut {
             continue;
         }
         let count = too_large.len();

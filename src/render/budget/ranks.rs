@@ -158,6 +158,9 @@ const RANKS: [&[&str]; 8] = [
 /// The rank of keys that are in no list.
 const UNLISTED: usize = 5;
 
+/// The number of lists whose parts decide; see [`Rank::list`].
+pub(super) const DECIDING: usize = 2;
+
 /// The rank of a part. The greatest is left out first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
