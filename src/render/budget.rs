@@ -4,14 +4,17 @@
 //! of its lists, then of its texts. Sizes are measured on the text that each part becomes in
 //! the format, so they add up to the size of the document.
 
-use self::{cut::Cutter, ranks::Rank};
+use self::{
+    cut::{Cutter, key_cost},
+    ranks::Rank,
+};
 use super::{
     measure::Measure,
     parts::{Member, Row},
 };
 use crate::render::template::filter::Cut;
 
-mod cut;
+pub(super) mod cut;
 mod ranks;
 pub(super) mod tokens;
 
@@ -69,7 +72,7 @@ fn least_of(row: &Row<'_>, measure: &mut Measure<'_>) -> usize {
     let mut least = 0;
     for key in ["indicator", "id", "type", "verdict"] {
         if let Some(member) = row.member(key) {
-            least += measure.part(member).unwrap_or(0);
+            least += measure.member(member, usize::MAX).unwrap_or(0);
         }
     }
     least
@@ -96,13 +99,15 @@ fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
         "indicator" | "id" | "type" if is_listed => Rank::IDENTITY,
         key => Rank::of(key),
     };
-    let mut members: Vec<_> = row.members_mut().collect();
-    members.sort_by_key(|member| rank(member));
+    let mut members: Vec<_> = row
+        .members_mut()
+        .map(|member| (rank(member), member))
+        .collect();
+    members.sort_by_key(|(rank, _)| *rank);
     let mut left = room;
     let mut members = members.into_iter().peekable();
-    while let Some(first) = members.next() {
+    while let Some((Rank { list, .. }, first)) = members.next() {
         // The parts of one list of ranks: those that fit whole leave the others what remains.
-        let list = rank(first).list;
         let mut too_large = Vec::new();
         let mut is_cut = false;
         let mut next = Some(first);
@@ -113,24 +118,26 @@ fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
                     // The verdict and the families do not wait for dates.
                     None if list <= ranks::DECIDING => {
                         left -= shorten(member, measure, left);
-                        is_cut = true;
+                        is_cut |= member.cut != Cut::Whole;
                     }
                     None => too_large.push(member),
                 }
             }
-            next = members.next_if(|member| rank(member).list == list);
-        }
-        if too_large.is_empty() && !is_cut {
-            continue;
+            next = members
+                .next_if(|(rank, _)| rank.list == list)
+                .map(|(_, member)| member);
         }
         let count = too_large.len();
         for (at, member) in too_large.into_iter().enumerate() {
             left -= shorten(member, measure, left / (count - at));
+            is_cut |= member.cut != Cut::Whole;
         }
-        for member in members {
-            member.cut = Cut::Nothing;
+        if is_cut {
+            for (_, member) in members {
+                member.cut = Cut::Nothing;
+            }
+            break;
         }
-        break;
     }
     room - left
 }
@@ -143,16 +150,17 @@ fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> u
     };
     let mut cutter = Cutter::of(&key);
     // The cutter counts tokens of JSON; a part may take more in the format of the document.
-    let mut target = room / measure.weight();
+    let mut target = room.saturating_sub(key_cost(member.key)) / measure.weight();
     for _ in 0..ATTEMPTS {
-        member.cut = cutter.cut(member.raw, place, target);
+        let (cut, cost) = cutter.cut(member.raw, place, target);
+        member.cut = cut;
         if measure.is_brief() && misleads(&key, &member.cut) {
             break;
         }
         if member.cut == Cut::Nothing {
             return 0;
         }
-        match measure.part(member) {
+        match measure.part(member, cost) {
             Some(cost) if cost <= room => return cost,
             // The part has as much less room as it takes too much.
             Some(cost) => target = target.saturating_sub((cost - room) / measure.weight() + 1),

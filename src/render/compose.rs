@@ -1,13 +1,13 @@
 //! Documents made of parts: brief views, and views within a budget of tokens.
 
-use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, fmt::Write as _};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Document, MAX_DOCUMENT, RenderError, View,
     budget::{self, Plan, tokens},
     measure::Measure,
     parts::{Ledger, Row},
-    rough_tokens,
+    raw_object::Descriptor,
     selection::{Arrangement, Selection},
 };
 use crate::render::{
@@ -15,13 +15,15 @@ use crate::render::{
     format::{
         Format,
         json::{self, JsonWriter, Meta, Omitted, UntrustedCount},
-        markdown::{MarkdownWriter, inert_line},
+        markdown::MarkdownWriter,
         sink::{DocumentText, Sink as _},
         xml::XmlWriter,
     },
     template::filter::Cut,
     untrusted::UntrustedTexts,
 };
+
+mod left_out;
 
 /// The rows of an answer, of which a document shows parts.
 pub(super) struct Composition<'a> {
@@ -41,6 +43,7 @@ pub(super) struct Composition<'a> {
 /// A document with the parts that it leaves out.
 struct Composed {
     text: String,
+    tokens: usize,
     omitted: Vec<Omitted>,
     untrusted: Option<UntrustedCount>,
 }
@@ -50,12 +53,6 @@ const LITTLE: usize = 200;
 
 /// The number of attempts at keeping a budget.
 const ATTEMPTS: usize = 6;
-
-/// The number of attributes that `meta.omitted` lists.
-const MOST_OMITTED: usize = 20;
-
-/// The number of attributes that the last line of Markdown names.
-const MOST_NAMED: usize = 3;
 
 impl Composition<'_> {
     /// Writes the document, in an envelope unless it is bare.
@@ -69,7 +66,10 @@ impl Composition<'_> {
             Some(most) => self.compose_within(most, &mut plan)?,
             None => self.compose(&plan)?,
         };
-        meta.tokens = Some(tokens::estimate(&composed.text));
+        if self.view.max_tokens.is_some() && self.leaves_out_members() {
+            plan.is_complete = false;
+        }
+        meta.tokens = Some(composed.tokens);
         meta.complete = Some(plan.is_complete);
         meta.omitted = Some(composed.omitted);
         meta.untrusted = composed.untrusted;
@@ -79,6 +79,17 @@ impl Composition<'_> {
         let out = self.open(composed.text)?;
         let is_list = self.selection.arrangement == Arrangement::List;
         Ok(self.view.finish(out, meta, is_list, self.selection.answer))
+    }
+
+    /// Whether raw objects lack members that VirusTotal sent, such as links.
+    ///
+    /// Raw data that fits is not taken apart, so this has less than it.
+    fn leaves_out_members(&self) -> bool {
+        let is_related = matches!(
+            self.selection.arrangement,
+            Arrangement::List | Arrangement::Section
+        );
+        is_related && self.view.format == Format::Raw
     }
 
     /// Returns the text in an open envelope, or bare.
@@ -105,9 +116,10 @@ impl Composition<'_> {
     fn compose_within(&mut self, most: usize, plan: &mut Plan) -> Result<Composed, RenderError> {
         // The sizes of parts may add up to more than the whole, which is tried where it may fit.
         let length: usize = self.rows.iter().map(Row::length).sum();
-        if length < most.saturating_mul(8) {
+        // Fields that a caller chose may be a small part of it.
+        if length < most.saturating_mul(8) || self.view.fields.is_some() {
             let whole = self.compose(plan)?;
-            if tokens::estimate(&whole.text) <= most {
+            if whole.tokens <= most {
                 return Ok(whole);
             }
         }
@@ -136,18 +148,21 @@ impl Composition<'_> {
         for _ in 0..ATTEMPTS {
             *plan = self.plan(room);
             let composed = self.compose(plan)?;
-            let cost = tokens::estimate(&composed.text);
-            if cost <= most {
+            if composed.tokens <= most {
                 return Ok(composed);
             }
-            room = room.saturating_sub((cost - most) + room / 16);
+            room = room.saturating_sub((composed.tokens - most) + room / 16);
         }
         // The attributes are worth more than a long id.
+        let nameless = Descriptor::default();
         if self.selection.arrangement == Arrangement::Object
-            && self.rows.iter().any(|row| row.descriptor.is_some())
+            && self
+                .rows
+                .iter()
+                .any(|row| row.descriptor.is_some_and(|names| names != nameless))
         {
             for row in &mut self.rows {
-                row.descriptor = None;
+                row.descriptor = Some(nameless);
             }
             let composed = self.attempt(most, plan);
             plan.is_complete = false;
@@ -162,8 +177,9 @@ impl Composition<'_> {
             row.hide_all();
         }
         let mut composed = self.compose(plan)?;
-        if tokens::estimate(&composed.text) > most {
+        if composed.tokens > most {
             composed.text = self.empty();
+            composed.tokens = tokens::estimate(&composed.text);
         }
         Ok(composed)
     }
@@ -195,8 +211,7 @@ impl Composition<'_> {
             shown,
             is_complete: false,
         };
-        let frame = self.compose(&plan)?;
-        Ok(tokens::estimate(&frame.text))
+        Ok(self.compose(&plan)?.tokens)
     }
 
     /// Returns the smallest document of the format.
@@ -238,6 +253,7 @@ impl Composition<'_> {
             self.add_left_out(&mut text, &omitted);
         }
         Ok(Composed {
+            tokens: tokens::estimate(&text),
             text,
             omitted,
             untrusted,
@@ -340,49 +356,6 @@ impl Composition<'_> {
             return Cow::Owned(format!("{}…", &self.selection.id[..end]));
         }
         id
-    }
-
-    /// Returns the attributes that were left out, the largest first.
-    fn omitted(&self, ledger: Ledger) -> Vec<Omitted> {
-        let mut sizes = self.unused.clone();
-        if !self.view.is_brief() {
-            sizes = ledger.omitted();
-        }
-        let mut omitted = Vec::with_capacity(sizes.len());
-        for (path, bytes) in sizes {
-            let tokens = rough_tokens(bytes);
-            omitted.push(Omitted { path, tokens });
-        }
-        omitted.sort_by_key(|omitted| Reverse(omitted.tokens));
-        omitted.truncate(MOST_OMITTED);
-        omitted
-    }
-
-    /// Adds the line at the end of Markdown that says what was left out.
-    fn add_left_out(&self, text: &mut String, omitted: &[Omitted]) {
-        if omitted.is_empty() || !self.has_last_line {
-            return;
-        }
-        while text.ends_with('\n') {
-            text.pop();
-        }
-        if !text.is_empty() {
-            text.push_str("\n\n");
-        }
-        text.push_str("Left out:");
-        let named = if self.is_tight { 1 } else { MOST_NAMED };
-        for (at, Omitted { path, tokens }) in omitted.iter().take(named).enumerate() {
-            text.push_str(if at > 0 { ", " } else { " " });
-            text.push_str(&inert_line(path));
-            if !self.is_tight {
-                // Writing to a `String` does not fail.
-                let _ = write!(text, " ({tokens} tokens)");
-            }
-        }
-        if omitted.len() > named {
-            text.push_str(", …");
-        }
-        text.push('\n');
     }
 }
 

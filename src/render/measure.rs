@@ -3,7 +3,7 @@
 use super::{
     MAX_DOCUMENT, View,
     bounded::Bounded,
-    budget::tokens,
+    budget::{cut::key_cost, tokens},
     parts::{Ledger, Member, Row},
 };
 use crate::render::{
@@ -16,7 +16,11 @@ use crate::render::{
         xml::XmlWriter,
     },
     selection::Arrangement,
+    template::place::Place,
 };
+
+/// The bytes for each token beyond which text is probably too large to be worth measuring.
+pub(super) const BYTES_PER_TOKEN: usize = 5;
 
 /// The measure of parts in the format of a document.
 #[derive(Debug)]
@@ -57,18 +61,29 @@ impl<'v> Measure<'v> {
         self.arrangement == Arrangement::List
     }
 
-    /// Returns the number of tokens of a member, if it is at most `room`.
+    /// Returns the number of tokens of a member, if it is known to be at most `room`.
+    ///
+    /// A member that is probably larger is not measured; cutting finds out whether it is.
     pub(super) fn member(&mut self, member: &Member<'_>, room: usize) -> Option<usize> {
-        // Hardly any text has as many bytes per token, so the rest need not be written.
-        let limit = room.saturating_mul(8);
-        self.scratch.clear();
-        self.write(member, limit).ok()?;
-        self.cost().filter(|cost| *cost <= room)
+        let limit = room.saturating_mul(BYTES_PER_TOKEN);
+        if member.raw.len() > limit && member.place.is_some_and(Place::shows_all) {
+            return None;
+        }
+        self.whole(member, limit).filter(|cost| *cost <= room)
     }
 
-    /// Returns the number of tokens of a part of a member.
-    pub(super) fn part(&mut self, member: &Member<'_>) -> Option<usize> {
-        self.member(member, usize::MAX)
+    /// Returns the number of tokens of a part of a member, whose value takes `tokens` as JSON.
+    pub(super) fn part(&mut self, member: &Member<'_>, tokens: usize) -> Option<usize> {
+        match self.view.format {
+            Format::Json | Format::Raw => Some(tokens + key_cost(member.key)),
+            _ => self.whole(member, usize::MAX),
+        }
+    }
+
+    fn whole(&mut self, member: &Member<'_>, limit: usize) -> Option<usize> {
+        self.scratch.clear();
+        self.write(member, limit).ok()?;
+        self.cost()
     }
 
     /// Returns the number of tokens of a row without its members.

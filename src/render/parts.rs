@@ -164,6 +164,15 @@ impl<'a> Body<'a> {
         Self::Members(shown)
     }
 
+    /// Whether there is something to write; an object of which nothing is left is `{}`.
+    fn is_shown(&self) -> bool {
+        match self {
+            Self::Members(_) => true,
+            Self::Value(value) => value.shown().is_some(),
+            Self::Nothing => false,
+        }
+    }
+
     fn members(&self) -> &[Member<'a>] {
         match self {
             Self::Members(members) => members,
@@ -281,7 +290,7 @@ impl<'a> Row<'a> {
         };
         sink.begin_object()?;
         descriptor.feed(sink)?;
-        if !matches!(self.body, Body::Nothing) {
+        if self.body.is_shown() {
             sink.key(Quoted::literal("\"attributes\""))?;
             self.body.feed(sink, ledger)?;
         }

@@ -225,8 +225,14 @@ pub(super) fn read_report(json: &str) -> Result<RawObject<'_>, Unreadable> {
         more = lexer.more(b'}')?;
     }
     lexer.finish()?;
-    match report {
-        Some(report) if report.attributes.is_some() => Ok(report),
-        _ => Err(Unreadable::Missing),
+    let report = report.ok_or(Unreadable::Missing)?;
+    if report.attributes.is_some() {
+        return Ok(report);
     }
+    // `null` is a value, which is shown as it is.
+    let value = find(json, &["data", "attributes"])?.ok_or(Unreadable::Missing)?;
+    Ok(RawObject {
+        attributes: Some(RawBody::read(&mut Lexer::new(value))?),
+        ..report
+    })
 }

@@ -76,6 +76,11 @@ impl Selection<'_> {
                     {
                         Row::without_descriptor(object, "", self.view)
                     }
+                    // Markdown of one object shows its attributes under its title.
+                    Arrangement::Object if self.view.format == Format::Markdown => Row {
+                        beside: Vec::new(),
+                        ..Row::of(object, self.view)
+                    },
                     _ => Row::of(object, self.view),
                 });
             }

@@ -3,7 +3,8 @@
 use crate::render::{
     bounded::Bounded,
     budget::tokens,
-    format::json::{JsonWriter, Unreadable, lexer::Lexer, read::RawMember},
+    format::json::{JsonWriter, Quoted, Unreadable, lexer::Lexer, read::RawMember},
+    measure::BYTES_PER_TOKEN,
     template::{
         filter::{Cut, Filtered},
         place::Place,
@@ -16,11 +17,15 @@ const FEWEST_LETTERS: usize = 64;
 /// The same for the reason of a verdict, which is read even if its end is missing.
 const FEWEST_OF_REASON: usize = 16;
 
-/// The bytes for each token beyond which a value is not looked at. Hardly any has as many.
-const BYTES_PER_TOKEN: usize = 8;
+/// The tokens of the quotes around a text and of the `…` behind a part of it.
+const FEW: usize = 3;
 
-/// The number of times that a text is cut to find the length that fits.
-const TEXT_ATTEMPTS: usize = 6;
+/// The bytes of a text that are taken at a time, and the fewest when little room is left.
+const LARGEST_STEP: usize = 512;
+const SMALLEST_STEP: usize = 4;
+
+/// No part, which takes no tokens.
+const NOTHING: (Cut, usize) = (Cut::Nothing, 0);
 
 /// A chooser of parts. Sizes are those of JSON.
 #[derive(Debug)]
@@ -38,20 +43,20 @@ impl Cutter {
         }
     }
 
-    /// Returns the part of a value that takes at most `room` tokens. All of it takes more.
+    /// Returns the part of a value that takes at most `room` tokens, and how many it takes.
     ///
     /// Of a list these are its first elements, of an object the members that fit, those that are no
-    /// lists first. The first one that does not fit is cut in turn. Malformed text was found before; here it
-    /// ends the part.
-    pub(super) fn cut(&mut self, raw: &str, place: Place<'_>, room: usize) -> Cut {
+    /// lists first. The first one that does not fit is cut in turn. Malformed text was found before;
+    /// here it ends the part.
+    pub(super) fn cut(&mut self, raw: &str, place: Place<'_>, room: usize) -> (Cut, usize) {
         let mut lexer = Lexer::new(raw);
         let cut = match lexer.peek() {
             b'[' => self.cut_array(&mut lexer, place, room),
             b'{' => self.cut_object(&mut lexer, place, room),
             b'"' if place.is_shown() => Ok(self.cut_text(&mut lexer, room)),
-            _ => Ok(Cut::Nothing),
+            _ => Ok(NOTHING),
         };
-        cut.unwrap_or(Cut::Nothing)
+        cut.unwrap_or(NOTHING)
     }
 
     fn cut_array(
@@ -59,27 +64,30 @@ impl Cutter {
         lexer: &mut Lexer<'_>,
         place: Place<'_>,
         room: usize,
-    ) -> Result<Cut, Unreadable> {
+    ) -> Result<(Cut, usize), Unreadable> {
         let (Some(below), Some(mut left)) = (place.at_element(), room.checked_sub(2)) else {
-            return Ok(Cut::Nothing);
+            return Ok(NOTHING);
         };
         let mut whole = 0;
         let mut more = lexer.open(b'[', b']')?;
         while more {
             let element = lexer.raw()?;
-            let Some(cost) = self.cost(element, below, left) else {
-                let last = self.cut(element, below, left);
-                if whole == 0 && last == Cut::Nothing {
-                    return Ok(Cut::Nothing);
-                }
-                let last = Box::new(last);
-                return Ok(Cut::Elements { whole, last });
+            let (part, cost) = match self.cost(element, below, left) {
+                Some(cost) => (Cut::Whole, cost),
+                None => self.cut(element, below, left),
             };
-            left -= cost;
+            left = left.saturating_sub(cost);
+            if part != Cut::Whole {
+                if whole == 0 && part == Cut::Nothing {
+                    return Ok(NOTHING);
+                }
+                let last = Box::new(part);
+                return Ok((Cut::Elements { whole, last }, room - left));
+            }
             whole += 1;
             more = lexer.more(b']')?;
         }
-        Ok(Cut::Whole)
+        Ok((Cut::Whole, room - left))
     }
 
     fn cut_object(
@@ -87,78 +95,92 @@ impl Cutter {
         lexer: &mut Lexer<'_>,
         place: Place<'_>,
         room: usize,
-    ) -> Result<Cut, Unreadable> {
+    ) -> Result<(Cut, usize), Unreadable> {
         let Some(mut left) = room.checked_sub(2) else {
-            return Ok(Cut::Nothing);
+            return Ok(NOTHING);
         };
         let members = RawMember::read_all(lexer)?;
         let mut parts = vec![Cut::Nothing; members.len()];
-        let mut too_large = None;
-        for turn in Turn::ALL {
-            for (at, RawMember { key, raw }) in members.iter().enumerate() {
-                if Turn::of(&key.meant(), raw) != turn {
-                    continue;
-                }
-                let Some(below) = place.at_key(*key) else {
-                    continue;
-                };
-                let key_cost = tokens::estimate_part(&key.written()) + 1;
-                let room = left.saturating_sub(key_cost);
-                if let Some(cost) = self.cost(raw, below, room) {
+        let mut shown = Vec::with_capacity(members.len());
+        for (at, RawMember { key, raw }) in members.into_iter().enumerate() {
+            if let Some(below) = place.at_key(key) {
+                let turn = Turn::of(&key.meant(), raw);
+                shown.push((turn, at, key, raw, below));
+            }
+        }
+        shown.sort_by_key(|(turn, ..)| *turn);
+        let mut too_large = Vec::new();
+        for member in shown {
+            let (_, at, key, raw, below) = member;
+            let key_cost = key_cost(key);
+            match self.cost(raw, below, left.saturating_sub(key_cost)) {
+                Some(cost) => {
                     left -= key_cost + cost;
                     parts[at] = Cut::Whole;
-                } else if self.is_verdict {
-                    // The reason is worth more than the members behind it.
-                    parts[at] = self.cut(raw, below, room);
-                    left = 0;
-                } else if too_large.is_none() {
-                    too_large = Some(TooLarge {
-                        at,
-                        key_cost,
-                        raw,
-                        below,
-                    });
                 }
+                None => too_large.push(member),
+            }
+            // The reason is worth more than the members behind it.
+            if self.is_verdict && !too_large.is_empty() {
+                break;
             }
         }
-        if let Some(large) = too_large {
-            let room = left.saturating_sub(large.key_cost);
-            parts[large.at] = self.cut(large.raw, large.below, room);
+        let Some(&(_, at, key, raw, below)) = too_large.first() else {
+            return Ok((Cut::Whole, room - left));
+        };
+        let key_cost = key_cost(key);
+        let (cut, cost) = self.cut(raw, below, left.saturating_sub(key_cost));
+        if cut != Cut::Nothing {
+            left = left.saturating_sub(key_cost + cost);
+            parts[at] = cut;
         }
         if parts.iter().all(|part| *part == Cut::Nothing) {
-            return Ok(Cut::Nothing);
+            return Ok(NOTHING);
         }
-        Ok(Cut::Members(parts))
+        if too_large.len() == 1 && parts[at] == Cut::Whole && !self.is_verdict {
+            return Ok((Cut::Whole, room - left));
+        }
+        Ok((Cut::Members(parts), room - left))
     }
 
-    fn cut_text(&self, lexer: &mut Lexer<'_>, room: usize) -> Cut {
+    fn cut_text(&self, lexer: &mut Lexer<'_>, room: usize) -> (Cut, usize) {
         let Ok(text) = lexer.string() else {
-            return Cut::Nothing;
+            return NOTHING;
         };
+        let has_escapes = text.has_escapes();
         let text = text.meant();
         // The quotes and the `…` take a few tokens.
-        let room = room.saturating_sub(3);
-        let mut end = text.floor_char_boundary(room.saturating_mul(BYTES_PER_TOKEN));
-        for _ in 0..TEXT_ATTEMPTS {
-            let cost = tokens::estimate_part(&text[..end]);
-            if cost <= room {
-                let letters = text[..end].chars().count();
-                let fewest = if self.is_verdict {
-                    FEWEST_OF_REASON
-                } else {
-                    FEWEST_LETTERS
-                };
-                // A part of a digest or of encoded data is of no use.
-                let is_word = !text[..end].contains(char::is_whitespace);
-                if letters < fewest || is_word && !self.is_verdict {
-                    return Cut::Nothing;
-                }
-                return Cut::Letters(letters);
+        let most = room.saturating_sub(FEW);
+        let (mut end, mut tokens, mut step) = (0, 0, LARGEST_STEP);
+        while step >= SMALLEST_STEP && end < text.len() {
+            let next = text.floor_char_boundary(end + step);
+            let more = if has_escapes {
+                written_cost(&text[end..next])
+            } else {
+                tokens::estimate_part(&text[end..next])
+            };
+            if tokens + more <= most {
+                (end, tokens) = (next, tokens + more);
+            } else {
+                step /= 2;
             }
-            // Most texts have as many tokens everywhere; the next attempt is a little shorter.
-            end = text.floor_char_boundary(end.saturating_mul(room) / cost * 15 / 16);
         }
-        Cut::Nothing
+        if end == text.len() {
+            return (Cut::Whole, tokens + FEW);
+        }
+        let shown = &text[..end];
+        let letters = shown.chars().count();
+        let is_enough = if self.is_verdict {
+            letters >= FEWEST_OF_REASON
+        } else {
+            // A part of a digest or of encoded data is of no use.
+            letters >= FEWEST_LETTERS && shown.contains(char::is_whitespace)
+        };
+        if is_enough {
+            (Cut::Letters(letters), tokens + FEW)
+        } else {
+            NOTHING
+        }
     }
 
     /// Returns the number of tokens of a value, with the comma behind it, if it is at most `room`.
@@ -174,8 +196,19 @@ impl Cutter {
     }
 }
 
+/// Returns the number of tokens of a text with the escapes of JSON.
+fn written_cost(text: &str) -> usize {
+    let written = serde_json::to_string(text).unwrap_or_default();
+    tokens::estimate_part(written.trim_matches('"'))
+}
+
+/// Returns the number of tokens of a key and the colon behind it.
+pub(in crate::render) fn key_cost(key: Quoted<'_>) -> usize {
+    tokens::estimate_part(&key.written()) + 1
+}
+
 /// The order in which members of an object are taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     /// Counts and labels that decide.
     Deciding,
@@ -186,8 +219,6 @@ enum Turn {
 }
 
 impl Turn {
-    const ALL: [Self; 3] = [Self::Deciding, Self::Plain, Self::Nested];
-
     fn of(key: &str, raw: &str) -> Self {
         match key {
             _ if raw.starts_with(['[', '{']) => Self::Nested,
@@ -205,21 +236,13 @@ impl Turn {
     }
 }
 
-/// A member of an object for which there is no room.
-struct TooLarge<'a> {
-    at: usize,
-    key_cost: usize,
-    raw: &'a str,
-    below: Place<'a>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn cut(key: &str, json: &str, room: usize) -> (Cut, String) {
         let place = Place::start(None, None);
-        let part = Cutter::of(key).cut(json, place, room);
+        let (part, _) = Cutter::of(key).cut(json, place, room);
         let mut out = Vec::new();
         let skipped = std::cell::Cell::new(0);
         let shown = Filtered::within(json, place).cutting(&part, &skipped);
@@ -256,7 +279,7 @@ mod tests {
     #[test]
     fn a_verdict_keeps_the_beginning_of_its_reason() {
         let verdict = r#"{"level":"malicious","reason":"17 of 70 engines; label trojan.driftwood/backdoor","stale":true}"#;
-        for room in 32..45 {
+        for room in 34..45 {
             let (_, shown) = cut("verdict", verdict, room);
             assert!(shown.contains("17 of 70 engines"), "{room}: {shown}");
         }

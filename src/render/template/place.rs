@@ -67,6 +67,11 @@ impl<'t> Place<'t> {
         self.fields.is_included && self.rules.is_included
     }
 
+    /// Whether all of a value is shown, whatever it holds.
+    pub(in crate::render) fn shows_all(self) -> bool {
+        self.is_shown() && !self.fields.goes_on() && !self.rules.goes_on()
+    }
+
     /// Whether strangers wrote the value.
     pub(super) fn is_untrusted(self) -> bool {
         self.rules.is_untrusted

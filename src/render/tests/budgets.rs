@@ -297,8 +297,11 @@ proptest! {
         if let Some(end) = end {
             wanted.body.truncate(wanted.body.floor_char_boundary(end));
         }
-        let within = wanted.render(Some(wanted.budget)).map(|shown| shown.tokens() <= wanted.budget);
-        prop_assert_eq!(within, wanted.render(None).map(|_| true));
+        let is_whole_sound = wanted.render(None).is_ok();
+        match wanted.render(Some(wanted.budget)) {
+            Ok(shown) => prop_assert!(is_whole_sound && shown.tokens() <= wanted.budget),
+            Err(error) => prop_assert!(!is_whole_sound, "{error}"),
+        }
     }
 
     #[test]
@@ -313,7 +316,7 @@ proptest! {
     fn everything_is_shown_if_it_fits(wanted in sound()) {
         let (shown, whole) = (wanted.within(), wanted.whole());
         // Documents that consist of spaces for the most part may be cut although they fit.
-        let is_usual = whole.data.len() <= 10 * wanted.budget;
+        let is_usual = whole.data.len() <= 8 * wanted.budget;
         // Raw lists are cut where texts in them are to be treated.
         let is_raw = wanted.format == Format::Raw && wanted.untrusted != Untrusted::Show;
         if whole.tokens() <= wanted.budget && is_usual && !is_raw {
@@ -339,6 +342,7 @@ proptest! {
         }
         if let (Some(part), Some(whole)) = (part.as_array(), whole.as_array())
             && matches!(wanted.shape, Shape::List)
+            && wanted.body.starts_with("{\"data\":[")
         {
             let count = (part.len() < whole.len()).then_some(part.len());
             prop_assert_eq!(shown.meta["shown"].as_u64(), count.map(|count| count as u64));

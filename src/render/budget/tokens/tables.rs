@@ -1,61 +1,74 @@
 //! The tables of the estimator.
 
-/// The price of one token in `START`, `PAIR`, `UPPER` and `CAPITAL`.
+/// The price of one token in `START`, `PAIR`, `UPPER` and `SHAPE`.
 pub(super) const TOKEN: u32 = 32;
 
 /// The price of a first letter: without a character in front, after a space, after a character
 /// that often joins a word, and after any other.
 #[rustfmt::skip]
 pub(super) const START: [u8; 104] = [
-    36, 31, 31, 31, 37, 38, 37, 34, 41, 42, 39, 38, 34, 39, 36, 35, 41, 35, 32, 33, 38, 38, 34, 39,
-    39, 42, 29, 30, 27, 29, 32, 32, 32, 31, 36, 37, 35, 34, 28, 32, 31, 32, 41, 32, 26, 27, 37, 33,
-    30, 39, 40, 41, 52, 48, 41, 45, 54, 54, 49, 52, 54, 51, 51, 51, 47, 48, 53, 49, 49, 50, 46, 51,
-    60, 47, 48, 51, 54, 52, 66, 66, 65, 65, 67, 69, 69, 67, 70, 69, 70, 70, 65, 58, 67, 68, 68, 66,
+    41, 34, 31, 31, 37, 38, 37, 34, 41, 42, 39, 40, 35, 39, 42, 35, 41, 39, 32, 36, 40, 38, 37, 39,
+    39, 42, 29, 30, 27, 31, 33, 34, 32, 32, 36, 37, 35, 34, 30, 34, 36, 32, 41, 32, 27, 29, 40, 33,
+    30, 39, 44, 42, 52, 51, 47, 48, 54, 54, 49, 56, 56, 55, 51, 54, 48, 56, 55, 49, 54, 51, 47, 51,
+    60, 57, 48, 54, 54, 52, 66, 66, 65, 65, 67, 69, 69, 67, 70, 69, 70, 70, 65, 58, 67, 68, 68, 66,
     65, 64, 70, 68, 69, 71, 70, 73,
 ];
 
 /// The price of a letter after another: a row is the former, without regard to case.
 #[rustfmt::skip]
 const PAIR: [u8; 676] = [
-    16, 14, 13, 13, 21, 21, 17, 22, 18, 24, 21, 12, 12, 7, 29, 13, 29, 5, 10, 5, 23, 22, 20, 23, 19,
-    23, 15, 19, 25, 22, 17, 25, 29, 24, 20, 20, 24, 14, 39, 30, 19, 29, 35, 22, 20, 33, 18, 34, 28,
-    25, 16, 31, 19, 26, 24, 24, 15, 26, 40, 12, 24, 28, 19, 20, 37, 30, 14, 28, 32, 20, 28, 15, 17,
-    28, 28, 26, 21, 29, 19, 22, 23, 21, 12, 24, 28, 24, 19, 25, 30, 22, 25, 29, 16, 27, 31, 22, 21,
-    28, 21, 25, 22, 28, 23, 27, 19, 23, 16, 10, 19, 21, 18, 28, 23, 30, 24, 16, 21, 9, 27, 22, 31,
-    8, 8, 9, 24, 22, 26, 19, 25, 24, 14, 21, 22, 17, 13, 17, 24, 28, 12, 29, 27, 21, 30, 23, 14, 31,
-    32, 19, 17, 16, 21, 30, 21, 23, 20, 30, 17, 23, 32, 25, 12, 26, 24, 27, 16, 30, 35, 21, 29, 25,
-    15, 29, 33, 18, 21, 27, 21, 31, 24, 25, 27, 30, 10, 27, 32, 26, 11, 28, 26, 26, 17, 27, 26, 26,
-    25, 31, 13, 25, 30, 20, 25, 21, 18, 27, 29, 30, 23, 24, 17, 19, 9, 13, 16, 22, 15, 23, 25, 20,
-    19, 16, 15, 1, 12, 16, 27, 19, 3, 13, 23, 21, 26, 23, 29, 22, 18, 24, 25, 24, 13, 27, 26, 28,
-    23, 24, 24, 26, 24, 26, 20, 24, 29, 24, 20, 24, 16, 42, 24, 32, 30, 34, 15, 26, 23, 22, 15, 27,
-    21, 18, 17, 28, 23, 15, 24, 21, 17, 27, 33, 25, 17, 18, 22, 22, 22, 36, 21, 33, 20, 28, 26, 21,
-    6, 28, 25, 24, 16, 29, 26, 18, 27, 24, 16, 25, 33, 25, 24, 18, 21, 24, 24, 25, 16, 31, 11, 20,
-    29, 22, 11, 29, 25, 24, 17, 22, 25, 23, 18, 26, 18, 19, 34, 23, 20, 24, 25, 29, 28, 27, 21, 33,
-    13, 28, 18, 13, 8, 29, 10, 27, 17, 22, 18, 25, 24, 29, 26, 25, 40, 21, 13, 11, 20, 21, 33, 28,
-    20, 24, 29, 25, 19, 16, 26, 24, 19, 25, 23, 25, 20, 16, 14, 6, 21, 19, 34, 11, 13, 15, 14, 20,
-    17, 22, 23, 32, 17, 29, 23, 19, 12, 28, 32, 15, 16, 32, 24, 18, 27, 21, 12, 20, 28, 14, 21, 18,
-    18, 30, 23, 27, 18, 33, 22, 26, 20, 26, 27, 31, 32, 26, 21, 31, 32, 22, 26, 26, 26, 26, 26, 23,
-    18, 24, 19, 31, 31, 33, 30, 34, 14, 26, 20, 20, 8, 27, 19, 26, 13, 32, 26, 25, 22, 36, 21, 24,
-    32, 27, 17, 16, 19, 21, 27, 25, 15, 33, 17, 28, 19, 25, 13, 27, 29, 17, 18, 27, 24, 25, 26, 34,
-    18, 20, 26, 27, 17, 10, 19, 25, 30, 30, 23, 26, 16, 27, 27, 26, 9, 32, 29, 16, 17, 32, 28, 23,
-    21, 29, 17, 30, 38, 18, 22, 24, 18, 29, 28, 36, 16, 31, 24, 17, 21, 18, 23, 25, 16, 22, 18, 24,
-    17, 13, 12, 7, 24, 18, 32, 13, 5, 8, 24, 24, 22, 25, 23, 24, 13, 25, 24, 27, 11, 31, 25, 26, 11,
-    29, 23, 20, 25, 30, 20, 27, 32, 21, 21, 27, 26, 28, 26, 28, 32, 29, 15, 27, 25, 27, 20, 29, 26,
-    19, 20, 33, 26, 25, 30, 25, 21, 23, 36, 21, 19, 26, 29, 26, 18, 26, 19, 35, 24, 28, 23, 22, 20,
-    23, 32, 29, 22, 32, 31, 23, 22, 35, 23, 23, 32, 24, 22, 15, 27, 34, 35, 24, 23, 32, 17, 28, 26,
-    27, 18, 32, 25, 33, 25, 28, 25, 30, 22, 23, 24, 24, 34, 23, 24, 30, 27, 33, 25, 25, 23, 26, 20,
-    25, 27, 22, 12, 29, 25, 21, 16, 34, 27, 28, 19, 24, 15, 26, 32, 25, 26, 25, 16, 30, 25, 25, 25,
+    20, 16, 13, 13, 21, 21, 17, 22, 20, 24, 21, 12, 12, 7, 29, 13, 29, 5, 10, 5, 23, 22, 21, 23, 19,
+    23, 15, 20, 25, 22, 17, 27, 29, 24, 20, 23, 24, 15, 39, 30, 19, 29, 35, 22, 20, 33, 18, 34, 28,
+    25, 16, 31, 19, 26, 26, 24, 16, 26, 40, 12, 24, 38, 26, 20, 37, 30, 14, 28, 32, 22, 28, 17, 19,
+    28, 30, 28, 23, 29, 19, 25, 24, 22, 12, 24, 28, 25, 19, 28, 31, 25, 32, 29, 17, 27, 31, 24, 21,
+    28, 24, 25, 23, 28, 23, 27, 19, 26, 16, 10, 20, 25, 18, 28, 23, 30, 24, 21, 21, 9, 27, 29, 31,
+    8, 8, 9, 26, 22, 26, 19, 25, 25, 14, 21, 22, 19, 13, 24, 24, 28, 12, 29, 27, 21, 30, 23, 15, 31,
+    32, 19, 17, 18, 21, 30, 21, 23, 21, 30, 17, 23, 32, 25, 15, 26, 24, 27, 17, 30, 35, 21, 29, 27,
+    15, 29, 39, 19, 21, 27, 21, 31, 27, 25, 27, 30, 12, 27, 32, 26, 13, 28, 26, 26, 17, 27, 26, 26,
+    30, 31, 13, 25, 32, 20, 25, 21, 20, 27, 29, 30, 23, 27, 17, 19, 9, 13, 16, 22, 15, 23, 25, 20,
+    19, 16, 15, 1, 13, 16, 27, 19, 3, 13, 23, 21, 26, 23, 29, 22, 18, 24, 25, 24, 13, 30, 27, 28,
+    23, 24, 24, 26, 24, 27, 20, 24, 29, 24, 20, 24, 16, 42, 24, 32, 30, 34, 15, 26, 23, 24, 15, 29,
+    21, 23, 17, 28, 23, 18, 24, 21, 17, 27, 34, 27, 17, 18, 22, 22, 22, 36, 21, 33, 20, 28, 26, 21,
+    6, 28, 25, 29, 16, 29, 26, 18, 27, 24, 16, 25, 33, 25, 24, 18, 21, 24, 25, 25, 16, 31, 11, 21,
+    29, 22, 11, 29, 25, 24, 17, 27, 25, 23, 18, 26, 18, 19, 34, 23, 20, 24, 25, 29, 28, 27, 21, 33,
+    16, 30, 18, 13, 8, 29, 10, 27, 17, 22, 18, 28, 33, 29, 26, 25, 40, 26, 13, 11, 20, 23, 36, 29,
+    20, 24, 29, 25, 19, 16, 26, 24, 19, 25, 25, 25, 22, 16, 14, 6, 22, 19, 34, 11, 13, 15, 14, 20,
+    18, 25, 23, 32, 17, 29, 26, 23, 12, 28, 32, 15, 16, 32, 24, 18, 27, 23, 14, 25, 28, 14, 21, 18,
+    20, 30, 23, 27, 18, 33, 22, 26, 20, 26, 27, 31, 34, 26, 22, 31, 32, 23, 26, 26, 26, 26, 26, 23,
+    18, 24, 19, 31, 31, 33, 30, 34, 14, 26, 20, 21, 8, 27, 21, 27, 13, 32, 26, 25, 22, 36, 21, 24,
+    34, 27, 17, 18, 20, 27, 29, 30, 15, 33, 17, 28, 19, 25, 13, 27, 29, 17, 18, 27, 24, 26, 26, 34,
+    19, 20, 30, 29, 17, 10, 19, 26, 30, 33, 23, 26, 16, 27, 30, 26, 9, 32, 30, 17, 17, 32, 30, 24,
+    26, 29, 17, 33, 38, 18, 22, 24, 21, 30, 28, 36, 17, 31, 24, 17, 21, 18, 23, 25, 16, 22, 20, 24,
+    17, 13, 12, 7, 24, 18, 32, 13, 5, 8, 24, 24, 22, 25, 23, 24, 13, 25, 24, 27, 11, 31, 25, 31, 11,
+    31, 23, 20, 25, 30, 20, 27, 32, 22, 21, 27, 35, 28, 26, 28, 32, 29, 15, 27, 25, 27, 20, 29, 26,
+    19, 20, 34, 26, 30, 30, 28, 21, 23, 36, 21, 19, 26, 29, 34, 24, 26, 19, 35, 24, 28, 24, 22, 20,
+    24, 32, 29, 23, 32, 31, 24, 22, 35, 24, 23, 32, 24, 22, 18, 27, 35, 35, 24, 24, 32, 24, 35, 26,
+    27, 24, 32, 25, 33, 25, 28, 25, 30, 22, 24, 24, 25, 34, 24, 24, 30, 27, 33, 25, 25, 24, 26, 20,
+    25, 27, 22, 12, 29, 25, 21, 17, 34, 27, 28, 22, 25, 17, 26, 32, 25, 26, 25, 16, 30, 25, 25, 25,
     23,
 ];
 
 /// The price on top of `PAIR` if the latter letter is a capital.
 #[rustfmt::skip]
 const UPPER: [u8; 26] = [
-    8, 0, 0, 0, 10, 0, 0, 4, 9, 7, 3, 2, 3, 7, 7, 0, 2, 7, 3, 5, 8, 0, 0, 0, 2, 6,
+    8, 1, 0, 1, 10, 0, 2, 4, 9, 7, 3, 2, 3, 7, 7, 0, 2, 7, 3, 5, 8, 0, 0, 0, 14, 8,
 ];
 
-/// The price on top if only the first letter is a capital.
-pub(super) const CAPITAL: u32 = 4;
+/// The price on top by the character in front as in `START`, the number of letters (0 to 6, more)
+/// and the number of capitals (0 to 2, more): words of few letters are priced too low most often if
+/// they mix small letters and capitals.
+#[rustfmt::skip]
+pub(super) static SHAPE: [u8; 128] = [
+    0, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 2, 14, 8, 0, 11, 17, 22, 23, 15, 19, 22, 15, 0, 14, 22, 20,
+    0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 11, 3, 0, 11, 16, 16, 6, 18, 21, 28, 30, 22, 24, 25, 17,
+    0, 15, 28, 20, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 7, 7, 2, 0, 16, 22, 25, 10, 15, 25, 19, 16,
+    10, 23, 21, 25, 0, 17, 26, 22, 0, 4, 0, 0, 0, 0, 0, 0, 6, 6, 0, 0, 0, 9, 0, 0, 12, 22, 13, 9,
+    23, 29, 27, 28, 21, 31, 26, 20, 0, 28, 25, 22, 0, 4, 0, 0,
+];
+
+/// The classes of characters in front of a word: the row of `START` in the low two bits, above them
+/// the bit of `known_leads`. A word without one has class 0.
+pub(super) const LEADS: [u8; 128] = leads();
 
 /// The two letters that are two tokens when they stand alone, as a bit for the second by the
 /// first: small letters, capitals, and a capital with a small letter.
@@ -94,51 +107,60 @@ pub(super) const PAIRED_BLOCKS: [u32; 31] = [
 
 /// Words of reports that are one token, with the character in front that belongs to them. Their
 /// price would be higher. Each follows a bar.
-const WORDS: &str = "\
-    | Abuse| abuse|_access| activity| Address| address|Address|_address|address| addresses\
-    |_addresses|Admin|admin|Afee|_after| Against|Alarm| Algorithm|_algorithm|algorithm| Analysis\
-    |_analysis|analysis|Anti|Application|application|Argument|assembly|attack|attributes|Auth\
-    |_author|authority|Auto|.bank|bank| Before|_before|Block|Button|Call|categories|_category\
-    |category| Centre|CERT|Cert|cert| Certificate|_certificate|certificate| charset|Check| checker\
-    |City|Class|clean| client|client| code|Code|_code|code|Command|Comment|comment|comments\
-    |Company|confirmed| Contact| Content|content|_context|continent|Control| Copy|Copyright\
-    | Corporation|count| Country|Country|_country|country|Create|creation|Current| Data| data|Data\
-    |data| Database| database| Date|Date|_date|date| delete|Delete|descr| Description|Description\
-    |_description|description|Desktop|destination| details|Device|Directory|_distribution\
-    | document| does| Domain|Domain|domain|Drive|Elastic| else|Email|Empty| encoding|engine\
-    |/entity|entropy| Entry|Entry|entry|Environment|Error|error|Event|.example|Example|example\
-    |Exception| executable|Execute|Execution|Explorer| Extended|extended|Extension|_extension\
-    |extensions| External|failure|false| File| file|File|_File|file| files|_files|files|_final\
-    |first|Flags|flags|_format|Forum| found|Framework| from| Functions|_functions|gate|Generic\
-    |generic|/github|github|Global| Google|.google|Google|google|Green| Guard|Handle| have\
-    |_headers| Heal|Hive|host|hostname|.html|html| http|_http|http| https|_https|https|_ICON\
-    |_identifier|Image| include| index|.INFO|Info|_info| Information|_information|information\
-    | Inside| Inspector| Integrated| Intelligence| Internet|issuer|item| items|Labs| Lang|lang\
-    |Language| Last|last| Level|_level| Library|library|Line|Link|links|List|Local|Login|login\
-    |.Management|match|medium|Message|message|method|Micro| Microsoft|Microsoft|minimum|Mining\
-    |-Mobile|Mobile|Mode|Monitor| more| Name|-name|Name|_name|name| Names|names| Network|network\
-    | networks|null| Number|Number|_number|Object|Open|Opera|Organization|Origin|Original|_owner\
-    |Parent|Path|path|_pattern|Phone|phone|_points|Policy|popular|_port|Postal| Priority|priority\
-    | Probability|Process|Product| program|Program|Programs|Property|Prov| Public|public|Quick\
-    |Radar| range|Range|rank|_records| refer|Referral|refresh| region| Regional|regional\
-    | registered|Registrant|Registrar| Registry|Registry|_registry| Report| report|_report\
-    | reports| Research|resolution| resolver|Resource|resource|_response| Result|result| Results\
-    |_results|Robot|root| Rule|rule|.Runtime| Sandbox|sandbox| Scan|Scope|Score|Script|script\
-    |/search|search| Secure|Secure| Security|Security|_seen|self|Sense| Serial|serial| Server\
-    |Server|server| Services|Services| Settings|Shell|Sigma| Signature|_signature|signature| Site\
-    | Size|Size|_size|size| Software|Software| Source|_source|source|_sources|Spam|Start|Startup\
-    |State|/static|Static|_stats|Status|status|Stop|Strike|String| Subject|subject|_submission\
-    | System|System| Tags|tags|Task|Tech|tech| technology|TEMP|Temp|Tencent| Test| test|.test|Test\
-    |Text|text| that| these| This| this| Threat|Threat|Time|timeout|times| Timestamp|timestamp\
-    | Title|_title| Total|Total|total|Tracker|Transfer|Trend|true| Type|Type|type|unique|unknown\
-    | unsigned| Update|Update|_update|Updated|_urls|urls|_usage|USER|User|user| users|Users| using\
-    | Value|Value|value| Values|values| Vault|Vault| Verdict| Version| version|Version|_version\
-    |version| Virtual|virtual|Virus| Votes|_votes|votes| Whois|Window| Windows|Windows| with|World\
-    | Write|Zero";
+pub(super) const WORDS: &str = "\
+    | Abuse| abuse|_access| activity|Activity|.Add| Address| address|Address|_address|address\
+    | addresses|_addresses|Admin|admin|Afee|_after| Against|Alarm| Algorithm|_algorithm|algorithm\
+    |Alignment| Analysis|_analysis|analysis|Anti|/api|App|Application|application|apps|Argument\
+    |Assembly|assembly|attack|attrib|Attribute|attributes|Auth|_author|authority|Auto|.bank|bank\
+    | Before|_before|Bit|Block| Box|Builder|Button|-by|Call|categories|_category|category| Centre\
+    |CERT|Cert|cert| Certificate|_certificate|certificate|Characters|characters| charset|Check\
+    | checker|City|Class|clean| client|client|Clipboard| code|Code|_code|code|Collection\
+    |collections|.COM|.com|Command|.Commands|Comment|comment|comments|Communication| Communications\
+    |Company|confirmed| Contact| Content|content|_context|context|continent|Control| Copy|Copyright\
+    | Corporation|count| Country|Country|_country|country|Create|Creation|creation|Credentials\
+    |Crime|Current|Cyber| Data| data|Data|data| Database| database| Date|Date|_date|date| default\
+    | Definitions| delete|Delete|descr| Description|Description|_description|description|Desktop\
+    |destination| details| Development|Device|_DIALOG|Directory|_distribution|.dll|DNS|_dns|doc\
+    | document| does| Domain|Domain|domain|_domains|Downloads|Drive|Elastic| else|Email|embedded\
+    |Empty| encoding| Engine|engine|/entity|entity|entropy| Entry|Entry|entry|Environment|Error\
+    |error|Event|.example|Example|example|Exception|.exe| executable|Execute|Execution|expires\
+    |Explorer| Extended|extended|Extension|_extension|extensions| External|failure|false| File\
+    | file|File|_File|file| files|_files|files|_final|first|Flags|flags| for|_format|Forum| found\
+    |Framework| from|_FUNCTION| Functions|_functions|gate|Generic|generic| Get|Get|/github|github\
+    |Global| GMT| Google|.google|Google|google|Green|_GROUP| Guard|Handle| have|_headers| Heal|Hive\
+    |host|hostname|.html|html| http|_http|http| https|_https|https|_ICON|_id|_identifier|Image| Inc\
+    | include| index|.INFO|Info|_info| Information|Information|_information|information| Inside\
+    | Inspector| Integrated| Intelligence| Internet|_ips|issuer|item| items|_key|key|Lab|Labs| Lang\
+    |lang|Language| Last|last| Level|_level| Library|library|Line|Link|link|links|List| LLC|Local\
+    | Location|_location|location|Login|login|-mail|.Management|match|medium|memory| Menu|Message\
+    |message|method|Micro| Microsoft| microsoft|Microsoft|minimum|Mining|-Mobile|Mobile|Mode\
+    |Monitor| more| Name|-name|Name|_name|name| Names|names| Namespace|namespace|negative| NET|.NET\
+    |.net|Net| Network|network| Networks| networks| not|-not|Not|not|null| Number|Number|_number\
+    |Object|_OBJECT|Open|Opera|.org|Org|Organization|Origin|Original|overlay|_owner|Package|Parent\
+    |Path|path| pattern|_pattern|Phone|phone|_points|Policy|popular|_port|positive|Postal\
+    |Preference| Priority|_PRIORITY|priority| Probability|Process|process| product|Product| program\
+    |Program|Programs|.Properties|Properties|Property|_protocol|Prov|.ps| Public|public|/query\
+    |Quick|Radar| range|Range|rank|_records|Rect|Ref| refer|references|Referral|refresh|Reg| region\
+    | Regional|regional| registered|Registrant|Registrar| Registry|Registry|_registry|related\
+    |remarks|replace| Report| report|_report| reports|_reports|reports| Research|resolution\
+    | resolver|resolver|Resource|resource|_response| Result|result| Results|_results|Robot|root|RSA\
+    | Rule|rule|Run|.Runtime|safe| Sandbox|sandbox| Scan|Scan|Scope|Score|Script|script|/search\
+    |search| Secure|Secure| Security|Security|_seen|self|Sense| Serial|serial| Server|Server|server\
+    | Services|Services|Set| Settings|severity| SHA|.Shared|Shell|Sigma| Signature|_signature\
+    |signature| Site| Size|Size|_size|size| Software|Software|software| Source|_source|source\
+    |_sources|Spam|Start|Startup|State|/static|Static|_stats|Status|status|Stop|Stream|Strike\
+    |String|_STRING| Subject|subject|_submission| System|System| Tags|tags|Task|Tech|tech\
+    | technology|TEMP|Temp|Tencent| Test| test|.test|Test|Text|text| that| the| these| This| this\
+    | Threat|Threat|Time|timeout|times| Timestamp|timestamp| Title|_title|tmp| Total|Total|total\
+    |Tracker|Transfer|Trend|true|ttl|.txt| Type|Type|_TYPE|type|unique|unknown| unsigned| Update\
+    |Update|_update|Updated|url|_urls|urls|_usage|USER|User|user| users|Users| using|Util| Value\
+    |Value|value| Values|values| Vault|Vault| Verdict| Version| version|Version|_version|version\
+    | Virtual|virtual|Virus| Votes|_votes|votes| Web|.Web|Web| Whois|Win|Window| Windows| windows\
+    |Windows|windows| with| Word|World| Write|www|Zero";
 
 /// Runs of marks that are one token and frequent in JSON, Markdown, XML and code.
 #[rustfmt::skip]
-const MARKS: [&str; 133] = [
+pub(super) const MARKS: [&str; 133] = [
     "\":\"", "\",\"", ">\n", " <", "\":", "\":{\"", "</", "###", ",\"", "\\\\", "##", " </", "://",
     " -", "=\"", "},\"", "*\n\n", "\"},{\"", "`\n\n", "####", "\">", " $", " (", "></", "**",
     "\":[\"", ":\\\\", " \\\"", " \"", "\">\n", " /", " =", " +", " |", ":\\", "//", "{\"", " \\",
@@ -154,97 +176,44 @@ const MARKS: [&str; 133] = [
 
 /// Runs of marks that are two tokens and frequent in JSON and Markdown.
 #[rustfmt::skip]
-const MARKS_OF_TWO: [&str; 30] = [
+pub(super) const MARKS_OF_TWO: [&str; 30] = [
     "\"},\"", "\":[{\"", "\"],\"", "\"}],\"", "\":[],\"", "\"]},{\"", "\",\"/", ".**", "\"}},\"",
     "}},\"", "/\",\"", ")\",\"", "```\n\n", "\">/", "\"]},\"", "\":\"#", "```\n", "\":\".",
     "\\\"\",\"", "}],\"", "\"}}],\"", "\"}},{\"", "\"?>\n", "\":\"\\\"", "\":-", "\":\"\\",
     "\"}]", "[{\"", ".)\",\"", ")\":{\"",
 ];
 
-/// The places in the table of known pieces.
-const PLACES: usize = 1024;
-
-/// A hash table of `WORDS`, `MARKS` and `MARKS_OF_TWO`: the number of tokens in the top byte, the
-/// piece below. Zero is a free place.
-static KNOWN: [u128; PLACES] = known();
-
 /// The prices of `PAIR` and `UPPER`, by the low five bits of the former letter and the low six
 /// of the latter.
 pub(super) static STEPS: [u8; 2048] = steps();
 
-/// Returns the number of tokens of a known piece of at most 15 bytes.
-pub(super) fn known_tokens(text: &[u8], from: usize, to: usize) -> Option<usize> {
-    let length = to - from;
-    if length > 15 {
-        return None;
-    }
-    let key = match text[from..].first_chunk::<16>() {
-        Some(bytes) => u128::from_le_bytes(*bytes) & ((1 << (8 * length)) - 1),
-        None => key(text, from, to),
-    };
-    let mut at = place(key);
-    while KNOWN[at] != 0 {
-        if KNOWN[at] & (u128::MAX >> 8) == key {
-            return Some((KNOWN[at] >> 120) as usize);
-        }
-        at = (at + 1) % PLACES;
-    }
-    None
-}
-
-/// Returns the bytes of a piece as a number, the first byte lowest.
-const fn key(text: &[u8], from: usize, to: usize) -> u128 {
-    let (mut key, mut at) = (0, to);
-    while at > from {
-        at -= 1;
-        key = key << 8 | text[at] as u128;
-    }
-    key
-}
-
-/// Returns the first place to look for a key.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "takes the halves of the key"
-)]
-const fn place(key: u128) -> usize {
-    let folded = (key as u64) ^ ((key >> 64) as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
-}
-
-const fn known() -> [u128; PLACES] {
-    let mut table = [0; PLACES];
+/// `START` by the row and the low five bits of the letter.
+pub(super) static STARTS: [u8; 128] = {
+    let mut starts = [0; 128];
     let mut at = 0;
-    while at < MARKS.len() {
-        let mark = MARKS[at].as_bytes();
-        insert(&mut table, key(mark, 0, mark.len()), 1);
+    while at < START.len() {
+        starts[at / 26 * 32 + at % 26 + 1] = START[at];
         at += 1;
     }
-    at = 0;
-    while at < MARKS_OF_TWO.len() {
-        let mark = MARKS_OF_TWO[at].as_bytes();
-        insert(&mut table, key(mark, 0, mark.len()), 2);
-        at += 1;
-    }
-    let words = WORDS.as_bytes();
-    let mut from = 1;
-    at = 1;
-    while at <= words.len() {
-        if at == words.len() || words[at] == b'|' {
-            insert(&mut table, key(words, from, at), 1);
-            from = at + 1;
-        }
-        at += 1;
-    }
-    table
+    starts
+};
+
+/// Returns the number of the bit of `known_leads` for a class of `LEADS`.
+#[inline]
+pub(super) const fn lead_bit(lead: u8) -> u8 {
+    lead >> 2
 }
 
-const fn insert(table: &mut [u128; PLACES], key: u128, tokens: u128) {
-    let mut at = place(key);
-    while table[at] != 0 {
-        at = (at + 1) % PLACES;
-    }
-    table[at] = key | tokens << 120;
+const fn leads() -> [u8; 128] {
+    let mut leads = [3 | 7 << 2; 128];
+    leads[b' ' as usize] = 1 | 1 << 2;
+    leads[b'_' as usize] = 2 | 2 << 2;
+    leads[b'.' as usize] = 2 | 3 << 2;
+    leads[b'-' as usize] = 2 | 4 << 2;
+    leads[b'/' as usize] = 2 | 5 << 2;
+    leads[b'(' as usize] = 2 | 6 << 2;
+    leads[b'\t' as usize] = 2 | 7 << 2;
+    leads
 }
 
 const fn steps() -> [u8; 2048] {

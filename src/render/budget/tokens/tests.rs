@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::estimate;
+use super::{estimate, estimate_by_pieces, estimate_part};
 
 /// Invented reports: a file, a URL, a domain and an IP address.
 const REPORTS: [&str; 4] = [FILE, URL, DOMAIN, IP];
@@ -130,6 +130,58 @@ fn an_empty_text_has_no_tokens() {
     assert_eq!(estimate(""), 0);
 }
 
+#[test]
+fn pieces_of_at_most_three_letters_are_not_below() {
+    for length in 1..=3 {
+        for word in 0..26_usize.pow(length) {
+            let letters = (0..length).map(|at| word / 26_usize.pow(at) % 26);
+            let small: String = letters
+                .map(|at| char::from(b"abcdefghijklmnopqrstuvwxyz"[at]))
+                .collect();
+            for capitals in 0..=small.len() {
+                let word = small[..capitals].to_uppercase() + &small[capitals..];
+                for front in ["", " ", "_", ".", "-", "/", ",", "\\"] {
+                    let text = format!("{front}{word}");
+                    assert!(estimate_part(&text) >= real(&text), "{text:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn repeated_patterns_are_not_below() {
+    for pattern in [
+        "Hac",
+        "CT.",
+        "AtoDAt",
+        "ChEReS",
+        "Nis Pp",
+        "+N!N",
+        "TEs",
+        "EDe",
+        "Sic/NeHAn",
+        "u)N-C",
+        "qis",
+        "Egin",
+        "]:\\\"",
+        "`._%",
+        " {\\\\\";",
+        "01214 1",
+        "\\\"/?",
+    ] {
+        let text = pattern.repeat(500);
+        assert!(estimate(&text) >= real(&text), "{pattern}");
+    }
+}
+
+#[test]
+fn blocks_agree_with_single_pieces_in_reports() {
+    for text in texts() {
+        assert_eq!(estimate_part(&text), estimate_by_pieces(&text), "{text}");
+    }
+}
+
 /// Generates texts of one of the classes that reports consist of.
 fn generated() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -180,12 +232,13 @@ proptest! {
     }
 
     #[test]
-    fn the_estimate_of_a_whole_is_near_the_sum_of_its_parts(
-        (former, latter) in (generated(), generated()),
-        separator in "[\n,} ]",
-    ) {
-        let former = format!("{former}{separator}");
-        let whole = format!("{former}{latter}");
-        prop_assert!(estimate(&former) + estimate(&latter) + 1 >= estimate(&whole));
+    fn blocks_agree_with_single_pieces(text in "[aAbz01 _./\"\n\té-]{1,150}|[ -~\n]{1,150}|[a\n/ ;]{1,150}", at in 0..3_usize) {
+        let text = ["", "    ", "                                                "][at].to_owned() + &text;
+        prop_assert_eq!(estimate_part(&text), estimate_by_pieces(&text));
+    }
+
+    #[test]
+    fn blocks_agree_with_single_pieces_in_generated_texts(text in generated()) {
+        prop_assert_eq!(estimate_part(&text), estimate_by_pieces(&text));
     }
 }

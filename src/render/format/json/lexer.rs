@@ -72,7 +72,7 @@ impl<'a> Lexer<'a> {
                 byte => return byte,
             }
             // VirusTotal indents by four spaces per level.
-            while self.rest().starts_with(b"    ") {
+            while self.rest().first_chunk() == Some(b"    ") {
                 self.at += 4;
             }
         }

@@ -36,6 +36,11 @@ impl<'a> Quoted<'a> {
         self.raw[1..].starts_with(text)
     }
 
+    /// Returns whether the JSON text has escapes.
+    pub(crate) fn has_escapes(self) -> bool {
+        self.has_escapes
+    }
+
     /// Returns the length of the JSON text without its quotes, in bytes.
     pub(crate) fn length(self) -> usize {
         self.raw.len() - 2
