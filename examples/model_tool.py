@@ -41,7 +41,7 @@ TOOL = {
                 "description": "Only these attributes in place of the brief, such as `pe_info.imphash` or `names`. "
                 "The last line of a brief names the largest ones that it leaves out.",
             },
-            "max_tokens": {"type": "integer", "minimum": 50, "maximum": 8000, "description": "1000 without it."},
+            "max_tokens": {"type": "integer", "minimum": 50, "maximum": 8000, "description": "Default: 1000."},
         },
         "required": ["kind", "indicator"],
         "additionalProperties": False,
@@ -52,8 +52,11 @@ TOOL = {
 def look_up_indicator(kind: str, indicator: str, fields: list[str] | None = None, max_tokens: int = 1000) -> str:
     """Returns Markdown about an indicator, or one sentence that tells the model why it gets no Markdown."""
     # Neither an empty indicator nor `..` may lead to another path.
-    if kind not in COLLECTIONS or not indicator.strip(" ."):
+    is_text = isinstance(kind, str) and isinstance(indicator, str) and indicator.isprintable()
+    if not is_text or kind not in COLLECTIONS or not indicator.strip(" ."):
         return "Give a kind (file, url, domain or ip) and an indicator of that kind."
+    if fields is not None and not (isinstance(fields, list) and all(isinstance(it, str) for it in fields)):
+        return "Give the fields as a list of names."
     # Models and attackers choose these values: all of them are percent-encoded.
     query = {"max_tokens": max_tokens, "untrusted": "withhold"}
     if fields:

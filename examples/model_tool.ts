@@ -45,7 +45,7 @@ export const TOOL = {
           "Only these attributes in place of the brief, such as `pe_info.imphash` or `names`. " +
           "The last line of a brief names the largest ones that it leaves out.",
       },
-      max_tokens: { type: "integer", minimum: 50, maximum: 8000, description: "1000 without it." },
+      max_tokens: { type: "integer", minimum: 50, maximum: 8000, description: "Default: 1000." },
     },
     required: ["kind", "indicator"],
     additionalProperties: false,
@@ -56,8 +56,11 @@ export const TOOL = {
 export async function lookUpIndicator({ kind, indicator, fields, max_tokens = 1000 }: Lookup): Promise<string> {
   const collection = COLLECTIONS.get(kind);
   // Neither an empty indicator nor `..` may lead to another path.
-  if (collection === undefined || /^[ .]*$/.test(indicator)) {
+  if (collection === undefined || typeof indicator !== "string" || !isSound(indicator) || /^[ .]*$/.test(indicator)) {
     return "Give a kind (file, url, domain or ip) and an indicator of that kind.";
+  }
+  if (fields !== undefined && !(Array.isArray(fields) && fields.every((it) => typeof it === "string" && isSound(it)))) {
+    return "Give the fields as a list of names.";
   }
   // Models and attackers choose these values: all of them are percent-encoded.
   const query = new URLSearchParams({ max_tokens: String(max_tokens), untrusted: "withhold" });
@@ -79,6 +82,11 @@ export async function lookUpIndicator({ kind, indicator, fields, max_tokens = 10
   } catch {
     return "The lookup failed because the gateway did not answer; the verdict stays unknown.";
   }
+}
+
+/** Tells whether a text can be percent-encoded: it has no half of a character. */
+function isSound(text: string): boolean {
+  return !/[\uD800-\uDFFF]/u.test(text);
 }
 
 /** Returns the sentence for an answer that is an error. */

@@ -166,6 +166,9 @@ impl Cache {
             self.0.quota.count_saved(context.key.hash());
             return Fetched::new(key, candidate.answer.clone(), origin);
         }
+        if freshness.only_kept {
+            return Err(FetchError::NotKept);
+        }
         let job = FetchJob {
             question: question.clone(),
             context: context.clone(),

@@ -17,7 +17,7 @@ use crate::{
         About, Cache, CacheStats, Fetched, FlightKey, Question, TtlRule,
         single_flight::SingleFlight,
     },
-    indicator::{Indicator, Kind},
+    indicator::Indicator,
     metrics::{Metrics, ServedView},
     quota::Quota,
     render::{self, Detail, RenderError, Title, View},
@@ -29,6 +29,7 @@ pub use self::{
     error::LookupError,
     pages::RelatedQuery,
     reply::Reply,
+    row::{RowReply, RowViews},
     search::{Corpus, SearchQuery},
 };
 pub use crate::cache::{FetchError, Freshness, Origin, Provenance};
@@ -39,6 +40,7 @@ mod names;
 mod pages;
 mod popularity;
 mod reply;
+mod row;
 mod search;
 
 /// A handle to the read pipeline. Clones share the same pipeline.
@@ -121,18 +123,10 @@ impl Lookup {
             indicator,
             relationships,
         } = query;
-        let mut call = Call::about(Endpoint::Report(indicator.kind()), indicator.id());
-        if !relationships.is_empty() {
-            call = call.with("relationships", &relationships.join(","));
-        }
-        let question = Question {
-            call,
-            about: About::Object(indicator.clone()),
-            ttl: TtlRule::Report,
-        };
+        let question = report_question(indicator, relationships);
         let mut domain_rank = None;
-        if view.detail == Detail::Brief && indicator.kind() == Kind::Url {
-            domain_rank = self.domain_rank(context, indicator).await;
+        if view.detail == Detail::Brief {
+            domain_rank = self.rank_for_brief(context, indicator).await;
         }
         let view = &View {
             relationships: !relationships.is_empty(),
@@ -140,17 +134,27 @@ impl Lookup {
             ..*view
         };
         let title = Title::report(indicator);
-        let renderer = Renderer {
+        let renderer = self.report_renderer(indicator, &title, view);
+        self.fetch_and_render(context, &question, freshness, &renderer)
+            .await
+    }
+
+    /// Returns the way to render a report on an indicator.
+    fn report_renderer<'a>(
+        &'a self,
+        indicator: &'a Indicator,
+        title: &'a Title<'_>,
+        view: &'a View<'_>,
+    ) -> Renderer<impl RenderFn + 'a> {
+        Renderer {
             key: reply::view_key(view),
             detail: view.detail,
-            render: |bytes: &Bytes| {
-                let document = render::report(bytes, &title, view)?;
+            render: move |bytes: &Bytes| {
+                let document = render::report(bytes, title, view)?;
                 let revealed = self.join_names_of_report(indicator, &document);
                 Ok(Rendered { document, revealed })
             },
-        };
-        self.fetch_and_render(context, &question, freshness, &renderer)
-            .await
+        }
     }
 
     /// Looks up VirusTotal's combined sandbox results for a file. Costs at most one unit of quota per attempt.
@@ -236,14 +240,27 @@ impl Lookup {
         freshness: &Freshness,
         renderer: &Renderer<impl RenderFn>,
     ) -> Result<Reply, LookupError> {
+        let fetched = self.fetch_and_keep(context, question, freshness, renderer);
+        fetched.await.map(|(_, reply)| reply)
+    }
+
+    /// Does the same and returns the answer as well, for further views of it.
+    async fn fetch_and_keep(
+        &self,
+        context: &RequestContext,
+        question: &Question,
+        freshness: &Freshness,
+        renderer: &Renderer<impl RenderFn>,
+    ) -> Result<(Fetched, Reply), LookupError> {
         let cache = &self.0.cache;
         let fetched = cache.get_or_fetch(context, question, freshness).await?;
         let reply = self.render(&fetched, freshness, renderer).await;
         let Some(freshness) = self.prepare_refetch(&fetched, &reply, freshness) else {
-            return reply;
+            return reply.map(|reply| (fetched, reply));
         };
         let fetched = cache.get_or_fetch(context, question, &freshness).await?;
-        self.render(&fetched, &freshness, renderer).await
+        let reply = self.render(&fetched, &freshness, renderer).await?;
+        Ok((fetched, reply))
     }
 
     /// Prepares a second fetch if reading the first answer has shown the need for one, and returns
@@ -324,5 +341,18 @@ impl Lookup {
             cache.put_view(fetched, key.clone(), &reply.view);
         }
         Ok(reply)
+    }
+}
+
+/// Returns the question for a report, with the ids of these relationships.
+fn report_question(indicator: &Indicator, relationships: &[String]) -> Question {
+    let mut call = Call::about(Endpoint::Report(indicator.kind()), indicator.id());
+    if !relationships.is_empty() {
+        call = call.with("relationships", &relationships.join(","));
+    }
+    Question {
+        call,
+        about: About::Object(indicator.clone()),
+        ttl: TtlRule::Report,
     }
 }

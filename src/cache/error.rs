@@ -22,6 +22,9 @@ pub enum FetchError {
     /// The call to VirusTotal failed, or its endpoint is in back-off.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// No answer is kept that is fresh enough, and VirusTotal was not to be asked.
+    #[error("no answer is kept")]
+    NotKept,
     /// The call ended without an outcome: its task panicked, or all callers had left.
     #[error("the task that called VirusTotal ended without an answer")]
     Lost,
@@ -46,7 +49,7 @@ impl FetchError {
     pub fn is_trouble(&self) -> bool {
         match self {
             Self::Upstream(error) => error.is_upstream_failure(),
-            Self::Exhausted(_) | Self::NotFound(..) | Self::Lost => false,
+            Self::Exhausted(_) | Self::NotFound(..) | Self::NotKept | Self::Lost => false,
         }
     }
 

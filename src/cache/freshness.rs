@@ -16,8 +16,10 @@ pub struct Freshness {
     pub max_stale: Option<Duration>,
     /// The time to wait for a unit of quota: `wait`.
     pub wait: Duration,
-    /// Whether the last unit of a minute is left to others; set for polls.
+    /// Whether the last unit of a minute is left to others; set for polls and for rows of a job.
     pub leaves_last_unit: bool,
+    /// Whether VirusTotal must not be asked.
+    pub only_kept: bool,
 }
 
 impl Freshness {

@@ -161,6 +161,11 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", detail).because(cause)
     }
 
+    /// Returns the code and the detail.
+    pub fn into_parts(self) -> (Cow<'static, str>, Cow<'static, str>) {
+        (self.code, self.detail)
+    }
+
     fn after(self, wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),

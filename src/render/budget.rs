@@ -41,7 +41,6 @@ pub(super) fn plan(rows: &mut [Row<'_>], measure: &mut Measure<'_>, room: usize)
     let mut leasts = Vec::with_capacity(rows.len());
     let mut left = room;
     for row in &mut *rows {
-        row.show_all();
         let head = measure.head(row);
         let least = least_of(row, measure);
         let Some(rest) = left.checked_sub(head + least) else {
@@ -90,8 +89,8 @@ pub(super) fn plan_one(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize
 
 /// Chooses the parts of a row that fit, and returns the number of tokens that they take.
 ///
-/// If a part is shortened or left out, so are all parts of lower ranks: a view never has the less
-/// important in place of the more important.
+/// If a part is shortened or left out, all parts of later lists are left out: a view never has the
+/// less important in place of the more important.
 fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
     let is_listed = measure.is_of_list();
     let rank = |member: &Member<'_>| match &*member.key.meant() {
@@ -105,39 +104,32 @@ fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
         .collect();
     members.sort_by_key(|(rank, _)| *rank);
     let mut left = room;
-    let mut members = members.into_iter().peekable();
-    while let Some((Rank { list, .. }, first)) = members.next() {
-        // The parts of one list of ranks: those that fit whole leave the others what remains.
+    let mut is_full = false;
+    // The parts of one list of ranks: those that fit whole leave the others what remains.
+    for group in members.chunk_by_mut(|(a, _), (b, _)| a.list == b.list) {
         let mut too_large = Vec::new();
         let mut is_cut = false;
-        let mut next = Some(first);
-        while let Some(member) = next {
-            if member.place.is_some() {
+        for (rank, member) in group {
+            if is_full {
+                member.cut = Cut::Nothing;
+            } else if member.place.is_some() {
                 match measure.member(member, left) {
                     Some(cost) => left -= cost,
                     // The verdict and the families do not wait for dates.
-                    None if list <= ranks::DECIDING => {
+                    None if rank.list <= ranks::DECIDING => {
                         left -= shorten(member, measure, left);
                         is_cut |= member.cut != Cut::Whole;
                     }
-                    None => too_large.push(member),
+                    None => too_large.push(&mut **member),
                 }
             }
-            next = members
-                .next_if(|(rank, _)| rank.list == list)
-                .map(|(_, member)| member);
         }
         let count = too_large.len();
         for (at, member) in too_large.into_iter().enumerate() {
             left -= shorten(member, measure, left / (count - at));
             is_cut |= member.cut != Cut::Whole;
         }
-        if is_cut {
-            for (_, member) in members {
-                member.cut = Cut::Nothing;
-            }
-            break;
-        }
+        is_full |= is_cut;
     }
     room - left
 }

@@ -16,7 +16,7 @@ use crate::render::{
         Format,
         json::{self, JsonWriter, Meta, Omitted, UntrustedCount},
         markdown::MarkdownWriter,
-        sink::{DocumentText, Sink as _},
+        sink::{DocumentText, Sink},
         xml::XmlWriter,
     },
     template::filter::Cut,
@@ -28,7 +28,6 @@ mod left_out;
 /// The rows of an answer, of which a document shows parts.
 pub(super) struct Composition<'a> {
     pub(super) selection: &'a Selection<'a>,
-    pub(super) view: &'a View<'a>,
     pub(super) rows: Vec<Row<'a>>,
     /// The texts of briefs from strangers; other texts are counted as they are written.
     pub(super) texts: Option<&'a UntrustedTexts>,
@@ -62,11 +61,11 @@ impl Composition<'_> {
             shown: total,
             is_complete: true,
         };
-        let composed = match self.view.max_tokens {
+        let composed = match self.selection.view.max_tokens {
             Some(most) => self.compose_within(most, &mut plan)?,
             None => self.compose(&plan)?,
         };
-        if self.view.max_tokens.is_some() && self.leaves_out_members() {
+        if self.selection.view.max_tokens.is_some() && self.leaves_out_members() {
             plan.is_complete = false;
         }
         meta.tokens = Some(composed.tokens);
@@ -78,7 +77,10 @@ impl Composition<'_> {
         }
         let out = self.open(composed.text)?;
         let is_list = self.selection.arrangement == Arrangement::List;
-        Ok(self.view.finish(out, meta, is_list, self.selection.answer))
+        Ok(self
+            .selection
+            .view
+            .finish(out, meta, is_list, self.selection.answer))
     }
 
     /// Whether raw objects lack members that VirusTotal sent, such as links.
@@ -89,13 +91,13 @@ impl Composition<'_> {
             self.selection.arrangement,
             Arrangement::List | Arrangement::Section
         );
-        is_related && self.view.format == Format::Raw
+        is_related && self.selection.view.format == Format::Raw
     }
 
     /// Returns the text in an open envelope, or bare.
     fn open(&self, text: String) -> Result<Vec<u8>, RenderError> {
-        let is_json = matches!(self.view.format, Format::Json | Format::Raw);
-        if self.view.bare && !is_json {
+        let is_json = matches!(self.selection.view.format, Format::Json | Format::Raw);
+        if self.selection.view.bare && !is_json {
             return Ok(text.into_bytes());
         }
         let mut out = json::open_envelope(text.len() + 512);
@@ -116,8 +118,7 @@ impl Composition<'_> {
     fn compose_within(&mut self, most: usize, plan: &mut Plan) -> Result<Composed, RenderError> {
         // The sizes of parts may add up to more than the whole, which is tried where it may fit.
         let length: usize = self.rows.iter().map(Row::length).sum();
-        // Fields that a caller chose may be a small part of it.
-        if length < most.saturating_mul(8) || self.view.fields.is_some() {
+        if length < most.saturating_mul(8) {
             let whole = self.compose(plan)?;
             if whole.tokens <= most {
                 return Ok(whole);
@@ -137,6 +138,11 @@ impl Composition<'_> {
         Ok(composed)
     }
 
+    /// Whether the rows are briefs, and not values that have none.
+    pub(super) fn are_briefs(&self) -> bool {
+        self.texts.is_some()
+    }
+
     /// Whether a brief is shown without its whole verdict.
     fn lacks_verdict(&self) -> bool {
         let verdict = self.rows.first().and_then(|row| row.member("verdict"));
@@ -151,7 +157,12 @@ impl Composition<'_> {
             if composed.tokens <= most {
                 return Ok(composed);
             }
-            room = room.saturating_sub((composed.tokens - most) + room / 16);
+            if room == 0 {
+                break;
+            }
+            // Less in proportion, and a little less than that.
+            let fair = room.saturating_mul(most) / composed.tokens;
+            room = fair.saturating_sub(room / 16 + 1);
         }
         // The attributes are worth more than a long id.
         let nameless = Descriptor::default();
@@ -185,7 +196,7 @@ impl Composition<'_> {
     }
 
     fn plan(&mut self, room: usize) -> Plan {
-        let mut measure = Measure::new(self.view, self.selection.arrangement);
+        let mut measure = Measure::new(self.selection, self.are_briefs());
         match self.selection.arrangement {
             Arrangement::List => budget::plan(&mut self.rows, &mut measure, room),
             _ => match self.rows.first_mut() {
@@ -216,7 +227,7 @@ impl Composition<'_> {
 
     /// Returns the smallest document of the format.
     fn empty(&self) -> String {
-        match (self.view.format, self.selection.arrangement) {
+        match (self.selection.view.format, self.selection.arrangement) {
             (Format::Markdown, _) => String::new(),
             (Format::Xml, _) => format!("<{}/>", self.selection.title.root),
             (_, Arrangement::List) => "[]".to_owned(),
@@ -226,30 +237,33 @@ impl Composition<'_> {
 
     /// Writes the document with the parts that were planned.
     fn compose(&self, plan: &Plan) -> Result<Composed, RenderError> {
-        let ledger = Ledger::new(self.view);
+        let ledger = if self.are_briefs() {
+            Ledger::of_briefs()
+        } else {
+            Ledger::new(self.selection.view)
+        };
         let rows = &self.rows[..plan.shown];
         let mut out = Vec::new();
-        match self.view.format {
+        match self.selection.view.format {
             Format::Json | Format::Raw => self.write_json(rows, &ledger, &mut out)?,
             Format::Xml => self.write_xml(rows, &ledger, &mut out)?,
-            Format::Markdown if self.view.is_brief() => {
+            Format::Markdown if self.are_briefs() => {
                 self.write_brief(rows, &ledger, &mut out)?;
             }
             Format::Markdown => self.write_markdown(rows, &ledger, &mut out)?,
         }
         let mut text = String::from_utf8(out).map_err(|error| error.utf8_error())?;
-        if self.view.format == Format::Xml && self.is_tight {
+        if self.selection.view.format == Format::Xml && self.is_tight {
             // Without a declaration the document begins with the root.
             text = text.trim_start().to_owned();
         }
-        let is_whole = plan.is_complete && plan.shown == self.rows.len();
         let texts = match self.texts {
-            Some(texts) if is_whole => texts,
+            Some(texts) if plan.is_complete => texts,
             _ => &ledger.texts,
         };
-        let untrusted = untrusted_count(self.view, texts);
+        let untrusted = untrusted_count(self.selection.view, texts);
         let omitted = self.omitted(ledger);
-        if self.view.format == Format::Markdown {
+        if self.selection.view.format == Format::Markdown {
             self.add_left_out(&mut text, &omitted);
         }
         Ok(Composed {
@@ -267,18 +281,26 @@ impl Composition<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), RenderError> {
         let mut out = JsonWriter::new(out);
+        Ok(self.feed_rows(rows, ledger, &mut out)?)
+    }
+
+    fn feed_rows<S: Sink>(
+        &self,
+        rows: &[Row<'_>],
+        ledger: &Ledger,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
         if self.selection.arrangement != Arrangement::List {
-            match rows.first() {
-                Some(row) => row.feed(&mut out, ledger)?,
-                None => out.word("null")?,
-            }
-            return Ok(());
+            return match rows.first() {
+                Some(row) => row.feed(sink, ledger),
+                None => sink.word("null"),
+            };
         }
-        out.begin_array(|| false)?;
+        sink.begin_array(|| false)?;
         for row in rows {
-            row.feed(&mut out, ledger)?;
+            row.feed(sink, ledger)?;
         }
-        Ok(out.end_array()?)
+        sink.end_array()
     }
 
     fn write_xml(
@@ -287,24 +309,13 @@ impl Composition<'_> {
         ledger: &Ledger,
         out: &mut Vec<u8>,
     ) -> Result<(), RenderError> {
-        let text = self.view.text(out);
+        let text = self.selection.view.text(out);
         let mut out = if self.is_tight {
             XmlWriter::without_declaration(text, &self.selection.title.root)
         } else {
             XmlWriter::new(text, &self.selection.title.root)?
         };
-        if self.selection.arrangement != Arrangement::List {
-            match rows.first() {
-                Some(row) => row.feed(&mut out, ledger)?,
-                None => out.word("null")?,
-            }
-            return Ok(());
-        }
-        out.begin_array(|| false)?;
-        for row in rows {
-            row.feed(&mut out, ledger)?;
-        }
-        Ok(out.end_array()?)
+        Ok(self.feed_rows(rows, ledger, &mut out)?)
     }
 
     fn write_markdown(
@@ -314,7 +325,11 @@ impl Composition<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), RenderError> {
         let id = self.short_id();
-        let mut out = MarkdownWriter::new(self.view.text(out), &self.selection.title.text, &id)?;
+        let mut out = MarkdownWriter::new(
+            self.selection.view.text(out),
+            &self.selection.title.text,
+            &id,
+        )?;
         for row in rows {
             match self.selection.arrangement {
                 Arrangement::Report | Arrangement::Object => row.feed_body(&mut out, ledger)?,
@@ -337,7 +352,7 @@ impl Composition<'_> {
             row.feed(&mut JsonWriter::new(&mut json), ledger)?;
             texts.push(String::from_utf8(json).map_err(|error| error.utf8_error())?);
         }
-        let mut text = self.view.text(out);
+        let mut text = self.selection.view.text(out);
         if self.selection.arrangement == Arrangement::List {
             return Ok(write_table(&mut text, &texts, 1)?);
         }

@@ -230,8 +230,11 @@ fn word_end(text: &str, from: usize) -> Option<usize> {
 fn authority_end(text: &str, from: usize) -> usize {
     let mut at = from;
     while let Some(next) = text[at..].chars().next() {
+        if let Some(length) = separator(&text[at..]) {
+            at += length;
+            continue;
+        }
         at += match next {
-            _ if separator(&text[at..]).is_some() => separator(&text[at..]).unwrap_or(1),
             '@' | ':' | '%' | '+' | '!' | '$' | '&' | '*' | '=' | '~' | '[' | ']' | '.' | '-'
             | '_' => 1,
             _ if next.is_alphanumeric() => next.len_utf8(),
@@ -251,13 +254,16 @@ fn path_end(text: &str, from: usize) -> usize {
     if !rest.starts_with(['/', '?', '#', '\\']) {
         return from;
     }
-    let is_end = |it: char| {
-        it.is_whitespace() || it.is_control() || matches!(it, '"' | '<' | '>' | '|' | '`')
-    };
-    let rest = rest.find(is_end).map_or(rest, |length| &rest[..length]);
-    // The text of a link in Markdown ends here.
-    let length = rest.find("](").unwrap_or(rest.len());
-    from + port + length
+    for (at, letter) in rest.char_indices() {
+        let is_end = letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter, '"' | '<' | '>' | '|' | '`');
+        // The text of a link in Markdown ends at `](`.
+        if is_end || rest[at..].starts_with("](") {
+            return from + port + at;
+        }
+    }
+    text.len()
 }
 
 /// Returns the end of an IPv6 address that stands here as a word.

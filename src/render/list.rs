@@ -161,15 +161,11 @@ enum RelationTarget<'p, 'a> {
 impl<'p, 'a> RelationTarget<'p, 'a> {
     /// Joins the pages of a list. An answer that is not a list has a single page.
     fn of(pages: &'p [ListPage<'a>]) -> Self {
-        for page in pages {
-            if page.data == "null" {
-                return Self::Nothing;
-            }
-            if !page.data.starts_with('[') {
-                return Self::One(page.data);
-            }
+        match pages {
+            [page] if page.data == "null" => Self::Nothing,
+            [page] if !page.data.starts_with('[') => Self::One(page.data),
+            _ => Self::Many(pages),
         }
-        Self::Many(pages)
     }
 
     /// Returns the metadata, which only a list has: that of its last page, whose cursor continues

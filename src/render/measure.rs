@@ -1,7 +1,7 @@
 //! The sizes of parts in the format of a document.
 
 use super::{
-    MAX_DOCUMENT, View,
+    View,
     bounded::Bounded,
     budget::{cut::key_cost, tokens},
     parts::{Ledger, Member, Row},
@@ -15,7 +15,7 @@ use crate::render::{
         sink::{DocumentText, WriteError},
         xml::XmlWriter,
     },
-    selection::Arrangement,
+    selection::{Arrangement, Selection},
     template::place::Place,
 };
 
@@ -27,18 +27,26 @@ pub(super) const BYTES_PER_TOKEN: usize = 5;
 pub(super) struct Measure<'v> {
     view: &'v View<'v>,
     arrangement: Arrangement,
-    /// A record that is not used.
+    are_briefs: bool,
+    /// Discards counts and omissions; writing needs one.
     ledger: Ledger,
     scratch: Vec<u8>,
 }
 
 impl<'v> Measure<'v> {
-    /// Creates a measure for documents in this view.
-    pub(super) fn new(view: &'v View<'v>, arrangement: Arrangement) -> Self {
+    /// Creates a measure for the documents of a selection.
+    pub(super) fn new(selection: &'v Selection<'v>, are_briefs: bool) -> Self {
+        let view = selection.view;
+        let ledger = if are_briefs {
+            Ledger::of_briefs()
+        } else {
+            Ledger::new(view)
+        };
         Self {
             view,
-            arrangement,
-            ledger: Ledger::new(view),
+            arrangement: selection.arrangement,
+            are_briefs,
+            ledger,
             scratch: Vec::new(),
         }
     }
@@ -53,7 +61,7 @@ impl<'v> Measure<'v> {
 
     /// Whether the parts are those of briefs.
     pub(super) fn is_brief(&self) -> bool {
-        self.view.is_brief()
+        self.are_briefs
     }
 
     /// Whether the parts are those of a list's rows.
@@ -75,7 +83,10 @@ impl<'v> Measure<'v> {
     /// Returns the number of tokens of a part of a member, whose value takes `tokens` as JSON.
     pub(super) fn part(&mut self, member: &Member<'_>, tokens: usize) -> Option<usize> {
         match self.view.format {
-            Format::Json | Format::Raw => Some(tokens + key_cost(member.key)),
+            // A treated text is longer than the one that was cut.
+            Format::Json | Format::Raw if self.ledger.texts.shows_all() => {
+                Some(tokens + key_cost(member.key))
+            }
             _ => self.whole(member, usize::MAX),
         }
     }
@@ -102,7 +113,7 @@ impl<'v> Measure<'v> {
     }
 
     fn write(&mut self, member: &Member<'_>, limit: usize) -> Result<(), WriteError> {
-        let is_brief = self.view.is_brief();
+        let is_brief = self.are_briefs;
         let out = &mut self.scratch;
         match self.view.format {
             Format::Json | Format::Raw => {
@@ -123,8 +134,7 @@ impl<'v> Measure<'v> {
                     Arrangement::Section | Arrangement::List => 3,
                 };
                 let text = DocumentText::bare(out, limit).defanged(self.view.defang);
-                let mut out = MarkdownWriter::within(text, level);
-                member.feed(&mut Bounded::new(&mut out, limit), &self.ledger)?;
+                member.feed(&mut MarkdownWriter::within(text, level), &self.ledger)?;
             }
             Format::Xml => {
                 let depth = match self.arrangement {
@@ -133,17 +143,16 @@ impl<'v> Measure<'v> {
                     Arrangement::List => 3,
                 };
                 let text = DocumentText::bare(out, limit).defanged(self.view.defang);
-                let mut out = XmlWriter::within(text, depth);
-                member.feed(&mut Bounded::new(&mut out, limit), &self.ledger)?;
+                member.feed(&mut XmlWriter::within(text, depth), &self.ledger)?;
             }
         }
         Ok(())
     }
 
     fn write_row(&mut self, row: &Row<'_>) -> Result<(), WriteError> {
-        let text = DocumentText::bare(&mut self.scratch, MAX_DOCUMENT);
+        let text = self.view.text(&mut self.scratch);
         match self.view.format {
-            Format::Markdown if self.view.is_brief() => Ok(()),
+            Format::Markdown if self.are_briefs => Ok(()),
             Format::Markdown => {
                 let mut out = MarkdownWriter::within(text, 3);
                 match &row.descriptor {

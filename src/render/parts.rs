@@ -1,7 +1,7 @@
 //! Objects taken apart into their members, so that a view can leave some of them out.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Member<'a> {
     pub(super) place: Option<Place<'a>>,
     /// The part that there is room for.
     pub(super) cut: Cut,
-    length: Cell<Option<usize>>,
+    length: OnceCell<usize>,
 }
 
 /// The value of an object, or in place of one.
@@ -64,13 +64,16 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Starts the record of a view.
     pub(super) fn new(view: &View<'_>) -> Self {
-        let texts = if view.is_brief() {
-            UntrustedTexts::treated()
-        } else {
-            UntrustedTexts::new(view.untrusted)
-        };
         Self {
-            texts,
+            texts: UntrustedTexts::new(view.untrusted),
+            omitted: RefCell::default(),
+        }
+    }
+
+    /// Starts the record of briefs, whose texts have been treated.
+    pub(super) fn of_briefs() -> Self {
+        Self {
+            texts: UntrustedTexts::treated(),
             omitted: RefCell::default(),
         }
     }
@@ -101,7 +104,7 @@ impl<'a> Member<'a> {
             raw,
             place,
             cut: Cut::Whole,
-            length: Cell::new(None),
+            length: OnceCell::new(),
         }
     }
 
@@ -140,10 +143,7 @@ impl<'a> Member<'a> {
 
     /// Returns the length of the JSON text without white space. It is counted once.
     fn length(&self) -> usize {
-        let known = self.length.get();
-        let length = known.unwrap_or_else(|| compact_length(self.raw));
-        self.length.set(Some(length));
-        length
+        *self.length.get_or_init(|| compact_length(self.raw))
     }
 }
 
@@ -277,10 +277,15 @@ impl<'a> Row<'a> {
         members.all(|member| member.place.is_none() || member.cut == Cut::Whole)
     }
 
-    /// Returns the length of the members' JSON texts, in bytes.
+    /// Returns the length of the JSON texts of members that are shown whole, in bytes.
     pub(super) fn length(&self) -> usize {
-        let members = self.body.members().iter().chain(&self.beside);
-        members.map(|member| member.raw.len()).sum()
+        let mut length = 0;
+        for member in self.body.members().iter().chain(&self.beside) {
+            if member.place.is_some_and(Place::shows_all) {
+                length += member.raw.len();
+            }
+        }
+        length
     }
 
     /// Writes the row to a sink.
@@ -320,8 +325,11 @@ impl<'a> Row<'a> {
             Body::Nothing => {}
         }
         for member in &self.beside {
-            if member.cut != Cut::Nothing {
-                out.member(&member.key.meant(), |out| member.feed_value(out, ledger))?;
+            let key = member.key.meant();
+            if member.cut == Cut::Nothing {
+                ledger.omit(&key, member.length());
+            } else {
+                out.member(&key, |out| member.feed_value(out, ledger))?;
             }
         }
         Ok(())

@@ -47,7 +47,8 @@ impl Selection<'_> {
         let mut unused = BTreeMap::new();
         let mut texts = Vec::new();
         let mut rows = Vec::with_capacity(objects.len());
-        if self.shows_briefs(&objects) {
+        let are_briefs = self.shows_briefs(&objects);
+        if are_briefs {
             for object in &objects {
                 texts.push(match self.arrangement {
                     Arrangement::Report => briefs.of_report(object, self.title, &mut unused),
@@ -87,9 +88,8 @@ impl Selection<'_> {
         }
         let composition = Composition {
             selection: self,
-            view: self.view,
             rows,
-            texts: self.view.is_brief().then_some(&briefs.texts),
+            texts: are_briefs.then_some(&briefs.texts),
             unused,
             has_last_line: true,
             is_tight: false,

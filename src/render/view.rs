@@ -188,11 +188,10 @@ impl<'a> View<'a> {
         } = self;
         let name = template.map(|template| &template.name);
         let fields = fields.map(Fields::text);
-        let rank = domain_rank.map(|popularity| popularity.rank);
         let day = self.is_brief().then(|| self.now.div_euclid(SECONDS_OF_DAY));
         let key = format!(
             "{}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|{defang}|\
-             {relationships}|{rank:?}|{day:?}",
+             {relationships}|{domain_rank:?}|{day:?}",
             templates.generation(),
         );
         (key != DEFAULT_KEY).then(|| key.into())

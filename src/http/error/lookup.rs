@@ -1,5 +1,7 @@
 //! Errors of lookups as statuses.
 
+use axum::http::StatusCode;
+
 use super::ApiError;
 use crate::lookup::{FetchError, LookupError};
 
@@ -22,6 +24,10 @@ impl From<FetchError> for ApiError {
                 ..refusal.into()
             },
             FetchError::Upstream(error) => error.into(),
+            FetchError::NotKept => {
+                let detail = "no answer is kept, and VirusTotal was not to be asked";
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "NotKeptError", detail)
+            }
             FetchError::Lost => Self::internal(error.to_string()),
         }
     }

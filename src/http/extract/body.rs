@@ -49,13 +49,18 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Json<T> {
 
 /// Reads a body of up to 64 KiB, within ten seconds; a byte order mark before it is left out.
 pub async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let Ok(read) = timeout(TIME, to_bytes(body, MAX)).await else {
+    read_up_to(body, MAX, TIME).await
+}
+
+/// Reads a body of up to this many bytes, within this time; a byte order mark before it is left out.
+pub async fn read_up_to(body: Body, most: usize, time: Duration) -> Result<Bytes, ApiError> {
+    let Ok(read) = timeout(time, to_bytes(body, most)).await else {
         return Err(ApiError::bad_request("the body did not arrive in time"));
     };
     let body = match read {
         Ok(body) => body,
         Err(error) if is_too_large(&error) => {
-            let detail = "the body is too large: send 64 KiB at most";
+            let detail = format!("the body is too large: send {} KiB at most", most / 1024);
             return Err(ApiError::payload_too_large(detail));
         }
         Err(_) => {

@@ -48,17 +48,22 @@ pub fn wait_of(query: &str) -> Duration {
 }
 
 fn read_wait(text: &str) -> Option<Duration> {
+    read_duration(text, LONGEST_WAIT)
+}
+
+/// Reads a duration of at most `most`, such as `30s`; a bare number is seconds.
+pub fn read_duration(text: &str, most: Duration) -> Option<Duration> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let wait = if is_number {
         Duration::from_secs(text.parse().ok()?)
     } else {
         humantime::parse_duration(text).ok()?
     };
-    (wait <= LONGEST_WAIT).then_some(wait)
+    (wait <= most).then_some(wait)
 }
 
 /// Reads `Cache-Control`; unknown directives are ignored (RFC 9111, 5.2.3).
-pub(super) fn read_control(headers: &HeaderMap) -> Freshness {
+pub fn read_control(headers: &HeaderMap) -> Freshness {
     let mut freshness = Freshness::default();
     for value in headers.get_all(header::CACHE_CONTROL) {
         for directive in value.to_str().unwrap_or_default().split(',') {

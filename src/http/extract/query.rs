@@ -31,7 +31,12 @@ pub trait FromQuery: Sized {
 impl<T: FromQuery> StrictQuery<T> {
     /// Reads the query of a request with these parts.
     pub fn of(parts: &Parts) -> Result<Self, ApiError> {
-        let parameters = Parameters::parse(parts.uri.query().unwrap_or_default());
+        Self::of_text(parts.uri.query().unwrap_or_default())
+    }
+
+    /// Reads a query.
+    pub fn of_text(query: &str) -> Result<Self, ApiError> {
+        let parameters = Parameters::parse(query);
         parameters.check(T::names())?;
         T::read(&parameters).map(Self)
     }

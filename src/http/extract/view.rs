@@ -5,6 +5,7 @@ use utoipa::IntoParams;
 
 use super::{format::AnswerFormat, list::read_flag, parameters::Parameters, query::FromQuery};
 use crate::{
+    clock::Now,
     config::Verdicts,
     http::{error::ApiError, state::Gateway},
     indicator::Kind,
@@ -145,6 +146,27 @@ impl WantedView {
         }
     }
 
+    /// Does the same for a request of now.
+    pub fn of_now(format: AnswerFormat, query: ViewQuery, gateway: &Gateway) -> Self {
+        Self::new(format, query, gateway, Now::read().utc.unix_timestamp())
+    }
+
+    /// Whether the query names an amount: `view` or `fields`.
+    pub fn names_amount(&self) -> bool {
+        self.query.view.is_some() || self.query.fields.is_some()
+    }
+
+    /// Returns the brief view as JSON, for a row of a job.
+    pub fn brief<'a>(&self, templates: &'a Templates) -> View<'a> {
+        View {
+            detail: Detail::Brief,
+            untrusted: self.query.untrusted.unwrap_or(Untrusted::Withhold),
+            verdicts: self.defaults.verdicts,
+            now: self.now,
+            ..View::new(Format::Json, templates)
+        }
+    }
+
     /// Returns the view of objects of these kinds, for which a template may be named.
     ///
     /// Parameters that contradict each other are a 400 that names them.
@@ -157,24 +179,21 @@ impl WantedView {
         let query = &self.query;
         let view = self.format.view(templates);
         let is_raw = view.format == Format::Raw;
-        if is_raw && query.view == Some(Detail::Brief) {
-            return Err(contradiction("`format=raw`", "`view=brief`"));
-        }
-        if query.fields.is_some() {
-            if is_raw {
-                return Err(contradiction("`format=raw`", "`fields`"));
-            }
-            if query.view == Some(Detail::Brief) {
-                return Err(contradiction("`view=brief`", "`fields`"));
-            }
-        }
-        if template_name.is_some() {
-            match query.view {
-                Some(Detail::Brief) => {
-                    return Err(contradiction("`view=brief`", "`template_name`"));
-                }
-                Some(Detail::Full) => return Err(contradiction("`view=full`", "`template_name`")),
-                Some(Detail::Standard) | None => {}
+        let is_brief = query.view == Some(Detail::Brief);
+        let is_full = query.view == Some(Detail::Full);
+        let has_fields = query.fields.is_some();
+        let has_template = template_name.is_some();
+        for (contradict, one, other) in [
+            (is_raw && is_brief, "`format=raw`", "`view=brief`"),
+            (is_raw && has_fields, "`format=raw`", "`fields`"),
+            (is_brief && has_fields, "`view=brief`", "`fields`"),
+            (is_brief && has_template, "`view=brief`", "`template_name`"),
+            (is_full && has_template, "`view=full`", "`template_name`"),
+        ] {
+            if contradict {
+                return Err(ApiError::bad_request(format!(
+                    "{one} and {other} contradict each other: leave one of them out"
+                )));
             }
         }
         let mut template = None;
@@ -200,17 +219,11 @@ impl WantedView {
             fields: query.fields.as_ref(),
             max_tokens: query.max_tokens,
             untrusted: query.untrusted.unwrap_or(untrusted),
-            counts_texts: query.names_something() || detail != Detail::Standard && !is_raw,
+            counts_texts: query.names_something() || (detail != Detail::Standard && !is_raw),
             defang: query.defang.unwrap_or(false),
             verdicts: self.defaults.verdicts,
             now: self.now,
             ..view
         })
     }
-}
-
-fn contradiction(one: &str, other: &str) -> ApiError {
-    ApiError::bad_request(format!(
-        "{one} and {other} contradict each other: leave one of them out"
-    ))
 }

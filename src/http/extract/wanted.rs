@@ -16,7 +16,6 @@ use super::{
     view::{ViewQuery, WantedView},
 };
 use crate::{
-    clock::Now,
     http::{error::ApiError, headers, state::AppState},
     lookup::{Freshness, Reply},
 };
@@ -49,7 +48,7 @@ impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
         let format = AnswerFormat::new(format, headers, gateway.views.format);
         Ok(Self {
             query,
-            view: WantedView::new(format, view, gateway, Now::read().utc.unix_timestamp()),
+            view: WantedView::of_now(format, view, gateway),
             freshness: Freshness {
                 wait: wait.unwrap_or_default(),
                 ..freshness::read_control(headers)

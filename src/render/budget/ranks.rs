@@ -1,7 +1,7 @@
 //! The ranks of the parts of each type of object: the order in which a budget leaves them out.
 //!
-//! The facts that decide stay longest: the verdict and its counts, the names of families, then
-//! dates, since an old verdict is worth less. Then come what the object is, the evidence of
+//! The facts that decide stay longest: the verdict, its counts and the date of the analysis, then the
+//! names of families, then other dates. Then come what the object is, the evidence of
 //! sandboxes and rules, and the context. Results of single engines and dumps of a file's structure
 //! go first: they are long, and the facts above sum them up.
 

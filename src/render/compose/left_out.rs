@@ -1,4 +1,4 @@
-//! What a document leaves out: the list in `meta.omitted` and the last line of Markdown.
+//! The parts that a document leaves out: the list in `meta.omitted` and the last line of Markdown.
 
 use std::{cmp::Reverse, fmt::Write as _};
 
@@ -18,10 +18,11 @@ const MOST_NAMED: usize = 3;
 impl Composition<'_> {
     /// Returns the attributes that were left out, the largest first.
     pub(super) fn omitted(&self, ledger: Ledger) -> Vec<Omitted> {
-        let mut sizes = self.unused.clone();
-        if !self.view.is_brief() {
-            sizes = ledger.omitted();
-        }
+        let sizes = if self.are_briefs() {
+            self.unused.clone()
+        } else {
+            ledger.omitted()
+        };
         let mut omitted = Vec::with_capacity(sizes.len());
         for (path, bytes) in sizes {
             let tokens = rough_tokens(bytes);
