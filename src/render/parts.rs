@@ -154,6 +154,8 @@ impl<'a> Body<'a> {
     pub(super) fn new(attributes: &RawBody<'a>, place: Place<'a>) -> Self {
         if !attributes.is_object() {
             let key = Quoted::literal("\"\"");
+            // No rule knows a text in it.
+            let place = place.in_untrusted();
             return Self::Value(Member::new(key, attributes.raw, Some(place)));
         }
         let members = attributes.members();

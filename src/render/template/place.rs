@@ -31,6 +31,14 @@ impl<'t> Place<'t> {
         }
     }
 
+    /// Returns the same place, with all of its value written by strangers.
+    pub(in crate::render) fn in_untrusted(self) -> Self {
+        Self {
+            rules: Position::UNTRUSTED,
+            ..self
+        }
+    }
+
     /// Returns the place of the value of a key, or `None` if nothing of the value is shown.
     #[inline]
     pub(in crate::render) fn at_key(self, key: Quoted<'_>) -> Option<Self> {

@@ -277,6 +277,37 @@ async fn the_rank_of_a_urls_domain_counts_once_its_report_is_kept() {
 }
 
 #[rstest]
+#[case("https://host.portal.org/login", "portal.org", "likely_benign")]
+#[case("https://someone.github.io/login", "github.io", "suspicious")]
+#[case("https://someone.co.uk/", "co.uk", "suspicious")]
+#[tokio::test]
+async fn the_rank_of_a_public_suffix_says_nothing_of_the_hosts_below(
+    #[case] url: &str,
+    #[case] domain: &str,
+    #[case] level: &str,
+) {
+    let upstream = Upstream::faulty(|call| {
+        let mut attributes = stats(1, 0, 60);
+        let kind = if call.target.starts_with("/api/v3/domains/") {
+            attributes["popularity_ranks"] = json!({"Near": {"rank": 1}});
+            "domain"
+        } else {
+            "url"
+        };
+        let data = json!({"id": "x", "type": kind, "attributes": attributes});
+        Answer::Bytes(ok(json!({"data": data}).to_string()))
+    })
+    .await;
+    let gateway = keeping(&upstream, &[]).await;
+    gateway.get(&format!("/api/v1/domains/{domain}")).await;
+    let path = format!(
+        "/api/v1/urls/analyze?url={}",
+        url.replace(':', "%3A").replace('/', "%2F")
+    );
+    assert_eq!(verdict(&gateway, &path).await["level"], level);
+}
+
+#[rstest]
 #[case("key", "suspicious")]
 #[case("shared", "likely_benign")]
 #[tokio::test]
