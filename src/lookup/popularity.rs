@@ -10,8 +10,7 @@ use crate::{
 };
 
 impl Lookup {
-    /// Returns the best rank of a URL's host or of a domain above it, up to the registrable one. VirusTotal is
-    /// never asked.
+    /// Returns the rank of a URL's host, with `www.` or without it. VirusTotal is never asked.
     ///
     /// Other indicators have none, nor has a URL that is given by VirusTotal's id.
     pub(super) async fn rank_for_brief(
@@ -24,22 +23,14 @@ impl Lookup {
         }
         let text = String::from_utf8(decode_base64(url.id())?).ok()?;
         let url = Url::parse(&text).ok()?;
-        let mut name = url.domain()?.trim_end_matches('.');
+        let host = url.domain()?.trim_end_matches('.');
         if !self.0.cache.may_use_cache(context).await {
             return None;
         }
-        // Names above the registrable one belong to others: `github.io` says nothing of its users.
-        let last = psl::domain_str(name).unwrap_or(name);
-        loop {
-            if let Some(rank) = self.cached_rank(context, name) {
-                return Some(rank);
-            }
-            if name == last {
-                return None;
-            }
-            let (_, parent) = name.split_once('.')?;
-            name = parent;
-        }
+        // No other domain above it counts: those who rent a name below a popular one may be anyone.
+        let plain = host.strip_prefix("www.");
+        let rank = self.cached_rank(context, host);
+        rank.or_else(|| self.cached_rank(context, plain?))
     }
 
     fn cached_rank(&self, context: &RequestContext, name: &str) -> Option<Popularity> {

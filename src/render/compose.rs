@@ -130,8 +130,8 @@ impl Composition<'_> {
         }
         self.is_tight = true;
         composed = self.attempt(most, plan)?;
-        // The verdict is worth more than the last line.
-        if self.lacks_verdict() {
+        // The verdict is worth more than the last line, and so is the first object.
+        if self.lacks_verdict() || plan.shown == 0 {
             self.has_last_line = false;
             return self.attempt(most, plan);
         }
@@ -264,7 +264,7 @@ impl Composition<'_> {
         let untrusted = untrusted_count(self.selection.view, texts);
         let omitted = self.omitted(ledger);
         if self.selection.view.format == Format::Markdown {
-            self.add_left_out(&mut text, &omitted);
+            self.add_left_out(&mut text, &omitted, plan.shown);
         }
         Ok(Composed {
             tokens: tokens::estimate(&text),
@@ -354,6 +354,10 @@ impl Composition<'_> {
         }
         let mut text = self.selection.view.text(out);
         if self.selection.arrangement == Arrangement::List {
+            // A table without rows would say that there are no objects.
+            if rows.is_empty() && !self.rows.is_empty() {
+                return Ok(());
+            }
             return Ok(write_table(&mut text, &texts, 1)?);
         }
         for json in &texts {

@@ -130,7 +130,9 @@ fn word(writer: &mut Writer<'_>, from: usize, to: usize) -> usize {
     let Some(host) = host_of(word) else {
         return to;
     };
-    let is_host = before.ends_with('@') || (!is_in_path && has_suffix(host));
+    // A text that is nothing but a name, or begins like that of a server, is not taken for a file's.
+    let is_plain = word.len() == text.len() || word.starts_with("www.");
+    let is_host = before.ends_with('@') || (!is_in_path && has_suffix(host, is_plain));
     if !is_host {
         return to;
     }
@@ -349,8 +351,9 @@ fn host_of(word: &str) -> Option<&str> {
     is_name.then_some(&host[..length])
 }
 
-/// Returns whether a host name ends in a known suffix, and not like a file or a type does.
-fn has_suffix(host: &str) -> bool {
+/// Returns whether a host name ends in a known suffix, and not like a type or, unless it may, like a
+/// file does.
+fn has_suffix(host: &str, may_be_file: bool) -> bool {
     let Some((rest, last)) = host.rsplit_once('.') else {
         return false;
     };
@@ -366,7 +369,7 @@ fn has_suffix(host: &str) -> bool {
         return false;
     }
     let last = last.to_lowercase();
-    if FILE_EXTENSIONS.contains(&last.as_str()) {
+    if !may_be_file && FILE_EXTENSIONS.contains(&last.as_str()) {
         return false;
     }
     let is_public = psl::suffix(last.as_bytes()).is_some_and(|suffix| suffix.is_known());

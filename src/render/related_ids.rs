@@ -12,7 +12,8 @@ use crate::render::format::json::{
 /// The maximum number of ids of one relationship.
 const MOST: usize = 20;
 
-/// Reads the `relationships` member of a report. Values of an unexpected shape count as empty.
+/// Reads the `relationships` member of a report. Relationships of an unexpected shape count as
+/// empty, and one that VirusTotal could not read is left out.
 pub(super) fn read(json: Option<&str>) -> Result<Option<BTreeMap<String, RelatedIds>>, Unreadable> {
     let mut lexer = Lexer::new(json.unwrap_or("{}"));
     if lexer.peek() != b'{' {
@@ -20,18 +21,24 @@ pub(super) fn read(json: Option<&str>) -> Result<Option<BTreeMap<String, Related
     }
     let mut all = BTreeMap::new();
     for RawMember { key, raw } in RawMember::read_all(&mut lexer)? {
-        all.insert(key.meant().into_owned(), relationship(raw)?);
+        if let Some(related) = relationship(raw)? {
+            all.insert(key.meant().into_owned(), related);
+        }
     }
     Ok(Some(all))
 }
 
-fn relationship(raw: &str) -> Result<RelatedIds, Unreadable> {
+/// Reads one relationship, or returns `None` if VirusTotal reports an error in its place.
+fn relationship(raw: &str) -> Result<Option<RelatedIds>, Unreadable> {
     let mut related = RelatedIds::default();
     let mut lexer = Lexer::new(raw);
     if lexer.peek() != b'{' {
-        return Ok(related);
+        return Ok(Some(related));
     }
-    let [data, meta] = members(&mut lexer, ["data", "meta"])?;
+    let [data, meta, error] = members(&mut lexer, ["data", "meta", "error"])?;
+    if data.is_none() && error.is_some() {
+        return Ok(None);
+    }
     let mut lexer = Lexer::new(data.unwrap_or("null"));
     match lexer.peek() {
         b'[' => {
@@ -47,7 +54,7 @@ fn relationship(raw: &str) -> Result<RelatedIds, Unreadable> {
     if let Some(count) = count(meta)? {
         related.count = count.max(related.count);
     }
-    Ok(related)
+    Ok(Some(related))
 }
 
 impl RelatedIds {

@@ -6,8 +6,8 @@ use super::{
     BriefContext, BriefObject,
     attributes::Attributes,
     values::{
-        Bounds, MAX_TEXT, ScaledBounds, add_distinct, date, field, number, short, shorten, string,
-        time,
+        Bounds, MAX_TEXT, ScaledBounds, add_distinct, beginning, date, field, number, short,
+        shorten, string, time,
     },
 };
 use crate::render::verdict::EngineCounts;
@@ -36,9 +36,10 @@ impl<'a> Report<'_, 'a> {
 
     /// Treats a text from a stranger and shortens it.
     ///
-    /// The treatment sees the whole text, so that an instruction cannot hide behind the cut or
-    /// between invisible characters.
+    /// The treatment sees far more than is shown, so that an instruction cannot hide behind the cut
+    /// or between invisible characters.
     pub(super) fn treated(&self, text: &str, limit: usize) -> Option<String> {
+        let text = beginning(text);
         // A text without visible characters is not shown, so it is not counted.
         if shorten(text, 1).is_empty() {
             return None;

@@ -26,6 +26,14 @@ pub(super) struct Entry<'a> {
     pub(super) raw: &'a str,
 }
 
+/// The bytes of a text that are read; a brief shows far fewer.
+const READ: usize = 4096;
+
+/// Returns the beginning of a text that is enough for a brief.
+pub(super) fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(READ)]
+}
+
 /// Returns a text on one line, without invisible characters, cut to `limit` characters.
 ///
 /// A text that was cut ends with `…`, which counts.

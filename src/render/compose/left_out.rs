@@ -7,6 +7,7 @@ use crate::render::{
     format::{json::Omitted, markdown::inert_line},
     parts::Ledger,
     rough_tokens,
+    selection::Arrangement,
 };
 
 /// The number of attributes that `meta.omitted` lists.
@@ -34,8 +35,14 @@ impl Composition<'_> {
     }
 
     /// Adds the line at the end of Markdown that says what was left out.
-    pub(super) fn add_left_out(&self, text: &mut String, omitted: &[Omitted]) {
-        if omitted.is_empty() || !self.has_last_line {
+    ///
+    /// A list says how many of its objects are missing: nothing else would show it.
+    pub(super) fn add_left_out(&self, text: &mut String, omitted: &[Omitted], shown: usize) {
+        let all = self.rows.len();
+        let missing = all - shown;
+        let is_list = self.selection.arrangement == Arrangement::List;
+        let is_short = is_list && missing > 0;
+        if !is_short && (omitted.is_empty() || !self.has_last_line) {
             return;
         }
         while text.ends_with('\n') {
@@ -45,16 +52,23 @@ impl Composition<'_> {
             text.push_str("\n\n");
         }
         text.push_str("Left out:");
-        let named = if self.is_tight { 1 } else { MOST_NAMED };
+        if is_short {
+            // Writing to a `String` does not fail.
+            let _ = write!(text, " {missing} of {all} objects");
+        }
+        let named = match (self.is_tight, self.has_last_line) {
+            (_, false) => 0,
+            (true, true) => 1,
+            (false, true) => MOST_NAMED,
+        };
         for (at, Omitted { path, tokens }) in omitted.iter().take(named).enumerate() {
-            text.push_str(if at > 0 { ", " } else { " " });
+            text.push_str(if at > 0 || is_short { ", " } else { " " });
             text.push_str(&inert_line(path));
             if !self.is_tight {
-                // Writing to a `String` does not fail.
                 let _ = write!(text, " ({tokens} tokens)");
             }
         }
-        if omitted.len() > named {
+        if named > 0 && omitted.len() > named {
             text.push_str(", …");
         }
         text.push('\n');

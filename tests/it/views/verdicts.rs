@@ -277,11 +277,12 @@ async fn the_rank_of_a_urls_domain_counts_once_its_report_is_kept() {
 }
 
 #[rstest]
-#[case("https://host.portal.org/login", "portal.org", "likely_benign")]
+#[case("https://www.portal.org/login", "portal.org", "likely_benign")]
+#[case("https://someone.portal.org/login", "portal.org", "suspicious")]
 #[case("https://someone.github.io/login", "github.io", "suspicious")]
 #[case("https://someone.co.uk/", "co.uk", "suspicious")]
 #[tokio::test]
-async fn the_rank_of_a_public_suffix_says_nothing_of_the_hosts_below(
+async fn the_rank_of_a_domain_says_nothing_of_the_hosts_below(
     #[case] url: &str,
     #[case] domain: &str,
     #[case] level: &str,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::render::{
     brief::{
         report::Report,
-        values::{MAX_TEXT, ScaledBounds, string},
+        values::{MAX_TEXT, ScaledBounds, beginning, string},
     },
     untrusted::instructions::reads_like_instruction,
 };
@@ -56,7 +56,7 @@ impl FileTexts {
         let mut names: Vec<String> = Vec::new();
         for name in candidates(report) {
             let mut shown = &*name;
-            let is_instruction = reads_like_instruction(&name);
+            let is_instruction = reads_like_instruction(beginning(&name));
             if name.len() > LONG_PATH && !is_instruction {
                 shown = file_part(&name);
             }
