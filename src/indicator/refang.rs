@@ -105,7 +105,7 @@ fn scheme(text: &str) -> (Cow<'_, str>, &str) {
 
 /// Finds `http` or `https` at the start, where each `t` may be an `x`. Returns it and whether it
 /// has an `x`.
-fn scheme_word(text: &str) -> Option<(&str, bool)> {
+pub(super) fn scheme_word(text: &str) -> Option<(&str, bool)> {
     let is = |at: usize, letters: &[u8]| {
         let letter = text.as_bytes().get(at);
         letter.is_some_and(|it| letters.contains(&it.to_ascii_lowercase()))
@@ -118,7 +118,7 @@ fn scheme_word(text: &str) -> Option<(&str, bool)> {
 }
 
 /// Returns the length of a `://` of which any part may be in brackets: `[:]//`, `[://]`.
-fn scheme_end(text: &str) -> Option<usize> {
+pub(super) fn scheme_end(text: &str) -> Option<usize> {
     let (mut wanted, mut open) = (b"://".iter().peekable(), None);
     for (at, byte) in text.bytes().enumerate() {
         match (open, wanted.peek()) {
@@ -150,9 +150,10 @@ fn authority(text: &str) -> (&str, &'static str, &str) {
 }
 
 /// Reads a defanged `.` or `:` at the start. Returns it with its length in the text.
-fn separator(text: &str) -> Option<(char, usize)> {
+pub(super) fn separator(text: &str) -> Option<(char, usize)> {
     let close = closing(*text.as_bytes().first()?)?;
-    let end = text.bytes().position(|byte| byte == close)?;
+    // The longest separator is `[dot]`. A longer look ahead would make a run of brackets quadratic.
+    let end = text.bytes().take(5).position(|byte| byte == close)?;
     let separator = match &text[1..end] {
         "." => '.',
         ":" => ':',
