@@ -2,11 +2,12 @@
 //!
 //! Text from a client is parsed into an [`Indicator`] here and nowhere else. An [`Indicator`] is
 //! valid and normalised, so no other module checks it again. Defanged text such as
-//! `hxxp://evil[.]com` is refanged first.
+//! `hxxp://evil[.]com` is refanged first. [`classify`] finds out which kind of indicator a text is.
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
 pub use self::{
+    classify::{Classified, Unclassified, classify},
     encoding::{decode_base64, is_hex},
     invalid::InvalidIndicator,
     kind::Kind,
@@ -15,12 +16,15 @@ pub use self::{
 
 use self::invalid::Expected;
 
+mod classify;
 mod encoding;
 mod host;
 mod invalid;
 mod kind;
 pub(crate) mod refang;
+mod suffix;
 mod web_url;
+mod wrapping;
 
 #[cfg(test)]
 mod tests;
@@ -127,6 +131,17 @@ impl Indicator {
             kind: Kind::Ip,
             id: address.to_string(),
         })
+    }
+
+    /// Returns the URL, if the indicator is one and its id is the base64 of a text.
+    ///
+    /// Nothing is known about a URL that was given by VirusTotal's SHA-256 of it.
+    pub fn web_url(&self) -> Option<WebUrl<'static>> {
+        if self.kind != Kind::Url || is_hex(&self.id, 64) {
+            return None;
+        }
+        let text = String::from_utf8(decode_base64(&self.id)?).ok()?;
+        Some(WebUrl::parse(&text).ok()?.into_owned())
     }
 
     /// Returns the kind.

@@ -59,12 +59,12 @@ pub(super) fn ends_in_number(host: &str) -> bool {
 }
 
 /// Returns the text before path, query and fragment. Browsers treat a backslash as a slash.
-fn authority(rest: &str) -> &str {
+pub(super) fn authority(rest: &str) -> &str {
     rest.split(['/', '?', '#', '\\']).next().unwrap_or_default()
 }
 
 /// Splits host and port off a URL without its scheme, skipping the userinfo.
-fn host_and_port(rest: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn host_and_port(rest: &str) -> Option<(&str, Option<&str>)> {
     let authority = authority(rest);
     let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     if !host.starts_with('[') {
@@ -80,7 +80,8 @@ fn host_and_port(rest: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-fn is_port(text: &str) -> bool {
+/// Returns whether a text is the number of a port.
+pub(super) fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 

@@ -91,7 +91,7 @@ impl fmt::Debug for InvalidIndicator {
 }
 
 /// Returns the start of a text on one line, with invisible characters escaped.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(MOST_SHOWN)

@@ -34,6 +34,16 @@ impl<'a> WebUrl<'a> {
         WebUrl(Cow::Owned(self.0.into_owned()))
     }
 
+    /// Returns the text between the scheme and the path: the host, with userinfo and port.
+    pub(super) fn authority(&self) -> &str {
+        host::after_scheme(&self.0).map_or("", host::authority)
+    }
+
+    /// Returns the host without userinfo and port, as it is written.
+    pub(super) fn host(&self) -> &str {
+        host::host_and_port(self.authority()).map_or("", |(host, _)| host)
+    }
+
     /// Returns the URL with its scheme.
     pub fn as_str(&self) -> &str {
         &self.0
