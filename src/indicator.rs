@@ -2,7 +2,8 @@
 //!
 //! Text from a client is parsed into an [`Indicator`] here and nowhere else. An [`Indicator`] is
 //! valid and normalised, so no other module checks it again. Defanged text such as
-//! `hxxp://evil[.]com` is refanged first. [`classify`] finds out which kind of indicator a text is.
+//! `hxxp://evil[.]com` is refanged first. [`classify`] finds out which kind of indicator a text is,
+//! and [`PrivateIndicators`] decides which ones are never sent to VirusTotal.
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
@@ -11,6 +12,7 @@ pub use self::{
     encoding::{decode_base64, is_hex},
     invalid::InvalidIndicator,
     kind::Kind,
+    private::{PrivateIndicators, PrivateListError, PrivateReason},
     web_url::WebUrl,
 };
 
@@ -21,6 +23,7 @@ mod encoding;
 mod host;
 mod invalid;
 mod kind;
+mod private;
 pub(crate) mod refang;
 mod suffix;
 mod web_url;
