@@ -3,13 +3,15 @@
 //! Text from a client is parsed into an [`Indicator`] here and nowhere else. An [`Indicator`] is
 //! valid and normalised, so no other module checks it again. Defanged text such as
 //! `hxxp://evil[.]com` is refanged first. [`classify`] finds out which kind of indicator a text is,
-//! and [`PrivateIndicators`] decides which ones are never sent to VirusTotal.
+//! [`extract`] takes the indicators out of free text, and [`PrivateIndicators`] decides which ones
+//! are never sent to VirusTotal.
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
 pub use self::{
     classify::{Classified, Unclassified, classify},
     encoding::{decode_base64, is_hex},
+    extract::{Extracted, Extractor, extract},
     invalid::InvalidIndicator,
     kind::Kind,
     private::{PrivateIndicators, PrivateListError, PrivateReason},
@@ -20,6 +22,7 @@ use self::invalid::Expected;
 
 mod classify;
 mod encoding;
+mod extract;
 mod host;
 mod invalid;
 mod kind;

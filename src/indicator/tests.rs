@@ -1,5 +1,7 @@
 //! Every kind of indicator, in the forms that clients write.
 
+mod corpus;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
