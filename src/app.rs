@@ -16,6 +16,7 @@ use url::Url;
 use self::background::Background;
 use crate::{
     access::{ApiKey, InvalidKey, clients::file::Mistake},
+    cache::PrivateFileError,
     config::{Config, Server},
     demo, http,
     redis::UnusableAuthorities,
@@ -61,6 +62,9 @@ pub enum StartError {
     /// The clients' file cannot be used; all mistakes are listed.
     #[error("the clients' file has {} mistakes", .0.len())]
     Clients(Vec<Mistake>),
+    /// The file of private indicators cannot be used.
+    #[error("the file of private indicators can't be used: {0}")]
+    Private(#[source] PrivateFileError),
     /// `SIGHUP`, which triggers a reload of the clients' file, cannot be received.
     #[error("can't listen for SIGHUP: {0}")]
     Signal(#[source] io::Error),
@@ -100,6 +104,7 @@ impl StartError {
                 .iter()
                 .map(|mistake| format!("VT4AI_CLIENTS_FILE: {mistake}"))
                 .collect(),
+            Self::Private(error) => vec![format!("VT4AI_PRIVATE_FILE: {error}")],
             Self::Audit(error) => vec![format!("VT4AI_AUDIT_LOG: {error}")],
             Self::Client(error @ ClientError::CaFile(_)) => vec![error.to_string()],
             Self::Redis(error) => vec![error.to_string()],

@@ -38,6 +38,7 @@ pub use self::{
     memory::CacheStats,
     moment::Moment,
     object::ObjectName,
+    private::{PrivateFileError, PrivateGuard},
     question::{About, Question, TtlRule},
 };
 
@@ -52,6 +53,7 @@ mod freshness;
 mod memory;
 mod moment;
 mod object;
+mod private;
 mod question;
 mod shared;
 pub mod single_flight;
@@ -69,6 +71,7 @@ struct Inner {
     store: Option<Mutex<Store>>,
     evictions: AtomicU64,
     changes: Changes,
+    private: PrivateGuard,
     rules: config::Cache,
     virustotal: VirusTotal,
     quota: Quota,
@@ -86,6 +89,8 @@ struct Inner {
 pub struct Parts {
     /// The settings for size, TTLs, staleness and sharing.
     pub rules: config::Cache,
+    /// The indicators that are never sent.
+    pub private: PrivateGuard,
     /// The upstream.
     pub virustotal: VirusTotal,
     /// The quota that calls spend.
@@ -107,6 +112,7 @@ impl Cache {
     pub fn new(parts: Parts) -> Self {
         let Parts {
             rules,
+            private,
             virustotal,
             quota,
             accepted,
@@ -120,6 +126,7 @@ impl Cache {
             store: (bound > 0).then(|| Mutex::new(Store::new(bound))),
             evictions: AtomicU64::new(0),
             changes: Changes::new(),
+            private,
             rules,
             virustotal,
             quota,
@@ -136,13 +143,14 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// Fails if there is no answer, or if VirusTotal does not know the object.
+    /// Fails if there is no answer, if VirusTotal does not know the object, or if it is private.
     pub async fn get_or_fetch(
         &self,
         context: &RequestContext,
         question: &Question,
         freshness: &Freshness,
     ) -> Result<Fetched, FetchError> {
+        self.refuse_private(question)?;
         let requested = Moment::now();
         let key = self.key(context, question);
         let may_use_cache = self.may_use_cache(context).await;
@@ -165,9 +173,6 @@ impl Cache {
         {
             self.0.quota.count_saved(context.key.hash());
             return Fetched::new(key, candidate.answer.clone(), origin);
-        }
-        if freshness.only_kept {
-            return Err(FetchError::NotKept);
         }
         let job = FetchJob {
             question: question.clone(),
@@ -202,6 +207,18 @@ impl Cache {
                     None => Err(error),
                 }
             }
+        }
+    }
+
+    /// Returns the rule that keeps private indicators from VirusTotal, for writes.
+    pub fn private(&self) -> &PrivateGuard {
+        &self.0.private
+    }
+
+    fn refuse_private(&self, question: &Question) -> Result<(), FetchError> {
+        match self.0.private.reason_for(question) {
+            Some(reason) => Err(FetchError::Private(reason)),
+            None => Ok(()),
         }
     }
 

@@ -80,6 +80,12 @@ pub struct Config {
     /// on SIGHUP.
     #[arg(id = "clients-file", long, help_heading = "Access")]
     pub clients: Option<PathBuf>,
+    /// A file of indicators that are never sent to VirusTotal, beside private addresses and names.
+    ///
+    /// A domain with all names below it, a CIDR block, an address or a hash on each line; `#` begins a comment. The file is
+    /// read again when it changes.
+    #[arg(id = "private-file", long, help_heading = "Access")]
+    pub private: Option<PathBuf>,
     /// The ports, and the bounds of what they serve.
     #[command(flatten)]
     pub server: Server,

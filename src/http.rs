@@ -11,6 +11,7 @@ pub use self::{
     state::{AppState, Gateway, RequestLimits},
 };
 
+pub mod bulk;
 pub mod error;
 pub mod extract;
 pub mod handlers;

@@ -89,6 +89,16 @@ pub enum MalformedAnswer {
     NotUtf8,
 }
 
+/// Returns an estimate of the number of o200k tokens of a text, never below it.
+pub fn estimated_tokens(text: &str) -> usize {
+    budget::tokens::estimate(text)
+}
+
+/// Returns any text as it stands in the cell of a Markdown table, inert.
+pub fn inert_cell(text: &str) -> String {
+    format::markdown::inert_line(text).replace('|', "\\|")
+}
+
 /// Returns the approximate number of tokens of this many bytes of compact JSON.
 ///
 /// Reports have about 2.7 bytes to a token. Sizes of what is not shown need not be exact.

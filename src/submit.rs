@@ -14,7 +14,7 @@ use self::{form::FormError, write::Write};
 use crate::{
     access::RequestContext,
     cache::{Cache, ObjectName},
-    indicator::{Indicator, WebUrl},
+    indicator::{Indicator, PrivateReason, WebUrl},
     metrics::Metrics,
     quota::{AcquireError, Exhausted, Permit, Quota, Terms},
     render::{self, Document, MalformedAnswer, RenderError, Title, View},
@@ -85,6 +85,9 @@ pub enum SubmitError {
     /// VirusTotal's answer is malformed.
     #[error(transparent)]
     Malformed(#[from] MalformedAnswer),
+    /// The object is private; VirusTotal is never told of it.
+    #[error("private: {0}")]
+    Private(PrivateReason),
     /// The task that made the call panicked.
     #[error("the task that called VirusTotal ended without an answer")]
     Lost,
@@ -111,12 +114,8 @@ impl Submit {
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let call = Call::to(Endpoint::ScanUrl).with_form("url", url.as_str());
-        let names = match Indicator::url(url.as_str()) {
-            Ok(indicator) => ObjectName::of(&indicator),
-            // Never happens, since a URL that can be scanned has an id.
-            Err(_) => Vec::new(),
-        };
-        let bytes = self.send(context, call, names).await?;
+        let indicator = Indicator::from(url);
+        let bytes = self.send(context, call, &indicator).await?;
         started(&bytes, view)
     }
 
@@ -128,7 +127,7 @@ impl Submit {
         view: &View<'_>,
     ) -> Result<Started, SubmitError> {
         let call = Call::about(Endpoint::Analyse(indicator.kind()), indicator.id());
-        let bytes = self.send(context, call, ObjectName::of(indicator)).await?;
+        let bytes = self.send(context, call, indicator).await?;
         started(&bytes, view)
     }
 
@@ -142,7 +141,7 @@ impl Submit {
     ) -> Result<Document, SubmitError> {
         let endpoint = contribution.endpoint(indicator.kind());
         let call = Call::about(endpoint, indicator.id()).with_json(&contribution.body());
-        let bytes = self.send(context, call, ObjectName::of(indicator)).await?;
+        let bytes = self.send(context, call, indicator).await?;
         let id = render::id(&bytes)?;
         let title = Title::other(contribution.object_type(), &id);
         Ok(render::object(&bytes, &title, view)?)
@@ -157,15 +156,23 @@ impl Submit {
         &self,
         context: &RequestContext,
         call: Call,
-        names: Vec<ObjectName>,
+        about: &Indicator,
     ) -> Result<Bytes, SubmitError> {
-        let Parts { quota, tasks, .. } = self.parts();
+        let Parts {
+            quota,
+            tasks,
+            cache,
+            ..
+        } = self.parts();
+        if let Some(reason) = cache.private().reason(about) {
+            return Err(SubmitError::Private(reason));
+        }
         let permit = quota.acquire(context, call.endpoint(), Terms::Now).await?;
         let job = WriteJob {
             context: context.clone(),
             call,
             permit,
-            names,
+            names: ObjectName::of(about),
         };
         let (sender, receiver) = oneshot::channel();
         let (submit, metrics) = (self.clone(), Arc::clone(&self.parts().metrics));

@@ -6,11 +6,11 @@ use tokio_util::task::TaskTracker;
 
 use super::{StartError, servers_key};
 use crate::{
-    access::clients::Clients, config::Config, metrics::Metrics, redis::Redis,
+    access::clients::Clients, cache::PrivateGuard, config::Config, metrics::Metrics, redis::Redis,
     render::template::Templates, telemetry::AuditLog, virustotal::VirusTotal,
 };
 
-/// Returns what would stop the start: mistakes in templates, in the clients' file, in the files of
+/// Returns what would stop the start: mistakes in templates, in the files of clients and of private indicators, in those of
 /// certificate authorities, and an audit log that can't be opened.
 pub(super) async fn files(config: &Config) -> Vec<String> {
     let mut mistakes = Vec::new();
@@ -30,6 +30,9 @@ pub(super) async fn files(config: &Config) -> Vec<String> {
             }
             Err(error) => note(error.into()),
         }
+    }
+    if let Err(error) = PrivateGuard::load(config.private.clone()) {
+        note(StartError::Private(error));
     }
     if let Err(error) = VirusTotal::new(&config.upstream, Arc::new(Metrics::new())) {
         note(error.into());

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{StartError, background::Background, reload};
 use crate::{
     access::{AcceptedKeys, ApiKey, KeyHash, PeerOwners, RateLimit, clients::Clients},
-    cache::{self, Cache, Certainty},
+    cache::{self, Cache, Certainty, PrivateGuard},
     config::Config,
     http::{Gateway, RequestLimits, ViewDefaults},
     lookup::{self, Lookup},
@@ -31,21 +31,17 @@ pub(super) async fn put_together(
     clients: Option<Clients>,
     background @ Background { tasks, stop }: &Background,
 ) -> Result<Gateway, StartError> {
-    let accepted = configured_keys(&config, clients.as_ref());
-    let metrics = Arc::new(Metrics::new());
-    let virustotal = VirusTotal::new(&config.upstream, Arc::clone(&metrics))?;
-    let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
-    let quota = Quota::new(quota::Parts {
-        virustotal: virustotal.clone(),
-        limits: config.limits,
-        max_waiting: config.max_waiting,
-        max_in_flight: config.server.max_in_flight.get(),
-        accepted: accepted.clone(),
-        redis: redis.clone(),
-        tasks: tasks.clone(),
-    });
+    let private = load_private(config.private.clone(), background)?;
+    let Base {
+        accepted,
+        metrics,
+        virustotal,
+        redis,
+        quota,
+    } = base(&config, clients.as_ref(), background)?;
     let cache = Cache::new(cache::Parts {
         rules: config.cache,
+        private,
         virustotal: virustotal.clone(),
         quota: quota.clone(),
         accepted: accepted.clone(),
@@ -92,6 +88,43 @@ pub(super) async fn put_together(
     })
 }
 
+/// The parts below the cache.
+struct Base {
+    accepted: AcceptedKeys,
+    metrics: Arc<Metrics>,
+    virustotal: VirusTotal,
+    redis: Redis,
+    quota: Quota,
+}
+
+/// Builds the parts below the cache.
+fn base(
+    config: &Config,
+    clients: Option<&Clients>,
+    Background { tasks, .. }: &Background,
+) -> Result<Base, StartError> {
+    let accepted = configured_keys(config, clients);
+    let metrics = Arc::new(Metrics::new());
+    let virustotal = VirusTotal::new(&config.upstream, Arc::clone(&metrics))?;
+    let redis = Redis::new(config.redis.as_ref(), tasks.clone())?;
+    let quota = Quota::new(quota::Parts {
+        virustotal: virustotal.clone(),
+        limits: config.limits,
+        max_waiting: config.max_waiting,
+        max_in_flight: config.server.max_in_flight.get(),
+        accepted: accepted.clone(),
+        redis: redis.clone(),
+        tasks: tasks.clone(),
+    });
+    Ok(Base {
+        accepted,
+        metrics,
+        virustotal,
+        redis,
+        quota,
+    })
+}
+
 /// Returns the keys that are accepted from the start. Their state is never evicted in favour of
 /// others'.
 fn configured_keys(config: &Config, clients: Option<&Clients>) -> AcceptedKeys {
@@ -121,6 +154,18 @@ pub(super) async fn load_clients(
     let keep_up = reload::keep_up(clients.clone(), templates.clone(), hangups);
     background.run(keep_up);
     Ok(Some(clients))
+}
+
+/// Reads the file of private indicators, if there is one, and starts to reload it.
+fn load_private(
+    file: Option<PathBuf>,
+    background: &Background,
+) -> Result<PrivateGuard, StartError> {
+    let guard = PrivateGuard::load(file).map_err(StartError::Private)?;
+    if guard.has_file() {
+        background.run(reload::keep_up_private(guard.clone()));
+    }
+    Ok(guard)
 }
 
 /// Opens the audit log, if there is one, and starts to write and reopen it.

@@ -6,12 +6,14 @@ use tokio::{
     select,
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
+    task::spawn_blocking,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{info, warn};
 
 use crate::{
     access::clients::{Clients, Refreshed, file::Mistake},
+    cache::PrivateGuard,
     render::template::{ReloadableTemplates, Templates},
     telemetry::Repeated,
 };
@@ -68,6 +70,32 @@ pub(super) async fn keep_up(clients: Clients, templates: ReloadableTemplates, mu
                 warn!("clients' file deleted, all tokens are rejected");
             }
             Refreshed::Kept(mistakes) => warnings.log(mistakes, asked),
+        }
+    }
+}
+
+/// Reads the file of private indicators again when it has changed. With a mistake in it, or without
+/// it, the former list stays in effect.
+pub(super) async fn keep_up_private(guard: PrivateGuard) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut warnings = Repeated::default();
+    loop {
+        ticks.tick().await;
+        let guard = guard.clone();
+        match spawn_blocking(move || guard.refresh()).await {
+            Ok(Ok(Some(count))) => info!(private.count = count, "private indicators reloaded"),
+            Ok(Err(error)) => {
+                if let Some(count) = warnings.note() {
+                    warn!(
+                        error.message = %error,
+                        repeated = count - 1,
+                        "private indicators not reloaded, previous ones stay in effect"
+                    );
+                }
+            }
+            // Unchanged; or the task panicked, or the gateway stops.
+            Ok(Ok(None)) | Err(_) => {}
         }
     }
 }

@@ -49,6 +49,9 @@ enum NextStep {
 impl Cache {
     /// Joins the call for this answer that is under way, or starts one.
     pub(super) async fn fetch_once(&self, job: &FetchJob) -> Result<NewAnswer, FetchError> {
+        if job.freshness.only_kept {
+            return Err(FetchError::NotKept);
+        }
         let own_key = job.context.key.hash();
         let deadline = Instant::now() + job.freshness.wait;
         let mut only_key = (!job.may_use_cache).then_some(own_key);

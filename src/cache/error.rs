@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::{Origin, Provenance};
 use crate::{
+    indicator::PrivateReason,
     quota::{AcquireError, Exhausted},
     virustotal::{Reason, Refusal, UpstreamError},
 };
@@ -22,6 +23,9 @@ pub enum FetchError {
     /// The call to VirusTotal failed, or its endpoint is in back-off.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// The object is private; VirusTotal is never asked about it.
+    #[error("private: {0}")]
+    Private(PrivateReason),
     /// No answer is kept that is fresh enough, and VirusTotal was not to be asked.
     #[error("no answer is kept")]
     NotKept,
@@ -49,7 +53,11 @@ impl FetchError {
     pub fn is_trouble(&self) -> bool {
         match self {
             Self::Upstream(error) => error.is_upstream_failure(),
-            Self::Exhausted(_) | Self::NotFound(..) | Self::NotKept | Self::Lost => false,
+            Self::Exhausted(_)
+            | Self::NotFound(..)
+            | Self::Private(_)
+            | Self::NotKept
+            | Self::Lost => false,
         }
     }
 

@@ -49,6 +49,7 @@ fn cache(max_bytes: u64) -> Cache {
     Cache::new(Parts {
         rules,
         virustotal,
+        private: PrivateGuard::default(),
         quota,
         accepted,
         redis,

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     access::clients::OverAllowance,
     clock::whole_seconds,
-    indicator::InvalidIndicator,
+    indicator::{InvalidIndicator, PrivateReason},
     lookup::{InvalidAnalysisId, Provenance},
     quota::accounts::Exhausted,
     render::{MalformedAnswer, template::UnknownTemplate},
@@ -99,6 +99,12 @@ impl ApiError {
     /// 403: an operation that the server's key or this client may not do.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "ForbiddenError", detail)
+    }
+
+    /// 404 for a read, 403 for a write: an indicator that is never sent to VirusTotal.
+    fn private(status: StatusCode, reason: PrivateReason) -> Self {
+        let detail = format!("VirusTotal is not asked about this: {reason}");
+        Self::new(status, "PrivateIndicatorError", detail)
     }
 
     /// 413: a body that is larger than the limit.

@@ -5,6 +5,7 @@ pub mod behaviours;
 pub mod community;
 pub mod fallback;
 pub mod health;
+pub mod lookup;
 pub mod prometheus;
 pub mod quota;
 pub mod relationships;

@@ -34,6 +34,7 @@ use utoipa::{
 };
 
 pub mod answers;
+pub mod bulk;
 pub mod errors;
 pub mod files;
 pub mod parameters;

@@ -17,7 +17,12 @@ use axum::{
 };
 use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{
-    CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer,
+    CompressionLevel,
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate as _},
+    },
     sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -32,7 +37,7 @@ use super::{
     error::{self, ApiError},
     extract::credential::KEY_HEADERS,
     handlers::{
-        analyses, behaviours, community, fallback::KnownRoutes, health, prometheus, quota,
+        analyses, behaviours, community, fallback::KnownRoutes, health, lookup, prometheus, quota,
         relationships, reports, root, search, submissions, templates,
     },
     headers,
@@ -152,6 +157,8 @@ fn api() -> OpenApiRouter<AppState> {
             search::search_intelligence
         ))
         .routes(operation!("retrieving quota", quota::get_quota))
+        .routes(operation!("looking up", lookup::look_up))
+        .routes(operation!("looking up", lookup::look_up_many))
 }
 
 /// Returns the routes of uploads.
@@ -315,7 +322,15 @@ fn watched(router: Router<AppState>, state: GroupState) -> Router<AppState> {
             // Around everything that could panic, inside the request log.
             .layer(panic_layer)
             // Level 1: the default level costs more than the rest of the request.
-            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+            .layer(
+                CompressionLayer::new()
+                    .quality(CompressionLevel::Fastest)
+                    // Compression would hold back the rows of a job.
+                    .compress_when(
+                        DefaultPredicate::new()
+                            .and(NotForContentType::const_new("application/x-ndjson")),
+                    ),
+            )
             // Inside compression, which hides the size of its body.
             .layer(MapResponseLayer::new(headers::weigh)),
     )

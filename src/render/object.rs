@@ -69,6 +69,7 @@ pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Docume
         untrusted: untrusted_count(view, &ledger.texts),
         ..Meta::default()
     };
+    meta.indicator = title.indicator(view);
     if view.relationships {
         meta.relationships = related_ids::read(find(json, &["data", "relationships"])?)?;
     }
@@ -86,7 +87,10 @@ fn selected_report(
 ) -> Result<Document, RenderError> {
     let report = read_report(json)?;
     let names = names(&report);
-    let mut meta = Meta::default();
+    let mut meta = Meta {
+        indicator: title.indicator(view),
+        ..Meta::default()
+    };
     if view.relationships {
         meta.relationships = related_ids::read(report.relationships)?;
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::{View, format::json::NamedIndicator};
 use crate::indicator::Indicator;
 
 /// The title of an answer: its title and its root element.
@@ -27,6 +28,17 @@ impl<'a> Title<'a> {
             object_type: kind.object_type(),
             id: indicator.id(),
         }
+    }
+
+    /// Returns the indicator of a report for `meta`, if the view names it there.
+    pub(super) fn indicator(&self, view: &View<'_>) -> Option<NamedIndicator<'_>> {
+        if !view.names_indicator {
+            return None;
+        }
+        Some(NamedIndicator {
+            kind: self.object_type,
+            id: self.id,
+        })
     }
 
     /// Creates the title of a relationship or of a behaviour summary.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The key of a view with the defaults.
-const DEFAULT_KEY: &str = "0|None|Standard|None|None|Show|false|false|false|None|None";
+const DEFAULT_KEY: &str = "0|None|Standard|None|None|Show|false|false|false|false|None|None";
 
 const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 
@@ -65,6 +65,8 @@ pub struct View<'a> {
     pub cursor: Option<&'a str>,
     /// Whether the ids of related objects that a report holds are shown.
     pub relationships: bool,
+    /// Whether `meta` names the indicator, since the caller gave a text of any kind.
+    pub names_indicator: bool,
     /// The best rank of a URL's domain, if a report on the domain is cached.
     pub domain_rank: Option<&'a Popularity>,
     /// The thresholds of the verdict in a brief.
@@ -122,6 +124,7 @@ impl<'a> View<'a> {
             descriptors_only: false,
             cursor: None,
             relationships: false,
+            names_indicator: false,
             domain_rank: None,
             verdicts: VerdictRules::default(),
             now: 0,
@@ -183,6 +186,7 @@ impl<'a> View<'a> {
             counts_texts,
             defang,
             relationships,
+            names_indicator,
             domain_rank,
             ..
         } = self;
@@ -191,7 +195,7 @@ impl<'a> View<'a> {
         let day = self.is_brief().then(|| self.now.div_euclid(SECONDS_OF_DAY));
         let key = format!(
             "{}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|{defang}|\
-             {relationships}|{domain_rank:?}|{day:?}",
+             {relationships}|{names_indicator}|{domain_rank:?}|{day:?}",
             templates.generation(),
         );
         (key != DEFAULT_KEY).then(|| key.into())

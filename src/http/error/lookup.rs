@@ -24,6 +24,7 @@ impl From<FetchError> for ApiError {
                 ..refusal.into()
             },
             FetchError::Upstream(error) => error.into(),
+            FetchError::Private(reason) => Self::private(StatusCode::NOT_FOUND, reason),
             FetchError::NotKept => {
                 let detail = "no answer is kept, and VirusTotal was not to be asked";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "NotKeptError", detail)

@@ -52,6 +52,7 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Form(error) => error.into(),
+            SubmitError::Private(reason) => Self::private(StatusCode::FORBIDDEN, reason),
             SubmitError::Exhausted(error) => error.into(),
             SubmitError::Upstream(error) => Self::of_write(error),
             SubmitError::Malformed(error) => Self::of_unreadable_write(&error),

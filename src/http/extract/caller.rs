@@ -64,6 +64,16 @@ pub struct MaySubmit(pub RequestContext);
 #[derive(Debug)]
 pub struct MayReadMetrics;
 
+impl Identified {
+    /// Returns the client that sent the request, if one did.
+    pub fn client(&self) -> Option<Client> {
+        match &self.sender {
+            Ok(Sender::Client(client)) => Some(client.clone()),
+            _ => None,
+        }
+    }
+}
+
 impl FromRequestParts<AppState> for MayRead {
     type Rejection = ApiError;
 

@@ -162,7 +162,7 @@ pub fn accepts_html(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the media ranges of `Accept` with their qualities.
-fn media_ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
+pub fn media_ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
     let values = headers.get_all(header::ACCEPT).iter();
     values
         .filter_map(|value| value.to_str().ok())

@@ -21,6 +21,7 @@ use crate::{
     },
     indicator::{Indicator, Kind, WebUrl},
     lookup,
+    render::View,
     virustotal::relationships,
 };
 
@@ -68,6 +69,24 @@ pub struct ReportQuery {
     /// of up to 20 objects of each. They come with the report, at no further lookup.
     #[param(value_type = Option<String>, pattern = "^[a-z][a-z0-9_]{0,63}(,[a-z][a-z0-9_]{0,63}){0,9}$")]
     relationships: Vec<String>,
+}
+
+/// An indicator that is asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// The indicator.
+    pub(super) indicator: Indicator,
+    /// Whether `meta` names it.
+    pub(super) is_named: bool,
+}
+
+impl Asked {
+    fn of_type(indicator: Indicator) -> Self {
+        Self {
+            indicator,
+            is_named: false,
+        }
+    }
 }
 
 /// The largest number of relationships that a report may hold.
@@ -121,9 +140,25 @@ async fn answer(
     wanted: &Wanted<ReportQuery>,
     indicator: Indicator,
 ) -> Result<Response, ApiError> {
+    answer_as(gateway, context, wanted, Asked::of_type(indicator)).await
+}
+
+/// Does the same, for an indicator whose type the caller may not know.
+pub(super) async fn answer_as(
+    gateway: &Gateway,
+    context: &RequestContext,
+    wanted: &Wanted<ReportQuery>,
+    Asked {
+        indicator,
+        is_named,
+    }: Asked,
+) -> Result<Response, ApiError> {
     let templates = gateway.templates.current();
     let name = wanted.query.template_name.as_deref();
-    let view = wanted.view.of(&templates, &[indicator.kind()], name)?;
+    let view = View {
+        names_indicator: is_named,
+        ..wanted.view.of(&templates, &[indicator.kind()], name)?
+    };
     let asked = lookup::ReportQuery {
         indicator,
         relationships: wanted.query.relationships.clone(),

@@ -245,6 +245,15 @@ impl IntoResponses for IpReport {
     }
 }
 
+impl IntoResponses for AnyReport {
+    fn responses() -> Responses {
+        report(
+            "ObjectBody",
+            &json!({"last_analysis_stats": {"malicious": 12, "undetected": 60}}),
+        )
+    }
+}
+
 impl IntoResponses for ListAnswer {
     fn responses() -> Responses {
         let link = header(
@@ -292,6 +301,10 @@ impl IntoResponses for OneObject {
         BTreeMap::from([("200".to_owned(), ok.build().into())])
     }
 }
+
+/// The report on an indicator of any type.
+#[derive(Debug)]
+pub struct AnyReport;
 
 /// Returns the responses of a report with this body, and these attributes as the example.
 fn report(body: &str, attributes: &Value) -> Responses {

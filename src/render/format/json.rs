@@ -44,6 +44,9 @@ pub struct Meta<'a> {
     /// The texts in `data` that strangers wrote, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untrusted: Option<UntrustedCount>,
+    /// The indicator that a pasted text was taken for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indicator: Option<NamedIndicator<'a>>,
     /// The related objects that `relationships` asked for, by relationship.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relationships: Option<BTreeMap<String, RelatedIds>>,
@@ -58,6 +61,18 @@ pub struct Omitted {
     /// The approximate number of tokens of the part that is left out, as JSON.
     #[schema(example = 1840)]
     pub tokens: usize,
+}
+
+/// An indicator by its kind and id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NamedIndicator<'a> {
+    /// The kind.
+    #[serde(rename = "type")]
+    #[schema(example = "domain")]
+    pub kind: &'a str,
+    /// VirusTotal's id: a hash, the base64 of a URL or its SHA-256, a domain or an address.
+    #[schema(example = "example.com")]
+    pub id: &'a str,
 }
 
 /// The number of texts that strangers wrote.
@@ -90,6 +105,7 @@ impl Meta<'_> {
             complete: _,
             omitted: _,
             untrusted,
+            indicator,
             relationships,
         } = self;
         cursor.is_none()
@@ -98,6 +114,7 @@ impl Meta<'_> {
             && shown.is_none()
             && tokens.is_none()
             && untrusted.is_none()
+            && indicator.is_none()
             && relationships.is_none()
     }
 }

@@ -1,0 +1,327 @@
+//! The answer to a job, in the format that the caller accepts.
+
+use std::{
+    fmt::Write as _,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use hyper::body::Frame;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{
+    row::FinishedRow,
+    run::{Event, Job},
+    summary::{Ended, Summary},
+};
+use crate::{
+    http::{error::ApiError, extract::format::media_ranges},
+    render::{estimated_tokens, inert_cell},
+};
+
+/// Asks nginx to pass each piece on at once.
+const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// The first line of CSV.
+const CSV_HEADER: [&str; 14] = [
+    "row",
+    "given",
+    "type",
+    "id",
+    "level",
+    "reason",
+    "stale",
+    "malicious",
+    "suspicious",
+    "engines",
+    "label",
+    "source",
+    "cost",
+    "error",
+];
+
+/// The form of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkFormat {
+    /// A row on each line, as it is finished.
+    Ndjson,
+    /// A row on each line, as it is finished.
+    Csv,
+    /// A table, once all rows are finished.
+    Markdown,
+    /// One document, in which a row appears as it is finished.
+    Json,
+}
+
+/// A body that sends each row as it is finished.
+struct Rows {
+    events: mpsc::Receiver<Event>,
+    format: BulkFormat,
+    /// What is sent before the first row.
+    start: Option<Bytes>,
+    is_first: bool,
+}
+
+impl BulkFormat {
+    /// Returns the form that a caller accepts; lines of JSON without a wish.
+    pub fn accepted(headers: &HeaderMap) -> Self {
+        let mut best = Self::Ndjson;
+        let mut best_quality = 0;
+        for (media, quality) in media_ranges(headers) {
+            let Some(format) = Self::of(media) else {
+                continue;
+            };
+            if quality > best_quality {
+                best_quality = quality;
+                best = format;
+            }
+        }
+        best
+    }
+
+    fn of(media: &str) -> Option<Self> {
+        match media.to_ascii_lowercase().as_str() {
+            "application/x-ndjson" | "application/jsonl" | "*/*" => Some(Self::Ndjson),
+            "text/csv" => Some(Self::Csv),
+            "text/markdown" => Some(Self::Markdown),
+            "application/json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// Runs a job and responds with its rows. A Markdown table takes at most `max_tokens` tokens.
+    pub async fn respond(self, job: Job, max_tokens: Option<usize>) -> Response {
+        let events = job.start();
+        let body = match self {
+            Self::Markdown => Body::from(table(events, max_tokens).await),
+            Self::Csv => self.stream(events, csv_line(&CSV_HEADER)),
+            Self::Json => self.stream(events, "{\"data\":[".into()),
+            Self::Ndjson => self.stream(events, Bytes::new()),
+        };
+        let media = HeaderValue::from_static(self.media_type());
+        let now = HeaderValue::from_static("no");
+        ([(header::CONTENT_TYPE, media), (NO_BUFFERING, now)], body).into_response()
+    }
+
+    fn stream(self, events: mpsc::Receiver<Event>, start: Bytes) -> Body {
+        Body::new(Rows {
+            events,
+            format: self,
+            start: (!start.is_empty()).then_some(start),
+            is_first: true,
+        })
+    }
+}
+
+/// Responds with what a job would cost.
+pub async fn forecast(job: &Job) -> Result<Response, ApiError> {
+    let forecast = job.forecast().await?;
+    Ok(axum::Json(json!({"summary": forecast})).into_response())
+}
+
+impl HttpBody for Rows {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(start) = self.start.take() {
+            return Poll::Ready(Some(Ok(Frame::data(start))));
+        }
+        loop {
+            let Some(event) = std::task::ready!(self.events.poll_recv(context)) else {
+                return Poll::Ready(None);
+            };
+            if let Some(piece) = self.piece(&event) {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+        }
+    }
+}
+
+impl Rows {
+    /// Returns the text of an event, if the format shows it.
+    fn piece(&mut self, event: &Event) -> Option<Bytes> {
+        let is_first = self.is_first;
+        match (self.format, event) {
+            (BulkFormat::Ndjson, Event::Row(row)) => Some(line(row)),
+            (BulkFormat::Ndjson, Event::Progress(progress)) => {
+                Some(line(&json!({"progress": progress})))
+            }
+            (BulkFormat::Ndjson, Event::Summary(summary)) => {
+                Some(line(&json!({"summary": summary})))
+            }
+            (BulkFormat::Csv, Event::Row(row)) => Some(csv_row(row)),
+            (BulkFormat::Json, Event::Row(row)) => {
+                self.is_first = false;
+                let mut piece = if is_first { Vec::new() } else { vec![b','] };
+                piece.extend(json_of(row));
+                Some(piece.into())
+            }
+            // White space keeps the connection in use.
+            (BulkFormat::Json, Event::Progress(_)) => Some(Bytes::from_static(b"\n")),
+            (BulkFormat::Json, Event::Summary(summary)) => {
+                let mut piece = b"],\"meta\":{\"summary\":".to_vec();
+                piece.extend(json_of(summary));
+                piece.extend(b"}}");
+                Some(piece.into())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn json_of(value: &impl Serialize) -> Vec<u8> {
+    // These types can be written: their keys are texts, and writing to memory does not fail.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn line(value: &impl Serialize) -> Bytes {
+    let mut line = json_of(value);
+    line.push(b'\n');
+    line.into()
+}
+
+fn csv_line(fields: &[&str]) -> Bytes {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    // Writing to memory does not fail.
+    let _ = writer.write_record(fields);
+    writer.into_inner().unwrap_or_default().into()
+}
+
+fn csv_row(row: &FinishedRow) -> Bytes {
+    let finding = &row.finding;
+    let counts = row.counts();
+    let number = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
+    let verdict = finding.verdict.as_ref();
+    csv_line(&[
+        &row.number.to_string(),
+        &plain_cell(&row.given),
+        row.kind.map_or("", crate::indicator::Kind::name),
+        row.id.as_deref().unwrap_or_default(),
+        verdict.map_or("", |verdict| &verdict.level),
+        &plain_cell(verdict.map_or("", |verdict| &verdict.reason)),
+        verdict.map_or("", |verdict| if verdict.stale { "true" } else { "false" }),
+        &number(counts.malicious),
+        &number(counts.suspicious),
+        &number(counts.engines),
+        &plain_cell(finding.label.as_deref().unwrap_or_default()),
+        finding.source.name(),
+        &row.cost.to_string(),
+        row.error.as_ref().map_or("", |error| error.code()),
+    ])
+}
+
+/// Returns a text that no spreadsheet takes for a formula (OWASP, CSV injection).
+fn plain_cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Returns all rows as a Markdown table, in the order given, with as many as the budget has room for.
+async fn table(mut events: mpsc::Receiver<Event>, max_tokens: Option<usize>) -> String {
+    let mut rows = Vec::new();
+    let mut summary = Summary::default();
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Row(row) => rows.push(row),
+            Event::Progress(_) => {}
+            Event::Summary(found) => summary = *found,
+        }
+    }
+    rows.sort_by_key(|row| row.number);
+    let head = "| row | given | type | verdict | reason | label |\n|---|---|---|---|---|---|\n";
+    let mut text = head.to_owned();
+    let most = max_tokens.unwrap_or(usize::MAX);
+    // The line at the end takes about as much.
+    let mut left = most.saturating_sub(estimated_tokens(head) + 60);
+    let mut missing = 0;
+    for row in &rows {
+        let line = table_row(row);
+        let tokens = estimated_tokens(&line);
+        if missing > 0 || tokens > left {
+            missing += 1;
+            continue;
+        }
+        left -= tokens;
+        text.push_str(&line);
+    }
+    text.push_str(&last_line(&summary, missing));
+    text
+}
+
+fn table_row(row: &FinishedRow) -> String {
+    let verdict = row.finding.verdict.as_ref();
+    let (mut level, mut reason) = ("", "");
+    if let Some(verdict) = verdict {
+        level = &verdict.level;
+        reason = &verdict.reason;
+    } else if let Some(error) = &row.error {
+        level = "error";
+        reason = error.detail();
+    }
+    format!(
+        "| {} | {} | {} | {} | {} | {} |\n",
+        row.number,
+        inert_cell(&row.given),
+        row.kind.map_or("", crate::indicator::Kind::name),
+        level,
+        inert_cell(reason),
+        inert_cell(row.finding.label.as_deref().unwrap_or_default()),
+    )
+}
+
+fn last_line(summary: &Summary, missing: usize) -> String {
+    let Summary {
+        rows,
+        unique,
+        units,
+        failed,
+        remaining,
+        ..
+    } = summary;
+    let mut text = format!("\n{rows} rows, {unique} different, {units} lookups");
+    // Writing to a `String` does not fail.
+    if *failed > 0 {
+        let _ = write!(text, ", {failed} failed");
+    }
+    if missing > 0 {
+        let _ = write!(text, ", {missing} left out for size");
+    }
+    if !remaining.is_empty() {
+        let why = match summary.ended {
+            Some(Ended::MaxUnits) => "`max_units` is spent",
+            Some(Ended::Allowance) => "the client's allowance is used up",
+            Some(Ended::Stopping) => "the gateway stops",
+            Some(Ended::Quota) | None => "the quota is used up",
+        };
+        let count = remaining.len();
+        let _ = write!(text, ", {count} remain: {why}; send the same again");
+    }
+    text.push('\n');
+    text
+}

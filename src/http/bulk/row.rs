@@ -1,0 +1,250 @@
+//! A finished row.
+
+use std::{borrow::Cow, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    http::error::ApiError,
+    indicator::{Indicator, Kind},
+    lookup::{FetchError, LookupError, Origin, RowReply},
+    render::verdict::Level,
+};
+
+/// A finished row, as a caller reads it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct FinishedRow {
+    #[serde(rename = "row")]
+    pub(super) number: usize,
+    pub(super) given: String,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<Kind>,
+    pub(super) id: Option<String>,
+    #[serde(flatten)]
+    pub(super) finding: Arc<Finding>,
+    /// The units of quota that the row cost.
+    pub(super) cost: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<Arc<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<Arc<RowError>>,
+}
+
+/// The facts that decide, from a brief.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    pub(super) verdict: Option<RowVerdict>,
+    pub(super) detections: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) analysed: Option<Box<RawValue>>,
+    pub(super) source: Source,
+}
+
+/// A verdict, as a brief has it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct RowVerdict {
+    pub(super) level: Cow<'static, str>,
+    pub(super) reason: String,
+    pub(super) stale: bool,
+}
+
+/// The source of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Source {
+    /// An answer that was kept.
+    Cache,
+    /// VirusTotal.
+    Upstream,
+    /// An answer that was kept and is past its time.
+    Stale,
+    /// The gateway itself: nothing was to be looked up.
+    Local,
+}
+
+/// The reason why a row has no verdict.
+#[derive(Debug, Serialize)]
+pub(super) struct RowError {
+    code: Cow<'static, str>,
+    detail: Cow<'static, str>,
+}
+
+/// The outcome of a subject, which all of its rows share.
+#[derive(Clone, Debug)]
+pub(super) struct RowOutcome {
+    finding: Arc<Finding>,
+    data: Option<Arc<RawValue>>,
+    error: Option<Arc<RowError>>,
+}
+
+/// The members of a brief that a row shows.
+#[derive(Deserialize)]
+struct BriefFacts {
+    verdict: Option<RowVerdict>,
+    detections: Option<Box<RawValue>>,
+    label: Option<String>,
+    analysed: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    data: T,
+}
+
+impl RowOutcome {
+    /// Reads the outcome of a lookup.
+    pub(super) fn of(reply: Result<RowReply, LookupError>) -> Self {
+        match reply {
+            Ok(reply) => Self::found(&reply),
+            Err(LookupError::Fetch(FetchError::NotFound(_, provenance))) => {
+                Self::unknown("VirusTotal does not know it", Source::of(provenance.origin))
+            }
+            Err(LookupError::Fetch(FetchError::Private(reason))) => {
+                Self::unknown(&reason.to_string(), Source::Local)
+            }
+            Err(error) => Self::failed(error.into(), Source::Upstream),
+        }
+    }
+
+    /// Returns the outcome of a subject that is not looked up for this reason.
+    pub(super) fn unknown(reason: &str, source: Source) -> Self {
+        let verdict = RowVerdict {
+            level: Level::Unknown.name().into(),
+            reason: reason.to_owned(),
+            stale: false,
+        };
+        Self::without_data(Finding {
+            verdict: Some(verdict),
+            ..Finding::nothing(source)
+        })
+    }
+
+    /// Returns the outcome of a subject without an answer.
+    pub(super) fn failed(error: ApiError, source: Source) -> Self {
+        let (code, detail) = error.into_parts();
+        Self {
+            error: Some(Arc::new(RowError { code, detail })),
+            ..Self::without_data(Finding::nothing(source))
+        }
+    }
+
+    fn found(reply: &RowReply) -> Self {
+        let source = Source::of(reply.provenance.origin);
+        let Ok(Envelope { data: facts }) =
+            serde_json::from_slice::<Envelope<BriefFacts>>(&reply.brief)
+        else {
+            let error = ApiError::internal("a brief that can't be read".to_owned());
+            return Self::failed(error, source);
+        };
+        let mut data = None;
+        if let Some(shown) = &reply.shown
+            && let Ok(Envelope { data: shown }) =
+                serde_json::from_slice::<Envelope<Box<RawValue>>>(shown)
+        {
+            data = Some(Arc::from(shown));
+        }
+        let finding = Finding {
+            verdict: facts.verdict,
+            detections: facts.detections,
+            label: facts.label,
+            analysed: facts.analysed,
+            source,
+        };
+        Self {
+            data,
+            ..Self::without_data(finding)
+        }
+    }
+
+    fn without_data(finding: Finding) -> Self {
+        Self {
+            finding: Arc::new(finding),
+            data: None,
+            error: None,
+        }
+    }
+
+    /// Returns the row with this number that asked for the subject.
+    pub(super) fn row(
+        &self,
+        number: usize,
+        given: &str,
+        indicator: Option<&Indicator>,
+    ) -> FinishedRow {
+        FinishedRow {
+            number,
+            given: given.to_owned(),
+            kind: indicator.map(Indicator::kind),
+            id: indicator.map(|indicator| indicator.id().to_owned()),
+            finding: Arc::clone(&self.finding),
+            cost: 0,
+            data: self.data.clone(),
+            error: self.error.clone(),
+        }
+    }
+}
+
+impl Finding {
+    fn nothing(source: Source) -> Self {
+        Self {
+            verdict: None,
+            detections: None,
+            label: None,
+            analysed: None,
+            source,
+        }
+    }
+}
+
+impl Source {
+    fn of(origin: Origin) -> Self {
+        match origin {
+            Origin::Hit => Self::Cache,
+            Origin::Miss => Self::Upstream,
+            Origin::Stale | Origin::StaleForQuota | Origin::StaleForUpstream => Self::Stale,
+        }
+    }
+
+    /// Returns the name, as in JSON.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Upstream => "upstream",
+            Self::Stale => "stale",
+            Self::Local => "local",
+        }
+    }
+}
+
+impl RowError {
+    /// Returns the code, as the error of a single lookup has it.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Returns the way on, in a sentence.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+/// The counts of engines in a row.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RowCounts {
+    pub(super) malicious: Option<u64>,
+    pub(super) suspicious: Option<u64>,
+    pub(super) engines: Option<u64>,
+}
+
+impl FinishedRow {
+    /// Returns the counts of engines.
+    pub(super) fn counts(&self) -> RowCounts {
+        let Some(detections) = &self.finding.detections else {
+            return RowCounts::default();
+        };
+        serde_json::from_str(detections.get()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,389 @@
+//! The run of a job.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    batch::{Asked, Batch},
+    request::{BulkRequest, JobOptions},
+    row::{FinishedRow, RowOutcome, Source},
+    summary::{Ended, Progress, Summary},
+};
+use crate::{
+    access::{CostCounter, RequestContext, clients::Client},
+    clock::Now,
+    http::{error::ApiError, state::AppState},
+    indicator::Indicator,
+    lookup::{FetchError, Freshness, LookupError, RowReply, RowViews},
+    render::template::Templates,
+};
+
+/// The number of lookups at a time.
+const AT_ONCE: usize = 8;
+
+/// The longest time without a line.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// The shortest pause before quota is asked for again.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The number of finished rows that wait for the caller to read them.
+const UNREAD: usize = 64;
+
+/// A job: its rows, and what its lookups need.
+#[derive(Debug)]
+pub struct Job {
+    pub(super) batch: Batch,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// The parts of a job that its lookups share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) gateway: AppState,
+    pub(super) context: RequestContext,
+    /// The client whose allowance each lookup counts against.
+    pub(super) client: Option<Client>,
+    pub(super) options: JobOptions,
+    pub(super) templates: Templates,
+}
+
+/// A line of the answer.
+#[derive(Debug)]
+pub(super) enum Event {
+    Row(Box<FinishedRow>),
+    Progress(Progress),
+    Summary(Box<Summary>),
+}
+
+/// A finished lookup of a subject.
+struct Done {
+    subject: usize,
+    reply: Result<RowReply, LookupError>,
+    units: u64,
+}
+
+/// A job that runs.
+struct Run {
+    job: Job,
+    out: mpsc::Sender<Event>,
+    summary: Summary,
+    done: usize,
+    /// The units that may still be spent, if that is limited.
+    units_left: Option<u64>,
+    deadline: Instant,
+    /// The time at which quota is asked for again.
+    resume: Option<Instant>,
+    ended: Option<Ended>,
+    tasks: JoinSet<Done>,
+}
+
+/// The caller has hung up.
+struct Gone;
+
+impl Job {
+    /// Creates the job of a request.
+    pub fn new(
+        gateway: AppState,
+        context: RequestContext,
+        client: Option<Client>,
+        request: BulkRequest,
+    ) -> Self {
+        let templates = gateway.templates.current();
+        Self {
+            batch: request.batch,
+            shared: Arc::new(Shared {
+                gateway,
+                context,
+                client,
+                options: request.options,
+                templates,
+            }),
+        }
+    }
+
+    /// Starts the job. It ends when the receiver is dropped.
+    pub(super) fn start(self) -> mpsc::Receiver<Event> {
+        let (out, events) = mpsc::channel(UNREAD);
+        let gateway = Arc::clone(&self.shared.gateway);
+        let closed = out.clone();
+        gateway.tasks.spawn(async move {
+            tokio::select! {
+                _ = Run::new(self, out).run() => {}
+                () = closed.closed() => {}
+            }
+        });
+        events
+    }
+}
+
+impl Shared {
+    /// Looks up an indicator, or finds a kept answer only. Returns the units that it cost, too.
+    pub(super) async fn look_up(
+        &self,
+        indicator: &Indicator,
+        only_kept: bool,
+    ) -> (Result<RowReply, LookupError>, u64) {
+        let cost = CostCounter::default();
+        let context = self.context.with_new_redis_budget().with_cost(cost.clone());
+        let freshness = Freshness {
+            only_kept,
+            leaves_last_unit: true,
+            wait: Duration::ZERO,
+            ..self.options.freshness
+        };
+        let brief = self.options.view.brief(&self.templates);
+        let shown = self.options.shown(&self.templates, indicator.kind());
+        let views = RowViews {
+            brief: &brief,
+            shown: shown.as_ref(),
+        };
+        let reply = self
+            .gateway
+            .lookup
+            .row(&context, indicator, &views, &freshness)
+            .await;
+        let units = cost.cost().units;
+        for _ in 0..units {
+            self.context.cost.add_unit();
+        }
+        (reply, units)
+    }
+}
+
+impl Run {
+    fn new(job: Job, out: mpsc::Sender<Event>) -> Self {
+        let options = &job.shared.options;
+        Self {
+            units_left: options.max_units,
+            deadline: Instant::now() + options.wait,
+            out,
+            summary: Summary {
+                rows: job.batch.rows.len(),
+                unique: job.batch.subjects.len(),
+                ..Summary::default()
+            },
+            done: 0,
+            resume: None,
+            ended: None,
+            tasks: JoinSet::new(),
+            job,
+        }
+    }
+
+    async fn run(mut self) -> Result<(), Gone> {
+        let mut asked = VecDeque::new();
+        for subject in 0..self.job.batch.subjects.len() {
+            match &self.job.batch.subjects[subject].asked {
+                Asked::Lookup(_) => asked.push_back(subject),
+                Asked::Invalid(why) => {
+                    let error = ApiError::invalid_argument(why.clone());
+                    let outcome = RowOutcome::failed(error, Source::Local);
+                    self.finish(subject, &outcome, 0).await?;
+                }
+            }
+        }
+        let missing = self.find_kept(asked).await?;
+        let remaining = self.fetch(missing).await?;
+        self.end(&remaining).await
+    }
+
+    /// Sends the rows whose answers are kept, and returns the other subjects in their order.
+    async fn find_kept(&mut self, mut asked: VecDeque<usize>) -> Result<VecDeque<usize>, Gone> {
+        let mut missing = Vec::new();
+        loop {
+            while self.tasks.len() < AT_ONCE
+                && let Some(subject) = asked.pop_front()
+            {
+                self.spawn(subject, true);
+            }
+            let Some(done) = self.tasks.join_next().await else {
+                break;
+            };
+            // A task that panicked has been counted; its rows remain.
+            let Ok(Done { subject, reply, .. }) = done else {
+                continue;
+            };
+            match reply {
+                Err(LookupError::Fetch(FetchError::NotKept)) => missing.push(subject),
+                reply => self.finish(subject, &RowOutcome::of(reply), 0).await?,
+            }
+        }
+        missing.sort_unstable();
+        Ok(missing.into())
+    }
+
+    /// Fetches the rest, and returns the subjects that remain.
+    async fn fetch(&mut self, mut missing: VecDeque<usize>) -> Result<VecDeque<usize>, Gone> {
+        let stopping = self.job.shared.gateway.stopping.clone();
+        let mut ticks = interval(QUIET);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        loop {
+            while self.may_start(&missing)
+                && let Some(subject) = missing.pop_front()
+            {
+                self.units_left = self.units_left.map(|left| left - 1);
+                self.spawn(subject, false);
+            }
+            if self.tasks.is_empty() && (missing.is_empty() || self.ended.is_some()) {
+                return Ok(missing);
+            }
+            let resume = self.resume;
+            let paused = async {
+                match resume {
+                    Some(resume) => sleep_until(resume).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(done) = self.tasks.join_next() => {
+                    if let Ok(done) = done {
+                        self.take(done, &mut missing).await?;
+                    }
+                }
+                () = paused => self.resume = None,
+                _ = ticks.tick() => self.say_progress().await?,
+                () = stopping.cancelled(), if self.ended.is_none() => {
+                    self.ended = Some(Ended::Stopping);
+                }
+            }
+        }
+    }
+
+    /// Whether another lookup may start now.
+    fn may_start(&mut self, missing: &VecDeque<usize>) -> bool {
+        if missing.is_empty()
+            || self.ended.is_some()
+            || self.resume.is_some()
+            || self.tasks.len() >= AT_ONCE
+        {
+            return false;
+        }
+        if self.units_left == Some(0) {
+            // Lookups under way may turn out to cost nothing.
+            if self.tasks.is_empty() {
+                self.ended = Some(Ended::MaxUnits);
+            }
+            return false;
+        }
+        let Shared {
+            gateway, client, ..
+        } = &*self.job.shared;
+        if let (Some(client), Some(clients)) = (client, &gateway.clients)
+            && let Err(over) = clients.spend(client, Now::read())
+        {
+            self.pause(over.retry_after, Ended::Allowance);
+            return false;
+        }
+        true
+    }
+
+    /// Waits for this long before the next lookup, or ends the job if it does not wait so long.
+    fn pause(&mut self, wait: Duration, why: Ended) {
+        let resume = Instant::now() + wait.max(SHORTEST_PAUSE);
+        if resume > self.deadline {
+            self.ended = self.ended.or(Some(why));
+        } else {
+            self.resume = self.resume.max(Some(resume));
+        }
+    }
+
+    fn spawn(&mut self, subject: usize, only_kept: bool) {
+        let Asked::Lookup(indicator) = &self.job.batch.subjects[subject].asked else {
+            return;
+        };
+        let (shared, indicator) = (Arc::clone(&self.job.shared), indicator.clone());
+        self.tasks.spawn(async move {
+            let (reply, units) = shared.look_up(&indicator, only_kept).await;
+            Done {
+                subject,
+                reply,
+                units,
+            }
+        });
+    }
+
+    /// Takes the result of a lookup. Without quota the subject is put back to its place.
+    async fn take(&mut self, done: Done, missing: &mut VecDeque<usize>) -> Result<(), Gone> {
+        let Done {
+            subject,
+            reply,
+            units,
+        } = done;
+        self.summary.units += units;
+        // One was reserved.
+        self.units_left = self.units_left.map(|left| (left + 1).saturating_sub(units));
+        if let Err(LookupError::Fetch(error)) = &reply
+            && let Some(wait) = error.until_quota()
+        {
+            let at = missing.partition_point(|other| *other < subject);
+            missing.insert(at, subject);
+            self.pause(wait, Ended::Quota);
+            return Ok(());
+        }
+        self.finish(subject, &RowOutcome::of(reply), units).await
+    }
+
+    /// Sends the rows of a subject.
+    async fn finish(
+        &mut self,
+        subject: usize,
+        outcome: &RowOutcome,
+        units: u64,
+    ) -> Result<(), Gone> {
+        let Batch { rows, subjects, .. } = &self.job.batch;
+        let subject = &subjects[subject];
+        let indicator = match &subject.asked {
+            Asked::Lookup(indicator) => Some(indicator),
+            Asked::Invalid(_) => None,
+        };
+        for (at, row) in subject.rows.iter().enumerate() {
+            let row = &rows[*row];
+            let mut finished = outcome.row(row.number, &row.given, indicator);
+            if at == 0 {
+                finished.cost = units;
+            }
+            self.summary.count(&finished, at == 0);
+            self.done += 1;
+            let event = Event::Row(Box::new(finished));
+            self.out.send(event).await.map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+
+    async fn say_progress(&self) -> Result<(), Gone> {
+        let left = self
+            .resume
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        let progress = Progress {
+            done: self.done,
+            rows: self.summary.rows,
+            units: self.summary.units,
+            waiting: left.map(|left| left.as_secs()),
+        };
+        let event = Event::Progress(progress);
+        self.out.send(event).await.map_err(|_| Gone)
+    }
+
+    async fn end(mut self, remaining: &VecDeque<usize>) -> Result<(), Gone> {
+        let Batch { rows, subjects, .. } = &self.job.batch;
+        let mut places: Vec<_> = remaining
+            .iter()
+            .flat_map(|subject| &subjects[*subject].rows)
+            .collect();
+        places.sort_unstable();
+        for place in places {
+            self.summary.remaining.push(rows[*place].given.clone());
+        }
+        self.summary.complete = self.done == self.summary.rows;
+        self.summary.ended = self.ended.filter(|_| !self.summary.complete);
+        let event = Event::Summary(Box::new(self.summary));
+        self.out.send(event).await.map_err(|_| Gone)
+    }
+}
