@@ -48,6 +48,7 @@ mod keys;
 mod learning;
 #[cfg(test)]
 mod lists;
+mod lookup;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]

@@ -218,7 +218,9 @@ async fn evictions_are_counted() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "20000"]).await;
     for number in 0..60 {
-        gateway.get(&format!("/api/v1/ips/10.0.0.{number}")).await;
+        gateway
+            .get(&format!("/api/v1/ips/203.0.113.{number}"))
+            .await;
     }
     let numbers = Numbers::of(&gateway).await;
     assert!(

@@ -14,8 +14,12 @@ use crate::{
         bulk::{BulkFormat, BulkQuery, BulkRequest, Job, MEDIA_TYPES, MOST_BYTES, forecast},
         error::ApiError,
         extract::{
-            MayRead, Parameters, Wanted, body, caller::Identified, format::FormatQuery,
-            freshness::WaitQuery, query::FromQuery, view::ViewQuery,
+            MayRead, Parameters, Wanted, body,
+            caller::Identified,
+            format::FormatQuery,
+            freshness::WaitQuery,
+            query::{FromQuery, StrictQuery},
+            view::ViewQuery,
         },
         openapi::{
             answers::AnyReport,
@@ -36,10 +40,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 pub struct AnyQuery {
     /// A hash, URL, domain or IP address, defanged or not, percent-encoded. Quotes, brackets and a full stop around it do not
     /// matter, nor does a port behind a host.
-    #[param(
-        pattern = r"\S",
-        example = "hxxps://login[.]bank-secure[.]example/verify"
-    )]
+    #[param(pattern = r"\S", example = "bank-secure[.]example")]
     indicator: String,
 }
 
@@ -124,9 +125,11 @@ pub async fn look_up_many(
         .extensions
         .get::<Identified>()
         .and_then(Identified::client);
+    let query = parts.uri.query().unwrap_or_default();
+    // Before the body: a mistake in the address is told first, as on other routes.
+    StrictQuery::<(BulkQuery, ViewQuery)>::of_text(query)?;
     body::require(&parts.headers, &MEDIA_TYPES)?;
     let bytes = body::read_up_to(body, MOST_BYTES, BODY_TIME).await?;
-    let query = parts.uri.query().unwrap_or_default();
     let read = BulkRequest::read(&gateway, query, &parts.headers, &bytes)?;
     let (dry_run, max_tokens) = (read.dry_run, read.max_tokens);
     let job = Job::new(gateway, context, client, read);
