@@ -2,8 +2,8 @@
 //!
 //! Text from a client is parsed into an [`Indicator`] here and nowhere else. An [`Indicator`] is
 //! valid and normalised, so no other module checks it again. Defanged text such as
-//! `hxxp://evil[.]com` is refanged first. [`classify`] finds out which kind of indicator a text is,
-//! [`extract`] takes the indicators out of free text, and [`PrivateIndicators`] decides which ones
+//! `hxxp://evil[.]com` is refanged first. [`classify()`] finds out which kind of indicator a text is,
+//! [`extract()`] takes the indicators out of free text, and [`PrivateIndicators`] decides which ones
 //! are never sent to VirusTotal.
 
 use std::{borrow::Cow, fmt, net::IpAddr};

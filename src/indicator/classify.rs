@@ -107,10 +107,16 @@ impl fmt::Debug for Unclassified {
 }
 
 impl From<Indicator> for Classified {
-    /// Adds the URL that the indicator's id holds.
+    /// Adds the URL that the indicator's id holds. The id of one without a scheme becomes that of the
+    /// whole URL.
     fn from(indicator: Indicator) -> Self {
-        let url = indicator.web_url();
-        Self { indicator, url }
+        match indicator.web_url() {
+            Some(url) => url.into(),
+            None => Self {
+                indicator,
+                url: None,
+            },
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Extracted<'a> {
     pub text: &'a str,
     /// The offset of that part in bytes.
     pub offset: usize,
-    /// The indicator, as [`classify`] reads the part.
+    /// The indicator, as [`classify()`] reads the part.
     pub found: Classified,
 }
 

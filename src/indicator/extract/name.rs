@@ -120,10 +120,13 @@ const HOST_LABELS: [&str; 23] = [
 /// The first labels of packages in reverse order: `com.example.app.net`.
 const PACKAGES: [&str; 5] = ["com", "edu", "gov", "net", "org"];
 
-/// The first labels of packages and properties of programming languages.
-const LANGUAGES: [&str; 40] = [
-    "android",
-    "androidx",
+/// The first labels of packages that begin with the name of a runtime.
+const RUNTIMES: [&str; 8] = [
+    "androidx", "java", "javax", "jdk", "kotlin", "scala", "self", "this",
+];
+
+/// Names of variables and modules before a dot.
+const VARIABLES: [&str; 31] = [
     "args",
     "asp",
     "cfg",
@@ -136,10 +139,6 @@ const LANGUAGES: [&str; 40] = [
     "event",
     "evt",
     "item",
-    "java",
-    "javax",
-    "jdk",
-    "kotlin",
     "log",
     "logger",
     "logging",
@@ -154,14 +153,47 @@ const LANGUAGES: [&str; 40] = [
     "request",
     "res",
     "response",
-    "scala",
-    "self",
     "socket",
     "sun",
     "sys",
     "system",
-    "this",
     "window",
+];
+
+/// Names of objects that have fields such as `id` and `name`.
+const OBJECTS: [&str; 32] = [
+    "account",
+    "agent",
+    "app",
+    "client",
+    "cloud",
+    "container",
+    "customer",
+    "data",
+    "destination",
+    "device",
+    "dns",
+    "file",
+    "form",
+    "group",
+    "host",
+    "image",
+    "input",
+    "organization",
+    "page",
+    "process",
+    "product",
+    "project",
+    "rule",
+    "server",
+    "service",
+    "session",
+    "source",
+    "task",
+    "team",
+    "url",
+    "user",
+    "users",
 ];
 
 /// Suffixes that are the names of fields: `user.name`, `event.id`.
@@ -263,14 +295,15 @@ fn is_written_like_host(given: &str) -> bool {
     if !(is_lower || is_upper) || name.trim_start_matches('_').contains('_') {
         return false;
     }
-    // Names of malware and classes look like this: `Trojan.Win32.Agent.ai`.
-    let is_mixed = !is_upper && rest.contains(char::is_uppercase) && !rest.starts_with("WWW.");
-    !is_mixed || !rest.contains('.') || PLAIN.contains(&last)
+    // Names of malware and classes look like this: `Trojan.Win32.Agent.ai`. Those of Windows hosts
+    // have labels in capital letters: `PC-17.corp.example`.
+    let is_mixed =
+        |label: &str| label.contains(char::is_uppercase) && label.contains(char::is_lowercase);
+    !rest.contains('.') || PLAIN.contains(&last) || !rest.split('.').any(is_mixed)
 }
 
 /// The labels of a normalised name.
 struct Labels<'a> {
-    name: &'a str,
     first: &'a str,
     /// The labels before the last one.
     stem: &'a str,
@@ -282,7 +315,6 @@ impl<'a> Labels<'a> {
     fn of(name: &'a str) -> Self {
         let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
         Self {
-            name,
             first: name.split('.').next().unwrap_or(name),
             stem,
             last,
@@ -327,13 +359,13 @@ impl<'a> Labels<'a> {
 
     /// Returns whether the name is a package or a property of a programming language.
     fn are_package(&self) -> bool {
-        if self.number > 2 && PACKAGES.contains(&self.first) {
-            return true;
+        if self.number > 2 {
+            let is_runtime = RUNTIMES.contains(&self.first) && !PLAIN.contains(&self.last);
+            return is_runtime || PACKAGES.contains(&self.first);
         }
-        let is_language = LANGUAGES.contains(&self.first);
-        is_language && !matches!(self.last, "com" | "org") && !self.name.ends_with(".co.uk")
-            // `java.sun.example.com` is a host, `self.id` is not.
-            && (self.number == 2 || !PLAIN.contains(&self.last))
+        let is_property = OBJECTS.contains(&self.first) && FIELDS.contains(&self.last);
+        let is_variable = RUNTIMES.contains(&self.first) || VARIABLES.contains(&self.first);
+        is_property || is_variable && !matches!(self.last, "com" | "org")
     }
 
     /// Returns whether the name is a field or a function.

@@ -64,6 +64,7 @@ pub(super) fn end(text: &str, from: usize, until: &Until<'_>) -> usize {
             '/' | '?' | '#' => until.part == Part::Authority,
             '\'' => before == Some('\''),
             '&' => context::is_entity_of_quote(here),
+            ';' if context::begins_command(&here[1..]) => true,
             ',' | ';' => Some(letter) == delimiter || context::begins_scheme(&here[1..]),
             _ => ends_url(letter) || !balances(&mut open, letter),
         };

@@ -21,6 +21,10 @@ const HOST_MODIFIERS: [&str; 6] = [
 impl PrivateIndicators {
     /// Returns the class of the first private indicator in a query.
     pub(super) fn in_query(&self, query: &str) -> Option<PrivateClass> {
+        // A URL may have the characters that part words.
+        if let Some(class) = self.in_term(query, false) {
+            return Some(class);
+        }
         let is_between = |it: char| wrapping::is_blank(it) || matches!(it, '"' | ',' | ';' | '|');
         for word in query.split(is_between) {
             if let Some(class) = self.in_word(word) {

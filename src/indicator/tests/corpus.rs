@@ -6,13 +6,17 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::indicator::{Kind, extract};
 
-const TEXTS: [&str; 10] = [
+const TEXTS: [&str; 14] = [
+    "abuse_mail",
     "chat",
+    "digest",
     "event",
     "html_mail",
+    "ndjson",
     "phishing_mail",
     "proxy",
     "report",
+    "snippets",
     "stack_trace",
     "table",
     "ticket",
