@@ -281,6 +281,14 @@ fn refuse_file_name(given: &str, host: Indicator) -> Result<Classified, Unclassi
     Ok(host.into())
 }
 
+/// Returns whether a name has the end of a common type of files that is not a suffix of domains.
+pub(super) fn is_file_name(name: &str) -> bool {
+    let name = name.trim_end_matches(['.', ':']);
+    name.rsplit_once('.').is_some_and(|(stem, last)| {
+        !stem.is_empty() && FILE_TYPES.iter().any(|it| last.eq_ignore_ascii_case(it))
+    })
+}
+
 /// Reads a URL without a scheme. Its host has to be an address or to have several labels, so that
 /// `and/or` is not a URL.
 fn bare_url(text: &str) -> Option<WebUrl<'_>> {

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Classified, Kind, classify, is_hex, refang};
+use super::{Classified, Kind, classify, classify::is_file_name, is_hex, refang};
 
 mod address;
 mod context;

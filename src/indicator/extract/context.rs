@@ -1,6 +1,6 @@
 //! The text around a candidate, and the form of the whole text.
 
-use super::{refang, span::Span, word::Word};
+use super::{is_file_name, refang, span::Span, word::Word};
 
 /// The number of bytes before a candidate that are looked at.
 const LOOK_BACK: usize = 48;
@@ -231,6 +231,27 @@ pub(super) fn is_in_path(before: &str) -> bool {
     }
 }
 
+/// Returns the number of neighbours, at most two, that are the names of files: `a.php, b.pl, c.dat`.
+pub(super) fn files_around(before: &str, after: &str) -> usize {
+    let is_between =
+        |it: char| it.is_whitespace() || matches!(it, ',' | ';' | '`' | '"' | '\'' | '(' | ')');
+    let before = tail(before, LOOK_BACK).trim_end_matches(is_between);
+    let mut end = after.len().min(LOOK_BACK);
+    while !after.is_char_boundary(end) {
+        end -= 1;
+    }
+    let after = after[..end].trim_start_matches(is_between);
+    let neighbours = [
+        before.rsplit(is_between).next(),
+        after.split(is_between).next(),
+    ];
+    neighbours
+        .into_iter()
+        .flatten()
+        .filter(|it| is_file_name(it))
+        .count()
+}
+
 /// Returns whether a path or a query begins here.
 pub(super) fn begins_path(rest: &str) -> bool {
     let is_query = |rest: &str| rest.starts_with(|it: char| it.is_alphanumeric());
@@ -274,7 +295,11 @@ pub(super) fn is_version(text: &str, start: usize, after: &str) -> bool {
     if BEHIND_VERSION.iter().any(|words| after.starts_with(words)) || after.starts_with("-beta") {
         return true;
     }
-    if is_behind_mixed_case(before) {
+    // The versions of a device in the header of an event.
+    let is_header = ["CEF:", "LEEF:"]
+        .iter()
+        .any(|it| tail(before, LOOK_BACK).contains(it));
+    if is_behind_mixed_case(before) || is_header && before.ends_with('|') {
         return true;
     }
     let word = word_before(before);

@@ -339,10 +339,15 @@ impl<'a> Labels<'a> {
     fn are_file(&self, site: &Site<'_>) -> bool {
         let before = self.stem.rsplit('.').next().unwrap_or(self.stem);
         if RARE_FILE_TYPES.contains(&self.last) {
-            return FILE_STEMS.contains(&before) || self.stem.contains('_');
+            let is_listed = self.number == 2 && context::files_around(site.before, site.after) > 0;
+            return FILE_STEMS.contains(&before) || self.stem.contains('_') || is_listed;
         }
         if self.number > 2 && HOST_TYPES.contains(&self.last) {
             return FILE_STEMS.contains(&before);
+        }
+        let is_listed = self.number == 2 && !PLAIN.contains(&self.last);
+        if is_listed && context::files_around(site.before, site.after) == 2 {
+            return true;
         }
         // A path belongs to a host. A line of a file looks like a port.
         FILE_TYPES.contains(&self.last) && !site.after.starts_with('/')

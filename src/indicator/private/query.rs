@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use percent_encoding::percent_decode_str;
+
 use super::{PrivateClass, PrivateIndicators};
 use crate::indicator::{Classified, Kind, Unclassified, classify, refang, wrapping};
 
@@ -32,7 +34,16 @@ impl PrivateIndicators {
             }
         }
         // A name may also be a part of a word, as in `url:*intranet.corp.example*` or `see=10.0.0.1`.
-        let refanged = refang::host(query);
+        let class = self.in_pieces(query);
+        if class.is_some() || !query.contains('%') {
+            return class;
+        }
+        self.in_pieces(&percent_decode_str(query).decode_utf8_lossy())
+    }
+
+    /// Looks at the names and addresses in a text, whatever stands between them.
+    fn in_pieces(&self, text: &str) -> Option<PrivateClass> {
+        let refanged = refang::host(text);
         let is_of_host = |it: char| it.is_alphanumeric() || matches!(it, '.' | '-' | '_');
         for piece in refanged.split(|it| !is_of_host(it)) {
             if let Some(class) = self.in_term(piece.trim_matches(['.', '-']), false) {

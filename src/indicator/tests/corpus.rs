@@ -6,11 +6,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::indicator::{Kind, extract};
 
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 17] = [
     "abuse_mail",
+    "call_notes",
     "chat",
     "digest",
     "event",
+    "german_mail",
     "html_mail",
     "ndjson",
     "phishing_mail",
@@ -20,6 +22,7 @@ const TEXTS: [&str; 14] = [
     "stack_trace",
     "table",
     "ticket",
+    "web_logs",
     "zeek",
 ];
 
