@@ -12,6 +12,7 @@ mod address;
 mod context;
 mod name;
 mod span;
+mod version;
 mod word;
 
 use self::{
@@ -153,7 +154,7 @@ impl<'a> Extractor<'a> {
             return word.end;
         };
         let rest = &self.text[last.end..];
-        if !word.is_defanged && context::is_version(self.text, parts[0].start, rest) {
+        if !word.is_defanged && version::is_version(self.text, parts[0].start, rest) {
             return word.end;
         }
         if let Some(end) = address::prefix_end(self.text, last.end, 32) {

@@ -3,55 +3,7 @@
 use super::{is_file_name, refang, span::Span, word::Word};
 
 /// The number of bytes before a candidate that are looked at.
-const LOOK_BACK: usize = 48;
-
-/// Words before a number with dots that is a version or a section.
-const VERSION_WORDS: [&str; 36] = [
-    "acrobat", "agent", "appendix", "build", "chapter", "chrome", "clause", "driver", "edge",
-    "figure", "firefox", "firmware", "flash", "java", "jdk", "jre", "kernel", "oid", "openssl",
-    "patch", "php", "plugin", "reader", "rel", "release", "rev", "revision", "sec", "section",
-    "step", "table", "v", "ver", "version", "versions", "§",
-];
-
-/// Words between a version and the one before it.
-const CONNECTORS: [&str; 13] = [
-    "and", "before", "below", "from", "in", "is", "of", "or", "prior", "than", "through", "to",
-    "until",
-];
-
-/// Words behind a version.
-const BEHIND_VERSION: [&str; 10] = [
-    "or later",
-    "or newer",
-    "or higher",
-    "or earlier",
-    "or above",
-    "and later",
-    "and newer",
-    "and higher",
-    "and earlier",
-    "and above",
-];
-
-/// Words before a slash and an address.
-const PLACES: [&str; 16] = [
-    "addr",
-    "address",
-    "client",
-    "direct",
-    "dmz",
-    "dst",
-    "from",
-    "host",
-    "inside",
-    "ip",
-    "localhost",
-    "outside",
-    "server",
-    "src",
-    "tcp",
-    "udp",
-];
+pub(super) const LOOK_BACK: usize = 48;
 
 /// Words before hexadecimal digits that are no hash of a file.
 const OTHER_IDS: [&str; 36] = [
@@ -113,7 +65,7 @@ impl Context {
         let separates = |separator: char| {
             let mut columns = first.split(separator);
             let is_column = |it: &str| !it.is_empty() && it.len() < 64 && !it.starts_with(' ');
-            !first.contains("://") && first.contains(separator) && columns.all(is_column)
+            !first.contains('/') && first.contains(separator) && columns.all(is_column)
         };
         Self {
             is_json,
@@ -285,86 +237,6 @@ pub(super) fn is_markup(text: &str, url: Span) -> bool {
     is_namespace || url.of(text).strip_suffix(".dtd").is_some()
 }
 
-/// Returns whether the numbers with dots here are a version or a section, not an address.
-pub(super) fn is_version(text: &str, start: usize, after: &str) -> bool {
-    let before = &text[..start];
-    if is_product(before) {
-        return true;
-    }
-    let after = after.trim_start_matches(' ');
-    if BEHIND_VERSION.iter().any(|words| after.starts_with(words)) || after.starts_with("-beta") {
-        return true;
-    }
-    // The versions of a device in the header of an event.
-    let is_header = ["CEF:", "LEEF:"]
-        .iter()
-        .any(|it| tail(before, LOOK_BACK).contains(it));
-    if is_behind_mixed_case(before) || is_header && before.ends_with('|') {
-        return true;
-    }
-    let word = word_before(before);
-    if VERSION_WORDS.contains(&word.as_str()) || word.ends_with("version") {
-        return true;
-    }
-    if !CONNECTORS.contains(&word.as_str()) {
-        return false;
-    }
-    let line = tail(before, LOOK_BACK)
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default();
-    let line = line.to_ascii_lowercase();
-    ["version", "upgrade", "update ", "patched", "fixed"]
-        .iter()
-        .any(|it| line.contains(it))
-}
-
-/// Returns whether the name of a product and a slash stand before, as in `Chrome/120.0.0.0`, or a
-/// name and a hyphen.
-///
-/// Java writes `host.example/192.0.2.1` for a resolved host, Squid `HIER_DIRECT/192.0.2.1`.
-fn is_product(before: &str) -> bool {
-    let before = tail(before, LOOK_BACK);
-    let Some(start) = before.strip_suffix(['/', '_', '-']) else {
-        return false;
-    };
-    let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
-    let name = start
-        .rsplit(|letter| !is_part(letter))
-        .next()
-        .unwrap_or(start);
-    if before.ends_with('/') {
-        let is_code = name.contains('_') && !name.contains(char::is_lowercase);
-        let is_place = PLACES.iter().any(|it| name.eq_ignore_ascii_case(it));
-        if name.contains('.') || is_code || is_place {
-            return false;
-        }
-    }
-    name.ends_with(char::is_alphabetic)
-}
-
-/// Returns whether a word such as `PowerShell` and a blank stand before. The names of fields, such as
-/// `SourceIP`, have more often an equals sign or a colon behind them.
-fn is_behind_mixed_case(before: &str) -> bool {
-    let Some(before) = tail(before, LOOK_BACK).strip_suffix(' ') else {
-        return false;
-    };
-    let word = before.rsplit(|it: char| !it.is_ascii_alphabetic()).next();
-    let word = word.unwrap_or_default();
-    let is_turn = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
-    let is_field = word_is_place(word);
-    word.as_bytes().windows(2).any(is_turn) && !is_field
-}
-
-/// Returns whether a word ends as the names of fields with an address do.
-fn word_is_place(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    let ends = [
-        "ip", "addr", "address", "host", "server", "client", "node", "src", "dst",
-    ];
-    ends.iter().any(|end| word.ends_with(end))
-}
-
 /// Returns the place behind the name of an algorithm and a hyphen or an underscore.
 pub(super) fn behind_algorithm(word: &str) -> usize {
     let names = ["md5", "sha1", "sha256", "sha-1", "sha-256"];
@@ -386,7 +258,7 @@ pub(super) fn is_other_id(text: &str, start: usize) -> bool {
 }
 
 /// Returns the word before, in lower case, across blanks, quotation marks, colons and the like.
-fn word_before(before: &str) -> String {
+pub(super) fn word_before(before: &str) -> String {
     let end = tail(before, LOOK_BACK).trim_end_matches([
         ' ', '\t', '"', '\'', '`', ':', '=', '(', '[', '*', '\\', '.',
     ]);
@@ -396,7 +268,7 @@ fn word_before(before: &str) -> String {
 }
 
 /// Returns at most this many bytes of the end of a text.
-fn tail(text: &str, most: usize) -> &str {
+pub(super) fn tail(text: &str, most: usize) -> &str {
     let mut from = text.len().saturating_sub(most);
     while !text.is_char_boundary(from) {
         from += 1;

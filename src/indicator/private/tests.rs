@@ -293,7 +293,7 @@ fn long_lists_are_parsed_and_searched_fast() {
     }
     let searched = started.elapsed();
     eprintln!("parsed in {parsed:?}, 1000 lookups of 102 labels in {searched:?}");
-    assert!(parsed < Duration::from_secs(5) && searched < Duration::from_secs(2));
+    assert!(parsed < Duration::from_secs(10) && searched < Duration::from_secs(4));
 }
 
 #[test]
