@@ -17,6 +17,7 @@ mod senses;
 mod spaced;
 #[cfg(test)]
 mod tests;
+mod trie;
 mod words;
 
 /// Returns whether a text reads like an instruction to a model. Takes time linear in its length.

@@ -2,7 +2,7 @@
 
 use unicode_normalization::char::decompose_compatible;
 
-use super::spaced::join_spaced_letters;
+use super::spaced::{LEAST_SPACED, join_spaced_letters};
 
 /// A text in its plain form.
 ///
@@ -13,7 +13,11 @@ use super::spaced::join_spaced_letters;
 pub(super) fn fold(text: &str) -> Vec<char> {
     let mut fold = Fold::with_capacity(text.len());
     let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
+    loop {
+        rest = fold.push_small(rest);
+        let Some(letter) = rest.chars().next() else {
+            break;
+        };
         let escaped = match letter {
             '&' | '\\' => unescape(rest),
             _ => None,
@@ -23,6 +27,9 @@ pub(super) fn fold(text: &str) -> Vec<char> {
         rest = rest.get(length..).unwrap_or_default();
     }
     fold.end_word();
+    if fold.single < LEAST_SPACED {
+        return fold.out;
+    }
     join_spaced_letters(&fold.out)
 }
 
@@ -33,7 +40,12 @@ pub(super) fn is_letter(letter: char) -> bool {
         'a'..='z'
         | '\u{400}'..='\u{52f}'
         | '\u{620}'..='\u{64a}'
+        | '\u{c0}'..='\u{d6}'
+        | '\u{d8}'..='\u{f6}'
+        | '\u{f8}'..='\u{2af}'
+        | '\u{5d0}'..='\u{5ea}'
         | '\u{1100}'..='\u{11ff}'
+        | '\u{1e00}'..='\u{1eff}'
         | '\u{3041}'..='\u{30fa}'
         | '\u{3400}'..='\u{9fff}' => true,
         '\u{0}'..='\u{7f}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{303f}' => false,
@@ -47,8 +59,8 @@ pub(super) fn is_letter(letter: char) -> bool {
 fn is_caseless(letter: char) -> bool {
     matches!(
         letter,
-        '\u{620}'..='\u{64a}' | '\u{900}'..='\u{e4f}' | '\u{1100}'..='\u{11ff}'
-        | '\u{3041}'..='\u{30fa}' | '\u{3400}'..='\u{9fff}'
+        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{900}'..='\u{e4f}'
+        | '\u{1100}'..='\u{11ff}' | '\u{3041}'..='\u{30fa}' | '\u{3400}'..='\u{9fff}'
     )
 }
 
@@ -70,6 +82,10 @@ struct Fold {
     start: usize,
     /// The indices in `out` at which a capital follows a small letter of the current run.
     humps: Vec<usize>,
+    /// Whether the current run has characters that stand for letters.
+    has_digits: bool,
+    /// The number of runs of a single character.
+    single: usize,
     last: Last,
 }
 
@@ -88,19 +104,30 @@ impl Fold {
             out: Vec::with_capacity(capacity),
             start: 0,
             humps: Vec::new(),
+            has_digits: false,
+            single: 0,
             last: Last::Other,
         }
+    }
+
+    /// Adds the small Latin letters at the start of a text, by far the most common ones. Returns the
+    /// rest of the text.
+    fn push_small<'t>(&mut self, text: &'t str) -> &'t str {
+        let bytes = text.as_bytes();
+        let others = bytes.iter().position(|it| !it.is_ascii_lowercase());
+        let length = others.unwrap_or(bytes.len());
+        if length > 0 {
+            self.leave_tags();
+            let letters = bytes.iter().take(length);
+            self.out.extend(letters.map(|it| char::from(*it)));
+            self.last = Last::Small;
+        }
+        text.get(length..).unwrap_or_default()
     }
 
     fn push(&mut self, letter: char) {
         if letter.is_ascii() {
             self.leave_tags();
-            // By far the most common case.
-            if letter.is_ascii_lowercase() {
-                self.out.push(letter);
-                self.last = Last::Small;
-                return;
-            }
             self.push_plain(letter);
             return;
         }
@@ -160,7 +187,11 @@ impl Fold {
             return;
         }
         let is_part = match letter {
-            '@' | '$' => true,
+            'A'..='Z' => true,
+            '0'..='9' | '@' | '$' => {
+                self.has_digits = true;
+                true
+            }
             _ => is_letter(letter) || letter.is_alphanumeric(),
         };
         if !is_part {
@@ -192,7 +223,11 @@ impl Fold {
         let Some(word) = self.out.get_mut(self.start..) else {
             return;
         };
-        read_digits(word);
+        self.single += usize::from(word.len() == 1);
+        if self.has_digits {
+            read_digits(word);
+            self.has_digits = false;
+        }
         // `iGnOrE` is one word: its parts would be too short.
         let length = word.len();
         if !self.humps.is_empty() && length >= 3 * (self.humps.len() + 1) {

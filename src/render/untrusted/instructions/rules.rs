@@ -6,7 +6,8 @@ use super::{
     fold::is_letter,
     scrambled::SCRAMBLED,
     senses::Sense,
-    words::{ANY_LANGUAGE, Found, From, TRIE, start},
+    trie::TRIE,
+    words::{ANY_LANGUAGE, Found, From, LONG, start_at},
 };
 use Sense::{
     Advise, Alarm, Analysis, Answer, As, Bad, Benign, Call, Close, Drop, Finding, Flag, Guard,
@@ -19,6 +20,8 @@ use Sense::{
 /// Words of one language that stand near each other.
 struct Rule {
     senses: &'static [Sense],
+    /// The set of the senses, a bit each.
+    set: u128,
     /// The number of characters within which all of them stand.
     window: usize,
     order: InOrder,
@@ -33,6 +36,7 @@ enum InOrder {
 const fn near(senses: &'static [Sense], window: usize) -> Rule {
     Rule {
         senses,
+        set: set(senses),
         window,
         order: InOrder::Any,
     }
@@ -41,9 +45,21 @@ const fn near(senses: &'static [Sense], window: usize) -> Rule {
 const fn in_order(senses: &'static [Sense], window: usize) -> Rule {
     Rule {
         senses,
+        set: set(senses),
         window,
         order: InOrder::AsListed,
     }
+}
+
+/// Returns the set of senses, a bit each.
+const fn set(senses: &[Sense]) -> u128 {
+    let mut set = 0;
+    let mut index = 0;
+    while index < senses.len() {
+        set |= senses[index].bit();
+        index += 1;
+    }
+    set
 }
 
 const RULES: &[Rule] = &[
@@ -191,72 +207,148 @@ static RULES_OF: LazyLock<Vec<Vec<&Rule>>> = LazyLock::new(|| {
 
 /// The places of one language's words in a text.
 #[derive(Clone)]
-struct Places([Option<usize>; Sense::COUNT]);
+struct Places {
+    language: usize,
+    /// The index at which the last word of a sense began.
+    starts: [usize; Sense::COUNT],
+    /// The senses that have been found, a bit each.
+    senses: u128,
+    /// The index at which the last word of any sense began.
+    last: usize,
+}
+
+/// The places of the words found so far.
+///
+/// Words of every language are kept apart and not copied to each language, and a language has places
+/// only once a word of it was found: most texts have words of few.
+struct Search {
+    any: Places,
+    languages: Vec<Places>,
+    /// The rules to try for a word of every language have windows of at most this.
+    longest: usize,
+}
 
 /// Returns whether the words of a folded text meet one of the rules.
 pub(super) fn meets_rule(text: &[char]) -> bool {
-    let mut languages = vec![Places([None; Sense::COUNT]); TRIE.languages()];
+    let mut search = Search::new();
     let mut found = Vec::new();
-    let mut word_end = 0;
-    let mut word = 0;
     let mut last_end = None;
-    for index in 0..text.len() {
-        if index >= word_end {
-            word = length_of_word(text, index);
-            word_end = index + word.max(1);
-        }
-        let Some(mut from) = start(text, index, word) else {
-            continue;
+    let mut index = 0;
+    while index < text.len() {
+        let word = length_of_word(text, index);
+        let end = index + word.max(1);
+        SCRAMBLED.find(text, index, word, &mut found);
+        // Within a short word of Latin letters no other one begins.
+        let last = match is_plain(text, index, end) {
+            true => index + 1,
+            false => end,
         };
-        // Up to three letters are the ending of a stem.
-        if from == From::Within && last_end.is_some_and(|end| (end..=end + 3).contains(&index)) {
-            from = From::Joined;
-        }
-        TRIE.find(text, index, from, &mut found);
-        if word_end == index + word {
-            SCRAMBLED.find(text, index, word, &mut found);
-        }
-        for found in found.drain(..) {
-            last_end = Some(found.end);
-            if note(&mut languages, found, index) {
-                return true;
+        for start in index..last {
+            let Some(mut from) = start_at(text, start, word) else {
+                continue;
+            };
+            // Up to three letters are the ending of a stem.
+            let follows = |end: usize| (end..=end + 3).contains(&start);
+            if from == From::Within && last_end.is_some_and(follows) {
+                from = From::Joined;
+            }
+            TRIE.find(text, start, from, &mut found);
+            for found in found.drain(..) {
+                last_end = Some(found.end);
+                if search.note(found, start) {
+                    return true;
+                }
             }
         }
+        index = end;
     }
     false
 }
 
-fn length_of_word(text: &[char], index: usize) -> usize {
-    let rest = text.iter().skip(index);
-    rest.take_while(|letter| is_letter(**letter)).count()
+/// Returns whether a word is short and has Latin letters only.
+fn is_plain(text: &[char], start: usize, end: usize) -> bool {
+    let word = text.get(start..end).unwrap_or_default();
+    word.len() < LONG && word.iter().all(char::is_ascii_lowercase)
 }
 
-/// Notes a word's place; returns whether a rule holds now.
-fn note(languages: &mut [Places], found: Found, start: usize) -> bool {
-    let word = found.word;
-    let mut holds = false;
-    for (number, places) in languages.iter_mut().enumerate() {
-        if word.language == ANY_LANGUAGE || word.language == number {
-            places.0[word.sense as usize] = Some(start);
-            holds |= places.meet_rule(word.sense, found.end);
+fn length_of_word(text: &[char], index: usize) -> usize {
+    let rest = text.get(index..).unwrap_or_default();
+    rest.iter()
+        .position(|letter| !is_letter(*letter))
+        .unwrap_or(rest.len())
+}
+
+impl Search {
+    fn new() -> Self {
+        let windows = RULES.iter().map(|rule| rule.window);
+        Self {
+            any: Places::new(ANY_LANGUAGE),
+            languages: Vec::new(),
+            longest: windows.max().unwrap_or_default(),
         }
     }
-    holds
+
+    /// Notes a word's place; returns whether a rule holds now.
+    fn note(&mut self, found: Found, start: usize) -> bool {
+        let Found { word, end } = found;
+        if word.language == ANY_LANGUAGE {
+            self.any.note(word.sense, start);
+            if self.any.meet_rule(&self.any, found) {
+                return true;
+            }
+            // Without a word within reach, a language adds nothing.
+            let least = end.saturating_sub(self.longest);
+            let mut near = self.languages.iter().filter(|places| places.last >= least);
+            return near.any(|places| places.meet_rule(&self.any, found));
+        }
+        let places = self.places(word.language);
+        places.note(word.sense, start);
+        let number = places.language;
+        let places = self.languages.iter().find(|it| it.language == number);
+        places.is_some_and(|places| places.meet_rule(&self.any, found))
+    }
+
+    /// Returns the places of a language.
+    fn places(&mut self, language: usize) -> &mut Places {
+        let known = self.languages.iter().position(|it| it.language == language);
+        let index = known.unwrap_or(self.languages.len());
+        if known.is_none() {
+            self.languages.push(Places::new(language));
+        }
+        &mut self.languages[index]
+    }
 }
 
 impl Places {
-    /// Returns whether a rule holds that has this sense, whose word ends at `end`.
-    fn meet_rule(&self, sense: Sense, end: usize) -> bool {
-        let rules = RULES_OF.get(sense as usize);
-        rules.is_some_and(|rules| rules.iter().any(|rule| self.meet(rule, end)))
+    fn new(language: usize) -> Self {
+        Self {
+            language,
+            starts: [0; Sense::COUNT],
+            senses: 0,
+            last: 0,
+        }
     }
 
-    fn meet(&self, rule: &Rule, end: usize) -> bool {
+    fn note(&mut self, sense: Sense, start: usize) {
+        self.starts[sense as usize] = start;
+        self.senses |= sense.bit();
+        self.last = start;
+    }
+
+    /// Returns whether a rule holds that has the sense of a word, with the words of every language.
+    fn meet_rule(&self, any: &Self, found: Found) -> bool {
+        let senses = self.senses | any.senses;
+        let rules = RULES_OF.get(found.word.sense as usize);
+        let mut rules = rules.into_iter().flatten();
+        rules.any(|rule| rule.set & !senses == 0 && self.meet(any, rule, found.end))
+    }
+
+    fn meet(&self, any: &Self, rule: &Rule, end: usize) -> bool {
         let mut before = None;
         for sense in rule.senses {
-            let Some(place) = self.0[*sense as usize] else {
-                return false;
-            };
+            let number = *sense as usize;
+            // A sense that is missing in one of the two is at 0 there.
+            let place = self.starts[number].max(any.starts[number]);
             if end - place > rule.window {
                 return false;
             }

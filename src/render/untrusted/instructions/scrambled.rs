@@ -15,31 +15,43 @@ const LEAST: usize = 6;
 /// The greatest number of letters.
 const MOST: usize = 14;
 
-/// A word's first and last letter, and those between them in alphabetical order, each once.
-type Key = [char; MOST];
-
 /// The words by their letters.
-pub(super) struct Scrambled(HashMap<Key, Sense>);
+pub(super) struct Scrambled {
+    words: HashMap<u64, Sense>,
+    /// The last letters of the words that begin with a letter, a bit each: cheaper than the map, and
+    /// enough to rule most words out.
+    ends: [u32; 26],
+}
 
 /// The words of [`DISGUISED`] by their letters.
 pub(super) static SCRAMBLED: LazyLock<Scrambled> = LazyLock::new(|| {
-    let mut words = HashMap::new();
+    let mut scrambled = Scrambled {
+        words: HashMap::new(),
+        ends: [0; 26],
+    };
     for (sense, list) in DISGUISED.senses {
         for word in list.split_whitespace().filter(|word| !word.contains('_')) {
             let letters: Vec<char> = word.chars().collect();
-            if let Some(key) = key(&letters) {
-                words.insert(key, *sense);
-            }
+            let (Some(key), Some(ends)) = (key(&letters), ends(&letters)) else {
+                continue;
+            };
+            scrambled.words.insert(key, *sense);
+            scrambled.ends[ends.first] |= 1 << ends.last;
         }
     }
-    Scrambled(words)
+    scrambled
 });
 
 impl Scrambled {
     /// Finds the word of the given length at an index of a folded text.
     pub(super) fn find(&self, text: &[char], start: usize, letters: usize, found: &mut Vec<Found>) {
-        let word = text.get(start..start + letters).and_then(key);
-        let Some(sense) = word.and_then(|key| self.0.get(&key).copied()) else {
+        if !(LEAST..=MOST).contains(&letters) {
+            return;
+        }
+        let Some(sense) = text
+            .get(start..start + letters)
+            .and_then(|word| self.sense(word))
+        else {
             return;
         };
         let wider = sense.wider();
@@ -55,30 +67,45 @@ impl Scrambled {
             });
         }
     }
+
+    fn sense(&self, word: &[char]) -> Option<Sense> {
+        let ends = ends(word)?;
+        if self.ends[ends.first] & (1 << ends.last) == 0 {
+            return None;
+        }
+        self.words.get(&key(word)?).copied()
+    }
 }
 
-/// Returns the key of a word, unless it is too short or too long.
-fn key(word: &[char]) -> Option<Key> {
+/// The numbers of a word's first and last letter.
+struct Ends {
+    first: usize,
+    last: usize,
+}
+
+fn ends(word: &[char]) -> Option<Ends> {
+    Some(Ends {
+        first: number(*word.first()?)? as usize,
+        last: number(*word.last()?)? as usize,
+    })
+}
+
+fn number(letter: char) -> Option<u32> {
+    matches!(letter, 'a'..='z').then(|| u32::from(letter) - u32::from('a'))
+}
+
+/// Returns the key of a word: its first and last letter, and the set of those between them. Returns
+/// `None` if it is too short or too long, or has letters beyond `a` to `z`.
+fn key(word: &[char]) -> Option<u64> {
     if !(LEAST..=MOST).contains(&word.len()) {
         return None;
     }
     let [first, inner @ .., last] = word else {
         return None;
     };
-    let mut sorted = ['\0'; MOST];
-    let sorted = sorted.get_mut(..inner.len())?;
-    sorted.copy_from_slice(inner);
-    sorted.sort_unstable();
-    let mut key = ['\0'; MOST];
-    let mut places = key.iter_mut();
-    *places.next()? = *first;
-    *places.next()? = *last;
-    let mut before = None;
-    for letter in sorted {
-        if before != Some(*letter) {
-            *places.next()? = *letter;
-        }
-        before = Some(*letter);
+    let mut set = 0_u64;
+    for letter in inner {
+        set |= 1 << number(*letter)?;
     }
-    Some(key)
+    Some(set << 10 | u64::from(number(*first)? << 5 | number(*last)?))
 }

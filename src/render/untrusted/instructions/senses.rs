@@ -133,6 +133,11 @@ pub(super) enum Sense {
 impl Sense {
     pub(super) const COUNT: usize = Self::Replier as usize + 1;
 
+    /// Returns the bit of the sense in a set.
+    pub(super) const fn bit(self) -> u128 {
+        1 << self as usize
+    }
+
     /// Returns the sense that each word of this one has, too.
     pub(super) fn wider(self) -> Option<Self> {
         match self {

@@ -2,15 +2,16 @@
 
 use super::fold::{is_dense, is_letter};
 
+/// The least number of letters that are joined.
+pub(super) const LEAST_SPACED: usize = 4;
+
 /// Joins the letters of `i g n o r e` or `i.g.n.o.r.e`. A wider or another gap divides words.
 pub(super) fn join_spaced_letters(text: &[char]) -> Vec<char> {
-    /// The least number of letters that are joined.
-    const LEAST: usize = 4;
     let mut joined = Vec::with_capacity(text.len());
     let mut index = 0;
     while let Some(letter) = text.get(index) {
         let run = spaced_run(text, index);
-        if run >= 2 * LEAST - 1 {
+        if run >= 2 * LEAST_SPACED - 1 {
             join(
                 text.get(index..index + run).unwrap_or_default(),
                 &mut joined,
