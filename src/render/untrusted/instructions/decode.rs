@@ -77,7 +77,8 @@ fn decode(bytes: &[u8], room: usize, encoding: Encoding, out: &mut String) -> Op
         let Some(digit) = (encoding.digit)(*byte) else {
             // A single space may divide the digits of a text in ASCII.
             let next = bytes.get(index + 1).copied().and_then(encoding.digit);
-            if byte.is_ascii_whitespace() && text.is_ascii() && next.is_some() {
+            let may_go_on = digits >= encoding.group && text.is_ascii() && next.is_some();
+            if byte.is_ascii_whitespace() && may_go_on {
                 continue;
             }
             break;

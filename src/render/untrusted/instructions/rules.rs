@@ -18,6 +18,7 @@ use Sense::{
 };
 
 /// Words of one language that stand near each other.
+#[derive(Clone, Copy)]
 struct Rule {
     senses: &'static [Sense],
     /// The set of the senses, a bit each.
@@ -194,12 +195,20 @@ const RULES: &[Rule] = &[
     in_order(&[Human, Replier], 400),
 ];
 
-/// The rules that have a sense, at its number.
-static RULES_OF: LazyLock<Vec<Vec<&Rule>>> = LazyLock::new(|| {
+/// The greatest window of a rule.
+const LONGEST_WINDOW: usize = 400;
+
+/// The rules that a word of a sense may complete, at its number.
+static RULES_OF: LazyLock<Vec<Vec<Rule>>> = LazyLock::new(|| {
     let mut rules_of = vec![Vec::new(); Sense::COUNT];
     for rule in RULES {
-        for sense in rule.senses {
-            rules_of[*sense as usize].push(rule);
+        let completing = match rule.order {
+            InOrder::Any => rule.senses,
+            // The word found last is the last one listed.
+            InOrder::AsListed => rule.senses.last().map_or(&[][..], std::slice::from_ref),
+        };
+        for sense in completing {
+            rules_of[*sense as usize].push(*rule);
         }
     }
     rules_of
@@ -224,12 +233,12 @@ struct Places {
 struct Search {
     any: Places,
     languages: Vec<Places>,
-    /// The rules to try for a word of every language have windows of at most this.
-    longest: usize,
+    rules_of: &'static [Vec<Rule>],
 }
 
 /// Returns whether the words of a folded text meet one of the rules.
 pub(super) fn meets_rule(text: &[char]) -> bool {
+    let (trie, scrambled) = (&*TRIE, &*SCRAMBLED);
     let mut search = Search::new();
     let mut found = Vec::new();
     let mut last_end = None;
@@ -237,7 +246,11 @@ pub(super) fn meets_rule(text: &[char]) -> bool {
     while index < text.len() {
         let word = length_of_word(text, index);
         let end = index + word.max(1);
-        SCRAMBLED.find(text, index, word, &mut found);
+        scrambled.find(text, index, word, &mut found);
+        if word == 0 && is_repeated(text, index) {
+            index = end;
+            continue;
+        }
         // Within a short word of Latin letters no other one begins.
         let last = match is_plain(text, index, end) {
             true => index + 1,
@@ -252,7 +265,7 @@ pub(super) fn meets_rule(text: &[char]) -> bool {
             if from == From::Within && last_end.is_some_and(follows) {
                 from = From::Joined;
             }
-            TRIE.find(text, start, from, &mut found);
+            trie.find(text, start, from, &mut found);
             for found in found.drain(..) {
                 last_end = Some(found.end);
                 if search.note(found, start) {
@@ -263,6 +276,12 @@ pub(super) fn meets_rule(text: &[char]) -> bool {
         index = end;
     }
     false
+}
+
+/// Returns whether a symbol is one of more than three in a row: markup begins with at most three.
+fn is_repeated(text: &[char], index: usize) -> bool {
+    let symbols = text.get(index..index + 4).unwrap_or_default();
+    symbols.windows(2).all(|pair| pair[0] == pair[1]) && symbols.len() == 4
 }
 
 /// Returns whether a word is short and has Latin letters only.
@@ -280,42 +299,39 @@ fn length_of_word(text: &[char], index: usize) -> usize {
 
 impl Search {
     fn new() -> Self {
-        let windows = RULES.iter().map(|rule| rule.window);
         Self {
             any: Places::new(ANY_LANGUAGE),
             languages: Vec::new(),
-            longest: windows.max().unwrap_or_default(),
+            rules_of: &RULES_OF,
         }
     }
 
     /// Notes a word's place; returns whether a rule holds now.
     fn note(&mut self, found: Found, start: usize) -> bool {
         let Found { word, end } = found;
-        if word.language == ANY_LANGUAGE {
-            self.any.note(word.sense, start);
-            if self.any.meet_rule(&self.any, found) {
-                return true;
-            }
-            // Without a word within reach, a language adds nothing.
-            let least = end.saturating_sub(self.longest);
-            let mut near = self.languages.iter().filter(|places| places.last >= least);
-            return near.any(|places| places.meet_rule(&self.any, found));
+        let rules = &self.rules_of[word.sense as usize];
+        if word.language != ANY_LANGUAGE {
+            let number = self.number(word.language);
+            let places = &mut self.languages[number];
+            places.note(word.sense, start);
+            return places.meet_rule(&self.any, rules, end);
         }
-        let places = self.places(word.language);
-        places.note(word.sense, start);
-        let number = places.language;
-        let places = self.languages.iter().find(|it| it.language == number);
-        places.is_some_and(|places| places.meet_rule(&self.any, found))
+        self.any.note(word.sense, start);
+        // Without a word within reach, a language adds nothing.
+        let least = end.saturating_sub(LONGEST_WINDOW);
+        let mut near = self.languages.iter().filter(|places| places.last >= least);
+        self.any.meet_rule(&self.any, rules, end)
+            || near.any(|places| places.meet_rule(&self.any, rules, end))
     }
 
-    /// Returns the places of a language.
-    fn places(&mut self, language: usize) -> &mut Places {
-        let known = self.languages.iter().position(|it| it.language == language);
-        let index = known.unwrap_or(self.languages.len());
-        if known.is_none() {
-            self.languages.push(Places::new(language));
+    /// Returns the number of a language's places.
+    fn number(&mut self, language: usize) -> usize {
+        let mut known = self.languages.iter();
+        if let Some(number) = known.position(|places| places.language == language) {
+            return number;
         }
-        &mut self.languages[index]
+        self.languages.push(Places::new(language));
+        self.languages.len() - 1
     }
 }
 
@@ -335,12 +351,11 @@ impl Places {
         self.last = start;
     }
 
-    /// Returns whether a rule holds that has the sense of a word, with the words of every language.
-    fn meet_rule(&self, any: &Self, found: Found) -> bool {
-        let senses = self.senses | any.senses;
-        let rules = RULES_OF.get(found.word.sense as usize);
-        let mut rules = rules.into_iter().flatten();
-        rules.any(|rule| rule.set & !senses == 0 && self.meet(any, rule, found.end))
+    /// Returns whether one of the rules holds, with the words of every language.
+    fn meet_rule(&self, any: &Self, rules: &[Rule], end: usize) -> bool {
+        let missing = !(self.senses | any.senses);
+        let mut rules = rules.iter().filter(|rule| rule.set & missing == 0);
+        rules.any(|rule| self.meet(any, rule, end))
     }
 
     fn meet(&self, any: &Self, rule: &Rule, end: usize) -> bool {
