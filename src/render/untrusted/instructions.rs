@@ -15,6 +15,7 @@ mod rules;
 mod scrambled;
 mod senses;
 mod spaced;
+mod table;
 #[cfg(test)]
 mod tests;
 mod trie;
@@ -22,8 +23,8 @@ mod words;
 
 /// Returns whether a text reads like an instruction to a model. Takes time linear in its length.
 pub fn reads_like_instruction(text: &str) -> bool {
-    /// The least length of an instruction in bytes: `[INST]`.
-    const SHORTEST: usize = 6;
+    /// The least length of an instruction in bytes: `</s>`.
+    const SHORTEST: usize = 4;
     if text.len() < SHORTEST {
         return false;
     }

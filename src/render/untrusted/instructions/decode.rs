@@ -24,7 +24,8 @@ pub(super) fn decoded(text: &str) -> String {
         if room == 0 {
             break;
         }
-        let used = decode(rest, room, HEX, &mut out).or_else(|| decode(rest, room, BASE64, &mut out));
+        let used =
+            decode(rest, room, HEX, &mut out).or_else(|| decode(rest, room, BASE64, &mut out));
         // `/`, `+`, `-` and `_` are of base64, too, and in a path they are separators.
         let word = rest.iter().position(|it| !it.is_ascii_alphanumeric());
         index += used.unwrap_or(word.unwrap_or(rest.len()));
@@ -98,7 +99,10 @@ fn decode(bytes: &[u8], room: usize, encoding: Encoding, out: &mut String) -> Op
     let rest = digits % encoding.group;
     if encoding.group == BASE64.group && rest > 1 && digits / encoding.group * 3 == text.pushed {
         let missing = u32::try_from(encoding.group - rest).unwrap_or_default();
-        text.push_all(group << (encoding.bits * missing) >> (8 * missing), rest - 1);
+        text.push_all(
+            group << (encoding.bits * missing) >> (8 * missing),
+            rest - 1,
+        );
     }
     if digits < LEAST {
         return None;

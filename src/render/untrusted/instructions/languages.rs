@@ -7,6 +7,8 @@ mod disguised;
 mod east_asian;
 mod east_slavic;
 mod english;
+mod english_control;
+mod further;
 mod germanic;
 mod iberian;
 mod others;
@@ -16,6 +18,7 @@ mod west_asian;
 mod west_slavic;
 
 pub(super) use disguised::DISGUISED;
+pub(super) use english_control::ENGLISH_CONTROL;
 
 /// All tables. The first is [`ANY`](any::ANY), whose words belong to every language.
 pub(super) const LANGUAGES: &[Language] = &[
@@ -45,4 +48,7 @@ pub(super) const LANGUAGES: &[Language] = &[
     others::THAI,
     others::HEBREW,
     others::PERSIAN,
+    further::FINNISH,
+    further::HUNGARIAN,
+    further::SWAHILI,
 ];

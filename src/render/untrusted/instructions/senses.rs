@@ -128,10 +128,52 @@ pub(super) enum Sense {
     Human,
     /// `assistant:`, which follows [`Human`](Self::Human) in a dialogue.
     Replier,
+    /// A tool: in ordinary texts, too.
+    AnyTool,
+    /// With, to, now: what follows a tool that is to be called.
+    With,
+    /// To warn, alert.
+    Warn,
+    /// Anyone.
+    Anyone,
+    /// Your operator, as the analyst: one who may give a model orders.
+    Authority,
+    /// Wants you to, authorises you.
+    Wants,
+    /// When you summarise.
+    WhenYou,
+    /// To emphasise, say.
+    Stress,
+    /// To delete, close.
+    Destroy,
+    /// The ticket, the incident.
+    Case,
+    /// For bots, for language models.
+    Audience,
+    /// Paste the result.
+    PasteResult,
+    /// You are using, you were given: keys of a model.
+    InUse,
+    /// To decode.
+    Decode,
+    /// Follow it, obey it.
+    FollowIt,
+    /// To trust.
+    Trust,
+    /// Trust this file.
+    TrustThis,
+    /// No need to.
+    NoNeed,
+    /// `</s>`, which ends a text for a model, and text that is struck out in HTML.
+    EndOfText,
+    /// `<s>`.
+    Strike,
+    /// How to, what is.
+    Asking,
 }
 
 impl Sense {
-    pub(super) const COUNT: usize = Self::Replier as usize + 1;
+    pub(super) const COUNT: usize = Self::Asking as usize + 1;
 
     /// Returns the bit of the sense in a set.
     pub(super) const fn bit(self) -> u128 {

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use super::{
     fold::{fold, is_letter},
-    languages::{DISGUISED, LANGUAGES},
+    languages::{DISGUISED, ENGLISH_CONTROL, LANGUAGES},
     senses::Sense,
-    words::{Found, From, LEAST_WITHIN, Word, ends, follows_part},
+    words::{ENGLISH_LANGUAGE, Found, From, LEAST_WITHIN, Word, ends, follows_part},
 };
 
 /// The greatest number of characters between two words of a phrase.
@@ -63,7 +63,8 @@ pub(super) static TRIE: LazyLock<Trie> = LazyLock::new(|| Trie::new(&drafts()));
 /// Returns the nodes for the words of all tables.
 fn drafts() -> Vec<Draft> {
     let mut drafts = vec![Draft::default()];
-    for (number, language) in LANGUAGES.iter().enumerate() {
+    let numbered = LANGUAGES.iter().enumerate();
+    for (number, language) in numbered.chain([(ENGLISH_LANGUAGE, &ENGLISH_CONTROL)]) {
         for (sense, words) in language.senses {
             for word in words.split_whitespace() {
                 insert(&mut drafts, word, number, *sense);
@@ -276,7 +277,10 @@ impl Trie {
     /// Steps over a separator within a word, and the letter behind it.
     fn divided(&self, place: Place, text: &[char]) -> Option<Place> {
         let separator = text.get(place.index)?;
-        if !matches!(separator, '.' | '_' | '-' | '*' | '|' | '~' | '·' | '•' | '/') {
+        if !matches!(
+            separator,
+            '.' | '_' | '-' | '*' | '|' | '~' | '·' | '•' | '/'
+        ) {
             return None;
         }
         let letter = *text.get(place.index + 1).filter(|it| is_letter(**it))?;

@@ -17,8 +17,8 @@ pub(super) const SCANDINAVIAN: Language = Language {
         ),
         (
             Prior,
-            "tidigare tidligere föregående forrige ovanstående ovenstående alla alle dina \
-            dine dine_regler",
+            "tidigare tidligere föregående forrige ovanstående ovenstående alla alle dina dine \
+            dine_regler tidligere_gitte alle_tidligere",
         ),
         (
             Law,
@@ -28,14 +28,15 @@ pub(super) const SCANDINAVIAN: Language = Language {
         (
             Report,
             "rapporter* säg sig si markera markér marker klassificera klassificér klassifiser \
-            svara svar betrakta betragt anse behandla behandl meddela meld",
+            svara svar betrakta betragt anse behandla behandl meddela meld märk merk rapportér \
+            anmäl anmeld",
         ),
         (
             Thing,
             "filen den_här_filen denna_fil denne_fil denne_filen domänen domænet domenet \
-            denna_domän dette_domæne sidan siden den_som det_som",
+            denna_domän dette_domæne sidan siden den_som det_som fil den_filen domäne",
         ),
-        (As, "som är er vara være"),
+        (As, "som är er vara være for"),
         (
             Benign,
             "ofarlig* ufarlig* harmlös* harmløs* falskt_positiv* falsk_positiv* ren rent \
@@ -45,7 +46,7 @@ pub(super) const SCANDINAVIAN: Language = Language {
             Safe,
             "säker säkert sikker sikkert trygg* tryg betrodd pålidelig pålitlig",
         ),
-        (Not, "inte ikke aldrig aldri"),
+        (Not, "inte ikke aldrig aldri ej"),
         (
             Bad,
             "skadlig* farlig* ondsindet ondsinnet virus misstänkt mistænkelig",
