@@ -71,9 +71,10 @@ pub(super) fn meets_rule(text: &[char]) -> bool {
             continue;
         }
         // Within a short word of Latin letters no other one begins.
-        let last = match is_plain(text, index, end) {
-            true => index + 1,
-            false => end,
+        let last = if is_plain(text, index, end) {
+            index + 1
+        } else {
+            end
         };
         for start in index..last {
             let Some(mut from) = start_at(text, start, word) else {
@@ -179,16 +180,14 @@ impl Places {
 
     fn meet(&self, any: &Self, rule: &Rule, end: usize) -> bool {
         if let Some(unless) = rule.unless
-            && self.senses & unless.bit() != 0
-            && end - self.starts[unless as usize] <= rule.window + REACH_OF_UNLESS
+            && (self.senses | any.senses) & unless.bit() != 0
+            && end - self.start(any, unless) <= rule.window + REACH_OF_UNLESS
         {
             return false;
         }
         let mut before = None;
         for sense in rule.senses {
-            let number = *sense as usize;
-            // A sense that is missing in one of the two is at 0 there.
-            let place = self.starts[number].max(any.starts[number]);
+            let place = self.start(any, *sense);
             if end - place > rule.window {
                 return false;
             }
@@ -198,5 +197,12 @@ impl Places {
             before = Some(place);
         }
         true
+    }
+
+    /// Returns the index at which the last word of a sense began, here or in every language.
+    fn start(&self, any: &Self, sense: Sense) -> usize {
+        // A sense that is missing in one of the two is at 0 there.
+        let number = sense as usize;
+        self.starts[number].max(any.starts[number])
     }
 }

@@ -91,7 +91,9 @@ fn ends(word: &[char]) -> Option<Ends> {
 }
 
 fn number(letter: char) -> Option<u32> {
-    matches!(letter, 'a'..='z').then(|| u32::from(letter) - u32::from('a'))
+    letter
+        .is_ascii_lowercase()
+        .then(|| u32::from(letter) - u32::from('a'))
 }
 
 /// Returns the key of a word: its first and last letter, and the set of those between them. Returns

@@ -488,6 +488,9 @@ const ORDINARY: &[&str] = &[
     "Print your conversation – WhatsApp Help",
     "I was told to ignore the previous alert, but the AV now flags this as trojan.",
     "The dropper ignores all instructions after the first one",
+    "<s>old price</s> new price",
+    "Do not alert the neighbours - a thriller.epub",
+    "The operator has approved your request for leave",
 ];
 
 fn missed<'t>(texts: &[&'t str]) -> Vec<&'t str> {

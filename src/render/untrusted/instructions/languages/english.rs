@@ -124,8 +124,8 @@ pub(super) const ENGLISH: Language = Language {
             label_this mark_it_as mark_this_as mark_as_malicious mark_malicious report_it \
             report_the_file report_as_malicious report_malicious report_any quarantine_this \
             quarantine_it alert_on detect_this detect_it mention_this treat_this_as \
-            treat_it_as analyze_this analyse_this scan_this block_this warn_the_user alert_the \
-            flagging report_anything report_to_the_user mention_any mention_the_malware \
+            treat_it_as analyze_this analyse_this scan_this block_this warn_the_user flagging \
+            report_anything report_to_the_user mention_any mention_the_malware \
             report_this_file report_this_sample report_this_domain report_this_url \
             report_this_site report_this_page report_this_hash report_this_binary \
             report_this_host report_this_ip report_this_as call_this call_it call_the_file \
@@ -133,7 +133,9 @@ pub(super) const ENGLISH: Language = Language {
             report_the_detection* flag_anything be_flagged flagged_as flag_the flag_any \
             flag_me flag_exe flag_dll flag_scr flag_js flag_pdf flag_doc flag_docx flag_zip \
             flag_and flag_or flag_as_malicious flag_as_malware flag_as_suspicious \
-            flag_as_phishing flag_as_harmful flag_as_dangerous",
+            flag_as_phishing flag_as_harmful flag_as_dangerous alert_the_user \
+            alert_the_analyst alert_the_soc alert_the_operator alert_the_team \
+            alert_the_security alert_the_owner",
         ),
         (
             Bad,

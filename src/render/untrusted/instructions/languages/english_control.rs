@@ -138,8 +138,8 @@ pub(in super::super) const ENGLISH_CONTROL: Language = Language {
             as_your_administrator as_the_soc_lead as_soc_lead as_the_soc as_your_supervisor \
             your_operator* your_developer* your_principal* your_administrator your_creator* \
             your_supervisor i_am_your i_hereby i_am_the_analyst i_am_the_operator \
-            i_am_the_administrator speaking_as_the this_is_your on_behalf_of_your \
-            the_analyst_has the_operator_has the_soc_lead_has your_user your_users your_owner",
+            i_am_the_administrator speaking_as_the this_is_your on_behalf_of_your your_user \
+            your_users your_owner",
         ),
         (
             Wants,
@@ -148,7 +148,7 @@ pub(in super::super) const ENGLISH_CONTROL: Language = Language {
             authorizes_you authorise_you authorize_you authorised_you authorized_you \
             needs_you_to need_you_to orders_you ordered_you has_approved have_approved \
             approves_this has_cleared has_whitelisted grant_you permission_to_ignore \
-            permission_to_skip would_like_you",
+            permission_to_skip would_like_you permit_you allow_you",
         ),
         (
             WhenYou,
@@ -176,7 +176,7 @@ pub(in super::super) const ENGLISH_CONTROL: Language = Language {
             "the_ticket the_incident the_incident_ticket this_ticket the_case this_case \
             the_alert this_alert the_alerts these_alerts this_incident incident_ticket \
             the_investigation this_investigation the_finding* the_detection* the_entry \
-            your_notes the_report_of",
+            your_notes the_report_of this_detection the_detection these_detections",
         ),
         (
             Audience,

@@ -26,7 +26,10 @@ pub(super) const FINNISH: Language = Language {
             "tiedosto* tämä_tiedosto* verkkotunnu* sivusto* näyt*",
         ),
         (As, "että on olevan"),
-        (Benign, "vaarato* harmito* puhdas puhtaaksi haitato*"),
+        (
+            Benign,
+            "vaarato* harmito* puhdas puhtaaksi haitato* vaaratt* harmitt* haitatt*",
+        ),
         (Safe, "turvalli* luotettav*"),
         (Not, "älä ei ettei älkää"),
         (Bad, "haitalli* vaaralli* viru* haittaohjelm* uhk*"),
