@@ -18,7 +18,7 @@ pub(super) const ENGLISH: Language = Language {
             no_longer_bound not_bound set_aside do_not_comply never_mind nevermind unlearn \
             throw_away throw_out disobey is_obsolete are_obsolete are_void are_cancel* \
             no_longer_valid no_heed take_no_notice no_longer_need_to_follow not_need_to_follow \
-            ignore ignoring ignore_* disregard disregarding forget forgetting abandon \
+            ignore ignoring disregard disregarding forget forgetting abandon \
             abandoning discard discarding neglect overlook ignored_by_you",
         ),
         (
