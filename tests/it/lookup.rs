@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{EICAR, Folder, Gateway, Reply, TROJAN, Upstream},
+    harness::{EICAR, Folder, Gateway, Reply, TROJAN, Upstream, run, send, vt4ai},
     relationships::demo,
 };
 
@@ -15,17 +15,18 @@ const PATH: &str = "/api/v1/lookup";
 async fn keeping(upstream: &Upstream, flags: &[&str]) -> Gateway {
     Gateway::before(
         upstream,
-        &[&["--cache-max-bytes", "16MiB"][..], flags].concat(),
+        &[&["--cache-max-bytes", "16000000"][..], flags].concat(),
     )
     .await
 }
 
 /// Posts a body of this type and accepts that type.
 async fn post(gateway: &Gateway, media: &str, accept: &str, query: &str, body: &str) -> Reply {
-    let headers = [("content-type", media), ("accept", accept)];
-    gateway
-        .send("POST", &format!("{PATH}{query}"), &headers, body.as_bytes())
-        .await
+    let request = gateway.post(&format!("{PATH}{query}"));
+    let request = request
+        .header("content-type", media)
+        .header("accept", accept);
+    send(request.body(body.to_owned())).await
 }
 
 /// Posts JSON and returns the lines of the answer.
@@ -204,7 +205,8 @@ async fn a_cell_of_csv_is_no_formula() {
     let body = json!({"indicators": ["=HYPERLINK(\"http://x\")", "@x"]}).to_string();
     let text = post(&gateway, "application/json", "text/csv", "", &body)
         .await
-        .text();
+        .text()
+        .to_owned();
     for line in text.lines().skip(1) {
         let given = line.split_once(',').unwrap().1;
         assert!(given.starts_with("'") || given.starts_with("\"'"), "{line}");
@@ -218,7 +220,8 @@ async fn a_table_keeps_its_budget_and_says_what_is_missing() {
     let body = json!({"indicators": rows, "max_tokens": 300}).to_string();
     let text = post(&gateway, "application/json", "text/markdown", "", &body)
         .await
-        .text();
+        .text()
+        .to_owned();
     assert!(text.starts_with("| row | given |"), "{text}");
     assert!(text.contains("left out for size"), "{text}");
     assert!(bpe_openai::o200k_base().count(&text) <= 300, "{text}");
@@ -333,17 +336,12 @@ fn private_reads() -> Vec<String> {
 #[tokio::test]
 async fn private_indicators_never_leave() {
     let upstream = Upstream::demo().await;
-    let folder = Folder::new();
     let list = format!("# ours\ncorp.example\n198.51.100.0/24\n{TROJAN}\n");
-    let file = folder.write("private", &list);
+    let folder = Folder::new().with("private", &list);
+    let file = folder.file("private");
     let gateway = keeping(
         &upstream,
-        &[
-            "--private-file",
-            file.to_str().unwrap(),
-            "--allow-submissions",
-            "true",
-        ],
+        &["--private-file", &file, "--allow-submissions", "true"],
     )
     .await;
     for path in private_reads() {
@@ -355,32 +353,29 @@ async fn private_indicators_never_leave() {
             reply.text()
         );
     }
-    let json = [("content-type", "application/json")];
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    for (path, headers, body) in [
+    let form = "application/x-www-form-urlencoded";
+    for (path, media, body) in [
         (
             "/api/v1/ips/198.51.100.9/comments",
-            json,
+            "application/json",
             r#"{"text": "x"}"#,
         ),
         (
             "/api/v1/domains/a.corp.example/votes",
-            json,
+            "application/json",
             r#"{"verdict": "harmless"}"#,
         ),
-        ("/api/v1/ips/10.0.0.1/analyse", json, ""),
+        ("/api/v1/ips/10.0.0.1/analyse", "application/json", ""),
         (
             "/api/v1/urls",
             form,
             "url=http%3A%2F%2Fwiki.corp.example%2F",
         ),
     ] {
-        let reply = gateway.send("POST", path, &headers, body.as_bytes()).await;
-        assert!(
-            [403, 404].contains(&reply.status),
-            "{path}: {}",
-            reply.text()
-        );
+        let request = gateway.post(path).header("content-type", media);
+        let reply = send(request.body(body)).await;
+        let is_told = reply.text().contains("PrivateIndicatorError");
+        assert!(reply.status == 403 && is_told, "{path}: {}", reply.text());
     }
     let rows = ["10.0.0.1", "wiki.corp.example", "198.51.100.77", TROJAN];
     let lines = lines(&gateway, &json!({"indicators": rows})).await;
@@ -396,15 +391,13 @@ async fn private_indicators_never_leave() {
 
 #[tokio::test]
 async fn a_mistake_in_the_file_of_private_indicators_stops_the_start() {
-    let folder = Folder::new();
-    let file = folder.write("private", "corp.example\nnot a line\n");
-    let flags = ["check", "--private-file", file.to_str().unwrap()];
-    let output = crate::harness::run(&flags);
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
+    let folder = Folder::new().with("private", "corp.example\nnot a line\n");
+    let file = folder.file("private");
+    let (status, out, err) = run(&mut vt4ai(&folder, &["check", "--private-file", &file]));
+    assert_ne!(status, 0);
+    let said = out + &err;
     assert!(
-        said.contains("VT4AI_PRIVATE_FILE") && said.contains('2'),
+        said.contains("VT4AI_PRIVATE_FILE") && said.contains("line 2"),
         "{said}"
     );
 }
