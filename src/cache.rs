@@ -1,7 +1,7 @@
 //! The cache, through which every read of VirusTotal goes.
 //!
-//! [`Cache::get_or_fetch`] returns an answer that is fresh enough, from memory, from Redis, or from
-//! VirusTotal. Concurrent callers share one call ([`single_flight`], `coalesce`), and replicas take
+//! [`Cache::get_or_fetch`] returns an answer that is fresh enough, from memory, from Redis, from disk,
+//! or from VirusTotal. Concurrent callers share one call ([`single_flight`], `coalesce`), and replicas take
 //! turns (`shared`). The call itself is in `fetch`.
 //!
 //! Consistency is decided in one place: no answer is returned that was asked for before the last
@@ -31,6 +31,7 @@ use crate::{
 pub use self::{
     answer::{Answer, AnswerRecord, CacheKey, CachedAnswer, Candidate, RenderedView, ViewKey},
     changes::Certainty,
+    disk::{DiskCache, DiskParts, DiskStats, DiskThreads},
     error::FetchError,
     fetched::{Fetched, Origin, Provenance},
     flight::FlightKey,
@@ -45,6 +46,7 @@ pub use self::{
 mod answer;
 mod changes;
 mod coalesce;
+mod disk;
 mod error;
 mod fetch;
 mod fetched;
@@ -53,6 +55,7 @@ mod freshness;
 mod memory;
 mod moment;
 mod object;
+mod persisted;
 mod private;
 mod question;
 mod shared;
@@ -70,17 +73,18 @@ struct Inner {
     /// The entries in memory, or `None` if nothing is to be cached.
     store: Option<Mutex<Store>>,
     evictions: AtomicU64,
-    changes: Changes,
+    changes: Arc<Changes>,
     private: PrivateGuard,
     rules: config::Cache,
     virustotal: VirusTotal,
     quota: Quota,
     accepted: AcceptedKeys,
     redis: Redis,
+    disk: Option<DiskCache>,
     /// Calls to VirusTotal that are under way.
     calls: SingleFlight<FlightKey, FlightOutcome>,
-    /// Lookups in Redis that are under way.
-    redis_lookups: SingleFlight<CacheKey, Option<Candidate>>,
+    /// Lookups in Redis and on disk that are under way.
+    remote_lookups: SingleFlight<CacheKey, Option<Candidate>>,
     stop: CancellationToken,
 }
 
@@ -99,6 +103,8 @@ pub struct Parts {
     pub accepted: AcceptedKeys,
     /// The connection to Redis, through which replicas share answers.
     pub redis: Redis,
+    /// The cache on disk, if there is one.
+    pub disk: Option<DiskCache>,
     /// The tracker for the tasks that make the calls; shutdown waits for it.
     pub tasks: TaskTracker,
     /// The counter of panics of those tasks.
@@ -117,23 +123,29 @@ impl Cache {
             quota,
             accepted,
             redis,
+            disk,
             tasks,
             metrics,
             stop,
         } = parts;
+        let changes = match &disk {
+            Some(disk) => disk.changes(),
+            None => Arc::new(Changes::new()),
+        };
         let bound = usize::try_from(rules.max_bytes).unwrap_or(usize::MAX);
         Self(Arc::new(Inner {
             store: (bound > 0).then(|| Mutex::new(Store::new(bound))),
             evictions: AtomicU64::new(0),
-            changes: Changes::new(),
+            changes,
             private,
             rules,
             virustotal,
             quota,
             accepted,
             redis,
+            disk,
             calls: SingleFlight::new(tasks.clone(), Arc::clone(&metrics)),
-            redis_lookups: SingleFlight::new(tasks, metrics),
+            remote_lookups: SingleFlight::new(tasks, metrics),
             stop,
         }))
     }
@@ -165,7 +177,7 @@ impl Cache {
         let names = question.names();
         let mut known = None;
         if may_use_cache {
-            // Redis may have a newer answer from another replica.
+            // Redis or the disk may have a newer answer.
             known = self.get_newest(&key, &names, &context.redis_budget).await;
         }
         if let Some(candidate) = &known

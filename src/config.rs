@@ -25,8 +25,8 @@ pub use self::{
     declared::settings,
     redis_url::RedisUrl,
     settings::{
-        Access, Cache, Collector, Keyless, Log, QuotaLimit, QuotaLimits, Redis, Server, Upstream,
-        Verdicts,
+        Access, Cache, CacheDisk, Collector, Keyless, Log, QuotaLimit, QuotaLimits, Redis, Server,
+        Upstream, Verdicts,
     },
 };
 
@@ -128,6 +128,9 @@ pub struct Config {
     /// The cache of VirusTotal's answers.
     #[command(flatten)]
     pub cache: Cache,
+    /// The part of the cache that survives a restart.
+    #[command(flatten)]
+    pub disk: CacheDisk,
     /// The Redis through which replicas share answers and quota.
     #[command(flatten)]
     pub redis: Option<Redis>,

@@ -20,7 +20,7 @@
 //! | 2 | [`server`] | http, access, metrics, telemetry |
 //! | 3 | [`http`] | access, lookup, submit, quota, redis, render, indicator, clock, config, metrics, telemetry, virustotal |
 //! | 4 | [`lookup`], [`submit`] | access, cache, quota, redis, virustotal, render, indicator, config, metrics; not one another |
-//! | 5 | [`cache`] | access, quota, redis, virustotal, render, indicator, clock, config, metrics |
+//! | 5 | [`cache`] | access, quota, redis, virustotal, render, indicator, clock, config, metrics, telemetry |
 //! | 6 | [`quota`] | access, redis, virustotal, clock, config, metrics |
 //! | 7 | [`virustotal`], [`mod@redis`] | access, render, indicator, clock, config, metrics, telemetry; not one another |
 //! | 8 | [`config`] | access, render |

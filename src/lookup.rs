@@ -32,7 +32,7 @@ pub use self::{
     row::{RowReply, RowViews},
     search::{Corpus, SearchQuery},
 };
-pub use crate::cache::{FetchError, Freshness, Origin, Provenance};
+pub use crate::cache::{DiskStats, FetchError, Freshness, Origin, Provenance};
 
 mod analysis;
 mod error;
@@ -109,6 +109,11 @@ impl Lookup {
     /// Returns the number and size of the cached entries.
     pub fn cache_stats(&self) -> CacheStats {
         self.0.cache.stats()
+    }
+
+    /// Returns the state of the cache on disk, if there is one.
+    pub fn disk_stats(&self) -> Option<DiskStats> {
+        self.0.cache.disk_stats()
     }
 
     /// Looks up the report on an indicator. Costs at most one unit of quota per attempt.

@@ -27,7 +27,7 @@ use self::{requests::RequestMetrics, upstream::UpstreamMetrics, views::ViewMetri
 
 pub use self::{
     requests::{Answered, Arrived},
-    snapshot::{KeyQuota, QuotaGauges, Snapshot},
+    snapshot::{DiskGauges, KeyQuota, QuotaGauges, Snapshot},
     upstream::CallTimer,
     views::ServedView,
 };

@@ -4,11 +4,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::{StartError, background::Background, reload};
 use crate::{
     access::{AcceptedKeys, ApiKey, KeyHash, PeerOwners, RateLimit, clients::Clients},
-    cache::{self, Cache, Certainty, PrivateGuard},
+    cache::{self, Cache, Certainty, DiskCache, DiskParts, DiskThreads, PrivateGuard},
     config::Config,
     http::{Gateway, RequestLimits, ViewDefaults},
     lookup::{self, Lookup},
@@ -23,6 +24,10 @@ use crate::{
 
 /// The time for which the start waits for Redis. Lookups before the first contact are not shared.
 const FIRST_CONTACT: Duration = Duration::from_secs(1);
+
+/// The time for which the start waits for the disk. Lookups before the file is open do not find
+/// answers there.
+const FIRST_READ: Duration = Duration::from_secs(1);
 
 /// Builds everything that handlers need.
 pub(super) async fn put_together(
@@ -39,6 +44,7 @@ pub(super) async fn put_together(
         redis,
         quota,
     } = base(&config, clients.as_ref(), background)?;
+    let disk = start_disk_cache(&config, background).await;
     let cache = Cache::new(cache::Parts {
         rules: config.cache,
         private,
@@ -46,6 +52,7 @@ pub(super) async fn put_together(
         quota: quota.clone(),
         accepted: accepted.clone(),
         redis: redis.clone(),
+        disk,
         tasks: tasks.clone(),
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),
@@ -187,6 +194,34 @@ fn open_audit_log(
     Ok(Some(log))
 }
 
+/// Starts the cache on disk, if there is one. A disk that can't be used is no reason not to start.
+async fn start_disk_cache(config: &Config, background: &Background) -> Option<DiskCache> {
+    let dir = config.disk.dir.clone()?;
+    if config.cache.max_bytes == 0 {
+        warn!("VT4AI_CACHE_DIR has no effect: VT4AI_CACHE_MAX_BYTES is 0");
+        return None;
+    }
+    let started = DiskCache::start(DiskParts {
+        dir,
+        max_bytes: config.disk.max_bytes,
+        longest: config.cache.longest(),
+    });
+    match started {
+        Ok((disk, DiskThreads { opened, written })) => {
+            // Shutdown waits for the last answers.
+            background.tasks.spawn(async move {
+                let _ = written.await;
+            });
+            let _ = timeout(FIRST_READ, opened).await;
+            Some(disk)
+        }
+        Err(error) => {
+            warn!(error.message = %error, "disk cache not started");
+            None
+        }
+    }
+}
+
 /// Connects to Redis, if it is configured, and applies the changes that other replicas announce.
 async fn connect(redis: &Redis, cache: &Cache, accepted: &AcceptedKeys, background: &Background) {
     let (cache, accepted) = (cache.clone(), accepted.clone());
@@ -198,6 +233,7 @@ async fn connect(redis: &Redis, cache: &Cache, accepted: &AcceptedKeys, backgrou
         News::Refused(key) => {
             if let Some(key) = KeyHash::from_hex(&key) {
                 accepted.revoke(key);
+                cache.forget_key(key);
             }
         }
     };

@@ -69,7 +69,11 @@ impl Cache {
                 });
             }
         };
-        let (asked, body) = ticket.during(self.call(job, permit, flight)).await?;
+        let called = ticket.during(self.call(job, permit, flight)).await;
+        if let Err(error) = &called {
+            self.forget_if_refused(job.context.key.hash(), error);
+        }
+        let (asked, body) = called?;
         let asked = Asked {
             here: asked,
             shared: ticket.at(),

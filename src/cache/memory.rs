@@ -82,7 +82,7 @@ impl Cache {
         }
     }
 
-    /// Evicts an answer from memory and from Redis, unless another one has taken its place. Returns
+    /// Evicts an answer from memory, from disk and from Redis, unless another one has taken its place. Returns
     /// whether it did.
     pub fn evict(&self, fetched: &Fetched) -> bool {
         let key = &fetched.key;
@@ -95,6 +95,9 @@ impl Cache {
             store.remove_answer(key);
         }
         self.0.redis.remove_answer(key.entry_name());
+        if let Some(disk) = &self.0.disk {
+            disk.remove(key);
+        }
         true
     }
 

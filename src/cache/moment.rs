@@ -29,6 +29,12 @@ impl Moment {
         Self(self.0.saturating_sub(micros(ago)))
     }
 
+    /// Returns the time this long after.
+    #[must_use]
+    pub(super) fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(micros(time)))
+    }
+
     /// Returns the time from this moment to a later one, or zero if `later` is not later.
     pub fn until(self, later: Self) -> Duration {
         let micros = later.0.saturating_sub(self.0);

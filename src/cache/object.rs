@@ -112,6 +112,16 @@ impl ObjectName {
         u32::from_le_bytes([a, b, c, d]) as usize % count
     }
 
+    /// Returns the bytes of the hash.
+    pub(super) fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Returns the name with these bytes, or `None` if they are not 16.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
+    }
+
     /// Returns the name in hexadecimal, the form used in Redis.
     pub fn hex(self) -> String {
         hex::encode(self.0)

@@ -45,16 +45,17 @@ impl Ticket {
 }
 
 impl Cache {
-    /// Returns the newest answer in Redis or in memory, asking Redis only if answers are shared.
+    /// Returns the newest answer in Redis, in memory or on disk, asking Redis only if answers are
+    /// shared, and the disk last.
     ///
-    /// `names` are the names of the object. Concurrent callers share one lookup in Redis.
+    /// `names` are the names of the object. Concurrent callers share one lookup.
     pub(super) async fn get_newest(
         &self,
         key: &CacheKey,
         names: &[ObjectName],
         budget: &RedisBudget,
     ) -> Option<Candidate> {
-        if !self.replicas_share() {
+        if !self.replicas_share() && !self.may_be_on_disk(key) {
             return self.get_local(key);
         }
         let look = |progress: Progress<CacheKey, Option<Candidate>>| {
@@ -65,7 +66,7 @@ impl Cache {
                 progress.finish(candidate);
             }
         };
-        let found = self.0.redis_lookups.join(key, look).outcome().await;
+        let found = self.0.remote_lookups.join(key, look).outcome().await;
         let candidate = found.ok()??;
         // The lookup may have begun before a write, so its answer is checked again.
         self.judge(candidate.answer)
@@ -77,13 +78,15 @@ impl Cache {
         object: &[ObjectName],
         budget: &RedisBudget,
     ) -> Option<Candidate> {
-        let names = hex(object);
-        let recalled = self.0.redis.look_up(key.entry_name(), &names, budget).await;
-        if let Some(recalled) = recalled {
-            self.learn_changes(object, &recalled);
-            self.take_over(key, recalled);
+        if self.replicas_share() {
+            let names = hex(object);
+            let recalled = self.0.redis.look_up(key.entry_name(), &names, budget).await;
+            if let Some(recalled) = recalled {
+                self.learn_changes(object, &recalled);
+                self.take_over(key, recalled);
+            }
         }
-        self.get_local(key)
+        self.get_local_or_from_disk(key, object).await
     }
 
     /// Records the object's last writes as Redis knows them, since this replica may not have been
@@ -151,9 +154,10 @@ impl Cache {
         Ticket { lease: None, at }
     }
 
-    /// Stores a new answer in memory and in Redis, and releases the lease.
+    /// Stores a new answer in memory, on disk and in Redis, and releases the lease.
     pub(super) fn publish(&self, key: &CacheKey, answer: &CachedAnswer, ticket: Ticket) {
         self.put(key, answer);
+        self.put_on_disk(key, answer);
         let Ticket { lease, at } = ticket;
         // Without a shared time, replicas could not tell whether the answer predates a write.
         let bytes = at.and_then(|at| answer.to_bytes(at));

@@ -53,6 +53,7 @@ fn cache(max_bytes: u64) -> Cache {
         quota,
         accepted,
         redis,
+        disk: None,
         tasks,
         metrics,
         stop: CancellationToken::new(),

@@ -13,16 +13,30 @@ impl Cache {
         if names.is_empty() {
             return;
         }
-        let all = self.0.changes.note(names, certainty);
+        let all = self.note_change(names, certainty);
         self.notify_write(&all, certainty);
     }
 
-    /// Reads further names of the object from Redis, and applies what is known of one name to all.
+    /// Records a write in memory and on disk. Returns all names of the object.
+    fn note_change(&self, names: &[ObjectName], certainty: Certainty) -> Vec<ObjectName> {
+        let all = self.0.changes.note(names, certainty);
+        if let Some(disk) = &self.0.disk {
+            disk.note_write(&all, certainty);
+        }
+        all
+    }
+
+    /// Reads further names of the object from disk and from Redis, and applies what is known of one
+    /// name to all.
     ///
-    /// Called before the answer to a write is returned, because another replica may have learned
-    /// names that this one has not.
+    /// Called before the answer to a write is returned, because another process may have learned
+    /// names that this one has not, and because the write has to be on disk by then.
     pub async fn learn_names(&self, names: &[ObjectName]) {
-        if names.is_empty() || !self.replicas_share() {
+        if names.is_empty() {
+            return;
+        }
+        self.settle_on_disk(names).await;
+        if !self.replicas_share() {
             return;
         }
         let budget = RedisBudget::default();
@@ -41,6 +55,11 @@ impl Cache {
 
     /// Records that these names belong to one object, and shares that if it is new.
     pub fn join_names(&self, names: &[ObjectName]) {
+        if let Some(disk) = &self.0.disk
+            && names.len() > 1
+        {
+            disk.join(names);
+        }
         if self.0.changes.join(names) && self.replicas_share() {
             let life = self.0.rules.longest();
             self.0.redis.join_names(&hex(names), life);
@@ -51,7 +70,7 @@ impl Cache {
     /// replicas.
     pub fn note_begun(&self, analysis: &str, names: &[ObjectName]) {
         let analysis = ObjectName::analysis(analysis);
-        self.0.changes.note_begun(analysis, names);
+        self.note_begun_here(analysis, names);
         self.notify(News::Begun(hex(&[&[analysis], names].concat())));
     }
 
@@ -62,7 +81,7 @@ impl Cache {
     pub fn hear_change(&self, names: &[String], certainty: Certainty) {
         let names = read_names(names);
         self.0.changes.join(&names);
-        let all = self.0.changes.note(&names, certainty);
+        let all = self.note_change(&names, certainty);
         // Each announcement has more names than the one before, so this terminates.
         if all.len() > names.len() && names.len() < MAX_NAMES {
             self.0.redis.join_names(&hex(&all), self.0.rules.longest());
@@ -78,7 +97,15 @@ impl Cache {
     /// Remembers the object of an analysis that another replica started.
     pub fn hear_begun(&self, names: &[String]) {
         if let [analysis, names @ ..] = read_names(names).as_slice() {
-            self.0.changes.note_begun(*analysis, names);
+            self.note_begun_here(*analysis, names);
+        }
+    }
+
+    fn note_begun_here(&self, analysis: ObjectName, names: &[ObjectName]) {
+        self.0.changes.note_begun(analysis, names);
+        if let Some(disk) = &self.0.disk {
+            // The id may be that of an earlier analysis.
+            disk.note_write(&[analysis], Certainty::Certain);
         }
     }
 

@@ -19,8 +19,9 @@ use url::{Host, Url};
 use super::{
     RedisUrl,
     value::{
-        COUNT, PORT, WHOLE, address, api_key, duration, duration_above_zero, expect, header, host,
-        http_url, keyless, list, log_filter, network, one_of_two, origin, quota_limit, workers,
+        COUNT, PORT, WHOLE, address, api_key, disk_bytes, duration, duration_above_zero, expect,
+        header, host, http_url, keyless, list, log_filter, network, one_of_two, origin,
+        quota_limit, workers,
     },
 };
 use crate::{access::ApiKey, render::verdict::VerdictRules};
@@ -219,6 +220,21 @@ pub struct Cache {
     #[arg(id = "cache-scope", long, action = ArgAction::Set)]
     #[arg(default_value = "key", value_parser = one_of_two("key", "shared"))]
     pub is_shared: bool,
+}
+
+/// The part of the cache that survives a restart.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Cache")]
+pub struct CacheDisk {
+    /// A directory to keep answers in across restarts, in one SQLite file.
+    ///
+    /// It is created with mode 0700 if it does not exist. Gateways on one machine may share it.
+    #[arg(id = "cache-dir", long)]
+    pub dir: Option<PathBuf>,
+    /// The bytes of the files in `VT4AI_CACHE_DIR` at most, at least 1048576.
+    #[arg(id = "cache-disk-max-bytes", long, default_value = "1073741824")]
+    #[arg(value_parser = disk_bytes)]
+    pub max_bytes: u64,
 }
 
 /// The Redis through which replicas share answers and quota.

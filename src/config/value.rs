@@ -44,6 +44,16 @@ pub(super) fn list<T: 'static>(
     }
 }
 
+/// Parses the bound of the cache on disk. A smaller one would hold no large answer.
+pub(super) fn disk_bytes(text: &str) -> Parsed<u64> {
+    let expected = "expected a number of bytes, at least 1048576";
+    let bytes = expect(expected)(text)?;
+    if bytes < 1024 * 1024 {
+        return Err(expected);
+    }
+    Ok(bytes)
+}
+
 pub(super) fn address(text: &str) -> Parsed<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     if bare.eq_ignore_ascii_case("localhost") {

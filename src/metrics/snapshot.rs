@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub cache_entries: u64,
     /// Entries evicted for lack of space since the start.
     pub cache_evictions: u64,
+    /// The cache on disk; `None` if it is not configured.
+    pub disk: Option<DiskGauges>,
     /// The quota of the server's and the clients' keys.
     pub quota: Vec<KeyQuota>,
     /// Whether the last read of the clients' file failed; `None` without one.
@@ -31,6 +33,27 @@ pub struct Snapshot {
     pub waiting: usize,
     /// Whether Redis is available; `None` if it is not configured.
     pub is_redis_up: Option<bool>,
+}
+
+/// The state of the cache on disk. Counts are since the start.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskGauges {
+    /// Whether the last write succeeded.
+    pub is_up: bool,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Their bound.
+    pub max_bytes: u64,
+    /// Answers in it.
+    pub entries: u64,
+    /// Answers that it has served.
+    pub hits: u64,
+    /// Answers evicted for lack of space.
+    pub evictions: u64,
+    /// Reads and writes that failed.
+    pub errors: u64,
+    /// Answers that were not written.
+    pub dropped_writes: u64,
 }
 
 /// The quota of one key.
@@ -106,8 +129,58 @@ impl Snapshot {
         let evictions = ConstCounter::new(self.cache_evictions);
         let help = "Entries evicted from the cache for lack of space";
         registry.register("cache_evictions", help, evictions);
+        if let Some(disk) = &self.disk {
+            register_disk(&mut registry, disk);
+        }
         register_quota(&mut registry, self.quota);
         registry
+    }
+}
+
+fn register_disk(registry: &mut Registry, disk: &DiskGauges) {
+    for (name, help, value) in [
+        (
+            "cache_disk_up",
+            "Whether answers are kept on disk: 1 or 0; absent if no directory is configured",
+            u64::from(disk.is_up),
+        ),
+        ("cache_disk_bytes", "Bytes of the cache on disk", disk.bytes),
+        (
+            "cache_disk_max_bytes",
+            "Capacity of the cache on disk in bytes",
+            disk.max_bytes,
+        ),
+        (
+            "cache_disk_entries",
+            "Answers in the cache on disk",
+            disk.entries,
+        ),
+    ] {
+        register_gauge(registry, name, help, Some(value));
+    }
+    for (name, help, count) in [
+        (
+            "cache_disk_hits",
+            "Answers that the cache on disk has served",
+            disk.hits,
+        ),
+        (
+            "cache_disk_evictions",
+            "Answers evicted from the cache on disk for lack of space",
+            disk.evictions,
+        ),
+        (
+            "cache_disk_errors",
+            "Reads and writes of the cache on disk that failed",
+            disk.errors,
+        ),
+        (
+            "cache_disk_dropped_writes",
+            "Answers that were not written to disk",
+            disk.dropped_writes,
+        ),
+    ] {
+        registry.register(name, help, ConstCounter::new(count));
     }
 }
 

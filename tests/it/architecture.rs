@@ -10,13 +10,14 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates and modules that only the listed modules may import.
-const KEPT_TO: [(&str, &[&str]); 10] = [
+const KEPT_TO: [(&str, &[&str]); 11] = [
     ("axum", &["http", "server", "app", "demo"]),
     ("reqwest", &["virustotal", "telemetry/traces"]),
     ("governor", &["access/rate_limit"]),
     ("prometheus_client", &["metrics"]),
     ("opentelemetry", &["telemetry/traces"]),
     ("::redis", &["redis"]),
+    ("rusqlite", &["cache/disk"]),
     ("quick_xml", &["render/format/xml"]),
     ("clap", &["config"]),
     ("procfs", &["access/owner"]),

@@ -10,6 +10,7 @@ use crate::{
         openapi::errors::OpenErrors,
         state::{AppState, Gateway},
     },
+    lookup::DiskStats,
     redis,
     render::template::ReloadableTemplates,
 };
@@ -73,6 +74,7 @@ fn checks(gateway: &Gateway) -> Vec<Check> {
     checks.extend(gateway.clients.as_ref().map(check_clients));
     checks.push(check_upstream(gateway.virustotal.failures()));
     checks.extend(gateway.redis.health().map(check_redis));
+    checks.extend(gateway.lookup.disk_stats().map(check_disk));
     checks
 }
 
@@ -150,5 +152,18 @@ fn check_redis(health: redis::Availability) -> Check {
         name: "redis",
         ok,
         detail,
+    }
+}
+
+/// Checks the cache on disk. Requests are served without it, so a failure is no reason to take a
+/// replica out of service.
+fn check_disk(stats: DiskStats) -> Check {
+    Check {
+        name: "disk",
+        ok: stats.trouble.is_none(),
+        detail: match stats.trouble {
+            None => "answers are kept on disk".to_owned(),
+            Some(why) => format!("answers are not kept on disk: {why}"),
+        },
     }
 }

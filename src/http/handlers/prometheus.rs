@@ -15,7 +15,8 @@ use crate::{
         openapi::errors::OpenErrors,
         state::{AppState, Gateway},
     },
-    metrics::{KeyQuota, QuotaGauges, Snapshot},
+    lookup::DiskStats,
+    metrics::{DiskGauges, KeyQuota, QuotaGauges, Snapshot},
     quota::accounts::{Report, Tally, Window},
     redis,
 };
@@ -52,6 +53,7 @@ fn render(gateway: &Gateway) -> Response {
         cache_max_bytes: cache.max_bytes,
         cache_entries: cache.entries,
         cache_evictions: cache.evictions,
+        disk: gateway.lookup.disk_stats().map(disk_gauges),
         quota: quota_of_keys(gateway),
         waiting: gateway.quota.waiting(),
         templates_have_mistakes: gateway.templates.mistakes() > 0,
@@ -59,6 +61,19 @@ fn render(gateway: &Gateway) -> Response {
         is_redis_up: health.map(|it| it == redis::Availability::Up),
     });
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
+}
+
+fn disk_gauges(stats: DiskStats) -> DiskGauges {
+    DiskGauges {
+        is_up: stats.trouble.is_none(),
+        bytes: stats.bytes,
+        max_bytes: stats.max_bytes,
+        entries: stats.entries,
+        hits: stats.hits,
+        evictions: stats.evictions,
+        errors: stats.errors,
+        dropped_writes: stats.dropped_writes,
+    }
 }
 
 /// Returns the quota of each key that is configured. Several clients may spend one key.

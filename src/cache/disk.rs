@@ -1,0 +1,462 @@
+//! The part of the cache that survives a restart: one SQLite file in `VT4AI_CACHE_DIR`.
+//!
+//! One thread writes, in batches (`writer`), and two threads read (`reader`). A lookup never waits
+//! for a write, and for a read only for a short time: an answer that does not come in time counts
+//! as not cached. A filter in memory (`filter`) tells without a read that an answer is not there.
+//!
+//! The file holds answers, the names that belong to one object, and the last write to each object,
+//! all with the time of the wall clock, so that the rules of [`changes`](super::changes) hold after
+//! a restart and for other processes with the same directory. Every time that is recorded for a
+//! write is later than those of all answers in the file, even if the wall clock was set back.
+//!
+//! Whatever happens to the file or the disk, the gateway serves on without this tier. API keys
+//! stand in the file only as digests that are combined with the request.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
+
+use self::{
+    error::DiskError,
+    filter::KeyFilter,
+    health::DiskHealth,
+    notes::LastWrites,
+    pending::{DiskNote, Pending},
+    reader::{DiskReader, ReadJob},
+    writer::{DiskWriter, WriteJob},
+};
+use super::{CacheKey, CachedAnswer, Certainty, Moment, ObjectName, changes::Changes, stored};
+use crate::access::KeyHash;
+
+mod database;
+mod error;
+mod file;
+mod filter;
+mod health;
+mod notes;
+mod pending;
+mod reader;
+mod room;
+mod writer;
+
+/// The number of answers that may wait to be written.
+const MAX_WAITING: usize = 2048;
+
+/// The bytes of answers that may wait to be written.
+const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
+
+/// The number of lookups that may wait for the readers.
+const MAX_LOOKUPS: usize = 256;
+
+/// The number of threads that read.
+const READERS: usize = 2;
+
+/// The time that a lookup waits for the disk.
+const READ_LIMIT: Duration = Duration::from_millis(250);
+
+/// The time for which lookups skip the disk after one that took too long.
+const SKIP: Duration = Duration::from_secs(5);
+
+/// The time that the answer to a write waits until the write is recorded.
+const RECORD_LIMIT: Duration = Duration::from_secs(2);
+
+/// The least time between two updates of the last use of an entry, in seconds.
+const USE_STEP: i64 = 600;
+
+/// A handle to the cache on disk. The threads end once all handles are dropped.
+#[derive(Clone, Debug)]
+pub struct DiskCache(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    state: Arc<DiskState>,
+    writes: SyncSender<WriteJob>,
+    reads: SyncSender<ReadJob>,
+}
+
+/// The state that the handles and the threads share.
+#[derive(Debug)]
+struct DiskState {
+    dir: PathBuf,
+    max_bytes: u64,
+    /// The longest time for which an answer is of use.
+    longest: Duration,
+    changes: Arc<Changes>,
+    filter: KeyFilter,
+    health: DiskHealth,
+    counts: DiskCounts,
+    pending: Mutex<Pending>,
+    /// The number of notes that are recorded.
+    recorded: watch::Sender<u64>,
+    /// The bytes of answers that wait to be written.
+    waiting_bytes: AtomicUsize,
+    /// The time until which lookups skip the disk.
+    skip_until: Mutex<Moment>,
+}
+
+#[derive(Debug, Default)]
+struct DiskCounts {
+    bytes: AtomicU64,
+    entries: AtomicU64,
+    hits: AtomicU64,
+    evictions: AtomicU64,
+    errors: AtomicU64,
+    dropped_writes: AtomicU64,
+}
+
+/// The state of the cache on disk.
+#[derive(Clone, Debug)]
+pub struct DiskStats {
+    /// The bytes of the files.
+    pub bytes: u64,
+    /// The bound in bytes.
+    pub max_bytes: u64,
+    /// The number of answers.
+    pub entries: u64,
+    /// The answers that were found on disk, since the start.
+    pub hits: u64,
+    /// The answers evicted to stay within the bound, since the start.
+    pub evictions: u64,
+    /// The reads and writes that failed, since the start.
+    pub errors: u64,
+    /// The answers that were not written, since the start.
+    pub dropped_writes: u64,
+    /// The reason why answers are not kept at present.
+    pub trouble: Option<String>,
+}
+
+/// The settings of a [`DiskCache`].
+#[derive(Clone, Debug)]
+pub struct DiskParts {
+    /// The directory of the file.
+    pub dir: PathBuf,
+    /// The bound in bytes of all files together.
+    pub max_bytes: u64,
+    /// The longest time for which an answer is of use.
+    pub longest: Duration,
+}
+
+/// The identity of an entry.
+///
+/// `seed` is mixed into the checksum of the entry, so that two requests with the same `row` are
+/// never taken for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DiskKey {
+    row: i64,
+    seed: u64,
+    owner: i64,
+}
+
+/// An entry that was found.
+#[derive(Debug)]
+pub(super) struct DiskFound {
+    pub(super) stored: stored::StoredAnswer,
+    /// The time at which VirusTotal was asked.
+    asked: i64,
+    /// The time of the last use, in seconds.
+    used: i64,
+    /// The last writes to the object.
+    last: LastWrites,
+}
+
+impl DiskKey {
+    /// Returns the identity of a cached answer, from which neither key nor path can be read.
+    fn of(key: &CacheKey) -> Self {
+        let owner = owner_digest(key.owner);
+        let mut hasher = Sha256::new();
+        hasher.update(owner);
+        hasher.update(key.path.as_bytes());
+        let digest: [u8; 32] = hasher.finalize().into();
+        let [row, seed, ..] = words(digest);
+        let [owner, ..] = words(owner);
+        Self {
+            row: i64::from_ne_bytes(row.to_ne_bytes()),
+            seed,
+            owner: i64::from_ne_bytes(owner.to_ne_bytes()),
+        }
+    }
+}
+
+/// Hashes the hash of an API key once more, so that it cannot be compared with those elsewhere.
+fn owner_digest(owner: Option<KeyHash>) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update("vt4ai disk cache:");
+    match owner {
+        Some(key) => hasher.update(key.hex()),
+        None => hasher.update("shared"),
+    }
+    hasher.finalize().into()
+}
+
+fn words(digest: [u8; 32]) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(digest.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
+impl DiskCache {
+    /// Starts the threads, which open the file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system starts no more threads.
+    pub fn start(parts: DiskParts) -> io::Result<(Self, DiskThreads)> {
+        let (writes, to_write) = sync_channel(MAX_WAITING);
+        let (reads, to_read) = sync_channel(MAX_LOOKUPS);
+        let state = Arc::new(DiskState {
+            dir: parts.dir,
+            max_bytes: parts.max_bytes,
+            longest: parts.longest,
+            changes: Arc::new(Changes::new()),
+            filter: KeyFilter::new(),
+            health: DiskHealth::default(),
+            counts: DiskCounts::default(),
+            pending: Mutex::default(),
+            recorded: watch::Sender::new(0),
+            waiting_bytes: AtomicUsize::new(0),
+            skip_until: Mutex::new(Moment::NEVER),
+        });
+        let (opening, opened) = oneshot::channel();
+        let (writing, written) = oneshot::channel::<()>();
+        let writer = DiskWriter::new(Arc::clone(&state), to_write);
+        thread::Builder::new()
+            .name("disk-writer".to_owned())
+            .spawn(move || {
+                writer.run(opening);
+                drop(writing);
+            })?;
+        let to_read = Arc::new(Mutex::new(to_read));
+        for _ in 0..READERS {
+            let reader = DiskReader::new(Arc::clone(&state), Arc::clone(&to_read));
+            thread::Builder::new()
+                .name("disk-reader".to_owned())
+                .spawn(move || reader.run())?;
+        }
+        let handle = Handle {
+            state,
+            writes,
+            reads,
+        };
+        Ok((Self(Arc::new(handle)), DiskThreads { opened, written }))
+    }
+
+    /// Returns the last writes to objects, which the writer learns from other processes.
+    pub(super) fn changes(&self) -> Arc<Changes> {
+        Arc::clone(&self.0.state.changes)
+    }
+
+    /// Returns the state for metrics and health checks.
+    pub fn stats(&self) -> DiskStats {
+        let state = &self.0.state;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        DiskStats {
+            bytes: read(&state.counts.bytes),
+            max_bytes: state.max_bytes,
+            entries: read(&state.counts.entries),
+            hits: read(&state.counts.hits),
+            evictions: read(&state.counts.evictions),
+            errors: read(&state.counts.errors),
+            dropped_writes: read(&state.counts.dropped_writes),
+            trouble: state.health.trouble(),
+        }
+    }
+
+    /// Whether a lookup is worth a read.
+    pub(super) fn may_have(&self, key: &CacheKey) -> bool {
+        let state = &self.0.state;
+        state.health.generation().is_some()
+            && state.filter.may_have(DiskKey::of(key).row)
+            && *state.skip_until.lock() < Moment::now()
+    }
+
+    /// Looks up an answer, and the last writes to the object with these names.
+    pub(super) async fn find(&self, key: &CacheKey, names: &[ObjectName]) -> Option<DiskFound> {
+        let (key, names) = (DiskKey::of(key), names.into());
+        let found = self
+            .ask(|reply| ReadJob::Find { key, names, reply })
+            .await??;
+        if wall_now() / MICROS - found.used > USE_STEP {
+            // A use that is not noted only makes an earlier eviction more likely.
+            let _ = self.0.writes.try_send(WriteJob::Use(key.row));
+        }
+        Some(found)
+    }
+
+    /// Counts an answer that serves.
+    pub(super) fn count_hit(&self) {
+        self.0.state.counts.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns all names that are recorded for the object with these names.
+    pub(super) async fn names_of(&self, names: &[ObjectName]) -> Vec<ObjectName> {
+        let names = names.into();
+        let all = self.ask(|reply| ReadJob::Names { names, reply }).await;
+        all.unwrap_or_default()
+    }
+
+    /// Asks a reader, and waits a short time for its answer.
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> ReadJob) -> Option<T> {
+        let state = &self.0.state;
+        if state.health.generation().is_none() || *state.skip_until.lock() >= Moment::now() {
+            return None;
+        }
+        let (reply, answer) = oneshot::channel();
+        if self.0.reads.try_send(job(reply)).is_err() {
+            return None;
+        }
+        if let Ok(answer) = timeout(READ_LIMIT, answer).await {
+            return answer.ok();
+        }
+        *state.skip_until.lock() = Moment::now().after(SKIP);
+        state.fail(&DiskError::Slow);
+        None
+    }
+
+    /// Hands an answer to the writer, and never waits.
+    pub(super) fn store(&self, key: &CacheKey, answer: &CachedAnswer) {
+        let state = &self.0.state;
+        if state.health.generation().is_none() {
+            state.drop_writes(1);
+            return;
+        }
+        let age = answer.age(Moment::now());
+        let size = answer.size();
+        let waiting = state.waiting_bytes.fetch_add(size, Ordering::Relaxed);
+        let job = WriteJob::Store {
+            key: DiskKey::of(key),
+            answer: answer.clone(),
+            asked: wall_now().saturating_sub(micros(age)),
+        };
+        if waiting > MAX_WAITING_BYTES || self.0.writes.try_send(job).is_err() {
+            state.waiting_bytes.fetch_sub(size, Ordering::Relaxed);
+            state.drop_writes(1);
+        }
+    }
+
+    /// Evicts an answer.
+    pub(super) fn remove(&self, key: &CacheKey) {
+        let job = WriteJob::Remove(DiskKey::of(key).row);
+        // An answer that stays is found malformed again.
+        let _ = self.0.writes.try_send(job);
+    }
+
+    /// Evicts all answers of a key that VirusTotal has refused.
+    pub(super) fn forget(&self, owner: KeyHash) {
+        let [owner, ..] = words(owner_digest(Some(owner)));
+        self.note(DiskNote::Forget(i64::from_ne_bytes(owner.to_ne_bytes())));
+    }
+
+    /// Records that these names belong to one object.
+    pub(super) fn join(&self, names: &[ObjectName]) {
+        // The writer looks for notes at least once a second.
+        self.0
+            .state
+            .pending
+            .lock()
+            .add(DiskNote::Join(names.into()));
+    }
+
+    /// Records a write to the object with these names.
+    pub(super) fn note_write(&self, names: &[ObjectName], certainty: Certainty) {
+        self.note(DiskNote::Change {
+            names: names.into(),
+            certainty,
+            at: wall_now(),
+        });
+    }
+
+    fn note(&self, note: DiskNote) {
+        self.0.state.pending.lock().add(note);
+        // If the queue is full, the writer is about to look anyway.
+        let _ = self.0.writes.try_send(WriteJob::Wake);
+    }
+
+    /// Waits until all writes that were noted so far are on disk, so that they hold after a crash.
+    /// Gives up after a time, or at once if the disk can't be used.
+    pub(super) async fn recorded(&self) {
+        let state = &self.0.state;
+        if state.health.generation().is_none() {
+            return;
+        }
+        let noted = state.pending.lock().count();
+        let mut recorded = state.recorded.subscribe();
+        let waited = timeout(RECORD_LIMIT, recorded.wait_for(|count| *count >= noted)).await;
+        if waited.is_err() {
+            state.fail(&DiskError::Slow);
+        }
+    }
+}
+
+/// The progress of the threads of a [`DiskCache`].
+#[derive(Debug)]
+pub struct DiskThreads {
+    /// Ends once the file was opened or turned out to be unusable.
+    pub opened: oneshot::Receiver<()>,
+    /// Fails once all handles are dropped and all that waited is written.
+    pub written: oneshot::Receiver<()>,
+}
+
+impl DiskState {
+    /// Counts a failure and reports it.
+    fn fail(&self, error: &DiskError) {
+        self.counts.errors.fetch_add(1, Ordering::Relaxed);
+        self.health.fail(error);
+    }
+
+    fn drop_writes(&self, count: u64) {
+        self.counts
+            .dropped_writes
+            .fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+impl DiskFound {
+    /// Returns the state of the answer: `None` if its object was written to since, else whether it
+    /// may have been.
+    pub(super) fn is_doubtful(&self) -> Option<bool> {
+        // An answer from the future is one from before the clock was set back: its age is unknown.
+        if self.last.certain >= self.asked || self.asked > wall_now() {
+            return None;
+        }
+        Some(self.last.possible >= self.asked)
+    }
+
+    /// Returns the time since VirusTotal was asked.
+    pub(super) fn age(&self) -> Duration {
+        let micros = wall_now().saturating_sub(self.asked);
+        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    }
+}
+
+/// The microseconds of a second.
+const MICROS: i64 = 1_000_000;
+
+/// Returns the wall clock's time in microseconds.
+fn wall_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    micros(now.unwrap_or_default())
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
