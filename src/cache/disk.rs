@@ -17,7 +17,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread,
@@ -36,9 +36,9 @@ use self::{
     filter::KeyFilter,
     health::DiskHealth,
     notes::LastWrites,
-    pending::{DiskNote, Pending},
+    queue::{DiskNote, WriteJob, WriteQueue},
     reader::{DiskReader, ReadJob},
-    writer::{DiskWriter, WriteJob},
+    writer::DiskWriter,
 };
 use super::{CacheKey, CachedAnswer, Certainty, Moment, ObjectName, changes::Changes, stored};
 use crate::access::KeyHash;
@@ -49,16 +49,10 @@ mod file;
 mod filter;
 mod health;
 mod notes;
-mod pending;
+mod queue;
 mod reader;
 mod room;
 mod writer;
-
-/// The number of answers that may wait to be written.
-const MAX_WAITING: usize = 2048;
-
-/// The bytes of answers that may wait to be written.
-const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
 
 /// The number of lookups that may wait for the readers.
 const MAX_LOOKUPS: usize = 256;
@@ -85,7 +79,6 @@ pub struct DiskCache(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     state: Arc<DiskState>,
-    writes: SyncSender<WriteJob>,
     reads: SyncSender<ReadJob>,
 }
 
@@ -100,11 +93,9 @@ struct DiskState {
     filter: KeyFilter,
     health: DiskHealth,
     counts: DiskCounts,
-    pending: Mutex<Pending>,
+    queue: WriteQueue,
     /// The number of notes that are recorded.
     recorded: watch::Sender<u64>,
-    /// The bytes of answers that wait to be written.
-    waiting_bytes: AtomicUsize,
     /// The time until which lookups skip the disk.
     skip_until: Mutex<Moment>,
 }
@@ -218,7 +209,6 @@ impl DiskCache {
     ///
     /// Fails if the system starts no more threads.
     pub fn start(parts: DiskParts) -> io::Result<(Self, DiskThreads)> {
-        let (writes, to_write) = sync_channel(MAX_WAITING);
         let (reads, to_read) = sync_channel(MAX_LOOKUPS);
         let state = Arc::new(DiskState {
             dir: parts.dir,
@@ -228,14 +218,13 @@ impl DiskCache {
             filter: KeyFilter::new(),
             health: DiskHealth::default(),
             counts: DiskCounts::default(),
-            pending: Mutex::default(),
+            queue: WriteQueue::default(),
             recorded: watch::Sender::new(0),
-            waiting_bytes: AtomicUsize::new(0),
             skip_until: Mutex::new(Moment::NEVER),
         });
         let (opening, opened) = oneshot::channel();
         let (writing, written) = oneshot::channel::<()>();
-        let writer = DiskWriter::new(Arc::clone(&state), to_write);
+        let writer = DiskWriter::new(Arc::clone(&state));
         thread::Builder::new()
             .name("disk-writer".to_owned())
             .spawn(move || {
@@ -249,11 +238,7 @@ impl DiskCache {
                 .name("disk-reader".to_owned())
                 .spawn(move || reader.run())?;
         }
-        let handle = Handle {
-            state,
-            writes,
-            reads,
-        };
+        let handle = Handle { state, reads };
         Ok((Self(Arc::new(handle)), DiskThreads { opened, written }))
     }
 
@@ -294,7 +279,7 @@ impl DiskCache {
             .await??;
         if wall_now() / MICROS - found.used > USE_STEP {
             // A use that is not noted only makes an earlier eviction more likely.
-            let _ = self.0.writes.try_send(WriteJob::Use(key.row));
+            self.0.state.queue.add(WriteJob::Use(key.row));
         }
         Some(found)
     }
@@ -337,55 +322,44 @@ impl DiskCache {
             return;
         }
         let age = answer.age(Moment::now());
-        let size = answer.size();
-        let waiting = state.waiting_bytes.fetch_add(size, Ordering::Relaxed);
-        let job = WriteJob::Store {
+        let is_taken = state.queue.add(WriteJob::Store {
             key: DiskKey::of(key),
             answer: answer.clone(),
             asked: wall_now().saturating_sub(micros(age)),
-        };
-        if waiting > MAX_WAITING_BYTES || self.0.writes.try_send(job).is_err() {
-            state.waiting_bytes.fetch_sub(size, Ordering::Relaxed);
+        });
+        if !is_taken {
             state.drop_writes(1);
         }
     }
 
     /// Evicts an answer.
     pub(super) fn remove(&self, key: &CacheKey) {
-        let job = WriteJob::Remove(DiskKey::of(key).row);
         // An answer that stays is found malformed again.
-        let _ = self.0.writes.try_send(job);
+        self.0
+            .state
+            .queue
+            .add(WriteJob::Remove(DiskKey::of(key).row));
     }
 
     /// Evicts all answers of a key that VirusTotal has refused.
     pub(super) fn forget(&self, owner: KeyHash) {
         let [owner, ..] = words(owner_digest(Some(owner)));
-        self.note(DiskNote::Forget(i64::from_ne_bytes(owner.to_ne_bytes())));
+        let owner = i64::from_ne_bytes(owner.to_ne_bytes());
+        self.0.state.queue.note(DiskNote::Forget(owner));
     }
 
     /// Records that these names belong to one object.
     pub(super) fn join(&self, names: &[ObjectName]) {
-        // The writer looks for notes at least once a second.
-        self.0
-            .state
-            .pending
-            .lock()
-            .add(DiskNote::Join(names.into()));
+        self.0.state.queue.note(DiskNote::Join(names.into()));
     }
 
     /// Records a write to the object with these names.
     pub(super) fn note_write(&self, names: &[ObjectName], certainty: Certainty) {
-        self.note(DiskNote::Change {
+        self.0.state.queue.note(DiskNote::Change {
             names: names.into(),
             certainty,
             at: wall_now(),
         });
-    }
-
-    fn note(&self, note: DiskNote) {
-        self.0.state.pending.lock().add(note);
-        // If the queue is full, the writer is about to look anyway.
-        let _ = self.0.writes.try_send(WriteJob::Wake);
     }
 
     /// Waits until all writes that were noted so far are on disk, so that they hold after a crash.
@@ -395,7 +369,7 @@ impl DiskCache {
         if state.health.generation().is_none() {
             return;
         }
-        let noted = state.pending.lock().count();
+        let noted = state.queue.noted();
         let mut recorded = state.recorded.subscribe();
         let waited = timeout(RECORD_LIMIT, recorded.wait_for(|count| *count >= noted)).await;
         if waited.is_err() {
@@ -411,6 +385,12 @@ pub struct DiskThreads {
     pub opened: oneshot::Receiver<()>,
     /// Fails once all handles are dropped and all that waited is written.
     pub written: oneshot::Receiver<()>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.state.queue.close();
+    }
 }
 
 impl DiskState {

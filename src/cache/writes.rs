@@ -55,12 +55,13 @@ impl Cache {
 
     /// Records that these names belong to one object, and shares that if it is new.
     pub fn join_names(&self, names: &[ObjectName]) {
-        if let Some(disk) = &self.0.disk
-            && names.len() > 1
-        {
+        if !self.0.changes.join(names) {
+            return;
+        }
+        if let Some(disk) = &self.0.disk {
             disk.join(names);
         }
-        if self.0.changes.join(names) && self.replicas_share() {
+        if self.replicas_share() {
             let life = self.0.rules.longest();
             self.0.redis.join_names(&hex(names), life);
         }

@@ -27,6 +27,8 @@ mod consistency;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod errors;

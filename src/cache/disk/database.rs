@@ -112,7 +112,7 @@ impl Database {
         changes: &[Change<'_>],
         to_record: &[DiskNote],
     ) -> Result<Applied, DiskError> {
-        let (room, life) = (&self.room, self.life);
+        let room = &self.room;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -139,7 +139,7 @@ impl Database {
             }
         }
         for note in to_record {
-            notes::record(&transaction, note, &mut progress, life)?;
+            notes::record(&transaction, note, &mut progress)?;
         }
         let mut update =
             transaction.prepare_cached("UPDATE state SET clock = max(clock, ?1), seq = ?2")?;

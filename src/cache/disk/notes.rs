@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{DiskError, DiskNote, MICROS, wall_now};
+use super::{DiskError, DiskNote, wall_now};
 use crate::cache::{Certainty, Moment, ObjectName, changes::Changes, changes::MAX_NAMES};
 
 /// The number of writes above which the oldest are forgotten, together with older answers.
 const MAX_CHANGES: i64 = 65_536;
 
-/// The part of the time to live after which the use of a name is recorded again.
-const NAME_STEPS: u64 = 4;
+/// The number of rows of joined names that are kept.
+const MAX_JOINS: i64 = 65_536;
 
 /// Where the recording of notes stands.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,6 @@ pub(super) fn record(
     connection: &Connection,
     note: &DiskNote,
     progress: &mut Progress,
-    life: Duration,
 ) -> Result<(), DiskError> {
     match note {
         DiskNote::Change {
@@ -54,21 +53,33 @@ pub(super) fn record(
             }
             raise(connection, &names, last, progress)
         }
-        DiskNote::Join(names) => join(connection, names, progress, life),
+        DiskNote::Join(names) => join(connection, names, progress),
         DiskNote::Forget(owner) => forget(connection, *owner),
     }
 }
 
 /// Returns these names and those that are recorded for the same object.
+///
+/// Searches all that is recorded, which takes milliseconds, since only writes need it.
 pub(super) fn all_names(
     connection: &Connection,
     names: &[ObjectName],
 ) -> Result<Vec<ObjectName>, DiskError> {
-    let mut all = names.to_vec();
-    for name in names {
-        for other in object_of(connection, *name)?.unwrap_or_default().names {
-            if !all.contains(&other) {
-                all.push(other);
+    const WITH: &str = "SELECT names FROM joins WHERE instr(names, ?1) ORDER BY id DESC LIMIT 64";
+    let mut statement = connection.prepare_cached(WITH)?;
+    let (mut all, mut searched) = (names.to_vec(), 0);
+    // Names that are found may be recorded with further ones.
+    while let Some(name) = all.get(searched).copied()
+        && searched < MAX_NAMES
+    {
+        searched += 1;
+        let mut rows = statement.query([name.bytes()])?;
+        while let Some(row) = rows.next()? {
+            let bytes = row.get_ref(0)?.as_blob().unwrap_or_default();
+            for other in bytes.chunks(16).filter_map(ObjectName::from_bytes) {
+                if all.len() < MAX_NAMES && !all.contains(&other) {
+                    all.push(other);
+                }
             }
         }
     }
@@ -139,10 +150,9 @@ pub(super) fn purge(connection: &Connection, life: Duration) -> Result<(), DiskE
         "DELETE FROM changes WHERE certain < ?1 AND possible < ?1",
         [oldest],
     )?;
-    // A name that was used before is recorded again with the next answer.
     connection.execute(
-        "DELETE FROM names WHERE used < ?1",
-        [oldest / MICROS - life / MICROS],
+        "DELETE FROM joins WHERE id <= (SELECT max(id) FROM joins) - ?1",
+        [MAX_JOINS],
     )?;
     let count: i64 = connection.query_row("SELECT count(*) FROM changes", [], |row| row.get(0))?;
     if count > MAX_CHANGES {
@@ -165,55 +175,22 @@ pub(super) fn purge(connection: &Connection, life: Duration) -> Result<(), DiskE
     Ok(())
 }
 
-/// The names of one object, as each of them has them.
-#[derive(Debug, Default)]
-struct NamedObject {
-    names: Vec<ObjectName>,
-    /// The second of the last use.
-    used: i64,
-}
-
-fn object_of(connection: &Connection, name: ObjectName) -> Result<Option<NamedObject>, DiskError> {
-    const OBJECT: &str = "SELECT object, used FROM names WHERE name = ?1";
-    let mut statement = connection.prepare_cached(OBJECT)?;
-    let row = statement.query_row([name.bytes()], |row| {
-        let bytes = row.get_ref(0)?.as_blob()?;
-        let names = bytes.chunks(16).filter_map(ObjectName::from_bytes);
-        Ok(NamedObject {
-            names: names.take(MAX_NAMES).collect(),
-            used: row.get(1)?,
-        })
-    });
-    Ok(row.optional()?)
-}
-
-/// Joins names, and lets the writes to one of them count for all.
+/// Records that names belong to one object, and lets the writes to one of them count for all.
 fn join(
     connection: &Connection,
     names: &[ObjectName],
     progress: &mut Progress,
-    life: Duration,
 ) -> Result<(), DiskError> {
-    let now = wall_now() / MICROS;
-    let step = i64::try_from(life.as_secs() / NAME_STEPS).unwrap_or(i64::MAX);
-    if let Some(first) = names.first()
-        && let Some(object) = object_of(connection, *first)?
-        && now - object.used < step
-        && names.iter().all(|name| object.names.contains(name))
-    {
-        return Ok(());
-    }
-    let mut all = all_names(connection, names)?;
-    // The names just given stay; older spellings are of less use.
-    all.truncate(MAX_NAMES);
-    let object: Vec<u8> = all.iter().flat_map(|name| *name.bytes()).collect();
-    let mut put = connection.prepare_cached("INSERT OR REPLACE INTO names VALUES (?1, ?2, ?3)")?;
-    for name in &all {
-        put.execute((name.bytes(), &object, now))?;
-    }
-    let last = last_changes(connection, &all)?;
-    if last != LastWrites::default() {
-        raise(connection, &all, last, progress)?;
+    let bytes: Vec<u8> = names.iter().flat_map(|name| *name.bytes()).collect();
+    let mut add = connection.prepare_cached("INSERT INTO joins (names) VALUES (?1)")?;
+    add.execute([bytes])?;
+    // Without any write there is nothing to compare.
+    if progress.seq > 0 {
+        let last = last_changes(connection, names)?;
+        if last != LastWrites::default() {
+            let all = all_names(connection, names)?;
+            raise(connection, &all, last, progress)?;
+        }
     }
     Ok(())
 }

@@ -6,16 +6,16 @@
 
 use rusqlite::Connection;
 
-use super::{DiskError, database, database::Applied, file::PAGE};
+use super::{DiskError, database, database::Applied, file};
 
 /// The largest part of the bound that is left to the log.
-const MAX_WAL: u64 = 16 * 1024 * 1024;
+const MAX_WAL: u64 = 64 * 1024 * 1024;
 
 /// The largest answer that is kept.
 const MAX_ANSWER: u64 = 4 * 1024 * 1024;
 
 /// The bytes of the files beside the file and its log: the index of the log.
-const BESIDE: u64 = 64 * 1024;
+const BESIDE: u64 = 128 * 1024;
 
 /// The number of rows that are removed before the room is measured again.
 const ROWS: usize = 256;
@@ -65,7 +65,8 @@ impl Room {
 
     /// Has SQLite enforce the bound of the file.
     pub(super) fn limit(&self, connection: &Connection) -> Result<(), DiskError> {
-        let pages = i64::try_from(self.file_bytes() / PAGE).unwrap_or(i64::MAX);
+        let pages =
+            i64::try_from(self.file_bytes() / file::page_bytes(connection)?).unwrap_or(i64::MAX);
         let set = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         connection.pragma_update_and_check(None, "max_page_count", pages, set)?;
         Ok(())
@@ -78,7 +79,8 @@ impl Room {
         bytes: usize,
         applied: &mut Applied,
     ) -> Result<bool, DiskError> {
-        let need = u64::try_from(bytes).unwrap_or(u64::MAX) + 4 * PAGE;
+        let need = u64::try_from(bytes).unwrap_or(u64::MAX / 2);
+        let need = need + 4 * file::page_bytes(connection)?;
         // A sixty-fourth stays free, for pages that are only partly filled and for notes.
         let bound = self.file_bytes() - self.file_bytes() / 64;
         for _ in 0..PASSES {
@@ -116,7 +118,9 @@ impl Room {
     /// Gives room back to the system if the file is larger than its bound, which was lowered.
     pub(super) fn shrink(&self, connection: &Connection) -> Result<(), DiskError> {
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-        if u64::try_from(pages).unwrap_or_default() * PAGE <= self.file_bytes() {
+        if u64::try_from(pages).unwrap_or_default() * file::page_bytes(connection)?
+            <= self.file_bytes()
+        {
             return Ok(());
         }
         // In steps: the pages that move pass through the log.
@@ -131,7 +135,7 @@ impl Room {
 fn held_bytes(connection: &Connection) -> Result<u64, DiskError> {
     let read = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let used = read("page_count")? - read("freelist_count")?;
-    Ok(u64::try_from(used).unwrap_or_default() * PAGE)
+    Ok(u64::try_from(used).unwrap_or_default() * file::page_bytes(connection)?)
 }
 
 /// Returns the bytes of each owner, the largest first.

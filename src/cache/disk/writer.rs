@@ -1,11 +1,7 @@
 //! The thread that writes.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -13,14 +9,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{
-    DiskError, DiskKey, DiskNote, DiskState,
+    DiskError, DiskKey, DiskNote, DiskState, WriteJob,
     database::{Change, Database, NewEntry},
     file,
+    queue::Batch,
 };
-use crate::cache::CachedAnswer;
-
-/// The time that writes are collected, so that one transaction has many.
-const COLLECT: Duration = Duration::from_millis(400);
 
 /// The interval of the work beside writing.
 const TICK: Duration = Duration::from_secs(1);
@@ -31,29 +24,10 @@ const RETRY: Duration = Duration::from_secs(5);
 /// The interval at which entries that are too old are removed.
 const PURGE: Duration = Duration::from_hours(1);
 
-/// Something to write.
-#[derive(Debug)]
-pub(super) enum WriteJob {
-    /// An answer.
-    Store {
-        key: DiskKey,
-        answer: CachedAnswer,
-        /// The wall clock's time at which VirusTotal was asked, in microseconds.
-        asked: i64,
-    },
-    /// The removal of an entry.
-    Remove(i64),
-    /// The use of an entry.
-    Use(i64),
-    /// Notes wait to be recorded at once.
-    Wake,
-}
-
 /// The thread's state.
 #[derive(Debug)]
 pub(super) struct DiskWriter {
     state: Arc<DiskState>,
-    jobs: Receiver<WriteJob>,
     database: Option<Database>,
     ticked: Instant,
     tried: Instant,
@@ -71,11 +45,10 @@ enum Packed {
 }
 
 impl DiskWriter {
-    pub(super) fn new(state: Arc<DiskState>, jobs: Receiver<WriteJob>) -> Self {
+    pub(super) fn new(state: Arc<DiskState>) -> Self {
         let now = Instant::now();
         Self {
             state,
-            jobs,
             database: None,
             ticked: now,
             tried: now,
@@ -89,10 +62,11 @@ impl DiskWriter {
         self.open();
         drop(opening);
         loop {
-            let jobs = self.collect();
-            let is_over = jobs.is_none();
-            self.write(jobs.unwrap_or_default());
-            if is_over {
+            let most = self.database.as_ref().map_or(0, Database::batch_bytes);
+            let batch = self.state.queue.take(TICK, most);
+            let is_last = batch.is_last;
+            self.write(batch);
+            if is_last {
                 return;
             }
             if self.ticked.elapsed() >= TICK {
@@ -100,31 +74,6 @@ impl DiskWriter {
                 self.ticked = Instant::now();
             }
         }
-    }
-
-    /// Collects a batch. Returns `None` once all handles are dropped and all jobs are taken.
-    fn collect(&self) -> Option<Vec<WriteJob>> {
-        let first = match self.jobs.recv_timeout(TICK) {
-            Ok(job) => job,
-            Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
-            Err(RecvTimeoutError::Disconnected) => return None,
-        };
-        let most = self.database.as_ref().map_or(0, Database::batch_bytes);
-        let (began, mut bytes, mut jobs) = (Instant::now(), 0, Vec::new());
-        let mut next = Some(first);
-        while let Some(job) = next {
-            let is_urgent = matches!(job, WriteJob::Wake);
-            if let WriteJob::Store { answer, .. } = &job {
-                bytes += answer.size();
-            }
-            jobs.push(job);
-            if is_urgent || bytes >= most {
-                break;
-            }
-            let left = COLLECT.saturating_sub(began.elapsed());
-            next = self.jobs.recv_timeout(left).ok();
-        }
-        Some(jobs)
     }
 
     fn open(&mut self) {
@@ -148,15 +97,12 @@ impl DiskWriter {
     }
 
     /// Writes a batch, with all notes that wait.
-    fn write(&mut self, jobs: Vec<WriteJob>) {
-        let (notes, is_overrun) = {
-            let mut pending = self.state.pending.lock();
-            (pending.take(), pending.take_overrun())
-        };
-        if is_overrun {
+    fn write(&mut self, batch: Batch) {
+        let notes = batch.notes;
+        if batch.is_overrun {
             self.start_over(None);
         }
-        let mut changes = self.pack(jobs);
+        let mut changes = self.pack(batch.jobs);
         if !changes.is_empty() && !self.has_room_in_log() {
             self.state.drop_writes(count_stores(&changes));
             changes.clear();
@@ -172,7 +118,7 @@ impl DiskWriter {
             Err(error) => {
                 self.state.drop_writes(count_stores(&changes));
                 let has_writes = notes.iter().any(|note| !matches!(note, DiskNote::Join(_)));
-                self.state.pending.lock().put_back(notes);
+                self.state.queue.put_back(notes);
                 self.give_way(&error, has_writes);
             }
         }
@@ -185,9 +131,6 @@ impl DiskWriter {
         for job in jobs {
             match job {
                 WriteJob::Store { key, answer, asked } => {
-                    self.state
-                        .waiting_bytes
-                        .fetch_sub(answer.size(), Ordering::Relaxed);
                     let asked_before = u64::try_from(asked).unwrap_or_default();
                     match answer.to_bytes(asked_before) {
                         Some(bytes) if bytes.len() <= largest => {
@@ -198,7 +141,6 @@ impl DiskWriter {
                 }
                 WriteJob::Remove(row) => changes.push(Packed::Remove(row)),
                 WriteJob::Use(row) => changes.push(Packed::Use(row)),
-                WriteJob::Wake => {}
             }
         }
         changes
