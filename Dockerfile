@@ -18,8 +18,10 @@ COPY templates templates
 RUN find src templates -type f -exec touch {} + \
     && cargo build --release --locked
 
+# An empty directory for VT4AI_CACHE_DIR: a new volume that is mounted there gets its owner.
 # The libraries that the loader needs are listed by `ldd`, because their paths depend on the architecture.
 RUN mkdir /image \
+    && install -d -o 65532 -g 65532 -m 700 /image/var/lib/vt4ai \
     && cp target/release/vt4ai /image/ \
     && ldd /image/vt4ai | grep -o '/[^ ]*' | xargs cp --parents --dereference --target-directory=/image
 

@@ -30,6 +30,7 @@ const FIRST_CONTACT: Duration = Duration::from_secs(1);
 const FIRST_READ: Duration = Duration::from_secs(1);
 
 /// Builds everything that handlers need.
+#[expect(clippy::too_many_lines, reason = "a line for each part")]
 pub(super) async fn put_together(
     config: Config,
     templates: ReloadableTemplates,
@@ -44,7 +45,6 @@ pub(super) async fn put_together(
         redis,
         quota,
     } = base(&config, clients.as_ref(), background)?;
-    let disk = start_disk_cache(&config, background).await;
     let cache = Cache::new(cache::Parts {
         rules: config.cache,
         private,
@@ -52,12 +52,11 @@ pub(super) async fn put_together(
         quota: quota.clone(),
         accepted: accepted.clone(),
         redis: redis.clone(),
-        disk,
+        disk: start_disk_cache(&config, background).await,
         tasks: tasks.clone(),
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),
     });
-    // Before the first request, so that the cache is shared from the start.
     connect(&redis, &cache, &accepted, background).await;
     Ok(Gateway {
         lookup: Lookup::new(lookup::Parts {
@@ -223,6 +222,8 @@ async fn start_disk_cache(config: &Config, background: &Background) -> Option<Di
 }
 
 /// Connects to Redis, if it is configured, and applies the changes that other replicas announce.
+///
+/// Called before the first request, so that the cache is shared from the start.
 async fn connect(redis: &Redis, cache: &Cache, accepted: &AcceptedKeys, background: &Background) {
     let (cache, accepted) = (cache.clone(), accepted.clone());
     let hear = move |news: News| match news {

@@ -1,4 +1,4 @@
-//! The part of the cache that survives a restart: one SQLite file in `VT4AI_CACHE_DIR`.
+//! The part of the cache that survives a restart: one `SQLite` file in `VT4AI_CACHE_DIR`.
 //!
 //! One thread writes, in batches (`writer`), and two threads read (`reader`). A lookup never waits
 //! for a write, and for a read only for a short time: an answer that does not come in time counts

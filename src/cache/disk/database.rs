@@ -9,7 +9,7 @@ use super::{
     DiskError, DiskKey, DiskNote, DiskState, MICROS,
     file::{self, FileId},
     notes::{self, Progress},
-    room::Room,
+    room::{self, Room},
     wall_now,
 };
 
@@ -32,6 +32,16 @@ pub(super) enum Change<'a> {
     Use(i64),
 }
 
+impl Change<'_> {
+    /// Returns the entry that it concerns.
+    pub(super) fn row(&self) -> i64 {
+        match self {
+            Self::Store(entry) => entry.key.row,
+            Self::Remove(row) | Self::Use(row) => *row,
+        }
+    }
+}
+
 /// The outcome of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Applied {
@@ -52,7 +62,7 @@ pub(super) struct Database {
     seq: i64,
     /// The number of the last answer that is in the filter.
     body: i64,
-    /// SQLite's number of the changes by other processes.
+    /// The number by which `SQLite` tells that another process has written.
     version: i64,
     life: Duration,
 }
@@ -124,6 +134,13 @@ impl Database {
         })?;
         file::check_clock(before.clock)?;
         let (mut progress, mut applied) = (before, Applied::default());
+        let (refusals, others): (Vec<_>, Vec<_>) = to_record
+            .iter()
+            .partition(|note| matches!(note, DiskNote::Forget(_)));
+        // Writes go first: answers of this batch that were asked for after them are not outdated.
+        for note in others {
+            notes::record(&transaction, note, &mut progress)?;
+        }
         for change in changes {
             match change {
                 Change::Store(entry) => {
@@ -138,7 +155,7 @@ impl Database {
                 Change::Use(row) => note_use(&transaction, *row)?,
             }
         }
-        for note in to_record {
+        for note in refusals {
             notes::record(&transaction, note, &mut progress)?;
         }
         let mut update =
@@ -199,6 +216,12 @@ impl Database {
         Ok(count)
     }
 
+    /// Gives back the memory of pages that are kept for the next batch.
+    pub(super) fn release_memory(&self) {
+        // Nothing depends on it.
+        let _ = self.connection.release_memory();
+    }
+
     /// Removes what is too old to be of use.
     pub(super) fn purge(&mut self) -> Result<(), DiskError> {
         let life = self.life;
@@ -220,7 +243,7 @@ impl Database {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let evicted = self.room.evict(&transaction, self.room.batch_bytes())?;
+        let evicted = room::evict(&transaction, self.room.batch_bytes())?;
         transaction.commit()?;
         Ok(evicted)
     }

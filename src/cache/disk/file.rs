@@ -34,7 +34,7 @@ const VERSION: i32 = 1;
 /// The mark of this cache's files, in `PRAGMA application_id`: `VT4A`.
 const APPLICATION: i32 = 0x5654_3441;
 
-/// The size of a page in bytes. SQLite's usual 4096 cost twice the CPU for each answer.
+/// The size of a page in bytes. `SQLite`'s usual 4096 cost twice the CPU for each answer.
 const PAGE: u64 = 32_768;
 
 /// The size of a page if the bound is small.
@@ -176,7 +176,7 @@ fn lock(dir: &Path) -> Result<File, DiskError> {
 
 fn try_open(dir: &Path, wal_bytes: u64) -> Result<Connection, DiskError> {
     let path = dir.join(NAME);
-    // SQLite gives the files beside it the same access rights.
+    // `SQLite` gives the files beside it the same access rights.
     if let Err(error) = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -13,7 +13,7 @@ const MAX_CHANGES: i64 = 65_536;
 /// The number of rows of joined names that are kept.
 const MAX_JOINS: i64 = 65_536;
 
-/// Where the recording of notes stands.
+/// The progress of the recording of notes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
     /// The latest time in the file.

@@ -1,4 +1,4 @@
-//! What waits for the thread that writes.
+//! The queue of the thread that writes.
 
 use std::{
     collections::VecDeque,
@@ -79,7 +79,7 @@ struct Waiting {
     is_closed: bool,
 }
 
-/// What is written in one transaction.
+/// The work of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) jobs: Vec<WriteJob>,

@@ -1,6 +1,6 @@
 //! The bound in bytes, and the eviction of what was used least recently.
 //!
-//! The bound covers the file and its write-ahead log. The file's part is enforced by SQLite, too
+//! The bound covers the file and its write-ahead log. The file's part is enforced by `SQLite`, too
 //! (`max_page_count`). Rows are removed before a new answer needs their room, a sixty-fourth of the
 //! file at a time. As in memory, no owner loses answers while it holds less than its share.
 
@@ -42,29 +42,29 @@ impl Room {
     }
 
     /// Returns the bound of the write-ahead log.
-    pub(super) fn wal_bytes(&self) -> u64 {
+    pub(super) fn wal_bytes(self) -> u64 {
         (self.max_bytes / 4).min(MAX_WAL)
     }
 
     /// Returns the bound of the file.
-    fn file_bytes(&self) -> u64 {
+    fn file_bytes(self) -> u64 {
         self.max_bytes
             .saturating_sub(self.wal_bytes())
             .saturating_sub(BESIDE)
     }
 
     /// Returns the bytes of answers that one batch may have: the log takes several times as many.
-    pub(super) fn batch_bytes(&self) -> usize {
+    pub(super) fn batch_bytes(self) -> usize {
         usize::try_from(self.wal_bytes() / 8).unwrap_or(usize::MAX)
     }
 
     /// Returns the bytes of the largest answer that is kept.
-    pub(super) fn largest(&self) -> usize {
+    pub(super) fn largest(self) -> usize {
         usize::try_from((self.max_bytes / 32).min(MAX_ANSWER)).unwrap_or(usize::MAX)
     }
 
-    /// Has SQLite enforce the bound of the file.
-    pub(super) fn limit(&self, connection: &Connection) -> Result<(), DiskError> {
+    /// Has `SQLite` enforce the bound of the file.
+    pub(super) fn limit(self, connection: &Connection) -> Result<(), DiskError> {
         let pages =
             i64::try_from(self.file_bytes() / file::page_bytes(connection)?).unwrap_or(i64::MAX);
         let set = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
@@ -74,7 +74,7 @@ impl Room {
 
     /// Makes room for an answer of this many bytes. Returns whether there is room.
     pub(super) fn make(
-        &self,
+        self,
         connection: &Connection,
         bytes: usize,
         applied: &mut Applied,
@@ -89,7 +89,7 @@ impl Room {
                 return Ok(true);
             }
             let excess = (held - bound).saturating_add(bound / 64);
-            let evicted = self.evict(connection, usize::try_from(excess).unwrap_or(usize::MAX))?;
+            let evicted = evict(connection, usize::try_from(excess).unwrap_or(usize::MAX))?;
             applied.evicted += evicted;
             applied.added -= i64::try_from(evicted).unwrap_or(i64::MAX);
             if evicted == 0 {
@@ -99,24 +99,8 @@ impl Room {
         Ok(false)
     }
 
-    /// Evicts answers of this many bytes: of the owners that hold most, those used least recently.
-    /// Returns their number.
-    pub(super) fn evict(&self, connection: &Connection, bytes: usize) -> Result<u64, DiskError> {
-        let holdings = holdings(connection)?;
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let level = level(&holdings, bytes);
-        let mut evicted = 0;
-        for holding in holdings {
-            let excess = holding.bytes.saturating_sub(level);
-            if excess > 0 {
-                evicted += evict_of(connection, holding.owner, excess)?;
-            }
-        }
-        Ok(evicted)
-    }
-
     /// Gives room back to the system if the file is larger than its bound, which was lowered.
-    pub(super) fn shrink(&self, connection: &Connection) -> Result<(), DiskError> {
+    pub(super) fn shrink(self, connection: &Connection) -> Result<(), DiskError> {
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
         if u64::try_from(pages).unwrap_or_default() * file::page_bytes(connection)?
             <= self.file_bytes()
@@ -129,6 +113,22 @@ impl Room {
         while rows.next()?.is_some() {}
         Ok(())
     }
+}
+
+/// Evicts answers of this many bytes: of the owners that hold most, those used least recently.
+/// Returns their number.
+pub(super) fn evict(connection: &Connection, bytes: usize) -> Result<u64, DiskError> {
+    let holdings = holdings(connection)?;
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let level = level(&holdings, bytes);
+    let mut evicted = 0;
+    for holding in holdings {
+        let excess = holding.bytes.saturating_sub(level);
+        if excess > 0 {
+            evicted += evict_of(connection, holding.owner, excess)?;
+        }
+    }
+    Ok(evicted)
 }
 
 /// Returns the bytes of the pages in use.

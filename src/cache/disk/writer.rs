@@ -32,6 +32,8 @@ pub(super) struct DiskWriter {
     ticked: Instant,
     tried: Instant,
     purged: Instant,
+    /// Whether a batch was written since memory was given back.
+    is_warm: bool,
     /// The number of notes that are recorded.
     recorded: u64,
 }
@@ -53,6 +55,7 @@ impl DiskWriter {
             ticked: now,
             tried: now,
             purged: now,
+            is_warm: false,
             recorded: 0,
         }
     }
@@ -151,7 +154,10 @@ impl DiskWriter {
             // Notes are kept until a file can be opened, in which older answers may be.
             return Err(DiskError::Unusable("no file is open".to_owned()));
         };
-        let to_apply: Vec<_> = changes.iter().map(Packed::as_change).collect();
+        let mut to_apply: Vec<_> = changes.iter().map(Packed::as_change).collect();
+        // Neighbours share pages. Changes of one entry stay in order.
+        to_apply.sort_by_key(Change::row);
+        self.is_warm |= !to_apply.is_empty();
         let applied = database.apply(&to_apply, notes)?;
         for change in &to_apply {
             if let Change::Store(entry) = change {
@@ -239,6 +245,9 @@ impl DiskWriter {
                 return self.open();
             }
             Err(error) => return self.state.fail(&error.into()),
+        }
+        if !std::mem::take(&mut self.is_warm) {
+            database.release_memory();
         }
         let caught_up = database.catch_up(&self.state);
         if self.purged.elapsed() >= PURGE {

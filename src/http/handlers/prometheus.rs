@@ -53,7 +53,7 @@ fn render(gateway: &Gateway) -> Response {
         cache_max_bytes: cache.max_bytes,
         cache_entries: cache.entries,
         cache_evictions: cache.evictions,
-        disk: gateway.lookup.disk_stats().map(disk_gauges),
+        disk: gateway.lookup.disk_stats().as_ref().map(disk_gauges),
         quota: quota_of_keys(gateway),
         waiting: gateway.quota.waiting(),
         templates_have_mistakes: gateway.templates.mistakes() > 0,
@@ -63,7 +63,7 @@ fn render(gateway: &Gateway) -> Response {
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }
 
-fn disk_gauges(stats: DiskStats) -> DiskGauges {
+fn disk_gauges(stats: &DiskStats) -> DiskGauges {
     DiskGauges {
         is_up: stats.trouble.is_none(),
         bytes: stats.bytes,
