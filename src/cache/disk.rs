@@ -21,11 +21,10 @@ use std::{
         mpsc::{SyncSender, sync_channel},
     },
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{oneshot, watch},
     time::timeout,
@@ -35,6 +34,7 @@ use self::{
     error::DiskError,
     filter::KeyFilter,
     health::DiskHealth,
+    key::{DiskKey, MICROS, micros, owner_row, wall_now},
     notes::LastWrites,
     queue::{DiskNote, WriteJob, WriteQueue},
     reader::{DiskReader, ReadJob},
@@ -48,6 +48,7 @@ mod error;
 mod file;
 mod filter;
 mod health;
+mod key;
 mod notes;
 mod queue;
 mod reader;
@@ -142,17 +143,6 @@ pub struct DiskParts {
     pub longest: Duration,
 }
 
-/// The identity of an entry.
-///
-/// `seed` is mixed into the checksum of the entry, so that two requests with the same `row` are
-/// never taken for one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DiskKey {
-    row: i64,
-    seed: u64,
-    owner: i64,
-}
-
 /// An entry that was found.
 #[derive(Debug)]
 pub(super) struct DiskFound {
@@ -163,43 +153,6 @@ pub(super) struct DiskFound {
     used: i64,
     /// The last writes to the object.
     last: LastWrites,
-}
-
-impl DiskKey {
-    /// Returns the identity of a cached answer, from which neither key nor path can be read.
-    fn of(key: &CacheKey) -> Self {
-        let owner = owner_digest(key.owner);
-        let mut hasher = Sha256::new();
-        hasher.update(owner);
-        hasher.update(key.path.as_bytes());
-        let digest: [u8; 32] = hasher.finalize().into();
-        let [row, seed, ..] = words(digest);
-        let [owner, ..] = words(owner);
-        Self {
-            row: i64::from_ne_bytes(row.to_ne_bytes()),
-            seed,
-            owner: i64::from_ne_bytes(owner.to_ne_bytes()),
-        }
-    }
-}
-
-/// Hashes the hash of an API key once more, so that it cannot be compared with those elsewhere.
-fn owner_digest(owner: Option<KeyHash>) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update("vt4ai disk cache:");
-    match owner {
-        Some(key) => hasher.update(key.hex()),
-        None => hasher.update("shared"),
-    }
-    hasher.finalize().into()
-}
-
-fn words(digest: [u8; 32]) -> [u64; 4] {
-    let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(digest.as_chunks().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    words
 }
 
 impl DiskCache {
@@ -343,9 +296,8 @@ impl DiskCache {
 
     /// Evicts all answers of a key that VirusTotal has refused.
     pub(super) fn forget(&self, owner: KeyHash) {
-        let [owner, ..] = words(owner_digest(Some(owner)));
-        let owner = i64::from_ne_bytes(owner.to_ne_bytes());
-        self.0.state.queue.note(DiskNote::Forget(owner));
+        let note = DiskNote::Forget(owner_row(Some(owner)));
+        self.0.state.queue.note(note);
     }
 
     /// Records that these names belong to one object.
@@ -423,19 +375,6 @@ impl DiskFound {
         let micros = wall_now().saturating_sub(self.asked);
         Duration::from_micros(u64::try_from(micros).unwrap_or_default())
     }
-}
-
-/// The microseconds of a second.
-const MICROS: i64 = 1_000_000;
-
-/// Returns the wall clock's time in microseconds.
-fn wall_now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    micros(now.unwrap_or_default())
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! The writer's connection: batches of writes, and what other processes have written.
 
-use std::{io, path::Path, time::Duration};
+use std::{collections::HashSet, io, path::Path, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
-use twox_hash::XxHash3_128;
 
 use super::{
-    DiskError, DiskKey, DiskNote, DiskState, MICROS,
+    DiskError, DiskKey, DiskNote, DiskState,
     file::{self, FileId},
+    key::{MICROS, checksum, wall_now},
     notes::{self, Progress},
     room::{self, Room},
-    wall_now,
 };
 
 /// The approximate bytes of an entry beside those of the answer.
@@ -58,6 +57,8 @@ pub(super) struct Database {
     connection: Connection,
     id: FileId,
     room: Room,
+    /// The digests of names that are recorded as belonging together.
+    joined: HashSet<i64>,
     /// The number of the last write that is known in memory.
     seq: i64,
     /// The number of the last answer that is in the filter.
@@ -78,12 +79,14 @@ impl Database {
             connection,
             id,
             room,
+            joined: HashSet::new(),
             seq: 0,
             body: 0,
             version: 0,
             life: state.longest,
         };
         database.seq = notes::learn(&database.connection, &state.changes, 0)?;
+        database.joined = notes::read_joined(&database.connection)?;
         Ok(database)
     }
 
@@ -123,6 +126,8 @@ impl Database {
         to_record: &[DiskNote],
     ) -> Result<Applied, DiskError> {
         let room = &self.room;
+        // Taken out, so that after a failure nothing counts as recorded that is not.
+        let mut joined = std::mem::take(&mut self.joined);
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -139,7 +144,7 @@ impl Database {
             .partition(|note| matches!(note, DiskNote::Forget(_)));
         // Writes go first: answers of this batch that were asked for after them are not outdated.
         for note in others {
-            notes::record(&transaction, note, &mut progress)?;
+            notes::record(&transaction, note, &mut progress, &mut joined)?;
         }
         for change in changes {
             match change {
@@ -156,13 +161,14 @@ impl Database {
             }
         }
         for note in refusals {
-            notes::record(&transaction, note, &mut progress)?;
+            notes::record(&transaction, note, &mut progress, &mut joined)?;
         }
         let mut update =
             transaction.prepare_cached("UPDATE state SET clock = max(clock, ?1), seq = ?2")?;
         update.execute([progress.clock, progress.seq])?;
         drop(update);
         transaction.commit()?;
+        self.joined = joined;
         if self.seq == before.seq {
             // No other process has recorded a write meanwhile, and this one's own are known.
             self.seq = progress.seq;
@@ -235,7 +241,9 @@ impl Database {
         )?;
         transaction.execute("DELETE FROM entries WHERE asked < ?1", [oldest])?;
         notes::purge(&transaction, life)?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.joined = notes::read_joined(&self.connection)?;
+        Ok(())
     }
 
     /// Frees room after the disk was found full.
@@ -246,15 +254,6 @@ impl Database {
         let evicted = room::evict(&transaction, self.room.batch_bytes())?;
         transaction.commit()?;
         Ok(evicted)
-    }
-}
-
-/// Returns the checksum of an answer's bytes, with the identity of the entry mixed in.
-pub(super) fn mark(key: DiskKey, bytes: &[u8]) -> i64 {
-    let hash = XxHash3_128::oneshot_with_seed(key.seed, bytes).to_le_bytes();
-    match hash.as_chunks().0 {
-        [low, ..] => i64::from_le_bytes(*low),
-        [] => 0,
     }
 }
 
@@ -288,7 +287,7 @@ fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<bool, DiskError>
         asked,
         now / MICROS,
         size,
-        mark(*key, bytes),
+        checksum(key.seed, bytes),
     ))?;
     Ok(old.is_none())
 }

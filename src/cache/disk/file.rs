@@ -14,7 +14,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags, limits::Limit};
 use tracing::warn;
 
-use super::{DiskError, MICROS, wall_now};
+use super::{
+    DiskError,
+    key::{MICROS, wall_now},
+};
 
 /// The file's name.
 const NAME: &str = "answers.db";

@@ -1,10 +1,13 @@
 //! The names that belong to one object, and the last write to each object.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{DiskError, DiskNote, wall_now};
+use super::{
+    DiskError, DiskNote,
+    key::{checksum, wall_now},
+};
 use crate::cache::{Certainty, Moment, ObjectName, changes::Changes, changes::MAX_NAMES};
 
 /// The number of writes above which the oldest are forgotten, together with older answers.
@@ -12,6 +15,9 @@ const MAX_CHANGES: i64 = 65_536;
 
 /// The number of rows of joined names that are kept.
 const MAX_JOINS: i64 = 65_536;
+
+/// The number of searches for names that belong to those that an earlier search has found.
+const PASSES: usize = 3;
 
 /// The progress of the recording of notes.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +37,13 @@ pub(super) struct LastWrites {
     pub(super) possible: i64,
 }
 
-/// Records a note. Runs within a transaction.
+/// Records a note. Runs within a transaction. `joined` has the digests of the names that are
+/// recorded as belonging together.
 pub(super) fn record(
     connection: &Connection,
     note: &DiskNote,
     progress: &mut Progress,
+    joined: &mut HashSet<i64>,
 ) -> Result<(), DiskError> {
     match note {
         DiskNote::Change {
@@ -53,7 +61,7 @@ pub(super) fn record(
             }
             raise(connection, &names, last, progress)
         }
-        DiskNote::Join(names) => join(connection, names, progress),
+        DiskNote::Join(names) => join(connection, names, progress, joined),
         DiskNote::Forget(owner) => forget(connection, *owner),
     }
 }
@@ -65,25 +73,38 @@ pub(super) fn all_names(
     connection: &Connection,
     names: &[ObjectName],
 ) -> Result<Vec<ObjectName>, DiskError> {
-    const WITH: &str = "SELECT names FROM joins WHERE instr(names, ?1) ORDER BY id DESC LIMIT 64";
-    let mut statement = connection.prepare_cached(WITH)?;
-    let (mut all, mut searched) = (names.to_vec(), 0);
+    let mut statement = connection.prepare_cached("SELECT names FROM joins")?;
+    let mut all = names.to_vec();
     // Names that are found may be recorded with further ones.
-    while let Some(name) = all.get(searched).copied()
-        && searched < MAX_NAMES
-    {
-        searched += 1;
-        let mut rows = statement.query([name.bytes()])?;
+    for _ in 0..PASSES {
+        let before = all.len();
+        let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let bytes = row.get_ref(0)?.as_blob().unwrap_or_default();
-            for other in bytes.chunks(16).filter_map(ObjectName::from_bytes) {
-                if all.len() < MAX_NAMES && !all.contains(&other) {
-                    all.push(other);
+            let row = bytes.chunks(16).filter_map(ObjectName::from_bytes);
+            if row.clone().any(|name| all.contains(&name)) {
+                for name in row {
+                    if all.len() < MAX_NAMES && !all.contains(&name) {
+                        all.push(name);
+                    }
                 }
             }
         }
+        if all.len() == before {
+            break;
+        }
     }
     Ok(all)
+}
+
+/// Reads the digests of all names that are recorded as belonging together.
+pub(super) fn read_joined(connection: &Connection) -> Result<HashSet<i64>, DiskError> {
+    let mut statement = connection.prepare("SELECT names FROM joins")?;
+    let (mut rows, mut joined) = (statement.query([])?, HashSet::new());
+    while let Some(row) = rows.next()? {
+        joined.insert(checksum(0, row.get_ref(0)?.as_blob().unwrap_or_default()));
+    }
+    Ok(joined)
 }
 
 /// Returns the times of the last writes to the object with these names.
@@ -180,16 +201,26 @@ fn join(
     connection: &Connection,
     names: &[ObjectName],
     progress: &mut Progress,
+    joined: &mut HashSet<i64>,
 ) -> Result<(), DiskError> {
-    let bytes: Vec<u8> = names.iter().flat_map(|name| *name.bytes()).collect();
-    let mut add = connection.prepare_cached("INSERT INTO joins (names) VALUES (?1)")?;
-    add.execute([bytes])?;
+    let mut parts: Vec<_> = names.iter().map(|name| *name.bytes()).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    let bytes = parts.concat();
+    // After a restart all reports that are read tell their names again.
+    if joined.insert(checksum(0, &bytes)) {
+        let mut add = connection.prepare_cached("INSERT INTO joins (names) VALUES (?1)")?;
+        add.execute([bytes])?;
+    }
     // Without any write there is nothing to compare.
-    if progress.seq > 0 {
-        let last = last_changes(connection, names)?;
-        if last != LastWrites::default() {
+    if progress.seq == 0 {
+        return Ok(());
+    }
+    let last = last_changes(connection, names)?;
+    for name in names {
+        if last_changes(connection, &[*name])? != last {
             let all = all_names(connection, names)?;
-            raise(connection, &all, last, progress)?;
+            return raise(connection, &all, last, progress);
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
 use super::{
-    DiskError, DiskFound, DiskKey, DiskState, database::mark, file, notes, stored::StoredAnswer,
+    DiskError, DiskFound, DiskKey, DiskState, file, key::checksum, notes, stored::StoredAnswer,
 };
 use crate::cache::ObjectName;
 
@@ -104,7 +104,7 @@ fn find(
     let mut answer = connection.prepare_cached(ANSWER)?;
     let row = answer.query_row([key.row], |row| {
         let bytes = row.get_ref(3)?.as_blob()?;
-        let is_sound = mark(key, bytes) == row.get::<_, i64>(2)?;
+        let is_sound = checksum(key.seed, bytes) == row.get::<_, i64>(2)?;
         let bytes = is_sound.then(|| Bytes::copy_from_slice(bytes));
         Ok((row.get(0)?, row.get(1)?, bytes))
     });
