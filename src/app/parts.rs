@@ -30,7 +30,6 @@ const FIRST_CONTACT: Duration = Duration::from_secs(1);
 const FIRST_READ: Duration = Duration::from_secs(1);
 
 /// Builds everything that handlers need.
-#[expect(clippy::too_many_lines, reason = "a line for each part")]
 pub(super) async fn put_together(
     config: Config,
     templates: ReloadableTemplates,
