@@ -50,6 +50,7 @@ mod keys;
 mod learning;
 #[cfg(test)]
 mod lists;
+#[cfg(test)]
 mod lookup;
 #[cfg(test)]
 mod metrics;

@@ -65,7 +65,7 @@ pub enum BulkFormat {
 struct Rows {
     events: mpsc::Receiver<Event>,
     format: BulkFormat,
-    /// What is sent before the first row.
+    /// The text before the first row.
     start: Option<Bytes>,
     is_first: bool,
 }

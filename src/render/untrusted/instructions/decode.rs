@@ -68,7 +68,7 @@ const BASE64: Encoding = Encoding {
 };
 
 /// Adds the text encoded at the start of `bytes`. Returns the number of bytes that it takes, or `None`
-/// if there is none.
+/// if nothing matches.
 fn decode(bytes: &[u8], room: usize, encoding: Encoding, out: &mut String) -> Option<usize> {
     let mut text = Decoded::default();
     let mut group = 0_u32;

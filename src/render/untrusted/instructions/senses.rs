@@ -168,7 +168,7 @@ pub(super) enum Sense {
     EndOfText,
     /// `<s>`.
     Strike,
-    /// How to, what is.
+    /// The words of a question, such as `how to`.
     Asking,
 }
 

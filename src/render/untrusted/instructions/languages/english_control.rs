@@ -129,7 +129,7 @@ pub(in super::super) const ENGLISH_CONTROL: Language = Language {
         ),
         (
             Anyone,
-            "anyone anybody the_soc soc_team security_team the_team your_team",
+            "anyone the_soc soc_team security_team the_team your_team",
         ),
         (
             Authority,
