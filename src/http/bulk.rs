@@ -1,7 +1,7 @@
 //! Lookups of many indicators in one request (`docs/bulk.md`).
 //!
-//! [`request`] reads the rows and the options, [`batch`] finds out which of them are equal, [`run`]
-//! looks them up and sends each row as it is finished, and [`answer`] writes the rows in the format
+//! `request` reads the rows and the options, `batch` finds out which of them are equal, `run`
+//! looks them up and sends each row as it is finished, and `answer` writes the rows in the format
 //! that the caller accepts.
 //!
 //! Rows that cost nothing come first: what no lookup is needed for, then what is kept, then the rest
