@@ -68,6 +68,9 @@ struct Rows {
     /// The text before the first row.
     start: Option<Bytes>,
     is_first: bool,
+    /// The rows of a Markdown table, which is sent once all are finished.
+    table: Vec<FinishedRow>,
+    max_tokens: Option<usize>,
 }
 
 impl BulkFormat {
@@ -107,26 +110,23 @@ impl BulkFormat {
     }
 
     /// Runs a job and responds with its rows. A Markdown table takes at most `max_tokens` tokens.
-    pub async fn respond(self, job: Job, max_tokens: Option<usize>) -> Response {
-        let events = job.start();
-        let body = match self {
-            Self::Markdown => Body::from(table(events, max_tokens).await),
-            Self::Csv => self.stream(events, csv_line(&CSV_HEADER)),
-            Self::Json => self.stream(events, "{\"data\":[".into()),
-            Self::Ndjson => self.stream(events, Bytes::new()),
+    pub fn respond(self, job: Job, max_tokens: Option<usize>) -> Response {
+        let start = match self {
+            Self::Csv => Some(csv_line(&CSV_HEADER)),
+            Self::Json => Some("{\"data\":[".into()),
+            Self::Ndjson | Self::Markdown => None,
         };
+        let body = Body::new(Rows {
+            events: job.start(),
+            format: self,
+            start,
+            is_first: true,
+            table: Vec::new(),
+            max_tokens,
+        });
         let media = HeaderValue::from_static(self.media_type());
         let now = HeaderValue::from_static("no");
         ([(header::CONTENT_TYPE, media), (NO_BUFFERING, now)], body).into_response()
-    }
-
-    fn stream(self, events: mpsc::Receiver<Event>, start: Bytes) -> Body {
-        Body::new(Rows {
-            events,
-            format: self,
-            start: (!start.is_empty()).then_some(start),
-            is_first: true,
-        })
     }
 }
 
@@ -151,7 +151,7 @@ impl HttpBody for Rows {
             let Some(event) = std::task::ready!(self.events.poll_recv(context)) else {
                 return Poll::Ready(None);
             };
-            if let Some(piece) = self.piece(&event) {
+            if let Some(piece) = self.piece(event) {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
         }
@@ -160,28 +160,36 @@ impl HttpBody for Rows {
 
 impl Rows {
     /// Returns the text of an event, if the format shows it.
-    fn piece(&mut self, event: &Event) -> Option<Bytes> {
+    fn piece(&mut self, event: Event) -> Option<Bytes> {
         let is_first = self.is_first;
         match (self.format, event) {
-            (BulkFormat::Ndjson, Event::Row(row)) => Some(line(row)),
+            (BulkFormat::Markdown, Event::Row(row)) => {
+                self.table.push(*row);
+                None
+            }
+            (BulkFormat::Markdown, Event::Summary(summary)) => {
+                let rows = std::mem::take(&mut self.table);
+                Some(table(rows, &summary, self.max_tokens).into())
+            }
+            (BulkFormat::Ndjson, Event::Row(row)) => Some(line(&row)),
             (BulkFormat::Ndjson, Event::Progress(progress)) => {
                 Some(line(&json!({"progress": progress})))
             }
             (BulkFormat::Ndjson, Event::Summary(summary)) => {
                 Some(line(&json!({"summary": summary})))
             }
-            (BulkFormat::Csv, Event::Row(row)) => Some(csv_row(row)),
+            (BulkFormat::Csv, Event::Row(row)) => Some(csv_row(&row)),
             (BulkFormat::Json, Event::Row(row)) => {
                 self.is_first = false;
                 let mut piece = if is_first { Vec::new() } else { vec![b','] };
-                piece.extend(json_of(row));
+                piece.extend(json_of(&row));
                 Some(piece.into())
             }
             // White space keeps the connection in use.
             (BulkFormat::Json, Event::Progress(_)) => Some(Bytes::from_static(b"\n")),
             (BulkFormat::Json, Event::Summary(summary)) => {
                 let mut piece = b"],\"meta\":{\"summary\":".to_vec();
-                piece.extend(json_of(summary));
+                piece.extend(json_of(&summary));
                 piece.extend(b"}}");
                 Some(piece.into())
             }
@@ -243,16 +251,7 @@ fn plain_cell(text: &str) -> String {
 }
 
 /// Returns all rows as a Markdown table, in the order given, with as many as the budget has room for.
-async fn table(mut events: mpsc::Receiver<Event>, max_tokens: Option<usize>) -> String {
-    let mut rows = Vec::new();
-    let mut summary = Summary::default();
-    while let Some(event) = events.recv().await {
-        match event {
-            Event::Row(row) => rows.push(row),
-            Event::Progress(_) => {}
-            Event::Summary(found) => summary = *found,
-        }
-    }
+fn table(mut rows: Vec<FinishedRow>, summary: &Summary, max_tokens: Option<usize>) -> String {
     rows.sort_by_key(|row| row.number);
     let head = "| row | given | type | verdict | reason | label |\n|---|---|---|---|---|---|\n";
     let mut text = head.to_owned();
@@ -270,7 +269,7 @@ async fn table(mut events: mpsc::Receiver<Event>, max_tokens: Option<usize>) -> 
         left -= tokens;
         text.push_str(&line);
     }
-    text.push_str(&last_line(&summary, missing));
+    text.push_str(&last_line(summary, missing));
     text
 }
 

@@ -137,5 +137,5 @@ pub async fn look_up_many(
         return forecast(&job).await;
     }
     let format = BulkFormat::accepted(&parts.headers);
-    Ok(format.respond(job, max_tokens).await)
+    Ok(format.respond(job, max_tokens))
 }
