@@ -57,7 +57,9 @@ impl World {
 async fn keeping(upstream: &Upstream, folder: &Folder, flags: &[&str]) -> Gateway {
     let dir = folder.file("cache");
     let kept = ["--cache-max-bytes", "100000000", "--cache-dir", &dir];
-    Gateway::before(upstream, &[&kept, flags].concat()).await
+    // The tests ask again and again until something is on disk.
+    let patient = ["--client-rate-per-minute", "0"];
+    Gateway::before(upstream, &[&kept, &patient[..], flags].concat()).await
 }
 
 /// Returns one of the metrics of the cache on disk; 0 while its file is being opened.
