@@ -28,7 +28,7 @@ mod invalid;
 mod kind;
 mod private;
 pub(crate) mod refang;
-mod suffix;
+pub(crate) mod suffix;
 mod web_url;
 mod wrapping;
 

@@ -16,20 +16,20 @@ const SPECIAL: [&str; 7] = [
 
 /// A known suffix of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct KnownSuffix {
+pub(crate) struct KnownSuffix {
     /// The number of its labels.
-    pub(super) labels: usize,
+    pub(crate) labels: usize,
     /// Whether something stands before the suffix.
-    pub(super) has_name: bool,
+    pub(crate) has_name: bool,
     /// Whether it is missing in the public suffix list.
-    pub(super) is_special: bool,
+    pub(crate) is_special: bool,
 }
 
 /// Returns the known suffix of a normalised name.
 ///
 /// The suffix of a registry, such as `co.uk`, has to have a name before it. That of a company, such
 /// as `github.io`, is the name of a host as well.
-pub(super) fn find(name: &str) -> Option<KnownSuffix> {
+pub(crate) fn find(name: &str) -> Option<KnownSuffix> {
     // The list has Unicode names. The last label decides whether there is something to convert.
     let name = if name.contains("xn--") {
         Cow::Owned(idna::domain_to_unicode(name).0)

@@ -26,7 +26,7 @@ pub use self::{
     lines::write_lines,
     omitted::Omitted,
     other::OtherBrief,
-    table::write_table,
+    table::{without_bars, write_table},
     url::{UrlBrief, UrlTexts},
 };
 

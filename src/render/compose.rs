@@ -237,11 +237,7 @@ impl Composition<'_> {
 
     /// Writes the document with the parts that were planned.
     fn compose(&self, plan: &Plan) -> Result<Composed, RenderError> {
-        let ledger = if self.are_briefs() {
-            Ledger::of_briefs()
-        } else {
-            Ledger::new(self.selection.view)
-        };
+        let ledger = Ledger::of_rows(self.selection.view, self.are_briefs());
         let rows = &self.rows[..plan.shown];
         let mut out = Vec::new();
         match self.selection.view.format {

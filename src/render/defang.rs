@@ -6,16 +6,7 @@ use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// Names that end a host name and are not in the public suffix list.
-const SPECIAL_SUFFIXES: [&str; 7] = [
-    "example",
-    "internal",
-    "invalid",
-    "local",
-    "localhost",
-    "onion",
-    "test",
-];
+use crate::indicator::suffix;
 
 /// Suffixes that end the names of files more often than those of hosts.
 const FILE_EXTENSIONS: [&str; 14] = [
@@ -372,8 +363,7 @@ fn has_suffix(host: &str, may_be_file: bool) -> bool {
     if !may_be_file && FILE_EXTENSIONS.contains(&last.as_str()) {
         return false;
     }
-    let is_public = psl::suffix(last.as_bytes()).is_some_and(|suffix| suffix.is_known());
-    is_public || SPECIAL_SUFFIXES.contains(&last.as_str())
+    suffix::find(&last).is_some()
 }
 
 /// Returns the length of the character here.

@@ -37,16 +37,11 @@ impl<'v> Measure<'v> {
     /// Creates a measure for the documents of a selection.
     pub(super) fn new(selection: &'v Selection<'v>, are_briefs: bool) -> Self {
         let view = selection.view;
-        let ledger = if are_briefs {
-            Ledger::of_briefs()
-        } else {
-            Ledger::new(view)
-        };
         Self {
             view,
             arrangement: selection.arrangement,
             are_briefs,
-            ledger,
+            ledger: Ledger::of_rows(view, are_briefs),
             scratch: Vec::new(),
         }
     }

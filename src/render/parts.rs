@@ -70,8 +70,11 @@ impl Ledger {
         }
     }
 
-    /// Starts the record of briefs, whose texts have been treated.
-    pub(super) fn of_briefs() -> Self {
+    /// Starts the record of rows. The texts of briefs have been treated.
+    pub(super) fn of_rows(view: &View<'_>, are_briefs: bool) -> Self {
+        if !are_briefs {
+            return Self::new(view);
+        }
         Self {
             texts: UntrustedTexts::treated(),
             omitted: RefCell::default(),

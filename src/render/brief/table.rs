@@ -196,6 +196,7 @@ fn remove_bars(value: &mut Value) {
     }
 }
 
-fn without_bars(text: &str) -> String {
+/// Returns a text whose bars are escaped, since they would end a cell, within a code span as well.
+pub fn without_bars(text: &str) -> String {
     text.replace('|', "\\u{7c}")
 }

@@ -53,6 +53,7 @@ fn the_scheme_and_the_host_of_a_url_are_defanged(#[case] given: &str, #[case] de
 #[case("2001:db8::1 ::1 [::1]:80", "2001:db8:[:]1 :[:]1 [:[:]1]:80")]
 #[case("at 2001:db8::/32.", "at 2001:db8:[:]/32.")]
 #[case("::ffff:192.0.2.1", "::ffff[:]192.0.2[.]1")]
+#[case("xn--e1afmkfd.xn--p1ai", "xn--e1afmkfd[.]xn--p1ai")]
 fn names_and_addresses_are_defanged(#[case] given: &str, #[case] defanged: &str) {
     assert_eq!(defang(given), defanged);
 }
