@@ -113,6 +113,18 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
+/// The result of looking for a cached answer.
+struct Found {
+    key: CacheKey,
+    /// The names of the object; none if memory has a fresh answer, which needs none.
+    names: Vec<ObjectName>,
+    may_use_cache: bool,
+    /// The newest answer in Redis or on disk, of any age, or else in memory.
+    known: Option<Candidate>,
+    /// The answer that is fresh enough.
+    fresh: Option<(CachedAnswer, Origin)>,
+}
+
 impl Cache {
     /// Creates an empty cache. With a bound of 0 bytes it stores nothing.
     pub fn new(parts: Parts) -> Self {
@@ -164,27 +176,16 @@ impl Cache {
     ) -> Result<Fetched, FetchError> {
         self.refuse_private(question)?;
         let requested = Moment::now();
-        let key = self.key(context, question);
-        let may_use_cache = self.may_use_cache(context).await;
-        // The answer in memory is tried first: asking Redis costs a round trip.
-        if may_use_cache
-            && let Some(candidate) = self.get_local(&key)
-            && let Some(origin) = self.origin_if_fresh(&candidate, freshness)
-        {
+        let Found {
+            key,
+            names,
+            may_use_cache,
+            known,
+            fresh,
+        } = self.find(context, question, freshness).await;
+        if let Some((answer, origin)) = fresh {
             self.0.quota.count_saved(context.key.hash());
-            return Fetched::new(key, candidate.answer, origin);
-        }
-        let names = question.names();
-        let mut known = None;
-        if may_use_cache {
-            // Redis or the disk may have a newer answer.
-            known = self.get_newest(&key, &names, &context.redis_budget).await;
-        }
-        if let Some(candidate) = &known
-            && let Some(origin) = self.origin_if_fresh(candidate, freshness)
-        {
-            self.0.quota.count_saved(context.key.hash());
-            return Fetched::new(key, candidate.answer.clone(), origin);
+            return Fetched::new(key, answer, origin);
         }
         let job = FetchJob {
             question: question.clone(),
@@ -220,6 +221,59 @@ impl Cache {
                 }
             }
         }
+    }
+
+    /// Whether an answer is cached that is fresh enough. VirusTotal is never asked.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the object is private.
+    pub async fn is_kept(
+        &self,
+        context: &RequestContext,
+        question: &Question,
+        freshness: &Freshness,
+    ) -> Result<bool, FetchError> {
+        self.refuse_private(question)?;
+        let found = self.find(context, question, freshness).await;
+        Ok(found.fresh.is_some())
+    }
+
+    /// Looks for a cached answer.
+    async fn find(
+        &self,
+        context: &RequestContext,
+        question: &Question,
+        freshness: &Freshness,
+    ) -> Found {
+        let mut found = Found {
+            key: self.key(context, question),
+            names: Vec::new(),
+            may_use_cache: self.may_use_cache(context).await,
+            known: None,
+            fresh: None,
+        };
+        if !found.may_use_cache {
+            found.names = question.names();
+            return found;
+        }
+        // The answer in memory is tried first: asking Redis costs a round trip.
+        if let Some(candidate) = self.get_local(&found.key)
+            && let Some(origin) = self.origin_if_fresh(&candidate, freshness)
+        {
+            found.fresh = Some((candidate.answer, origin));
+            return found;
+        }
+        // Redis or the disk may have a newer answer.
+        found.names = question.names();
+        let newest = self.get_newest(&found.key, &found.names, &context.redis_budget);
+        found.known = newest.await;
+        if let Some(candidate) = &found.known
+            && let Some(origin) = self.origin_if_fresh(candidate, freshness)
+        {
+            found.fresh = Some((candidate.answer.clone(), origin));
+        }
+        found
     }
 
     /// Returns the rule that keeps private indicators from VirusTotal, for writes.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Freshness, Lookup, LookupError, Provenance, report_question};
+use super::{FetchError, Freshness, Lookup, LookupError, Provenance, report_question};
 use crate::{
     access::RequestContext,
     indicator::Indicator,
@@ -30,6 +30,21 @@ pub struct RowReply {
 }
 
 impl Lookup {
+    /// Whether the report on an indicator is cached and fresh enough. VirusTotal is never asked.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the indicator is private.
+    pub async fn is_kept(
+        &self,
+        context: &RequestContext,
+        indicator: &Indicator,
+        freshness: &Freshness,
+    ) -> Result<bool, FetchError> {
+        let question = report_question(indicator, &[]);
+        self.0.cache.is_kept(context, &question, freshness).await
+    }
+
     /// Looks up the report on an indicator for a row of a job: in brief, and in a view if one is
     /// wanted. Costs at most one unit of quota per attempt.
     ///

@@ -120,6 +120,9 @@ async fn a_dry_run_says_what_it_would_cost_and_costs_nothing() {
     assert_eq!(forecast["local"], 1);
     assert_eq!(forecast["units"], 9);
     assert!(forecast["seconds"].as_u64().unwrap() >= 120, "{forecast}");
+    // Nothing was served, so nothing was saved.
+    let quota: Value = serde_json::from_str(gateway.get("/api/v1/quota").await.text()).unwrap();
+    assert_eq!(quota["data"]["saved_today"], 0);
     assert_eq!(upstream.count(), 1);
 }
 

@@ -10,7 +10,6 @@ use super::{
 use crate::{
     clock::Now,
     http::error::ApiError,
-    lookup::{FetchError, LookupError},
     quota::accounts::{Report, Tally},
 };
 
@@ -29,10 +28,14 @@ impl Job {
                 local += 1;
                 continue;
             };
-            match self.shared.look_up(indicator, true).await.0 {
-                Err(LookupError::Fetch(FetchError::NotKept)) => units += 1,
-                Err(LookupError::Fetch(FetchError::Private(_))) => local += 1,
-                _ => kept += 1,
+            // Each has its own time for Redis, as in the job.
+            let context = context.with_new_redis_budget();
+            let freshness = &self.shared.options.freshness;
+            match gateway.lookup.is_kept(&context, indicator, freshness).await {
+                Ok(true) => kept += 1,
+                Ok(false) => units += 1,
+                // Private.
+                Err(_) => local += 1,
             }
         }
         gateway.quota.refresh(context).await?;

@@ -124,7 +124,7 @@ impl Job {
 
 impl Shared {
     /// Looks up an indicator, or finds a kept answer only. Returns the units that it cost, too.
-    pub(super) async fn look_up(
+    async fn look_up(
         &self,
         indicator: &Indicator,
         only_kept: bool,
