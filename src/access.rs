@@ -12,6 +12,7 @@ pub use self::{
     accepted::AcceptedKeys,
     context::{RedisBudget, RequestContext},
     cost::{Cost, CostCounter},
+    file_state::FileState,
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, TokenDigest, holds_token},
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
     operator_key::{UnusableKey, is_usual, key_in_file, key_in_variable, parse_operator_key},
@@ -26,6 +27,7 @@ mod accepted;
 pub mod clients;
 mod context;
 mod cost;
+mod file_state;
 mod key;
 mod memory;
 mod operator_key;

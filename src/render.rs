@@ -96,7 +96,7 @@ pub fn estimated_tokens(text: &str) -> usize {
 
 /// Returns any text as it stands in the cell of a Markdown table, inert.
 pub fn inert_cell(text: &str) -> String {
-    format::markdown::inert_line(text).replace('|', "\\|")
+    format::markdown::inert_line(&brief::without_bars(text))
 }
 
 /// Returns the approximate number of tokens of this many bytes of compact JSON.

@@ -20,14 +20,14 @@ use time::OffsetDateTime;
 use self::{
     allowance::{Allowance, RequestCounts},
     file::Mistake,
-    reading::{FileState, ReadBlocked, ReadJob, Reading, Readings},
+    reading::{ReadBlocked, ReadJob, Reading, Readings},
 };
 pub use self::{
     allowance::{AllowanceWindow, OverAllowance},
     issue::{Issued, TokenError},
 };
 use crate::{
-    access::{ApiKey, KeyHash, TokenDigest},
+    access::{ApiKey, FileState, KeyHash, TokenDigest},
     clock::Now,
 };
 

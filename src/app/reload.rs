@@ -1,12 +1,15 @@
 //! Reloading of the clients' file and the templates while the gateway runs.
 
-use std::{io, thread, time::Duration};
+use std::{
+    io,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
 use tokio::{
     select,
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
-    task::spawn_blocking,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{info, warn};
@@ -24,7 +27,7 @@ use crate::{
 /// and in mounted secrets, where a link above the file is exchanged.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The time limit for reading the templates, as a network file system may never reply.
+/// The time limit for reading files, as a network file system may never reply.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// Starts to receive `SIGHUP`, which would otherwise end the process.
@@ -80,43 +83,39 @@ pub(super) async fn keep_up_private(guard: PrivateGuard) {
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut warnings = Repeated::default();
+    let mut reading = ReadThread::new("private-file");
     loop {
         ticks.tick().await;
         let guard = guard.clone();
-        match spawn_blocking(move || guard.refresh()).await {
-            Ok(Ok(Some(count))) => info!(private.count = count, "private indicators reloaded"),
-            Ok(Err(error)) => {
-                if let Some(count) = warnings.note() {
-                    warn!(
-                        error.message = %error,
-                        repeated = count - 1,
-                        "private indicators not reloaded, previous ones stay in effect"
-                    );
-                }
+        let message = match reading.run(move || guard.refresh()).await {
+            Ok(Ok(None)) => continue,
+            Ok(Ok(Some(count))) => {
+                info!(private.count = count, "private indicators reloaded");
+                continue;
             }
-            // Unchanged; or the task panicked, or the gateway stops.
-            Ok(Ok(None)) | Err(_) => {}
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        if let Some(count) = warnings.note() {
+            warn!(
+                error.message = message,
+                repeated = count - 1,
+                "private indicators not reloaded, previous ones stay in effect"
+            );
         }
     }
 }
 
 /// Loads the templates again. With a mistake, the previous ones stay in effect.
 async fn reload_templates(templates: &ReloadableTemplates) {
-    let (sender, loaded) = oneshot::channel();
     let templates = templates.clone();
-    // Neither the runtime nor the end of the process waits for a thread of its own.
-    let thread = thread::Builder::new().name("templates".to_owned());
-    let started = thread.spawn(move || sender.send(templates.reload()));
-    let loaded = match started {
-        Ok(_) => timeout(READ_LIMIT, loaded).await,
-        Err(error) => return warn!(error.message = %error, "templates not reloaded"),
-    };
-    match loaded {
-        Ok(Ok(Ok(templates))) => {
+    let mut reading = ReadThread::new("templates");
+    match reading.run(move || templates.reload()).await {
+        Ok(Ok(templates)) => {
             info!(templates.count = templates.count(), "templates reloaded");
             warn_of_fields(&templates);
         }
-        Ok(Ok(Err(mistakes))) => {
+        Ok(Err(mistakes)) => {
             for mistake in mistakes {
                 warn!(
                     error.message = %mistake,
@@ -124,7 +123,41 @@ async fn reload_templates(templates: &ReloadableTemplates) {
                 );
             }
         }
-        Ok(Err(_)) | Err(_) => warn!("templates could not be read in time"),
+        Err(error) => warn!(error.message = %error, "templates not reloaded"),
+    }
+}
+
+/// A thread that reads files: a file system may never reply, and neither the runtime nor the end of
+/// the process waits for a thread of its own.
+struct ReadThread {
+    name: &'static str,
+    running: Option<JoinHandle<()>>,
+}
+
+impl ReadThread {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            running: None,
+        }
+    }
+
+    /// Runs a function that reads files. Fails if it takes too long, or if a former one still runs.
+    async fn run<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        if self.running.as_ref().is_some_and(|it| !it.is_finished()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let (sender, receiver) = oneshot::channel();
+        let thread = thread::Builder::new().name(self.name.to_owned());
+        // The receiver is gone if the reading took too long.
+        self.running = Some(thread.spawn(move || drop(sender.send(read())))?);
+        match timeout(READ_LIMIT, receiver).await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(_)) | Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 

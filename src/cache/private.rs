@@ -4,14 +4,16 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
 };
 
 use parking_lot::{Mutex, RwLock};
 use thiserror::Error;
 
 use super::{About, Question};
-use crate::indicator::{Indicator, PrivateIndicators, PrivateListError, PrivateReason};
+use crate::{
+    access::FileState,
+    indicator::{Indicator, PrivateIndicators, PrivateListError, PrivateReason},
+};
 
 /// The largest file of private indicators, in bytes.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -29,11 +31,8 @@ struct Inner {
     path: Option<PathBuf>,
     list: RwLock<PrivateIndicators>,
     /// The state of the file when it was last read.
-    seen: Mutex<Option<FileVersion>>,
+    seen: Mutex<Option<FileState>>,
 }
-
-/// The time and the length of a file, by which a change is noticed.
-type FileVersion = (SystemTime, u64);
 
 /// The reason why the file of private indicators can't be used.
 #[derive(Debug, Error)]
@@ -83,12 +82,15 @@ impl PrivateGuard {
         let Some(path) = &self.0.path else {
             return Ok(None);
         };
-        let version = version_of(path).map_err(|error| unreadable(path, error))?;
-        if self.0.seen.lock().replace(version) == Some(version) {
-            return Ok(None);
-        }
-        if version.1 > MAX_FILE {
-            return Err(PrivateFileError::TooLarge(path.clone()));
+        let state = FileState::of(path);
+        let former = self.0.seen.lock().replace(state);
+        if let FileState::Present(stamp) = state {
+            if former == Some(state) {
+                return Ok(None);
+            }
+            if stamp.bytes > MAX_FILE {
+                return Err(PrivateFileError::TooLarge(path.clone()));
+            }
         }
         let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
         let list = match PrivateIndicators::parse(&text) {
@@ -118,11 +120,6 @@ impl PrivateGuard {
             About::Analysis(_) => None,
         }
     }
-}
-
-fn version_of(path: &Path) -> io::Result<FileVersion> {
-    let metadata = fs::metadata(path)?;
-    Ok((metadata.modified()?, metadata.len()))
 }
 
 fn unreadable(path: &Path, error: io::Error) -> PrivateFileError {

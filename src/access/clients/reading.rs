@@ -7,12 +7,10 @@
 
 use std::{
     collections::BTreeMap,
-    io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -22,7 +20,7 @@ use super::{
     Client,
     file::{self, Mistake},
 };
-use crate::access::ApiKey;
+use crate::access::{ApiKey, FileState};
 
 /// The time limit for one reading.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,25 +32,6 @@ const MAX_BLOCKED_THREADS: usize = 16;
 /// The delay after which a missing or empty file is read again, because some programs empty or
 /// delete a file before they replace it.
 const REREAD_DELAY: Duration = Duration::from_millis(200);
-
-/// The file's metadata; a difference means that the file may have changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileState {
-    /// The file does not exist.
-    Missing,
-    /// The metadata cannot be read.
-    Unreadable(io::ErrorKind),
-    /// The file exists.
-    Present(Stamp),
-}
-
-/// The metadata of a file that exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    file: (u64, u64),
-    bytes: u64,
-    modified: Option<SystemTime>,
-}
 
 /// A request to read the file.
 #[derive(Clone, Debug)]
@@ -95,20 +74,6 @@ struct ReadingThreads {
 struct ThreadSlot {
     readings: Readings,
     number: u64,
-}
-
-impl FileState {
-    fn of(path: &Path) -> Self {
-        match path.metadata() {
-            Ok(metadata) => Self::Present(Stamp {
-                file: (metadata.dev(), metadata.ino()),
-                bytes: metadata.len(),
-                modified: metadata.modified().ok(),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Missing,
-            Err(error) => Self::Unreadable(error.kind()),
-        }
-    }
 }
 
 impl Readings {
