@@ -160,6 +160,14 @@ Domains and IP addresses, v4 and v6:
   curl -s {base}/api/v1/ips/8.8.8.8
   curl -s -H 'Accept: application/xml' {base}/api/v1/ips/2001:4860:4860::8888
 
+In brief for a model, a verdict with its reason, within a number of tokens:
+  curl -s -H 'Accept: text/markdown' '{base}/api/v1/domains/bank-secure.example?view=brief'
+  curl -s '{base}/api/v1/files/{trojan}?view=brief&max_tokens=200'
+
+Any indicator as it was pasted, and all those in a text:
+  curl -s -G --data-urlencode 'indicator=bank-secure[.]example' -d view=brief {base}/api/v1/lookup
+  curl -s -H 'Content-Type: text/plain' -d 'See hxxps://login[.]bank-secure[.]example/verify?id=1&session=abc and 203.0.113.7.' {base}/api/v1/lookup
+
 Text from strangers that gives a model instructions: names of a file, a page's title, WHOIS:
   curl -s '{base}/api/v1/files/cae276ab12897283230cb8236a6f346c966d1f8179a4a48bd175c54548b6f784?format=markdown'
   curl -s '{base}/api/v1/urls/analyze?url=https%3A%2F%2Flogin.helpful-notes.test%2Freset%3Fstep%3D2&format=markdown'

@@ -89,6 +89,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     )),
     servers((url = "/", description = "This gateway")),
     tags(
+        (name = "Lookup", description = "Any indicator as it was pasted, and thousands at once"),
         (name = "Files", description = "Files: reports, behaviour, relationships, uploads, comments, votes"),
         (name = "URLs", description = "URLs: reports, relationships, scans, comments, votes"),
         (name = "Domains", description = "Domains: reports, relationships, comments, votes"),

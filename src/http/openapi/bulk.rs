@@ -16,10 +16,11 @@ pub struct BulkAnswer;
 
 /// Indicators to look up. Options of the query may stand beside them.
 #[derive(ToSchema)]
+#[schema(example = json!({"indicators": ["44d88612fea8a8f36de82e1278abb02f", "bank-secure[.]example", "203.0.113.7"]}))]
 #[expect(dead_code, reason = "documents a body that is read by hand")]
 pub struct BulkBody {
     /// The indicators, one in each text; not together with `text`.
-    #[schema(max_items = 10_000, example = json!(["44d88612fea8a8f36de82e1278abb02f", "bank-secure[.]example"]))]
+    #[schema(max_items = 10_000)]
     indicators: Option<Vec<String>>,
     /// A text with indicators in it, such as a mail.
     text: Option<String>,
