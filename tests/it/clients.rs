@@ -190,6 +190,60 @@ async fn each_client_has_an_allowance_of_its_own(
 }
 
 #[tokio::test]
+async fn a_job_costs_its_client_one_request_and_one_for_each_unit_spent() {
+    let alice = table("alice", "scopes = [\"read\"]\nper_day = 6");
+    let flags = [
+        "--rate-limit-per-minute",
+        "3",
+        "--cache-max-bytes",
+        "1000000",
+    ];
+    let (upstream, gateway) = with_clients(&alice, &flags).await;
+    let job = gateway
+        .post_keyless("/api/v1/lookup")
+        .header("x-api-key", ALICE)
+        .header("content-type", "application/json")
+        .body(r#"{"indicators": ["8.8.8.1", "8.8.8.2", "8.8.8.3", "8.8.8.4", "8.8.8.5"]}"#);
+    let reply = send(job).await;
+    assert!(
+        reply.text().contains("\"ended\":\"quota\""),
+        "{}",
+        reply.text()
+    );
+    // Those for which there was no unit cost nothing.
+    assert_eq!(upstream.count(), 2);
+    for left in (0..3).rev() {
+        let reply = get(&gateway, "/api/v1/ips/8.8.8.1", ALICE).await;
+        let is_not_over = !reply.text().contains("requests a day");
+        assert!(is_not_over, "{left} left: {}", reply.text());
+    }
+    assert_eq!(
+        get(&gateway, "/api/v1/ips/8.8.8.1", ALICE).await.status,
+        429
+    );
+}
+
+#[tokio::test]
+async fn an_allowance_that_is_used_up_ends_a_job() {
+    let alice = table("alice", "scopes = [\"read\"]\nper_day = 4");
+    let (upstream, gateway) = with_clients(&alice, &[]).await;
+    let rows: Vec<_> = (1..=100).map(|last| format!("8.8.4.{last}")).collect();
+    let job = gateway
+        .post_keyless("/api/v1/lookup")
+        .header("x-api-key", ALICE)
+        .header("content-type", "text/plain")
+        .body(rows.join("\n"));
+    let reply = send(job).await;
+    assert!(
+        reply.text().contains("\"ended\":\"allowance\""),
+        "{}",
+        reply.text()
+    );
+    // Those under way are finished.
+    assert!(upstream.count() < 15, "{}", upstream.count());
+}
+
+#[tokio::test]
 async fn clients_share_the_quota_of_their_key() {
     let flags = ["--rate-limit-per-minute", "1"];
     let (upstream, gateway) = with_clients(&(reader("alice") + &reader("bob")), &flags).await;

@@ -47,7 +47,7 @@ pub struct Job {
 pub(super) struct Shared {
     pub(super) gateway: AppState,
     pub(super) context: RequestContext,
-    /// The client whose allowance each lookup counts against.
+    /// The client whose allowance each unit counts against.
     pub(super) client: Option<Client>,
     pub(super) options: JobOptions,
     pub(super) templates: Templates,
@@ -272,16 +272,25 @@ impl Run {
             }
             return false;
         }
+        true
+    }
+
+    /// Counts units against the allowance of the client, if one sent the request. Lookups under way
+    /// go on once it is used up.
+    fn count_for_client(&mut self, units: u64) {
         let Shared {
             gateway, client, ..
         } = &*self.job.shared;
-        if let (Some(client), Some(clients)) = (client, &gateway.clients)
-            && let Err(over) = clients.spend(client, Now::read())
-        {
-            self.pause(over.retry_after, Ended::Allowance);
-            return false;
+        let (Some(client), Some(clients)) = (client, &gateway.clients) else {
+            return;
+        };
+        let mut counted = Ok(());
+        for _ in 0..units {
+            counted = clients.spend(client, Now::read());
         }
-        true
+        if let Err(over) = counted {
+            self.pause(over.retry_after, Ended::Allowance);
+        }
     }
 
     /// Waits for this long before the next lookup, or ends the job if it does not wait so long.
@@ -317,6 +326,7 @@ impl Run {
             units,
         } = done;
         self.summary.units += units;
+        self.count_for_client(units);
         // One was reserved.
         self.units_left = self.units_left.map(|left| (left + 1).saturating_sub(units));
         if let Err(LookupError::Fetch(error)) = &reply
