@@ -70,8 +70,8 @@ const SKIP: Duration = Duration::from_secs(5);
 /// The time that the answer to a write waits until the write is recorded.
 const RECORD_LIMIT: Duration = Duration::from_secs(2);
 
-/// The least time between two updates of the last use of an entry, in seconds.
-const USE_STEP: i64 = 600;
+/// The least time between two updates of the last use of an entry, in microseconds.
+const USE_STEP: i64 = 600 * MICROS;
 
 /// A handle to the cache on disk. The threads end once all handles are dropped.
 #[derive(Clone, Debug)]
@@ -149,7 +149,7 @@ pub(super) struct DiskFound {
     pub(super) stored: stored::StoredAnswer,
     /// The time at which VirusTotal was asked.
     asked: i64,
-    /// The time of the last use, in seconds.
+    /// The time of the last use.
     used: i64,
     /// The last writes to the object.
     last: LastWrites,
@@ -230,7 +230,7 @@ impl DiskCache {
         let found = self
             .ask(|reply| ReadJob::Find { key, names, reply })
             .await??;
-        if wall_now() / MICROS - found.used > USE_STEP {
+        if wall_now() - found.used > USE_STEP {
             // A use that is not noted only makes an earlier eviction more likely.
             self.0.state.queue.add(WriteJob::Use(key.row));
         }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use super::{
     DiskError, DiskKey, DiskNote, DiskState,
     file::{self, FileId},
-    key::{MICROS, checksum, wall_now},
+    key::{checksum, wall_now},
     notes::{self, Progress},
     room::{self, Room},
 };
@@ -285,7 +285,7 @@ fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<bool, DiskError>
         body,
         key.owner,
         asked,
-        now / MICROS,
+        now,
         size,
         checksum(key.seed, bytes),
     ))?;
@@ -311,6 +311,6 @@ fn remove_body(connection: &Connection, body: i64) -> Result<(), DiskError> {
 
 fn note_use(connection: &Connection, row: i64) -> Result<(), DiskError> {
     let mut update = connection.prepare_cached("UPDATE entries SET used = ?2 WHERE key = ?1")?;
-    update.execute([row, wall_now() / MICROS])?;
+    update.execute([row, wall_now()])?;
     Ok(())
 }
