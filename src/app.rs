@@ -18,7 +18,8 @@ use crate::{
     access::{ApiKey, InvalidKey, clients::file::Mistake},
     cache::PrivateFileError,
     config::{Config, Server},
-    demo, http,
+    demo,
+    http::{self, Gateway},
     redis::UnusableAuthorities,
     render::template::{ReloadableTemplates, TemplateError, Templates},
     server::{self, ClientPace, Connections, End},
@@ -31,10 +32,13 @@ mod check;
 pub mod commands;
 mod descriptors;
 mod health;
+mod in_process;
 mod parts;
 mod ports;
 mod reload;
 pub mod runtime;
+
+pub use self::in_process::InProcess;
 
 /// The interval at which state about idle keys and callers is removed.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -115,26 +119,13 @@ impl StartError {
 
 impl App {
     /// Builds the parts and binds the ports. Nothing is served yet.
-    pub async fn build(mut config: Config) -> Result<Self, StartError> {
+    pub async fn build(config: Config) -> Result<Self, StartError> {
         announce::settings(&config);
         let background = Background::default();
-        let templates =
-            ReloadableTemplates::load(config.templates.take()).map_err(StartError::Templates)?;
-        reload::warn_of_fields(&templates.current());
-        config.access.key = servers_key(&config)?;
-        let (file, key) = (config.clients.take(), config.access.key.as_ref());
-        let clients = parts::load_clients(file, key, &templates, &background).await?;
         let (server, is_demo) = (config.server, config.demo);
         // Bound before anything slow is started, so that a taken port is reported at once.
         let (listener, admin) = ports::listen(&server)?;
-        if is_demo {
-            config.upstream.url = start_stand_in(&background).await?;
-        }
-        let mut gateway = parts::put_together(config, templates, clients, &background).await?;
-        if is_demo {
-            gateway.examples = demo::examples("");
-        }
-        let gateway = Arc::new(gateway);
+        let gateway = Arc::new(Self::assemble(config, &background).await?);
         let router = http::router(&gateway, admin.is_none());
         let admin = admin.map(|listener| (listener, http::admin_router(&gateway)));
         Ok(Self {
@@ -147,6 +138,25 @@ impl App {
             pace: ClientPace::default(),
             is_demo,
         })
+    }
+
+    /// Builds all that handlers need, and starts the tasks beside them.
+    async fn assemble(mut config: Config, background: &Background) -> Result<Gateway, StartError> {
+        let templates =
+            ReloadableTemplates::load(config.templates.take()).map_err(StartError::Templates)?;
+        reload::warn_of_fields(&templates.current());
+        config.access.key = servers_key(&config)?;
+        let (file, key) = (config.clients.take(), config.access.key.as_ref());
+        let clients = parts::load_clients(file, key, &templates, background).await?;
+        let is_demo = config.demo;
+        if is_demo {
+            config.upstream.url = start_stand_in(background).await?;
+        }
+        let mut gateway = parts::put_together(config, templates, clients, background).await?;
+        if is_demo {
+            gateway.examples = demo::examples("");
+        }
+        Ok(gateway)
     }
 
     /// Replaces the minimum pace of clients, so that tests need not wait 30 seconds.

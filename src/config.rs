@@ -22,7 +22,9 @@ use crate::{
 };
 
 pub use self::{
+    cli::command,
     declared::settings,
+    lookup::{LookupFormat, LookupSource, LookupTask, RelatedTask, RemoteTask},
     redis_url::RedisUrl,
     settings::{
         Access, Cache, CacheDisk, Collector, Keyless, Log, QuotaLimit, QuotaLimits, Redis, Server,
@@ -33,6 +35,7 @@ pub use self::{
 mod cli;
 mod declared;
 mod given;
+mod lookup;
 mod redis_url;
 mod settings;
 pub mod tls;
@@ -58,6 +61,8 @@ pub enum Command {
     Openapi,
     /// Make a token for a new client of this name.
     NewToken(String),
+    /// Look up indicators, with a gateway in the process that has these settings.
+    Lookup(Box<LookupTask>, Box<Config>),
     /// Print this script, which completes commands in a shell.
     Completions(Vec<u8>),
 }
@@ -188,9 +193,10 @@ impl Command {
         arguments: impl IntoIterator<Item: Into<OsString> + Clone>,
         mistakes: Vec<String>,
     ) -> Result<Self, Rejected> {
-        let matches = cli::command().try_get_matches_from(arguments)?;
+        let matches = cli::read(arguments.into_iter().map(Into::into).collect())?;
         let mut given = Given::collect(&matches, mistakes);
-        let command = match Cli::from_arg_matches(&matches)?.command {
+        let subcommand = Cli::from_arg_matches(&matches)?.command;
+        let command = match subcommand {
             Some(Subcommand::Openapi) => return Ok(Self::Openapi),
             Some(Subcommand::Token {
                 command: TokenCommand::New { name },
@@ -205,6 +211,22 @@ impl Command {
                 return Ok(Self::Check(Box::new(config), given.mistakes));
             }
             Some(Subcommand::Healthcheck) => Self::Healthcheck(given.settings()?.server),
+            Some(
+                Subcommand::Lookup(args)
+                | Subcommand::File(args)
+                | Subcommand::Url(args)
+                | Subcommand::Domain(args)
+                | Subcommand::Ip(args),
+            ) => {
+                let config = Config::read_for_lookup(&mut given)?;
+                match cli::lookup_task(args, &matches) {
+                    Ok(task) => Self::Lookup(Box::new(task), Box::new(config)),
+                    Err(mistake) => {
+                        given.mistakes.push(mistake);
+                        return Err(Rejected::Mistakes(given.mistakes));
+                    }
+                }
+            }
             Some(Subcommand::Serve) | None => Self::Serve(Box::new(Config::read(&mut given)?)),
         };
         if !given.mistakes.is_empty() {
@@ -246,6 +268,19 @@ impl Config {
             && !redis.url.is_secure()
         {
             given.mistake("redis-ca-file", "expected a `rediss://` URL with it");
+        }
+        Ok(config)
+    }
+
+    /// Reads the settings for lookups in the process, which no one else can reach.
+    fn read_for_lookup(given: &mut Given) -> Result<Self, clap::Error> {
+        let mut config = given.settings()?;
+        config.read_key_file(given);
+        if config.demo {
+            config.relax_for_demo(given);
+        }
+        if !given.has("log-level") {
+            "WARN".clone_into(&mut config.log.filter);
         }
         Ok(config)
     }

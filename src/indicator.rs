@@ -11,7 +11,7 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 pub use self::{
     classify::{Classified, Unclassified, classify},
     encoding::{decode_base64, is_hex},
-    extract::{Extracted, Extractor, extract},
+    extract::{Extracted, Extractor, TextItem, extract, text_items},
     invalid::InvalidIndicator,
     kind::Kind,
     private::{PrivateIndicators, PrivateListError, PrivateReason},

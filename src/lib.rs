@@ -15,7 +15,8 @@
 //!
 //! | layer | modules | may use |
 //! |---|---|---|
-//! | 0 | `main` | app, config, telemetry |
+//! | 0 | `main` | app, cli, config, telemetry |
+//! | 0 | [`cli`] | app, access, render, indicator, config, telemetry |
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`server`] | http, access, metrics, telemetry |
 //! | 3 | [`http`] | access, lookup, submit, quota, redis, render, indicator, clock, config, metrics, telemetry, virustotal |
@@ -23,7 +24,7 @@
 //! | 5 | [`cache`] | access, quota, redis, virustotal, render, indicator, clock, config, metrics, telemetry |
 //! | 6 | [`quota`] | access, redis, virustotal, clock, config, metrics |
 //! | 7 | [`virustotal`], [`mod@redis`] | access, render, indicator, clock, config, metrics, telemetry; not one another |
-//! | 8 | [`config`] | access, render |
+//! | 8 | [`config`] | access, render, indicator |
 //! | 8 | [`telemetry`] | config, metrics |
 //! | 9 | [`access`] | clock |
 //! | 9 | [`render`] | indicator |
@@ -34,6 +35,7 @@
 pub mod access;
 pub mod app;
 pub mod cache;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;

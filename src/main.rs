@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use vt4ai::app::{App, commands, runtime};
+use vt4ai::cli;
 use vt4ai::config::{Command, Config};
 use vt4ai::telemetry;
 
@@ -22,6 +23,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Ok(Command::Healthcheck(server)) => commands::check_health(&server)?,
         Ok(Command::Openapi) => commands::print_openapi()?,
         Ok(Command::NewToken(name)) => commands::print_new_token(&name)?,
+        Ok(Command::Lookup(task, config)) => cli::look_up(&task, *config)?,
         Ok(Command::Completions(script)) => commands::print(&script)?,
         Err(rejected) => rejected.report().into(),
     })

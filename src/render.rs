@@ -40,6 +40,7 @@ mod object_names;
 mod parts;
 mod raw_object;
 mod related_ids;
+pub mod rows;
 mod selection;
 pub mod spelling;
 pub mod template;

@@ -1,9 +1,17 @@
 //! The command line: subcommands, each with the settings that it reads.
 
-use clap::{Arg, Command, CommandFactory as _, Parser, builder::ValueParser};
+use std::ffi::OsString;
+
+use clap::{
+    Arg, ArgMatches, Command, CommandFactory as _, Parser, builder::ValueParser, error::ErrorKind,
+};
 use clap_complete::Shell;
 
-use super::declared::settings;
+use super::{
+    declared::settings,
+    lookup::{LookupArgs, LookupTask, WITHOUT_LOOKUP},
+};
+use crate::indicator::Kind;
 
 /// A gateway in front of VirusTotal for language models and SOC tools.
 ///
@@ -19,6 +27,24 @@ pub(super) struct Cli {
 pub(super) enum Subcommand {
     /// Serve HTTP, as without a subcommand.
     Serve,
+    /// Look up indicators and print their verdicts.
+    ///
+    /// The exit status is that of the worst row: 0 no detections or likely benign, 1 suspicious, 2 malicious, 3 unknown. 64 is a
+    /// mistake in the command, 69 no answer, 75 the end of the quota, 77 no key or a refused one.
+    #[command(arg_required_else_help = true)]
+    Lookup(LookupArgs),
+    /// Look up files by their hashes, as `lookup` does.
+    #[command(arg_required_else_help = true)]
+    File(LookupArgs),
+    /// Look up URLs, as `lookup` does.
+    #[command(arg_required_else_help = true)]
+    Url(LookupArgs),
+    /// Look up domains, as `lookup` does.
+    #[command(arg_required_else_help = true)]
+    Domain(LookupArgs),
+    /// Look up IP addresses, as `lookup` does.
+    #[command(arg_required_else_help = true)]
+    Ip(LookupArgs),
     /// Check the settings and the files that they name, then exit.
     ///
     /// The exit status is 0 if a gateway with these settings can start, and 2 if not.
@@ -52,16 +78,73 @@ pub(super) enum TokenCommand {
     },
 }
 
-/// Returns the whole command line, with all settings as text.
-pub(super) fn command() -> Command {
+/// The subcommands that look up, with the kind that they are for.
+const LOOKUPS: [(&str, Option<Kind>); 5] = [
+    ("lookup", None),
+    ("file", Some(Kind::File)),
+    ("url", Some(Kind::Url)),
+    ("domain", Some(Kind::Domain)),
+    ("ip", Some(Kind::Ip)),
+];
+
+/// The settings in the help of `vt4ai lookup`. It reads the others, too.
+const FOR_LOOKUP: [&str; 7] = [
+    "demo",
+    "api-key-file",
+    "private-file",
+    "templates-dir",
+    "cache-dir",
+    "upstream-url",
+    "log-level",
+];
+
+/// Returns the whole command line, for completions and manual pages. All settings are read as text.
+pub fn command() -> Command {
     let text = |arg: &Arg| arg.clone().value_parser(ValueParser::os_string());
     let settings: Vec<_> = settings().get_arguments().map(text).collect();
     let for_healthcheck = settings.iter().filter(|arg| is_for_healthcheck(arg));
-    Cli::command()
+    let mut command = Cli::command()
         .mut_subcommand("serve", |it| it.args(&settings))
         .mut_subcommand("check", |it| it.args(&settings))
-        .mut_subcommand("healthcheck", |it| it.args(for_healthcheck))
-        .args(&settings)
+        .mut_subcommand("healthcheck", |it| it.args(for_healthcheck));
+    for (name, _) in LOOKUPS {
+        let for_lookup = settings.iter().map(|arg| {
+            let is_shown = arg.get_long().is_some_and(|it| FOR_LOOKUP.contains(&it));
+            arg.clone().hide(!is_shown)
+        });
+        command = command.mut_subcommand(name, |it| it.args(for_lookup));
+    }
+    command.args(&settings)
+}
+
+/// Reads a command line. With flags of `lookup` the word itself may be missing.
+pub(super) fn read(mut arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
+    let error = match command().try_get_matches_from(&arguments) {
+        Ok(matches) => return Ok(matches),
+        Err(error) => error,
+    };
+    let is_of_lookup = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        let flag = text.split_once('=').map_or(&*text, |(flag, _)| flag);
+        WITHOUT_LOOKUP.contains(&flag)
+    };
+    if error.kind() != ErrorKind::UnknownArgument || !arguments.iter().any(is_of_lookup) {
+        return Err(error);
+    }
+    arguments.insert(1, "lookup".into());
+    let matches = command().try_get_matches_from(&arguments);
+    // A mistake that has nothing to do with it is told about the command as it was given.
+    matches.map_err(|with_lookup| match with_lookup.kind() {
+        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => error,
+        _ => with_lookup,
+    })
+}
+
+/// Completes the arguments of a subcommand that looks up.
+pub(super) fn lookup_task(args: LookupArgs, matches: &ArgMatches) -> Result<LookupTask, String> {
+    let (name, of_subcommand) = matches.subcommand().unwrap_or(("lookup", matches));
+    let kind = LOOKUPS.iter().find(|(lookup, _)| *lookup == name);
+    LookupTask::new(args, of_subcommand, kind.and_then(|(_, kind)| *kind))
 }
 
 /// Returns whether `vt4ai healthcheck` reads this setting.

@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use toml::Table;
 
-use super::declared::{settings, variable};
+use super::{
+    declared::{settings, variable},
+    lookup::{GATEWAY, TOKEN},
+};
 use crate::render::spelling;
 
 /// The beginning of every variable that is a setting of the gateway's own.
@@ -19,6 +22,7 @@ pub(super) fn warnings(
     clients: Option<&Path>,
 ) -> Vec<String> {
     let mut known: Vec<_> = settings().get_arguments().map(variable).collect();
+    known.extend([GATEWAY.to_owned(), TOKEN.to_owned()]);
     known.sort_unstable();
     let mut names: Vec<_> = names.into_iter().collect();
     names.retain(|name| name.starts_with(PREFIX) && !known.contains(name));

@@ -10,10 +10,13 @@ use super::{Classified, Kind, classify, classify::is_file_name, is_hex, refang};
 
 mod address;
 mod context;
+mod items;
 mod name;
 mod span;
 mod version;
 mod word;
+
+pub use self::items::{TextItem, text_items};
 
 use self::{
     context::Context,

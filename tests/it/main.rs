@@ -19,6 +19,8 @@ mod clients;
 #[cfg(test)]
 mod closed;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod community;
 #[cfg(test)]
 mod connections;

@@ -24,29 +24,14 @@ use super::{
 };
 use crate::{
     http::{error::ApiError, extract::format::media_ranges},
-    render::{estimated_tokens, inert_cell},
+    render::{
+        estimated_tokens,
+        rows::{TABLE_HEAD, csv_header},
+    },
 };
 
 /// Asks nginx to pass each piece on at once.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-
-/// The first line of CSV.
-const CSV_HEADER: [&str; 14] = [
-    "row",
-    "given",
-    "type",
-    "id",
-    "level",
-    "reason",
-    "stale",
-    "malicious",
-    "suspicious",
-    "engines",
-    "label",
-    "source",
-    "cost",
-    "error",
-];
 
 /// The form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +97,7 @@ impl BulkFormat {
     /// Runs a job and responds with its rows. A Markdown table takes at most `max_tokens` tokens.
     pub fn respond(self, job: Job, max_tokens: Option<usize>) -> Response {
         let start = match self {
-            Self::Csv => Some(csv_line(&CSV_HEADER)),
+            Self::Csv => Some(csv_header().into()),
             Self::Json => Some("{\"data\":[".into()),
             Self::Ndjson | Self::Markdown => None,
         };
@@ -178,7 +163,7 @@ impl Rows {
             (BulkFormat::Ndjson, Event::Summary(summary)) => {
                 Some(line(&json!({"summary": summary})))
             }
-            (BulkFormat::Csv, Event::Row(row)) => Some(csv_row(&row)),
+            (BulkFormat::Csv, Event::Row(row)) => Some(row.text().to_csv().into()),
             (BulkFormat::Json, Event::Row(row)) => {
                 self.is_first = false;
                 let mut piece = if is_first { Vec::new() } else { vec![b','] };
@@ -209,58 +194,16 @@ fn line(value: &impl Serialize) -> Bytes {
     line.into()
 }
 
-fn csv_line(fields: &[&str]) -> Bytes {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
-    // Writing to memory does not fail.
-    let _ = writer.write_record(fields);
-    writer.into_inner().unwrap_or_default().into()
-}
-
-fn csv_row(row: &FinishedRow) -> Bytes {
-    let finding = &row.finding;
-    let counts = row.counts();
-    let number = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
-    let verdict = finding.verdict.as_ref();
-    csv_line(&[
-        &row.number.to_string(),
-        &plain_cell(&row.given),
-        row.kind.map_or("", crate::indicator::Kind::name),
-        row.id.as_deref().unwrap_or_default(),
-        verdict.map_or("", |verdict| &verdict.level),
-        &plain_cell(verdict.map_or("", |verdict| &verdict.reason)),
-        verdict.map_or("", |verdict| if verdict.stale { "true" } else { "false" }),
-        &number(counts.malicious),
-        &number(counts.suspicious),
-        &number(counts.engines),
-        &plain_cell(finding.label.as_deref().unwrap_or_default()),
-        finding.source.name(),
-        &row.cost.to_string(),
-        row.error.as_ref().map_or("", |error| error.code()),
-    ])
-}
-
-/// Returns a text that no spreadsheet takes for a formula (OWASP, CSV injection).
-fn plain_cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
-}
-
 /// Returns all rows as a Markdown table, in the order given, with as many as the budget has room for.
 fn table(mut rows: Vec<FinishedRow>, summary: &Summary, max_tokens: Option<usize>) -> String {
     rows.sort_by_key(|row| row.number);
-    let head = "| row | given | type | verdict | reason | label |\n|---|---|---|---|---|---|\n";
-    let mut text = head.to_owned();
+    let mut text = TABLE_HEAD.to_owned();
     let most = max_tokens.unwrap_or(usize::MAX);
     // The line at the end takes about as much.
-    let mut left = most.saturating_sub(estimated_tokens(head) + 60);
+    let mut left = most.saturating_sub(estimated_tokens(TABLE_HEAD) + 60);
     let mut missing = 0;
     for row in &rows {
-        let line = table_row(row);
+        let line = row.text().to_markdown();
         let tokens = estimated_tokens(&line);
         if missing > 0 || tokens > left {
             missing += 1;
@@ -271,27 +214,6 @@ fn table(mut rows: Vec<FinishedRow>, summary: &Summary, max_tokens: Option<usize
     }
     text.push_str(&last_line(summary, missing));
     text
-}
-
-fn table_row(row: &FinishedRow) -> String {
-    let verdict = row.finding.verdict.as_ref();
-    let (mut level, mut reason) = ("", "");
-    if let Some(verdict) = verdict {
-        level = &verdict.level;
-        reason = &verdict.reason;
-    } else if let Some(error) = &row.error {
-        level = "error";
-        reason = error.detail();
-    }
-    format!(
-        "| {} | {} | {} | {} | {} | {} |\n",
-        row.number,
-        inert_cell(&row.given),
-        row.kind.map_or("", crate::indicator::Kind::name),
-        level,
-        inert_cell(reason),
-        inert_cell(row.finding.label.as_deref().unwrap_or_default()),
-    )
 }
 
 fn last_line(summary: &Summary, missing: usize) -> String {

@@ -9,7 +9,7 @@ use crate::{
     http::error::ApiError,
     indicator::{Indicator, Kind},
     lookup::{FetchError, LookupError, Origin, RowReply},
-    render::verdict::Level,
+    render::{rows::RowText, verdict::Level},
 };
 
 /// A finished row, as a caller reads it.
@@ -219,32 +219,39 @@ impl Source {
     }
 }
 
-impl RowError {
-    /// Returns the code, as the error of a single lookup has it.
-    pub(super) fn code(&self) -> &str {
-        &self.code
-    }
-
-    /// Returns the way on, in a sentence.
-    pub(super) fn detail(&self) -> &str {
-        &self.detail
-    }
-}
-
 /// The counts of engines in a row.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct RowCounts {
-    pub(super) malicious: Option<u64>,
-    pub(super) suspicious: Option<u64>,
-    pub(super) engines: Option<u64>,
+struct RowCounts {
+    malicious: Option<u64>,
+    suspicious: Option<u64>,
+    engines: Option<u64>,
 }
 
 impl FinishedRow {
-    /// Returns the counts of engines.
-    pub(super) fn counts(&self) -> RowCounts {
-        let Some(detections) = &self.finding.detections else {
-            return RowCounts::default();
-        };
-        serde_json::from_str(detections.get()).unwrap_or_default()
+    /// Returns the row for CSV and tables.
+    pub(super) fn text(&self) -> RowText<'_> {
+        let finding = &self.finding;
+        let verdict = finding.verdict.as_ref();
+        let counts = finding.detections.as_ref();
+        let counts: RowCounts = counts
+            .and_then(|counts| serde_json::from_str(counts.get()).ok())
+            .unwrap_or_default();
+        RowText {
+            number: self.number,
+            given: &self.given,
+            kind: self.kind.map_or("", Kind::name),
+            id: self.id.as_deref().unwrap_or_default(),
+            level: verdict.map_or("", |verdict| &verdict.level),
+            reason: verdict.map_or("", |verdict| &verdict.reason),
+            stale: verdict.map(|verdict| verdict.stale),
+            malicious: counts.malicious,
+            suspicious: counts.suspicious,
+            engines: counts.engines,
+            label: finding.label.as_deref().unwrap_or_default(),
+            source: finding.source.name(),
+            cost: self.cost,
+            error: self.error.as_ref().map_or("", |error| &error.code),
+            detail: self.error.as_ref().map_or("", |error| &error.detail),
+        }
     }
 }

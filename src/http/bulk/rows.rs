@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use crate::{
     http::error::ApiError,
-    indicator::{Indicator, Kind, classify, extract},
+    indicator::{Indicator, Kind, TextItem, classify, text_items},
 };
 
 /// The rows that are read.
@@ -24,32 +24,14 @@ impl Rows {
 
     /// Adds one row for each line or, where lines consist of words, for each indicator in them.
     pub(super) fn add_text(&mut self, text: &str) -> Result<(), ApiError> {
-        let text = text.trim_start_matches('\u{feff}');
-        let is_list = text
-            .lines()
-            .all(|line| !line.trim().contains(char::is_whitespace));
-        if !is_list {
-            return self.add_found(text);
-        }
-        for line in text.lines() {
-            let line = line.trim();
-            if line.is_empty() {
-                continue;
-            }
+        for item in text_items(text) {
             let number = self.batch.rows.len() + 1;
-            if classify(line).is_ok() || extract(line).next().is_none() {
-                self.add(number, line)?;
-            } else {
-                self.add_found(line)?;
+            match item {
+                TextItem::Line(line) => self.add(number, line)?,
+                TextItem::Found(found) => {
+                    self.add_indicator(number, found.text, Ok(found.found.indicator))?;
+                }
             }
-        }
-        Ok(())
-    }
-
-    fn add_found(&mut self, text: &str) -> Result<(), ApiError> {
-        for found in extract(text) {
-            let number = self.batch.rows.len() + 1;
-            self.add_indicator(number, found.text, Ok(found.found.indicator))?;
         }
         Ok(())
     }

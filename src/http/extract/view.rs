@@ -30,7 +30,7 @@ pub struct ViewQuery {
     #[param(inline)]
     pub view: Option<Detail>,
     /// Only these attributes: dotted paths, separated by commas, such as `last_analysis_stats,names`;
-    /// `*` stands for any key or element.
+    /// `*` stands for any key or element, and a path behind `!` is left out.
     /// No default template applies then. Not with `view=brief` or `format=raw`.
     #[param(value_type = Option<String>)]
     pub fields: Option<Fields>,

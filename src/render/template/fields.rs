@@ -1,4 +1,4 @@
-//! The fields that a caller chose: `fields=a.b,c.*`.
+//! The fields that a caller chose: `fields=a.b,c.*`, and `fields=!a.b` for all others.
 
 use super::pattern::{Filter, MalformedPattern, Rule};
 
@@ -21,13 +21,19 @@ pub struct Fields {
 
 impl Fields {
     /// Parses patterns separated by commas, in the language of templates.
+    ///
+    /// What a pattern behind `!` matches is left out of what the others match, or of all.
     pub fn parse(text: &str) -> Result<Self, MalformedPattern> {
         if text.len() > MAX_LENGTH || text.split(',').count() > MAX_PATTERNS {
             return Err(MalformedPattern::TooLarge);
         }
         let mut patterns = Vec::new();
         for pattern in text.split(',') {
-            patterns.push((Rule::Include, pattern.trim()));
+            let pattern = pattern.trim();
+            patterns.push(match pattern.strip_prefix('!') {
+                Some(excluded) => (Rule::Exclude, excluded.trim_start()),
+                None => (Rule::Include, pattern),
+            });
         }
         Ok(Self {
             text: text.to_owned(),

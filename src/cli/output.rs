@@ -1,0 +1,231 @@
+//! The output of a job: its rows in the order given, as they are finished.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use serde_json::json;
+
+use super::{
+    failure::Failure,
+    job::JobSummary,
+    row::CliRow,
+    source::Asked,
+    table::{Table, printable},
+};
+use crate::{
+    config::{LookupFormat, LookupTask},
+    render::rows::{TABLE_HEAD, csv_header},
+};
+
+/// The form of the output.
+#[derive(Debug)]
+enum Form {
+    Table(Table),
+    Json,
+    Csv,
+    Markdown,
+    /// The ids alone.
+    Ids,
+    /// Reports in full, which are printed later.
+    Documents,
+}
+
+/// The output of a job.
+#[derive(Debug)]
+pub(super) struct Output {
+    form: Form,
+    /// Whether standard output is a terminal.
+    is_terminal: bool,
+    /// The rows that wait for one before them.
+    waiting: BTreeMap<usize, Box<CliRow>>,
+    /// The place of the next row.
+    next: usize,
+    /// Whether anything was printed.
+    has_begun: bool,
+}
+
+impl Output {
+    /// Returns the output of these indicators.
+    pub(super) fn new(task: &LookupTask, asked: &[Asked]) -> Self {
+        let is_terminal = console::user_attended();
+        let form = match task.format {
+            _ if task.ids_only => Form::Ids,
+            _ if shows_documents(task, asked) => Form::Documents,
+            LookupFormat::Table => {
+                let width = is_terminal.then(|| usize::from(console::Term::stdout().size().1));
+                let choice = anstream::AutoStream::choice(&io::stdout());
+                let has_colours = choice != anstream::ColorChoice::Never;
+                Form::Table(Table::new(asked, width, has_colours))
+            }
+            LookupFormat::Csv => Form::Csv,
+            LookupFormat::Json => Form::Json,
+            LookupFormat::Markdown | LookupFormat::Xml | LookupFormat::Raw => Form::Markdown,
+        };
+        Self {
+            form,
+            is_terminal,
+            waiting: BTreeMap::new(),
+            next: 0,
+            has_begun: false,
+        }
+    }
+
+    /// Whether reports are printed in full, in place of rows.
+    pub(super) fn is_documents(&self) -> bool {
+        matches!(self.form, Form::Documents)
+    }
+
+    /// Adds a row, and prints those that no earlier one is missing before.
+    pub(super) fn add(&mut self, place: usize, row: Box<CliRow>) -> Result<(), Failure> {
+        self.waiting.insert(place, row);
+        while let Some(row) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            self.print_row(&row)?;
+        }
+        Ok(())
+    }
+
+    /// Prints what is left, and how the job ended.
+    pub(super) fn finish(&mut self, summary: &JobSummary) -> Result<(), Failure> {
+        for (_, row) in std::mem::take(&mut self.waiting) {
+            self.print_row(&row)?;
+        }
+        self.begin()?;
+        if matches!(self.form, Form::Json) {
+            let end = json!({"summary": summary});
+            self.print(&format!("\n],\"meta\":{end}}}\n"))?;
+        }
+        let mut last = String::new();
+        if matches!(self.form, Form::Table(_)) && summary.rows > 1 {
+            last = format!(
+                "{} rows, {} different: {} lookups, {} from the cache, {} not asked\n",
+                summary.rows, summary.unique, summary.units, summary.cached, summary.local
+            );
+        }
+        if !summary.remaining.is_empty() {
+            let why = match summary.ended.as_deref() {
+                Some("max_units") => "`--max-units` is spent",
+                Some("allowance") => "the client's allowance is used up",
+                Some("stopping") => "the gateway stops",
+                _ => "the quota is used up; `--wait` waits for more",
+            };
+            let count = summary.remaining.len();
+            let remain = format!("{count} remain: {why}. The same command goes on from here\n");
+            last.push_str(&remain);
+        }
+        // Standard error may be closed.
+        let _ = io::stderr().write_all(last.as_bytes());
+        Ok(())
+    }
+
+    fn print_row(&mut self, row: &CliRow) -> Result<(), Failure> {
+        self.begin()?;
+        match &self.form {
+            Form::Table(table) => {
+                let line = table.row(row);
+                write(line.as_bytes())
+            }
+            Form::Csv => write(&row.text().to_csv()),
+            Form::Markdown => self.print(&row.text().to_markdown()),
+            Form::Json => {
+                let comma = if self.next > 1 { ",\n" } else { "\n" };
+                let json = serde_json::to_string(row.json()).unwrap_or_default();
+                self.print(&format!("{comma}{json}"))
+            }
+            Form::Ids if let Some(id) = row.id() => self.print(&format!("{id}\n")),
+            Form::Ids | Form::Documents => {
+                report_row(row);
+                Ok(())
+            }
+        }
+    }
+
+    /// Prints what stands before the first row.
+    fn begin(&mut self) -> Result<(), Failure> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Ok(());
+        }
+        match &self.form {
+            Form::Table(table) => {
+                let head = table.head();
+                write(head.as_bytes())
+            }
+            Form::Csv => write(&csv_header()),
+            Form::Markdown => self.print(TABLE_HEAD),
+            Form::Json => self.print("{\"data\":["),
+            Form::Ids | Form::Documents => Ok(()),
+        }
+    }
+
+    /// Prints a text of strangers. On a terminal, its control characters are replaced.
+    pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
+        if !self.is_terminal {
+            return write(text.as_bytes());
+        }
+        let lines: Vec<_> = text.split('\n').map(printable).collect();
+        write(lines.join("\n").as_bytes())
+    }
+}
+
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::of_output(&error))
+}
+
+/// Whether each report is printed in full: one that was named by itself, or a format that has no rows.
+fn shows_documents(task: &LookupTask, asked: &[Asked]) -> bool {
+    let is_one = matches!(asked, [only] if only.is_named);
+    match task.format {
+        LookupFormat::Table | LookupFormat::Csv => false,
+        LookupFormat::Json => is_one,
+        LookupFormat::Markdown => {
+            is_one || task.view.is_some() || task.fields.is_some() || task.template.is_some()
+        }
+        LookupFormat::Xml | LookupFormat::Raw => true,
+    }
+}
+
+/// Says on standard error why there is no report.
+fn report_row(row: &CliRow) {
+    let text = row.text();
+    let (_, reason) = text.outcome();
+    let line = format!("{}: {}\n", printable(&row.given), printable(reason));
+    // Standard error may be closed.
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// Prints the forecasts of requests that are not sent.
+pub(super) fn print_forecast(
+    format: LookupFormat,
+    forecasts: &[serde_json::Value],
+) -> Result<(), Failure> {
+    let number = |name: &str| -> u64 {
+        let numbers = forecasts.iter().filter_map(|it| it.get(name)?.as_u64());
+        numbers.sum()
+    };
+    let text = if format == LookupFormat::Table {
+        let time = match forecasts.last().and_then(|it| it.get("done_at")?.as_str()) {
+            Some(at) => format!("done in {} s, at {}", number("seconds"), printable(at)),
+            None => "never done with this allowance".to_owned(),
+        };
+        format!(
+            "{} rows, {} different: {} kept, {} not asked, {} lookups, {time}\n",
+            number("rows"),
+            number("unique"),
+            number("kept"),
+            number("local"),
+            number("units"),
+        )
+    } else {
+        let mut lines = String::new();
+        for forecast in forecasts {
+            lines.extend([json!({"summary": forecast}).to_string().as_str(), "\n"]);
+        }
+        lines
+    };
+    write(text.as_bytes())
+}

@@ -1,0 +1,264 @@
+//! The arguments of `vt4ai lookup` and of its short forms.
+
+use std::{env, path::PathBuf};
+
+use clap::{ArgMatches, Args, ValueEnum, parser::ValueSource};
+use secrecy::SecretString;
+use url::Url;
+
+use super::value::http_url;
+use crate::indicator::Kind;
+
+/// The variable with the credential for `--gateway`.
+pub(super) const TOKEN: &str = "VT4AI_TOKEN";
+
+/// The variable with the gateway, in place of `--gateway`.
+pub(super) const GATEWAY: &str = "VT4AI_GATEWAY";
+
+/// The task of `vt4ai lookup`.
+#[derive(Debug)]
+pub struct LookupTask {
+    /// The indicators, in the order given.
+    pub sources: Vec<LookupSource>,
+    /// The form of the output.
+    pub format: LookupFormat,
+    /// `view` of the request.
+    pub view: Option<String>,
+    /// `fields` of the request.
+    pub fields: Option<String>,
+    /// `template_name` of the request.
+    pub template: Option<String>,
+    /// Whether only ids are printed.
+    pub ids_only: bool,
+    /// The largest number of units of quota to spend.
+    pub max_units: Option<u64>,
+    /// Whether only the cost is asked for.
+    pub dry_run: bool,
+    /// The time to wait for quota, such as `30m`.
+    pub wait: Option<String>,
+    /// The relationship whose objects are listed.
+    pub related: Option<RelatedTask>,
+    /// The gateway to ask, and the credential for it. Without one the process looks up itself.
+    pub gateway: Option<RemoteTask>,
+}
+
+/// A list of related objects to ask for.
+#[derive(Debug)]
+pub struct RelatedTask {
+    /// The name of the relationship.
+    pub relationship: String,
+    /// The number of objects at most.
+    pub limit: Option<u64>,
+    /// The page.
+    pub cursor: Option<String>,
+}
+
+/// A gateway elsewhere.
+#[derive(Debug)]
+pub struct RemoteTask {
+    /// Its address, with the path that it is served under.
+    pub url: Url,
+    /// A client token, or a VirusTotal key that may go to this gateway.
+    pub token: Option<SecretString>,
+}
+
+/// A source of indicators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookupSource {
+    /// Any indicator.
+    Any(String),
+    /// An indicator of this type.
+    Of(Kind, String),
+    /// A file on this machine, by its SHA-256.
+    File(PathBuf),
+    /// Free text on standard input.
+    Stdin,
+}
+
+/// The form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LookupFormat {
+    /// A line for each indicator, for people.
+    #[default]
+    Table,
+    /// JSON: the report of one indicator, the rows of several.
+    Json,
+    /// CSV, a line for each indicator.
+    Csv,
+    /// Markdown: the report of one indicator, a table of several.
+    Markdown,
+    /// The report of each indicator as XML.
+    Xml,
+    /// The report of each indicator as VirusTotal sent it.
+    Raw,
+}
+
+/// The arguments as clap reads them.
+#[derive(Args, Debug)]
+pub(super) struct LookupArgs {
+    /// Hashes, URLs, domains and IP addresses, defanged or not; `-` reads free text from standard input
+    #[arg(id = "indicator", value_name = "INDICATOR|-")]
+    indicators: Vec<String>,
+    /// A file on this machine, which is looked up by its SHA-256 and not sent; can be repeated
+    #[arg(id = "look-up-file", long = "file", value_name = "PATH")]
+    files: Vec<PathBuf>,
+    /// A hash; can be repeated
+    #[arg(id = "look-up-hash", long = "hash", value_name = "HASH")]
+    hashes: Vec<String>,
+    /// A URL; can be repeated
+    #[arg(id = "look-up-url", long = "url", value_name = "URL")]
+    urls: Vec<String>,
+    /// A domain; can be repeated
+    #[arg(id = "look-up-domain", long = "domain", value_name = "DOMAIN")]
+    domains: Vec<String>,
+    /// An IP address; can be repeated
+    #[arg(id = "look-up-ip", long = "ip", value_name = "IP")]
+    ips: Vec<String>,
+    /// The form of the output; `table` is the default, or `json` where attributes are chosen
+    #[arg(id = "output-format", long = "format", short = 'o', value_enum)]
+    #[arg(value_name = "FORMAT", ignore_case = true)]
+    format: Option<LookupFormat>,
+    /// The amount of a report: `standard`, `full` or `brief`
+    #[arg(id = "output-view", long = "view", value_name = "VIEW")]
+    view: Option<String>,
+    /// Only these attributes of reports: dotted paths, separated by commas
+    #[arg(id = "output-fields", long = "fields", value_name = "FIELDS")]
+    fields: Vec<String>,
+    /// Only attributes that match, such as `last_analysis_stats`; can be repeated
+    #[arg(id = "include", long, short, value_name = "GLOB")]
+    include: Vec<String>,
+    /// No attributes that match, such as `last_analysis_results`; can be repeated
+    #[arg(id = "exclude", long, short = 'x', value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// The template of reports, by its name
+    #[arg(id = "template-name", long, value_name = "NAME")]
+    template: Option<String>,
+    /// Only the ids, one on each line
+    #[arg(id = "identifiers-only", long, short = 'I')]
+    ids_only: bool,
+    /// The largest number of lookups that may be spent
+    #[arg(id = "max-units", long, value_name = "N")]
+    max_units: Option<u64>,
+    /// Say what it would cost, and spend nothing
+    #[arg(id = "dry-run", long)]
+    dry_run: bool,
+    /// The time to wait for quota, such as `30m`, at most `24h`
+    #[arg(id = "wait", long, value_name = "DURATION")]
+    wait: Option<String>,
+    /// List the objects of this relationship of the one indicator
+    #[arg(id = "relationship", long, value_name = "NAME", conflicts_with_all = ["dry-run", "max-units"])]
+    relationship: Option<String>,
+    /// The number of related objects
+    #[arg(id = "limit", long, value_name = "N", requires = "relationship")]
+    limit: Option<u64>,
+    /// The page of related objects, from `meta.cursor` of the page before
+    #[arg(id = "cursor", long, value_name = "CURSOR", requires = "relationship")]
+    cursor: Option<String>,
+    /// A gateway that looks up in place of this process, also by `VT4AI_GATEWAY`; `VT4AI_TOKEN` is the credential for it
+    #[arg(id = "gateway", long, value_name = "URL", value_parser = http_url)]
+    gateway: Option<Url>,
+}
+
+/// The long flags with which `lookup` may be left out.
+pub(super) const WITHOUT_LOOKUP: [&str; 6] = [
+    "--hash",
+    "--url",
+    "--domain",
+    "--ip",
+    "--file",
+    "--relationship",
+];
+
+impl LookupTask {
+    /// Completes the arguments from the environment; those of `vt4ai file` and the like are of that kind.
+    ///
+    /// Fails with what is wrong with a variable.
+    pub(super) fn new(
+        args: LookupArgs,
+        matches: &ArgMatches,
+        kind: Option<Kind>,
+    ) -> Result<Self, String> {
+        let sources = args.sources(matches, kind);
+        let mut fields: Vec<_> = args.fields.into_iter().chain(args.include).collect();
+        for pattern in &args.exclude {
+            let patterns = pattern.split(',').map(|it| format!("!{}", it.trim()));
+            fields.extend(patterns);
+        }
+        let chooses = args.view.is_some()
+            || args.template.is_some()
+            || args.relationship.is_some()
+            || !fields.is_empty();
+        let usual = if chooses {
+            LookupFormat::Json
+        } else {
+            LookupFormat::Table
+        };
+        let url = match variable(GATEWAY) {
+            Some(text) if args.gateway.is_none() => {
+                Some(http_url(&text).map_err(|expected| format!("{GATEWAY}: {expected}"))?)
+            }
+            _ => args.gateway,
+        };
+        let gateway = url.map(|url| RemoteTask {
+            url,
+            token: variable(TOKEN).map(Into::into),
+        });
+        Ok(Self {
+            sources,
+            format: args.format.unwrap_or(usual),
+            view: args.view,
+            fields: (!fields.is_empty()).then(|| fields.join(",")),
+            template: args.template,
+            ids_only: args.ids_only,
+            max_units: args.max_units,
+            dry_run: args.dry_run,
+            wait: args.wait,
+            related: args.relationship.map(|relationship| RelatedTask {
+                relationship,
+                limit: args.limit,
+                cursor: args.cursor,
+            }),
+            gateway,
+        })
+    }
+}
+
+/// Returns a variable, without white space around it. An empty one counts as not set.
+fn variable(name: &str) -> Option<String> {
+    let text = env::var_os(name)?.into_string().ok()?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+impl LookupArgs {
+    /// Returns the sources in the order in which they stand on the command line.
+    fn sources(&self, matches: &ArgMatches, kind: Option<Kind>) -> Vec<LookupSource> {
+        let any = |text: &String| match kind {
+            _ if text == "-" => LookupSource::Stdin,
+            Some(kind) => LookupSource::Of(kind, text.clone()),
+            None => LookupSource::Any(text.clone()),
+        };
+        let of = |kind| move |text: &String| LookupSource::Of(kind, text.clone());
+        let mut found: Vec<(usize, LookupSource)> = Vec::new();
+        let mut add = |id: &str, sources: Vec<LookupSource>| {
+            if matches.value_source(id) == Some(ValueSource::CommandLine) {
+                let places = matches.indices_of(id).into_iter().flatten();
+                found.extend(places.zip(sources));
+            }
+        };
+        add("indicator", self.indicators.iter().map(any).collect());
+        let files = self.files.iter().cloned().map(LookupSource::File);
+        add("look-up-file", files.collect());
+        let texts = [
+            ("look-up-hash", &self.hashes, Kind::File),
+            ("look-up-url", &self.urls, Kind::Url),
+            ("look-up-domain", &self.domains, Kind::Domain),
+            ("look-up-ip", &self.ips, Kind::Ip),
+        ];
+        for (id, texts, kind) in texts {
+            add(id, texts.iter().map(of(kind)).collect());
+        }
+        found.sort_by_key(|(place, _)| *place);
+        found.into_iter().map(|(_, source)| source).collect()
+    }
+}
