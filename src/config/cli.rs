@@ -110,7 +110,10 @@ pub fn command() -> Command {
     for (name, _) in LOOKUPS {
         let for_lookup = settings.iter().map(|arg| {
             let is_shown = arg.get_long().is_some_and(|it| FOR_LOOKUP.contains(&it));
-            arg.clone().hide(!is_shown)
+            // Only behind `=`, so that an indicator is not taken for the value of a switch.
+            arg.clone()
+                .hide(!is_shown)
+                .require_equals(is_optional_value(arg))
         });
         command = command.mut_subcommand(name, |it| it.args(for_lookup));
     }
@@ -119,6 +122,7 @@ pub fn command() -> Command {
 
 /// Reads a command line. With flags of `lookup` the word itself may be missing.
 pub(super) fn read(mut arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
+    part_switches(&mut arguments);
     let error = match command().try_get_matches_from(&arguments) {
         Ok(matches) => return Ok(matches),
         Err(error) => error,
@@ -138,6 +142,32 @@ pub(super) fn read(mut arguments: Vec<OsString>) -> Result<ArgMatches, clap::Err
         ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => error,
         _ => with_lookup,
     })
+}
+
+/// Gives switches before a subcommand, as in `vt4ai --demo lookup`, a value: else the subcommand is one.
+fn part_switches(arguments: &mut [OsString]) {
+    let (command, settings) = (Cli::command(), settings());
+    let is_switch = |flag: &OsString| {
+        let mut all = settings.get_arguments();
+        let name = flag.to_str().and_then(|flag| flag.strip_prefix("--"));
+        name.is_some_and(|name| {
+            all.any(|arg| arg.get_long() == Some(name) && is_optional_value(arg))
+        })
+    };
+    let is_subcommand = |word: &OsString| command.find_subcommand(word).is_some();
+    for at in 1..arguments.len() {
+        if let Some([flag, word]) = arguments.get_mut(at..at + 2)
+            && is_switch(flag)
+            && is_subcommand(word)
+        {
+            flag.push("=true");
+        }
+    }
+}
+
+/// Whether a flag may stand without a value.
+fn is_optional_value(arg: &Arg) -> bool {
+    arg.get_num_args().is_some_and(|it| it.min_values() == 0)
 }
 
 /// Completes the arguments of a subcommand that looks up.

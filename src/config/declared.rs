@@ -32,13 +32,12 @@ fn value_name(arg: &Arg) -> String {
     word.to_ascii_uppercase()
 }
 
-/// Lets a switch take a value, as a variable needs one: on a command line behind `=`, so that the next word is not taken for it.
+/// Lets a switch take a value, as a variable needs one.
 fn boolean(arg: Arg) -> Arg {
     arg.action(ArgAction::Set)
         .value_parser(BoolishValueParser::new())
         .value_name("BOOL")
         .num_args(0..=1)
-        .require_equals(true)
         .default_value("false")
         .default_missing_value("true")
         .hide_possible_values(true)

@@ -197,6 +197,18 @@ async fn the_flags_of_the_first_version_are_taken(#[case] arguments: &[&str]) {
     assert_eq!(answer["data"]["sha256"], EICAR, "{answer}");
 }
 
+#[rstest]
+#[case::before(&["--demo", "lookup", "8.8.8.8"])]
+#[case::behind(&["lookup", "--demo", "8.8.8.8"])]
+#[case::without_lookup(&["--demo", "--ip", "8.8.8.8"])]
+#[case::with_a_value(&["--demo=true", "lookup", "8.8.8.8"])]
+#[tokio::test]
+async fn a_switch_takes_no_indicator_for_its_value(#[case] arguments: &[&str]) {
+    let folder = Folder::new();
+    let done = done(vt4ai(&folder, arguments)).await;
+    assert_eq!(done.status, 0, "{} {}", done.out, done.err);
+}
+
 #[tokio::test]
 async fn a_short_form_takes_its_own_kind_only() {
     let done = demo(&["ip", "bank-secure.example"]).await;
