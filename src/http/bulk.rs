@@ -10,15 +10,18 @@
 
 pub use self::{
     answer::{BulkFormat, forecast},
+    audit::RowAudit,
     request::{BulkQuery, BulkRequest, MEDIA_TYPES, MOST_BYTES},
-    run::Job,
+    run::{Job, JobCaller},
 };
 
 mod answer;
+mod audit;
 mod batch;
 mod forecast;
 mod request;
 mod row;
 mod rows;
 mod run;
+mod shared;
 mod summary;

@@ -167,6 +167,11 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", detail).because(cause)
     }
 
+    /// Returns the status of the response.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// Returns the code and the detail.
     pub fn into_parts(self) -> (Cow<'static, str>, Cow<'static, str>) {
         (self.code, self.detail)

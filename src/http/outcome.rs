@@ -11,6 +11,7 @@ use axum::response::Response;
 
 use crate::{
     access::{CostCounter, KeyHash},
+    indicator::Indicator,
     lookup::Origin,
 };
 
@@ -46,6 +47,20 @@ pub struct Subject {
     pub kind: &'static str,
     /// The normalised indicator, the id or the text; `None` where the request names none.
     pub value: Option<String>,
+}
+
+impl Subject {
+    /// Returns an indicator as the subject of a request: a URL by its text, if that is known.
+    pub fn of(indicator: &Indicator) -> Self {
+        let value = match indicator.web_url() {
+            Some(url) => url.as_str().to_owned(),
+            None => indicator.id().to_owned(),
+        };
+        Self {
+            kind: indicator.kind().name(),
+            value: Some(value),
+        }
+    }
 }
 
 /// Omits the value, because an indicator can be confidential.

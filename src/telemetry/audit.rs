@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -18,6 +19,7 @@ use time::OffsetDateTime;
 use tokio::{
     signal::unix::Signal,
     sync::{mpsc, oneshot},
+    time::timeout,
 };
 use tracing::{info, warn};
 
@@ -29,6 +31,9 @@ const MAX_WAITING: usize = 1024;
 
 /// The number of records that are written with one system call at most.
 const BATCH: usize = 64;
+
+/// The time that one of many records waits for room in the channel.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The access rights of a new file: it holds what its owner's users asked about.
 const MODE: u32 = 0o600;
@@ -168,17 +173,21 @@ impl AuditLog {
 
     /// Hands a record to the writer, and never waits.
     pub fn record(&self, record: &AuditRecord<'_>) {
-        let now = timestamp(OffsetDateTime::now_utc());
-        let timed = Timed {
-            timestamp: str::from_utf8(&now).unwrap_or_default(),
-            record,
-        };
-        // Serialization fails only for values that these types don't have.
-        let Ok(mut line) = serde_json::to_vec(&timed) else {
-            return;
-        };
-        line.push(b'\n');
-        if self.entries.try_send(Entry::Line(line)).is_err() {
+        if let Some(line) = line_of(record)
+            && self.entries.try_send(Entry::Line(line)).is_err()
+        {
+            self.losses.note(1, "the disk is too slow");
+        }
+    }
+
+    /// Hands one of many records to the writer, and waits a short time for room.
+    pub async fn record_patiently(&self, record: &AuditRecord<'_>) {
+        if let Some(line) = line_of(record)
+            && !matches!(
+                timeout(PATIENCE, self.entries.send(Entry::Line(line))).await,
+                Ok(Ok(()))
+            )
+        {
             self.losses.note(1, "the disk is too slow");
         }
     }
@@ -191,6 +200,19 @@ impl AuditLog {
             }
         }
     }
+}
+
+/// Returns the line of a record, with the time and a line break.
+fn line_of(record: &AuditRecord<'_>) -> Option<Vec<u8>> {
+    let now = timestamp(OffsetDateTime::now_utc());
+    let timed = Timed {
+        timestamp: str::from_utf8(&now).unwrap_or_default(),
+        record,
+    };
+    // Serialization fails only for values that these types don't have.
+    let mut line = serde_json::to_vec(&timed).ok()?;
+    line.push(b'\n');
+    Some(line)
 }
 
 impl AuditWriter {

@@ -220,3 +220,63 @@ fn a_file_that_cannot_be_opened_is_a_mistake() {
         assert!(said.contains("VT4AI_AUDIT_LOG: "), "{said}");
     }
 }
+
+#[tokio::test]
+async fn each_indicator_of_a_job_is_recorded() {
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let process = Process::start(&mut vt4ai(&folder, &["--demo", "--audit-log", &log]));
+    let url = format!("http://{}/api/v1/lookup", process.address);
+    let rows = json!([
+        EICAR,
+        "hxxps://login[.]bank-secure[.]example/verify?id=1&session=abc",
+        "10.0.0.1",
+        "two words",
+        EICAR,
+        UNKNOWN
+    ]);
+    let request = client().post(&url).header("x-request-id", "the-job");
+    let request = request.header("content-type", "application/json");
+    let reply = send(request.body(json!({"indicators": rows}).to_string())).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let one = "/api/v1/lookup?indicator=bank-secure%5B.%5Dexample";
+    assert_eq!(ask(&process, one, &[]).await, 200);
+    let no_indicator = "/api/v1/lookup?indicator=CVE-2026-1234";
+    assert_eq!(ask(&process, no_indicator, &[]).await, 400);
+    end(process);
+    let mut rows = Vec::new();
+    for record in records(&log) {
+        let shown = [
+            "indicator.type",
+            "indicator.value",
+            "http.response.status_code",
+        ];
+        let shown = shown.map(|name| record[name].clone());
+        rows.push((record["http.request.id"] == "the-job", json!(shown)));
+    }
+    let (mut of_job, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(is, _)| *is);
+    of_job.sort_by_key(|(_, row)| row.to_string());
+    let of_job: Vec<_> = of_job.into_iter().map(|(_, row)| row).collect();
+    let expected = json!([
+        ["file", UNKNOWN, 404],
+        ["file", EICAR, 200],
+        ["ip", "10.0.0.1", 404],
+        [
+            "url",
+            "https://login.bank-secure.example/verify?id=1&session=abc",
+            200
+        ],
+        [null, null, 200],
+    ]);
+    let mut expected = expected.as_array().unwrap().clone();
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(json!(of_job), json!(expected));
+    let others: Vec<_> = others.into_iter().map(|(_, row)| row).collect();
+    assert_eq!(
+        json!(others),
+        json!([
+            ["domain", "bank-secure.example", 200],
+            ["indicator", "CVE-2026-1234", 400]
+        ])
+    );
+}

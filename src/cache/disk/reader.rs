@@ -93,7 +93,9 @@ impl DiskReader {
     }
 }
 
-/// Finds an answer. The writes are read after it, so that none is missed.
+/// Finds an answer, and the last writes at the same moment.
+///
+/// One transaction for all statements: each of its own would take and release the locks again.
 fn find(
     connection: &Connection,
     key: DiskKey,
@@ -101,6 +103,7 @@ fn find(
 ) -> Result<Option<DiskFound>, DiskError> {
     const ANSWER: &str = "SELECT e.asked, e.used, e.mark, b.bytes
         FROM entries e JOIN bodies b ON b.id = e.body WHERE e.key = ?1";
+    let _snapshot = connection.unchecked_transaction()?;
     let mut answer = connection.prepare_cached(ANSWER)?;
     let row = answer.query_row([key.row], |row| {
         let bytes = row.get_ref(3)?.as_blob()?;

@@ -2,11 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{
-    batch::Asked,
-    run::{Job, Shared},
-    summary::Forecast,
-};
+use super::{batch::Asked, run::Job, shared::Shared, summary::Forecast};
 use crate::{
     clock::Now,
     http::error::ApiError,

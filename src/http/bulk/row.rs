@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -75,6 +76,8 @@ pub(super) struct RowError {
 /// The outcome of a subject, which all of its rows share.
 #[derive(Clone, Debug)]
 pub(super) struct RowOutcome {
+    /// The status that a request about the subject alone would have.
+    status: StatusCode,
     finding: Arc<Finding>,
     data: Option<Arc<RawValue>>,
     error: Option<Arc<RowError>>,
@@ -116,16 +119,21 @@ impl RowOutcome {
             reason: reason.to_owned(),
             stale: false,
         };
-        Self::without_data(Finding {
-            verdict: Some(verdict),
-            ..Finding::nothing(source)
-        })
+        Self {
+            status: StatusCode::NOT_FOUND,
+            ..Self::without_data(Finding {
+                verdict: Some(verdict),
+                ..Finding::nothing(source)
+            })
+        }
     }
 
     /// Returns the outcome of a subject without an answer.
     pub(super) fn failed(error: ApiError, source: Source) -> Self {
+        let status = error.status();
         let (code, detail) = error.into_parts();
         Self {
+            status,
             error: Some(Arc::new(RowError { code, detail })),
             ..Self::without_data(Finding::nothing(source))
         }
@@ -161,10 +169,21 @@ impl RowOutcome {
 
     fn without_data(finding: Finding) -> Self {
         Self {
+            status: StatusCode::OK,
             finding: Arc::new(finding),
             data: None,
             error: None,
         }
+    }
+
+    /// Returns the status that a request about the subject alone would have.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns the error's code, as the error of a single lookup has it.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.error.as_ref().map(|error| &*error.code)
     }
 
     /// Returns the row with this number that asked for the subject.

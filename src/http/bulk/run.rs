@@ -9,18 +9,18 @@ use tokio::{
 };
 
 use super::{
+    audit::RowAudit,
     batch::{Asked, Batch},
-    request::{BulkRequest, JobOptions},
+    request::BulkRequest,
     row::{FinishedRow, RowOutcome, Source},
+    shared::Shared,
     summary::{Ended, Progress, Summary},
 };
 use crate::{
-    access::{CostCounter, RequestContext, clients::Client},
+    access::{RequestContext, clients::Client},
     clock::Now,
     http::{error::ApiError, state::AppState},
-    indicator::Indicator,
-    lookup::{FetchError, Freshness, LookupError, RowReply, RowViews},
-    render::template::Templates,
+    lookup::{FetchError, LookupError, RowReply},
 };
 
 /// The number of lookups at a time.
@@ -42,15 +42,15 @@ pub struct Job {
     pub(super) shared: Arc<Shared>,
 }
 
-/// The parts of a job that its lookups share.
+/// The caller of a job.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) gateway: AppState,
-    pub(super) context: RequestContext,
+pub struct JobCaller {
+    /// The key to spend, and who the request counts for.
+    pub context: RequestContext,
     /// The client whose allowance each unit counts against.
-    pub(super) client: Option<Client>,
-    pub(super) options: JobOptions,
-    pub(super) templates: Templates,
+    pub client: Option<Client>,
+    /// The audit log, if there is one.
+    pub audit: Option<RowAudit>,
 }
 
 /// A line of the answer.
@@ -88,12 +88,12 @@ struct Gone;
 
 impl Job {
     /// Creates the job of a request.
-    pub fn new(
-        gateway: AppState,
-        context: RequestContext,
-        client: Option<Client>,
-        request: BulkRequest,
-    ) -> Self {
+    pub fn new(gateway: AppState, caller: JobCaller, request: BulkRequest) -> Self {
+        let JobCaller {
+            context,
+            client,
+            audit,
+        } = caller;
         let templates = gateway.templates.current();
         Self {
             batch: request.batch,
@@ -102,6 +102,7 @@ impl Job {
                 context,
                 client,
                 options: request.options,
+                audit,
                 templates,
             }),
         }
@@ -119,40 +120,6 @@ impl Job {
             }
         });
         events
-    }
-}
-
-impl Shared {
-    /// Looks up an indicator, or finds a kept answer only. Returns the units that it cost, too.
-    async fn look_up(
-        &self,
-        indicator: &Indicator,
-        only_kept: bool,
-    ) -> (Result<RowReply, LookupError>, u64) {
-        let cost = CostCounter::default();
-        let context = self.context.with_new_redis_budget().with_cost(cost.clone());
-        let freshness = Freshness {
-            only_kept,
-            leaves_last_unit: true,
-            wait: Duration::ZERO,
-            ..self.options.freshness
-        };
-        let brief = self.options.view.brief(&self.templates);
-        let shown = self.options.shown(&self.templates, indicator.kind());
-        let views = RowViews {
-            brief: &brief,
-            shown: shown.as_ref(),
-        };
-        let reply = self
-            .gateway
-            .lookup
-            .row(&context, indicator, &views, &freshness)
-            .await;
-        let units = cost.cost().units;
-        for _ in 0..units {
-            self.context.cost.add_unit();
-        }
-        (reply, units)
     }
 }
 
@@ -353,6 +320,9 @@ impl Run {
             Asked::Lookup(indicator) => Some(indicator),
             Asked::Invalid(_) => None,
         };
+        if let (Some(audit), Some(indicator)) = (&self.job.shared.audit, indicator) {
+            audit.record(indicator, outcome, units).await;
+        }
         for (at, row) in subject.rows.iter().enumerate() {
             let row = &rows[*row];
             let mut finished = outcome.row(row.number, &row.given, indicator);

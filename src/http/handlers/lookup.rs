@@ -1,8 +1,9 @@
 //! One door for any indicator, and for many at once.
 
-use std::{iter, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::{Request, State},
     response::Response,
 };
@@ -11,7 +12,10 @@ use utoipa::IntoParams;
 use super::reports::{self, Asked};
 use crate::{
     http::{
-        bulk::{BulkFormat, BulkQuery, BulkRequest, Job, MEDIA_TYPES, MOST_BYTES, forecast},
+        bulk::{
+            BulkFormat, BulkQuery, BulkRequest, Job, JobCaller, MEDIA_TYPES, MOST_BYTES, RowAudit,
+            forecast,
+        },
         error::ApiError,
         extract::{
             MayRead, Parameters, Wanted, body,
@@ -21,11 +25,13 @@ use crate::{
             query::{FromQuery, StrictQuery},
             view::ViewQuery,
         },
+        middleware::audit::Audited,
         openapi::{
             answers::AnyReport,
             bulk::{BulkAnswer, BulkBody},
             errors::ReadErrors,
         },
+        outcome::{RequestRecord, Subject},
         state::AppState,
     },
     indicator::classify,
@@ -62,10 +68,6 @@ impl FromQuery for AnyQuery {
             )),
         }
     }
-
-    fn subject(&self) -> Option<(&'static str, &str)> {
-        Some(("indicator", &self.indicator))
-    }
 }
 
 /// Report on any indicator
@@ -81,6 +83,7 @@ impl FromQuery for AnyQuery {
 )]
 pub async fn look_up(
     State(gateway): State<AppState>,
+    Extension(record): Extension<RequestRecord>,
     MayRead(context): MayRead,
     wanted: Wanted<(AnyQuery, reports::ReportQuery)>,
 ) -> Result<Response, ApiError> {
@@ -89,6 +92,9 @@ pub async fn look_up(
         Ok(classified) => classified,
         Err(error) => return Err(ApiError::invalid_argument(error.to_string())),
     };
+    if gateway.audit.is_some() {
+        record.set_subject(Subject::of(&classified.indicator));
+    }
     let asked = Asked {
         indicator: classified.indicator,
         is_named: true,
@@ -121,10 +127,15 @@ pub async fn look_up_many(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let client = parts
-        .extensions
-        .get::<Identified>()
-        .and_then(Identified::client);
+    let identified = parts.extensions.get::<Identified>();
+    let client = identified.and_then(Identified::client);
+    let audit = identified
+        .zip(parts.extensions.get::<Audited>())
+        .map(|(identified, audited)| RowAudit {
+            audited: audited.clone(),
+            record: identified.record.clone(),
+            client: client.as_ref().map(|client| Arc::clone(&client.name)),
+        });
     let query = parts.uri.query().unwrap_or_default();
     // Before the body: a mistake in the address is told first, as on other routes.
     StrictQuery::<(BulkQuery, ViewQuery)>::of_text(query)?;
@@ -132,7 +143,12 @@ pub async fn look_up_many(
     let bytes = body::read_up_to(body, MOST_BYTES, BODY_TIME).await?;
     let read = BulkRequest::read(&gateway, query, &parts.headers, &bytes)?;
     let (dry_run, max_tokens) = (read.dry_run, read.max_tokens);
-    let job = Job::new(gateway, context, client, read);
+    let caller = JobCaller {
+        context,
+        client,
+        audit,
+    };
+    let job = Job::new(gateway, caller, read);
     if dry_run {
         return forecast(&job).await;
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A request that is to be recorded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Audited {
     /// The log that records it.
     pub log: AuditLog,
@@ -25,6 +25,21 @@ pub struct Audited {
     pub id: HeaderValue,
     /// The target of the request.
     pub uri: Uri,
+}
+
+/// The lookup of one indicator of many.
+#[derive(Debug)]
+pub struct AuditedRow<'a> {
+    /// The client whose token the request had.
+    pub client: Option<&'a str>,
+    /// The indicator.
+    pub subject: &'a Subject,
+    /// The status that a request about it alone would have had.
+    pub status: u16,
+    /// The error code of the row.
+    pub error: Option<&'a str>,
+    /// The units of quota that it took.
+    pub units: u64,
 }
 
 impl Audited {
@@ -57,6 +72,26 @@ impl Audited {
     }
 }
 
+impl Audited {
+    /// Hands the record of one of many lookups to the log, and waits a short time for room in it.
+    pub async fn record_row(&self, request: &RequestRecord, row: AuditedRow<'_>) {
+        let record = AuditRecord {
+            client: row.client,
+            address: request.address(),
+            id: self.id.to_str().unwrap_or_default(),
+            method: "POST",
+            route: self.uri.path(),
+            kind: Some(row.subject.kind),
+            value: shown(row.subject),
+            status: row.status,
+            error: row.error,
+            cache: None,
+            units: row.units,
+        };
+        self.log.record_patiently(&record).await;
+    }
+}
+
 /// Returns the value of a subject, unless it is a token that was sent in an indicator's place.
 fn shown(subject: &Subject) -> Option<&str> {
     let value = subject.value.as_deref()?;
@@ -78,6 +113,7 @@ fn as_sent(uri: &Uri) -> Option<Subject> {
         ("search", None) | ("intelligence", Some("search")) => {
             ("search", parameter(query, "query"))
         }
+        ("lookup", None) => ("indicator", Some(parameter(query, "indicator")?)),
         ("analyses", Some(_)) => ("analysis", id),
         (_, Some("relationships")) => return None,
         _ => (kind_of(collection)?.name(), id),

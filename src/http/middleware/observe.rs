@@ -72,6 +72,9 @@ pub async fn observe(
     let record = RequestRecord::new(address);
     request.extensions_mut().insert(record.clone());
     let in_progress = InProgress::new(&state, &request, record);
+    if let Some(audited) = &in_progress.audited {
+        request.extensions_mut().insert(audited.clone());
+    }
     let span = in_progress.span.clone();
     let work = async {
         let Some(refused) = refusal::refuse(&request) else {

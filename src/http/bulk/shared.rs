@@ -1,0 +1,59 @@
+//! The parts of a job that its lookups share.
+
+use std::time::Duration;
+
+use super::{audit::RowAudit, request::JobOptions};
+use crate::{
+    access::{CostCounter, RequestContext, clients::Client},
+    http::state::AppState,
+    indicator::Indicator,
+    lookup::{Freshness, LookupError, RowReply, RowViews},
+    render::template::Templates,
+};
+
+/// The parts of a job that its lookups share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) gateway: AppState,
+    pub(super) context: RequestContext,
+    /// The client whose allowance each unit counts against.
+    pub(super) client: Option<Client>,
+    pub(super) options: JobOptions,
+    /// The audit log, if there is one.
+    pub(super) audit: Option<RowAudit>,
+    pub(super) templates: Templates,
+}
+
+impl Shared {
+    /// Looks up an indicator, or finds a kept answer only. Returns the units that it cost, too.
+    pub(super) async fn look_up(
+        &self,
+        indicator: &Indicator,
+        only_kept: bool,
+    ) -> (Result<RowReply, LookupError>, u64) {
+        let cost = CostCounter::default();
+        let context = self.context.with_new_redis_budget().with_cost(cost.clone());
+        let freshness = Freshness {
+            only_kept,
+            leaves_last_unit: true,
+            wait: Duration::ZERO,
+            ..self.options.freshness
+        };
+        let brief = self.options.view.brief(&self.templates);
+        let shown = self.options.shown(&self.templates, indicator.kind());
+        let views = RowViews {
+            brief: &brief,
+            shown: shown.as_ref(),
+        };
+        let reply = self
+            .gateway
+            .lookup
+            .row(&context, indicator, &views, &freshness)
+            .await;
+        let units = cost.cost().units;
+        for _ in 0..units {
+            self.context.cost.add_unit();
+        }
+        (reply, units)
+    }
+}
