@@ -18,7 +18,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, sync_channel},
     },
     thread,
     time::Duration,
@@ -37,7 +36,7 @@ use self::{
     key::{DiskKey, MICROS, micros, owner_row, wall_now},
     notes::LastWrites,
     queue::{DiskNote, WriteJob, WriteQueue},
-    reader::{DiskReader, ReadJob},
+    reader::{DiskReader, ReadJob, ReadQueue},
     writer::DiskWriter,
 };
 use super::{CacheKey, CachedAnswer, Certainty, Moment, ObjectName, changes::Changes, stored};
@@ -54,9 +53,6 @@ mod queue;
 mod reader;
 mod room;
 mod writer;
-
-/// The number of lookups that may wait for the readers.
-const MAX_LOOKUPS: usize = 256;
 
 /// The number of threads that read.
 const READERS: usize = 2;
@@ -80,7 +76,7 @@ pub struct DiskCache(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     state: Arc<DiskState>,
-    reads: SyncSender<ReadJob>,
+    reads: Arc<ReadQueue>,
 }
 
 /// The state that the handles and the threads share.
@@ -162,7 +158,7 @@ impl DiskCache {
     ///
     /// Fails if the system starts no more threads.
     pub fn start(parts: DiskParts) -> io::Result<(Self, DiskThreads)> {
-        let (reads, to_read) = sync_channel(MAX_LOOKUPS);
+        let reads = Arc::new(ReadQueue::default());
         let state = Arc::new(DiskState {
             dir: parts.dir,
             max_bytes: parts.max_bytes,
@@ -184,9 +180,8 @@ impl DiskCache {
                 writer.run(opening);
                 drop(writing);
             })?;
-        let to_read = Arc::new(Mutex::new(to_read));
         for _ in 0..READERS {
-            let reader = DiskReader::new(Arc::clone(&state), Arc::clone(&to_read));
+            let reader = DiskReader::new(Arc::clone(&state), Arc::clone(&reads));
             thread::Builder::new()
                 .name("disk-reader".to_owned())
                 .spawn(move || reader.run())?;
@@ -256,7 +251,7 @@ impl DiskCache {
             return None;
         }
         let (reply, answer) = oneshot::channel();
-        if self.0.reads.try_send(job(reply)).is_err() {
+        if !self.0.reads.add(job(reply)) {
             return None;
         }
         if let Ok(answer) = timeout(READ_LIMIT, answer).await {
@@ -342,6 +337,7 @@ pub struct DiskThreads {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.state.queue.close();
+        self.reads.close();
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, limits::Limit};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 use tracing::warn;
 
 use super::{
@@ -204,8 +204,10 @@ fn try_open(dir: &Path, wal_bytes: u64) -> Result<Connection, DiskError> {
     Ok(connection)
 }
 
-/// Limits what a file that others have written could do.
+/// Limits what a file that others have written could do, and has statements prepared once.
 fn restrict(connection: &Connection) -> Result<(), DiskError> {
+    // Else a statement is prepared anew for each value of its parameters.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;

@@ -1,9 +1,9 @@
 //! The threads that read.
 
-use std::sync::{Arc, mpsc::Receiver};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
@@ -11,6 +11,9 @@ use super::{
     DiskError, DiskFound, DiskKey, DiskState, file, key::checksum, notes, stored::StoredAnswer,
 };
 use crate::cache::ObjectName;
+
+/// The number of lookups that may wait.
+const MAX_LOOKUPS: usize = 256;
 
 /// A lookup.
 #[derive(Debug)]
@@ -28,17 +31,66 @@ pub(super) enum ReadJob {
     },
 }
 
+/// The lookups that wait for a thread.
+///
+/// Each wakes one thread. Threads that shared a `Receiver` would wake one another for its lock, too.
+#[derive(Debug, Default)]
+pub(super) struct ReadQueue {
+    waiting: Mutex<WaitingReads>,
+    woken: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct WaitingReads {
+    jobs: VecDeque<ReadJob>,
+    is_closed: bool,
+}
+
+impl ReadQueue {
+    /// Adds a lookup. Returns false if the queue is full.
+    pub(super) fn add(&self, job: ReadJob) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.jobs.len() >= MAX_LOOKUPS {
+            return false;
+        }
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.woken.notify_one();
+        true
+    }
+
+    /// Notes that all handles are dropped.
+    pub(super) fn close(&self) {
+        self.waiting.lock().is_closed = true;
+        self.woken.notify_all();
+    }
+
+    /// Waits for a lookup. Returns none once all handles are dropped.
+    fn take(&self) -> Option<ReadJob> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if let Some(job) = waiting.jobs.pop_front() {
+                return Some(job);
+            }
+            if waiting.is_closed {
+                return None;
+            }
+            self.woken.wait(&mut waiting);
+        }
+    }
+}
+
 /// A thread that reads, with its connection.
 #[derive(Debug)]
 pub(super) struct DiskReader {
     state: Arc<DiskState>,
-    jobs: Arc<Mutex<Receiver<ReadJob>>>,
+    jobs: Arc<ReadQueue>,
     /// The connection and the number of the file that it is to.
     open: Option<(u64, Connection)>,
 }
 
 impl DiskReader {
-    pub(super) fn new(state: Arc<DiskState>, jobs: Arc<Mutex<Receiver<ReadJob>>>) -> Self {
+    pub(super) fn new(state: Arc<DiskState>, jobs: Arc<ReadQueue>) -> Self {
         Self {
             state,
             jobs,
@@ -48,20 +100,17 @@ impl DiskReader {
 
     /// Reads until all handles are dropped.
     pub(super) fn run(mut self) {
-        loop {
-            // One reader waits for a job, the others for the lock.
-            let job = self.jobs.lock().recv();
+        while let Some(job) = self.jobs.take() {
             match job {
-                Ok(ReadJob::Find { key, names, reply }) => {
+                ReadJob::Find { key, names, reply } => {
                     let found = self.read(|connection| find(connection, key, &names));
                     // The caller may have stopped waiting.
                     let _ = reply.send(found.flatten());
                 }
-                Ok(ReadJob::Names { names, reply }) => {
+                ReadJob::Names { names, reply } => {
                     let all = self.read(|connection| notes::all_names(connection, &names));
                     let _ = reply.send(all.unwrap_or_default());
                 }
-                Err(_) => return,
             }
         }
     }
