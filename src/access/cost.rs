@@ -13,6 +13,8 @@ use std::{
 pub struct Cost {
     /// The units of quota that were spent and not released.
     pub units: u64,
+    /// The units that were taken from the purse for retries.
+    pub retries: u64,
     /// The time spent waiting for VirusTotal, for quota or for the client.
     pub waited: Duration,
 }
@@ -27,11 +29,42 @@ pub struct CostCounter {
     sums: Arc<Sums>,
     /// Whether the request measures the wait itself, so that waits here are not counted twice.
     counts_units_only: bool,
+    /// The units from which retries are paid, if those are limited.
+    purse: Option<UnitPurse>,
+}
+
+/// The units that a job may still spend. Clones share them.
+#[derive(Clone, Debug)]
+pub struct UnitPurse(Arc<AtomicU64>);
+
+impl UnitPurse {
+    /// Creates a purse of this many units.
+    pub fn of(units: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(units)))
+    }
+
+    /// Takes a unit. Returns false if none is left.
+    pub fn take(&self) -> bool {
+        let take = |left: u64| left.checked_sub(1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.0.fetch_update(set, fetch, take).is_ok()
+    }
+
+    /// Puts units back that were not spent.
+    pub fn put_back(&self, units: u64) {
+        self.0.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// Whether no unit is left.
+    pub fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
 }
 
 #[derive(Debug, Default)]
 struct Sums {
     units: AtomicU64,
+    retries: AtomicU64,
     waited_micros: AtomicU64,
 }
 
@@ -42,6 +75,23 @@ struct WaitTimer<'a> {
 }
 
 impl CostCounter {
+    /// Returns a new counter, with a purse from which retries are paid.
+    pub fn paid_from(purse: Option<UnitPurse>) -> Self {
+        Self {
+            purse,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a unit for a retry from the purse. Returns false if none is left there.
+    pub fn take_for_retry(&self) -> bool {
+        let is_taken = self.purse.as_ref().is_none_or(UnitPurse::take);
+        self.sums
+            .retries
+            .fetch_add(u64::from(is_taken), Ordering::Relaxed);
+        is_taken
+    }
+
     /// Returns a counter of the same request that counts no waits, for work that the request awaits
     /// and measures itself.
     #[must_use]
@@ -57,6 +107,7 @@ impl CostCounter {
         let waited = self.sums.waited_micros.load(Ordering::Relaxed);
         Cost {
             units: self.sums.units.load(Ordering::Relaxed),
+            retries: self.sums.retries.load(Ordering::Relaxed),
             waited: Duration::from_micros(waited),
         }
     }
@@ -113,6 +164,7 @@ mod tests {
         aside.waiting(async {}).await;
         aside.add_wait(Duration::from_secs(1));
         let cost = Cost {
+            retries: 0,
             units: 2,
             waited: Duration::from_millis(5),
         };

@@ -215,6 +215,9 @@ impl Cache {
             if Instant::now() + pause >= deadline {
                 return Err(error.into());
             }
+            if !context.cost.take_for_retry() {
+                return Err(error.into());
+            }
             context.cost.waiting(sleep(pause)).await;
             let again = quota.acquire(context, call.endpoint(), Terms::Now).await;
             let Ok(again) = again else {

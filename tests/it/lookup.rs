@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{EICAR, Folder, Gateway, Reply, TROJAN, Upstream, run, send, vt4ai},
+    harness::{Answer, EICAR, Folder, Gateway, Reply, TROJAN, Upstream, failure, run, send, vt4ai},
     relationships::demo,
 };
 
@@ -155,6 +155,28 @@ async fn max_units_bounds_what_a_job_spends() {
     assert_eq!(summary(&lines)["units"], 2);
     assert_eq!(summary(&lines)["ended"], "max_units");
     assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn max_units_bounds_retries_as_well() {
+    let failing = Upstream::faulty(|call| {
+        let is_quota = call.is_about_quota();
+        let transient = failure(503, "TransientError", "try again");
+        Answer::Bytes(if is_quota {
+            failure(404, "NotFoundError", "no")
+        } else {
+            transient
+        })
+    });
+    let failing = failing.await;
+    let gateway = keeping(&failing, &[]).await;
+    let rows: Vec<_> = (1..=6).map(|last| format!("203.0.113.{last}")).collect();
+    let lines = lines(&gateway, &json!({"indicators": rows, "max_units": 4})).await;
+    assert_eq!(failing.count(), 4);
+    assert_eq!(summary(&lines)["units"], 4);
+    let again = post(&gateway, "text/plain", "*/*", "?max_units=1", "8.8.8.8").await;
+    assert!(again.text().contains("TransientError"), "{}", again.text());
+    assert_eq!(failing.count(), 5);
 }
 
 #[tokio::test]

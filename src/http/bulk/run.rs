@@ -17,7 +17,7 @@ use super::{
     summary::{Ended, Progress, Summary},
 };
 use crate::{
-    access::{RequestContext, clients::Client},
+    access::{Cost, RequestContext, UnitPurse, clients::Client},
     clock::Now,
     http::{error::ApiError, state::AppState},
     lookup::{FetchError, LookupError, RowReply},
@@ -65,7 +65,7 @@ pub(super) enum Event {
 struct Done {
     subject: usize,
     reply: Result<RowReply, LookupError>,
-    units: u64,
+    cost: Cost,
 }
 
 /// A job that runs.
@@ -74,8 +74,6 @@ struct Run {
     out: mpsc::Sender<Event>,
     summary: Summary,
     done: usize,
-    /// The units that may still be spent, if that is limited.
-    units_left: Option<u64>,
     deadline: Instant,
     /// The time at which quota is asked for again.
     resume: Option<Instant>,
@@ -101,6 +99,7 @@ impl Job {
                 gateway,
                 context,
                 client,
+                purse: request.options.max_units.map(UnitPurse::of),
                 options: request.options,
                 audit,
                 templates,
@@ -127,7 +126,6 @@ impl Run {
     fn new(job: Job, out: mpsc::Sender<Event>) -> Self {
         let options = &job.shared.options;
         Self {
-            units_left: options.max_units,
             deadline: Instant::now() + options.wait,
             out,
             summary: Summary {
@@ -195,7 +193,6 @@ impl Run {
             while self.may_start(&missing)
                 && let Some(subject) = missing.pop_front()
             {
-                self.units_left = self.units_left.map(|left| left - 1);
                 self.spawn(subject, false);
             }
             if self.tasks.is_empty() && (missing.is_empty() || self.ended.is_some()) {
@@ -223,7 +220,7 @@ impl Run {
         }
     }
 
-    /// Whether another lookup may start now.
+    /// Whether another lookup may start now, whose unit is then reserved.
     fn may_start(&mut self, missing: &VecDeque<usize>) -> bool {
         if missing.is_empty()
             || self.ended.is_some()
@@ -232,14 +229,15 @@ impl Run {
         {
             return false;
         }
-        if self.units_left == Some(0) {
-            // Lookups under way may turn out to cost nothing.
-            if self.tasks.is_empty() {
-                self.ended = Some(Ended::MaxUnits);
-            }
-            return false;
+        let purse = &self.job.shared.purse;
+        if purse.as_ref().is_none_or(UnitPurse::take) {
+            return true;
         }
-        true
+        // Lookups under way may turn out to cost nothing.
+        if self.tasks.is_empty() {
+            self.ended = Some(Ended::MaxUnits);
+        }
+        false
     }
 
     /// Counts units against the allowance of the client, if one sent the request. Lookups under way
@@ -276,11 +274,11 @@ impl Run {
         };
         let (shared, indicator) = (Arc::clone(&self.job.shared), indicator.clone());
         self.tasks.spawn(async move {
-            let (reply, units) = shared.look_up(&indicator, only_kept).await;
+            let (reply, cost) = shared.look_up(&indicator, only_kept).await;
             Done {
                 subject,
                 reply,
-                units,
+                cost,
             }
         });
     }
@@ -290,12 +288,15 @@ impl Run {
         let Done {
             subject,
             reply,
-            units,
+            cost,
         } = done;
+        let units = cost.units;
         self.summary.units += units;
         self.count_for_client(units);
-        // One was reserved.
-        self.units_left = self.units_left.map(|left| (left + 1).saturating_sub(units));
+        if let Some(purse) = &self.job.shared.purse {
+            // One was reserved for the first attempt.
+            purse.put_back((1 + cost.retries).saturating_sub(units));
+        }
         if let Err(LookupError::Fetch(error)) = &reply
             && let Some(wait) = error.until_quota()
         {

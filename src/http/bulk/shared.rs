@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{audit::RowAudit, request::JobOptions};
 use crate::{
-    access::{CostCounter, RequestContext, clients::Client},
+    access::{Cost, CostCounter, RequestContext, UnitPurse, clients::Client},
     http::state::AppState,
     indicator::Indicator,
     lookup::{Freshness, LookupError, RowReply, RowViews},
@@ -19,19 +19,21 @@ pub(super) struct Shared {
     /// The client whose allowance each unit counts against.
     pub(super) client: Option<Client>,
     pub(super) options: JobOptions,
+    /// The units that the job may still spend, if that is limited.
+    pub(super) purse: Option<UnitPurse>,
     /// The audit log, if there is one.
     pub(super) audit: Option<RowAudit>,
     pub(super) templates: Templates,
 }
 
 impl Shared {
-    /// Looks up an indicator, or finds a kept answer only. Returns the units that it cost, too.
+    /// Looks up an indicator, or finds a kept answer only. Returns what it cost, too.
     pub(super) async fn look_up(
         &self,
         indicator: &Indicator,
         only_kept: bool,
-    ) -> (Result<RowReply, LookupError>, u64) {
-        let cost = CostCounter::default();
+    ) -> (Result<RowReply, LookupError>, Cost) {
+        let cost = CostCounter::paid_from(self.purse.clone());
         let context = self.context.with_new_redis_budget().with_cost(cost.clone());
         let freshness = Freshness {
             only_kept,
@@ -50,10 +52,10 @@ impl Shared {
             .lookup
             .row(&context, indicator, &views, &freshness)
             .await;
-        let units = cost.cost().units;
-        for _ in 0..units {
+        let cost = cost.cost();
+        for _ in 0..cost.units {
             self.context.cost.add_unit();
         }
-        (reply, units)
+        (reply, cost)
     }
 }
