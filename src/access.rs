@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv6Addr};
 pub use self::{
     accepted::AcceptedKeys,
     context::{RedisBudget, RequestContext},
-    cost::{Cost, CostCounter, UnitPurse},
+    cost::{Cost, CostCounter, UnitBudget},
     file_state::FileState,
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, TokenDigest, holds_token},
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},

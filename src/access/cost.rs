@@ -13,7 +13,7 @@ use std::{
 pub struct Cost {
     /// The units of quota that were spent and not released.
     pub units: u64,
-    /// The units that were taken from the purse for retries.
+    /// The units that were taken from the budget for retries.
     pub retries: u64,
     /// The time spent waiting for VirusTotal, for quota or for the client.
     pub waited: Duration,
@@ -30,15 +30,15 @@ pub struct CostCounter {
     /// Whether the request measures the wait itself, so that waits here are not counted twice.
     counts_units_only: bool,
     /// The units from which retries are paid, if those are limited.
-    purse: Option<UnitPurse>,
+    budget: Option<UnitBudget>,
 }
 
 /// The units that a job may still spend. Clones share them.
 #[derive(Clone, Debug)]
-pub struct UnitPurse(Arc<AtomicU64>);
+pub struct UnitBudget(Arc<AtomicU64>);
 
-impl UnitPurse {
-    /// Creates a purse of this many units.
+impl UnitBudget {
+    /// Creates a budget of this many units.
     pub fn of(units: u64) -> Self {
         Self(Arc::new(AtomicU64::new(units)))
     }
@@ -75,17 +75,17 @@ struct WaitTimer<'a> {
 }
 
 impl CostCounter {
-    /// Returns a new counter, with a purse from which retries are paid.
-    pub fn paid_from(purse: Option<UnitPurse>) -> Self {
+    /// Returns a new counter, with a budget from which retries are paid.
+    pub fn paid_from(budget: Option<UnitBudget>) -> Self {
         Self {
-            purse,
+            budget,
             ..Self::default()
         }
     }
 
-    /// Takes a unit for a retry from the purse. Returns false if none is left there.
+    /// Takes a unit for a retry from the budget. Returns false if none is left there.
     pub fn take_for_retry(&self) -> bool {
-        let is_taken = self.purse.as_ref().is_none_or(UnitPurse::take);
+        let is_taken = self.budget.as_ref().is_none_or(UnitBudget::take);
         self.sums
             .retries
             .fetch_add(u64::from(is_taken), Ordering::Relaxed);

@@ -33,7 +33,7 @@ const MAX_WAITING: usize = 1024;
 const BATCH: usize = 64;
 
 /// The time that one of many records waits for room in the channel.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The access rights of a new file: it holds what its owner's users asked about.
 const MODE: u32 = 0o600;
@@ -180,16 +180,18 @@ impl AuditLog {
         }
     }
 
-    /// Hands one of many records to the writer, and waits a short time for room.
-    pub async fn record_patiently(&self, record: &AuditRecord<'_>) {
-        if let Some(line) = line_of(record)
-            && !matches!(
-                timeout(PATIENCE, self.entries.send(Entry::Line(line))).await,
-                Ok(Ok(()))
-            )
-        {
+    /// Hands one of many records to the writer, and waits a short time for room. Returns whether there
+    /// was room; else the record is lost.
+    pub async fn record_waiting(&self, record: &AuditRecord<'_>) -> bool {
+        let Some(line) = line_of(record) else {
+            return true;
+        };
+        let sent = timeout(LONGEST_WAIT, self.entries.send(Entry::Line(line))).await;
+        let has_room = matches!(sent, Ok(Ok(())));
+        if !has_room {
             self.losses.note(1, "the disk is too slow");
         }
+        has_room
     }
 
     /// Has the file opened anew at each `SIGHUP`, as logrotate expects after moving it away.

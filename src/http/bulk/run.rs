@@ -13,14 +13,13 @@ use super::{
     batch::{Asked, Batch},
     request::BulkRequest,
     row::{FinishedRow, RowOutcome, Source},
-    shared::Shared,
+    shared::{LookedUp, Shared},
     summary::{Ended, Progress, Summary},
 };
 use crate::{
-    access::{Cost, RequestContext, UnitPurse, clients::Client},
+    access::{Cost, RequestContext, UnitBudget, clients::Client},
     clock::Now,
     http::{error::ApiError, state::AppState},
-    lookup::{FetchError, LookupError, RowReply},
 };
 
 /// The number of lookups at a time.
@@ -64,7 +63,7 @@ pub(super) enum Event {
 /// A finished lookup of a subject.
 struct Done {
     subject: usize,
-    reply: Result<RowReply, LookupError>,
+    result: LookedUp,
     cost: Cost,
 }
 
@@ -99,7 +98,7 @@ impl Job {
                 gateway,
                 context,
                 client,
-                purse: request.options.max_units.map(UnitPurse::of),
+                budget: request.options.max_units.map(UnitBudget::of),
                 options: request.options,
                 audit,
                 templates,
@@ -171,12 +170,15 @@ impl Run {
                 break;
             };
             // A task that panicked has been counted; its rows remain.
-            let Ok(Done { subject, reply, .. }) = done else {
+            let Ok(Done {
+                subject, result, ..
+            }) = done
+            else {
                 continue;
             };
-            match reply {
-                Err(LookupError::Fetch(FetchError::NotKept)) => missing.push(subject),
-                reply => self.finish(subject, &RowOutcome::of(reply), 0).await?,
+            match result {
+                LookedUp::Finished(outcome) => self.finish(subject, &outcome, 0).await?,
+                LookedUp::NotKept | LookedUp::NoQuota(_) => missing.push(subject),
             }
         }
         missing.sort_unstable();
@@ -229,8 +231,8 @@ impl Run {
         {
             return false;
         }
-        let purse = &self.job.shared.purse;
-        if purse.as_ref().is_none_or(UnitPurse::take) {
+        let budget = &self.job.shared.budget;
+        if budget.as_ref().is_none_or(UnitBudget::take) {
             return true;
         }
         // Lookups under way may turn out to cost nothing.
@@ -274,10 +276,10 @@ impl Run {
         };
         let (shared, indicator) = (Arc::clone(&self.job.shared), indicator.clone());
         self.tasks.spawn(async move {
-            let (reply, cost) = shared.look_up(&indicator, only_kept).await;
+            let (result, cost) = shared.look_up(&indicator, only_kept).await;
             Done {
                 subject,
-                reply,
+                result,
                 cost,
             }
         });
@@ -287,25 +289,26 @@ impl Run {
     async fn take(&mut self, done: Done, missing: &mut VecDeque<usize>) -> Result<(), Gone> {
         let Done {
             subject,
-            reply,
+            result,
             cost,
         } = done;
-        let units = cost.units;
-        self.summary.units += units;
-        self.count_for_client(units);
-        if let Some(purse) = &self.job.shared.purse {
+        self.summary.units += cost.units;
+        self.count_for_client(cost.units);
+        if let Some(budget) = &self.job.shared.budget {
             // One was reserved for the first attempt.
-            purse.put_back((1 + cost.retries).saturating_sub(units));
+            budget.put_back((1 + cost.retries).saturating_sub(cost.units));
         }
-        if let Err(LookupError::Fetch(error)) = &reply
-            && let Some(wait) = error.until_quota()
-        {
-            let at = missing.partition_point(|other| *other < subject);
-            missing.insert(at, subject);
-            self.pause(wait, Ended::Quota);
-            return Ok(());
-        }
-        self.finish(subject, &RowOutcome::of(reply), units).await
+        let why = match result {
+            LookedUp::Finished(outcome) => {
+                return self.finish(subject, &outcome, cost.units).await;
+            }
+            LookedUp::NotKept => return Ok(()),
+            LookedUp::NoQuota(wait) => wait,
+        };
+        let at = missing.partition_point(|other| *other < subject);
+        missing.insert(at, subject);
+        self.pause(why, Ended::Quota);
+        Ok(())
     }
 
     /// Sends the rows of a subject.
@@ -321,9 +324,6 @@ impl Run {
             Asked::Lookup(indicator) => Some(indicator),
             Asked::Invalid(_) => None,
         };
-        if let (Some(audit), Some(indicator)) = (&self.job.shared.audit, indicator) {
-            audit.record(indicator, outcome, units).await;
-        }
         for (at, row) in subject.rows.iter().enumerate() {
             let row = &rows[*row];
             let mut finished = outcome.row(row.number, &row.given, indicator);

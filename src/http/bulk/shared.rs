@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{audit::RowAudit, request::JobOptions};
+use super::{audit::RowAudit, request::JobOptions, row::RowOutcome};
 use crate::{
-    access::{Cost, CostCounter, RequestContext, UnitPurse, clients::Client},
+    access::{Cost, CostCounter, RequestContext, UnitBudget, clients::Client},
     http::state::AppState,
     indicator::Indicator,
-    lookup::{Freshness, LookupError, RowReply, RowViews},
+    lookup::{FetchError, Freshness, LookupError, RowReply, RowViews},
     render::template::Templates,
 };
 
@@ -20,20 +20,56 @@ pub(super) struct Shared {
     pub(super) client: Option<Client>,
     pub(super) options: JobOptions,
     /// The units that the job may still spend, if that is limited.
-    pub(super) purse: Option<UnitPurse>,
+    pub(super) budget: Option<UnitBudget>,
     /// The audit log, if there is one.
     pub(super) audit: Option<RowAudit>,
     pub(super) templates: Templates,
 }
 
+/// The result of a lookup.
+#[derive(Debug)]
+pub(super) enum LookedUp {
+    /// The outcome, for all rows that asked.
+    Finished(RowOutcome),
+    /// No answer is kept, and only such a one was asked for.
+    NotKept,
+    /// There is no quota for this long.
+    NoQuota(Duration),
+}
+
 impl Shared {
-    /// Looks up an indicator, or finds a kept answer only. Returns what it cost, too.
-    pub(super) async fn look_up(
+    /// Looks up an indicator, or finds a kept answer only, and records it. Returns what it cost, too.
+    pub(super) async fn look_up(&self, indicator: &Indicator, only_kept: bool) -> (LookedUp, Cost) {
+        let cost = CostCounter::paid_from(self.budget.clone());
+        let audit = self.audit.as_ref();
+        let audited = audit.map(|audit| audit.begin(indicator, &cost));
+        let reply = self.ask(indicator, only_kept, &cost).await;
+        let looked_up = match reply {
+            Err(LookupError::Fetch(FetchError::NotKept)) => LookedUp::NotKept,
+            Err(LookupError::Fetch(error)) if let Some(wait) = error.until_quota() => {
+                LookedUp::NoQuota(wait)
+            }
+            reply => LookedUp::Finished(RowOutcome::of(reply)),
+        };
+        if let Some(audited) = audited {
+            match &looked_up {
+                LookedUp::Finished(outcome) => audited.finish(outcome).await,
+                LookedUp::NotKept | LookedUp::NoQuota(_) => audited.put_off(),
+            }
+        }
+        let cost = cost.cost();
+        for _ in 0..cost.units {
+            self.context.cost.add_unit();
+        }
+        (looked_up, cost)
+    }
+
+    async fn ask(
         &self,
         indicator: &Indicator,
         only_kept: bool,
-    ) -> (Result<RowReply, LookupError>, Cost) {
-        let cost = CostCounter::paid_from(self.purse.clone());
+        cost: &CostCounter,
+    ) -> Result<RowReply, LookupError> {
         let context = self.context.with_new_redis_budget().with_cost(cost.clone());
         let freshness = Freshness {
             only_kept,
@@ -47,15 +83,7 @@ impl Shared {
             brief: &brief,
             shown: shown.as_ref(),
         };
-        let reply = self
-            .gateway
-            .lookup
-            .row(&context, indicator, &views, &freshness)
-            .await;
-        let cost = cost.cost();
-        for _ in 0..cost.units {
-            self.context.cost.add_unit();
-        }
-        (reply, cost)
+        let lookup = &self.gateway.lookup;
+        lookup.row(&context, indicator, &views, &freshness).await
     }
 }

@@ -129,13 +129,11 @@ pub async fn look_up_many(
     let (parts, body) = request.into_parts();
     let identified = parts.extensions.get::<Identified>();
     let client = identified.and_then(Identified::client);
-    let audit = identified
-        .zip(parts.extensions.get::<Audited>())
-        .map(|(identified, audited)| RowAudit {
-            audited: audited.clone(),
-            record: identified.record.clone(),
-            client: client.as_ref().map(|client| Arc::clone(&client.name)),
-        });
+    let audited = parts.extensions.get::<Audited>().cloned();
+    let audit = identified.zip(audited).map(|(identified, audited)| {
+        let client = client.as_ref().map(|client| Arc::clone(&client.name));
+        RowAudit::new(audited, identified.record.clone(), client)
+    });
     let query = parts.uri.query().unwrap_or_default();
     // Before the body: a mistake in the address is told first, as on other routes.
     StrictQuery::<(BulkQuery, ViewQuery)>::of_text(query)?;

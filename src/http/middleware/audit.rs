@@ -27,21 +27,6 @@ pub struct Audited {
     pub uri: Uri,
 }
 
-/// The lookup of one indicator of many.
-#[derive(Debug)]
-pub struct AuditedRow<'a> {
-    /// The client whose token the request had.
-    pub client: Option<&'a str>,
-    /// The indicator.
-    pub subject: &'a Subject,
-    /// The status that a request about it alone would have had.
-    pub status: u16,
-    /// The error code of the row.
-    pub error: Option<&'a str>,
-    /// The units of quota that it took.
-    pub units: u64,
-}
-
 impl Audited {
     /// Hands the record of the answered request to the log. The failure is that of a response that
     /// is an error of the gateway's.
@@ -72,28 +57,8 @@ impl Audited {
     }
 }
 
-impl Audited {
-    /// Hands the record of one of many lookups to the log, and waits a short time for room in it.
-    pub async fn record_row(&self, request: &RequestRecord, row: AuditedRow<'_>) {
-        let record = AuditRecord {
-            client: row.client,
-            address: request.address(),
-            id: self.id.to_str().unwrap_or_default(),
-            method: "POST",
-            route: self.uri.path(),
-            kind: Some(row.subject.kind),
-            value: shown(row.subject),
-            status: row.status,
-            error: row.error,
-            cache: None,
-            units: row.units,
-        };
-        self.log.record_patiently(&record).await;
-    }
-}
-
 /// Returns the value of a subject, unless it is a token that was sent in an indicator's place.
-fn shown(subject: &Subject) -> Option<&str> {
+pub fn shown(subject: &Subject) -> Option<&str> {
     let value = subject.value.as_deref()?;
     (!holds_token(value.as_bytes())).then_some(value)
 }
