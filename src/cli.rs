@@ -4,20 +4,26 @@
 //! of them up and reads the rows, and `output` prints them in the order given. Reports in full come
 //! through `documents`. All lookups pass through the routes that HTTP clients use.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
-use tokio::{runtime, select, signal};
+use tokio::{select, signal};
 
 use self::{
-    door::Door, failure::Failure, job::JobEvent, output::Output, progress::Progress, row::CliRow,
-    source::Asked, status::Status,
+    documents::Documents,
+    door::Door,
+    failure::{Failure, say},
+    job::JobEvent,
+    output::Output,
+    progress::Progress,
+    row::CliRow,
+    source::GivenIndicator,
+    status::Status,
 };
 use crate::{
+    app::runtime,
     config::{Config, LookupFormat, LookupTask},
-    telemetry,
+    http::bulk::Summary,
+    telemetry::{self, traces},
 };
 
 mod documents;
@@ -40,100 +46,177 @@ const INTERRUPTED: u8 = 130;
 ///
 /// Fails if the system starts no threads.
 pub fn look_up(task: &LookupTask, config: Config) -> io::Result<ExitCode> {
-    let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(config.server.workers.get())
-        .enable_all()
-        .build()?;
+    let runtime = runtime::start(&config.server)?;
     telemetry::start(&config.log, config.collector.as_ref(), runtime.handle());
     let done = source::read(&task.sources).and_then(|asked| {
         check(task, &asked)?;
         runtime.block_on(run(task, config, &asked))
     });
     let status = done.unwrap_or_else(|failure| {
-        if !failure.message.is_empty() {
-            // Standard error may be closed.
-            let _ = writeln!(io::stderr(), "error: {}", failure.message);
-        }
+        failure.report();
         failure.status.code()
     });
+    traces::finish();
     runtime.shutdown_background();
     Ok(status.into())
 }
 
 /// Refuses options that contradict one another.
-fn check(task: &LookupTask, asked: &[Asked]) -> Result<(), Failure> {
+fn check(task: &LookupTask, asked: &[GivenIndicator]) -> Result<(), Failure> {
     let has_rows = matches!(task.format, LookupFormat::Table | LookupFormat::Csv);
     let chooses = task.view.is_some() || task.fields.is_some() || task.template.is_some();
-    if has_rows && chooses && !task.ids_only {
+    if has_rows && !task.ids_only && (chooses || task.related.is_some()) {
         return Err(Failure::usage(
-            "attributes are shown with `--format json`, `markdown`, `xml` or `raw`",
+            "a table has no attributes: use `--format json`, `markdown`, `xml` or `raw`",
         ));
     }
-    if task.related.is_some() && asked.len() > 1 {
-        return Err(Failure::usage("`--relationship` takes one indicator"));
+    if task.related.is_some() {
+        return match asked {
+            [_] => Ok(()),
+            _ => Err(Failure::usage("`--relationship` takes one indicator")),
+        };
+    }
+    if task.template.is_some() && !output::shows_documents(task, asked) {
+        return Err(Failure::usage(
+            "rows have no template: name one indicator, or use `--format markdown`, `xml`, or `--fields`",
+        ));
     }
     Ok(())
 }
 
 /// Opens the door, looks up, and closes it again. Returns the exit status.
-async fn run(task: &LookupTask, config: Config, asked: &[Asked]) -> Result<u8, Failure> {
+async fn run(task: &LookupTask, config: Config, asked: &[GivenIndicator]) -> Result<u8, Failure> {
+    let keeps = config.disk.dir.is_some() && config.cache.max_bytes > 0;
     let door = Door::open(task, config).await?;
-    let done = select! {
-        done = work(&door, task, asked) => done.map(Status::code),
-        _ = signal::ctrl_c() => Ok(INTERRUPTED),
+    let command = Lookups {
+        door: &door,
+        task,
+        asked,
+        is_kept: keeps || task.gateway.is_some(),
     };
-    let advice = door.advice();
-    let has_credential = door.has_credential();
+    let mut worst = Status::default();
+    let done = select! {
+        done = command.run(&mut worst) => Some(done),
+        _ = signal::ctrl_c() => None,
+    };
+    let status = match done {
+        None => INTERRUPTED,
+        Some(Ok(())) => worst.code(),
+        Some(Err(mut failure)) => {
+            if failure.status == Status::Refused && !door.has_credential() {
+                failure.message = format!("there is no key: {}", door.advice());
+            }
+            failure.report();
+            worst.max(failure.status).code()
+        }
+    };
     door.close().await;
-    done.map_err(|failure| match failure.status {
-        Status::Refused if !has_credential => Failure {
-            message: format!("there is no key: {advice}"),
-            ..failure
-        },
-        _ => failure,
-    })
+    Ok(status)
 }
 
-async fn work(door: &Door, task: &LookupTask, asked: &[Asked]) -> Result<Status, Failure> {
-    if task.dry_run {
-        let forecasts = job::forecast(door, task, asked).await?;
-        output::print_forecast(task.format, &forecasts)?;
-        return Ok(Status::Fine);
-    }
-    let mut output = Output::new(task, asked);
-    if let (Some(related), [only]) = (&task.related, asked) {
-        documents::print_related(door, task, related, (only, &output)).await?;
-        return Ok(Status::Fine);
-    }
-    let mut worst = Status::default();
-    let mut found: Vec<(usize, Box<CliRow>)> = Vec::new();
-    let progress = Progress::of(asked.len());
-    let tell = |event| match event {
-        JobEvent::Waiting(seconds) => {
-            progress.wait(seconds);
-            Ok(())
+/// The lookups of a command.
+struct Lookups<'a> {
+    door: &'a Door,
+    task: &'a LookupTask,
+    asked: &'a [GivenIndicator],
+    /// Whether the next command finds what this one has looked up.
+    is_kept: bool,
+}
+
+impl Lookups<'_> {
+    /// Looks up and prints. Notes the worst outcome, also where it fails in between.
+    async fn run(&self, worst: &mut Status) -> Result<(), Failure> {
+        let Self {
+            door, task, asked, ..
+        } = *self;
+        if task.dry_run {
+            let forecasts = job::forecast(door, task, asked).await?;
+            return output::print_forecast(task.format, &forecasts);
         }
-        JobEvent::Row(place, row) => {
-            progress.advance();
-            worst = worst.max(row.status());
-            if output.is_documents() && row.has_report() {
-                found.push((place, row));
-                return Ok(());
+        let output = Output::new(task, asked);
+        if let (Some(related), [only]) = (&task.related, asked) {
+            let documents = Documents {
+                door,
+                task,
+                output: &output,
+            };
+            return documents.print_related(only, related).await;
+        }
+        let (output, found) = self.print_rows(output, worst).await?;
+        let documents = Documents {
+            door,
+            task,
+            output: &output,
+        };
+        for (place, row) in &found {
+            let Some(asked) = asked.get(*place) else {
+                continue;
+            };
+            if let Err(failure) = documents.print_report(asked, row).await {
+                *worst = (*worst).max(failure.status);
+                if failure.status == Status::Closed {
+                    return Err(failure);
+                }
+                say(&format!("{}: {}", asked.given, failure.message));
             }
-            progress.suspend(|| output.add(place, row))
         }
-    };
-    let summary = job::run(door, task, asked, tell).await?;
-    drop(progress);
-    output.finish(&summary)?;
-    if !summary.complete {
-        worst = worst.max(Status::of_end(summary.ended.as_deref().unwrap_or_default()));
+        Ok(())
     }
-    found.sort_by_key(|(place, _)| *place);
-    for (place, row) in &found {
-        if let Some(asked) = asked.get(*place) {
-            documents::print_report(door, task, &output, (asked, row)).await?;
+
+    /// Prints the rows as they are finished. Returns those whose reports are to be printed.
+    async fn print_rows(
+        &self,
+        mut output: Output,
+        worst: &mut Status,
+    ) -> Result<(Output, Vec<(usize, Box<CliRow>)>), Failure> {
+        let mut found = Vec::new();
+        let mut is_missing = vec![true; self.asked.len()];
+        let progress = Progress::of(self.asked.len());
+        let tell = |event| match event {
+            JobEvent::Waiting(seconds) => {
+                progress.wait(seconds);
+                Ok(())
+            }
+            JobEvent::Row(place, row) => {
+                progress.advance();
+                *worst = (*worst).max(row.status());
+                if let Some(is_missing) = is_missing.get_mut(place) {
+                    *is_missing = false;
+                }
+                if output.is_documents() && row.has_report() {
+                    found.push((place, row));
+                    return Ok(());
+                }
+                progress.suspend(|| output.add(place, row))
+            }
+        };
+        let done = job::run(self.door, self.task, self.asked, tell).await;
+        drop(progress);
+        let (mut summary, failure) = match done {
+            Ok(summary) => (summary, None),
+            Err(failure) => (Summary::default(), Some(failure)),
+        };
+        summary.rows = self.asked.len();
+        let missing = self
+            .asked
+            .iter()
+            .zip(is_missing)
+            .filter(|(_, missing)| *missing);
+        summary.remaining = missing.map(|(asked, _)| asked.given.clone()).collect();
+        match failure {
+            // Nothing was looked up, and the failure says all.
+            Some(failure) if summary.remaining.len() == summary.rows => return Err(failure),
+            Some(failure) if failure.status == Status::Closed => return Err(failure),
+            Some(failure) => {
+                output.finish(&summary, self.is_kept)?;
+                return Err(failure);
+            }
+            None => output.finish(&summary, self.is_kept)?,
         }
+        if !summary.complete {
+            *worst = (*worst).max(Status::of_end(summary.ended));
+        }
+        found.sort_by_key(|(place, _)| *place);
+        Ok((output, found))
     }
-    Ok(worst)
 }

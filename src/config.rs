@@ -9,15 +9,17 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
-use clap::{Args, FromArgMatches as _, error::ErrorKind};
+use clap::{ArgMatches, Args, FromArgMatches as _, error::ErrorKind};
 
 use self::{
     cli::{Cli, Subcommand, TokenCommand},
     given::Given,
+    lookup::LookupArgs,
     value::{expect, rate},
 };
 use crate::{
     access::{is_usual, key_in_file},
+    indicator::Kind,
     render::{Detail, format::Format},
 };
 
@@ -195,8 +197,13 @@ impl Command {
     ) -> Result<Self, Rejected> {
         let matches = cli::read(arguments.into_iter().map(Into::into).collect())?;
         let mut given = Given::collect(&matches, mistakes);
-        let subcommand = Cli::from_arg_matches(&matches)?.command;
-        let command = match subcommand {
+        let lookup = |given, args, kind| Self::read_lookup(given, args, kind, &matches);
+        let command = match Cli::from_arg_matches(&matches)?.command {
+            Some(Subcommand::Lookup(args)) => return lookup(given, args, None),
+            Some(Subcommand::File(args)) => return lookup(given, args, Some(Kind::File)),
+            Some(Subcommand::Url(args)) => return lookup(given, args, Some(Kind::Url)),
+            Some(Subcommand::Domain(args)) => return lookup(given, args, Some(Kind::Domain)),
+            Some(Subcommand::Ip(args)) => return lookup(given, args, Some(Kind::Ip)),
             Some(Subcommand::Openapi) => return Ok(Self::Openapi),
             Some(Subcommand::Token {
                 command: TokenCommand::New { name },
@@ -211,28 +218,30 @@ impl Command {
                 return Ok(Self::Check(Box::new(config), given.mistakes));
             }
             Some(Subcommand::Healthcheck) => Self::Healthcheck(given.settings()?.server),
-            Some(
-                Subcommand::Lookup(args)
-                | Subcommand::File(args)
-                | Subcommand::Url(args)
-                | Subcommand::Domain(args)
-                | Subcommand::Ip(args),
-            ) => {
-                let config = Config::read_for_lookup(&mut given)?;
-                match cli::lookup_task(args, &matches) {
-                    Ok(task) => Self::Lookup(Box::new(task), Box::new(config)),
-                    Err(mistake) => {
-                        given.mistakes.push(mistake);
-                        return Err(Rejected::Mistakes(given.mistakes));
-                    }
-                }
-            }
             Some(Subcommand::Serve) | None => Self::Serve(Box::new(Config::read(&mut given)?)),
         };
         if !given.mistakes.is_empty() {
             return Err(Rejected::Mistakes(given.mistakes));
         }
         Ok(command)
+    }
+
+    fn read_lookup(
+        mut given: Given,
+        args: LookupArgs,
+        kind: Option<Kind>,
+        matches: &ArgMatches,
+    ) -> Result<Self, Rejected> {
+        let config = Config::read_for_lookup(&mut given)?;
+        let of_subcommand = matches.subcommand().map_or(matches, |(_, matches)| matches);
+        let task = LookupTask::new(args, of_subcommand, kind);
+        let task = task.map_err(|mistake| given.mistakes.push(mistake));
+        match task {
+            Ok(task) if given.mistakes.is_empty() => {
+                Ok(Self::Lookup(Box::new(task), Box::new(config)))
+            }
+            _ => Err(Rejected::Mistakes(given.mistakes)),
+        }
     }
 }
 

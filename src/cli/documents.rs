@@ -1,66 +1,127 @@
 //! Reports in full, and lists of related objects.
 
 use axum::body::Bytes;
-use http::{Request, header};
+use http::{HeaderValue, Request, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use url::form_urlencoded::Serializer;
 
 use super::{
-    door::Door, failure::Failure, job::LOOKUP, output::Output, row::CliRow, source::Asked,
+    door::Door, failure::Failure, job::LOOKUP, output::Output, row::CliRow, source::GivenIndicator,
 };
 use crate::{
     config::{LookupFormat, LookupTask, RelatedTask},
     indicator::classify,
 };
 
-/// Prints the report on an indicator whose row was read, from what the gateway has kept of it.
-pub(super) async fn print_report(
-    door: &Door,
-    task: &LookupTask,
-    output: &Output,
-    (asked, row): (&Asked, &CliRow),
-) -> Result<(), Failure> {
-    let query = Query::new()
-        .with("indicator", Some(&asked.sent))
-        .of_task(task);
-    let mut request = query.request(LOOKUP, task.format)?;
-    if row.is_stale() {
-        let value = header::HeaderValue::from_static("max-stale");
-        request.headers_mut().insert(header::CACHE_CONTROL, value);
-    }
-    print(output, &door.fetch(request).await?)
+/// The documents of a command.
+pub(super) struct Documents<'a> {
+    pub(super) door: &'a Door,
+    pub(super) task: &'a LookupTask,
+    pub(super) output: &'a Output,
 }
 
-/// Prints the objects of a relationship.
-pub(super) async fn print_related(
-    door: &Door,
-    task: &LookupTask,
-    related: &RelatedTask,
-    (asked, output): (&Asked, &Output),
-) -> Result<(), Failure> {
-    let indicator = match classify(&asked.sent) {
-        Ok(classified) => classified.indicator,
-        Err(error) => return Err(Failure::usage(error.to_string())),
-    };
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let path = format!(
-        "/api/v1/{}/{}/relationships/{}",
-        indicator.kind().collection(),
-        encode(indicator.id()),
-        encode(&related.relationship),
-    );
-    let limit = related.limit.map(|limit| limit.to_string());
-    let mut query = Query::new()
-        .with("limit", limit.as_deref())
-        .with("cursor", related.cursor.as_deref());
-    if !task.ids_only {
-        query = query.of_task(task);
+impl Documents<'_> {
+    /// Prints the report on an indicator whose row was read, from what the gateway has kept of it.
+    pub(super) async fn print_report(
+        &self,
+        asked: &GivenIndicator,
+        row: &CliRow,
+    ) -> Result<(), Failure> {
+        let mut query = Serializer::new(String::new());
+        query.append_pair("indicator", &asked.sent);
+        self.add_view(&mut query);
+        let mut request = self.request(LOOKUP, &query.finish())?;
+        // The lookup is paid for. A gateway without a cache asks again, where no bound forbids that.
+        let control = match (row.is_stale(), self.task.max_units) {
+            (true, _) => "only-if-cached, max-stale",
+            (false, Some(_)) => "only-if-cached",
+            (false, None) => "",
+        };
+        let control = HeaderValue::from_static(control);
+        request.headers_mut().insert(header::CACHE_CONTROL, control);
+        self.print(&self.door.fetch(request).await?)
     }
-    let body = door.fetch(query.request(&path, task.format)?).await?;
-    if task.ids_only {
-        return output.print(&ids(&body));
+
+    /// Prints the objects of a relationship, or their ids.
+    pub(super) async fn print_related(
+        &self,
+        asked: &GivenIndicator,
+        related: &RelatedTask,
+    ) -> Result<(), Failure> {
+        let indicator = match classify(&asked.sent) {
+            Ok(classified) => classified.indicator,
+            Err(error) => return Err(Failure::usage(error.to_string())),
+        };
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let path = format!(
+            "/api/v1/{}/{}/relationships/{}",
+            indicator.kind().collection(),
+            encode(indicator.id()),
+            encode(&related.relationship),
+        );
+        let mut query = Serializer::new(String::new());
+        if let Some(limit) = related.limit {
+            query.append_pair("limit", &limit.to_string());
+        }
+        for (name, value) in [("cursor", &related.cursor), ("wait", &self.task.wait)] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        if !self.task.ids_only {
+            self.add_view(&mut query);
+        }
+        let body = self
+            .door
+            .fetch(self.request(&path, &query.finish())?)
+            .await?;
+        if self.task.ids_only {
+            return self.output.print(&ids(&body));
+        }
+        self.print(&body)
     }
-    print(output, &body)
+
+    fn add_view(&self, query: &mut Serializer<'_, String>) {
+        // The others are asked for by `Accept`: a format in the query comes in an envelope of JSON.
+        match self.task.format {
+            LookupFormat::Markdown | LookupFormat::Xml => {}
+            LookupFormat::Raw => drop(query.append_pair("format", "raw")),
+            LookupFormat::Table | LookupFormat::Json | LookupFormat::Csv => {
+                query.append_pair("format", "json");
+            }
+        }
+        let options = [
+            ("view", &self.task.view),
+            ("fields", &self.task.fields),
+            ("template_name", &self.task.template),
+        ];
+        for (name, value) in options {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+    }
+
+    fn request(&self, path: &str, query: &str) -> Result<Request<Bytes>, Failure> {
+        let accepted = match self.task.format {
+            LookupFormat::Markdown => "text/markdown",
+            LookupFormat::Xml => "application/xml",
+            _ => "application/json",
+        };
+        Request::builder()
+            .uri(format!("{path}?{query}"))
+            .header(header::HOST, "localhost")
+            .header(header::ACCEPT, accepted)
+            .body(Bytes::new())
+            .map_err(|error| Failure::usage(error.to_string()))
+    }
+
+    fn print(&self, body: &Bytes) -> Result<(), Failure> {
+        let text = String::from_utf8_lossy(body);
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        self.output.print(&format!("{text}{end}"))
+    }
 }
 
 /// Returns the ids of the objects in an answer, a line each.
@@ -73,57 +134,4 @@ fn ids(body: &Bytes) -> String {
     };
     let ids = objects.iter().filter_map(|it| it.get("id")?.as_str());
     ids.flat_map(|id| [id, "\n"]).collect()
-}
-
-fn print(output: &Output, body: &Bytes) -> Result<(), Failure> {
-    let text = String::from_utf8_lossy(body);
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    output.print(&format!("{text}{end}"))
-}
-
-/// The query of a request.
-struct Query(String);
-
-impl Query {
-    fn new() -> Self {
-        Self(String::new())
-    }
-
-    fn with(mut self, name: &str, value: Option<&str>) -> Self {
-        if let Some(value) = value {
-            let sign = if self.0.is_empty() { "?" } else { "&" };
-            let value = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-            self.0.extend([sign, name, "=", &value]);
-        }
-        self
-    }
-
-    /// Adds the format and the view.
-    fn of_task(self, task: &LookupTask) -> Self {
-        // The others are asked for by `Accept`: a format in the query comes in an envelope of JSON.
-        let format = match task.format {
-            LookupFormat::Markdown | LookupFormat::Xml => None,
-            LookupFormat::Raw => Some("raw"),
-            LookupFormat::Table | LookupFormat::Json | LookupFormat::Csv => Some("json"),
-        };
-        self.with("format", format)
-            .with("view", task.view.as_deref())
-            .with("fields", task.fields.as_deref())
-            .with("template_name", task.template.as_deref())
-    }
-
-    /// Returns a request for the document itself, without an envelope of JSON around it.
-    fn request(&self, path: &str, format: LookupFormat) -> Result<Request<Bytes>, Failure> {
-        let accepted = match format {
-            LookupFormat::Markdown => "text/markdown",
-            LookupFormat::Xml => "application/xml",
-            _ => "application/json",
-        };
-        Request::builder()
-            .uri(format!("{path}{}", self.0))
-            .header(header::HOST, "localhost")
-            .header(header::ACCEPT, accepted)
-            .body(Bytes::new())
-            .map_err(|error| Failure::usage(error.to_string()))
-    }
 }

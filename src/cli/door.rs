@@ -72,7 +72,11 @@ impl Door {
             .map(tls::read_authorities);
         let authorities = authorities.transpose().map_err(|error| failed(&error))?;
         let tls = tls::client(&authorities.unwrap_or_default()).map_err(|error| failed(&error))?;
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder();
+        if remote.is_local() {
+            client = client.no_proxy();
+        }
+        let client = client
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .referer(false)

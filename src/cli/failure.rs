@@ -1,12 +1,12 @@
 //! Failures of a command, each with its exit status.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use axum::body::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::status::Status;
+use super::{status::Status, table::printable};
 
 /// The reason why a command ends without an answer. The message holds no credential.
 #[derive(Debug)]
@@ -33,11 +33,18 @@ impl Failure {
         Self::new(Status::Unavailable, message)
     }
 
-    /// Returns the failure to print. A reader that has gone away is told nothing.
+    /// Returns the failure to print.
     pub(super) fn of_output(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::new(Status::Fine, ""),
+            io::ErrorKind::BrokenPipe => Self::new(Status::Closed, "nothing reads the output"),
             _ => Self::unavailable(format!("standard output can't be written: {error}")),
+        }
+    }
+
+    /// Says on standard error what is wrong.
+    pub(super) fn report(&self) {
+        if self.status != Status::Closed {
+            say(&format!("error: {}", self.message));
         }
     }
 
@@ -56,4 +63,11 @@ impl Failure {
         };
         Self::new(Status::of_code(&code), detail)
     }
+}
+
+/// Says something on standard error, where texts of strangers do no harm.
+pub(super) fn say(text: &str) {
+    let lines: Vec<_> = text.split('\n').map(printable).collect();
+    // It may be closed.
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
 }

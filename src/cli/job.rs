@@ -1,27 +1,29 @@
 //! A job: the lookups of all indicators, by `POST /api/v1/lookup`.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 use axum::body::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt as _;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     door::{self, Door},
     failure::Failure,
     row::CliRow,
-    source::Asked,
+    source::GivenIndicator,
 };
-use crate::config::LookupTask;
+use crate::{
+    config::LookupTask,
+    http::bulk::{self, MOST_ROWS, Summary},
+};
 
 /// The path of one door.
 pub(super) const LOOKUP: &str = "/api/v1/lookup";
 
-/// The largest number of rows in one request, and of bytes in their texts.
-const MOST_ROWS: usize = 10_000;
-const MOST_BYTES: usize = 1_500_000;
+/// The largest body, in bytes, with room for the options.
+const MOST_BYTES: usize = bulk::MOST_BYTES - 64 * 1024;
 
 /// The longest line of an answer, in bytes. `view=full` of a large report has a few megabytes.
 const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -35,29 +37,11 @@ pub(super) enum JobEvent {
     Waiting(Option<u64>),
 }
 
-/// The summary of a job.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(super) struct JobSummary {
-    pub(super) rows: usize,
-    pub(super) unique: usize,
-    pub(super) units: u64,
-    pub(super) cached: usize,
-    pub(super) local: usize,
-    pub(super) failed: usize,
-    /// The texts that were not looked up.
-    #[serde(default)]
-    pub(super) remaining: Vec<String>,
-    pub(super) complete: bool,
-    /// The reason why some remain.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ended: Option<String>,
-}
-
 /// A line of an answer.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Summary { summary: JobSummary },
+    Summary { summary: Summary },
     Progress { progress: LineProgress },
     Row(Map<String, Value>),
 }
@@ -67,32 +51,27 @@ struct LineProgress {
     waiting: Option<u64>,
 }
 
-/// Looks up all indicators, and tells of each event in turn.
+/// Looks up all indicators, and tells of each event in turn. The summary names none that remain.
 ///
-/// More than one request takes are sent in several, one after another.
+/// More than one request takes are sent in several, one after another, while units are to be had.
 pub(super) async fn run(
     door: &Door,
     task: &LookupTask,
-    asked: &[Asked],
+    asked: &[GivenIndicator],
     mut tell: impl FnMut(JobEvent) -> Result<(), Failure>,
-) -> Result<JobSummary, Failure> {
-    let mut total = JobSummary {
+) -> Result<Summary, Failure> {
+    let mut total = Summary {
         complete: true,
-        ..JobSummary::default()
+        ..Summary::default()
     };
     for range in requests(asked) {
         if !total.complete {
-            // Nothing more was to be had.
-            let rest = asked.get(range).unwrap_or_default();
-            total.rows += rest.len();
-            total
-                .remaining
-                .extend(rest.iter().map(|it| it.given.clone()));
-            continue;
+            break;
         }
         let left = task.max_units.map(|most| most.saturating_sub(total.units));
-        let summary = run_one(door, task, Part { asked, range, left }, &mut tell).await?;
-        total.add(summary);
+        let part = Part { asked, range, left };
+        let summary = run_one(door, task, part, &mut tell).await?;
+        add(&mut total, &summary);
     }
     Ok(total)
 }
@@ -101,7 +80,7 @@ pub(super) async fn run(
 pub(super) async fn forecast(
     door: &Door,
     task: &LookupTask,
-    asked: &[Asked],
+    asked: &[GivenIndicator],
 ) -> Result<Vec<Value>, Failure> {
     let mut forecasts = Vec::new();
     for range in requests(asked) {
@@ -115,15 +94,16 @@ pub(super) async fn forecast(
 }
 
 /// Returns the places of the indicators of each request.
-fn requests(asked: &[Asked]) -> Vec<Range<usize>> {
+fn requests(asked: &[GivenIndicator]) -> Vec<Range<usize>> {
     let (mut all, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (at, asked) in asked.iter().enumerate() {
-        if at - start == MOST_ROWS || (at > start && bytes + asked.sent.len() > MOST_BYTES) {
+        // With quotes, escapes and a comma.
+        let more = serde_json::to_string(&asked.sent).map_or(0, |text| text.len() + 1);
+        if at - start == MOST_ROWS || (at > start && bytes + more > MOST_BYTES) {
             all.push(start..at);
             (start, bytes) = (at, 0);
         }
-        // Quotes and escapes included.
-        bytes += asked.sent.len() + 8;
+        bytes += more;
     }
     if start < asked.len() {
         all.push(start..asked.len());
@@ -133,7 +113,7 @@ fn requests(asked: &[Asked]) -> Vec<Range<usize>> {
 
 /// The indicators of one request.
 struct Part<'a> {
-    asked: &'a [Asked],
+    asked: &'a [GivenIndicator],
     range: Range<usize>,
     /// The units that may be spent.
     left: Option<u64>,
@@ -144,7 +124,7 @@ async fn run_one(
     task: &LookupTask,
     part: Part<'_>,
     tell: &mut impl FnMut(JobEvent) -> Result<(), Failure>,
-) -> Result<JobSummary, Failure> {
+) -> Result<Summary, Failure> {
     let Part { asked, range, left } = part;
     let start = range.start;
     let asked = asked.get(range).unwrap_or_default();
@@ -161,16 +141,7 @@ async fn run_one(
                 let row = CliRow::read(row, place + 1, given).map_err(|_| unreadable())?;
                 tell(JobEvent::Row(place, Box::new(row)))?;
             }
-            Line::Summary { mut summary } => {
-                // As they were given here, not as they were sent.
-                let given: HashMap<_, _> = asked.iter().map(|it| (&it.sent, &it.given)).collect();
-                for text in &mut summary.remaining {
-                    if let Some(given) = given.get(text) {
-                        text.clone_from(given);
-                    }
-                }
-                return Ok(summary);
-            }
+            Line::Summary { summary } => return Ok(summary),
         }
     }
     Err(Failure::unavailable("the gateway's answer ended early"))
@@ -179,7 +150,7 @@ async fn run_one(
 /// Returns the request about these indicators.
 fn request(
     task: &LookupTask,
-    asked: &[Asked],
+    asked: &[GivenIndicator],
     left: Option<u64>,
 ) -> Result<Request<Bytes>, Failure> {
     let texts: Vec<_> = asked.iter().map(|asked| &asked.sent).collect();
@@ -210,19 +181,16 @@ fn unreadable() -> Failure {
     Failure::unavailable("the answer can't be read: is it a gateway of this version?")
 }
 
-impl JobSummary {
-    /// Adds the summary of a later request.
-    fn add(&mut self, later: Self) {
-        self.rows += later.rows;
-        self.unique += later.unique;
-        self.units += later.units;
-        self.cached += later.cached;
-        self.local += later.local;
-        self.failed += later.failed;
-        self.remaining.extend(later.remaining);
-        self.complete &= later.complete;
-        self.ended = self.ended.take().or(later.ended);
-    }
+/// Adds the summary of a later request.
+fn add(total: &mut Summary, later: &Summary) {
+    total.rows += later.rows;
+    total.unique += later.unique;
+    total.units += later.units;
+    total.cached += later.cached;
+    total.local += later.local;
+    total.failed += later.failed;
+    total.complete &= later.complete;
+    total.ended = total.ended.or(later.ended);
 }
 
 /// The lines of an answer as they arrive.
@@ -279,4 +247,33 @@ fn is_ndjson(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/x-ndjson"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(texts: impl Iterator<Item = String>) -> Vec<GivenIndicator> {
+        let asked = |text: String| GivenIndicator {
+            given: text.clone(),
+            sent: text,
+            is_named: false,
+        };
+        texts.map(asked).collect()
+    }
+
+    #[test]
+    fn requests_have_as_much_as_a_gateway_takes() {
+        let many = asked((0..25_000).map(|at| format!("{at}.example")));
+        assert_eq!(requests(&many), [0..10_000, 10_000..20_000, 20_000..25_000]);
+        let long = asked((0..40).map(|_| "\"".repeat(50_000)));
+        let requests = requests(&long);
+        assert_eq!(requests.iter().map(Range::len).sum::<usize>(), 40);
+        for range in requests {
+            let texts: Vec<_> = long[range].iter().map(|it| &it.sent).collect();
+            let body = json!({"indicators": texts}).to_string();
+            assert!(body.len() < bulk::MOST_BYTES, "{}", body.len());
+        }
+        assert!(super::requests(&[]).is_empty());
+    }
 }

@@ -3,19 +3,21 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
+    time::{Duration, SystemTime},
 };
 
+use humantime::{format_duration, format_rfc3339_seconds};
 use serde_json::json;
 
 use super::{
-    failure::Failure,
-    job::JobSummary,
+    failure::{Failure, say},
     row::CliRow,
-    source::Asked,
+    source::GivenIndicator,
     table::{Table, printable},
 };
 use crate::{
     config::{LookupFormat, LookupTask},
+    http::bulk::{Ended, Summary},
     render::rows::{TABLE_HEAD, csv_header},
 };
 
@@ -48,7 +50,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Returns the output of these indicators.
-    pub(super) fn new(task: &LookupTask, asked: &[Asked]) -> Self {
+    pub(super) fn new(task: &LookupTask, asked: &[GivenIndicator]) -> Self {
         let is_terminal = console::user_attended();
         let form = match task.format {
             _ if task.ids_only => Form::Ids,
@@ -61,7 +63,7 @@ impl Output {
             }
             LookupFormat::Csv => Form::Csv,
             LookupFormat::Json => Form::Json,
-            LookupFormat::Markdown | LookupFormat::Xml | LookupFormat::Raw => Form::Markdown,
+            _ => Form::Markdown,
         };
         Self {
             form,
@@ -87,9 +89,11 @@ impl Output {
         Ok(())
     }
 
-    /// Prints what is left, and how the job ended.
-    pub(super) fn finish(&mut self, summary: &JobSummary) -> Result<(), Failure> {
+    /// Prints what is left, and how the job ended. `is_kept` says whether what was found is kept for
+    /// the next command.
+    pub(super) fn finish(&mut self, summary: &Summary, is_kept: bool) -> Result<(), Failure> {
         for (_, row) in std::mem::take(&mut self.waiting) {
+            self.next += 1;
             self.print_row(&row)?;
         }
         self.begin()?;
@@ -97,26 +101,21 @@ impl Output {
             let end = json!({"summary": summary});
             self.print(&format!("\n],\"meta\":{end}}}\n"))?;
         }
-        let mut last = String::new();
-        if matches!(self.form, Form::Table(_)) && summary.rows > 1 {
-            last = format!(
-                "{} rows, {} different: {} lookups, {} from the cache, {} not asked\n",
+        if matches!(self.form, Form::Table(_)) && summary.rows > 1 && summary.complete {
+            say(&format!(
+                "{} rows, {} different: {} lookups, {} from the cache, {} not asked",
                 summary.rows, summary.unique, summary.units, summary.cached, summary.local
-            );
+            ));
         }
         if !summary.remaining.is_empty() {
-            let why = match summary.ended.as_deref() {
-                Some("max_units") => "`--max-units` is spent",
-                Some("allowance") => "the client's allowance is used up",
-                Some("stopping") => "the gateway stops",
-                _ => "the quota is used up; `--wait` waits for more",
+            let (count, why) = (summary.remaining.len(), why(summary.ended));
+            let next = if is_kept {
+                "the same command goes on from here"
+            } else {
+                "with `VT4AI_CACHE_DIR` set, the same command would go on from here"
             };
-            let count = summary.remaining.len();
-            let remain = format!("{count} remain: {why}. The same command goes on from here\n");
-            last.push_str(&remain);
+            say(&format!("{count} remain: {why}; {next}"));
         }
-        // Standard error may be closed.
-        let _ = io::stderr().write_all(last.as_bytes());
         Ok(())
     }
 
@@ -127,7 +126,7 @@ impl Output {
                 let line = table.row(row);
                 write(line.as_bytes())
             }
-            Form::Csv => write(&row.text().to_csv()),
+            Form::Csv => self.print(&String::from_utf8_lossy(&row.text().to_csv())),
             Form::Markdown => self.print(&row.text().to_markdown()),
             Form::Json => {
                 let comma = if self.next > 1 { ",\n" } else { "\n" };
@@ -176,8 +175,17 @@ fn write(bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::of_output(&error))
 }
 
+fn why(ended: Option<Ended>) -> &'static str {
+    match ended {
+        Some(Ended::Quota) => "the quota is used up, and `--wait` waits for more",
+        Some(Ended::MaxUnits) => "`--max-units` is spent",
+        Some(ended) => ended.words(),
+        None => "the gateway broke off",
+    }
+}
+
 /// Whether each report is printed in full: one that was named by itself, or a format that has no rows.
-fn shows_documents(task: &LookupTask, asked: &[Asked]) -> bool {
+pub(super) fn shows_documents(task: &LookupTask, asked: &[GivenIndicator]) -> bool {
     let is_one = matches!(asked, [only] if only.is_named);
     match task.format {
         LookupFormat::Table | LookupFormat::Csv => false,
@@ -193,9 +201,7 @@ fn shows_documents(task: &LookupTask, asked: &[Asked]) -> bool {
 fn report_row(row: &CliRow) {
     let text = row.text();
     let (_, reason) = text.outcome();
-    let line = format!("{}: {}\n", printable(&row.given), printable(reason));
-    // Standard error may be closed.
-    let _ = io::stderr().write_all(line.as_bytes());
+    say(&format!("{}: {reason}", row.given));
 }
 
 /// Prints the forecasts of requests that are not sent.
@@ -203,29 +209,34 @@ pub(super) fn print_forecast(
     format: LookupFormat,
     forecasts: &[serde_json::Value],
 ) -> Result<(), Failure> {
-    let number = |name: &str| -> u64 {
-        let numbers = forecasts.iter().filter_map(|it| it.get(name)?.as_u64());
-        numbers.sum()
-    };
-    let text = if format == LookupFormat::Table {
-        let time = match forecasts.last().and_then(|it| it.get("done_at")?.as_str()) {
-            Some(at) => format!("done in {} s, at {}", number("seconds"), printable(at)),
-            None => "never done with this allowance".to_owned(),
-        };
-        format!(
-            "{} rows, {} different: {} kept, {} not asked, {} lookups, {time}\n",
-            number("rows"),
-            number("unique"),
-            number("kept"),
-            number("local"),
-            number("units"),
-        )
-    } else {
+    if format != LookupFormat::Table {
         let mut lines = String::new();
         for forecast in forecasts {
             lines.extend([json!({"summary": forecast}).to_string().as_str(), "\n"]);
         }
-        lines
+        return write(lines.as_bytes());
+    }
+    let number = |name: &str| -> u64 {
+        let numbers = forecasts.iter().filter_map(|it| it.get(name)?.as_u64());
+        numbers.sum()
     };
+    let is_possible = |it: &serde_json::Value| it["seconds"].is_u64();
+    let time = if forecasts.iter().all(is_possible) {
+        // Requests follow one another.
+        let seconds = Duration::from_secs(number("seconds"));
+        let end = SystemTime::now() + seconds;
+        let (time, end) = (format_duration(seconds), format_rfc3339_seconds(end));
+        format!("done in {time}, at {end}")
+    } else {
+        "never done with this allowance".to_owned()
+    };
+    let text = format!(
+        "{} rows, {} different: {} kept, {} not asked, {} lookups, {time}\n",
+        number("rows"),
+        number("unique"),
+        number("kept"),
+        number("local"),
+        number("units"),
+    );
     write(text.as_bytes())
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::status::Status;
-use crate::render::rows::RowText;
+use crate::{http::bulk::RowCounts, render::rows::RowText};
 
 /// A finished row.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ struct RowFacts {
     kind: Option<String>,
     id: Option<String>,
     verdict: Option<RowLevel>,
-    detections: Option<EngineCounts>,
+    detections: Option<RowCounts>,
     label: Option<String>,
     source: String,
     cost: u64,
@@ -39,14 +39,6 @@ struct RowLevel {
     level: String,
     reason: String,
     stale: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct EngineCounts {
-    malicious: Option<u64>,
-    suspicious: Option<u64>,
-    engines: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

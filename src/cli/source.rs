@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::failure::Failure;
 use crate::{
     config::LookupSource,
-    indicator::{Indicator, Kind, TextItem, text_items},
+    indicator::{Classified, Indicator, Kind, TextItem, classify, text_items},
 };
 
 /// The largest text on standard input, in bytes.
@@ -20,7 +20,7 @@ const MAX_TEXT: u64 = 256 * 1024 * 1024;
 
 /// An indicator to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct GivenIndicator {
     /// The text as it was given.
     pub(super) given: String,
     /// The text that the gateway is asked about.
@@ -30,24 +30,24 @@ pub(super) struct Asked {
 }
 
 /// Reads all sources, in the order given.
-pub(super) fn read(sources: &[LookupSource]) -> Result<Vec<Asked>, Failure> {
+pub(super) fn read(sources: &[LookupSource]) -> Result<Vec<GivenIndicator>, Failure> {
     let mut all = Vec::new();
     for source in sources {
         match source {
-            LookupSource::Any(text) => all.push(Asked {
+            LookupSource::Any(text) => all.push(GivenIndicator {
                 given: text.clone(),
                 sent: text.clone(),
                 is_named: true,
             }),
             LookupSource::Of(kind, text) => all.push(of_kind(*kind, text)?),
-            LookupSource::File(path) => all.push(Asked {
+            LookupSource::File(path) => all.push(GivenIndicator {
                 given: path.display().to_string(),
                 sent: hash(path).map_err(|error| {
                     Failure::usage(format!("{} can't be read: {error}", path.display()))
                 })?,
                 is_named: true,
             }),
-            LookupSource::Stdin => read_text(&standard_input()?, &mut all),
+            LookupSource::Stdin(kind) => read_text(&standard_input()?, *kind, &mut all),
         }
     }
     if all.is_empty() {
@@ -58,22 +58,35 @@ pub(super) fn read(sources: &[LookupSource]) -> Result<Vec<Asked>, Failure> {
     Ok(all)
 }
 
-fn of_kind(kind: Kind, text: &str) -> Result<Asked, Failure> {
-    match Indicator::parse(kind, text) {
-        Ok(indicator) => Ok(Asked {
+fn of_kind(kind: Kind, text: &str) -> Result<GivenIndicator, Failure> {
+    let parsed = match kind {
+        Kind::Url => Indicator::url(text),
+        _ => Indicator::parse(kind, text),
+    };
+    match parsed {
+        Ok(indicator) => Ok(GivenIndicator {
             given: text.to_owned(),
             sent: text_of(&indicator),
             is_named: true,
         }),
-        Err(error) => Err(Failure::usage(error.to_string())),
+        Err(_) if kind == Kind::File && Path::new(text).is_file() => Err(Failure::usage(format!(
+            "`{text}` is no hash: `--file {text}` looks the file up by its own"
+        ))),
+        Err(error) => Err(Failure::usage(match classify(text) {
+            Ok(Classified { indicator, .. }) if indicator.kind() != kind => {
+                let (is, not) = (indicator.kind().name(), kind.name());
+                format!("`{text}` is of the type `{is}`, not `{not}`: `vt4ai {is}` looks it up")
+            }
+            _ => error.to_string(),
+        })),
     }
 }
 
-/// Returns a text that the gateway takes for this indicator in any case.
+/// Returns a text that the gateway takes for this indicator: a URL's base64 id, a defanged domain,
+/// which is no name of a file.
 fn text_of(indicator: &Indicator) -> String {
     let id = indicator.id();
     match (indicator.kind(), id.rsplit_once('.')) {
-        // A defanged name is no name of a file.
         (Kind::Domain, Some((start, end))) => format!("{start}[.]{end}"),
         _ => id.to_owned(),
     }
@@ -112,21 +125,25 @@ fn standard_input() -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Adds the lines of a list, or each different indicator of a text once.
-fn read_text(text: &str, all: &mut Vec<Asked>) {
+/// Adds the lines of a list, or each different indicator of a text once; of one kind only, if that is
+/// given.
+fn read_text(text: &str, kind: Option<Kind>, all: &mut Vec<GivenIndicator>) {
+    let is_other = |indicator: &Indicator| kind.is_some_and(|kind| kind != indicator.kind());
     let mut known = HashSet::new();
     for item in text_items(text) {
         let (given, sent) = match item {
-            TextItem::Line(line) => (line, line.to_owned()),
+            TextItem::Line(_, Ok(found)) if is_other(&found.indicator) => continue,
+            TextItem::Line(line, _) => (line, line.to_owned()),
             TextItem::Found(found) => {
-                let sent = text_of(&found.found.indicator);
-                if !known.insert(found.found.indicator) {
+                let indicator = found.found.indicator;
+                let sent = text_of(&indicator);
+                if is_other(&indicator) || !known.insert(indicator) {
                     continue;
                 }
                 (found.text, sent)
             }
         };
-        all.push(Asked {
+        all.push(GivenIndicator {
             given: given.to_owned(),
             sent,
             is_named: false,
@@ -137,11 +154,10 @@ fn read_text(text: &str, all: &mut Vec<Asked>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::indicator::classify;
 
-    fn asked_of(text: &str) -> Vec<Asked> {
+    fn asked_of(text: &str) -> Vec<GivenIndicator> {
         let mut all = Vec::new();
-        read_text(text, &mut all);
+        read_text(text, None, &mut all);
         all
     }
 
@@ -167,6 +183,27 @@ mod tests {
             let sent = text_of(&found.found.indicator);
             assert_eq!(classify(&sent).unwrap().indicator, found.found.indicator);
         }
+    }
+
+    #[test]
+    fn an_indicator_of_a_kind_is_read_as_that_kind() {
+        let read = |kind, text: &str| of_kind(kind, text).map(|it| it.sent);
+        let url = read(Kind::Url, "hxxp://8.8.8[.]8/a)").unwrap();
+        let classified = classify(&url).unwrap().indicator;
+        assert_eq!(classified, Indicator::url("http://8.8.8.8/a)").unwrap());
+        let why = |kind, text: &str| of_kind(kind, text).unwrap_err().message;
+        assert!(why(Kind::Domain, "8.8.8.8").contains("of the type `ip`, not `domain`"));
+        assert!(why(Kind::Url, &"5f".repeat(32)).contains("URL"));
+        assert!(why(Kind::File, "Cargo.toml").contains("--file"));
+    }
+
+    #[test]
+    fn a_text_gives_those_of_one_kind() {
+        let mut all = Vec::new();
+        read_text("a.example and 8.8.8.8", Some(Kind::Ip), &mut all);
+        read_text("b.example\n1.1.1.1", Some(Kind::Ip), &mut all);
+        let given: Vec<_> = all.iter().map(|asked| asked.given.as_str()).collect();
+        assert_eq!(given, ["8.8.8.8", "1.1.1.1"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Exit statuses.
 
+use crate::http::bulk::Ended;
+
 /// The outcome of a command, the least bad first. The exit status is that of the worst row.
 ///
 /// A row without an answer outweighs those that say nothing against an indicator, and never hides one
@@ -9,6 +11,8 @@ pub(super) enum Status {
     /// No detections, or likely benign.
     #[default]
     Fine,
+    /// The reader of the output has gone away (as if by `SIGPIPE`).
+    Closed,
     /// Unknown to VirusTotal, or private.
     Unknown,
     /// The command can't be used as it is (BSD's `EX_USAGE`).
@@ -37,6 +41,7 @@ impl Status {
             Self::Unavailable => 69,
             Self::Quota => 75,
             Self::Refused => 77,
+            Self::Closed => 141,
         }
     }
 
@@ -50,7 +55,7 @@ impl Status {
         }
     }
 
-    /// Returns the outcome of an error with this code.
+    /// Returns the outcome of a row, or of a list, whose error has this code.
     pub(super) fn of_code(code: &str) -> Self {
         match code {
             "InvalidArgumentError" | "BadRequestError" => Self::Usage,
@@ -65,10 +70,10 @@ impl Status {
     }
 
     /// Returns the outcome of a job that ended before its last row for this reason.
-    pub(super) fn of_end(ended: &str) -> Self {
+    pub(super) fn of_end(ended: Option<Ended>) -> Self {
         match ended {
-            "stopping" => Self::Unavailable,
-            _ => Self::Quota,
+            Some(Ended::Quota | Ended::MaxUnits | Ended::Allowance) => Self::Quota,
+            Some(Ended::Stopping) | None => Self::Unavailable,
         }
     }
 }

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use console::{measure_text_width, pad_str, truncate_str};
 
-use super::{row::CliRow, source::Asked, status::Status};
+use super::{row::CliRow, source::GivenIndicator, status::Status};
 use crate::render::hidden::is_hidden;
 
 /// The columns of a table, as wide as the terminal.
@@ -29,7 +29,7 @@ const WIDEST: usize = 100;
 
 impl Table {
     /// Returns the table of these indicators.
-    pub(super) fn new(asked: &[Asked], width: Option<usize>, has_colours: bool) -> Self {
+    pub(super) fn new(asked: &[GivenIndicator], width: Option<usize>, has_colours: bool) -> Self {
         let widths = asked
             .iter()
             .map(|it| measure_text_width(&printable(&it.given)));
@@ -123,4 +123,59 @@ pub(super) fn printable(text: &str) -> String {
         }
     };
     text.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(given: &str, reason: &str) -> CliRow {
+        let verdict = json!({"level": "malicious", "reason": reason, "stale": true});
+        let row = json!({"type": "file", "id": "x", "verdict": verdict, "source": "cache",
+            "detections": {"malicious": 5, "engines": 70}, "label": "trojan.\u{1b}[2J"});
+        CliRow::read(row.as_object().unwrap().clone(), 1, given).unwrap()
+    }
+
+    fn table(given: &str, width: Option<usize>, has_colours: bool) -> Table {
+        let asked = GivenIndicator {
+            given: given.to_owned(),
+            sent: given.to_owned(),
+            is_named: true,
+        };
+        Table::new(&[asked], width, has_colours)
+    }
+
+    #[test]
+    fn a_line_is_no_wider_than_the_terminal() {
+        let given = "字".repeat(80);
+        for width in [60, 80, 120, 300] {
+            let table = table(&given, Some(width), false);
+            for line in [table.head(), table.row(&row(&given, &"reason ".repeat(99)))] {
+                assert!(
+                    measure_text_width(line.trim_end()) <= width,
+                    "{width}: {line}"
+                );
+                assert_eq!(line.matches('\n').count(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_terminal_nothing_is_cut() {
+        let reason = "reason ".repeat(99);
+        let line = table("a.example", None, false).row(&row("a.example", &reason));
+        assert!(line.contains(&reason) && line.contains("5/70"), "{line}");
+    }
+
+    #[test]
+    fn only_the_verdict_is_coloured_and_strangers_colour_nothing() {
+        let plain = table("a\u{1b}[31m", Some(100), false).row(&row("a\u{1b}[31m", "r\u{9b}x"));
+        assert!(!plain.contains(['\u{1b}', '\u{9b}']), "{plain}");
+        let coloured = table("a", Some(100), true).row(&row("a", "r"));
+        assert!(coloured.starts_with("\u{1b}["), "{coloured}");
+        let bare = anstream::adapter::strip_str(&coloured).to_string();
+        assert_eq!(bare, table("a", Some(100), false).row(&row("a", "r")));
+    }
 }

@@ -9,9 +9,8 @@ use clap_complete::Shell;
 
 use super::{
     declared::settings,
-    lookup::{LookupArgs, LookupTask, WITHOUT_LOOKUP},
+    lookup::{LookupArgs, WITHOUT_LOOKUP},
 };
-use crate::indicator::Kind;
 
 /// A gateway in front of VirusTotal for language models and SOC tools.
 ///
@@ -78,18 +77,13 @@ pub(super) enum TokenCommand {
     },
 }
 
-/// The subcommands that look up, with the kind that they are for.
-const LOOKUPS: [(&str, Option<Kind>); 5] = [
-    ("lookup", None),
-    ("file", Some(Kind::File)),
-    ("url", Some(Kind::Url)),
-    ("domain", Some(Kind::Domain)),
-    ("ip", Some(Kind::Ip)),
-];
+/// The subcommands that look up.
+const LOOKUPS: [&str; 5] = ["lookup", "file", "url", "domain", "ip"];
 
 /// The settings in the help of `vt4ai lookup`. It reads the others, too.
-const FOR_LOOKUP: [&str; 7] = [
+const FOR_LOOKUP: [&str; 8] = [
     "demo",
+    "api-key",
     "api-key-file",
     "private-file",
     "templates-dir",
@@ -107,22 +101,43 @@ pub fn command() -> Command {
         .mut_subcommand("serve", |it| it.args(&settings))
         .mut_subcommand("check", |it| it.args(&settings))
         .mut_subcommand("healthcheck", |it| it.args(for_healthcheck));
-    for (name, _) in LOOKUPS {
-        let for_lookup = settings.iter().map(|arg| {
-            let is_shown = arg.get_long().is_some_and(|it| FOR_LOOKUP.contains(&it));
-            // Only behind `=`, so that an indicator is not taken for the value of a switch.
-            arg.clone()
-                .hide(!is_shown)
-                .require_equals(is_optional_value(arg))
+    for name in LOOKUPS {
+        let help = indicators_of(name);
+        command = command.mut_subcommand(name, |it| {
+            it.mut_arg("indicator", |arg| arg.help(help))
+                .args(settings.iter().map(for_lookup))
         });
-        command = command.mut_subcommand(name, |it| it.args(for_lookup));
     }
     command.args(&settings)
 }
 
+/// Returns the help on the indicators of a subcommand that looks up.
+fn indicators_of(subcommand: &str) -> String {
+    let indicators = match subcommand {
+        "file" => "Hashes",
+        "url" => "URLs, defanged or not",
+        "domain" => "Domains, defanged or not",
+        "ip" => "IP addresses, defanged or not",
+        _ => "Hashes, URLs, domains and IP addresses, defanged or not",
+    };
+    format!("{indicators}; `-` reads a list or free text from standard input")
+}
+
+/// Returns a setting as the subcommands that look up have it.
+fn for_lookup(setting: &Arg) -> Arg {
+    let flag = setting.get_long().unwrap_or_default();
+    let setting = setting.clone().hide(!FOR_LOOKUP.contains(&flag));
+    if flag == "log-level" {
+        return setting.default_value("WARN");
+    }
+    // Only behind `=`, so that an indicator is not taken for the value of a switch.
+    let is_switch = is_optional_value(&setting);
+    setting.require_equals(is_switch)
+}
+
 /// Reads a command line. With flags of `lookup` the word itself may be missing.
 pub(super) fn read(mut arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
-    part_switches(&mut arguments);
+    set_switches(&mut arguments);
     let error = match command().try_get_matches_from(&arguments) {
         Ok(matches) => return Ok(matches),
         Err(error) => error,
@@ -132,20 +147,20 @@ pub(super) fn read(mut arguments: Vec<OsString>) -> Result<ArgMatches, clap::Err
         let flag = text.split_once('=').map_or(&*text, |(flag, _)| flag);
         WITHOUT_LOOKUP.contains(&flag)
     };
-    if error.kind() != ErrorKind::UnknownArgument || !arguments.iter().any(is_of_lookup) {
+    let command = Cli::command();
+    let is_subcommand = |word: &OsString| command.find_subcommand(word).is_some();
+    if error.kind() != ErrorKind::UnknownArgument
+        || !arguments.iter().any(is_of_lookup)
+        || arguments.iter().any(is_subcommand)
+    {
         return Err(error);
     }
     arguments.insert(1, "lookup".into());
-    let matches = command().try_get_matches_from(&arguments);
-    // A mistake that has nothing to do with it is told about the command as it was given.
-    matches.map_err(|with_lookup| match with_lookup.kind() {
-        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => error,
-        _ => with_lookup,
-    })
+    self::command().try_get_matches_from(&arguments)
 }
 
-/// Gives switches before a subcommand, as in `vt4ai --demo lookup`, a value: else the subcommand is one.
-fn part_switches(arguments: &mut [OsString]) {
+/// Sets the value of switches before a subcommand, as in `vt4ai --demo lookup`: else the subcommand is it.
+fn set_switches(arguments: &mut [OsString]) {
     let (command, settings) = (Cli::command(), settings());
     let is_switch = |flag: &OsString| {
         let mut all = settings.get_arguments();
@@ -168,13 +183,6 @@ fn part_switches(arguments: &mut [OsString]) {
 /// Whether a flag may stand without a value.
 fn is_optional_value(arg: &Arg) -> bool {
     arg.get_num_args().is_some_and(|it| it.min_values() == 0)
-}
-
-/// Completes the arguments of a subcommand that looks up.
-pub(super) fn lookup_task(args: LookupArgs, matches: &ArgMatches) -> Result<LookupTask, String> {
-    let (name, of_subcommand) = matches.subcommand().unwrap_or(("lookup", matches));
-    let kind = LOOKUPS.iter().find(|(lookup, _)| *lookup == name);
-    LookupTask::new(args, of_subcommand, kind.and_then(|(_, kind)| *kind))
 }
 
 /// Returns whether `vt4ai healthcheck` reads this setting.

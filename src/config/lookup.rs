@@ -2,11 +2,11 @@
 
 use std::{env, path::PathBuf};
 
-use clap::{ArgMatches, Args, ValueEnum, parser::ValueSource};
+use clap::{ArgMatches, Args, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 
-use super::value::http_url;
+use super::{settings::is_local, value::http_url};
 use crate::indicator::Kind;
 
 /// The variable with the credential for `--gateway`.
@@ -62,6 +62,13 @@ pub struct RemoteTask {
     pub token: Option<SecretString>,
 }
 
+impl RemoteTask {
+    /// Returns whether it is on this machine and so never asked through a proxy.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.url)
+    }
+}
+
 /// A source of indicators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupSource {
@@ -71,15 +78,14 @@ pub enum LookupSource {
     Of(Kind, String),
     /// A file on this machine, by its SHA-256.
     File(PathBuf),
-    /// Free text on standard input.
-    Stdin,
+    /// Free text on standard input, of which indicators of this type are taken, or all.
+    Stdin(Option<Kind>),
 }
 
 /// The form of the output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LookupFormat {
     /// A line for each indicator, for people.
-    #[default]
     Table,
     /// JSON: the report of one indicator, the rows of several.
     Json,
@@ -234,17 +240,15 @@ impl LookupArgs {
     /// Returns the sources in the order in which they stand on the command line.
     fn sources(&self, matches: &ArgMatches, kind: Option<Kind>) -> Vec<LookupSource> {
         let any = |text: &String| match kind {
-            _ if text == "-" => LookupSource::Stdin,
+            _ if text == "-" => LookupSource::Stdin(kind),
             Some(kind) => LookupSource::Of(kind, text.clone()),
             None => LookupSource::Any(text.clone()),
         };
         let of = |kind| move |text: &String| LookupSource::Of(kind, text.clone());
         let mut found: Vec<(usize, LookupSource)> = Vec::new();
         let mut add = |id: &str, sources: Vec<LookupSource>| {
-            if matches.value_source(id) == Some(ValueSource::CommandLine) {
-                let places = matches.indices_of(id).into_iter().flatten();
-                found.extend(places.zip(sources));
-            }
+            let places = matches.indices_of(id).into_iter().flatten();
+            found.extend(places.zip(sources));
         };
         add("indicator", self.indicators.iter().map(any).collect());
         let files = self.files.iter().cloned().map(LookupSource::File);

@@ -355,7 +355,8 @@ impl Upstream {
     }
 }
 
-fn is_local(url: &Url) -> bool {
+/// Returns whether a URL names this machine.
+pub(super) fn is_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),

@@ -11,8 +11,11 @@
 pub use self::{
     answer::{BulkFormat, forecast},
     audit::RowAudit,
+    batch::MOST_ROWS,
     request::{BulkQuery, BulkRequest, MEDIA_TYPES, MOST_BYTES},
+    row::RowCounts,
     run::{Job, JobCaller},
+    summary::{Ended, Summary},
 };
 
 mod answer;

@@ -124,6 +124,33 @@ async fn a_request_whose_caller_hangs_up_is_recorded() {
 }
 
 #[tokio::test]
+async fn a_lookup_of_a_job_whose_caller_hangs_up_is_recorded() {
+    let (_go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, "{}").await;
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let mut command = vt4ai(&folder, &["--audit-log", &log]);
+    let process = Process::start(command.env("VT4AI_UPSTREAM_URL", &upstream.url));
+    let mut stream = TcpStream::connect(&process.address).await.unwrap();
+    let body = json!({"indicators": [EICAR]}).to_string();
+    let head = format!(
+        "POST /api/v1/lookup HTTP/1.1\r\nhost: {}\r\nx-api-key: {KEY}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        process.address,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    upstream.until_asked(1).await;
+    drop(stream);
+    let row = |record: &Value| record["indicator.value"] == EICAR;
+    until(async || records(&log).iter().any(row)).await;
+    let record = records(&log).into_iter().find(row).unwrap();
+    assert_eq!(record["http.response.status_code"], 499);
+    assert_eq!(record["quota.units"], 1);
+    process.stop();
+}
+
+#[tokio::test]
 async fn posted_urls_are_recorded() {
     let folder = Folder::new();
     let log = folder.file("audit.jsonl");

@@ -1,7 +1,7 @@
 //! Tests of `vt4ai lookup` and its short forms (`docs/command-line.md`).
 
 use std::{
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
 };
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::harness::{
-    Answer, EICAR, EICAR_MD5, Folder, Gateway, KEY, UNKNOWN, Upstream, failure, http, run, until,
+    Answer, EICAR, EICAR_MD5, Folder, Gateway, KEY, UNKNOWN, Upstream, failure, http, ok, run,
     vt4ai,
 };
 
@@ -88,6 +88,13 @@ async fn fed(mut command: Command, text: &'static str) -> Done {
 #[case::unknown_view(&["--view", "nonsense", "8.8.8.8"], 64)]
 #[case::malformed_wait(&["--wait", "ages", "8.8.8.8"], 64)]
 #[case::fields_of_a_table(&["--format", "table", "--fields", "asn", "8.8.8.8"], 64)]
+#[case::url(&["--url", "hxxps://login[.]bank-secure[.]example/verify?id=1&session=abc"], 2)]
+#[case::no_url(&["--url", "not a url"], 64)]
+#[case::template_of_rows(&["8.8.8.8", "1.1.1.1", "--template-name", "x", "--format", "json"], 64)]
+#[case::table_of_related(&["8.8.8.8", "--relationship", "resolutions", "--format", "csv"], 64)]
+#[case::wait_for_related(&["8.8.8.8", "--relationship", "resolutions", "--wait", "ages"], 64)]
+#[case::related_to_two(&["8.8.8.8", "1.1.1.1", "--relationship", "resolutions"], 64)]
+#[case::limit_without_related(&["8.8.8.8", "--limit", "3"], 64)]
 #[case::missing_file(&["--file", "does-not-exist"], 64)]
 #[case::dry_run(&["--dry-run", "bank-secure.example"], 0)]
 #[tokio::test]
@@ -337,7 +344,6 @@ async fn a_dry_run_spends_nothing() {
     assert_eq!(upstream.count(), 0);
 }
 
-/// The key of a server, which a command line on the same machine has as well.
 #[tokio::test]
 async fn the_server_and_the_command_line_share_what_is_kept() {
     let (upstream, folder) = (Upstream::demo().await, Folder::new());
@@ -346,18 +352,11 @@ async fn the_server_and_the_command_line_share_what_is_kept() {
     assert_eq!(before(&upstream, &folder, &arguments).await.status, 0);
     assert_eq!(before(&upstream, &folder, &arguments).await.status, 0);
     assert_eq!(upstream.count(), 1);
-    let flags = [
-        "--cache-max-bytes",
-        "100000000",
-        "--cache-dir",
-        &dir,
-        "--client-rate-per-minute",
-        "0",
-    ];
+    let flags = ["--cache-max-bytes", "100000000", "--cache-dir", &dir];
     let gateway = Gateway::before(&upstream, &flags).await;
-    let kept = async || gateway.get("/api/v1/ips/8.8.8.8").await;
-    until(async || kept().await.header("x-cache") == Some("HIT")).await;
-    assert!(upstream.count() <= 2);
+    let kept = gateway.get("/api/v1/ips/8.8.8.8").await;
+    assert_eq!(kept.header("x-cache"), Some("HIT"));
+    assert_eq!(upstream.count(), 1);
 }
 
 #[tokio::test]
@@ -385,6 +384,157 @@ async fn a_gateway_elsewhere_is_asked_with_its_token() {
 }
 
 #[tokio::test]
+async fn a_gateway_may_be_served_under_a_path() {
+    let answer = r#"{"summary":{"rows":1,"unique":1,"units":0,"cached":0,"local":1,"failed":0,"remaining":[],"complete":true}}"#;
+    let row = r#"{"row":1,"given":"x","type":"ip","id":"10.0.0.1","verdict":{"level":"unknown","reason":"r","stale":false},"source":"local","cost":0}"#;
+    let media = ["content-type: application/x-ndjson"];
+    let body = format!("{row}\n{{\"progress\":{{\"waiting\":3}}}}\n{answer}\n");
+    let upstream = Upstream::always(http(200, &media, body)).await;
+    let url = format!("{}/vt/", upstream.url);
+    let done = demo(&["lookup", "--gateway", &url, "10.0.0.1"]).await;
+    assert_eq!(done.status, 3, "{}", done.err);
+    assert_eq!(upstream.targets(), ["/vt/api/v1/lookup"]);
+}
+
+/// A gateway that breaks off after its second row, or sends what no gateway sends.
+#[rstest]
+#[case::without_an_end("", 2)]
+#[case::nonsense("nonsense\n", 2)]
+#[case::a_row_too_many(
+    r#"{"row":9,"source":"cache","cost":0}
+"#,
+    2
+)]
+#[tokio::test]
+async fn a_job_that_breaks_off_hides_no_row(#[case] end: &str, #[case] status: i32) {
+    let row = r#"{"row":2,"type":"ip","id":"203.0.113.7","verdict":{"level":"malicious","reason":"r","stale":false},"source":"cache","cost":0}"#;
+    let media = ["content-type: application/x-ndjson"];
+    let upstream = Upstream::always(http(200, &media, format!("{row}\n{end}"))).await;
+    let arguments = [
+        "lookup",
+        "--gateway",
+        &upstream.url,
+        "8.8.8.8",
+        "203.0.113.7",
+        "--format",
+        "json",
+    ];
+    let done = demo(&arguments).await;
+    assert_eq!(done.status, status, "{}", done.err);
+    let document = done.json();
+    assert_eq!(document["data"][0]["given"], "203.0.113.7");
+    assert_eq!(document["meta"]["summary"]["remaining"], json!(["8.8.8.8"]));
+    assert!(done.err.contains("error"), "{}", done.err);
+}
+
+#[tokio::test]
+async fn a_closed_output_hides_no_verdict() {
+    let folder = Folder::new();
+    let binary = vt4ai(&folder, &[]).get_program().to_owned();
+    let mut shell = Command::new("sh");
+    let line = "{ \"$1\" lookup --demo bank-secure.example 8.8.8.8; echo $? >&2; } | true";
+    shell
+        .args(["-c", line, "sh"])
+        .arg(binary)
+        .current_dir(folder.path());
+    let done = done(shell).await;
+    // The output may be gone before the first row, or after the last.
+    assert!(
+        ["141", "2"].contains(&done.err.lines().last().unwrap()),
+        "{}",
+        done.err
+    );
+}
+
+#[tokio::test]
+async fn a_report_costs_no_second_lookup_where_units_are_bounded() {
+    let upstream = Upstream::demo().await;
+    let arguments = [
+        "lookup",
+        "8.8.8.8",
+        "--cache-max-bytes",
+        "0",
+        "--max-units",
+        "1",
+        "--format",
+        "xml",
+    ];
+    let done = before(&upstream, &Folder::new(), &arguments).await;
+    assert_eq!(upstream.count(), 1, "{}", done.err);
+    assert!(done.err.contains("kept"), "{}", done.err);
+    let done = before(&upstream, &Folder::new(), &arguments[..4]).await;
+    assert_eq!(done.status, 0, "{}", done.err);
+}
+
+#[tokio::test]
+async fn a_text_for_a_short_form_gives_that_kind_only() {
+    let folder = Folder::new();
+    let mut command = vt4ai(&folder, &["ip", "-", "-I"]);
+    command.env("VT4AI_DEMO", "true");
+    let done = fed(
+        command,
+        "bank-secure.example and http://a.example/ from 203.0.113.7",
+    )
+    .await;
+    assert_eq!(done.out, "203.0.113.7\n");
+}
+
+#[rstest]
+#[case::of_a_server(&["serve", "--domain", "gw.corp.example"])]
+#[case::of_the_document(&["openapi", "--file", "x"])]
+#[tokio::test]
+async fn no_other_command_becomes_a_lookup(#[case] arguments: &[&str]) {
+    let done = demo(arguments).await;
+    assert_eq!(done.status, 64, "{}", done.out);
+}
+
+#[tokio::test]
+async fn a_mistake_beside_flags_of_lookup_is_named() {
+    let done = demo(&["--hash", EICAR_MD5, "--nonsense"]).await;
+    assert!(done.err.contains("--nonsense"), "{}", done.err);
+}
+
+#[tokio::test]
+async fn an_interrupted_command_keeps_what_it_found() {
+    let upstream = Upstream::faulty(|call| {
+        if call.target.contains("8.8.8.8") {
+            let attributes = json!({"last_analysis_stats": {"malicious": 0, "harmless": 90}});
+            let object = json!({"type": "ip_address", "id": "8.8.8.8", "attributes": attributes});
+            Answer::Bytes(ok(json!({"data": object}).to_string()))
+        } else {
+            Answer::Silence(Vec::new())
+        }
+    });
+    let (upstream, folder) = (upstream.await, Folder::new());
+    let dir = folder.file("cache");
+    let mut command = vt4ai(
+        &folder,
+        &["lookup", "--cache-dir", &dir, "8.8.8.8", "1.1.1.1"],
+    );
+    command
+        .env("VT4AI_UPSTREAM_URL", &upstream.url)
+        .env("VT4AI_API_KEY", KEY)
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let status = spawn_blocking(move || {
+        let mut line = String::new();
+        while !line.contains("8.8.8.8") {
+            line.clear();
+            assert!(out.read_line(&mut line).unwrap() > 0);
+        }
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        child.wait().unwrap()
+    });
+    assert_eq!(status.await.unwrap().code(), Some(130));
+    let arguments = ["lookup", "--cache-dir", &dir, "8.8.8.8", "--format", "json"];
+    let calls = upstream.count();
+    assert_eq!(before(&upstream, &folder, &arguments).await.status, 0);
+    assert_eq!(upstream.count(), calls);
+}
+
+#[tokio::test]
 async fn another_server_is_not_taken_for_a_gateway() {
     let upstream = Upstream::always(http(200, &["content-type: text/html"], "<html>")).await;
     let done = demo(&["lookup", "--gateway", &upstream.url, "8.8.8.8"]).await;
@@ -405,7 +555,7 @@ async fn settings_of_a_server_beyond_this_machine_do_not_matter() {
 }
 
 #[tokio::test]
-async fn texts_of_strangers_do_not_reach_a_terminal_as_commands() {
+async fn texts_of_strangers_are_printed_without_control_characters() {
     let done = demo(&["lookup", "evil\u{1b}[31m.example"]).await;
     assert!(!done.out.contains('\u{1b}'), "{}", done.out);
     assert_eq!(done.out.lines().count(), 2, "{}", done.out);

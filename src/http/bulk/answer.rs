@@ -234,12 +234,7 @@ fn last_line(summary: &Summary, missing: usize) -> String {
         let _ = write!(text, ", {missing} left out for size");
     }
     if !remaining.is_empty() {
-        let why = match summary.ended {
-            Some(Ended::MaxUnits) => "`max_units` is spent",
-            Some(Ended::Allowance) => "the client's allowance is used up",
-            Some(Ended::Stopping) => "the gateway stops",
-            Some(Ended::Quota) | None => "the quota is used up",
-        };
+        let why = summary.ended.unwrap_or(Ended::Quota).words();
         let count = remaining.len();
         let _ = write!(text, ", {count} remain: {why}; send the same again");
     }

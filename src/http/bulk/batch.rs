@@ -38,7 +38,7 @@ pub(super) struct Batch {
 }
 
 /// The largest number of rows.
-pub(super) const MOST_ROWS: usize = 10_000;
+pub const MOST_ROWS: usize = 10_000;
 
 impl Batch {
     /// Adds a row. A job has at most 10,000.

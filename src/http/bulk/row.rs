@@ -76,7 +76,6 @@ pub(super) struct RowError {
 /// The outcome of a subject, which all of its rows share.
 #[derive(Clone, Debug)]
 pub(super) struct RowOutcome {
-    /// The status that a request about the subject alone would have.
     status: StatusCode,
     finding: Arc<Finding>,
     data: Option<Arc<RawValue>>,
@@ -240,10 +239,13 @@ impl Source {
 
 /// The counts of engines in a row.
 #[derive(Debug, Default, Deserialize)]
-struct RowCounts {
-    malicious: Option<u64>,
-    suspicious: Option<u64>,
-    engines: Option<u64>,
+pub struct RowCounts {
+    /// Those that found it malicious.
+    pub malicious: Option<u64>,
+    /// Those that found it suspicious.
+    pub suspicious: Option<u64>,
+    /// Those that have looked at it.
+    pub engines: Option<u64>,
 }
 
 impl FinishedRow {

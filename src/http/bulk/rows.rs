@@ -27,7 +27,10 @@ impl Rows {
         for item in text_items(text) {
             let number = self.batch.rows.len() + 1;
             match item {
-                TextItem::Line(line) => self.add(number, line)?,
+                TextItem::Line(line, classified) => {
+                    let asked = classified.map(|it| it.indicator);
+                    self.add_indicator(number, line, asked.map_err(|error| error.to_string()))?;
+                }
                 TextItem::Found(found) => {
                     self.add_indicator(number, found.text, Ok(found.found.indicator))?;
                 }

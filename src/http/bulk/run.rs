@@ -20,6 +20,7 @@ use crate::{
     access::{Cost, RequestContext, UnitBudget, clients::Client},
     clock::Now,
     http::{error::ApiError, state::AppState},
+    lookup::{FetchError, LookupError},
 };
 
 /// The number of lookups at a time.
@@ -302,7 +303,11 @@ impl Run {
             LookedUp::Finished(outcome) => {
                 return self.finish(subject, &outcome, cost.units).await;
             }
-            LookedUp::NotKept => return Ok(()),
+            LookedUp::NotKept => {
+                let error = LookupError::Fetch(FetchError::NotKept);
+                let outcome = RowOutcome::failed(error.into(), Source::Local);
+                return self.finish(subject, &outcome, cost.units).await;
+            }
             LookedUp::NoQuota(wait) => wait,
         };
         let at = missing.partition_point(|other| *other < subject);

@@ -72,7 +72,7 @@ impl Shared {
     ) -> Result<RowReply, LookupError> {
         let context = self.context.with_new_redis_budget().with_cost(cost.clone());
         let freshness = Freshness {
-            only_kept,
+            only_kept: only_kept || self.options.freshness.only_kept,
             leaves_last_unit: true,
             wait: Duration::ZERO,
             ..self.options.freshness

@@ -2,38 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::row::{FinishedRow, Source};
 
 /// The summary of a job, its last line.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Summary {
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Summary {
     /// The rows that were given.
-    pub(super) rows: usize,
+    pub rows: usize,
     /// The different indicators among them.
-    pub(super) unique: usize,
+    pub unique: usize,
     /// The units of quota that were spent.
-    pub(super) units: u64,
+    pub units: u64,
     /// The rows that were answered from what is kept.
-    pub(super) cached: usize,
+    pub cached: usize,
     /// The rows that needed no lookup, such as private addresses.
-    pub(super) local: usize,
+    pub local: usize,
     /// The rows without an answer.
-    pub(super) failed: usize,
+    pub failed: usize,
     /// The texts of rows that were not looked up, as they were given.
-    pub(super) remaining: Vec<String>,
+    pub remaining: Vec<String>,
     /// Whether every row was answered or failed.
-    pub(super) complete: bool,
+    pub complete: bool,
     /// The reason why rows remain.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ended: Option<Ended>,
+    pub ended: Option<Ended>,
 }
 
 /// The reason why a job ended before its last row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Ended {
+pub enum Ended {
     /// The key's quota is used up for longer than the job waits.
     Quota,
     /// The job has spent `max_units`.
@@ -74,6 +74,18 @@ pub(super) struct Progress {
     /// The seconds until the next lookup, while the job waits for quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waiting: Option<u64>,
+}
+
+impl Ended {
+    /// Returns the reason in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Quota => "the quota is used up",
+            Self::MaxUnits => "`max_units` is spent",
+            Self::Allowance => "the client's allowance is used up",
+            Self::Stopping => "the gateway stops",
+        }
+    }
 }
 
 impl Summary {

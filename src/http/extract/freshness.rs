@@ -77,6 +77,7 @@ fn apply(freshness: &mut Freshness, directive: &str) {
     let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
     match name.trim().to_ascii_lowercase().as_str() {
         "no-cache" | "no-store" => freshness.no_cache = true,
+        "only-if-cached" => freshness.only_kept = true,
         "max-age" => freshness.max_age = read_age(value).or(freshness.max_age),
         "max-stale" if value.is_empty() => freshness.max_stale = Some(Age::MAX.get()),
         "max-stale" => freshness.max_stale = read_age(value).or(freshness.max_stale),

@@ -1,13 +1,13 @@
 //! A text as the rows of a list.
 
 use super::{Extracted, Extractor, extract};
-use crate::indicator::classify;
+use crate::indicator::{Classified, Unclassified, classify};
 
 /// A row of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextItem<'a> {
-    /// A line that was meant as one indicator, whether it is one or not.
-    Line(&'a str),
+    /// A line that was meant as one indicator, and what it is, if it is one.
+    Line(&'a str, Result<Classified, Unclassified>),
     /// An indicator among other words.
     Found(Extracted<'a>),
 }
@@ -29,8 +29,9 @@ pub fn text_items(text: &str) -> impl Iterator<Item = TextItem<'_>> {
 }
 
 fn line_items(line: &str) -> Items<'_> {
-    if classify(line).is_ok() || extract(line).next().is_none() {
-        Items::Line(Some(line))
+    let classified = classify(line);
+    if classified.is_ok() || extract(line).next().is_none() {
+        Items::Line(Some(TextItem::Line(line, classified)))
     } else {
         Items::Words(extract(line))
     }
@@ -38,7 +39,7 @@ fn line_items(line: &str) -> Items<'_> {
 
 /// The rows of a line.
 enum Items<'a> {
-    Line(Option<&'a str>),
+    Line(Option<TextItem<'a>>),
     Words(Extractor<'a>),
 }
 
@@ -47,7 +48,7 @@ impl<'a> Iterator for Items<'a> {
 
     fn next(&mut self) -> Option<TextItem<'a>> {
         match self {
-            Self::Line(line) => line.take().map(TextItem::Line),
+            Self::Line(line) => line.take(),
             Self::Words(words) => words.next().map(TextItem::Found),
         }
     }
