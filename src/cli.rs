@@ -6,7 +6,13 @@
 
 use std::{io, process::ExitCode};
 
-use tokio::{select, signal};
+use tokio::{
+    select,
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+};
 
 use self::{
     documents::Documents,
@@ -21,6 +27,7 @@ use self::{
 };
 use crate::{
     app::runtime,
+    cache::PrivateGuard,
     config::{Config, LookupFormat, LookupTask},
     http::bulk::Summary,
     telemetry::{self, traces},
@@ -37,9 +44,6 @@ mod source;
 mod status;
 mod table;
 
-/// The exit status after Ctrl-C, as shells have it: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
-
 /// Looks up indicators and prints what is found. Returns the exit status.
 ///
 /// # Errors
@@ -48,8 +52,13 @@ const INTERRUPTED: u8 = 130;
 pub fn look_up(task: &LookupTask, config: Config) -> io::Result<ExitCode> {
     let runtime = runtime::start(&config.server)?;
     telemetry::start(&config.log, config.collector.as_ref(), runtime.handle());
-    let done = source::read(&task.sources).and_then(|asked| {
+    let done = source::read(&task.sources).and_then(|mut asked| {
         check(task, &asked)?;
+        if task.gateway.is_some() {
+            let guard = PrivateGuard::load(config.private.clone());
+            let guard = guard.map_err(|error| Failure::usage(error.to_string()))?;
+            source::withhold_private(&mut asked, &guard);
+        }
         runtime.block_on(run(task, config, &asked))
     });
     let status = done.unwrap_or_else(|failure| {
@@ -95,14 +104,20 @@ async fn run(task: &LookupTask, config: Config, asked: &[GivenIndicator]) -> Res
         is_kept: keeps || task.gateway.is_some(),
     };
     let mut worst = Status::default();
+    // A terminal that goes away ends the command, too.
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| no_signals(&error))?;
+    let mut term = signal(SignalKind::terminate()).map_err(|error| no_signals(&error))?;
     let done = select! {
-        done = command.run(&mut worst) => Some(done),
-        _ = signal::ctrl_c() => None,
+        done = command.run(&mut worst) => Ok(done),
+        _ = ctrl_c() => Err(SignalKind::interrupt()),
+        _ = hangup.recv() => Err(SignalKind::hangup()),
+        _ = term.recv() => Err(SignalKind::terminate()),
     };
     let status = match done {
-        None => INTERRUPTED,
-        Some(Ok(())) => worst.code(),
-        Some(Err(mut failure)) => {
+        // As shells have it.
+        Err(signal) => u8::try_from(128 + signal.as_raw_value()).unwrap_or(u8::MAX),
+        Ok(Ok(())) => worst.code(),
+        Ok(Err(mut failure)) => {
             if failure.status == Status::Refused && !door.has_credential() {
                 failure.message = format!("there is no key: {}", door.advice());
             }
@@ -112,6 +127,10 @@ async fn run(task: &LookupTask, config: Config, asked: &[GivenIndicator]) -> Res
     };
     door.close().await;
     Ok(status)
+}
+
+fn no_signals(error: &io::Error) -> Failure {
+    Failure::unavailable(format!("signals can't be received: {error}"))
 }
 
 /// The lookups of a command.
@@ -129,11 +148,11 @@ impl Lookups<'_> {
         let Self {
             door, task, asked, ..
         } = *self;
+        let output = Output::new(task, asked);
         if task.dry_run {
             let forecasts = job::forecast(door, task, asked).await?;
-            return output::print_forecast(task.format, &forecasts);
+            return output.print(&output::forecast(task.format, &forecasts));
         }
-        let output = Output::new(task, asked);
         if let (Some(related), [only]) = (&task.related, asked) {
             let documents = Documents {
                 door,
@@ -153,11 +172,15 @@ impl Lookups<'_> {
                 continue;
             };
             if let Err(failure) = documents.print_report(asked, row).await {
-                *worst = (*worst).max(failure.status);
                 if failure.status == Status::Closed {
                     return Err(failure);
                 }
-                say(&format!("{}: {}", asked.given, failure.message));
+                if row.has_detections() {
+                    *worst = (*worst).max(failure.status);
+                    say(&format!("{}: {}", asked.given, failure.message));
+                } else {
+                    output::report_row(row);
+                }
             }
         }
         Ok(())
@@ -178,11 +201,12 @@ impl Lookups<'_> {
                 Ok(())
             }
             JobEvent::Row(place, row) => {
+                let is_first = is_missing.get_mut(place).is_some_and(std::mem::take);
+                if !is_first {
+                    return Ok(());
+                }
                 progress.advance();
                 *worst = (*worst).max(row.status());
-                if let Some(is_missing) = is_missing.get_mut(place) {
-                    *is_missing = false;
-                }
                 if output.is_documents() && row.has_report() {
                     found.push((place, row));
                     return Ok(());
@@ -203,6 +227,8 @@ impl Lookups<'_> {
             .zip(is_missing)
             .filter(|(_, missing)| *missing);
         summary.remaining = missing.map(|(asked, _)| asked.given.clone()).collect();
+        // Whatever a gateway says of itself.
+        summary.complete &= summary.remaining.is_empty();
         match failure {
             // Nothing was looked up, and the failure says all.
             Some(failure) if summary.remaining.len() == summary.rows => return Err(failure),

@@ -169,8 +169,13 @@ impl From<clap::Error> for Rejected {
 
 impl Command {
     /// Reads `.env`, the environment and the command line of this process.
+    ///
+    /// A command that looks up may run in any folder, where `.env` could be anyone's and lead elsewhere: it
+    /// reads none.
     pub fn read() -> Result<Self, Rejected> {
-        let (env_file, mistakes) = match read_env_file() {
+        let looks_up = cli::looks_up(env::args_os().collect());
+        let env_file = if looks_up { Ok(None) } else { read_env_file() };
+        let (env_file, mistakes) = match env_file {
             Ok(file) => (file, Vec::new()),
             Err(mistake) => (None, vec![mistake]),
         };

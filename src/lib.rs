@@ -16,7 +16,7 @@
 //! | layer | modules | may use |
 //! |---|---|---|
 //! | 0 | `main` | app, cli, config, telemetry |
-//! | 0 | [`cli`] | app, access, render, indicator, config, telemetry |
+//! | 0 | [`cli`] | app, access, cache, http, render, indicator, config, telemetry |
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`server`] | http, access, metrics, telemetry |
 //! | 3 | [`http`] | access, lookup, submit, quota, redis, render, indicator, clock, config, metrics, telemetry, virustotal |

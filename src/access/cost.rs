@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
 /// The cost of a request so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -31,6 +34,8 @@ pub struct CostCounter {
     counts_units_only: bool,
     /// The units from which retries are paid, if those are limited.
     budget: Option<UnitBudget>,
+    /// The turn that the next lookup of a job waits for, until a unit is acquired.
+    turn: Option<Arc<Mutex<Option<oneshot::Sender<()>>>>>,
 }
 
 /// The units that a job may still spend. Clones share them.
@@ -83,6 +88,17 @@ impl CostCounter {
         }
     }
 
+    /// Passes a turn on once a unit is acquired, or once all clones are dropped.
+    ///
+    /// Lookups of a job that take turns acquire their units in their order.
+    #[must_use]
+    pub fn passing_on(self, turn: oneshot::Sender<()>) -> Self {
+        Self {
+            turn: Some(Arc::new(Mutex::new(Some(turn)))),
+            ..self
+        }
+    }
+
     /// Takes a unit for a retry from the budget. Returns false if none is left there.
     pub fn take_for_retry(&self) -> bool {
         let is_taken = self.budget.as_ref().is_none_or(UnitBudget::take);
@@ -115,6 +131,10 @@ impl CostCounter {
     /// Adds a unit that was acquired.
     pub fn add_unit(&self) {
         self.sums.units.fetch_add(1, Ordering::Relaxed);
+        if let Some(turn) = &self.turn {
+            // The one that waits learns of the drop.
+            turn.lock().take();
+        }
     }
 
     /// Removes a unit that was released.

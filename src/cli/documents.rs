@@ -32,11 +32,13 @@ impl Documents<'_> {
         query.append_pair("indicator", &asked.sent);
         self.add_view(&mut query);
         let mut request = self.request(LOOKUP, &query.finish())?;
-        // The lookup is paid for. A gateway without a cache asks again, where no bound forbids that.
-        let control = match (row.is_stale(), self.task.max_units) {
+        // The lookup is paid for. A gateway without a cache may ask again for what is known to exist, where no bound
+        // forbids that.
+        let may_ask = self.task.max_units.is_none() && row.has_detections();
+        let control = match (row.is_stale(), may_ask) {
             (true, _) => "only-if-cached, max-stale",
-            (false, Some(_)) => "only-if-cached",
-            (false, None) => "",
+            (false, false) => "only-if-cached",
+            (false, true) => "",
         };
         let control = HeaderValue::from_static(control);
         request.headers_mut().insert(header::CACHE_CONTROL, control);
@@ -105,13 +107,12 @@ impl Documents<'_> {
 
     fn request(&self, path: &str, query: &str) -> Result<Request<Bytes>, Failure> {
         let accepted = match self.task.format {
-            LookupFormat::Markdown => "text/markdown",
-            LookupFormat::Xml => "application/xml",
+            LookupFormat::Markdown if !self.task.ids_only => "text/markdown",
+            LookupFormat::Xml if !self.task.ids_only => "application/xml",
             _ => "application/json",
         };
         Request::builder()
             .uri(format!("{path}?{query}"))
-            .header(header::HOST, "localhost")
             .header(header::ACCEPT, accepted)
             .body(Bytes::new())
             .map_err(|error| Failure::usage(error.to_string()))

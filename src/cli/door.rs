@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
 };
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
 use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
@@ -135,6 +135,8 @@ impl Door {
         }
         match self {
             Self::Here { router, .. } => {
+                let host = HeaderValue::from_static("localhost");
+                request.headers_mut().insert(header::HOST, host);
                 let request = request.map(Body::from);
                 match router.clone().oneshot(request).await {
                     Ok(response) => Ok(response),

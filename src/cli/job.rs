@@ -64,11 +64,17 @@ pub(super) async fn run(
         complete: true,
         ..Summary::default()
     };
-    for range in requests(asked) {
-        if !total.complete {
-            break;
+    for (place, given) in asked.iter().enumerate() {
+        if let Some(row) = CliRow::withheld(given, place + 1) {
+            tell(JobEvent::Row(place, Box::new(row)))?;
         }
-        let left = task.max_units.map(|most| most.saturating_sub(total.units));
+    }
+    for range in requests(asked) {
+        let mut left = task.max_units.map(|most| most.saturating_sub(total.units));
+        if !total.complete {
+            // What is kept costs nothing.
+            left = Some(0);
+        }
         let part = Part { asked, range, left };
         let summary = run_one(door, task, part, &mut tell).await?;
         add(&mut total, &summary);
@@ -97,6 +103,11 @@ pub(super) async fn forecast(
 fn requests(asked: &[GivenIndicator]) -> Vec<Range<usize>> {
     let (mut all, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (at, asked) in asked.iter().enumerate() {
+        if asked.withheld.is_some() {
+            all.push(start..at);
+            (start, bytes) = (at + 1, 0);
+            continue;
+        }
         // With quotes, escapes and a comma.
         let more = serde_json::to_string(&asked.sent).map_or(0, |text| text.len() + 1);
         if at - start == MOST_ROWS || (at > start && bytes + more > MOST_BYTES) {
@@ -105,9 +116,8 @@ fn requests(asked: &[GivenIndicator]) -> Vec<Range<usize>> {
         }
         bytes += more;
     }
-    if start < asked.len() {
-        all.push(start..asked.len());
-    }
+    all.push(start..asked.len());
+    all.retain(|range| !range.is_empty());
     all
 }
 
@@ -170,7 +180,6 @@ fn request(
     Request::builder()
         .method(Method::POST)
         .uri(LOOKUP)
-        .header(header::HOST, "localhost")
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/x-ndjson")
         .body(body.to_string().into())
@@ -183,12 +192,12 @@ fn unreadable() -> Failure {
 
 /// Adds the summary of a later request.
 fn add(total: &mut Summary, later: &Summary) {
-    total.rows += later.rows;
-    total.unique += later.unique;
-    total.units += later.units;
-    total.cached += later.cached;
-    total.local += later.local;
-    total.failed += later.failed;
+    total.rows = total.rows.saturating_add(later.rows);
+    total.unique = total.unique.saturating_add(later.unique);
+    total.units = total.units.saturating_add(later.units);
+    total.cached = total.cached.saturating_add(later.cached);
+    total.local = total.local.saturating_add(later.local);
+    total.failed = total.failed.saturating_add(later.failed);
     total.complete &= later.complete;
     total.ended = total.ended.or(later.ended);
 }
@@ -258,6 +267,7 @@ mod tests {
             given: text.clone(),
             sent: text,
             is_named: false,
+            withheld: None,
         };
         texts.map(asked).collect()
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use humantime::{format_duration, format_rfc3339_seconds};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{
     failure::{Failure, say},
@@ -20,6 +20,9 @@ use crate::{
     http::bulk::{Ended, Summary},
     render::rows::{TABLE_HEAD, csv_header},
 };
+
+/// The most seconds that a forecast may have: a century.
+const MOST_SECONDS: u64 = 100 * 366 * 24 * 3600;
 
 /// The form of the output.
 #[derive(Debug)]
@@ -198,45 +201,47 @@ pub(super) fn shows_documents(task: &LookupTask, asked: &[GivenIndicator]) -> bo
 }
 
 /// Says on standard error why there is no report.
-fn report_row(row: &CliRow) {
+pub(super) fn report_row(row: &CliRow) {
     let text = row.text();
     let (_, reason) = text.outcome();
     say(&format!("{}: {reason}", row.given));
 }
 
-/// Prints the forecasts of requests that are not sent.
-pub(super) fn print_forecast(
-    format: LookupFormat,
-    forecasts: &[serde_json::Value],
-) -> Result<(), Failure> {
-    if format != LookupFormat::Table {
-        let mut lines = String::new();
-        for forecast in forecasts {
-            lines.extend([json!({"summary": forecast}).to_string().as_str(), "\n"]);
-        }
-        return write(lines.as_bytes());
+/// Returns the forecast of all requests, as text or as JSON.
+pub(super) fn forecast(format: LookupFormat, forecasts: &[Value]) -> String {
+    if let (true, [only]) = (format != LookupFormat::Table, forecasts) {
+        return format!("{}\n", json!({"summary": only}));
     }
     let number = |name: &str| -> u64 {
         let numbers = forecasts.iter().filter_map(|it| it.get(name)?.as_u64());
-        numbers.sum()
+        numbers.fold(0, u64::saturating_add)
     };
-    let is_possible = |it: &serde_json::Value| it["seconds"].is_u64();
-    let time = if forecasts.iter().all(is_possible) {
-        // Requests follow one another.
-        let seconds = Duration::from_secs(number("seconds"));
-        let end = SystemTime::now() + seconds;
-        let (time, end) = (format_duration(seconds), format_rfc3339_seconds(end));
-        format!("done in {time}, at {end}")
-    } else {
-        "never done with this allowance".to_owned()
+    // Requests follow one another.
+    let is_possible = forecasts.iter().all(|it| it["seconds"].is_u64());
+    let seconds = is_possible.then(|| Duration::from_secs(number("seconds").min(MOST_SECONDS)));
+    let end =
+        seconds.map(|seconds| format_rfc3339_seconds(SystemTime::now() + seconds).to_string());
+    if format != LookupFormat::Table {
+        let names = ["rows", "unique", "kept", "local", "units"];
+        let mut summary: Map<_, _> = names
+            .into_iter()
+            .map(|name| (name.to_owned(), number(name).into()))
+            .collect();
+        let seconds = seconds.map(|seconds| seconds.as_secs());
+        summary.insert("seconds".to_owned(), seconds.into());
+        summary.insert("done_at".to_owned(), end.into());
+        return format!("{}\n", json!({"summary": summary}));
+    }
+    let time = match (seconds, end) {
+        (Some(seconds), Some(end)) => format!("done in {}, at {end}", format_duration(seconds)),
+        _ => "never done with this allowance".to_owned(),
     };
-    let text = format!(
+    format!(
         "{} rows, {} different: {} kept, {} not asked, {} lookups, {time}\n",
         number("rows"),
         number("unique"),
         number("kept"),
         number("local"),
         number("units"),
-    );
-    write(text.as_bytes())
+    )
 }

@@ -1,9 +1,12 @@
 //! The rows of a gateway's answer.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::status::Status;
+use super::{
+    source::{GivenIndicator, Withheld},
+    status::Status,
+};
 use crate::{http::bulk::RowCounts, render::rows::RowText};
 
 /// A finished row.
@@ -70,6 +73,23 @@ impl CliRow {
         })
     }
 
+    /// Returns the row of an indicator that no gateway is asked about.
+    pub(super) fn withheld(given: &GivenIndicator, number: usize) -> Option<Self> {
+        let mut row = json!({"type": null, "id": null, "verdict": null, "detections": null,
+            "source": "local", "cost": 0});
+        match given.withheld.as_ref()? {
+            Withheld::TooLong => {
+                let detail = "longer than any hash, URL, domain or IP address";
+                row["error"] = json!({"code": "InvalidArgumentError", "detail": detail});
+            }
+            Withheld::Private(reason) => {
+                row["verdict"] = json!({"level": "unknown", "reason": reason, "stale": false});
+            }
+        }
+        let Value::Object(row) = row else { return None };
+        Self::read(row, number, &given.given).ok()
+    }
+
     /// Returns the row as JSON.
     pub(super) fn json(&self) -> &Map<String, Value> {
         &self.json
@@ -80,9 +100,14 @@ impl CliRow {
         self.facts.id.as_deref()
     }
 
-    /// Whether the answer is a report, which can be shown in full.
+    /// Whether the answer may be a report, which can be shown in full.
     pub(super) fn has_report(&self) -> bool {
-        self.facts.error.is_none() && self.facts.detections.is_some()
+        self.facts.error.is_none() && self.facts.source != "local"
+    }
+
+    /// Whether engines have looked at it. VirusTotal may not know it otherwise.
+    pub(super) fn has_detections(&self) -> bool {
+        self.facts.detections.is_some()
     }
 
     /// Whether the answer was kept and is past its time.

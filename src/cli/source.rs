@@ -11,12 +11,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use crate::{
+    cache::PrivateGuard,
     config::LookupSource,
     indicator::{Classified, Indicator, Kind, TextItem, classify, text_items},
 };
 
 /// The largest text on standard input, in bytes.
 const MAX_TEXT: u64 = 256 * 1024 * 1024;
+
+/// The longest text that is sent, in bytes.
+const MAX_INDICATOR: usize = 64 * 1024;
 
 /// An indicator to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +31,29 @@ pub(super) struct GivenIndicator {
     pub(super) sent: String,
     /// Whether it was named by itself on the command line.
     pub(super) is_named: bool,
+    /// The reason why no gateway is asked about it.
+    pub(super) withheld: Option<Withheld>,
+}
+
+/// A reason not to ask a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Withheld {
+    /// The text is longer than any indicator.
+    TooLong,
+    /// The indicator is private.
+    Private(String),
+}
+
+impl GivenIndicator {
+    fn new(given: &str, sent: String, is_named: bool) -> Self {
+        let withheld = (sent.len() > MAX_INDICATOR).then_some(Withheld::TooLong);
+        Self {
+            given: given.to_owned(),
+            sent,
+            is_named,
+            withheld,
+        }
+    }
 }
 
 /// Reads all sources, in the order given.
@@ -34,19 +61,15 @@ pub(super) fn read(sources: &[LookupSource]) -> Result<Vec<GivenIndicator>, Fail
     let mut all = Vec::new();
     for source in sources {
         match source {
-            LookupSource::Any(text) => all.push(GivenIndicator {
-                given: text.clone(),
-                sent: text.clone(),
-                is_named: true,
-            }),
+            LookupSource::Any(text) => all.push(GivenIndicator::new(text, text.clone(), true)),
             LookupSource::Of(kind, text) => all.push(of_kind(*kind, text)?),
-            LookupSource::File(path) => all.push(GivenIndicator {
-                given: path.display().to_string(),
-                sent: hash(path).map_err(|error| {
-                    Failure::usage(format!("{} can't be read: {error}", path.display()))
-                })?,
-                is_named: true,
-            }),
+            LookupSource::File(path) => {
+                let name = path.display().to_string();
+                let hash = hash(path);
+                let hash =
+                    hash.map_err(|error| Failure::usage(format!("{name} can't be read: {error}")))?;
+                all.push(GivenIndicator::new(&name, hash, true));
+            }
             LookupSource::Stdin(kind) => read_text(&standard_input()?, *kind, &mut all),
         }
     }
@@ -58,17 +81,24 @@ pub(super) fn read(sources: &[LookupSource]) -> Result<Vec<GivenIndicator>, Fail
     Ok(all)
 }
 
+/// Keeps private indicators from a gateway elsewhere, whose own list may lack them.
+pub(super) fn withhold_private(all: &mut [GivenIndicator], guard: &PrivateGuard) {
+    for given in all {
+        if let Ok(classified) = classify(&given.sent)
+            && let Some(reason) = guard.reason(&classified.indicator)
+        {
+            given.withheld = Some(Withheld::Private(reason.to_string()));
+        }
+    }
+}
+
 fn of_kind(kind: Kind, text: &str) -> Result<GivenIndicator, Failure> {
     let parsed = match kind {
         Kind::Url => Indicator::url(text),
         _ => Indicator::parse(kind, text),
     };
     match parsed {
-        Ok(indicator) => Ok(GivenIndicator {
-            given: text.to_owned(),
-            sent: text_of(&indicator),
-            is_named: true,
-        }),
+        Ok(indicator) => Ok(GivenIndicator::new(text, text_of(&indicator), true)),
         Err(_) if kind == Kind::File && Path::new(text).is_file() => Err(Failure::usage(format!(
             "`{text}` is no hash: `--file {text}` looks the file up by its own"
         ))),
@@ -143,11 +173,7 @@ fn read_text(text: &str, kind: Option<Kind>, all: &mut Vec<GivenIndicator>) {
                 (found.text, sent)
             }
         };
-        all.push(GivenIndicator {
-            given: given.to_owned(),
-            sent,
-            is_named: false,
-        });
+        all.push(GivenIndicator::new(given, sent, false));
     }
 }
 

@@ -143,6 +143,7 @@ mod tests {
             given: given.to_owned(),
             sent: given.to_owned(),
             is_named: true,
+            withheld: None,
         };
         Table::new(&[asked], width, has_colours)
     }

@@ -159,6 +159,15 @@ pub(super) fn read(mut arguments: Vec<OsString>) -> Result<ArgMatches, clap::Err
     self::command().try_get_matches_from(&arguments)
 }
 
+/// Whether a command line is that of a command that looks up.
+pub(super) fn looks_up(arguments: Vec<OsString>) -> bool {
+    let Ok(matches) = read(arguments) else {
+        return false;
+    };
+    let name = matches.subcommand_name();
+    name.is_some_and(|name| LOOKUPS.contains(&name))
+}
+
 /// Sets the value of switches before a subcommand, as in `vt4ai --demo lookup`: else the subcommand is it.
 fn set_switches(arguments: &mut [OsString]) {
     let (command, settings) = (Cli::command(), settings());

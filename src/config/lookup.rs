@@ -161,8 +161,8 @@ pub(super) struct LookupArgs {
     #[arg(id = "cursor", long, value_name = "CURSOR", requires = "relationship")]
     cursor: Option<String>,
     /// A gateway that looks up in place of this process, also by `VT4AI_GATEWAY`; `VT4AI_TOKEN` is the credential for it
-    #[arg(id = "gateway", long, value_name = "URL", value_parser = http_url)]
-    gateway: Option<Url>,
+    #[arg(id = "gateway", long, value_name = "URL")]
+    gateway: Option<String>,
 }
 
 /// The long flags with which `lookup` may be left out.
@@ -199,15 +199,16 @@ impl LookupTask {
         } else {
             LookupFormat::Table
         };
-        let url = match variable(GATEWAY) {
-            Some(text) if args.gateway.is_none() => {
-                Some(http_url(&text).map_err(|expected| format!("{GATEWAY}: {expected}"))?)
-            }
-            _ => args.gateway,
+        let (source, url) = match args.gateway {
+            Some(url) => ("--gateway", Some(url)),
+            None => (GATEWAY, variable(GATEWAY)?),
         };
+        let url = url.map(|url| http_url(&url)).transpose();
+        let url = url.map_err(|expected| format!("{source}: {expected}"))?;
+        let token = variable(TOKEN)?;
         let gateway = url.map(|url| RemoteTask {
             url,
-            token: variable(TOKEN).map(Into::into),
+            token: token.map(Into::into),
         });
         Ok(Self {
             sources,
@@ -230,10 +231,11 @@ impl LookupTask {
 }
 
 /// Returns a variable, without white space around it. An empty one counts as not set.
-fn variable(name: &str) -> Option<String> {
-    let text = env::var_os(name)?.into_string().ok()?;
+fn variable(name: &str) -> Result<Option<String>, String> {
+    let text = env::var_os(name).unwrap_or_default().into_string();
+    let text = text.map_err(|_| format!("{name}: expected UTF-8"))?;
     let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
 impl LookupArgs {

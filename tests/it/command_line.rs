@@ -391,9 +391,11 @@ async fn a_gateway_may_be_served_under_a_path() {
     let body = format!("{row}\n{{\"progress\":{{\"waiting\":3}}}}\n{answer}\n");
     let upstream = Upstream::always(http(200, &media, body)).await;
     let url = format!("{}/vt/", upstream.url);
-    let done = demo(&["lookup", "--gateway", &url, "10.0.0.1"]).await;
+    let done = demo(&["lookup", "--gateway", &url, "8.8.8.8"]).await;
     assert_eq!(done.status, 3, "{}", done.err);
     assert_eq!(upstream.targets(), ["/vt/api/v1/lookup"]);
+    let host = upstream.url.trim_start_matches("http://");
+    assert_eq!(upstream.calls()[0].header("host"), Some(host));
 }
 
 /// A gateway that breaks off after its second row, or sends what no gateway sends.
@@ -545,13 +547,81 @@ async fn another_server_is_not_taken_for_a_gateway() {
 #[tokio::test]
 async fn settings_of_a_server_beyond_this_machine_do_not_matter() {
     let upstream = Upstream::demo().await;
-    let folder = Folder::new().with(".env", "VT4AI_HOST=0.0.0.0\n");
+    let folder = Folder::new();
+    let mut command = vt4ai(&folder, &["lookup", "8.8.8.8"]);
+    command
+        .env("VT4AI_UPSTREAM_URL", &upstream.url)
+        .env("VT4AI_API_KEY", KEY)
+        .env("VT4AI_HOST", "0.0.0.0");
+    assert_eq!(done(command).await.status, 0);
+}
+
+#[tokio::test]
+async fn a_file_of_variables_leads_nowhere() {
+    let (upstream, elsewhere) = (Upstream::demo().await, Upstream::demo().await);
+    let text = format!(
+        "VT4AI_UPSTREAM_URL={0}\nVT4AI_GATEWAY={0}\nVT4AI_API_KEY=anothers-key\n",
+        elsewhere.url
+    );
+    let folder = Folder::new().with(".env", &text);
     assert_eq!(
         before(&upstream, &folder, &["lookup", "8.8.8.8"])
             .await
             .status,
         0
     );
+    assert_eq!((upstream.count(), elsewhere.count()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_private_here_goes_to_no_gateway() {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    let url = format!("http://{}", gateway.address);
+    let folder = Folder::new().with("private.txt", "bank-secure.example\n");
+    let mut command = vt4ai(&folder, &["lookup", "www.bank-secure.example", "8.8.8.8"]);
+    command
+        .args([
+            "--gateway",
+            &url,
+            "--private-file",
+            "private.txt",
+            "--format",
+            "json",
+        ])
+        .env("VT4AI_TOKEN", KEY);
+    let done = done(command).await;
+    assert_eq!(done.status, 3, "{}", done.err);
+    assert_eq!(done.json()["data"][0]["source"], "local");
+    assert!(
+        upstream
+            .targets()
+            .iter()
+            .all(|target| !target.contains("bank-secure"))
+    );
+}
+
+#[tokio::test]
+async fn a_line_that_is_too_long_hides_no_other() {
+    let folder = Folder::new();
+    let mut command = vt4ai(&folder, &["lookup", "-", "--format", "json"]);
+    command.env("VT4AI_DEMO", "true");
+    let text = format!(
+        "8.8.8.8\nhttp://a.example/{}\nbank-secure.example\n",
+        "A".repeat(3_000_000)
+    );
+    let done = fed(command, text.leak()).await;
+    assert_eq!(done.status, 2, "{}", done.err);
+    let rows = done.json();
+    assert_eq!(rows["data"].as_array().unwrap().len(), 3);
+    assert_eq!(rows["data"][1]["error"]["code"], "InvalidArgumentError");
+}
+
+#[tokio::test]
+async fn the_password_in_a_gateways_url_is_not_repeated() {
+    let done = demo(&["lookup", "8.8.8.8", "--gateway", "http://user:secret@host/"]).await;
+    assert_eq!(done.status, 64);
+    assert!(!done.err.contains("secret"), "{}", done.err);
 }
 
 #[tokio::test]

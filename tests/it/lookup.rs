@@ -158,6 +158,22 @@ async fn max_units_bounds_what_a_job_spends() {
 }
 
 #[tokio::test]
+async fn units_go_to_rows_in_the_order_given() {
+    for _ in 0..5 {
+        let upstream = Upstream::demo().await;
+        let gateway = keeping(&upstream, &["--rate-limit-per-day", "5"]).await;
+        let rows: Vec<_> = (1..=30).map(|last| format!("203.0.113.{last}")).collect();
+        let lines = lines(&gateway, &json!({"indicators": rows})).await;
+        let mut asked = upstream.targets();
+        asked.retain(|target| target.contains("/ip_addresses/"));
+        let expected = |last| format!("/api/v3/ip_addresses/203.0.113.{last}");
+        asked.sort_unstable();
+        assert_eq!(asked, (1..=asked.len()).map(expected).collect::<Vec<_>>());
+        assert_eq!(summary(&lines)["remaining"][0], rows[asked.len()]);
+    }
+}
+
+#[tokio::test]
 async fn max_units_bounds_retries_as_well() {
     let failing = Upstream::faulty(|call| {
         let is_quota = call.is_about_quota();

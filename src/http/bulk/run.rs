@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
@@ -13,7 +13,7 @@ use super::{
     batch::{Asked, Batch},
     request::BulkRequest,
     row::{FinishedRow, RowOutcome, Source},
-    shared::{LookedUp, Shared},
+    shared::{LookedUp, Shared, Turn},
     summary::{Ended, Progress, Summary},
 };
 use crate::{
@@ -78,6 +78,8 @@ struct Run {
     /// The time at which quota is asked for again.
     resume: Option<Instant>,
     ended: Option<Ended>,
+    /// The turn of the next lookup.
+    turn: Option<oneshot::Receiver<()>>,
     tasks: JoinSet<Done>,
 }
 
@@ -136,6 +138,7 @@ impl Run {
             done: 0,
             resume: None,
             ended: None,
+            turn: None,
             tasks: JoinSet::new(),
             job,
         }
@@ -272,12 +275,17 @@ impl Run {
     }
 
     fn spawn(&mut self, subject: usize, only_kept: bool) {
+        let turn = (!only_kept).then(|| {
+            let (next, behind) = oneshot::channel();
+            let before = self.turn.replace(behind);
+            Turn { before, next }
+        });
         let Asked::Lookup(indicator) = &self.job.batch.subjects[subject].asked else {
             return;
         };
         let (shared, indicator) = (Arc::clone(&self.job.shared), indicator.clone());
         self.tasks.spawn(async move {
-            let (result, cost) = shared.look_up(&indicator, only_kept).await;
+            let (result, cost) = shared.look_up(&indicator, only_kept, turn).await;
             Done {
                 subject,
                 result,

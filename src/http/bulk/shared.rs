@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::{audit::RowAudit, request::JobOptions, row::RowOutcome};
 use crate::{
     access::{Cost, CostCounter, RequestContext, UnitBudget, clients::Client},
@@ -26,6 +28,15 @@ pub(super) struct Shared {
     pub(super) templates: Templates,
 }
 
+/// The turn of a lookup among those of a job.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// The turn of the lookup before it, if that has not passed it on yet.
+    pub(super) before: Option<oneshot::Receiver<()>>,
+    /// The turn of the next lookup.
+    pub(super) next: oneshot::Sender<()>,
+}
+
 /// The result of a lookup.
 #[derive(Debug)]
 pub(super) enum LookedUp {
@@ -39,8 +50,20 @@ pub(super) enum LookedUp {
 
 impl Shared {
     /// Looks up an indicator, or finds a kept answer only, and records it. Returns what it cost, too.
-    pub(super) async fn look_up(&self, indicator: &Indicator, only_kept: bool) -> (LookedUp, Cost) {
-        let cost = CostCounter::paid_from(self.budget.clone());
+    pub(super) async fn look_up(
+        &self,
+        indicator: &Indicator,
+        only_kept: bool,
+        turn: Option<Turn>,
+    ) -> (LookedUp, Cost) {
+        let mut cost = CostCounter::paid_from(self.budget.clone());
+        if let Some(Turn { before, next }) = turn {
+            if let Some(before) = before {
+                // It fails once the turn is passed on.
+                let _ = before.await;
+            }
+            cost = cost.passing_on(next);
+        }
         let audit = self.audit.as_ref();
         let audited = audit.map(|audit| audit.begin(indicator, &cost));
         let reply = self.ask(indicator, only_kept, &cost).await;
@@ -57,11 +80,13 @@ impl Shared {
                 LookedUp::NotKept | LookedUp::NoQuota(_) => audited.put_off(),
             }
         }
-        let cost = cost.cost();
-        for _ in 0..cost.units {
+        let spent = cost.cost();
+        // The turn is passed on at the latest now.
+        drop(cost);
+        for _ in 0..spent.units {
             self.context.cost.add_unit();
         }
-        (looked_up, cost)
+        (looked_up, spent)
     }
 
     async fn ask(

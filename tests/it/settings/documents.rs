@@ -10,8 +10,7 @@ use vt4ai::config::settings;
 const ENV_EXAMPLE: &str = "\
 # Settings of vt4ai, each with its default. Copy this file to `.env` and change what you need. A
 # flag of the same name (`--api-key`, `--port`, …) beats the environment, which beats `.env`. An
-# empty value counts as not set. `vt4ai lookup` also reads VT4AI_GATEWAY and VT4AI_TOKEN: another
-# gateway that looks up in its place, and the credential for it.
+# empty value counts as not set.
 #
 # Generated from src/config by `UPDATE_DOCUMENTS=1 cargo test --test it settings::documents`.
 ";
@@ -39,7 +38,7 @@ certificate authorities. Its exit status is 0 or 2. `vt4ai -h` lists the flags i
 --help` with the texts below, and `vt4ai completions bash` prints a script that completes them.
 [`.env.example`](../.env.example) lists every variable with its default.
 
-[`vt4ai lookup`](command-line.md) reads the settings, too, with `WARN` as the level of its log. Two variables are for it alone:
+[`vt4ai lookup`](command-line.md) reads the settings, too, but no `.env`, and with `WARN` as the level of its log. Two variables are for it alone:
 `VT4AI_GATEWAY` names a gateway that looks up in its place, and `VT4AI_TOKEN` is the credential for that.
 ";
 
