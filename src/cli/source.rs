@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(classified, Indicator::url("http://8.8.8.8/a)").unwrap());
         let why = |kind, text: &str| of_kind(kind, text).unwrap_err().message;
         assert!(why(Kind::Domain, "8.8.8.8").contains("of the type `ip`, not `domain`"));
-        assert!(why(Kind::Url, &"5f".repeat(32)).contains("URL"));
+        assert!(why(Kind::Url, &"5f".repeat(32)).contains("`file`"));
         assert!(why(Kind::File, "Cargo.toml").contains("--file"));
     }
 

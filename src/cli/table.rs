@@ -24,6 +24,9 @@ const KIND: usize = 8;
 /// The share of a terminal's width that indicators take at most: three in seven.
 const SHARE: (usize, usize) = (3, 7);
 
+/// The least width of the columns of indicators and reasons.
+const LEAST: usize = 10;
+
 /// The widest column of indicators where there is no terminal.
 const WIDEST: usize = 100;
 
@@ -34,7 +37,11 @@ impl Table {
             .iter()
             .map(|it| measure_text_width(&printable(&it.given)));
         let widest = widths.max().unwrap_or_default().max("INDICATOR".len());
-        let most = width.map_or(WIDEST, |width| (width * SHARE.0 / SHARE.1).max(16));
+        let most = width.map_or(WIDEST, |width| {
+            let others = VERDICT + ENGINES + KIND + 2 + LEAST;
+            let share = (width * SHARE.0 / SHARE.1).min(width.saturating_sub(others));
+            share.max(LEAST)
+        });
         Self {
             given: widest.min(most) + 2,
             width,
@@ -85,7 +92,7 @@ impl Table {
         let before = VERDICT + ENGINES + KIND + self.given;
         let room = self
             .width
-            .map_or(usize::MAX, |width| width.saturating_sub(before).max(10));
+            .map_or(usize::MAX, |width| width.saturating_sub(before).max(LEAST));
         let line = format!(
             "{verdict}{}{}{given}{}",
             pad(&engines, ENGINES),
