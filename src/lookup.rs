@@ -31,6 +31,7 @@ pub use self::{
     reply::Reply,
     row::{RowReply, RowViews},
     search::{Corpus, SearchQuery},
+    twice::{TwoReplies, TwoViews},
 };
 pub use crate::cache::{DiskStats, FetchError, Freshness, Origin, Provenance};
 
@@ -42,6 +43,7 @@ mod popularity;
 mod reply;
 mod row;
 mod search;
+mod twice;
 
 /// A handle to the read pipeline. Clones share the same pipeline.
 #[derive(Clone, Debug)]
@@ -170,19 +172,9 @@ impl Lookup {
         view: &View<'_>,
         freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
-        let BehaviourQuery { file, part } = query;
-        let question = Question {
-            call: Call::about(Endpoint::Behaviour(part), file.id()),
-            about: About::Object(file.clone()),
-            ttl: TtlRule::Usual,
-        };
-        let title = Title::part(file, part);
-        let renderer = Renderer {
-            key: reply::view_key(view),
-            detail: view.detail,
-            render: |bytes: &Bytes| Rendered::plain(render::object(bytes, &title, view)),
-        };
-        self.fetch_and_render(context, &question, freshness, &renderer)
+        let title = Title::part(&query.file, query.part);
+        let renderer = plain_renderer(&title, view);
+        self.fetch_and_render(context, &query.question(), freshness, &renderer)
             .await
     }
 
@@ -198,15 +190,7 @@ impl Lookup {
         // The usual case renders like any other answer, and its view can be cached.
         if query.is_one_page() {
             let question = query.question(query.limit, query.cursor.as_deref(), view);
-            let renderer = Renderer {
-                key: reply::view_key(view),
-                detail: view.detail,
-                render: |bytes: &Bytes| {
-                    let document = render::list(std::slice::from_ref(bytes), &title, None, view)?;
-                    let revealed = self.join_names_of_page(query, bytes);
-                    Ok(Rendered { document, revealed })
-                },
-            };
+            let renderer = self.page_renderer(query, &title, view);
             return self
                 .fetch_and_render(context, &question, freshness, &renderer)
                 .await;
@@ -233,6 +217,24 @@ impl Lookup {
                 }
                 Err(error.into())
             }
+        }
+    }
+
+    /// Returns the way to render one page of related objects.
+    fn page_renderer<'a>(
+        &'a self,
+        query: &'a RelatedQuery,
+        title: &'a Title<'_>,
+        view: &'a View<'_>,
+    ) -> Renderer<impl RenderFn + 'a> {
+        Renderer {
+            key: reply::view_key(view),
+            detail: view.detail,
+            render: move |bytes: &Bytes| {
+                let document = render::list(std::slice::from_ref(bytes), title, None, view)?;
+                let revealed = self.join_names_of_page(query, bytes);
+                Ok(Rendered { document, revealed })
+            },
         }
     }
 
@@ -346,6 +348,25 @@ impl Lookup {
             cache.put_view(fetched, key.clone(), &reply.view);
         }
         Ok(reply)
+    }
+}
+
+impl BehaviourQuery {
+    fn question(&self) -> Question {
+        Question {
+            call: Call::about(Endpoint::Behaviour(self.part), self.file.id()),
+            about: About::Object(self.file.clone()),
+            ttl: TtlRule::Usual,
+        }
+    }
+}
+
+/// Returns the way to render an object that reveals no names.
+fn plain_renderer<'a>(title: &'a Title<'_>, view: &'a View<'_>) -> Renderer<impl RenderFn + 'a> {
+    Renderer {
+        key: reply::view_key(view),
+        detail: view.detail,
+        render: move |bytes: &Bytes| Rendered::plain(render::object(bytes, title, view)),
     }
 }
 

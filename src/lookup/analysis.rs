@@ -10,9 +10,9 @@ use tokio::{
 };
 
 use super::{
-    FetchError, Freshness, Lookup, LookupError, Reply,
+    FetchError, Freshness, Lookup, LookupError, Reply, TwoReplies, TwoViews,
     names::Rendered,
-    reply::{Renderer, view_key},
+    reply::{RenderFn, Renderer, view_key},
 };
 use crate::{
     access::{KeyHash, RequestContext},
@@ -79,6 +79,25 @@ impl FromStr for AnalysisId {
     }
 }
 
+impl AnalysisId {
+    fn question(&self) -> Question {
+        Question {
+            call: Call::about(Endpoint::Analysis, &self.0),
+            about: About::Analysis(self.0.clone()),
+            ttl: TtlRule::Analysis,
+        }
+    }
+}
+
+/// Returns the way to render an analysis.
+fn renderer<'a>(title: &'a Title<'_>, view: &'a View<'_>) -> Renderer<impl RenderFn + 'a> {
+    Renderer {
+        key: view_key(view),
+        detail: view.detail,
+        render: move |bytes: &Bytes| Rendered::plain(render::report(bytes, title, view)),
+    }
+}
+
 /// Whether this is base64 in the standard alphabet, padded or not.
 fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
@@ -127,23 +146,33 @@ impl Lookup {
         view: &View<'_>,
         freshness: &Freshness,
     ) -> Result<Analysis, LookupError> {
-        let question = Question {
-            call: Call::about(Endpoint::Analysis, &id.0),
-            about: About::Analysis(id.0.clone()),
-            ttl: TtlRule::Analysis,
-        };
+        let question = id.question();
         let AnalysisState {
             fetched,
             retry_after,
         } = self.state(context, &question, freshness).await?;
         let title = Title::other("analysis", &id.0);
-        let renderer = Renderer {
-            key: view_key(view),
-            detail: view.detail,
-            render: |bytes: &Bytes| Rendered::plain(render::report(bytes, &title, view)),
-        };
+        let renderer = renderer(&title, view);
         let reply = self.render(&fetched, freshness, &renderer).await?;
         Ok(Analysis { reply, retry_after })
+    }
+
+    /// Polls an analysis in the same way, and renders two views of it.
+    pub async fn analysis_twice(
+        &self,
+        context: &RequestContext,
+        id: &AnalysisId,
+        views: &TwoViews<'_>,
+        freshness: &Freshness,
+    ) -> Result<TwoReplies, LookupError> {
+        let AnalysisState { fetched, .. } = self.state(context, &id.question(), freshness).await?;
+        let title = Title::other("analysis", &id.0);
+        let first = renderer(&title, views.first);
+        let first = self.render(&fetched, freshness, &first).await?;
+        let view = views.second_after(&first);
+        let second = renderer(&title, &view);
+        let second = self.render(&fetched, freshness, &second).await?;
+        Ok(TwoReplies { first, second })
     }
 
     /// Returns the state of an analysis, after waiting for its completion.

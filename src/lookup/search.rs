@@ -5,11 +5,11 @@ use bytes::Bytes;
 use super::{
     Freshness, Lookup, LookupError, Reply,
     names::Rendered,
-    reply::{Renderer, view_key},
+    reply::{RenderFn, Renderer, view_key},
 };
 use crate::{
     access::RequestContext,
-    cache::{About, Question, TtlRule},
+    cache::{About, ObjectName, Question, TtlRule},
     render::{self, Title, View},
     virustotal::{Call, Endpoint},
 };
@@ -73,6 +73,20 @@ impl Corpus {
 }
 
 impl SearchQuery {
+    /// Returns the question, which asks for the objects or for their descriptors as the view does.
+    pub(super) fn question(&self, view: &View<'_>) -> Question {
+        Question {
+            call: self.call(view),
+            about: About::Search(self.query.clone()),
+            ttl: TtlRule::Usual,
+        }
+    }
+
+    /// Returns the title of a document of the results.
+    pub(super) fn title(&self) -> Title<'_> {
+        self.corpus.title(&self.query)
+    }
+
     fn call(&self, view: &View<'_>) -> Call {
         let limit = self.limit.min(self.corpus.page());
         Call::to(self.corpus.endpoint())
@@ -85,6 +99,24 @@ impl SearchQuery {
 }
 
 impl Lookup {
+    /// Returns the way to render a page of a search for objects with these names.
+    pub(super) fn search_renderer<'a>(
+        &'a self,
+        names: &'a [ObjectName],
+        title: &'a Title<'_>,
+        view: &'a View<'_>,
+    ) -> Renderer<impl RenderFn + 'a> {
+        Renderer {
+            key: view_key(view),
+            detail: view.detail,
+            render: move |page: &Bytes| {
+                let document = render::list(std::slice::from_ref(page), title, None, view)?;
+                let revealed = self.join_names_of_search(names, page);
+                Ok(Rendered { document, revealed })
+            },
+        }
+    }
+
     /// Searches VirusTotal and returns one page. Costs at most one unit of quota per attempt.
     pub async fn search(
         &self,
@@ -93,22 +125,10 @@ impl Lookup {
         view: &View<'_>,
         freshness: &Freshness,
     ) -> Result<Reply, LookupError> {
-        let question = Question {
-            call: query.call(view),
-            about: About::Search(query.query.clone()),
-            ttl: TtlRule::Usual,
-        };
-        let title = query.corpus.title(&query.query);
+        let question = query.question(view);
+        let title = query.title();
         let names = question.names();
-        let renderer = Renderer {
-            key: view_key(view),
-            detail: view.detail,
-            render: |page: &Bytes| {
-                let document = render::list(std::slice::from_ref(page), &title, None, view)?;
-                let revealed = self.join_names_of_search(&names, page);
-                Ok(Rendered { document, revealed })
-            },
-        };
+        let renderer = self.search_renderer(&names, &title, view);
         self.fetch_and_render(context, &question, freshness, &renderer)
             .await
     }
