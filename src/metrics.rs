@@ -23,11 +23,14 @@ use prometheus_client::{
 };
 use thiserror::Error;
 
-use self::{requests::RequestMetrics, upstream::UpstreamMetrics, views::ViewMetrics};
+use self::{
+    requests::RequestMetrics, tools::ToolMetrics, upstream::UpstreamMetrics, views::ViewMetrics,
+};
 
 pub use self::{
     requests::{Answered, Arrived},
     snapshot::{DiskGauges, KeyQuota, QuotaGauges, Snapshot},
+    tools::{ToolCall, ToolOutcome},
     upstream::CallTimer,
     views::ServedView,
 };
@@ -35,6 +38,7 @@ pub use self::{
 mod process;
 mod requests;
 mod snapshot;
+mod tools;
 mod upstream;
 mod views;
 
@@ -47,6 +51,7 @@ pub struct Metrics {
     requests: RequestMetrics,
     upstream: UpstreamMetrics,
     views: ViewMetrics,
+    tools: ToolMetrics,
     connections: Gauge,
     panics: Counter,
     audit_losses: Counter,
@@ -73,6 +78,7 @@ impl Metrics {
             requests: RequestMetrics::new(own),
             upstream: UpstreamMetrics::new(own),
             views: ViewMetrics::new(own),
+            tools: ToolMetrics::new(own),
             connections: register(own, "http_connections", "Open connections"),
             audit_losses: register(
                 own,
@@ -97,6 +103,11 @@ impl Metrics {
     /// Records a view that was served.
     pub fn served(&self, served: &ServedView) {
         self.views.served(served);
+    }
+
+    /// Records a call of a tool.
+    pub fn called(&self, call: &ToolCall) {
+        self.tools.called(call);
     }
 
     /// Counts a panic.

@@ -12,10 +12,10 @@ pub use self::{
     answer::{BulkFormat, forecast},
     audit::RowAudit,
     batch::MOST_ROWS,
-    request::{BulkQuery, BulkRequest, MEDIA_TYPES, MOST_BYTES},
-    row::RowCounts,
-    run::{Job, JobCaller},
-    summary::{Ended, Summary},
+    request::{BulkQuery, BulkRequest, GivenText, MEDIA_TYPES, MOST_BYTES},
+    row::{Finding, FinishedRow, RowCounts, RowError, RowVerdict, Source},
+    run::{Event, Job, JobCaller},
+    summary::{Ended, Progress, Summary},
 };
 
 mod answer;

@@ -29,6 +29,16 @@ struct Findings {
     client: OnceLock<Arc<str>>,
     key: OnceLock<KeyHash>,
     subject: OnceLock<Subject>,
+    operation: OnceLock<Operation>,
+}
+
+/// The operation of a request whose route has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The method of the protocol, such as `tools/call`.
+    pub method: &'static str,
+    /// The tool, for a call of one.
+    pub tool: Option<&'static str>,
 }
 
 /// The outcome of a request: an extension of the response that the `observe` middleware takes out.
@@ -92,6 +102,7 @@ impl RequestRecord {
             client: OnceLock::new(),
             key: OnceLock::new(),
             subject: OnceLock::new(),
+            operation: OnceLock::new(),
         }))
     }
 
@@ -128,6 +139,16 @@ impl RequestRecord {
     /// Records the object that the request is about. The first one counts.
     pub fn set_subject(&self, subject: Subject) {
         let _ = self.0.subject.set(subject);
+    }
+
+    /// Records the operation. The first one counts.
+    pub fn set_operation(&self, operation: Operation) {
+        let _ = self.0.operation.set(operation);
+    }
+
+    /// Returns the operation, where the request's route has several.
+    pub fn operation(&self) -> Option<Operation> {
+        self.0.operation.get().copied()
     }
 
     /// Returns the object that the request is about, where an audit log is set up and an extractor

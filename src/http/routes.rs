@@ -261,6 +261,15 @@ pub fn router(gateway: &AppState, has_metrics: bool) -> Router {
         .with_state(Arc::clone(gateway))
 }
 
+/// Adds the layers of the public port to the routes of another entrance.
+pub fn entrance(routes: Router<AppState>, gateway: &AppState, group: RouteGroup) -> Router {
+    let state = GroupState {
+        gateway: Arc::clone(gateway),
+        group,
+    };
+    admitted(routes, state).with_state(Arc::clone(gateway))
+}
+
 /// Builds the router of the admin port.
 pub fn admin_router(gateway: &AppState) -> Router {
     let known = KnownRoutes::of(&[health().merge(metrics()).get_openapi()]);

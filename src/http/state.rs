@@ -82,4 +82,9 @@ impl RequestLimits {
             longest: Duration::from_mins(1).max(call),
         }
     }
+
+    /// Returns the time that a request may take that neither waits nor uploads.
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
 }

@@ -80,6 +80,17 @@ impl Batch {
         self.subjects.len() - 1
     }
 
+    /// Returns the text of the first row of each subject.
+    pub(super) fn different(&self) -> Vec<String> {
+        let mut texts = Vec::with_capacity(self.subjects.len());
+        for subject in &self.subjects {
+            if let Some(row) = subject.rows.first() {
+                texts.push(self.rows[*row].given.clone());
+            }
+        }
+        texts
+    }
+
     /// Returns the number of subjects of each kind.
     pub(super) fn by_type(&self) -> BTreeMap<&'static str, usize> {
         let mut numbers = BTreeMap::new();

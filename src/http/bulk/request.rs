@@ -64,6 +64,8 @@ pub(super) struct JobOptions {
     pub(super) view: WantedView,
     pub(super) max_units: Option<u64>,
     pub(super) wait: Duration,
+    /// Whether the last unit of a minute is left to others.
+    pub(super) leaves_last_unit: bool,
     pub(super) freshness: Freshness,
 }
 
@@ -76,6 +78,15 @@ pub struct BulkRequest {
     pub dry_run: bool,
     /// The budget of a Markdown table.
     pub max_tokens: Option<usize>,
+}
+
+/// The indicators of a caller that waits for the answer to all of them.
+#[derive(Clone, Copy, Debug)]
+pub enum GivenText<'a> {
+    /// One in each element.
+    List(&'a [String]),
+    /// In free text.
+    Text(&'a str),
 }
 
 /// A body of JSON; the options are what is left.
@@ -177,11 +188,67 @@ impl BulkRequest {
                 view,
                 max_units: bulk.max_units,
                 wait: bulk.wait.unwrap_or_default(),
+                leaves_last_unit: true,
                 freshness: freshness::read_control(headers),
             },
             dry_run: bulk.dry_run.unwrap_or(false),
             max_tokens,
         })
+    }
+}
+
+impl BulkRequest {
+    /// Builds the request of a caller that waits for all rows, at most `most`. Of a text each
+    /// indicator is a row once; the number of those beyond `most` is returned as well.
+    ///
+    /// It may spend the last unit of a minute, which a job leaves to such callers.
+    pub fn interactive(
+        gateway: &Gateway,
+        given: GivenText<'_>,
+        most: usize,
+    ) -> Result<(Self, usize), ApiError> {
+        let mut rows = Rows::default();
+        let mut left_out = 0;
+        match given {
+            GivenText::List(list) => rows.add_list(list)?,
+            GivenText::Text(text) => {
+                rows.add_text(text)?;
+                let mut different = rows.batch.different();
+                left_out = different.len().saturating_sub(most);
+                different.truncate(most);
+                rows = Rows::default();
+                rows.add_list(&different)?;
+            }
+        }
+        let format = AnswerFormat::new(Some(Format::Json), &HeaderMap::new(), Format::Json);
+        let StrictQuery(view) = StrictQuery::<ViewQuery>::of_text("")?;
+        let request = Self {
+            batch: rows.batch,
+            options: JobOptions {
+                view: WantedView::of_now(format, view, gateway),
+                max_units: None,
+                wait: Duration::ZERO,
+                leaves_last_unit: false,
+                freshness: Freshness::default(),
+            },
+            dry_run: false,
+            max_tokens: None,
+        };
+        Ok((request, left_out))
+    }
+
+    /// Returns the number of rows.
+    pub fn rows(&self) -> usize {
+        self.batch.rows.len()
+    }
+
+    /// Returns the texts of the rows, in their order.
+    pub fn texts(&self) -> Vec<String> {
+        self.batch
+            .rows
+            .iter()
+            .map(|row| row.given.clone())
+            .collect()
     }
 }
 

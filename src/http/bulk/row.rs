@@ -15,47 +15,62 @@ use crate::{
 
 /// A finished row, as a caller reads it.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct FinishedRow {
+pub struct FinishedRow {
+    /// The number, from 1.
     #[serde(rename = "row")]
-    pub(super) number: usize,
-    pub(super) given: String,
+    pub number: usize,
+    /// The text as the caller gave it.
+    pub given: String,
+    /// The kind of indicator that the text is.
     #[serde(rename = "type")]
-    pub(super) kind: Option<Kind>,
-    pub(super) id: Option<String>,
+    pub kind: Option<Kind>,
+    /// The normalised id of the indicator.
+    pub id: Option<String>,
+    /// The facts that decide.
     #[serde(flatten)]
-    pub(super) finding: Arc<Finding>,
+    pub finding: Arc<Finding>,
     /// The units of quota that the row cost.
-    pub(super) cost: u64,
+    pub cost: u64,
+    /// The view that the caller wants beside them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) data: Option<Arc<RawValue>>,
+    pub data: Option<Arc<RawValue>>,
+    /// The reason why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) error: Option<Arc<RowError>>,
+    pub error: Option<Arc<RowError>>,
 }
 
 /// The facts that decide, from a brief.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding {
-    pub(super) verdict: Option<RowVerdict>,
-    pub(super) detections: Option<Box<RawValue>>,
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Option<RowVerdict>,
+    /// The counts of engines, as a brief has them.
+    pub detections: Option<Box<RawValue>>,
+    /// The threat label that VirusTotal suggests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) label: Option<String>,
+    pub label: Option<String>,
+    /// The date of the last analysis, as a brief has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) analysed: Option<Box<RawValue>>,
-    pub(super) source: Source,
+    pub analysed: Option<Box<RawValue>>,
+    /// The source of these facts.
+    pub source: Source,
 }
 
 /// A verdict, as a brief has it.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct RowVerdict {
-    pub(super) level: Cow<'static, str>,
-    pub(super) reason: String,
-    pub(super) stale: bool,
+pub struct RowVerdict {
+    /// The level, such as `malicious`.
+    pub level: Cow<'static, str>,
+    /// The numbers behind it, in one line.
+    pub reason: String,
+    /// Whether the last analysis is old.
+    pub stale: bool,
 }
 
 /// The source of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Source {
+pub enum Source {
     /// An answer that was kept.
     Cache,
     /// VirusTotal.
@@ -68,7 +83,7 @@ pub(super) enum Source {
 
 /// The reason why a row has no verdict.
 #[derive(Debug, Serialize)]
-pub(super) struct RowError {
+pub struct RowError {
     code: Cow<'static, str>,
     detail: Cow<'static, str>,
 }
@@ -218,7 +233,8 @@ impl Finding {
 }
 
 impl Source {
-    fn of(origin: Origin) -> Self {
+    /// Returns the source of an answer of this origin.
+    pub fn of(origin: Origin) -> Self {
         match origin {
             Origin::Hit => Self::Cache,
             Origin::Miss => Self::Upstream,
@@ -227,13 +243,25 @@ impl Source {
     }
 
     /// Returns the name, as in JSON.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Cache => "cache",
             Self::Upstream => "upstream",
             Self::Stale => "stale",
             Self::Local => "local",
         }
+    }
+}
+
+impl RowError {
+    /// Returns the code, as the error of a single lookup has it.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Returns the way on, in a sentence.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 }
 
@@ -250,7 +278,7 @@ pub struct RowCounts {
 
 impl FinishedRow {
     /// Returns the row for CSV and tables.
-    pub(super) fn text(&self) -> RowText<'_> {
+    pub fn text(&self) -> RowText<'_> {
         let finding = &self.finding;
         let verdict = finding.verdict.as_ref();
         let counts = finding.detections.as_ref();

@@ -7,6 +7,7 @@ use crate::{
 };
 
 /// The rows that are read.
+#[derive(Default)]
 pub(super) struct Rows {
     pub(super) batch: Batch,
     /// The only kinds that are looked up, if some are named.

@@ -55,9 +55,12 @@ pub struct JobCaller {
 
 /// A line of the answer.
 #[derive(Debug)]
-pub(super) enum Event {
+pub enum Event {
+    /// A finished row.
     Row(Box<FinishedRow>),
+    /// The state of a job that has had no finished row for a while.
     Progress(Progress),
+    /// The summary, which comes last.
     Summary(Box<Summary>),
 }
 
@@ -110,7 +113,7 @@ impl Job {
     }
 
     /// Starts the job. It ends when the receiver is dropped.
-    pub(super) fn start(self) -> mpsc::Receiver<Event> {
+    pub fn start(self) -> mpsc::Receiver<Event> {
         let (out, events) = mpsc::channel(UNREAD);
         let gateway = Arc::clone(&self.shared.gateway);
         let closed = out.clone();

@@ -98,7 +98,7 @@ impl Shared {
         let context = self.context.with_new_redis_budget().with_cost(cost.clone());
         let freshness = Freshness {
             only_kept: only_kept || self.options.freshness.only_kept,
-            leaves_last_unit: true,
+            leaves_last_unit: self.options.leaves_last_unit,
             wait: Duration::ZERO,
             ..self.options.freshness
         };

@@ -67,13 +67,16 @@ pub(super) struct Forecast {
 
 /// A line that says how far a job is.
 #[derive(Debug, Serialize)]
-pub(super) struct Progress {
-    pub(super) done: usize,
-    pub(super) rows: usize,
-    pub(super) units: u64,
+pub struct Progress {
+    /// The rows that are finished.
+    pub done: usize,
+    /// All rows.
+    pub rows: usize,
+    /// The units of quota that were spent.
+    pub units: u64,
     /// The seconds until the next lookup, while the job waits for quota.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) waiting: Option<u64>,
+    pub waiting: Option<u64>,
 }
 
 impl Ended {

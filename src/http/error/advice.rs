@@ -1,10 +1,11 @@
 //! Advice in the details of errors.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use axum::http::StatusCode;
 
 use super::ApiError;
+use crate::http::outcome::Failure;
 
 /// The advice where VirusTotal forbids something to a key.
 const SEND_ANOTHER_KEY: &str = "send a key whose account has this privilege in `X-API-Key` (for \
@@ -23,6 +24,35 @@ impl ApiError {
             "MethodNotAllowedError",
             format!("this path does not take this method; {named}"),
         )
+    }
+
+    /// 429: quota that ran out before anything was found, in the words of the caller.
+    pub fn quota_exceeded(detail: String) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceededError", detail)
+    }
+
+    /// Returns the code.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Returns the detail.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns the time after which to try again, which every 429 and 503 has.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Returns the failure as the request log shows it.
+    pub fn into_failure(self) -> Failure {
+        Failure {
+            code: self.code,
+            detail: self.detail,
+            cause: self.cause,
+        }
     }
 
     /// Replaces the detail.

@@ -3,6 +3,8 @@
 //! A request spends its own key, its client's or, where `docs/clients.md` lets it, the server's.
 //! The admission middleware identifies the caller; the extractors here decide what it may do.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderName, HeaderValue, header, request::Parts},
@@ -11,7 +13,7 @@ use axum::{
 use super::{
     authority,
     credential::{CredentialError, Sender, misplaced, takes_own_keys},
-    locality,
+    locality::{self, OwnRequest},
     parameters::Parameters,
 };
 use crate::{
@@ -127,32 +129,104 @@ impl FromRequestParts<AppState> for MayReadMetrics {
     }
 }
 
-/// Returns the key that a request spends and the caller that it counts for, if it has this scope.
+/// The caller of an entrance whose operations need several scopes.
 ///
-/// Sets the key in the request's [`RequestRecord`] as well: the response reports its quota.
+/// The extractors of single scopes are made of it.
+#[derive(Clone, Debug)]
+pub struct Caller<'a> {
+    key: Cow<'a, ApiKey>,
+    identified: Cow<'a, Identified>,
+    /// The advice for a caller that may only read with the server's key.
+    read_only: Option<&'static str>,
+}
+
+impl<'a> Caller<'a> {
+    /// Finds the key that a request may spend, whatever its operation is.
+    pub async fn of(parts: &'a Parts, gateway: &'a Gateway) -> Result<Self, ApiError> {
+        let identified = identified(parts)?;
+        let mut read_only = None;
+        let key = match sender(parts)? {
+            Sender::Key(key) => key,
+            Sender::Client(client) => &client.key,
+            Sender::Anonymous => {
+                if !gateway.access.allow_submissions {
+                    read_only = Some(what_to_send(gateway));
+                }
+                server_key_for_reading(parts, gateway).await?
+            }
+        };
+        Ok(Self {
+            key: Cow::Borrowed(key),
+            identified: Cow::Borrowed(identified),
+            read_only,
+        })
+    }
+
+    /// Returns the caller for work that outlives the request's head.
+    pub fn into_owned(self) -> Caller<'static> {
+        Caller {
+            key: Cow::Owned(self.key.into_owned()),
+            identified: Cow::Owned(self.identified.into_owned()),
+            read_only: self.read_only,
+        }
+    }
+
+    /// Returns the client, if it is one.
+    pub fn client(&self) -> Option<Client> {
+        self.identified.client()
+    }
+
+    /// Returns the record of the request.
+    pub fn record(&self) -> &RequestRecord {
+        &self.identified.record
+    }
+
+    /// Fails with a 403 that says what to do if the caller does not have a scope.
+    pub fn check(&self, scope: Scope) -> Result<(), ApiError> {
+        if let Ok(Sender::Client(client)) = &self.identified.sender
+            && !client.may(scope)
+        {
+            return Err(lacks_scope(client, scope));
+        }
+        match &self.read_only {
+            Some(own) if scope == Scope::Submit => Err(only_reads(own)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the key that the request spends and the caller that it counts for, if it has this
+    /// scope.
+    ///
+    /// Sets the key in the request's [`RequestRecord`] as well: the response reports its quota.
+    pub fn context(&self, scope: Scope) -> Result<RequestContext, ApiError> {
+        self.check(scope)?;
+        let Identified {
+            caller,
+            place,
+            record,
+            ..
+        } = &*self.identified;
+        // Set only by the first operation that is allowed, and there is one in each request.
+        record.set_key(self.key.hash());
+        let place = place.clone();
+        let place = place.unwrap_or_else(|| Place::unbounded(*caller));
+        Ok(RequestContext {
+            key: self.key.clone().into_owned(),
+            caller: *caller,
+            place,
+            cost: record.cost().clone(),
+            redis_budget: RedisBudget::default(),
+        })
+    }
+}
+
+/// Returns the key that a request spends and the caller that it counts for, if it has this scope.
 async fn context(
     parts: &Parts,
     gateway: &Gateway,
     scope: Scope,
 ) -> Result<RequestContext, ApiError> {
-    let identified = identified(parts)?;
-    let key = match sender(parts)? {
-        Sender::Key(key) => key.clone(),
-        Sender::Client(client) => clients_key(client, scope)?,
-        Sender::Anonymous => servers_key(parts, gateway, scope).await?,
-    };
-    // Set only by the first extractor that succeeds, and there is one in each handler.
-    identified.record.set_key(key.hash());
-    let caller = identified.caller;
-    let place = identified.place.clone();
-    let place = place.unwrap_or_else(|| Place::unbounded(caller));
-    Ok(RequestContext {
-        key,
-        caller,
-        place,
-        cost: identified.record.cost().clone(),
-        redis_budget: RedisBudget::default(),
-    })
+    Caller::of(parts, gateway).await?.context(scope)
 }
 
 /// Notes the object that a request is about, where an audit log is set up.
@@ -186,13 +260,6 @@ fn sender(parts: &Parts) -> Result<&Sender, ApiError> {
     Ok(sender)
 }
 
-fn clients_key(client: &Client, scope: Scope) -> Result<ApiKey, ApiError> {
-    if client.may(scope) {
-        return Ok(client.key.clone());
-    }
-    Err(lacks_scope(client, scope))
-}
-
 fn lacks_scope(client: &Client, scope: Scope) -> ApiError {
     ApiError::forbidden(format!(
         "the client `{}` has no scope `{}`; have the operator add it",
@@ -209,17 +276,12 @@ fn what_to_send(gateway: &Gateway) -> &'static str {
     }
 }
 
-/// Returns the server's key, where a request without a credential may spend it.
-async fn servers_key(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<ApiKey, ApiError> {
-    let key = server_key_for_reading(parts, gateway).await?;
-    if scope == Scope::Submit && !gateway.access.allow_submissions {
-        return Err(ApiError::forbidden(format!(
-            "this server's API key is for reading only, since what is submitted can be seen by \
-             others: {}, or have the operator set VT4AI_ALLOW_SUBMISSIONS",
-            what_to_send(gateway)
-        )));
-    }
-    Ok(key.clone())
+/// Returns the 403 of a submission with the server's key; `own` says what else to send.
+fn only_reads(own: &str) -> ApiError {
+    ApiError::forbidden(format!(
+        "this server's API key is for reading only, since what is submitted can be seen by \
+         others: {own}, or have the operator set VT4AI_ALLOW_SUBMISSIONS"
+    ))
 }
 
 /// Returns the server's key, where a request without a credential may read with it.
@@ -242,6 +304,9 @@ async fn server_key_for_reading<'a>(
         };
         return refused(&detail);
     };
+    if parts.extensions.get::<OwnRequest>().is_some() {
+        return Ok(key);
+    }
     if from_foreign_page(parts, &access.origins) {
         return refused(&format!(
             "a page of another site may not spend this server's API key: {own}"
@@ -282,6 +347,12 @@ fn from_foreign_page(parts: &Parts, may_call: &[String]) -> bool {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     let is_foreign = sites.any(|site| site != "same-origin" && site != "none");
     is_foreign || !origins.iter().all(|origin| is_own(origin, parts))
+}
+
+/// Returns whether every `Origin` of a request is the gateway's own or one that may call here.
+pub fn has_known_origin(parts: &Parts, may_call: &[String]) -> bool {
+    let mut origins = parts.headers.get_all(header::ORIGIN).iter();
+    origins.all(|origin| may_call.iter().any(|it| it.as_bytes() == origin) || is_own(origin, parts))
 }
 
 /// Returns whether an origin is the gateway's own, as the request names it.

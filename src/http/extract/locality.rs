@@ -54,6 +54,11 @@ pub enum NotLocal {
     UnknownUser,
 }
 
+/// A mark on a request that the process itself made: an extension, so that no request from a socket
+/// has it.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnRequest;
+
 /// Checks that a request is local; asks the system only if all else says so.
 pub async fn check(parts: &Parts, gateway: &Gateway) -> Result<(), NotLocal> {
     if !peer::address(&parts.extensions)
@@ -91,7 +96,9 @@ fn is_of_proxy(name: &str) -> bool {
         || PROXY_SUFFIXES.iter().any(|it| name.ends_with(it))
 }
 
-fn has_allowed_host(parts: &Parts, allowed: &[String]) -> bool {
+/// Returns whether a request names one of the hosts under which callers without a credential are
+/// served.
+pub fn has_allowed_host(parts: &Parts, allowed: &[String]) -> bool {
     let Some(authority) = authority::of(&parts.headers, &parts.uri) else {
         return false;
     };

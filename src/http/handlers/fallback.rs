@@ -28,7 +28,7 @@ const SEGMENTS: [(&str, &str); 13] = [
 ];
 
 /// Paths of other services, each with its counterpart here.
-const PATHS: [(&str, &str); 13] = [
+const PATHS: [(&str, &str); 15] = [
     ("alive", "`GET /livez` or `GET /readyz`"),
     ("health", "`GET /livez` or `GET /readyz`"),
     ("healthcheck", "`GET /livez` or `GET /readyz`"),
@@ -42,6 +42,8 @@ const PATHS: [(&str, &str); 13] = [
     ("openapi.yaml", "`GET /openapi.json`"),
     ("swagger.json", "`GET /openapi.json`"),
     ("version", "`GET /`"),
+    ("mcp", "`POST /mcp`"),
+    ("sse", "`POST /mcp`"),
 ];
 
 /// The longest path that is suggested with the caller's values; longer ones have placeholders.

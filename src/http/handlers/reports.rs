@@ -108,8 +108,12 @@ impl FromQuery for ReportQuery {
 /// Reads the names of relationships, sorted and without repeated ones, so that equal questions
 /// share an answer.
 fn read_relationships(parameters: &Parameters<'_>) -> Result<Vec<String>, ApiError> {
+    parse_relationships(parameters.one("relationships")?.unwrap_or_default())
+}
+
+/// Does the same for names that are separated by commas.
+pub fn parse_relationships(given: &str) -> Result<Vec<String>, ApiError> {
     let mut names = Vec::new();
-    let given = parameters.one("relationships")?.unwrap_or_default();
     for name in given.split(',') {
         let name = name.trim().to_ascii_lowercase();
         if name.is_empty() {

@@ -107,7 +107,7 @@ fn let_in(
     // Here, since a reload brings new clients at any time.
     gateway.accepted.configure(client.key.hash());
     if let Some(clients) = &gateway.clients
-        && group.concerns_key()
+        && group.spends_allowance()
     {
         clients.spend(client, Now::read())?;
     }

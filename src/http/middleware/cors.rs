@@ -14,11 +14,14 @@ use crate::http::extract::credential::KEY_HEADERS;
 const REMEMBER: Duration = Duration::from_hours(1);
 
 /// The headers that a page may send, beside those that every page may.
-const SENT: [HeaderName; 5] = [
+const SENT: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
+    HeaderName::from_static("mcp-method"),
+    HeaderName::from_static("mcp-name"),
+    HeaderName::from_static("mcp-protocol-version"),
     HeaderName::from_static("x-request-id"),
 ];
 

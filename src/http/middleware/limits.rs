@@ -72,7 +72,7 @@ pub async fn run(request: Request, next: Next, hold: Hold, time: Option<Duration
 /// Returns the time that a request of this group may take, if that is limited.
 pub fn time_of(limits: &RequestLimits, group: RouteGroup, uri: &Uri) -> Option<Duration> {
     match group {
-        RouteGroup::Service | RouteGroup::Upload => None,
+        RouteGroup::Service | RouteGroup::Upload | RouteGroup::Mcp => None,
         RouteGroup::Api | RouteGroup::UnknownApi => {
             Some(limits.longest + freshness::wait_of(uri.query().unwrap_or_default()))
         }

@@ -22,7 +22,7 @@ use crate::{
             drain_body, refusal,
             route_group::{GroupState, RouteGroup},
         },
-        outcome::{Failure, Outcome, RequestRecord},
+        outcome::{Failure, Operation, Outcome, RequestRecord},
         state::AppState,
     },
     lookup::Origin,
@@ -145,12 +145,19 @@ impl InProgress {
             units: cost.units,
         };
         self.gateway.metrics.answered(&answered);
-        end_trace(&self.span, &answered);
+        let operation = self.record.operation();
+        end_trace(&self.span, &answered, operation);
         let failure = outcome.failure.as_ref();
         if let Some(audited) = &self.audited {
             audited.record(&self.record, &answered, failure);
         }
-        write_line(&self.span, &answered, self.record.address(), failure);
+        let line = RequestLine {
+            answered,
+            address: self.record.address(),
+            operation,
+            failure,
+        };
+        line.write(&self.span);
     }
 }
 
@@ -199,7 +206,7 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, group: RouteGroup) {
 }
 
 /// Records the outcome of a request in its trace span, and ends the span.
-fn end_trace(span: &Span, answered: &Answered<'_>) {
+fn end_trace(span: &Span, answered: &Answered<'_>, operation: Option<Operation>) {
     traces::note(span, "http.request.method", || answered.method.to_owned());
     traces::note(span, "http.route", || answered.route.to_owned());
     traces::note(span, "http.response.status_code", || {
@@ -208,33 +215,57 @@ fn end_trace(span: &Span, answered: &Answered<'_>) {
     traces::note(span, "cache", || {
         answered.origin.unwrap_or("none").to_owned()
     });
+    if let Some(Operation { method, tool }) = operation {
+        traces::note(span, "rpc.method", || method);
+        if let Some(tool) = tool {
+            traces::note(span, "mcp.tool", || tool);
+        }
+    }
     traces::end(span);
 }
 
-fn write_line(span: &Span, answered: &Answered<'_>, address: IpAddr, failure: Option<&Failure>) {
-    // The level of the macro is a constant, so there is one call for each level.
-    macro_rules! line {
-        ($level:ident, $message:literal) => {
-            $level!(
-                parent: span,
-                http.request.method = answered.method,
-                http.route = answered.route,
-                http.response.status_code = answered.status,
-                duration_ms = answered.took.as_secs_f64() * 1000.0,
-                cache = answered.origin,
-                quota.units = answered.units,
-                client.address = %address,
-                client.name = answered.client.map(AsRef::as_ref),
-                error.type = failure.map(|failure| failure.code.as_ref()),
-                error.message = failure.and_then(|failure| failure.cause.as_deref()),
-                $message
-            )
-        };
-    }
-    match answered.status {
-        CLIENT_CLOSED_REQUEST => line!(info, "request abandoned"),
-        500.. => line!(warn, "request failed"),
-        _ => line!(info, "request completed"),
+/// The facts of an answered request that its line of the log shows.
+struct RequestLine<'a> {
+    answered: Answered<'a>,
+    address: IpAddr,
+    operation: Option<Operation>,
+    failure: Option<&'a Failure>,
+}
+
+impl RequestLine<'_> {
+    fn write(&self, span: &Span) {
+        let Self {
+            answered,
+            address,
+            operation,
+            failure,
+        } = self;
+        // The level of the macro is a constant, so there is one call for each level.
+        macro_rules! line {
+            ($level:ident, $message:literal) => {
+                $level!(
+                    parent: span,
+                    http.request.method = answered.method,
+                    http.route = answered.route,
+                    http.response.status_code = answered.status,
+                    rpc.method = operation.map(|operation| operation.method),
+                    mcp.tool = operation.and_then(|operation| operation.tool),
+                    duration_ms = answered.took.as_secs_f64() * 1000.0,
+                    cache = answered.origin,
+                    quota.units = answered.units,
+                    client.address = %address,
+                    client.name = answered.client.map(AsRef::as_ref),
+                    error.type = failure.map(|failure| failure.code.as_ref()),
+                    error.message = failure.and_then(|failure| failure.cause.as_deref()),
+                    $message
+                )
+            };
+        }
+        match answered.status {
+            CLIENT_CLOSED_REQUEST => line!(info, "request abandoned"),
+            500.. => line!(warn, "request failed"),
+            _ => line!(info, "request completed"),
+        }
     }
 }
 

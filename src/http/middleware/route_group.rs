@@ -11,6 +11,9 @@ pub enum RouteGroup {
     Api,
     /// Uploads: each request holds a place and may take as long as it makes progress.
     Upload,
+    /// The entrance for models. Each request holds a place; each call of a tool has its own time
+    /// limit and counts against a client's allowance.
+    Mcp,
     /// Paths below the API's that no route takes. They count as the API's.
     UnknownApi,
 }
@@ -29,5 +32,10 @@ impl RouteGroup {
     /// responses.
     pub fn concerns_key(self) -> bool {
         self != Self::Service
+    }
+
+    /// Returns whether each request counts against a client's allowance.
+    pub fn spends_allowance(self) -> bool {
+        self.concerns_key() && self != Self::Mcp
     }
 }
