@@ -4,7 +4,8 @@
 //! value:
 //!
 //! 1. [`server`] accepts the connection. [`http`] parses the request and determines the API key to
-//!    spend and the caller to attribute the request to ([`access`]).
+//!    spend and the caller to attribute the request to ([`access`]). [`mcp`] does the same for models
+//!    that call tools.
 //! 2. [`lookup`] asks the [`cache`], which returns a fresh answer, or acquires a unit of [`quota`]
 //!    and calls VirusTotal ([`virustotal`]). Concurrent lookups of the same object share one call.
 //!    [`submit`] handles uploads and other writes.
@@ -16,9 +17,10 @@
 //! | layer | modules | may use |
 //! |---|---|---|
 //! | 0 | `main` | app, cli, config, telemetry |
-//! | 0 | [`cli`] | app, access, cache, http, render, indicator, config, telemetry |
+//! | 0 | [`cli`] | app, mcp, access, cache, http, render, indicator, config, telemetry |
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`server`] | http, access, metrics, telemetry |
+//! | 2 | [`mcp`] | http, access, lookup, quota, render, indicator, clock, metrics, virustotal |
 //! | 3 | [`http`] | access, lookup, submit, quota, redis, render, indicator, clock, config, metrics, telemetry, virustotal |
 //! | 4 | [`lookup`], [`submit`] | access, cache, quota, redis, virustotal, render, indicator, config, metrics; not one another |
 //! | 5 | [`cache`] | access, quota, redis, virustotal, render, indicator, clock, config, metrics, telemetry |
@@ -42,6 +44,7 @@ pub mod demo;
 pub mod http;
 pub mod indicator;
 pub mod lookup;
+pub mod mcp;
 pub mod metrics;
 pub mod quota;
 pub mod redis;

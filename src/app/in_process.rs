@@ -6,13 +6,13 @@ use axum::Router;
 use tokio::time::timeout;
 
 use super::{App, StartError, background::Background};
-use crate::{access::ApiKey, config::Config, http};
+use crate::{access::ApiKey, config::Config, http, mcp};
 
 /// The time for which the end waits for what is to be kept on disk.
 const LAST_WRITES: Duration = Duration::from_secs(3);
 
-/// A gateway that only this process can ask.
-#[derive(Debug)]
+/// A gateway that only this process can ask. Clones share it.
+#[derive(Clone, Debug)]
 pub struct InProcess {
     gateway: http::AppState,
     key: Option<ApiKey>,
@@ -41,7 +41,7 @@ impl InProcess {
 
     /// Returns the public routes.
     pub fn router(&self) -> Router {
-        http::router(&self.gateway, false)
+        http::router(&self.gateway, false).merge(mcp::router(&self.gateway))
     }
 
     /// Returns the VirusTotal key of the settings.

@@ -55,6 +55,8 @@ mod lists;
 #[cfg(test)]
 mod lookup;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod negotiation;

@@ -1,0 +1,228 @@
+//! `get_report`: the facts about one indicator.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::{ToolRun, budget, max_tokens};
+use crate::{
+    http::{error::ApiError, handlers::reports::parse_relationships},
+    lookup::{Freshness, ReportQuery},
+    mcp::{
+        arguments::Arguments,
+        budget::{Budget, ResultDraft, StructuredMember},
+        results::{ToolResult, json_of, schema},
+        tools::related,
+        views::{Ids, Limits, ModelView, TwoForms, read_fields},
+    },
+    render::{Detail, estimated_tokens, inert_cell},
+};
+
+const NAMES: [&str; 5] = ["indicator", "fields", "view", "relationships", "max_tokens"];
+
+/// The limits of a brief. Other views share the whole budget.
+const BRIEF: Limits = Limits {
+    data: 450,
+    text: 400,
+    reserve: 40,
+};
+
+/// The number of omitted attributes that structured content names.
+const MOST_OMITTED: usize = 8;
+
+pub(super) fn definition() -> Value {
+    json!({
+        "title": "Get report",
+        "description": "The facts about one hash, URL, domain or IP address: brief by default, \
+            `standard` or `full` for more, or only the attributes in `fields`. `relationships` adds \
+            ids of related objects at no further lookup.",
+        "inputSchema": {
+            "type": "object",
+            "properties": {
+                "indicator": {"type": "string", "examples": ["hxxp://evil[.]example/a"]},
+                "view": {"enum": ["brief", "standard", "full"], "default": "brief"},
+                "fields": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "maxItems": 100,
+                    "examples": [["names", "pe_info.*"]],
+                },
+                "relationships": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "maxItems": 10,
+                    "examples": [["contacted_ips"]],
+                },
+                "max_tokens": max_tokens(),
+            },
+            "required": ["indicator"],
+            "additionalProperties": false,
+        },
+        "outputSchema": schema(
+            &json!({
+                "report": {"type": "object"},
+                "complete": {"type": "boolean"},
+                "relationships": {"type": "object"},
+                "omitted": {"type": "array", "items": {"type": "string"}},
+            }),
+            &["report"],
+        ),
+    })
+}
+
+pub(super) async fn run(
+    call: &ToolRun<'_>,
+    arguments: &Map<String, Value>,
+) -> Result<ToolResult, ApiError> {
+    let arguments = Arguments::of(arguments, &NAMES)?;
+    let budget = budget(&arguments)?;
+    let fields = arguments.joined("fields")?;
+    let fields = read_fields(fields.as_deref())?;
+    let detail = detail(&arguments, fields.is_some())?;
+    let given = arguments.required("indicator", "a hash, URL, domain or IP address")?;
+    let indicator = call.indicator(given)?;
+    let names = arguments.joined("relationships")?.unwrap_or_default();
+    for name in names
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        related::check_name(indicator.kind(), &name.to_ascii_lowercase())?;
+    }
+    let relationships = parse_relationships(&names)?;
+    let query = ReportQuery {
+        indicator,
+        relationships,
+    };
+    let gateway = &call.visit.gateway;
+    let templates = gateway.templates.current();
+    let shown = ModelView {
+        detail,
+        fields: fields.as_ref(),
+        ..ModelView::brief(gateway, &templates)
+    };
+    let limits = limits(detail, budget, !query.relationships.is_empty());
+    let freshness = Freshness::default();
+    let shape = shown
+        .shape(budget, limits, async |views| {
+            let lookup = &gateway.lookup;
+            lookup
+                .report_twice(&call.context, &query, views, &freshness)
+                .await
+        })
+        .await?;
+    let origin = shape.origin;
+    Ok(ToolResult::new(draft(shape, limits), budget).from(origin))
+}
+
+fn detail(arguments: &Arguments<'_>, has_fields: bool) -> Result<Detail, ApiError> {
+    let given = match arguments.text("view")? {
+        Some(text) => match text.trim().to_ascii_lowercase().parse() {
+            Ok(detail) => Some(detail),
+            Err(_) => {
+                return Err(ApiError::bad_request(
+                    "argument `view`: expected one of `brief`, `standard`, `full`",
+                ));
+            }
+        },
+        None => None,
+    };
+    match (given, has_fields) {
+        (Some(Detail::Brief), true) => Err(ApiError::bad_request(
+            "`view` \"brief\" and `fields` contradict each other: leave one of them out",
+        )),
+        // The fields are the view.
+        (_, true) => Ok(Detail::Standard),
+        (given, false) => Ok(given.unwrap_or(Detail::Brief)),
+    }
+}
+
+fn limits(detail: Detail, budget: Budget, has_relationships: bool) -> Limits {
+    let all = budget.planned();
+    let mut limits = match detail {
+        Detail::Brief => BRIEF.scaled(budget),
+        Detail::Standard | Detail::Full => Limits {
+            data: all,
+            text: all,
+            reserve: 40,
+        },
+    };
+    if has_relationships {
+        limits.reserve = (all / 3).max(limits.reserve);
+    }
+    limits
+}
+
+fn draft(shape: TwoForms, limits: Limits) -> ResultDraft {
+    let complete = shape.is_complete();
+    let TwoForms {
+        data,
+        meta,
+        text,
+        size,
+        ..
+    } = shape;
+    let mut members = vec![
+        StructuredMember::new("report", object(data)),
+        StructuredMember::optional("complete", json_of(&complete)),
+    ];
+    let mut text = text;
+    if let Some(related) = meta.relationships {
+        // The text has as much again.
+        let mut room = limits.reserve / 2;
+        let mut shown = Map::new();
+        let mut lines = String::new();
+        for (name, ids) in &related {
+            let ids = within(ids, &mut room);
+            let _ = write!(lines, "\n{}", line(name, &ids));
+            shown.insert(name.clone(), json!({"ids": ids.ids, "count": ids.count}));
+        }
+        members.push(StructuredMember::new("relationships", json_of(&shown)));
+        text.push_str(&lines);
+    }
+    if !meta.omitted.is_empty() {
+        let omitted = meta.omitted.iter().take(MOST_OMITTED);
+        let paths: Vec<_> = omitted.map(|omitted| omitted.path.as_str()).collect();
+        members.push(StructuredMember::optional("omitted", json_of(&paths)));
+    }
+    ResultDraft {
+        text,
+        members,
+        rendered: Some(size),
+    }
+}
+
+/// Returns a report as an object. VirusTotal may give no attributes.
+fn object(data: String) -> String {
+    if data.starts_with('{') {
+        data
+    } else {
+        "{}".to_owned()
+    }
+}
+
+/// Returns as many ids as there is room for.
+fn within(ids: &Ids, room: &mut usize) -> Ids {
+    let mut kept = Vec::new();
+    *room = room.saturating_sub(12);
+    for id in &ids.ids {
+        let tokens = estimated_tokens(id) + 4;
+        if tokens > *room {
+            break;
+        }
+        *room -= tokens;
+        kept.push(id.clone());
+    }
+    Ids {
+        ids: kept,
+        count: ids.count,
+    }
+}
+
+fn line(name: &str, Ids { ids, count }: &Ids) -> String {
+    let mut shown: Vec<_> = ids.iter().map(|id| inert_cell(id)).collect();
+    if u64::try_from(ids.len()).is_ok_and(|shown| shown < *count) {
+        shown.push("…".to_owned());
+    }
+    format!("{} ({count}): {}", inert_cell(name), shown.join(", "))
+}
