@@ -4,7 +4,7 @@
 //! of them up and reads the rows, and `output` prints them in the order given. Reports in full come
 //! through `documents`. All lookups pass through the routes that HTTP clients use.
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Duration};
 
 use tokio::{
     select,
@@ -33,16 +33,22 @@ use crate::{
     telemetry::{self, traces},
 };
 
+pub use self::mcp::serve_mcp;
+
 mod documents;
 mod door;
 mod failure;
 mod job;
+mod mcp;
 mod output;
 mod progress;
 mod row;
 mod source;
 mod status;
 mod table;
+
+/// The longest silence of a gateway elsewhere: a job sends a line every 15 seconds.
+const SILENCE: Duration = Duration::from_mins(3);
 
 /// Looks up indicators and prints what is found. Returns the exit status.
 ///
@@ -96,7 +102,7 @@ fn check(task: &LookupTask, asked: &[GivenIndicator]) -> Result<(), Failure> {
 /// Opens the door, looks up, and closes it again. Returns the exit status.
 async fn run(task: &LookupTask, config: Config, asked: &[GivenIndicator]) -> Result<u8, Failure> {
     let keeps = config.disk.dir.is_some() && config.cache.max_bytes > 0;
-    let door = Door::open(task, config).await?;
+    let door = Door::open(task.gateway.as_ref(), config, SILENCE).await?;
     let command = Lookups {
         door: &door,
         task,

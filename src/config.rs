@@ -14,7 +14,7 @@ use clap::{ArgMatches, Args, FromArgMatches as _, error::ErrorKind};
 use self::{
     cli::{Cli, Subcommand, TokenCommand},
     given::Given,
-    lookup::LookupArgs,
+    lookup::{LookupArgs, McpArgs},
     value::{expect, rate},
 };
 use crate::{
@@ -65,6 +65,9 @@ pub enum Command {
     NewToken(String),
     /// Look up indicators, with a gateway in the process that has these settings.
     Lookup(Box<LookupTask>, Box<Config>),
+    /// Serve models on standard input and output, by a gateway elsewhere or one in the process that
+    /// has these settings.
+    Mcp(Option<RemoteTask>, Box<Config>),
     /// Print this script, which completes commands in a shell.
     Completions(Vec<u8>),
 }
@@ -209,6 +212,7 @@ impl Command {
             Some(Subcommand::Url(args)) => return lookup(given, args, Some(Kind::Url)),
             Some(Subcommand::Domain(args)) => return lookup(given, args, Some(Kind::Domain)),
             Some(Subcommand::Ip(args)) => return lookup(given, args, Some(Kind::Ip)),
+            Some(Subcommand::Mcp(args)) => return Self::read_mcp(given, args),
             Some(Subcommand::Openapi) => return Ok(Self::Openapi),
             Some(Subcommand::Token {
                 command: TokenCommand::New { name },
@@ -229,6 +233,16 @@ impl Command {
             return Err(Rejected::Mistakes(given.mistakes));
         }
         Ok(command)
+    }
+
+    fn read_mcp(mut given: Given, args: McpArgs) -> Result<Self, Rejected> {
+        let config = Config::read_for_lookup(&mut given)?;
+        let gateway = RemoteTask::of(args.gateway);
+        let gateway = gateway.map_err(|mistake| given.mistakes.push(mistake));
+        match gateway {
+            Ok(gateway) if given.mistakes.is_empty() => Ok(Self::Mcp(gateway, Box::new(config))),
+            _ => Err(Rejected::Mistakes(given.mistakes)),
+        }
     }
 
     fn read_lookup(

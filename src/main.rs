@@ -24,6 +24,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Ok(Command::Openapi) => commands::print_openapi()?,
         Ok(Command::NewToken(name)) => commands::print_new_token(&name)?,
         Ok(Command::Lookup(task, config)) => cli::look_up(&task, *config)?,
+        Ok(Command::Mcp(gateway, config)) => cli::serve_mcp(gateway.as_ref(), *config)?,
         Ok(Command::Completions(script)) => commands::print(&script)?,
         Err(rejected) => rejected.report().into(),
     })

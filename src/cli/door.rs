@@ -17,7 +17,8 @@ use super::failure::Failure;
 use crate::{
     access::ApiKey,
     app::InProcess,
-    config::{Config, LookupTask, tls},
+    config::{Config, RemoteTask, tls},
+    http::extract::locality::OwnRequest,
 };
 
 /// The header of the credential.
@@ -26,14 +27,11 @@ const KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The time within which a gateway elsewhere has to be reached.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The longest silence of a gateway elsewhere: a job sends a line every 15 seconds.
-const SILENCE: Duration = Duration::from_mins(3);
-
 /// The largest answer that is read as a whole, in bytes.
 const MAX_ANSWER: usize = 128 * 1024 * 1024;
 
-/// The way to a gateway.
-#[derive(Debug)]
+/// The way to a gateway. Clones share it.
+#[derive(Clone, Debug)]
 pub(super) enum Door {
     /// A gateway in this process.
     Here { gateway: InProcess, router: Router },
@@ -46,9 +44,13 @@ pub(super) enum Door {
 }
 
 impl Door {
-    /// Starts a gateway, or prepares the way to one elsewhere.
-    pub(super) async fn open(task: &LookupTask, config: Config) -> Result<Self, Failure> {
-        let Some(remote) = &task.gateway else {
+    /// Starts a gateway, or prepares the way to one elsewhere, which is given up after such a silence.
+    pub(super) async fn open(
+        gateway: Option<&RemoteTask>,
+        config: Config,
+        silence: Duration,
+    ) -> Result<Self, Failure> {
+        let Some(remote) = gateway else {
             let gateway = match InProcess::start(config).await {
                 Ok(gateway) => gateway,
                 Err(error) => {
@@ -81,7 +83,7 @@ impl Door {
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
+            .read_timeout(silence)
             .user_agent(concat!("vt4ai/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| failed(&error))?;
@@ -133,6 +135,25 @@ impl Door {
             credential.set_sensitive(true);
             request.headers_mut().insert(KEY, credential);
         }
+        self.pass_on(request).await
+    }
+
+    /// Sends a request as one of the process itself, which may spend the key of the settings without
+    /// a credential. One that goes elsewhere has the credential.
+    pub(super) async fn send_own(
+        &self,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Body>, Failure> {
+        match self {
+            Self::Here { .. } => {
+                request.extensions_mut().insert(OwnRequest);
+                self.pass_on(request).await
+            }
+            Self::There { .. } => self.send(request).await,
+        }
+    }
+
+    async fn pass_on(&self, mut request: Request<Bytes>) -> Result<Response<Body>, Failure> {
         match self {
             Self::Here { router, .. } => {
                 let host = HeaderValue::from_static("localhost");

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use super::{
     declared::settings,
-    lookup::{LookupArgs, WITHOUT_LOOKUP},
+    lookup::{LookupArgs, McpArgs, WITHOUT_LOOKUP},
 };
 
 /// A gateway in front of VirusTotal for language models and SOC tools.
@@ -44,6 +44,10 @@ pub(super) enum Subcommand {
     /// Look up IP addresses, as `lookup` does.
     #[command(arg_required_else_help = true)]
     Ip(LookupArgs),
+    /// Serve models on standard input and output: the Model Context Protocol over stdio.
+    ///
+    /// It ends with its input. The log is on standard error.
+    Mcp(McpArgs),
     /// Check the settings and the files that they name, then exit.
     ///
     /// The exit status is 0 if a gateway with these settings can start, and 2 if not.
@@ -80,7 +84,7 @@ pub(super) enum TokenCommand {
 /// The subcommands that look up.
 const LOOKUPS: [&str; 5] = ["lookup", "file", "url", "domain", "ip"];
 
-/// The settings in the help of `vt4ai lookup`. It reads the others, too.
+/// The settings in the help of `vt4ai lookup` and `vt4ai mcp`. They read the others, too.
 const FOR_LOOKUP: [&str; 8] = [
     "demo",
     "api-key",
@@ -108,7 +112,9 @@ pub fn command() -> Command {
                 .args(settings.iter().map(for_lookup))
         });
     }
-    command.args(&settings)
+    command
+        .mut_subcommand("mcp", |it| it.args(settings.iter().map(for_lookup)))
+        .args(&settings)
 }
 
 /// Returns the help on the indicators of a subcommand that looks up.

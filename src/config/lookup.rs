@@ -63,6 +63,23 @@ pub struct RemoteTask {
 }
 
 impl RemoteTask {
+    /// Completes the gateway of the command line from the environment.
+    ///
+    /// Fails with what is wrong with a variable.
+    pub(super) fn of(given: Option<String>) -> Result<Option<Self>, String> {
+        let (source, url) = match given {
+            Some(url) => ("--gateway", Some(url)),
+            None => (GATEWAY, variable(GATEWAY)?),
+        };
+        let url = url.map(|url| http_url(&url)).transpose();
+        let url = url.map_err(|expected| format!("{source}: {expected}"))?;
+        let token = variable(TOKEN)?;
+        Ok(url.map(|url| Self {
+            url,
+            token: token.map(Into::into),
+        }))
+    }
+
     /// Returns whether it is on this machine and so never asked through a proxy.
     pub fn is_local(&self) -> bool {
         is_local(&self.url)
@@ -165,6 +182,14 @@ pub(super) struct LookupArgs {
     gateway: Option<String>,
 }
 
+/// The arguments of `vt4ai mcp`.
+#[derive(Args, Debug)]
+pub(super) struct McpArgs {
+    /// A gateway that answers in place of this process, also by `VT4AI_GATEWAY`; `VT4AI_TOKEN` is the credential for it
+    #[arg(id = "gateway", long, value_name = "URL")]
+    pub(super) gateway: Option<String>,
+}
+
 /// The long flags with which `lookup` may be left out.
 pub(super) const WITHOUT_LOOKUP: [&str; 6] = [
     "--hash",
@@ -199,17 +224,7 @@ impl LookupTask {
         } else {
             LookupFormat::Table
         };
-        let (source, url) = match args.gateway {
-            Some(url) => ("--gateway", Some(url)),
-            None => (GATEWAY, variable(GATEWAY)?),
-        };
-        let url = url.map(|url| http_url(&url)).transpose();
-        let url = url.map_err(|expected| format!("{source}: {expected}"))?;
-        let token = variable(TOKEN)?;
-        let gateway = url.map(|url| RemoteTask {
-            url,
-            token: token.map(Into::into),
-        });
+        let gateway = RemoteTask::of(args.gateway)?;
         Ok(Self {
             sources,
             format: args.format.unwrap_or(usual),

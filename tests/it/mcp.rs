@@ -13,6 +13,7 @@ mod lists;
 mod progress;
 mod rows;
 mod scopes;
+mod stdio;
 mod tools;
 mod watching;
 
