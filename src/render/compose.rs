@@ -57,6 +57,7 @@ impl Composition<'_> {
     /// Writes the document, in an envelope unless it is bare.
     pub(super) fn render(mut self, mut meta: Meta<'_>) -> Result<Document, RenderError> {
         let total = self.rows.len();
+        let named = self.names_objects();
         let mut plan = Plan {
             shown: total,
             is_complete: true,
@@ -65,7 +66,8 @@ impl Composition<'_> {
             Some(most) => self.compose_within(most, &mut plan)?,
             None => self.compose(&plan)?,
         };
-        if self.selection.view.max_tokens.is_some() && self.leaves_out_members() {
+        let has_lost_names = named && !self.names_objects();
+        if has_lost_names || self.selection.view.max_tokens.is_some() && self.leaves_out_members() {
             plan.is_complete = false;
         }
         meta.tokens = Some(composed.tokens);
@@ -92,6 +94,13 @@ impl Composition<'_> {
             Arrangement::List | Arrangement::Section
         );
         is_related && self.selection.view.format == Format::Raw
+    }
+
+    /// Whether a row shows the id and type of its object.
+    fn names_objects(&self) -> bool {
+        let nameless = Descriptor::default();
+        let mut descriptors = self.rows.iter().filter_map(|row| row.descriptor);
+        descriptors.any(|names| names != nameless)
     }
 
     /// Returns the text in an open envelope, or bare.
@@ -166,18 +175,11 @@ impl Composition<'_> {
         }
         // The attributes are worth more than a long id.
         let nameless = Descriptor::default();
-        if self.selection.arrangement == Arrangement::Object
-            && self
-                .rows
-                .iter()
-                .any(|row| row.descriptor.is_some_and(|names| names != nameless))
-        {
+        if self.selection.arrangement == Arrangement::Object && self.names_objects() {
             for row in &mut self.rows {
                 row.descriptor = Some(nameless);
             }
-            let composed = self.attempt(most, plan);
-            plan.is_complete = false;
-            return composed;
+            return self.attempt(most, plan);
         }
         let is_list = self.selection.arrangement == Arrangement::List;
         *plan = Plan {
