@@ -7,7 +7,7 @@
 
 pub use self::{
     extract::view::ViewDefaults,
-    routes::{admin_router, document, router},
+    routes::{admin_router, admitted, document, router},
     state::{AppState, Gateway, RequestLimits},
 };
 

@@ -293,7 +293,7 @@ fn with_known_methods(router: Router<AppState>, known: &KnownRoutes) -> Router<A
 }
 
 /// Adds the layers of the public port to a group of routes.
-fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState> {
+pub fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState> {
     let router = router.layer(
         ServiceBuilder::new()
             // Around admission: a page may read its rejections, too.

@@ -44,6 +44,10 @@ pub enum UpstreamError {
     /// VirusTotal returned an upload URL on a foreign host. Nothing was sent there.
     #[error("VirusTotal returned an upload URL on a foreign host")]
     Misdirected,
+    /// VirusTotal returned an error of its own, with a status and a code that its documentation
+    /// lacks.
+    #[error("VirusTotal answered with status {} and an unknown error", .0.status)]
+    Undocumented(RawError),
     /// VirusTotal returned an error of its own.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Refused(Refusal),
@@ -63,7 +67,28 @@ pub struct Refusal {
     pub message: Option<String>,
     /// The time to wait: VirusTotal's `Retry-After` or, during a back-off, the time until it ends.
     pub retry_after: Option<BackOff>,
+    /// The error as it came, for clients of VirusTotal's own API, if it may be passed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<RawError>,
 }
+
+/// An error response of VirusTotal's, byte for byte.
+///
+/// The body is JSON, and holds nothing that resembles the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawError {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Box<str>,
+}
+
+/// The longest error body that is passed on as it came, in bytes.
+const MAX_RAW: usize = 4 * 1024;
+
+/// The percent signs of a body from which it is not searched for the key, which takes a pass for
+/// each of them.
+const MAX_PERCENT_SIGNS: usize = 64;
 
 impl Refusal {
     /// Returns the time to wait before a retry, or `None` if a retry makes no sense.
@@ -142,8 +167,15 @@ impl UpstreamError {
             (_, None) => None,
             (_, Some(_)) => known.or_else(|| reason_of_status(status)),
         };
+        let raw = match error_body {
+            Some(_) => RawError::of(status, body, key),
+            None => None,
+        };
         let Some(reason) = reason else {
-            return Self::Unexpected(status);
+            return match raw {
+                Some(raw) => Self::Undocumented(raw),
+                None => Self::Unexpected(status),
+            };
         };
         let ErrorBody { code, message } = error_body.unwrap_or_default();
         // A documented code cannot leak the key, but is dropped if it contradicts the status. An
@@ -160,6 +192,8 @@ impl UpstreamError {
             // The message is dropped rather than repaired if any part of it is unfit.
             message: message.filter(|text| has_safe_message(reason) && message::is_fit(text, key)),
             retry_after,
+            // The message of a 401 can echo the key.
+            raw: raw.filter(|_| reason != Reason::Unauthorized),
         })
     }
 
@@ -191,7 +225,9 @@ impl UpstreamError {
     pub fn may_have_been_carried_out(&self) -> bool {
         match self {
             Self::Unreachable | Self::Misdirected | Self::NotSent(_) => false,
-            Self::Unexpected(status) => !(400..500).contains(status),
+            Self::Unexpected(status) | Self::Undocumented(RawError { status, .. }) => {
+                !(400..500).contains(status)
+            }
             Self::Refused(refusal) => {
                 matches!(refusal.reason, Reason::Transient | Reason::Deadline)
             }
@@ -216,7 +252,7 @@ impl UpstreamError {
             Self::Timeout => "timeout",
             Self::Undecodable => "undecodable",
             Self::TooLarge => "too_large",
-            Self::Unexpected(_) => "unexpected",
+            Self::Unexpected(_) | Self::Undocumented(_) => "unexpected",
             Self::Misdirected => "misdirected",
             Self::NotSent(error) => error.outcome(),
             Self::Refused(refusal) => match refusal.reason {
@@ -241,6 +277,22 @@ impl UpstreamError {
             Self::Refused(refusal) => refusal.reason == Reason::Transient,
             _ => false,
         }
+    }
+}
+
+impl RawError {
+    /// Returns VirusTotal's own error as it came, if it may be passed on.
+    fn of(status: u16, body: &[u8], key: &str) -> Option<Self> {
+        let text = str::from_utf8(body).ok()?;
+        let signs = memchr::memchr_iter(b'%', body);
+        if status == 401 || text.len() > MAX_RAW || signs.count() > MAX_PERCENT_SIGNS {
+            return None;
+        }
+        if message::resembles(text, key) {
+            return None;
+        }
+        let body = text.into();
+        Some(Self { status, body })
     }
 }
 
@@ -481,6 +533,8 @@ mod tests {
     fn undocumented_status_needs_a_known_code() {
         let body = |code| format!(r#"{{"error":{{"code":"{code}"}}}}"#).into_bytes();
         let error = UpstreamError::of_response(418, &body("BrandNewError"), None, "k");
+        assert!(matches!(error, UpstreamError::Undocumented(_)));
+        let error = UpstreamError::of_response(418, &body("BrandNewkkkkError"), None, "kkkk");
         assert_eq!(error, UpstreamError::Unexpected(418));
         let error = UpstreamError::of_response(418, &body("QuotaExceededError"), None, "k");
         assert!(matches!(error, UpstreamError::Refused(_)));

@@ -65,6 +65,11 @@ pub struct MaySubmit(pub RequestContext);
 pub struct MayReadMetrics;
 
 impl Identified {
+    /// Whether the request carries a VirusTotal key of its own.
+    pub fn has_own_key(&self) -> bool {
+        matches!(self.sender, Ok(Sender::Key(_)))
+    }
+
     /// Returns the client that sent the request, if one did.
     pub fn client(&self) -> Option<Client> {
         match &self.sender {
@@ -127,6 +132,22 @@ impl FromRequestParts<AppState> for MayReadMetrics {
     }
 }
 
+/// Returns the key that a request spends and the caller that it counts for, if it has all of these
+/// scopes; at least one is named.
+///
+/// Callers with a key of their own have every scope.
+pub async fn context_with(
+    parts: &Parts,
+    gateway: &Gateway,
+    scopes: &[Scope],
+) -> Result<RequestContext, ApiError> {
+    let mut found = None;
+    for scope in scopes {
+        found = Some(context(parts, gateway, *scope).await?);
+    }
+    found.ok_or_else(|| ApiError::internal("a route without a scope".to_owned()))
+}
+
 /// Returns the key that a request spends and the caller that it counts for, if it has this scope.
 ///
 /// Sets the key in the request's [`RequestRecord`] as well: the response reports its quota.
@@ -169,7 +190,8 @@ pub fn note_subject(parts: &Parts, gateway: &Gateway, kind: &'static str, value:
     }
 }
 
-fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
+/// Returns the identity that the admission middleware has added.
+pub fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
     let identified = parts.extensions.get();
     identified.ok_or_else(|| ApiError::internal("a route without admission".to_owned()))
 }
@@ -212,14 +234,22 @@ fn what_to_send(gateway: &Gateway) -> &'static str {
 /// Returns the server's key, where a request without a credential may spend it.
 async fn servers_key(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<ApiKey, ApiError> {
     let key = server_key_for_reading(parts, gateway).await?;
-    if scope == Scope::Submit && !gateway.access.allow_submissions {
-        return Err(ApiError::forbidden(format!(
+    let why = match scope {
+        _ if gateway.access.allow_submissions => return Ok(key.clone()),
+        Scope::Submit => {
             "this server's API key is for reading only, since what is submitted can be seen by \
-             others: {}, or have the operator set VT4AI_ALLOW_SUBMISSIONS",
-            what_to_send(gateway)
-        )));
-    }
-    Ok(key.clone())
+             others"
+        }
+        Scope::All => {
+            "this server's API key is for lookups only, since this can show private data of its \
+             owner"
+        }
+        Scope::Read | Scope::Search | Scope::Metrics => return Ok(key.clone()),
+    };
+    Err(ApiError::forbidden(format!(
+        "{why}: {}, or have the operator set VT4AI_ALLOW_SUBMISSIONS",
+        what_to_send(gateway)
+    )))
 }
 
 /// Returns the server's key, where a request without a credential may read with it.

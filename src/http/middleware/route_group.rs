@@ -11,6 +11,9 @@ pub enum RouteGroup {
     Api,
     /// Uploads: each request holds a place and may take as long as it makes progress.
     Upload,
+    /// VirusTotal's own API: each request holds a place, and one without a body has a time limit
+    /// for the head of its answer.
+    DropIn,
     /// Paths below the API's that no route takes. They count as the API's.
     UnknownApi,
 }
