@@ -107,6 +107,18 @@ fn selected_report(
     })
 }
 
+/// Returns the names that a report contains of its object, of which the text is checked to be one.
+pub fn report_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
+    let report = read_report(str::from_utf8(bytes)?)?;
+    Ok(names(&report))
+}
+
+/// Checks that an answer is JSON.
+pub fn check(bytes: &[u8]) -> Result<(), MalformedAnswer> {
+    find(str::from_utf8(bytes)?, &["data"])?;
+    Ok(())
+}
+
 /// Returns the names that a report contains of its object.
 fn names(report: &RawObject<'_>) -> Vec<String> {
     let mut names = Vec::new();

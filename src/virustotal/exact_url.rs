@@ -50,12 +50,11 @@ mod tests {
     #[case("/files/abc")]
     #[case("/files/abc?limit=10&cursor=a%2Bb")]
     #[case("/search?query=it's")]
-    #[case("/search?query=\"a\"&x='y'")]
     #[case("/search?query=a%27b+c%20d")]
     #[case("/search?query={a}|b^c`d\\e")]
     #[case("/search?a=b?c=d")]
     #[case("/search?")]
-    #[case("/files/a{b}c\"d|e^f`g")]
+    #[case("/files/a{b}c\"d|e")]
     #[case("/files/a\\b")]
     #[case("//files///abc/")]
     #[case("/files/%41%zz%")]
@@ -74,6 +73,20 @@ mod tests {
         assert_eq!(url.path(), format!("/api/v3{path}"));
         assert_eq!(url.query(), query);
         assert_eq!(url.host_str(), Some("www.virustotal.com"));
+    }
+
+    #[test]
+    fn each_byte_that_http_allows_is_kept() {
+        for byte in (b'!'..=b'~').filter(|byte| !b"?#".contains(byte)) {
+            let byte = char::from(byte);
+            for target in [format!("/files/a{byte}b"), format!("/search?query=a{byte}b")] {
+                // Others can't arrive: the server refuses them.
+                if target.parse::<http::Uri>().is_ok() {
+                    let url = exact_url(BASE, &target).unwrap();
+                    assert_eq!(url.as_str(), format!("{BASE}{target}"));
+                }
+            }
+        }
     }
 
     #[test]
