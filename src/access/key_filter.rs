@@ -79,7 +79,10 @@ fn mask(text: &mut [u8], key: &[u8]) {
 fn open_end(text: &[u8], key: &[u8]) -> usize {
     let longest = key.len().saturating_sub(1).min(text.len());
     let mut lengths = (1..=longest).rev();
-    let is_open = |length: &usize| key.get(..*length).is_some_and(|start| text.ends_with(start));
+    let is_open = |length: &usize| {
+        key.get(..*length)
+            .is_some_and(|start| text.ends_with(start))
+    };
     lengths.find(is_open).unwrap_or_default()
 }
 

@@ -108,7 +108,7 @@ impl ApiError {
     }
 
     /// 404 for a read, 403 for a write: an indicator that is never sent to VirusTotal.
-    fn private(status: StatusCode, reason: PrivateReason) -> Self {
+    pub fn private(status: StatusCode, reason: PrivateReason) -> Self {
         let detail = format!("VirusTotal is not asked about this: {reason}");
         Self::new(status, "PrivateIndicatorError", detail)
     }

@@ -57,6 +57,8 @@ pub struct Gateway {
     pub audit: Option<AuditLog>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// The time for which a request under `/api/v3` waits for a unit, unless its client has one.
+    pub compat_wait: Duration,
     /// The tasks beside requests; the process waits for them before it ends.
     pub tasks: TaskTracker,
 }
@@ -74,6 +76,11 @@ pub struct RequestLimits {
 }
 
 impl RequestLimits {
+    /// Returns the time that a request may take that neither waits nor has a body.
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
+
     /// Creates limits for `concurrent` requests, a quarter of them of one caller, and as many again
     /// that only wait. Each may take a minute, or as long as one `call` to VirusTotal.
     pub fn new(concurrent: usize, call: Duration) -> Self {

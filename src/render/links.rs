@@ -4,7 +4,7 @@
 //! a whole string, so the objects under that key are found by a search. The work is linear, and
 //! the bytes that are held back between two pieces are bounded.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use memchr::memmem;
 
@@ -12,7 +12,11 @@ use self::{
     object::{Event, LinksObject},
     prefix::{after_prefix, decided_length},
 };
-use super::{Document, ViewSize, rough_tokens};
+use super::{
+    Document, ViewSize,
+    format::json::read::{find, text},
+    rough_tokens,
+};
 
 mod object;
 mod prefix;
@@ -225,6 +229,15 @@ impl LinkRewriter {
     }
 }
 
+/// Returns the text at `data` of an answer, with its place in the bytes including its quotes.
+pub fn data_text(answer: &[u8]) -> Option<(Range<usize>, String)> {
+    let json = str::from_utf8(answer).ok()?;
+    let raw = find(json, &["data"]).ok()??;
+    let text = text(raw)?.into_owned();
+    let start = (raw.as_ptr() as usize).checked_sub(json.as_ptr() as usize)?;
+    Some((start..start + raw.len(), text))
+}
+
 /// Finds the object behind a key.
 fn behind_key(text: &[u8]) -> Behind {
     let mut is_behind_colon = false;
@@ -247,8 +260,14 @@ mod tests {
     use super::*;
 
     fn rules() -> LinkRules {
-        let from = ["http://127.0.0.1:9/api/v3", "https://www.virustotal.com/api/v3"];
-        LinkRules::new(from.map(str::to_owned), "http://gate:8000/api/v3".to_owned())
+        let from = [
+            "http://127.0.0.1:9/api/v3",
+            "https://www.virustotal.com/api/v3",
+        ];
+        LinkRules::new(
+            from.map(str::to_owned),
+            "http://gate:8000/api/v3".to_owned(),
+        )
     }
 
     fn whole(text: &str) -> String {

@@ -139,9 +139,19 @@ impl Call {
     ///
     /// A space stands in no path, so no other call has the same identity.
     #[must_use]
-    pub fn by_tool(mut self, tool: &str) -> Self {
-        let _ = write!(self.path, " {}", utf8_percent_encode(tool, ESCAPED_CHARS));
+    pub fn by_tool(mut self, tool: &[u8]) -> Self {
+        self.path.push(' ');
+        self.path.extend(percent_encode(tool, ESCAPED_CHARS));
         self
+    }
+
+    /// Replaces the path, for a call that a client spells in a way of its own.
+    #[must_use]
+    pub fn spelled(self, path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self
+        }
     }
 
     /// Adds a body: a form with one field.

@@ -102,7 +102,11 @@ impl OtherEndpoint {
         text.push(' ');
         for segment in segments.into_iter().take(MAX_SEGMENTS) {
             text.push('/');
-            text.push_str(if WORDS.contains(&segment) { segment } else { "{}" });
+            text.push_str(if WORDS.contains(&segment) {
+                segment
+            } else {
+                "{}"
+            });
         }
         Self(text.into())
     }

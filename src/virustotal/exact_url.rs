@@ -31,7 +31,9 @@ fn unchecked(base: &str, text: String) -> Option<Url> {
     if base_url.as_str() != base {
         return None;
     }
-    let mut parts = base_url.serialize_internal(serde_json::value::Serializer).ok()?;
+    let mut parts = base_url
+        .serialize_internal(serde_json::value::Serializer)
+        .ok()?;
     let query = text.find('?');
     *parts.get_mut(QUERY_START)? = query.map_or(Value::Null, Value::from);
     *parts.get_mut(TEXT)? = text.into();
@@ -79,7 +81,10 @@ mod tests {
     fn each_byte_that_http_allows_is_kept() {
         for byte in (b'!'..=b'~').filter(|byte| !b"?#".contains(byte)) {
             let byte = char::from(byte);
-            for target in [format!("/files/a{byte}b"), format!("/search?query=a{byte}b")] {
+            for target in [
+                format!("/files/a{byte}b"),
+                format!("/search?query=a{byte}b"),
+            ] {
                 // Others can't arrive: the server refuses them.
                 if target.parse::<http::Uri>().is_ok() {
                     let url = exact_url(BASE, &target).unwrap();
@@ -92,6 +97,9 @@ mod tests {
     #[test]
     fn port_of_the_upstream_stays() {
         let url = exact_url("http://127.0.0.1:4242/api/v3", "/x?'").unwrap();
-        assert_eq!((url.port(), url.as_str()), (Some(4242), "http://127.0.0.1:4242/api/v3/x?'"));
+        assert_eq!(
+            (url.port(), url.as_str()),
+            (Some(4242), "http://127.0.0.1:4242/api/v3/x?'")
+        );
     }
 }

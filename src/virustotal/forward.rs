@@ -1,18 +1,26 @@
 //! Requests of clients of VirusTotal's own API that are passed on as they came, and whose answers
 //! are not kept.
 
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
 use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
 use reqwest::{
     Method, Response,
     header::{self, HeaderMap, HeaderValue},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, Sleep, sleep};
 use tracing::Instrument as _;
 use url::Url;
 
 use super::{
-    Endpoint, UpstreamError, VirusTotal, authorized, body::BodyReader, exact_url::exact_url,
-    in_time, upload::ChannelBody, upload::own_url,
+    Endpoint, UpstreamError, VirusTotal, authorized, exact_url::exact_url, in_time,
+    upload::ChannelBody, upload::own_url,
 };
 use crate::access::{CostCounter, RequestContext};
 
@@ -52,8 +60,8 @@ pub struct ForwardedResponse {
 }
 
 /// Omits the target, which can contain an indicator or a key.
-impl std::fmt::Debug for ForwardTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ForwardTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ForwardTarget(…)")
     }
 }
@@ -132,22 +140,64 @@ impl VirusTotal {
 }
 
 impl ForwardedResponse {
-    /// Returns the next piece of the body. Fails if none arrives within the time for one call.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
-        let silence = self.virustotal.timeout();
-        match timeout(silence, self.response.chunk()).await {
-            Ok(Ok(piece)) => Ok(piece),
-            Ok(Err(error)) => Err(UpstreamError::of_transport(&error)),
-            Err(_) => Err(UpstreamError::Timeout),
-        }
-    }
-
     /// Reads the whole body, up to `VT4AI_UPSTREAM_MAX_BODY`, and decompresses it.
     pub async fn read(mut self, cost: &CostCounter) -> Result<Bytes, UpstreamError> {
         *self.response.headers_mut() = self.headers;
-        let virustotal = self.virustotal.clone();
-        let reader: BodyReader<'_> = virustotal.body_reader(cost);
+        let virustotal = self.virustotal;
+        let reader = virustotal.body_reader(cost);
         let body = in_time(virustotal.deadline(), reader.read(self.response)).await?;
         Ok(body.plain)
+    }
+
+    /// Returns the body as it arrives.
+    pub fn into_body(self) -> ForwardedBody {
+        let silence = self.virustotal.timeout();
+        ForwardedBody {
+            body: self.response.into(),
+            timer: Box::pin(sleep(silence)),
+            silence,
+        }
+    }
+}
+
+/// A body that is passed on as it arrives. It fails if nothing arrives within the time for one
+/// call.
+#[derive(Debug)]
+pub struct ForwardedBody {
+    body: reqwest::Body,
+    timer: Pin<Box<Sleep>>,
+    silence: Duration,
+}
+
+impl Body for ForwardedBody {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => {
+                let until = Instant::now() + self.silence;
+                self.timer.as_mut().reset(until);
+                let frame = frame.map(|frame| frame.map_err(|e| UpstreamError::of_transport(&e)));
+                Poll::Ready(frame)
+            }
+            // Time in which the client takes nothing does not count: the timer is only polled
+            // while the client waits, and reset by each frame.
+            Poll::Pending => match self.timer.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(UpstreamError::Timeout))),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -84,11 +84,7 @@ mod tests {
     use axum::{body::to_bytes, response::IntoResponse as _};
 
     use super::*;
-    use crate::{
-        access::Full,
-        http::error::ApiError,
-        virustotal::UpstreamError,
-    };
+    use crate::{access::Full, http::error::ApiError, virustotal::UpstreamError};
 
     async fn shaped(error: ApiError) -> (u16, String, Option<HeaderValue>) {
         let mut response = error.into_response();
@@ -103,7 +99,11 @@ mod tests {
     async fn own_errors_have_virustotals_form_and_codes() {
         for (error, status, code) in [
             (ApiError::bad_request("x"), 400, "BadRequestError"),
-            (ApiError::unauthorized("x"), 401, "AuthenticationRequiredError"),
+            (
+                ApiError::unauthorized("x"),
+                401,
+                "AuthenticationRequiredError",
+            ),
             (ApiError::forbidden("x"), 403, "ForbiddenError"),
             (ApiError::not_found("x"), 404, "NotFoundError"),
             (
@@ -149,7 +149,10 @@ mod tests {
             let error = UpstreamError::of_response(status, body.as_bytes(), None, "the-key");
             let (got, body, _) = shaped(error.into()).await;
             assert_eq!(got, if status == 401 { 401 } else { 502 });
-            assert!(!body.contains("the-key") && body.starts_with("{\"error\":{"), "{body}");
+            assert!(
+                !body.contains("the-key") && body.starts_with("{\"error\":{"),
+                "{body}"
+            );
         }
     }
 }
