@@ -60,6 +60,8 @@ pub fn reshape(response: &mut Response) {
         HeaderValue::from_static("application/json"),
     );
     headers.insert(header::CONTENT_LENGTH, body.len().into());
+    // The former body may have been compressed, further in.
+    headers.remove(header::CONTENT_ENCODING);
     *response.body_mut() = body.into();
 }
 
