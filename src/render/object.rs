@@ -107,10 +107,13 @@ fn selected_report(
     })
 }
 
-/// Returns the names that a report contains of its object, of which the text is checked to be one.
+/// Returns the names that a report contains of its object; none if it is JSON of another shape.
 pub fn report_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
-    let report = read_report(str::from_utf8(bytes)?)?;
-    Ok(names(&report))
+    match read_report(str::from_utf8(bytes)?) {
+        Ok(report) => Ok(names(&report)),
+        Err(Unreadable::Missing) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Checks that an answer is JSON.

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -44,9 +44,9 @@ pub enum UpstreamError {
     /// VirusTotal returned an upload URL on a foreign host. Nothing was sent there.
     #[error("VirusTotal returned an upload URL on a foreign host")]
     Misdirected,
-    /// VirusTotal returned an error of its own, with a status and a code that its documentation
-    /// lacks.
-    #[error("VirusTotal answered with status {} and an unknown error", .0.status)]
+    /// The response is an error as JSON that is not believed to be VirusTotal's, or has a status that
+    /// its documentation lacks.
+    #[error("VirusTotal answered with status {} and no error of its own", .0.status)]
     Undocumented(RawError),
     /// VirusTotal returned an error of its own.
     #[error("VirusTotal refused: `{}`", .0.code)]
@@ -72,7 +72,7 @@ pub struct Refusal {
     pub raw: Option<RawError>,
 }
 
-/// An error response of VirusTotal's, byte for byte.
+/// An error response, byte for byte.
 ///
 /// The body is JSON, and holds nothing that resembles the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,10 +167,7 @@ impl UpstreamError {
             (_, None) => None,
             (_, Some(_)) => known.or_else(|| reason_of_status(status)),
         };
-        let raw = match error_body {
-            Some(_) => RawError::of(status, body, key),
-            None => None,
-        };
+        let raw = RawError::of(status, body, key);
         let Some(reason) = reason else {
             return match raw {
                 Some(raw) => Self::Undocumented(raw),
@@ -281,14 +278,15 @@ impl UpstreamError {
 }
 
 impl RawError {
-    /// Returns VirusTotal's own error as it came, if it may be passed on.
+    /// Returns an error as it came, if it is JSON and may be passed on.
     fn of(status: u16, body: &[u8], key: &str) -> Option<Self> {
         let text = str::from_utf8(body).ok()?;
         let signs = memchr::memchr_iter(b'%', body);
         if status == 401 || text.len() > MAX_RAW || signs.count() > MAX_PERCENT_SIGNS {
             return None;
         }
-        if message::resembles(text, key) {
+        let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+        if !is_json || message::resembles(text, key) {
             return None;
         }
         let body = text.into();
@@ -526,7 +524,14 @@ mod tests {
         body: &str,
     ) {
         let error = UpstreamError::of_response(status, body.as_bytes(), None, "k");
-        assert_eq!(error, UpstreamError::Unexpected(status));
+        match error {
+            // JSON is passed on to clients of VirusTotal's own API, and means nothing more.
+            UpstreamError::Undocumented(raw) => {
+                assert_eq!((raw.status, &*raw.body), (status, body));
+                assert!(serde_json::from_str::<Value>(body).is_ok());
+            }
+            error => assert_eq!(error, UpstreamError::Unexpected(status)),
+        }
     }
 
     #[test]
