@@ -1,7 +1,7 @@
 //! The drop-in entrance: VirusTotal's own API below `/api/v3`, for its clients with another host.
 //!
-//! One route takes every request. [`target`] reads its path and query without changing a byte,
-//! [`route`] decides what the request is and which scopes it takes, and [`handle`] has the lookup
+//! One route takes every request. `target` reads its path and query without changing a byte,
+//! `route` decides what the request is and which scopes it takes, and `handle` has the lookup
 //! or the submit pipeline answer it. Reads that other entrances have as well share their answers;
 //! everything else is passed on and streamed. Errors get VirusTotal's form in the middlewares of
 //! the HTTP module.
@@ -16,22 +16,26 @@ use crate::http::{
     middleware::route_group::{GroupState, RouteGroup},
 };
 
-pub mod addresses;
-pub mod handle;
-pub mod headers;
-pub mod own_user;
-pub mod respond;
-pub mod route;
-pub mod scan;
-pub mod target;
+mod addresses;
+mod forward;
+mod handle;
+mod headers;
+mod own_user;
+mod read;
+mod respond;
+mod route;
+mod scan;
+mod target;
+mod uploads;
+mod users;
 
 /// The state of this entrance.
 #[derive(Clone, Debug)]
-pub struct Entrance {
+struct Entrance {
     /// The state of all routes.
-    pub gateway: AppState,
+    gateway: AppState,
     /// The one-time addresses that were given for uploads.
-    pub addresses: Arc<UploadAddresses>,
+    addresses: Arc<UploadAddresses>,
 }
 
 /// Builds the routes of this entrance, with the layers that every route of the public port has.

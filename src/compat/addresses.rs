@@ -19,24 +19,24 @@ const MOST_OF_CALLER: usize = 256;
 
 /// The addresses that were given and not used yet.
 #[derive(Debug, Default)]
-pub struct UploadAddresses(Mutex<HashMap<String, HeldAddress>>);
+pub(super) struct UploadAddresses(Mutex<HashMap<String, HeldAddress>>);
 
 /// The caller for which an address is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressOwner {
+pub(super) struct AddressOwner {
     /// The key that the caller spends.
-    pub key: KeyHash,
+    pub(super) key: KeyHash,
     /// The hash of its token, if it is a client.
-    pub client: Option<KeyHash>,
+    pub(super) client: Option<KeyHash>,
 }
 
 /// The destination of an upload.
 #[derive(Clone, Debug)]
-pub struct UploadDestination {
+pub(super) struct UploadDestination {
     /// The one-time URL that VirusTotal gave.
-    pub url: Url,
+    pub(super) url: Url,
     /// Whether the file is scanned in private.
-    pub is_private: bool,
+    pub(super) is_private: bool,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl UploadAddresses {
     /// Holds a destination for a caller, and returns the token that names it.
     ///
     /// The oldest of the caller's, or of all, makes room for it.
-    pub fn hold(
+    pub(super) fn hold(
         &self,
         owner: AddressOwner,
         destination: UploadDestination,
@@ -72,7 +72,7 @@ impl UploadAddresses {
 
     /// Takes the destination that a token names, if it is held for this caller. It can be taken
     /// once.
-    pub fn take(
+    pub(super) fn take(
         &self,
         token: &str,
         owner: AddressOwner,
@@ -152,8 +152,8 @@ mod tests {
         };
         assert!(addresses.take(&token, as_client, now).is_none());
         assert!(addresses.take("x", owner("a"), now).is_none());
-        let taken = addresses.take(&token, owner("a"), now + LIFE / 2).unwrap();
-        assert_eq!(taken.url.path(), "/x");
+        let first = addresses.take(&token, owner("a"), now + LIFE / 2).unwrap();
+        assert_eq!(first.url.path(), "/x");
         assert!(addresses.take(&token, owner("a"), now).is_none());
         let late = addresses.hold(owner("a"), destination("/x"), now);
         assert!(addresses.take(&late, owner("a"), now + LIFE).is_none());

@@ -8,10 +8,10 @@ use crate::{
 };
 
 /// The name of the integration that asks.
-pub const X_TOOL: HeaderName = HeaderName::from_static("x-tool");
+pub(super) const X_TOOL: HeaderName = HeaderName::from_static("x-tool");
 
 /// The gateway's own, by which other entrances ask.
-pub const OWN_TOOL: HeaderValue = HeaderValue::from_static("vt4ai");
+pub(super) const OWN_TOOL: HeaderValue = HeaderValue::from_static("vt4ai");
 
 /// The headers of a read whose answer is kept: nothing else may change what is kept.
 const OF_KEPT: [HeaderName; 2] = [header::USER_AGENT, X_TOOL];
@@ -53,20 +53,20 @@ const OF_RESPONSE: [HeaderName; 11] = [
 ///
 /// Without the name of an integration it is the gateway's own, so that the answer is the one that
 /// other entrances get.
-pub fn of_kept(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn of_kept(headers: &HeaderMap) -> HeaderMap {
     let mut kept = chosen(headers, &OF_KEPT);
     kept.entry(X_TOOL).or_insert(OWN_TOOL);
     kept
 }
 
 /// Returns the headers that go on with any other request.
-pub fn of_forwarded(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn of_forwarded(headers: &HeaderMap) -> HeaderMap {
     chosen(headers, &OF_FORWARDED)
 }
 
 /// Returns the name of the integration by which a kept answer is told apart, if it is not the
 /// gateway's own.
-pub fn tool_of(kept: &HeaderMap) -> Option<Vec<u8>> {
+pub(super) fn tool_of(kept: &HeaderMap) -> Option<Vec<u8>> {
     let mut tools = Vec::new();
     for value in kept.get_all(X_TOOL) {
         if !tools.is_empty() {
@@ -78,7 +78,7 @@ pub fn tool_of(kept: &HeaderMap) -> Option<Vec<u8>> {
 }
 
 /// Returns the headers of a response that come back. None holds the key.
-pub fn of_response(headers: &HeaderMap, key: &ApiKey) -> HeaderMap {
+pub(super) fn of_response(headers: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let mut passed = HeaderMap::new();
     for name in &OF_RESPONSE {
         for value in headers.get_all(name) {
@@ -147,7 +147,7 @@ mod tests {
             ("content-type", "text/plain"),
         ]);
         let names = |headers: HeaderMap| {
-            let mut names: Vec<_> = headers.keys().map(|name| name.to_string()).collect();
+            let mut names: Vec<_> = headers.keys().map(ToString::to_string).collect();
             names.sort();
             names
         };

@@ -15,7 +15,7 @@ const NO_LIMIT: u64 = 1_000_000_000;
 
 /// Returns VirusTotal's answer about a user, for the client itself. `link` is the address of the
 /// API.
-pub fn user(client: &Client, quotas: &Value, link: &str) -> Value {
+pub(super) fn user(client: &Client, quotas: &Value, link: &str) -> Value {
     let name = &*client.name;
     json!({
         "data": {
@@ -28,7 +28,7 @@ pub fn user(client: &Client, quotas: &Value, link: &str) -> Value {
 }
 
 /// Returns VirusTotal's answer about the quotas of a user.
-pub fn overall_quotas(quotas: &Value) -> Value {
+pub(super) fn overall_quotas(quotas: &Value) -> Value {
     let mut data = quotas.clone();
     if let Some(windows) = data.as_object_mut() {
         for window in windows.values_mut() {
@@ -41,7 +41,7 @@ pub fn overall_quotas(quotas: &Value) -> Value {
 /// Returns the allowances of a client and what it has used, by window.
 ///
 /// Of the client's own allowance and its key's, the one of which less is left counts.
-pub fn quotas(usage: Usage, report: &Report) -> Value {
+pub(super) fn quotas(usage: Usage, report: &Report) -> Value {
     let minute = tighter(usage.minute, &report.minute);
     let by_hour = UsedRequests {
         allowed: minute.allowed.saturating_mul(MINUTES).min(NO_LIMIT),

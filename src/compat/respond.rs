@@ -30,19 +30,19 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=ut
 const PASSING: usize = 64 * 1024;
 
 /// Returns a kept answer, with its age.
-pub fn kept(reply: Reply) -> Response {
+pub(super) fn kept(reply: Reply) -> Response {
     let mut response = ([(header::CONTENT_TYPE, JSON)], reply.view.body).into_response();
     say_provenance(&mut response, reply.provenance);
     response
 }
 
 /// Returns an answer that the gateway makes itself.
-pub fn made(answer: &Value) -> Response {
+pub(super) fn made(answer: &Value) -> Response {
     ([(header::CONTENT_TYPE, JSON)], answer.to_string()).into_response()
 }
 
 /// Returns an answer that was read as a whole, with its links rewritten.
-pub fn whole(status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Response {
+pub(super) fn whole(status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Response {
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::CONTENT_ENCODING);
     let mut response = (status, body).into_response();
@@ -52,7 +52,7 @@ pub fn whole(status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Respons
 }
 
 /// Whether a response is JSON.
-pub fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let media = headers.get(header::CONTENT_TYPE);
     let media = media.map_or(&b""[..], |value| value.as_bytes());
     let media = media.split(|byte| *byte == b';').next().unwrap_or_default();
@@ -61,7 +61,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 
 /// The body of a response on its way to the client.
 #[derive(Debug)]
-pub struct PassingBody {
+pub(super) struct PassingBody {
     body: ForwardedBody,
     /// The rewriter of links, for JSON.
     links: Option<LinkRewriter>,
@@ -76,7 +76,7 @@ pub struct PassingBody {
 
 impl PassingBody {
     /// Creates the body of a response. `links` is given for JSON, `key` where it is to be masked.
-    pub fn new(
+    pub(super) fn new(
         body: ForwardedBody,
         slot: Slot,
         links: Option<&LinkRules>,
@@ -93,7 +93,7 @@ impl PassingBody {
     }
 
     /// Returns a response with this body.
-    pub fn respond(self, status: StatusCode, mut headers: HeaderMap) -> Response {
+    pub(super) fn respond(self, status: StatusCode, mut headers: HeaderMap) -> Response {
         if self.links.is_some() {
             headers.remove(header::CONTENT_LENGTH);
         }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The segment of the gateway's own addresses for uploads.
-pub const UPLOAD: &str = "_upload";
+pub(super) const UPLOAD: &str = "_upload";
 
 /// The scopes of reads and writes that REST has as well.
 const READ: &[Scope] = &[Scope::Read];
@@ -28,18 +28,18 @@ const SUBMIT_ALL: &[Scope] = &[Scope::Submit, Scope::All];
 
 /// A request and the way to answer it.
 #[derive(Debug)]
-pub struct Route {
+pub(super) struct Route {
     /// The scopes that a client needs, all of them.
-    pub scopes: &'static [Scope],
+    pub(super) scopes: &'static [Scope],
     /// The indicators in the path, of which none may be private.
-    pub indicators: Vec<Indicator>,
+    pub(super) indicators: Vec<Indicator>,
     /// The way to answer.
-    pub action: Action,
+    pub(super) action: Action,
 }
 
 /// The way to answer a request.
 #[derive(Debug)]
-pub enum Action {
+pub(super) enum Action {
     /// The answer is kept, and shared with the other entrances.
     Read(PassedQuery),
     /// The request is passed on, and its answer is not kept.
@@ -59,18 +59,18 @@ pub enum Action {
 
 /// A request that is passed on.
 #[derive(Debug)]
-pub struct Forward {
+pub(super) struct Forward {
     /// The endpoint, to which VirusTotal's rate limits apply.
-    pub endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// The write that it is, if it is one.
-    pub write: Option<PassedWrite>,
+    pub(super) write: Option<PassedWrite>,
     /// Whether the body names a URL, which must not be private.
-    pub has_url: bool,
+    pub(super) has_url: bool,
 }
 
 impl Route {
     /// Decides what a request is.
-    pub fn of(method: &Method, target: &Target<'_>) -> Result<Self, ApiError> {
+    pub(super) fn of(method: &Method, target: &Target<'_>) -> Result<Self, ApiError> {
         let words = target.words();
         // An encoded slash, or an empty segment, might lead to the same place.
         let mut names = words.iter().flat_map(|word| word.split(['/', '\\']));

@@ -17,15 +17,15 @@ const MAX_URLS: usize = 16;
 
 /// The URLs that a body names, and the body itself.
 #[derive(Debug)]
-pub struct ScanBody {
+pub(super) struct ScanBody {
     /// The body as it came.
-    pub bytes: Bytes,
+    pub(super) bytes: Bytes,
     /// The URLs, at least one.
-    pub urls: Vec<WebUrl<'static>>,
+    pub(super) urls: Vec<WebUrl<'static>>,
 }
 
 /// Reads a body and the URLs in its field `url`.
-pub async fn read(headers: &HeaderMap, body: Body) -> Result<ScanBody, ApiError> {
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<ScanBody, ApiError> {
     let Ok(bytes) = to_bytes(body, MAX_BODY).await else {
         return Err(ApiError::payload_too_large(
             "the form with the URL is larger than 1 MB, or broke off",

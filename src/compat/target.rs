@@ -8,25 +8,25 @@ use percent_encoding::percent_decode_str;
 use crate::http::error::ApiError;
 
 /// The path of VirusTotal's API, here and at VirusTotal.
-pub const API: &str = "/api/v3";
+pub(super) const API: &str = "/api/v3";
 
 /// The part of a request's target below `/api/v3`.
 #[derive(Debug)]
-pub struct Target<'a> {
+pub(super) struct Target<'a> {
     /// The path and query as they came.
-    pub raw: &'a str,
+    pub(super) raw: &'a str,
     /// The path as it came.
-    pub path: &'a str,
+    pub(super) path: &'a str,
     /// The query as it came, if there is one.
-    pub query: Option<&'a str>,
+    pub(super) query: Option<&'a str>,
     /// The segments of the path, percent-decoded.
-    pub segments: Vec<Cow<'a, str>>,
+    pub(super) segments: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Target<'a> {
     /// Reads a target. One with dot segments, encoded or not, is rejected: what stands between the
     /// gateway and VirusTotal could resolve them.
-    pub fn parse(uri: &'a Uri) -> Result<Self, ApiError> {
+    pub(super) fn parse(uri: &'a Uri) -> Result<Self, ApiError> {
         let whole = uri.path_and_query().map_or("", |target| target.as_str());
         let raw = whole.strip_prefix(API).unwrap_or_default();
         let (path, query) = match raw.split_once('?') {
@@ -54,12 +54,12 @@ impl<'a> Target<'a> {
     }
 
     /// Returns the segments as text.
-    pub fn words(&self) -> Vec<&str> {
+    pub(super) fn words(&self) -> Vec<&str> {
         self.segments.iter().map(AsRef::as_ref).collect()
     }
 
     /// Returns the values of a parameter, decoded.
-    pub fn values(&self, name: &str) -> Vec<String> {
+    pub(super) fn values(&self, name: &str) -> Vec<String> {
         let query = self.query.unwrap_or_default();
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         pairs

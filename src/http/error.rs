@@ -49,11 +49,11 @@ pub struct ApiError {
     /// The value of `Retry-After`, which every 429 and 503 has.
     retry_after: Option<Duration>,
     /// The cause for the log, where it is more than the detail.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     /// The origin of an answer that VirusTotal does not know the object.
     provenance: Option<Provenance>,
     /// VirusTotal's own error, for clients of its own API.
-    raw: Option<RawError>,
+    raw: Option<Box<RawError>>,
 }
 
 /// The body of every error.
@@ -192,7 +192,7 @@ impl ApiError {
 
     fn because(self, cause: String) -> Self {
         Self {
-            cause: Some(cause),
+            cause: Some(cause.into()),
             ..self
         }
     }
@@ -224,7 +224,7 @@ impl IntoResponse for ApiError {
         Outcome::of(&mut response).failure = Some(Failure {
             code: self.code,
             detail: self.detail,
-            cause: self.cause,
+            cause: self.cause.map(String::from),
             raw: self.raw,
         });
         response
@@ -338,7 +338,7 @@ impl From<Refusal> for ApiError {
             retry_after,
             code: refusal.code,
             detail: message.map_or(Cow::Borrowed(usual), Cow::Owned),
-            cause: Some("VirusTotal refused".to_owned()),
+            cause: Some("VirusTotal refused".into()),
             provenance: None,
             raw: refusal.raw,
         }

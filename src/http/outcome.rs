@@ -83,7 +83,7 @@ pub struct Failure {
     /// The cause, where it is more than the client is told.
     pub cause: Option<String>,
     /// VirusTotal's own error, for clients of its own API.
-    pub raw: Option<RawError>,
+    pub raw: Option<Box<RawError>>,
 }
 
 impl RequestRecord {

@@ -47,7 +47,7 @@ pub enum UpstreamError {
     /// The response is an error as JSON that is not believed to be VirusTotal's, or has a status that
     /// its documentation lacks.
     #[error("VirusTotal answered with status {} and no error of its own", .0.status)]
-    Undocumented(RawError),
+    Undocumented(Box<RawError>),
     /// VirusTotal returned an error of its own.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Refused(Refusal),
@@ -69,7 +69,7 @@ pub struct Refusal {
     pub retry_after: Option<BackOff>,
     /// The error as it came, for clients of VirusTotal's own API, if it may be passed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<RawError>,
+    pub raw: Option<Box<RawError>>,
 }
 
 /// An error response, byte for byte.
@@ -222,9 +222,8 @@ impl UpstreamError {
     pub fn may_have_been_carried_out(&self) -> bool {
         match self {
             Self::Unreachable | Self::Misdirected | Self::NotSent(_) => false,
-            Self::Unexpected(status) | Self::Undocumented(RawError { status, .. }) => {
-                !(400..500).contains(status)
-            }
+            Self::Unexpected(status) => !(400..500).contains(status),
+            Self::Undocumented(raw) => !(400..500).contains(&raw.status),
             Self::Refused(refusal) => {
                 matches!(refusal.reason, Reason::Transient | Reason::Deadline)
             }
@@ -279,7 +278,7 @@ impl UpstreamError {
 
 impl RawError {
     /// Returns an error as it came, if it is JSON and may be passed on.
-    fn of(status: u16, body: &[u8], key: &str) -> Option<Self> {
+    fn of(status: u16, body: &[u8], key: &str) -> Option<Box<Self>> {
         let text = str::from_utf8(body).ok()?;
         let signs = memchr::memchr_iter(b'%', body);
         if status == 401 || text.len() > MAX_RAW || signs.count() > MAX_PERCENT_SIGNS {
@@ -290,7 +289,7 @@ impl RawError {
             return None;
         }
         let body = text.into();
-        Some(Self { status, body })
+        Some(Box::new(Self { status, body }))
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) fn exact_url(base: &str, target: &str) -> Result<Url, UpstreamError> 
 /// Returns the URL with this text, which begins with `base`.
 fn unchecked(base: &str, text: String) -> Option<Url> {
     let base_url = Url::parse(base).ok()?;
-    if base_url.as_str() != base {
+    // An address without a path gets a slash, with which every target begins.
+    if base_url.as_str().trim_end_matches('/') != base.trim_end_matches('/') {
         return None;
     }
     let mut parts = base_url
@@ -92,6 +93,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn address_without_a_path_will_do() {
+        let url = exact_url("https://a.example", "/_ah/1?a='b").unwrap();
+        assert_eq!((url.path(), url.query()), ("/_ah/1", Some("a='b")));
     }
 
     #[test]

@@ -127,16 +127,30 @@ impl VirusTotal {
         })
     }
 
-    /// Parses the one-time URL in VirusTotal's answer for a large file. Returns `None` unless it
-    /// belongs to VirusTotal.
+    /// Parses the one-time URL in VirusTotal's answer for a large file, and keeps its path and query
+    /// byte for byte. Returns `None` unless it belongs to VirusTotal.
     pub fn own_upload_url(&self, text: &str) -> Option<Url> {
-        own_url(text, &self.0.site)
+        let url = own_url(text, &self.0.site)?;
+        let exact = target_of(text).and_then(|target| {
+            let origin = url.origin().ascii_serialization();
+            exact_url(&origin, target).ok()
+        });
+        Some(exact.unwrap_or(url))
     }
 
     /// Returns the address of the API: the upstream's with `/api/v3`.
     pub fn api_address(&self) -> &str {
         &self.0.base
     }
+}
+
+/// Returns the path and query of a URL as they are written, if they can be sent like that.
+fn target_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let target = rest.get(rest.find('/')?..)?;
+    let target = target.split('#').next()?;
+    let uri: http::Uri = target.parse().ok()?;
+    (uri.path_and_query()?.as_str() == target).then_some(target)
 }
 
 impl ForwardedResponse {

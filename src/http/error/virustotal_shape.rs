@@ -1,7 +1,5 @@
 //! Errors in VirusTotal's own form, for the clients of its own API: `{"error": {"code", "message"}}`.
 
-use std::borrow::Cow;
-
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
@@ -37,21 +35,20 @@ pub fn reshape(response: &mut Response) {
     let Some(failure) = outcome.and_then(|outcome| outcome.failure.as_mut()) else {
         return;
     };
-    let (status, body) = match failure.raw.take() {
-        Some(raw) => (
-            StatusCode::from_u16(raw.status).unwrap_or(status),
-            raw.body.into_string().into_bytes(),
-        ),
-        None => {
-            failure.code = code_of(status, &failure.code);
-            let error = ErrorObject {
-                code: &failure.code,
-                message: &failure.detail,
-            };
-            // Can't fail: all fields are text.
-            let body = serde_json::to_vec(&ErrorEnvelope { error });
-            (status, body.unwrap_or_default())
+    let (status, body) = if let Some(raw) = failure.raw.take() {
+        let own = StatusCode::from_u16(raw.status).unwrap_or(status);
+        (own, raw.body.into_string().into_bytes())
+    } else {
+        if let Some(code) = code_of(status, &failure.code) {
+            failure.code = code.into();
         }
+        let error = ErrorObject {
+            code: &failure.code,
+            message: &failure.detail,
+        };
+        // Can't fail: all fields are text.
+        let body = serde_json::to_vec(&ErrorEnvelope { error });
+        (status, body.unwrap_or_default())
     };
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -65,18 +62,17 @@ pub fn reshape(response: &mut Response) {
     *response.body_mut() = body.into();
 }
 
-/// Returns VirusTotal's code for a status, as its clients expect it, or the given one.
-fn code_of(status: StatusCode, given: &Cow<'static, str>) -> Cow<'static, str> {
-    let own = match status {
-        // A key that VirusTotal refused has a code of VirusTotal's.
-        StatusCode::FORBIDDEN if given == "PrivateIndicatorError" => "ForbiddenError",
-        StatusCode::NOT_FOUND => "NotFoundError",
-        StatusCode::TOO_MANY_REQUESTS => "QuotaExceededError",
-        StatusCode::SERVICE_UNAVAILABLE => "TransientError",
-        StatusCode::GATEWAY_TIMEOUT => "DeadlineExceededError",
-        _ => return given.clone(),
-    };
-    own.into()
+/// Returns VirusTotal's code for a status, as its clients expect it; `None` if the error's own will
+/// do.
+fn code_of(status: StatusCode, own: &str) -> Option<&'static str> {
+    match status {
+        StatusCode::FORBIDDEN if own == "PrivateIndicatorError" => Some("ForbiddenError"),
+        StatusCode::NOT_FOUND => Some("NotFoundError"),
+        StatusCode::TOO_MANY_REQUESTS => Some("QuotaExceededError"),
+        StatusCode::SERVICE_UNAVAILABLE => Some("TransientError"),
+        StatusCode::GATEWAY_TIMEOUT => Some("DeadlineExceededError"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

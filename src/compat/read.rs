@@ -1,0 +1,60 @@
+//! Reads whose answers are kept, and shared with the other entrances.
+
+use std::time::{Duration, Instant};
+
+use axum::response::Response;
+use tokio::time::sleep;
+
+use super::{handle::Passing, headers, respond};
+use crate::{
+    access::RequestContext,
+    http::{error::ApiError, extract::freshness},
+    lookup::{FetchError, Freshness, LookupError, PassedQuery},
+    virustotal::Verbatim,
+};
+
+/// The pause before a request asks again for a place in the queue for quota.
+const PLACE_PAUSE: Duration = Duration::from_millis(250);
+
+impl Passing<'_> {
+    /// Answers a read whose answer is kept.
+    pub(super) async fn read(
+        &self,
+        context: &RequestContext,
+        mut query: PassedQuery,
+    ) -> Result<Response, ApiError> {
+        let kept = headers::of_kept(&self.parts.headers);
+        if let Some(tool) = headers::tool_of(&kept) {
+            query.call = query.call.by_tool(&tool);
+        }
+        query.call = query.call.as_sent(Verbatim {
+            target: self.target.raw.to_owned(),
+            headers: kept,
+        });
+        let lookup = &self.entrance.gateway.lookup;
+        let control = freshness::read_control(&self.parts.headers);
+        let end = Instant::now() + self.wait;
+        loop {
+            let freshness = Freshness {
+                wait: end.saturating_duration_since(Instant::now()),
+                ..control
+            };
+            match lookup.pass(context, &query, &self.links, &freshness).await {
+                Ok(reply) => return Ok(respond::kept(reply)),
+                // The caller has its share of the places in the queue, so it waits for one.
+                Err(error) if is_for_lack_of_place(&error) && freshness.wait > PLACE_PAUSE => {
+                    context.cost.waiting(sleep(PLACE_PAUSE)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Whether a lookup failed because its caller has its share of the places in a queue.
+fn is_for_lack_of_place(error: &LookupError) -> bool {
+    matches!(
+        error,
+        LookupError::Fetch(FetchError::Exhausted(exhausted)) if exhausted.full.is_some()
+    )
+}
