@@ -55,7 +55,7 @@ pub struct LinkRewriter {
 enum Behind {
     /// The object begins after this many bytes.
     Object(usize),
-    /// There is none.
+    /// No object follows the key.
     Nothing,
     /// More of the text decides.
     Undecided,
