@@ -65,7 +65,8 @@ def install():
         subprocess.run([*pip, "download", "--no-deps", "--no-binary", "vt-py", "--dest", folder, f"vt-py=={VERSION}"],
                        check=True)
         with tarfile.open(folder / f"vt_py-{VERSION}.tar.gz") as archive:
-            archive.extractall(folder, filter="data")
+            # Pythons before 3.11.4 have no such filter.
+            archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         (tests / "tests/__init__.py").touch()
         (tests / "tests/wsgi_app.py").write_text(WSGI_APP, encoding="utf-8")
         (folder / "done").touch()

@@ -17,7 +17,7 @@ use crate::{
     access::{KeyFilter, RequestContext, without_key},
     cache::ObjectName,
     http::error::ApiError,
-    indicator::Indicator,
+    indicator::{Indicator, Kind},
     submit::forward::{PassedBody, PassedRequest, PassedResponse},
     virustotal::{
         Endpoint,
@@ -36,6 +36,9 @@ impl Passing<'_> {
         if forward.has_url {
             let scanned = scan::read(&self.parts.headers, body).await?;
             let urls: Vec<_> = scanned.urls.iter().map(Indicator::from).collect();
+            if let Some(url) = scanned.urls.first() {
+                self.note(Kind::Url.name(), url.as_str());
+            }
             self.refuse_private(&urls)?;
             if let Some(write) = &mut forward.write
                 && write.has_answer

@@ -94,8 +94,7 @@ impl Passing<'_> {
         self.refuse_credential()?;
         self.refuse_private(&indicators)?;
         if let Some(indicator) = indicators.first() {
-            let kind = indicator.kind().name();
-            note_subject(self.parts, &self.entrance.gateway, kind, indicator.id());
+            self.note(indicator.kind().name(), indicator.id());
         }
         match action {
             Action::Read(query) => self.read(&context, query).await,
@@ -113,8 +112,13 @@ impl Passing<'_> {
         context_with(self.parts, &self.entrance.gateway, scopes).await
     }
 
+    /// Notes the object that the request is about, for the audit log.
+    pub(super) fn note(&self, kind: &'static str, value: &str) {
+        note_subject(self.parts, &self.entrance.gateway, kind, value);
+    }
+
     /// Rejects a target that holds a client token, which must not leave.
-    fn refuse_credential(&self) -> Result<(), ApiError> {
+    pub(super) fn refuse_credential(&self) -> Result<(), ApiError> {
         if holds_token(self.target.raw.as_bytes()) {
             return Err(ApiError::bad_request(
                 "a client token stands in the path or the query: send it in the header `x-apikey`",

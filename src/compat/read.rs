@@ -9,7 +9,7 @@ use super::{handle::Passing, headers, respond};
 use crate::{
     access::RequestContext,
     http::{error::ApiError, extract::freshness},
-    lookup::{FetchError, Freshness, LookupError, PassedQuery},
+    lookup::{FetchError, Freshness, LookupError, PassedAbout, PassedQuery},
     virustotal::Verbatim,
 };
 
@@ -23,6 +23,12 @@ impl Passing<'_> {
         context: &RequestContext,
         mut query: PassedQuery,
     ) -> Result<Response, ApiError> {
+        match &query.about {
+            PassedAbout::Search(text) => self.note("search", text),
+            PassedAbout::Analysis(id) => self.note("analysis", id),
+            // The indicator in the path has been noted.
+            _ => {}
+        }
         let kept = headers::of_kept(&self.parts.headers);
         if let Some(tool) = headers::tool_of(&kept) {
             query.call = query.call.by_tool(&tool);

@@ -78,6 +78,9 @@ impl Route {
         if first.eq_ignore_ascii_case("users") {
             return Ok(Self::to_user(method, &words));
         }
+        if first == UPLOAD && *method != Method::POST {
+            return Err(ApiError::method_not_allowed(&["POST"]));
+        }
         match *method {
             Method::GET | Method::HEAD => Ok(Self::read(method, target, &words)),
             Method::POST => Self::post(&words),

@@ -4,7 +4,10 @@ use axum::{body::Body, http::Method, response::Response};
 
 use super::{handle::Passing, own_user, respond};
 use crate::{
-    access::clients::Scope,
+    access::{
+        RequestContext,
+        clients::{Client, Scope},
+    },
     clock::Now,
     http::error::ApiError,
     submit::forward::{PassedRequest, PassedWrite},
@@ -17,50 +20,75 @@ impl Passing<'_> {
         &self,
         id: Option<&str>,
         asks_for_quotas: bool,
-        mut body: Body,
+        body: Body,
     ) -> Result<Response, ApiError> {
-        let gateway = &self.entrance.gateway;
-        let context = self.context(&[Scope::Read]).await;
-        if self.identified.has_own_key() {
-            let context = context?;
-            let words = self.target.words();
-            let method = self.parts.method.as_str();
-            let endpoint = if asks_for_quotas {
-                Endpoint::OverallQuotas
-            } else {
-                Endpoint::Other(OtherEndpoint::of(method, words))
+        if let Some(client) = self.identified.client() {
+            let id = id.filter(|id| client.holds(id.as_bytes()));
+            return match id {
+                Some(_) => self.answer_about_itself(&client, asks_for_quotas).await,
+                None => Err(ApiError::forbidden(
+                    "a client token may ask about its own user only, by the token in the path",
+                )),
             };
-            let is_read = matches!(self.parts.method, Method::GET | Method::HEAD);
-            let passed = PassedRequest {
-                request: self.request(ForwardTarget::Api(self.target.raw.to_owned()), endpoint),
-                body: &mut body,
-                write: (!is_read).then(PassedWrite::default),
-                wait: (!asks_for_quotas).then_some(self.wait),
-            };
-            let response = gateway.submit.forward(&context, passed).await?;
-            return self.respond(&context, response).await;
         }
-        let Some(client) = self.identified.client() else {
-            context?;
+        let context = self.context(&[Scope::Read]).await?;
+        self.refuse_credential()?;
+        if !self.identified.has_own_key() {
             return Err(ApiError::forbidden(
                 "only a key's own holder may ask about its user: send your VirusTotal key in \
                  `x-apikey`",
             ));
-        };
-        if !id.is_some_and(|id| client.holds(id.as_bytes())) {
-            return Err(ApiError::forbidden(
-                "a client token may ask about its own user only, by the token in the path",
-            ));
         }
-        let context = context?;
+        self.forward_about_user(&context, asks_for_quotas, body)
+            .await
+    }
+
+    /// Passes a request about a user on. Asking for quotas costs none.
+    async fn forward_about_user(
+        &self,
+        context: &RequestContext,
+        asks_for_quotas: bool,
+        mut body: Body,
+    ) -> Result<Response, ApiError> {
+        let endpoint = if asks_for_quotas {
+            Endpoint::OverallQuotas
+        } else {
+            let method = self.parts.method.as_str();
+            Endpoint::Other(OtherEndpoint::of(method, self.target.words()))
+        };
+        let is_read = matches!(self.parts.method, Method::GET | Method::HEAD);
+        let passed = PassedRequest {
+            request: self.request(ForwardTarget::Api(self.target.raw.to_owned()), endpoint),
+            body: &mut body,
+            write: (!is_read).then(PassedWrite::default),
+            wait: (!asks_for_quotas).then_some(self.wait),
+        };
+        let submit = &self.entrance.gateway.submit;
+        let response = submit.forward(context, passed).await?;
+        self.respond(context, response).await
+    }
+
+    /// Answers a client about itself, whatever its scopes are. VirusTotal's answer would be about
+    /// the holder of the key.
+    async fn answer_about_itself(
+        &self,
+        client: &Client,
+        asks_for_quotas: bool,
+    ) -> Result<Response, ApiError> {
+        let gateway = &self.entrance.gateway;
+        let scopes = Scope::ALL.into_iter().map(|(scope, _)| scope);
+        let scopes: Vec<_> = scopes.filter(|scope| client.may(*scope)).collect();
+        let context = self.context(&scopes).await?;
+        // What is known of the key will do if VirusTotal does not say more.
+        let _ = gateway.quota.refresh(&context).await;
         let usage = gateway.clients.as_ref();
-        let usage = usage.map(|clients| clients.usage(&client, Now::read()));
+        let usage = usage.map(|clients| clients.usage(client, Now::read()));
         let report = gateway.quota.report(context.key.hash());
         let quotas = own_user::quotas(usage.unwrap_or_default(), &report);
         Ok(respond::made(&if asks_for_quotas {
             own_user::overall_quotas(&quotas)
         } else {
-            own_user::user(&client, &quotas, self.links.to())
+            own_user::user(client, &quotas, self.links.to())
         }))
     }
 }

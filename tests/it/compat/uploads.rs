@@ -88,7 +88,7 @@ async fn an_address_is_held_for_its_caller() {
             .ask("GET", &address[address.find("/api").unwrap()..])
             .await
             .status,
-        401
+        405
     );
 }
 

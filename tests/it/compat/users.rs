@@ -98,3 +98,17 @@ async fn a_key_asks_about_its_own_user_and_quotas_cost_nothing() {
     assert_eq!(reply.number("x-ratelimit-remaining"), Some(4));
     let _ = body;
 }
+
+#[tokio::test]
+async fn the_own_token_is_answered_whatever_its_scopes_and_never_goes_upstream() {
+    let upstream = Upstream::always(ok("{}")).await;
+    let clients = table("writer", "scopes = [\"submit\"]");
+    let flags = ["--allow-own-keys", "true"];
+    let with = WithClients::before(upstream, &clients, &flags).await;
+    let writer = token("writer");
+    let path = format!("/api/v3/users/{writer}/overall_quotas");
+    assert_eq!(with.get(&path, "writer").await.status, 200);
+    // Another's token in the path of a caller with a key of its own.
+    assert_eq!(with.gateway.get(&path).await.status, 400);
+    assert_eq!(with.upstream.count(), 0);
+}
