@@ -2,7 +2,7 @@
 """Drives the real vt-py, VirusTotal's client for Python, through a gateway.
 
     cargo build
-    python3 system-tests/drop_in.py [--binary target/debug/vt4ai] [--only suite,demo,pages,exact,quota]
+    python3 system-tests/drop_in.py [--binary target/debug/vt4ai] [--only suite,demo,pages,exact,stream,quota]
 
 Everything listens on 127.0.0.1 and is stopped at the end. vt-py 0.22.0 and what its tests need are installed from
 PyPI into a folder beside the build, once.
@@ -10,6 +10,7 @@ PyPI into a folder beside the build, once.
   suite  vt-py's own tests, with the gateway put between the client and their server
   demo   objects, lists of more than 40, scans, uploads, comments, errors and quotas against `vt4ai --demo`
   pages  feeds, downloads, rulesets and redirects against a scripted server
+  stream a download of 500 MB, while which the gateway's memory may grow by 2 MB
   exact  200 odd paths and queries: the server gets through the gateway what it gets directly, byte for byte
   quota  500 lookups of 100 files by 10 clients at 40 a minute: no error, and 100 units. It takes over two minutes, and
          only runs if it is named
@@ -29,7 +30,7 @@ import venv
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VERSION = "0.22.0"
-PARTS = ["suite", "demo", "pages", "exact"]
+PARTS = ["suite", "demo", "pages", "exact", "stream"]
 SLOW_PARTS = ["quota"]
 # Flask is for one of vt-py's own tests.
 PACKAGES = [f"vt-py=={VERSION}", "pytest==8.*", "pytest-httpserver==1.*", "pytest-asyncio==1.*", "flask==3.*"]

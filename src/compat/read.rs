@@ -49,11 +49,19 @@ impl Passing<'_> {
                 Ok(reply) => return Ok(respond::kept(reply)),
                 // The caller has its share of the places in the queue, so it waits for one.
                 Err(error) if is_for_lack_of_place(&error) && freshness.wait > PLACE_PAUSE => {
-                    context.cost.waiting(sleep(PLACE_PAUSE)).await;
+                    pause(context).await;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// Waits before the next attempt, in a waiting place if there is one.
+async fn pause(context: &RequestContext) {
+    let wait = context.cost.waiting(sleep(PLACE_PAUSE));
+    if context.place.waiting(wait).await.is_err() {
+        context.cost.waiting(sleep(PLACE_PAUSE)).await;
     }
 }
 

@@ -164,7 +164,10 @@ impl Submit {
                 Err(AcquireError::Exhausted(exhausted))
                     if exhausted.full.is_some() && left > PLACE_PAUSE =>
                 {
-                    context.cost.waiting(sleep(PLACE_PAUSE)).await;
+                    let pause = context.cost.waiting(sleep(PLACE_PAUSE));
+                    if context.place.waiting(pause).await.is_err() {
+                        context.cost.waiting(sleep(PLACE_PAUSE)).await;
+                    }
                 }
                 acquired => return acquired,
             }

@@ -12,6 +12,12 @@ import time
 SERVER_KEY = "key-of-the-server-0123456789"
 
 
+class Address(str):
+    """The address of a gateway, with the id of its process."""
+
+    pid: int
+
+
 @contextlib.contextmanager
 def gateway(*flags, variables=()):
     """Starts a gateway on a free port with these flags, and yields its address."""
@@ -21,7 +27,9 @@ def gateway(*flags, variables=()):
         process = subprocess.Popen([os.environ["VT4AI_BINARY"], "--port", "0", *flags], cwd=folder, env=environment,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
-            yield address_of(process)
+            address = Address(address_of(process))
+            address.pid = process.pid
+            yield address
         finally:
             process.terminate()
             process.wait(timeout=60)
