@@ -72,9 +72,11 @@ pub(super) async fn pass_on(
         return answer.await;
     }
     let time = gateway.limits.longest() + passing.wait;
-    timeout(time, answer)
-        .await
-        .unwrap_or_else(|_| Err(ApiError::too_slow(time)))
+    match timeout(time, answer).await {
+        Ok(answer) => answer,
+        Err(_) if parts.method == Method::DELETE => Err(ApiError::too_slow_to_write(time)),
+        Err(_) => Err(ApiError::too_slow(time)),
+    }
 }
 
 impl Passing<'_> {

@@ -101,8 +101,11 @@ impl InProgress {
         let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
         let parent = request.headers().get(TRACEPARENT);
         traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
-        let path = shown_path(request.uri().path(), *group);
-        debug!(parent: &span, url.path = path, "request received");
+        debug!(
+            parent: &span,
+            url.path = shown_path(request.uri().path(), *group),
+            "request received"
+        );
         let route = match group {
             RouteGroup::UnknownApi => None,
             _ => request.extensions().get::<MatchedPath>().cloned(),
@@ -167,14 +170,13 @@ impl Drop for InProgress {
     }
 }
 
-/// Returns the path as it may be logged: VirusTotal's own clients put their key into some.
+/// Returns the path as it may be logged: VirusTotal's own clients put their key behind `/users/`.
 fn shown_path(path: &str, group: RouteGroup) -> &str {
-    let end = path.find("/users");
-    match end {
-        Some(end) if group == RouteGroup::DropIn => path.get(..end).unwrap_or_default(),
-        _ if group == RouteGroup::DropIn && path.contains('%') => "/api/v3",
-        _ => path,
+    let is_about_user = || path.contains('%') || path.to_ascii_lowercase().contains("users");
+    if group == RouteGroup::DropIn && is_about_user() {
+        return "/api/v3/…";
     }
+    path
 }
 
 /// Returns the name under which a method is logged and counted. Callers can invent methods.

@@ -1,7 +1,7 @@
 //! `/users/…`: for a token its own allowances, and nothing else.
 
 use super::{SERVERS, WithClients, error_of, table, token};
-use crate::harness::{EICAR, Gateway, KEY, Upstream, ok};
+use crate::harness::{EICAR, Folder, Gateway, KEY, Process, Upstream, client, ok, send, vt4ai};
 
 async fn with_alice() -> WithClients {
     let body = format!(
@@ -87,7 +87,6 @@ async fn no_answer_to_a_token_holds_the_servers_key() {
 
 #[tokio::test]
 async fn a_key_asks_about_its_own_user_and_quotas_cost_nothing() {
-    let body = format!("{{\"data\": {{\"id\": \"{KEY}\"}}}}");
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &["--rate-limit-per-minute", "4"]).await;
     let reply = gateway
@@ -96,7 +95,6 @@ async fn a_key_asks_about_its_own_user_and_quotas_cost_nothing() {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(reply.json()["data"]["api_requests_daily"]["user"]["allowed"].is_number());
     assert_eq!(reply.number("x-ratelimit-remaining"), Some(4));
-    let _ = body;
 }
 
 #[tokio::test]
@@ -111,4 +109,26 @@ async fn the_own_token_is_answered_whatever_its_scopes_and_never_goes_upstream()
     // Another's token in the path of a caller with a key of its own.
     assert_eq!(with.gateway.get(&path).await.status, 400);
     assert_eq!(with.upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_holds_a_key_or_a_token_from_a_path() {
+    let folder = Folder::new().with("clients.toml", &table("alice", "scopes = [\"read\"]"));
+    let path = folder.file("clients.toml");
+    let flags = ["--port", "0", "--log-level", "trace", "--demo"];
+    let clients = ["--clients-file", &path, "--allow-own-keys", "true"];
+    let process = Process::start(&mut vt4ai(&folder, &[&flags[..], &clients].concat()));
+    let alice = token("alice");
+    for (user, key) in [(KEY, KEY), (&*alice, &*alice)] {
+        for path in ["", "/overall_quotas"] {
+            for start in ["/users/", "/%75sers/", "//Users/"] {
+                let url = format!("http://{}/api/v3{start}{user}{path}", process.address);
+                send(client().get(&url).header("x-apikey", key)).await;
+            }
+        }
+    }
+    let log = process.stop();
+    assert_eq!(log.matches("client.name=\"alice\"").count(), 6, "{log}");
+    let is_leak = |line: &&str| line.contains("token-of") || line.contains(KEY);
+    assert_eq!(log.lines().find(is_leak), None);
 }
