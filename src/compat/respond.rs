@@ -100,6 +100,11 @@ impl PassingBody {
         let mut response = Response::new(Body::new(self));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
+        // A page among VirusTotal's files must not act as a page of the gateway.
+        response.headers_mut().insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox"),
+        );
         response.extensions_mut().insert(AsItCame);
         response.extensions_mut().insert(Weight(PASSING));
         response

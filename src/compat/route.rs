@@ -72,9 +72,10 @@ impl Route {
     /// Decides what a request is.
     pub(super) fn of(method: &Method, target: &Target<'_>) -> Result<Self, ApiError> {
         let words = target.words();
-        // An encoded slash, or an empty segment, might lead to the same place.
-        let mut names = words.iter().flat_map(|word| word.split(['/', '\\']));
-        let first = names.find(|name| !name.is_empty()).unwrap_or_default();
+        // With an encoded slash, or an empty segment, it might lead to the same place.
+        let names = words.iter().flat_map(|word| word.split(['/', '\\']));
+        let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+        let first = names.first().copied().unwrap_or_default();
         if first.eq_ignore_ascii_case("users") {
             return Ok(Self::to_user(method, &words));
         }
@@ -82,7 +83,10 @@ impl Route {
             return Err(ApiError::method_not_allowed(&["POST"]));
         }
         match *method {
-            Method::GET | Method::HEAD => Ok(Self::read(method, target, &words)),
+            Method::GET | Method::HEAD => Ok(match Self::address(&names) {
+                Some(route) => route,
+                None => Self::read(method, target, &words),
+            }),
             Method::POST => Self::post(&words),
             Method::PUT | Method::PATCH | Method::DELETE => Ok(Self::change(method, &words)),
             _ => Err(ApiError::method_not_allowed(&[
@@ -105,23 +109,29 @@ impl Route {
         }
     }
 
+    /// Returns the route of a request for an address for an upload, if it is one.
+    fn address(names: &[&str]) -> Option<Self> {
+        let is_private = match names {
+            ["files", "upload_url"] => false,
+            ["private", "files", "upload_url"] => true,
+            _ => return None,
+        };
+        let endpoint = if is_private {
+            Endpoint::Other(OtherEndpoint::of("GET", names.iter().copied()))
+        } else {
+            Endpoint::UploadUrl
+        };
+        Some(Self {
+            scopes: if is_private { SUBMIT_ALL } else { SUBMIT },
+            indicators: Vec::new(),
+            action: Action::GiveAddress {
+                endpoint,
+                is_private,
+            },
+        })
+    }
+
     fn read(method: &Method, target: &Target<'_>, words: &[&str]) -> Self {
-        if let ["files", "upload_url"] | ["private", "files", "upload_url"] = words {
-            let is_private = words.len() == 3;
-            let endpoint = if is_private {
-                Endpoint::Other(OtherEndpoint::of("GET", words.iter().copied()))
-            } else {
-                Endpoint::UploadUrl
-            };
-            return Self {
-                scopes: if is_private { SUBMIT_ALL } else { SUBMIT },
-                indicators: Vec::new(),
-                action: Action::GiveAddress {
-                    endpoint,
-                    is_private,
-                },
-            };
-        }
         if let Some((scopes, query)) = kept(target, words) {
             return Self {
                 scopes,
@@ -156,12 +166,17 @@ impl Route {
                 let kind = kind_of(collection).unwrap_or(Kind::File);
                 // A write is never sent about a thing that can't be.
                 let indicator = Indicator::parse(kind, id)?;
+                let mut objects = vec![ObjectName::of(&indicator)];
                 let endpoint = match words.last() {
-                    Some(&"comments") => Endpoint::Comment(kind),
+                    Some(&"comments") => {
+                        // The list of the latest comments has it as well.
+                        objects.push(vec![ObjectName::new("comments", "")]);
+                        Endpoint::Comment(kind)
+                    }
                     Some(&"votes") => Endpoint::Vote(kind),
                     _ => Endpoint::Analyse(kind),
                 };
-                (endpoint, vec![ObjectName::of(&indicator)], SUBMIT)
+                (endpoint, objects, SUBMIT)
             }
             _ => (other(&Method::POST, words), objects_of(words), SUBMIT_ALL),
         };

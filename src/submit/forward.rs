@@ -264,9 +264,11 @@ fn form_of(headers: &HeaderMap) -> Option<Form> {
     boundary.ok().map(Form::new)
 }
 
-/// Invalidates what is kept about all objects that were written to.
+/// Invalidates what is kept about all objects that were written to. The answer is about the first.
 async fn settle_all(writes: Vec<Write<'_>>, answer: Result<&[u8], &UpstreamError>) {
+    let mut answer = answer;
     for write in writes {
         write.settle(answer).await;
+        answer = answer.map(|_| &[][..]);
     }
 }

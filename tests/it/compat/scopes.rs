@@ -9,7 +9,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 type Needed = &'static [&'static str];
 
 /// Methods and paths with the scopes that they need.
-const TABLE: [(&str, &str, Needed); 52] = [
+const TABLE: [(&str, &str, Needed); 55] = [
     ("GET", "/files/44d88612fea8a8f36de82e1278abb02f", &["read"]),
     ("HEAD", "/files/44d88612fea8a8f36de82e1278abb02f", &["read"]),
     (
@@ -47,6 +47,9 @@ const TABLE: [(&str, &str, Needed); 52] = [
     ("GET", "/search?query=x", &["search"]),
     ("GET", "/intelligence/search?query=x", &["search"]),
     ("GET", "/files/upload_url", &["submit"]),
+    ("GET", "/files%2Fupload_url", &["submit"]),
+    ("GET", "//files//upload_url/", &["submit"]),
+    ("GET", "/private%5cfiles/upload_url", &["submit", "all"]),
     ("POST", "/files", &["submit"]),
     ("POST", "/urls", &["submit"]),
     (

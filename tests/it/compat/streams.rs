@@ -37,6 +37,7 @@ async fn a_binary_answer_comes_as_it_is_with_its_headers() {
         );
         assert_eq!(reply.number("content-length"), Some(300_000));
         assert!(reply.header("content-disposition").is_some());
+        assert_eq!(reply.header("content-security-policy"), Some("sandbox"));
         assert_eq!(
             (reply.header("set-cookie"), reply.header("content-encoding")),
             (None, None)

@@ -48,6 +48,29 @@ async fn after_a_write_no_older_answer_is_served_by_either_entrance() {
 }
 
 #[tokio::test]
+async fn a_comment_outdates_its_object_and_the_latest_comments_and_nothing_else() {
+    let answer =
+        "{\"data\": {\"id\": \"d-example.com-1a\", \"type\": \"comment\", \"attributes\": {}}}";
+    let upstream = Upstream::always(crate::harness::ok(answer)).await;
+    let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "1000000"]).await;
+    let (own, other) = ("/api/v3/domains/example.com", "/api/v3/domains/example.org");
+    for path in [own, other, "/api/v3/comments"] {
+        origin(&gateway, path).await;
+    }
+    for _ in 0..2 {
+        let post = gateway.post("/api/v3/domains/example.com/comments");
+        assert_eq!(send(post.body("{}")).await.status, 200);
+        assert_eq!(origin(&gateway, own).await, "MISS");
+        assert_eq!(origin(&gateway, "/api/v3/comments").await, "MISS");
+        assert_eq!(origin(&gateway, other).await, "HIT");
+    }
+    // The two are no names of one object.
+    let post = gateway.post("/api/v3/domains/example.com/votes");
+    assert_eq!(send(post.body("{}")).await.status, 200);
+    assert_eq!(origin(&gateway, "/api/v3/comments").await, "HIT");
+}
+
+#[tokio::test]
 async fn a_write_by_rest_counts_here() {
     let (_upstream, gateway) = gateway().await;
     let path = "/api/v3/domains/example.com/comments";
