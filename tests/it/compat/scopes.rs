@@ -1,7 +1,7 @@
 //! Scopes: nothing is allowed here that REST refuses.
 
 use super::{WithClients, error_of, table, token};
-use crate::harness::{EICAR, Upstream, client, ok, send};
+use crate::harness::{EICAR, Gateway, Upstream, client, ok, send};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -187,7 +187,7 @@ async fn every_route_needs_the_scopes_of_the_table_and_no_other_gives_them() {
 #[tokio::test]
 async fn without_a_key_what_rest_refuses_is_refused() {
     let upstream = Upstream::always(ok("{\"data\": {\"attributes\": {}}}")).await;
-    let gateway = crate::harness::Gateway::before(&upstream, &["--api-key", super::SERVERS]).await;
+    let gateway = Gateway::before(&upstream, &["--api-key", super::SERVERS]).await;
     let browser = client();
     for (method, path, needed) in TABLE {
         let url = format!("http://{}/api/v3{path}", gateway.address);

@@ -4,7 +4,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::is_report;
-use crate::harness::{EICAR, Gateway, KEY, Upstream, file, in_parallel, until};
+use crate::harness::{
+    Answer, EICAR, Gateway, KEY, Reply, Upstream, failure, file, in_parallel, ok, until,
+};
 
 const CACHED: [&str; 2] = ["--cache-max-bytes", "10000000"];
 const LIMITED: [&str; 4] = [
@@ -123,7 +125,7 @@ async fn concurrent_requests_of_both_share_one_call() {
 async fn both_spend_the_same_quota() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &LIMITED).await;
-    let limits = |reply: &crate::harness::Reply| {
+    let limits = |reply: &Reply| {
         let number = |name| reply.number(name).unwrap();
         (number("x-ratelimit-limit"), number("x-ratelimit-remaining"))
     };
@@ -168,7 +170,7 @@ async fn x_tool_is_part_of_what_an_answer_is_kept_by() {
 
 #[tokio::test]
 async fn what_is_not_known_is_never_kept() {
-    let upstream = Upstream::always(crate::harness::ok("{\"data\": {}}")).await;
+    let upstream = Upstream::always(ok("{\"data\": {}}")).await;
     let gateway = Gateway::before(&upstream, &CACHED).await;
     for path in [
         "/graphs/1",
@@ -196,10 +198,10 @@ async fn what_is_not_known_is_never_kept() {
 #[tokio::test]
 async fn a_spelling_that_could_mean_something_else_is_kept_by_itself() {
     let upstream = Upstream::faulty(|call| {
-        crate::harness::Answer::Bytes(if call.target.contains('%') {
-            crate::harness::failure(404, "NotFoundError", "x")
+        Answer::Bytes(if call.target.contains('%') {
+            failure(404, "NotFoundError", "x")
         } else {
-            crate::harness::ok("{\"data\": {\"attributes\": {}}}")
+            ok("{\"data\": {\"attributes\": {}}}")
         })
     })
     .await;

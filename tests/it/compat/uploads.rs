@@ -1,7 +1,7 @@
 //! Uploads: addresses of the gateway's own, each for one upload of its caller.
 
 use super::{SERVERS, WithClients, error_of, table, token};
-use crate::harness::{Answer, EICAR, Gateway, Upstream, client, ok, send};
+use crate::harness::{Answer, Gateway, KEY, Reply, Upstream, client, ok, send};
 
 const FORM: &str = "multipart/form-data; boundary=B";
 
@@ -11,7 +11,7 @@ fn form(text: &str) -> String {
     )
 }
 
-async fn upload(address: &str, key: &str, body: String) -> crate::harness::Reply {
+async fn upload(address: &str, key: &str, body: String) -> Reply {
     let post = client().post(address).header("content-type", FORM);
     send(post.header("x-apikey", key).body(body)).await
 }
@@ -39,7 +39,7 @@ async fn an_upload_url_is_one_of_the_gateway_and_the_rest_of_the_answer_stays() 
     );
     assert_eq!(reply.text(), expected);
     let text = form("hello");
-    let reply = upload(&address, crate::harness::KEY, text.clone()).await;
+    let reply = upload(&address, KEY, text.clone()).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let link = format!("http://{}/api/v3/analyses/NDRkOA==", gateway.address);
     assert_eq!(reply.json()["data"]["links"]["self"], link);
@@ -49,7 +49,7 @@ async fn an_upload_url_is_one_of_the_gateway_and_the_rest_of_the_answer_stays() 
     assert_eq!(call.header("content-type"), Some(FORM));
     // The address cost the unit.
     assert_eq!(reply.number("x-ratelimit-remaining"), Some(3));
-    let again = upload(&address, crate::harness::KEY, form("hello")).await;
+    let again = upload(&address, KEY, form("hello")).await;
     assert_eq!((again.status, &*error_of(&again).0), (404, "NotFoundError"));
     assert_eq!(upstream.count(), 2);
 }
@@ -135,7 +135,7 @@ async fn a_file_that_was_uploaded_is_no_longer_unknown() {
     }
     let reply = gateway.get("/api/v3/files/upload_url").await;
     let address = reply.json()["data"].as_str().unwrap().to_owned();
-    let reply = upload(&address, crate::harness::KEY, form("hello, upload")).await;
+    let reply = upload(&address, KEY, form("hello, upload")).await;
     assert_eq!(reply.status, 200);
     assert_eq!(
         gateway.get(&format!("/api/v1/files/{hash}")).await.status,
@@ -148,5 +148,4 @@ async fn a_file_that_was_uploaded_is_no_longer_unknown() {
         (reply.status, &reply.json()["data"]["type"]),
         (200, &"analysis".into())
     );
-    let _ = EICAR;
 }

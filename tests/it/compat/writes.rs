@@ -1,6 +1,6 @@
 //! Writes, after which nothing older is served by any entrance.
 
-use crate::harness::{Gateway, Upstream, send};
+use crate::harness::{Gateway, Upstream, ok, send};
 
 async fn gateway() -> (Upstream, Gateway) {
     let upstream = Upstream::demo().await;
@@ -51,7 +51,7 @@ async fn after_a_write_no_older_answer_is_served_by_either_entrance() {
 async fn a_comment_outdates_its_object_and_the_latest_comments_and_nothing_else() {
     let answer =
         "{\"data\": {\"id\": \"d-example.com-1a\", \"type\": \"comment\", \"attributes\": {}}}";
-    let upstream = Upstream::always(crate::harness::ok(answer)).await;
+    let upstream = Upstream::always(ok(answer)).await;
     let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "1000000"]).await;
     let (own, other) = ("/api/v3/domains/example.com", "/api/v3/domains/example.org");
     for path in [own, other, "/api/v3/comments"] {
@@ -108,7 +108,7 @@ async fn a_scan_makes_a_url_known() {
 
 #[tokio::test]
 async fn a_comment_that_was_deleted_is_asked_for_again() {
-    let upstream = Upstream::always(crate::harness::ok("{\"data\": {\"attributes\": {}}}")).await;
+    let upstream = Upstream::always(ok("{\"data\": {\"attributes\": {}}}")).await;
     let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "1000000"]).await;
     let (comment, list) = (
         "/api/v3/comments/d-example.com-1a2b",
