@@ -89,7 +89,7 @@ impl Passing<'_> {
         let context = match &action {
             Action::User(id, asks_for_quotas) => {
                 let id = id.as_deref();
-                return self.answer_about_user(id, *asks_for_quotas, body).await;
+                return Box::pin(self.answer_about_user(id, *asks_for_quotas, body)).await;
             }
             _ => self.context(scopes).await?,
         };
@@ -100,12 +100,13 @@ impl Passing<'_> {
         }
         match action {
             Action::Read(query) => self.read(&context, query).await,
-            Action::Forward(forward) => self.forward(&context, forward, body).await,
+            // Boxed, so that a read from the cache does not carry what the others need.
+            Action::Forward(forward) => Box::pin(self.forward(&context, forward, body)).await,
             Action::GiveAddress {
                 endpoint,
                 is_private,
-            } => self.give_address(&context, endpoint, is_private).await,
-            Action::Upload(token) => self.upload(&context, &token, body).await,
+            } => Box::pin(self.give_address(&context, endpoint, is_private)).await,
+            Action::Upload(token) => Box::pin(self.upload(&context, &token, body)).await,
             Action::User(..) => Err(ApiError::not_found("no such user")),
         }
     }

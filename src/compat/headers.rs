@@ -77,6 +77,22 @@ pub(super) fn tool_of(kept: &HeaderMap) -> Option<Vec<u8>> {
     (tools != OWN_TOOL.as_bytes()).then_some(tools)
 }
 
+/// Whether a client takes gzip.
+pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    for value in headers.get_all(header::ACCEPT_ENCODING) {
+        for coding in value.to_str().unwrap_or_default().split(',') {
+            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+            let quality = quality.trim().trim_start_matches("q=");
+            // `q=0`, with any number of zeros behind the point, refuses a coding.
+            let is_refused = !quality.is_empty() && quality.bytes().all(|b| b"0.".contains(&b));
+            if name.trim().eq_ignore_ascii_case("gzip") && !is_refused {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 /// Returns the headers of a response that come back. None holds the key.
 pub(super) fn of_response(headers: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let mut passed = HeaderMap::new();
@@ -154,6 +170,27 @@ mod tests {
         assert_eq!(names(of_kept(&sent)), ["user-agent", "x-tool"]);
         let forwarded = ["content-type", "user-agent", "x-tool"];
         assert_eq!(names(of_forwarded(&sent)), forwarded);
+    }
+
+    #[test]
+    fn gzip_is_taken_if_it_is_named_and_not_refused() {
+        for (value, expected) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5", true),
+            ("gzip; q=1", true),
+            ("gzip;q=0", false),
+            ("gzip;q=0.000", false),
+            ("identity", false),
+            ("", false),
+            ("*", false),
+        ] {
+            assert_eq!(
+                accepts_gzip(&headers(&[("accept-encoding", value)])),
+                expected,
+                "{value}"
+            );
+        }
+        assert!(!accepts_gzip(&headers(&[])));
     }
 
     #[test]

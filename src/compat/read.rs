@@ -37,6 +37,7 @@ impl Passing<'_> {
             target: self.target.raw.to_owned(),
             headers: kept,
         });
+        query.is_packed = headers::accepts_gzip(&self.parts.headers);
         let lookup = &self.entrance.gateway.lookup;
         let control = freshness::read_control(&self.parts.headers);
         let end = Instant::now() + self.wait;
@@ -46,7 +47,7 @@ impl Passing<'_> {
                 ..control
             };
             match lookup.pass(context, &query, &self.links, &freshness).await {
-                Ok(reply) => return Ok(respond::kept(reply)),
+                Ok(reply) => return Ok(respond::kept(reply, query.is_packed)),
                 // The caller has its share of the places in the queue, so it waits for one.
                 Err(error) if is_for_lack_of_place(&error) && freshness.wait > PLACE_PAUSE => {
                     pause(context).await;

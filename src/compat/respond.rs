@@ -30,8 +30,14 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=ut
 const PASSING: usize = 64 * 1024;
 
 /// Returns a kept answer, with its age.
-pub(super) fn kept(reply: Reply) -> Response {
+pub(super) fn kept(reply: Reply, is_packed: bool) -> Response {
     let mut response = ([(header::CONTENT_TYPE, JSON)], reply.view.body).into_response();
+    if is_packed {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        // The compression layer says so on the others.
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
     say_provenance(&mut response, reply.provenance);
     response
 }

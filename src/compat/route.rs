@@ -133,9 +133,17 @@ impl Route {
 
     fn read(method: &Method, target: &Target<'_>, words: &[&str]) -> Self {
         if let Some((scopes, query)) = kept(target, words) {
+            let indicators = match &query.about {
+                PassedAbout::Report(it)
+                | PassedAbout::Contributions(it)
+                | PassedAbout::Part(it) => {
+                    vec![it.clone()]
+                }
+                _ => indicators_in(words),
+            };
             return Self {
                 scopes,
-                indicators: indicators_in(words),
+                indicators,
                 action: Action::Read(query),
             };
         }
@@ -260,7 +268,12 @@ fn kept(target: &Target<'_>, words: &[&str]) -> Option<(&'static [Scope], Passed
         Some(query) => call.with_query(query),
         None => call,
     };
-    Some((scopes, PassedQuery { call, about }))
+    let query = PassedQuery {
+        call,
+        about,
+        is_packed: false,
+    };
+    Some((scopes, query))
 }
 
 /// Returns the endpoint of a part of an object that is read as REST reads it.

@@ -13,7 +13,7 @@ use crate::{
     cache::{About, ObjectName, Question, TtlRule, ViewKey},
     indicator::Indicator,
     render::{self, Detail, Document, format::Format, links::LinkRules},
-    virustotal::Call,
+    virustotal::{Call, Packed},
 };
 
 /// A read that is passed on as a client sent it.
@@ -23,6 +23,8 @@ pub struct PassedQuery {
     pub call: Call,
     /// The subject.
     pub about: PassedAbout,
+    /// Whether the answer is returned as gzip. Kept like that, it costs a hit no compression.
+    pub is_packed: bool,
 }
 
 /// The subject of a read that is passed on.
@@ -101,7 +103,11 @@ impl Lookup {
                 format: Format::Raw,
                 bare: true,
                 descriptors_only: false,
-                options: Some(links.to().into()),
+                options: Some(if query.is_packed {
+                    format!("gzip {}", links.to()).into()
+                } else {
+                    links.to().into()
+                }),
             },
             detail: Detail::Full,
             render: move |bytes: &Bytes| {
@@ -137,6 +143,9 @@ impl Lookup {
                 Vec::new()
             }
         };
+        if query.is_packed {
+            document.body = Packed::of(&document.body).bytes().to_vec();
+        }
         Ok(Rendered { document, revealed })
     }
 }

@@ -1,5 +1,7 @@
 //! Path, query and answers, byte for byte.
 
+use std::io::Read as _;
+
 use super::{raw, split};
 use crate::harness::{Answer, Gateway, Upstream, http, ok};
 
@@ -224,4 +226,33 @@ async fn redirects_are_passed_on_and_not_followed() {
     let own = format!("http://{}/api/v3/files/a/download", gateway.address);
     assert_eq!(reply.header("location"), Some(&*own));
     assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_gzip_gets_the_same_bytes() {
+    let body = format!(
+        "{{\"data\": {{\"attributes\": {{\"a\": \"{}\"}}}}}}",
+        "x".repeat(5000)
+    );
+    let upstream = Upstream::always(ok(&body)).await;
+    let gateway = Gateway::before(&upstream, &["--cache-max-bytes", "1000000"]).await;
+    let path = "/api/v3/domains/example.com";
+    for _ in 0..3 {
+        let headers = [("x-apikey", "k"), ("accept-encoding", "gzip")];
+        let reply = gateway.get_with(path, &headers).await;
+        assert_eq!(reply.header("content-encoding"), Some("gzip"));
+        let vary: Vec<_> = reply.headers.get_all("vary").iter().collect();
+        assert!(vary.iter().any(|it| *it == "accept-encoding"), "{vary:?}");
+        let mut plain = String::new();
+        flate2::read::GzDecoder::new(&*reply.body)
+            .read_to_string(&mut plain)
+            .unwrap();
+        assert_eq!(plain, body);
+        let reply = gateway.get_with(path, &[("x-apikey", "k")]).await;
+        assert_eq!(
+            (reply.text(), reply.header("content-encoding")),
+            (&*body, None)
+        );
+    }
+    assert_eq!(upstream.count(), 1);
 }
