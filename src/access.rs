@@ -14,6 +14,7 @@ pub use self::{
     cost::{Cost, CostCounter, UnitBudget},
     file_state::FileState,
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, TokenDigest, holds_token},
+    key_filter::{KeyFilter, without_key},
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
     operator_key::{UnusableKey, is_usual, key_in_file, key_in_variable, parse_operator_key},
     owner::{Ends, PeerOwner, PeerOwners},
@@ -29,6 +30,7 @@ mod context;
 mod cost;
 mod file_state;
 mod key;
+mod key_filter;
 mod memory;
 mod operator_key;
 mod owner;

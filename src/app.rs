@@ -17,6 +17,7 @@ use self::background::Background;
 use crate::{
     access::{ApiKey, InvalidKey, clients::file::Mistake},
     cache::PrivateFileError,
+    compat,
     config::{Config, Server},
     demo,
     http::{self, Gateway},
@@ -127,7 +128,9 @@ impl App {
         // Bound before anything slow is started, so that a taken port is reported at once.
         let (listener, admin) = ports::listen(&server)?;
         let gateway = Arc::new(Self::assemble(config, &background).await?);
-        let router = http::router(&gateway, admin.is_none()).merge(mcp::router(&gateway));
+        let router = http::router(&gateway, admin.is_none())
+            .merge(mcp::router(&gateway))
+            .merge(compat::router(&gateway));
         let admin = admin.map(|listener| (listener, http::admin_router(&gateway)));
         Ok(Self {
             listener,

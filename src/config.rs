@@ -7,6 +7,7 @@ use std::{
     ffi::OsString,
     num::NonZeroU32,
     path::{self, Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{ArgMatches, Args, FromArgMatches as _, error::ErrorKind};
@@ -15,7 +16,7 @@ use self::{
     cli::{Cli, Subcommand, TokenCommand},
     given::Given,
     lookup::{LookupArgs, McpArgs},
-    value::{expect, rate},
+    value::{expect, rate, wait},
 };
 use crate::{
     access::{is_usual, key_in_file},
@@ -128,6 +129,12 @@ pub struct Config {
     #[arg(long, default_value = "100", value_parser = expect::<usize>("expected a whole number"))]
     #[arg(value_name = "N", help_heading = "Quota")]
     pub max_waiting: usize,
+    /// The time for which a request under `/api/v3` waits for a unit of quota, at most `5m`.
+    ///
+    /// VirusTotal's own clients give up on a 429. A unit is back after 61 s. A client's `wait` in
+    /// `VT4AI_CLIENTS_FILE` goes first; `0s` waits for none.
+    #[arg(long, default_value = "65s", value_parser = wait, help_heading = "Quota")]
+    pub compat_wait: Duration,
     /// Requests of any kind a minute by one caller; 0 is no limit.
     ///
     /// A caller is a client, a key that VirusTotal has accepted, or else an address (IPv6: its

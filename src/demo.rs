@@ -211,6 +211,10 @@ Search: for every key by words and tags, for premium keys by properties, too:
   curl -s '{base}/api/v1/intelligence/search?query=type%3Aexe+p%3A40%2B&order=size-&limit=5&format=markdown'
   curl -s '{base}/api/v1/intelligence/search?query=entity%3Adomain+tag%3Adga&descriptors_only=true'
 
+VirusTotal's own API, for its clients (`vt.Client("demo", host="{base}")`):
+  curl -s -H 'x-apikey: demo' {base}/api/v3/files/44d88612fea8a8f36de82e1278abb02f
+  curl -s -H 'x-apikey: demo' '{base}/api/v3/files/{trojan}/dropped_files?limit=2'
+
 A file that VirusTotal doesn't know, the templates, and the documentation:
   curl -s {base}/api/v1/files/0000000000000000000000000000000000000000
   curl -s {base}/templates

@@ -7,7 +7,7 @@
 
 pub use self::{
     extract::view::ViewDefaults,
-    routes::{admin_router, document, entrance, router},
+    routes::{admin_router, admitted, document, entrance, router},
     state::{AppState, Gateway, RequestLimits},
 };
 

@@ -21,6 +21,7 @@
 //! | 1 | [`app`] | everything below |
 //! | 2 | [`server`] | http, access, metrics, telemetry |
 //! | 2 | [`mcp`] | http, access, lookup, quota, render, indicator, clock, metrics, virustotal |
+//! | 2 | [`compat`] | http, access, cache, lookup, submit, quota, render, indicator, clock, virustotal |
 //! | 3 | [`http`] | access, lookup, submit, quota, redis, render, indicator, clock, config, metrics, telemetry, virustotal |
 //! | 4 | [`lookup`], [`submit`] | access, cache, quota, redis, virustotal, render, indicator, config, metrics; not one another |
 //! | 5 | [`cache`] | access, quota, redis, virustotal, render, indicator, clock, config, metrics, telemetry |
@@ -39,6 +40,7 @@ pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod clock;
+pub mod compat;
 pub mod config;
 pub mod demo;
 pub mod http;

@@ -28,6 +28,7 @@ pub use self::{
     analysis::{Analysis, AnalysisId, InvalidAnalysisId},
     error::LookupError,
     pages::RelatedQuery,
+    passed::{PassedAbout, PassedQuery},
     reply::Reply,
     row::{RowReply, RowViews},
     search::{Corpus, SearchQuery},
@@ -39,6 +40,7 @@ mod analysis;
 mod error;
 mod names;
 mod pages;
+mod passed;
 mod popularity;
 mod reply;
 mod row;

@@ -335,6 +335,7 @@ mod tests {
             code: code.into(),
             message: None,
             retry_after: None,
+            raw: None,
         }))
     }
 

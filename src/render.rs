@@ -19,7 +19,7 @@ use crate::render::{
 pub use self::{
     brief::popularity,
     list::{Extent, extent, list},
-    object::{id, is_completed, object, report},
+    object::{check, id, is_completed, object, report, report_names},
     object_names::{ListedObject, listed},
     title::Title,
     view::{Detail, View},
@@ -33,6 +33,7 @@ mod compose;
 mod defang;
 pub mod format;
 pub mod hidden;
+pub mod links;
 mod list;
 mod measure;
 mod object;

@@ -28,6 +28,8 @@ pub use self::{
 
 mod community;
 pub mod form;
+pub mod forward;
+mod incoming;
 mod pace;
 mod upload;
 mod write;
@@ -100,6 +102,16 @@ impl Submit {
     /// Creates a pipeline from its parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// Returns why an indicator must not be sent to VirusTotal, or `None` if it may be.
+    pub fn private_reason(&self, indicator: &Indicator) -> Option<PrivateReason> {
+        self.parts().cache.private().reason(indicator)
+    }
+
+    /// Returns why a search must not be sent to VirusTotal, or `None` if it may be.
+    pub fn private_reason_in_query(&self, query: &str) -> Option<PrivateReason> {
+        self.parts().cache.private().reason_in_query(query)
     }
 
     fn parts(&self) -> &Parts {

@@ -21,11 +21,11 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use url::Url;
 
-use self::{body::BodyReader, call::Payload, transport::Transport};
+use self::{body::BodyReader, call::Payload, exact_url::exact_url, transport::Transport};
 pub use self::{
-    call::Call,
-    endpoint::Endpoint,
-    error::{Reason, Refusal, UpstreamError},
+    call::{Call, Verbatim},
+    endpoint::{Endpoint, OtherEndpoint},
+    error::{RawError, Reason, Refusal, UpstreamError},
     large::LargeAnswers,
     packed::{Body, Packed},
 };
@@ -40,6 +40,8 @@ mod body;
 mod call;
 mod endpoint;
 pub mod error;
+mod exact_url;
+pub mod forward;
 mod large;
 mod message;
 pub mod packed;
@@ -142,7 +144,11 @@ impl VirusTotal {
     ) -> Result<Body, UpstreamError> {
         let url = format!("{}{}", self.0.base, call.path);
         let transport = &self.0.transport;
-        let request = if call.endpoint.is_post() {
+        let request = if let Some(verbatim) = &call.verbatim {
+            let url = exact_url(&self.0.base, &verbatim.target)?;
+            let request = transport.request_of_client(reqwest::Method::GET, url);
+            request.headers(verbatim.headers.clone())
+        } else if call.endpoint.is_post() {
             with_payload(
                 transport.request(reqwest::Method::POST, &url),
                 &call.payload,

@@ -6,12 +6,17 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use vt4ai::{
     indicator::Indicator,
     render::{
-        Document, RenderError, Title, View, extent, format::Format, id, is_completed, list, object,
-        report, template::Templates,
+        Document, RenderError, Title, View, extent,
+        format::Format,
+        id, is_completed,
+        links::{LinkRewriter, LinkRules},
+        list, object, report,
+        template::Templates,
     },
 };
 use vt4ai_fuzz::{is_inert, is_inert_list, is_inert_of_any, is_json, is_xml_of, tree};
@@ -172,6 +177,22 @@ fn words(bytes: &[u8]) {
     }
 }
 
+/// Checks that links are rewritten alike in pieces of any length, and that JSON stays JSON.
+fn links(bytes: &[u8], length: usize) {
+    let from = ["https://www.virustotal.com/api/v3".to_owned()];
+    let rules = LinkRules::new(from, "http://gateway.example/api/v3".to_owned());
+    let whole = rules.apply(bytes);
+    let (mut rewriter, mut out) = (LinkRewriter::new(&rules), Vec::new());
+    for piece in bytes.chunks(length) {
+        rewriter.push(piece, &mut out);
+    }
+    rewriter.finish(&mut out);
+    assert_eq!(out, whole);
+    if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        assert!(serde_json::from_slice::<IgnoredAny>(&whole).is_ok());
+    }
+}
+
 // The first byte selects the view; the rest is split into pages at NUL.
 fuzz_target!(|bytes: &[u8]| {
     let Some((how, bytes)) = bytes.split_first() else {
@@ -194,4 +215,5 @@ fuzz_target!(|bytes: &[u8]| {
     one(bytes, &Title::other("analysis", "x"), view);
     one(bytes, &part, view);
     words(bytes);
+    links(bytes, usize::from(*how) + 1);
 });

@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -23,7 +24,7 @@ use self::{
     reading::{ReadBlocked, ReadJob, Reading, Readings},
 };
 pub use self::{
-    allowance::{AllowanceWindow, OverAllowance},
+    allowance::{AllowanceWindow, OverAllowance, Usage, UsedRequests},
     issue::{Issued, TokenError},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub struct ClientRecord {
     pub name: Arc<str>,
     /// The VirusTotal key that the client spends: its own or the server's.
     pub key: ApiKey,
+    /// The time for which a request under `/api/v3` waits for a unit, if the operator set one.
+    pub wait: Option<Duration>,
     digest: TokenDigest,
     allowance: Allowance,
     scopes: Vec<Scope>,
@@ -64,6 +67,9 @@ pub enum Scope {
     Search,
     /// Read the metrics on the public port.
     Metrics,
+    /// Everything else that VirusTotal offers to the key under `/api/v3`: it shows the private
+    /// scans, rulesets and graphs of the key's owner.
+    All,
 }
 
 /// The reasons for which a token is rejected.
@@ -112,11 +118,12 @@ pub enum Refreshed {
 
 impl Scope {
     /// All scopes with their names.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::Read, "read"),
         (Self::Submit, "submit"),
         (Self::Search, "search"),
         (Self::Metrics, "metrics"),
+        (Self::All, "all"),
     ];
 
     /// Returns the name used in the file.
@@ -144,6 +151,11 @@ impl Client {
     /// Whether the client has this scope.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
+    }
+
+    /// Whether a text is the client's own token.
+    pub fn holds(&self, token: &[u8]) -> bool {
+        self.digest.matches(&TokenDigest::of(token))
     }
 
     /// Returns the hash by which the rate limit counts the client.
@@ -284,6 +296,11 @@ impl Clients {
     /// Counts a request of a client, or fails if its allowance is used up.
     pub fn spend(&self, client: &Client, now: Now) -> Result<(), OverAllowance> {
         self.0.counts.spend(&client.name, client.allowance, now)
+    }
+
+    /// Returns the requests that a client has made, beside those that it may make.
+    pub fn usage(&self, client: &Client, now: Now) -> Usage {
+        self.0.counts.usage(&client.name, client.allowance, now)
     }
 
     fn list(&self) -> RwLockReadGuard<'_, Vec<Client>> {

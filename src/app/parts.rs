@@ -87,6 +87,7 @@ pub(super) async fn put_together(
         clients,
         views: ViewDefaults::new(config.default_format, config.default_view, &config.verdicts),
         examples: String::new(),
+        compat_wait: config.compat_wait,
         audit: open_audit_log(config.log.audit, &metrics, background)?,
         metrics,
         tasks: tasks.clone(),

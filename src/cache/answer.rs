@@ -127,7 +127,10 @@ impl CachedAnswer {
     pub(super) fn size(&self) -> usize {
         let content = match &self.answer {
             Answer::Found(packed) => packed.size(),
-            Answer::NotFound(refusal) => refusal.message.as_deref().map_or(0, str::len),
+            Answer::NotFound(refusal) => {
+                let raw = refusal.raw.as_ref().map_or(0, |raw| raw.body.len());
+                raw + refusal.message.as_deref().map_or(0, str::len)
+            }
         };
         size_of_val::<[ObjectName]>(&self.names) + content
     }

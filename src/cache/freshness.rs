@@ -125,6 +125,7 @@ mod tests {
             code: "x".into(),
             message: None,
             retry_after: None,
+            raw: None,
         };
         let now = Moment::now();
         let asked = now.before(Duration::from_secs(age));

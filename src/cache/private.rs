@@ -110,6 +110,11 @@ impl PrivateGuard {
         self.0.list.read().reason(indicator, None)
     }
 
+    /// Returns why a search must not be sent, or `None` if it may be.
+    pub fn reason_in_query(&self, query: &str) -> Option<PrivateReason> {
+        self.0.list.read().reason_in_query(query)
+    }
+
     /// Returns why a question must not be sent, or `None` if it may be.
     ///
     /// Of an analysis nothing is known: its id was made by VirusTotal.
@@ -117,7 +122,7 @@ impl PrivateGuard {
         match &question.about {
             About::Object(indicator) => self.reason(indicator),
             About::Search(text) => self.0.list.read().reason_in_query(text),
-            About::Analysis(_) => None,
+            About::Analysis(_) | About::Other(_) => None,
         }
     }
 }

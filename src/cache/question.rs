@@ -40,6 +40,8 @@ pub enum About {
     Search(String),
     /// The analysis with this id.
     Analysis(String),
+    /// Something else with a name of its own, such as a comment.
+    Other(ObjectName),
 }
 
 /// The rule for the TTL of an answer.
@@ -60,6 +62,7 @@ impl Question {
             About::Object(indicator) => ObjectName::of(indicator),
             About::Search(text) => names_in_search(text),
             About::Analysis(id) => vec![ObjectName::analysis(id)],
+            About::Other(name) => vec![*name],
         }
     }
 

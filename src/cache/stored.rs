@@ -140,6 +140,7 @@ mod tests {
             code: "NotFoundError".into(),
             message: Some("File \"x\"\nnot found".to_owned()),
             retry_after: None,
+            raw: None,
         }));
     }
 

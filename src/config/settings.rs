@@ -113,7 +113,7 @@ pub struct Server {
     #[arg(long, value_name = "N", default_value = "1024")]
     #[arg(value_parser = expect::<NonZeroUsize>(COUNT))]
     pub max_connections: NonZeroUsize,
-    /// Requests under `/api/v1` that are answered at once; more are a 503.
+    /// Requests under `/api/v1` and `/api/v3` that are answered at once; more are a 503.
     ///
     /// One caller may hold a quarter of them; more are a 429 to that caller. As many again may
     /// only wait (`?wait=`).
@@ -315,7 +315,7 @@ pub struct Log {
     #[arg(id = "log-format", long, action = ArgAction::Set)]
     #[arg(default_value = "text", value_parser = one_of_two("text", "json"))]
     pub json: bool,
-    /// A file to record each request under `/api/v1` in, as a line of JSON.
+    /// A file to record each request under `/api/v1` and `/api/v3` in, as a line of JSON.
     ///
     /// A record says who asked about which indicator, when, with what outcome and at what cost. The
     /// file is created with mode 0600 and opened anew on SIGHUP.

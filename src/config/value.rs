@@ -18,6 +18,8 @@ use super::{Keyless, QuotaLimit};
 use crate::access::{ApiKey, UnusableKey, parse_operator_key};
 
 /// The longest duration that can be set: some are added to one another and to the time.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
 const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
 
 /// A parsed value, or what is expected instead.
@@ -112,6 +114,14 @@ pub(super) fn duration(text: &str) -> Parsed<Duration> {
         return Err("expected a duration of 100 years at most");
     }
     Ok(duration)
+}
+
+pub(super) fn wait(text: &str) -> Parsed<Duration> {
+    let wait = duration(text)?;
+    if wait > LONGEST_WAIT {
+        return Err("expected a duration of 5m at most");
+    }
+    Ok(wait)
 }
 
 pub(super) fn duration_above_zero(text: &str) -> Parsed<Duration> {

@@ -15,6 +15,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::reasons::of_reason;
 use super::{
     headers::{insert_number, say_provenance},
     outcome::{Failure, Outcome},
@@ -27,12 +28,14 @@ use crate::{
     quota::accounts::Exhausted,
     render::{MalformedAnswer, template::UnknownTemplate},
     submit::form::FormError,
-    virustotal::{Reason, Refusal, UpstreamError},
+    virustotal::{RawError, Reason, Refusal, UpstreamError},
 };
 
 mod advice;
 mod lookup;
 mod places;
+mod reasons;
+pub mod virustotal_shape;
 mod write;
 
 const NOT_WHAT_IT_SHOULD_BE: &str = "VirusTotal's answer is not what it should be";
@@ -46,9 +49,11 @@ pub struct ApiError {
     /// The value of `Retry-After`, which every 429 and 503 has.
     retry_after: Option<Duration>,
     /// The cause for the log, where it is more than the detail.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     /// The origin of an answer that VirusTotal does not know the object.
     provenance: Option<Provenance>,
+    /// VirusTotal's own error, for clients of its own API.
+    raw: Option<Box<RawError>>,
 }
 
 /// The body of every error.
@@ -74,6 +79,7 @@ impl ApiError {
             retry_after: None,
             cause: None,
             provenance: None,
+            raw: None,
         }
     }
 
@@ -102,7 +108,7 @@ impl ApiError {
     }
 
     /// 404 for a read, 403 for a write: an indicator that is never sent to VirusTotal.
-    fn private(status: StatusCode, reason: PrivateReason) -> Self {
+    pub fn private(status: StatusCode, reason: PrivateReason) -> Self {
         let detail = format!("VirusTotal is not asked about this: {reason}");
         Self::new(status, "PrivateIndicatorError", detail)
     }
@@ -186,7 +192,7 @@ impl ApiError {
 
     fn because(self, cause: String) -> Self {
         Self {
-            cause: Some(cause),
+            cause: Some(cause.into()),
             ..self
         }
     }
@@ -218,7 +224,8 @@ impl IntoResponse for ApiError {
         Outcome::of(&mut response).failure = Some(Failure {
             code: self.code,
             detail: self.detail,
-            cause: self.cause,
+            cause: self.cause.map(String::from),
+            raw: self.raw,
         });
         response
     }
@@ -290,6 +297,10 @@ impl From<UpstreamError> for ApiError {
             UpstreamError::Unreachable | UpstreamError::Broken => {
                 Self::bad_gateway(format!("{error}; try again later"), error.to_string())
             }
+            UpstreamError::Undocumented(raw) => Self {
+                raw: Some(raw.clone()),
+                ..UpstreamError::Unexpected(raw.status).into()
+            },
             UpstreamError::Unexpected(status) => {
                 let detail = format!(
                     "{NOT_WHAT_IT_SHOULD_BE}: status {status} without VirusTotal's own error; \
@@ -327,8 +338,9 @@ impl From<Refusal> for ApiError {
             retry_after,
             code: refusal.code,
             detail: message.map_or(Cow::Borrowed(usual), Cow::Owned),
-            cause: Some("VirusTotal refused".to_owned()),
+            cause: Some("VirusTotal refused".into()),
             provenance: None,
+            raw: refusal.raw,
         }
     }
 }
@@ -348,49 +360,5 @@ impl ApiError {
 
     fn bad_gateway(detail: impl Into<Cow<'static, str>>, cause: String) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "BadGatewayError", detail).because(cause)
-    }
-}
-
-/// Returns the status of each of VirusTotal's reasons, and the detail where VirusTotal gives none.
-fn of_reason(reason: Reason) -> (StatusCode, &'static str) {
-    match reason {
-        Reason::BadRequest => (
-            StatusCode::BAD_REQUEST,
-            "VirusTotal can't make sense of this request",
-        ),
-        Reason::Unauthorized => (
-            StatusCode::UNAUTHORIZED,
-            "VirusTotal refused the API key; check the key sent in `X-API-Key` or set on the server",
-        ),
-        Reason::Forbidden => (
-            StatusCode::FORBIDDEN,
-            "VirusTotal does not let this API key do this; send a key whose account has this \
-             privilege in `X-API-Key` (for some things a premium key), or ask for something else",
-        ),
-        Reason::NotFound => (
-            StatusCode::NOT_FOUND,
-            "VirusTotal does not know this object",
-        ),
-        Reason::Conflict => (StatusCode::CONFLICT, "VirusTotal has this already"),
-        Reason::FailedDependency => (
-            StatusCode::FAILED_DEPENDENCY,
-            "something that this depends on failed at VirusTotal",
-        ),
-        Reason::PayloadTooLarge => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the request is too large for VirusTotal",
-        ),
-        Reason::TooManyRequests => (
-            StatusCode::TOO_MANY_REQUESTS,
-            "VirusTotal's quota for this key is used up; wait as `Retry-After` says",
-        ),
-        Reason::Transient => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "VirusTotal can't answer at the moment; wait as `Retry-After` says",
-        ),
-        Reason::Deadline => (
-            StatusCode::GATEWAY_TIMEOUT,
-            "VirusTotal ran out of time; try again later",
-        ),
     }
 }

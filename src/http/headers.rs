@@ -22,6 +22,10 @@ const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
 #[derive(Clone, Copy, Debug)]
 pub struct Weight(pub usize);
 
+/// A mark on a response whose body is passed on and not compressed.
+#[derive(Clone, Copy, Debug)]
+pub struct AsItCame;
+
 /// Records the size of a response before it is compressed.
 pub fn weigh(mut response: Response) -> Response {
     let bytes = response.body().size_hint().exact();

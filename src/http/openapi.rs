@@ -80,7 +80,9 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
             machine, or its operator has opened it to all (`VT4AI_ALLOW_ANONYMOUS`).\n\n\
             **Posts are seen by others**: an upload publishes a file to the world, a comment or a vote \
             stands under the key's account. With the server's own key they are refused unless its \
-            operator has set `VT4AI_ALLOW_SUBMISSIONS`.",
+            operator has set `VT4AI_ALLOW_SUBMISSIONS`.\n\n\
+            VirusTotal's own API is answered below `/api/v3`, for its clients with this host in place of \
+            `www.virustotal.com`; [its reference](https://docs.virustotal.com/reference/overview) describes it.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     components(schemas(

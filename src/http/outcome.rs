@@ -13,6 +13,7 @@ use crate::{
     access::{CostCounter, KeyHash},
     indicator::Indicator,
     lookup::Origin,
+    virustotal::RawError,
 };
 
 /// The findings about a request: an extension of the request that the `observe` middleware adds.
@@ -91,6 +92,8 @@ pub struct Failure {
     pub detail: Cow<'static, str>,
     /// The cause, where it is more than the client is told.
     pub cause: Option<String>,
+    /// VirusTotal's own error, for clients of its own API.
+    pub raw: Option<Box<RawError>>,
 }
 
 impl RequestRecord {

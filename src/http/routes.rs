@@ -10,7 +10,7 @@ use axum::{
     Extension, Router,
     extract::MatchedPath,
     handler::Handler,
-    http::{Method, Uri, header},
+    http::{Extensions, HeaderMap, Method, StatusCode, Uri, Version, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get},
@@ -302,7 +302,7 @@ fn with_known_methods(router: Router<AppState>, known: &KnownRoutes) -> Router<A
 }
 
 /// Adds the layers of the public port to a group of routes.
-fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState> {
+pub fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState> {
     let router = router.layer(
         ServiceBuilder::new()
             // Around admission: a page may read its rejections, too.
@@ -337,12 +337,18 @@ fn watched(router: Router<AppState>, state: GroupState) -> Router<AppState> {
                     // Compression would hold back the rows of a job.
                     .compress_when(
                         DefaultPredicate::new()
-                            .and(NotForContentType::const_new("application/x-ndjson")),
+                            .and(NotForContentType::const_new("application/x-ndjson"))
+                            .and(is_to_compress),
                     ),
             )
             // Inside compression, which hides the size of its body.
             .layer(MapResponseLayer::new(headers::weigh)),
     )
+}
+
+/// Returns whether a response may be compressed: one that is passed on goes as it came.
+fn is_to_compress(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<headers::AsItCame>().is_none()
 }
 
 /// Returns a function that counts a panic and answers in place of the handler.
@@ -360,7 +366,7 @@ fn after_panic(metrics: &Arc<Metrics>) -> impl Fn(Box<dyn Any + Send>) -> Respon
 
 #[cfg(test)]
 mod tests {
-    use axum::{body::to_bytes, http::StatusCode};
+    use axum::body::to_bytes;
     use tower::ServiceExt as _;
 
     use super::*;

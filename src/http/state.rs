@@ -57,6 +57,8 @@ pub struct Gateway {
     pub audit: Option<AuditLog>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// The time for which a request under `/api/v3` waits for a unit, unless its client has one.
+    pub compat_wait: Duration,
     /// The tasks beside requests; the process waits for them before it ends.
     pub tasks: TaskTracker,
 }

@@ -129,6 +129,7 @@ impl Quota {
                     code: "QuotaExceededError".into(),
                     message: None,
                     retry_after: Some(BackOff::new(reply.wait)),
+                    raw: None,
                 }));
             }
         };

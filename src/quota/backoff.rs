@@ -302,6 +302,7 @@ mod tests {
             code: code.into(),
             message: None,
             retry_after: retry_after.map(|wait| BackOff::new(Duration::from_secs(wait))),
+            raw: None,
         }
     }
 

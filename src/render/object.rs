@@ -107,6 +107,21 @@ fn selected_report(
     })
 }
 
+/// Returns the names that a report contains of its object; none if it is JSON of another shape.
+pub fn report_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
+    match read_report(str::from_utf8(bytes)?) {
+        Ok(report) => Ok(names(&report)),
+        Err(Unreadable::Missing) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Checks that an answer is JSON.
+pub fn check(bytes: &[u8]) -> Result<(), MalformedAnswer> {
+    find(str::from_utf8(bytes)?, &["data"])?;
+    Ok(())
+}
+
 /// Returns the names that a report contains of its object.
 fn names(report: &RawObject<'_>) -> Vec<String> {
     let mut names = Vec::new();

@@ -1,27 +1,16 @@
 //! A file on its way to VirusTotal: checked, counted and forwarded while it arrives.
 
-use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use hyper::{
-    body::{Body, Frame},
-    header::HeaderValue,
-};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout},
-};
+use hyper::{body::Body, header::HeaderValue};
+use tokio::{sync::oneshot, time::timeout};
 use tracing::{Instrument as _, Span};
 
 use super::{
     Parts, Started, Submit, SubmitError,
     form::{self, Form, FormError},
-    pace::Pace,
+    incoming::PacedBody,
     started,
     write::Write,
 };
@@ -49,7 +38,7 @@ const MAX_PREFIX: usize = 64 * 1024;
 ///
 /// When the last piece is handed over, megabytes may still wait in buffers for a slow line, and
 /// VirusTotal has to process the file.
-const LAST_PIECE_FACTOR: u32 = 4;
+pub(super) const LAST_PIECE_FACTOR: u32 = 4;
 
 /// A form as it arrives.
 #[derive(Debug)]
@@ -81,10 +70,9 @@ impl Submit {
         }
         let boundary = form::boundary(incoming.content_type.as_bytes())?;
         let mut stream = FormStream {
-            body: incoming.body,
+            source: PacedBody::new(incoming.body, self.parts().virustotal.timeout()),
             form: Form::new(boundary),
             piece_timeout: self.parts().virustotal.timeout(),
-            pace: Pace::new(self.parts().virustotal.timeout()),
         };
         let prefix = context.cost.waiting(stream.prefix()).await?;
         // A form without `Content-Length` has a length after all if it ended within the prefix.
@@ -218,11 +206,10 @@ struct UploadJob {
 
 /// A form that is being read, with the state of its parser.
 struct FormStream<'a, B> {
-    body: &'a mut B,
+    source: PacedBody<'a, B>,
     form: Form,
     /// The time limit for forwarding one piece.
     piece_timeout: Duration,
-    pace: Pace,
 }
 
 /// The first pieces of a form.
@@ -286,53 +273,17 @@ impl<B: Body<Data = Bytes> + Unpin> FormStream<'_, B> {
 
     /// Returns the next piece, or `None` if the form has ended and is complete.
     async fn next(&mut self) -> Result<Option<Bytes>, FormError> {
-        loop {
-            match self.frame().await? {
-                None => {
-                    self.form.end()?;
-                    return Ok(None);
-                }
-                Some(Err(_)) => return Err(FormError::BrokenOff),
-                Some(Ok(frame)) => {
-                    // Trailers are ignored.
-                    let Ok(piece) = frame.into_data() else {
-                        continue;
-                    };
-                    self.form.push(&piece)?;
-                    if !piece.is_empty() {
-                        return Ok(Some(piece));
-                    }
-                }
-            }
+        let piece = self.source.next().await?;
+        match &piece {
+            Some(piece) => self.form.push(piece)?,
+            None => self.form.end()?,
         }
-    }
-
-    /// Waits for the next frame as long as the sender's pace allows.
-    async fn frame(&mut self) -> Result<Option<Result<Frame<Bytes>, B::Error>>, FormError> {
-        loop {
-            let began = Instant::now();
-            let frame = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context));
-            // Bytes and time are counted before the pace is checked, whichever of them ended the
-            // wait.
-            let frame = timeout(self.pace.left(), frame).await;
-            self.pace.waited(began.elapsed());
-            if let Ok(Some(Ok(frame))) = &frame
-                && let Some(piece) = frame.data_ref()
-            {
-                self.pace.received(piece.len());
-            }
-            if self.pace.judge().is_err() {
-                return Err(FormError::Halted);
-            }
-            if let Ok(frame) = frame {
-                return Ok(frame);
-            }
-        }
+        Ok(piece)
     }
 }
 
 /// Forwards a piece, if there is one, as soon as there is room for it.
-async fn send(
+pub(super) async fn send(
     feed: &BodySender,
     piece: Option<Bytes>,
     patience: Duration,

@@ -46,7 +46,9 @@ impl<'a> Write<'a> {
         names.extend(ObjectName::in_analysis(answer));
         // The names are joined first, so that the write applies to all of them.
         self.cache.join_names(&names);
-        self.cache.note_begun(&analysis, &names);
+        if !analysis.is_empty() {
+            self.cache.note_begun(&analysis, &names);
+        }
         self.cache.note_write(&names, Certainty::Certain);
         self.cache.learn_names(&names).await;
     }

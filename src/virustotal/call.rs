@@ -1,11 +1,18 @@
 //! A call to the VirusTotal API: path, query and body.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode, utf8_percent_encode,
+};
+use reqwest::header::HeaderMap;
 use serde::Serialize;
 
-use super::{Endpoint, endpoint::EndpointPath};
+use super::{Endpoint, OtherEndpoint, endpoint::EndpointPath};
 
 /// The characters to percent-encode: all but RFC 3986's unreserved ones.
 const ESCAPED_CHARS: &AsciiSet = &NON_ALPHANUMERIC
@@ -23,7 +30,18 @@ pub struct Call {
     /// The path and query below `/api/v3`.
     pub(super) path: String,
     pub(super) payload: Payload,
+    /// The request of a client that is sent in place of `path`, byte for byte.
+    pub(super) verbatim: Option<Arc<Verbatim>>,
     has_query: bool,
+}
+
+/// A request of a client of VirusTotal's own API, which is passed on as it came.
+#[derive(Clone)]
+pub struct Verbatim {
+    /// The path and query below `/api/v3`, byte for byte. The path has no dot segments.
+    pub target: String,
+    /// The headers that go on.
+    pub headers: HeaderMap,
 }
 
 /// The body of a POST.
@@ -37,6 +55,13 @@ pub(super) enum Payload {
     Json(Vec<u8>),
 }
 
+/// Omits everything, since a target can contain an indicator or a key.
+impl fmt::Debug for Verbatim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verbatim(…)")
+    }
+}
+
 /// Omits the path, which can contain an indicator or a key.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,6 +73,14 @@ impl Call {
     /// Creates a call to an endpoint whose path has no id.
     pub fn to(endpoint: Endpoint) -> Self {
         Self::about(endpoint, "")
+    }
+
+    /// Creates a call to an endpoint of which the gateway itself knows nothing but the path.
+    pub fn other(endpoint: OtherEndpoint, path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..Self::to(Endpoint::Other(endpoint))
+        }
     }
 
     /// Creates a call about the object with this id. An endpoint whose path has no id ignores it.
@@ -67,7 +100,57 @@ impl Call {
             endpoint,
             path,
             payload: Payload::Nothing,
+            verbatim: None,
             has_query: false,
+        }
+    }
+
+    /// Sends a client's own request in place of the one that is built here.
+    ///
+    /// The path remains what the answer is known by, so that it is found again by requests that
+    /// are spelled in another way.
+    #[must_use]
+    pub fn as_sent(mut self, verbatim: Verbatim) -> Self {
+        self.verbatim = Some(Arc::new(verbatim));
+        self
+    }
+
+    /// Adds a query as a client sent it, in the spelling in which this module writes queries.
+    ///
+    /// The order of the parameters is kept, and so are bytes that are not UTF-8.
+    #[must_use]
+    pub fn with_query(mut self, query: &str) -> Self {
+        for pair in query.split('&') {
+            self.path.push(if self.has_query { '&' } else { '?' });
+            self.has_query = true;
+            match pair.split_once('=') {
+                Some((name, value)) => {
+                    push_respelled(&mut self.path, name);
+                    self.path.push('=');
+                    push_respelled(&mut self.path, value);
+                }
+                None => push_respelled(&mut self.path, pair),
+            }
+        }
+        self
+    }
+
+    /// Adds the name of the integration that asked: VirusTotal's answer can depend on it.
+    ///
+    /// A space stands in no path, so no other call has the same identity.
+    #[must_use]
+    pub fn by_tool(mut self, tool: &[u8]) -> Self {
+        self.path.push(' ');
+        self.path.extend(percent_encode(tool, ESCAPED_CHARS));
+        self
+    }
+
+    /// Replaces the path, for a call that a client spells in a way of its own.
+    #[must_use]
+    pub fn spelled(self, path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self
         }
     }
 
@@ -88,7 +171,8 @@ impl Call {
         self
     }
 
-    /// Returns the path and query as they are sent.
+    /// Returns the identity of the call: the path and query as they are sent, unless it is a
+    /// client's own request.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -119,6 +203,16 @@ impl Call {
             None => self,
         }
     }
+}
+
+/// Appends a part of a query, decoded and encoded anew.
+fn push_respelled(path: &mut String, text: &str) {
+    let mut plain = Cow::Borrowed(text);
+    if text.contains('+') {
+        plain = text.replace('+', " ").into();
+    }
+    let bytes: Cow<'_, [u8]> = percent_decode(plain.as_bytes()).into();
+    path.extend(percent_encode(&bytes, ESCAPED_CHARS));
 }
 
 /// Appends a segment to a path.

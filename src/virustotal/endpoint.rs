@@ -38,6 +38,85 @@ pub enum Endpoint {
     Comment(Kind),
     /// `POST /{collection}/{}/votes`.
     Vote(Kind),
+    /// Any other endpoint, to which a client's request is passed on.
+    Other(OtherEndpoint),
+}
+
+/// An endpoint that only clients of VirusTotal's own API use, as text: `GET /comments/{}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OtherEndpoint(Box<str>);
+
+/// The words that stand in VirusTotal's paths. Any other segment counts as an id.
+const WORDS: [&str; 40] = [
+    "analyse",
+    "analyses",
+    "attack_tactics",
+    "attack_techniques",
+    "behaviours",
+    "collections",
+    "comments",
+    "domains",
+    "download",
+    "download_url",
+    "feeds",
+    "file-behaviours",
+    "file_behaviours",
+    "files",
+    "graphs",
+    "groups",
+    "hunting_notifications",
+    "hunting_rulesets",
+    "intelligence",
+    "ioc_stream",
+    "ip_addresses",
+    "metadata",
+    "monitor",
+    "monitor_items",
+    "operations",
+    "popular_threat_categories",
+    "private",
+    "relationships",
+    "resolutions",
+    "retrohunt_jobs",
+    "search",
+    "sigma_rules",
+    "threat_actors",
+    "upload_url",
+    "urls",
+    "users",
+    "votes",
+    "yara_rules",
+    "yara_rulesets",
+    "zip_files",
+];
+
+/// The number of segments that tell endpoints apart.
+const MAX_SEGMENTS: usize = 6;
+
+impl OtherEndpoint {
+    /// Returns the endpoint of a method and the segments of a path.
+    ///
+    /// Every segment that is not one of VirusTotal's words is `{}`, so the text holds no id.
+    pub fn of<'a>(method: &str, segments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut text = method.to_owned();
+        text.push(' ');
+        for segment in segments.into_iter().take(MAX_SEGMENTS) {
+            text.push('/');
+            text.push_str(if WORDS.contains(&segment) {
+                segment
+            } else {
+                "{}"
+            });
+        }
+        Self(text.into())
+    }
+
+    /// Returns the text up to the first segment, whose number of values is bounded.
+    fn label(&self) -> &str {
+        let end = self.0.match_indices('/').nth(1);
+        let end = end.map_or(self.0.len(), |(at, _)| at);
+        self.0.get(..end).unwrap_or_default()
+    }
 }
 
 impl Endpoint {
@@ -55,7 +134,8 @@ impl Endpoint {
             | Self::Search
             | Self::IntelligenceSearch
             | Self::OverallQuotas
-            | Self::UploadUrl => false,
+            | Self::UploadUrl
+            | Self::Other(_) => false,
         }
     }
 
@@ -76,6 +156,8 @@ impl Endpoint {
             Self::UploadUrl => return EndpointPath::Fixed("/files/upload_url"),
             Self::Upload => return EndpointPath::Fixed("/files"),
             Self::ScanUrl => return EndpointPath::Fixed("/urls"),
+            // Its calls are passed on as they came.
+            Self::Other(_) => return EndpointPath::Fixed(""),
         };
         EndpointPath::AroundId { before, after }
     }
@@ -91,6 +173,7 @@ impl Endpoint {
             Self::Descriptors(kind, name) if !relationships::is_known(name) => {
                 Self::Descriptors(*kind, unnamed).to_string()
             }
+            Self::Other(other) => other.label().to_owned(),
             known => known.to_string(),
         }
     }
@@ -111,6 +194,9 @@ pub(super) enum EndpointPath<'a> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Other(other) = self {
+            return f.write_str(&other.0);
+        }
         let method = if self.is_post() { "POST" } else { "GET" };
         match self.path() {
             EndpointPath::Fixed(path) => write!(f, "{method} {path}"),

@@ -44,6 +44,10 @@ pub enum UpstreamError {
     /// VirusTotal returned an upload URL on a foreign host. Nothing was sent there.
     #[error("VirusTotal returned an upload URL on a foreign host")]
     Misdirected,
+    /// The response is an error as JSON that is not believed to be VirusTotal's, or has a status that
+    /// its documentation lacks.
+    #[error("VirusTotal answered with status {} and no error of its own", .0.status)]
+    Undocumented(Box<RawError>),
     /// VirusTotal returned an error of its own.
     #[error("VirusTotal refused: `{}`", .0.code)]
     Refused(Refusal),
@@ -63,7 +67,28 @@ pub struct Refusal {
     pub message: Option<String>,
     /// The time to wait: VirusTotal's `Retry-After` or, during a back-off, the time until it ends.
     pub retry_after: Option<BackOff>,
+    /// The error as it came, for clients of VirusTotal's own API, if it may be passed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Box<RawError>>,
 }
+
+/// An error response, byte for byte.
+///
+/// The body is JSON, and holds nothing that resembles the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawError {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Box<str>,
+}
+
+/// The longest error body that is passed on as it came, in bytes.
+const MAX_RAW: usize = 4 * 1024;
+
+/// The percent signs of a body from which it is not searched for the key, which takes a pass for
+/// each of them.
+const MAX_PERCENT_SIGNS: usize = 64;
 
 impl Refusal {
     /// Returns the time to wait before a retry, or `None` if a retry makes no sense.
@@ -142,8 +167,12 @@ impl UpstreamError {
             (_, None) => None,
             (_, Some(_)) => known.or_else(|| reason_of_status(status)),
         };
+        let raw = RawError::of(status, body, key);
         let Some(reason) = reason else {
-            return Self::Unexpected(status);
+            return match raw {
+                Some(raw) => Self::Undocumented(raw),
+                None => Self::Unexpected(status),
+            };
         };
         let ErrorBody { code, message } = error_body.unwrap_or_default();
         // A documented code cannot leak the key, but is dropped if it contradicts the status. An
@@ -160,6 +189,8 @@ impl UpstreamError {
             // The message is dropped rather than repaired if any part of it is unfit.
             message: message.filter(|text| has_safe_message(reason) && message::is_fit(text, key)),
             retry_after,
+            // The message of a 401 can echo the key.
+            raw: raw.filter(|_| reason != Reason::Unauthorized),
         })
     }
 
@@ -192,6 +223,7 @@ impl UpstreamError {
         match self {
             Self::Unreachable | Self::Misdirected | Self::NotSent(_) => false,
             Self::Unexpected(status) => !(400..500).contains(status),
+            Self::Undocumented(raw) => !(400..500).contains(&raw.status),
             Self::Refused(refusal) => {
                 matches!(refusal.reason, Reason::Transient | Reason::Deadline)
             }
@@ -216,7 +248,7 @@ impl UpstreamError {
             Self::Timeout => "timeout",
             Self::Undecodable => "undecodable",
             Self::TooLarge => "too_large",
-            Self::Unexpected(_) => "unexpected",
+            Self::Unexpected(_) | Self::Undocumented(_) => "unexpected",
             Self::Misdirected => "misdirected",
             Self::NotSent(error) => error.outcome(),
             Self::Refused(refusal) => match refusal.reason {
@@ -241,6 +273,27 @@ impl UpstreamError {
             Self::Refused(refusal) => refusal.reason == Reason::Transient,
             _ => false,
         }
+    }
+}
+
+impl RawError {
+    /// Returns an error as it came, if it is JSON and may be passed on.
+    fn of(status: u16, body: &[u8], key: &str) -> Option<Box<Self>> {
+        let text = str::from_utf8(body).ok()?;
+        let signs = memchr::memchr_iter(b'%', body);
+        if status == 401 || text.len() > MAX_RAW || signs.count() > MAX_PERCENT_SIGNS {
+            return None;
+        }
+        let json: Value = serde_json::from_str(text).ok()?;
+        if message::resembles(text, key) {
+            return None;
+        }
+        // Escapes could hide a key from this check, and not from a client.
+        if text.contains('\\') && message::resembles(&json.to_string(), key) {
+            return None;
+        }
+        let body = text.into();
+        Some(Box::new(Self { status, body }))
     }
 }
 
@@ -474,13 +527,36 @@ mod tests {
         body: &str,
     ) {
         let error = UpstreamError::of_response(status, body.as_bytes(), None, "k");
-        assert_eq!(error, UpstreamError::Unexpected(status));
+        match error {
+            // JSON is passed on to clients of VirusTotal's own API, and means nothing more.
+            UpstreamError::Undocumented(raw) => {
+                assert_eq!((raw.status, &*raw.body), (status, body));
+                assert!(serde_json::from_str::<Value>(body).is_ok());
+            }
+            error => assert_eq!(error, UpstreamError::Unexpected(status)),
+        }
+    }
+
+    #[test]
+    fn raw_error_that_shows_the_key_is_withheld() {
+        let raw = |message: &str| {
+            let body = format!(r#"{{"error":{{"code":"NotFoundError","message":"{message}"}}}}"#);
+            let raw = refusal(404, &body).raw;
+            assert!(raw.as_ref().is_none_or(|raw| *raw.body == *body));
+            raw.is_some()
+        };
+        assert!(raw("a \\\"b\\\" <c>"));
+        for echo in ["the-key", r"\u0074he-key", "THE-KEY", "the%2Dkey"] {
+            assert!(!raw(echo), "{echo}");
+        }
     }
 
     #[test]
     fn undocumented_status_needs_a_known_code() {
         let body = |code| format!(r#"{{"error":{{"code":"{code}"}}}}"#).into_bytes();
         let error = UpstreamError::of_response(418, &body("BrandNewError"), None, "k");
+        assert!(matches!(error, UpstreamError::Undocumented(_)));
+        let error = UpstreamError::of_response(418, &body("BrandNewkkkkError"), None, "kkkk");
         assert_eq!(error, UpstreamError::Unexpected(418));
         let error = UpstreamError::of_response(418, &body("QuotaExceededError"), None, "k");
         assert!(matches!(error, UpstreamError::Refused(_)));

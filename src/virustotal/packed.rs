@@ -94,6 +94,14 @@ impl Packed {
         Self { gzip, length }
     }
 
+    /// Compresses a text at the fastest level.
+    pub fn of(plain: &[u8]) -> Self {
+        Self {
+            gzip: gzip(plain),
+            length: plain.len(),
+        }
+    }
+
     /// Returns the compressed bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.gzip

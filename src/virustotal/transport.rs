@@ -21,6 +21,7 @@ use reqwest::{
 };
 use rustls::ClientConfig;
 use tracing::{debug, warn};
+use url::Url;
 
 use super::{ClientError, USER_AGENT, UpstreamError, X_TOOL, tls};
 use crate::config;
@@ -30,6 +31,9 @@ use crate::config;
 /// The pool checks for idle connections once per period of this length, so a connection is closed
 /// after at most twice this time, 30 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The name of this integration.
+pub(super) const OWN_TOOL: HeaderValue = HeaderValue::from_static("vt4ai");
 
 /// The time limit for establishing a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -78,8 +82,13 @@ impl Transport {
         })
     }
 
-    /// Starts a request to be sent with [`send`](Self::send).
+    /// Starts a request of the gateway's own to be sent with [`send`](Self::send).
     pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.pooled.request(method, url).header(X_TOOL, OWN_TOOL)
+    }
+
+    /// Starts a request that a client made, to be sent with [`send`](Self::send).
+    pub(super) fn request_of_client(&self, method: Method, url: Url) -> RequestBuilder {
         self.pooled.request(method, url)
     }
 
@@ -176,7 +185,6 @@ impl Connection {
 fn builder(config: &config::Upstream, tls: ClientConfig) -> ClientBuilder {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    headers.insert(X_TOOL, HeaderValue::from_static("vt4ai"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     // Shorter than the call's time limit, so that a failed connection is reported as such.
     let connect = (config.timeout * 9 / 10).min(CONNECT_TIMEOUT);

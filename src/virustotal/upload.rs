@@ -195,7 +195,7 @@ impl VirusTotal {
 ///
 /// VirusTotal uses any of its hosts, and documents `http://` URLs although https is meant. For any
 /// other upstream, scheme, host and port must match.
-fn own_url(text: &str, site: &Url) -> Option<Url> {
+pub(super) fn own_url(text: &str, site: &Url) -> Option<Url> {
     let mut url = Url::parse(text).ok()?;
     if !url.username().is_empty() || url.password().is_some() {
         return None;

@@ -307,3 +307,37 @@ async fn each_indicator_of_a_job_is_recorded() {
         ])
     );
 }
+
+#[tokio::test]
+async fn a_request_of_virustotals_own_clients_is_recorded() {
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let process = Process::start(&mut vt4ai(&folder, &["--demo", "--audit-log", &log]));
+    let key = [("x-apikey", KEY)];
+    let id = "aHR0cHM6Ly9leGFtcGxlLmNvbS8";
+    for path in [
+        "/api/v3/domains/example.com",
+        &format!("/api/v3/urls/{id}"),
+        "/api/v3/search?query=%23a+b",
+        "/api/v3/files/odd/download",
+    ] {
+        ask(&process, path, &key).await;
+    }
+    end(process);
+    let subjects: Vec<_> = records(&log)
+        .iter()
+        .map(|record| {
+            assert_eq!(record["http.route"], "/api/v3/{*path}");
+            let text = |name: &str| record[name].as_str().map(str::to_owned);
+            (text("indicator.type"), text("indicator.value"))
+        })
+        .collect();
+    let of = |kind: &str, value: &str| (Some(kind.to_owned()), Some(value.to_owned()));
+    let expected = [
+        of("domain", "example.com"),
+        of("url", id),
+        of("search", "#a b"),
+        (None, None),
+    ];
+    assert_eq!(subjects, expected);
+}

@@ -235,7 +235,7 @@ async fn a_405_lists_the_allowed_methods() {
 #[rstest]
 #[case::british("POST", "/api/v1/files/{}/analyze", "`POST /api/v1/files/{}/analyse`")]
 #[case::virustotals_name("GET", "/api/v1/ip_addresses/8.8.8.8", "`GET /api/v1/ips/8.8.8.8`")]
-#[case::virustotals_api("GET", "/api/v3/files/{}", "`GET /api/v1/files/{}`")]
+#[case::older_api("GET", "/api/v2/files/{}", "`GET /api/v1/files/{}`")]
 #[case::trailing_slash("GET", "/api/v1/files/{}/", "`GET /api/v1/files/{}`")]
 #[case::health("GET", "/health", "`GET /livez` or `GET /readyz`")]
 #[case::relationship(

@@ -23,6 +23,8 @@ mod command_line;
 #[cfg(test)]
 mod community;
 #[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod consistency;

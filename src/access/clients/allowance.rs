@@ -58,6 +58,24 @@ impl fmt::Display for AllowanceWindow {
     }
 }
 
+/// The requests that a client has made, in each window that the operator has limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Any 60 seconds.
+    pub minute: Option<UsedRequests>,
+    /// The day, in UTC.
+    pub day: Option<UsedRequests>,
+}
+
+/// The requests of one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedRequests {
+    /// The requests that are allowed.
+    pub allowed: u64,
+    /// The requests that were made.
+    pub used: u64,
+}
+
 /// The requests that clients have made, by name.
 #[derive(Debug, Default)]
 pub(super) struct RequestCounts(Mutex<HashMap<String, RequestCount>>);
@@ -84,6 +102,27 @@ impl RequestCounts {
             None => counts.entry(name.to_owned()).or_default(),
         };
         count.spend(name, allowance, now)
+    }
+
+    /// Returns the requests that a client has made in the windows that its allowance limits.
+    pub(super) fn usage(&self, name: &str, allowance: Allowance, now: Now) -> Usage {
+        let mut counts = self.0.lock();
+        let (mut minute, mut day) = (0, 0);
+        if let Some(count) = counts.get_mut(name) {
+            count.minute.expire(MINUTE, now.steady);
+            minute = count.minute.len() as u64;
+            day = u64::from(*count.day.at(now.day()));
+        }
+        let of = |limit: Option<NonZeroU32>, used| {
+            limit.map(|limit| UsedRequests {
+                allowed: u64::from(limit.get()),
+                used,
+            })
+        };
+        Usage {
+            minute: of(allowance.per_minute, minute),
+            day: of(allowance.per_day, day),
+        }
     }
 
     /// Removes the counts of names that are no longer clients.

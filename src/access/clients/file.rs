@@ -10,6 +10,7 @@ use std::{
     io::{self, Read as _},
     num::NonZeroU32,
     path::Path,
+    time::Duration,
 };
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
@@ -22,7 +23,7 @@ use super::{Allowance, Client, ClientRecord, Scope};
 use crate::access::{ApiKey, TokenDigest, UnusableKey, key_in_file, key_in_variable};
 
 /// The fields that a client's table may have.
-const CLIENT_FIELDS: [&str; 8] = [
+const CLIENT_FIELDS: [&str; 9] = [
     "name",
     "token_sha256",
     "key_file",
@@ -31,7 +32,11 @@ const CLIENT_FIELDS: [&str; 8] = [
     "per_day",
     "scopes",
     "expires",
+    "wait",
 ];
+
+/// The longest time for which a client's requests under `/api/v3` may wait.
+const MAX_WAIT: Duration = Duration::from_mins(5);
 
 /// The highest limit on requests a minute.
 const MAX_PER_MINUTE: u32 = 100_000;
@@ -215,6 +220,8 @@ impl<'a> TableReader<'a> {
         let expected = "a whole number, 1 to 100000";
         let per_minute = self.optional("per_minute", expected, read_per_minute);
         let per_day = self.optional("per_day", "a whole number, at least 1", read_number);
+        let expected = "a duration such as `90s`, at most `5m`, or a number of seconds";
+        let wait = self.optional("wait", expected, read_wait);
         let key = self.key(servers_key);
         Some(ClientRecord {
             name: name?.into(),
@@ -224,6 +231,7 @@ impl<'a> TableReader<'a> {
                 per_minute: per_minute?,
                 per_day: per_day?,
             },
+            wait: wait?,
             scopes: scopes?,
             expires: expires?,
         })
@@ -324,6 +332,14 @@ fn read_number(value: &Value) -> Option<NonZeroU32> {
 fn read_per_minute(value: &Value) -> Option<NonZeroU32> {
     let number = read_number(value)?;
     (number.get() <= MAX_PER_MINUTE).then_some(number)
+}
+
+fn read_wait(value: &Value) -> Option<Duration> {
+    let wait = match value {
+        Value::Integer(seconds) => Duration::from_secs(u64::try_from(*seconds).ok()?),
+        value => humantime::parse_duration(value.as_str()?).ok()?,
+    };
+    (wait <= MAX_WAIT).then_some(wait)
 }
 
 fn read_scopes(value: &Value) -> Option<Vec<Scope>> {

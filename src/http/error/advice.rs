@@ -51,7 +51,8 @@ impl ApiError {
         Failure {
             code: self.code,
             detail: self.detail,
-            cause: self.cause,
+            cause: self.cause.map(String::from),
+            raw: self.raw,
         }
     }
 

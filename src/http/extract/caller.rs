@@ -67,6 +67,11 @@ pub struct MaySubmit(pub RequestContext);
 pub struct MayReadMetrics;
 
 impl Identified {
+    /// Whether the request carries a VirusTotal key of its own.
+    pub fn has_own_key(&self) -> bool {
+        matches!(self.sender, Ok(Sender::Key(_)))
+    }
+
     /// Returns the client that sent the request, if one did.
     pub fn client(&self) -> Option<Client> {
         match &self.sender {
@@ -126,6 +131,25 @@ impl FromRequestParts<AppState> for MayReadMetrics {
             "metrics need a client token with the scope `metrics`: {why}; send one in the header \
              `X-API-Key` or as `Authorization: Bearer`, or have the operator set VT4AI_ADMIN_PORT"
         )))
+    }
+}
+
+/// Returns the key that a request spends and the caller that it counts for, if it has all of these
+/// scopes; at least one is named.
+///
+/// Callers with a key of their own have every scope.
+pub async fn context_with(
+    parts: &Parts,
+    gateway: &Gateway,
+    scopes: &[Scope],
+) -> Result<RequestContext, ApiError> {
+    let caller = Caller::of(parts, gateway).await?;
+    for scope in scopes {
+        caller.check(*scope)?;
+    }
+    match scopes {
+        [first, ..] => caller.context(*first),
+        [] => Err(ApiError::internal("a route without a scope".to_owned())),
     }
 }
 
@@ -189,7 +213,9 @@ impl<'a> Caller<'a> {
             return Err(lacks_scope(client, scope));
         }
         match &self.read_only {
-            Some(own) if scope == Scope::Submit => Err(only_reads(own)),
+            Some(own) if matches!(scope, Scope::Submit | Scope::All) => {
+                Err(refused_with_servers_key(scope, own))
+            }
             _ => Ok(()),
         }
     }
@@ -243,7 +269,8 @@ pub fn note_subject(parts: &Parts, gateway: &Gateway, kind: &'static str, value:
     }
 }
 
-fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
+/// Returns the identity that the admission middleware has added.
+pub fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
     let identified = parts.extensions.get();
     identified.ok_or_else(|| ApiError::internal("a route without admission".to_owned()))
 }
@@ -276,11 +303,20 @@ fn what_to_send(gateway: &Gateway) -> &'static str {
     }
 }
 
-/// Returns the 403 of a submission with the server's key; `own` says what else to send.
-fn only_reads(own: &str) -> ApiError {
+/// Returns the 403 of what the server's key is not for; `own` says what else to send.
+fn refused_with_servers_key(scope: Scope, own: &str) -> ApiError {
+    let why = match scope {
+        Scope::All => {
+            "this server's API key is for lookups only, since this can show private data of its \
+             owner"
+        }
+        _ => {
+            "this server's API key is for reading only, since what is submitted can be seen by \
+             others"
+        }
+    };
     ApiError::forbidden(format!(
-        "this server's API key is for reading only, since what is submitted can be seen by \
-         others: {own}, or have the operator set VT4AI_ALLOW_SUBMISSIONS"
+        "{why}: {own}, or have the operator set VT4AI_ALLOW_SUBMISSIONS"
     ))
 }
 

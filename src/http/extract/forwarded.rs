@@ -10,6 +10,8 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// A reader of the address in one entry of a chain.
 type ReadHop = fn(&str) -> Option<IpAddr>;
 
@@ -38,6 +40,19 @@ pub fn caller_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         caller = Some(named);
     }
     caller.unwrap_or(peer)
+}
+
+/// Returns whether the caller used TLS, as a trusted proxy says in `X-Forwarded-Proto`.
+pub fn is_secure(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    if !is_trusted(peer.to_canonical(), trusted) {
+        return false;
+    }
+    let Some(schemes) = joined_values(headers, &X_FORWARDED_PROTO) else {
+        return false;
+    };
+    // The last entry is that of the nearest proxy.
+    let nearest = schemes.rsplit(',').next().unwrap_or_default();
+    nearest.trim().eq_ignore_ascii_case("https")
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {

@@ -57,7 +57,7 @@ pub fn enter(
 /// memory.
 pub async fn run(request: Request, next: Next, hold: Hold, time: Option<Duration>) -> Response {
     // A post under the API writes.
-    let is_write = request.method() == Method::POST;
+    let is_write = !matches!(*request.method(), Method::GET | Method::HEAD);
     let response = match time {
         None => next.run(request).await,
         Some(time) => match timeout(time, next.run(request)).await {
@@ -72,7 +72,8 @@ pub async fn run(request: Request, next: Next, hold: Hold, time: Option<Duration
 /// Returns the time that a request of this group may take, if that is limited.
 pub fn time_of(limits: &RequestLimits, group: RouteGroup, uri: &Uri) -> Option<Duration> {
     match group {
-        RouteGroup::Service | RouteGroup::Upload | RouteGroup::Mcp => None,
+        // Requests of the last two groups set their own.
+        RouteGroup::Service | RouteGroup::Upload | RouteGroup::Mcp | RouteGroup::DropIn => None,
         RouteGroup::Api | RouteGroup::UnknownApi => {
             Some(limits.longest + freshness::wait_of(uri.query().unwrap_or_default()))
         }

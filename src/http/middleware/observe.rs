@@ -15,6 +15,7 @@ use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 use crate::{
     access::holds_token,
     http::{
+        error::virustotal_shape,
         extract::{credential::KEY_HEADERS, forwarded, peer},
         headers::X_REQUEST_ID,
         middleware::{
@@ -85,6 +86,9 @@ pub async fn observe(
         refused
     };
     let mut response = work.instrument(span).await;
+    if state.group == RouteGroup::DropIn {
+        virustotal_shape::reshape(&mut response);
+    }
     add_headers(response.headers_mut(), in_progress.id.clone(), state.group);
     in_progress.complete(&mut response);
     response
@@ -97,7 +101,11 @@ impl InProgress {
         let span = info_span!("request", http.request.id = id.to_str().unwrap_or_default());
         let parent = request.headers().get(TRACEPARENT);
         traces::join(&span, parent.and_then(|parent| parent.to_str().ok()));
-        debug!(parent: &span, url.path = request.uri().path(), "request received");
+        debug!(
+            parent: &span,
+            url.path = shown_path(request.uri().path(), *group),
+            "request received"
+        );
         let route = match group {
             RouteGroup::UnknownApi => None,
             _ => request.extensions().get::<MatchedPath>().cloned(),
@@ -167,6 +175,15 @@ impl Drop for InProgress {
             self.note(CLIENT_CLOSED_REQUEST, &Outcome::default());
         }
     }
+}
+
+/// Returns the path as it may be logged: VirusTotal's own clients put their key behind `/users/`.
+fn shown_path(path: &str, group: RouteGroup) -> &str {
+    let is_about_user = || path.contains('%') || path.to_ascii_lowercase().contains("users");
+    if group == RouteGroup::DropIn && is_about_user() {
+        return "/api/v3/…";
+    }
+    path
 }
 
 /// Returns the name under which a method is logged and counted. Callers can invent methods.

@@ -9,7 +9,10 @@ use axum::{
 use crate::{
     access::Full,
     http::{
-        error::ApiError,
+        error::{
+            ApiError,
+            virustotal_shape::{self, VirusTotalShape},
+        },
         extract::{ConnectionInfo, Unroutable, authority},
         headers::X_REQUEST_ID,
         middleware::limits,
@@ -44,6 +47,9 @@ pub fn in_place_of(response: &Response) -> Response {
         if let Some(value) = response.headers().get(&name) {
             overloaded.headers_mut().insert(name, value.clone());
         }
+    }
+    if response.extensions().get::<VirusTotalShape>().is_some() {
+        virustotal_shape::reshape(&mut overloaded);
     }
     overloaded
 }

@@ -14,6 +14,9 @@ pub enum RouteGroup {
     /// The entrance for models. Each request holds a place; each call of a tool has its own time
     /// limit and counts against a client's allowance.
     Mcp,
+    /// VirusTotal's own API: each request holds a place, and one without a body has a time limit
+    /// for the head of its answer.
+    DropIn,
     /// Paths below the API's that no route takes. They count as the API's.
     UnknownApi,
 }

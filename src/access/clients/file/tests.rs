@@ -45,7 +45,7 @@ fn a_date_is_the_last_day() {
 
 #[test]
 fn every_mistake_is_found_at_once() {
-    let text = "[[client]]\nname = \"a b\"\ntoken_sha256 = \"12\"\nscopes = [\"all\"]\n\
+    let text = "[[client]]\nname = \"a b\"\ntoken_sha256 = \"12\"\nscopes = [\"everything\"]\n\
                 per_minute = 0\nper_day = -1\nexpires = \"soon\"\ntoken = 1\nkey_env = 5\n\
                 [[client]]\nname = \"bob\"\n";
     let mistakes = mistakes(text);
