@@ -22,7 +22,7 @@ use crate::{
         error::ApiError,
         extract::{
             authority,
-            caller::{Identified, context_with, identified, note_subject},
+            caller::{Caller, Identified, identified, note_subject},
             forwarded, peer,
         },
     },
@@ -111,8 +111,17 @@ impl Passing<'_> {
         }
     }
 
+    /// Returns the key that the request spends and the caller that it counts for, if it has all of
+    /// these scopes; at least one is named.
     pub(super) async fn context(&self, scopes: &[Scope]) -> Result<RequestContext, ApiError> {
-        context_with(self.parts, &self.entrance.gateway, scopes).await
+        let caller = Caller::of(self.parts, &self.entrance.gateway).await?;
+        for scope in scopes {
+            caller.check(*scope)?;
+        }
+        match scopes {
+            [first, ..] => caller.context(*first),
+            [] => Err(ApiError::internal("a route without a scope".to_owned())),
+        }
     }
 
     /// Notes the object that the request is about, for the audit log.

@@ -134,25 +134,6 @@ impl FromRequestParts<AppState> for MayReadMetrics {
     }
 }
 
-/// Returns the key that a request spends and the caller that it counts for, if it has all of these
-/// scopes; at least one is named.
-///
-/// Callers with a key of their own have every scope.
-pub async fn context_with(
-    parts: &Parts,
-    gateway: &Gateway,
-    scopes: &[Scope],
-) -> Result<RequestContext, ApiError> {
-    let caller = Caller::of(parts, gateway).await?;
-    for scope in scopes {
-        caller.check(*scope)?;
-    }
-    match scopes {
-        [first, ..] => caller.context(*first),
-        [] => Err(ApiError::internal("a route without a scope".to_owned())),
-    }
-}
-
 /// The caller of an entrance whose operations need several scopes.
 ///
 /// The extractors of single scopes are made of it.
