@@ -307,19 +307,6 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the settings for lookups in the process, which no one else can reach.
-    fn read_for_lookup(given: &mut Given) -> Result<Self, clap::Error> {
-        let mut config = given.settings()?;
-        config.read_key_file(given);
-        if config.demo {
-            config.relax_for_demo(given);
-        }
-        if !given.has("log-level") {
-            "WARN".clone_into(&mut config.log.filter);
-        }
-        Ok(config)
-    }
-
     /// Reads the server's key from its file, if it has one.
     fn read_key_file(&mut self, given: &mut Given) {
         if let Some(file) = &self.access.key_file {

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{settings::is_local, value::http_url};
+use super::{Config, given::Given, settings::is_local, value::http_url};
 use crate::indicator::Kind;
 
 /// The variable with the credential for `--gateway`.
@@ -60,6 +60,21 @@ pub struct RemoteTask {
     pub url: Url,
     /// A client token, or a VirusTotal key that may go to this gateway.
     pub token: Option<SecretString>,
+}
+
+impl Config {
+    /// Reads the settings for lookups in the process, which no one else can reach.
+    pub(super) fn read_for_lookup(given: &mut Given) -> Result<Self, clap::Error> {
+        let mut config = given.settings()?;
+        config.read_key_file(given);
+        if config.demo {
+            config.relax_for_demo(given);
+        }
+        if !given.has("log-level") {
+            "WARN".clone_into(&mut config.log.filter);
+        }
+        Ok(config)
+    }
 }
 
 impl RemoteTask {
