@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Compares the CPU time of a request through nginx as a bare proxy, this gateway and the Python original.
+"""Compares the CPU time of an uncached report through nginx, a bare axum server, this gateway and the Python original.
 
-    cargo build --release
-    python3 benches/compare.py [--python VENV/bin/python] [--against OTHER/vt4ai]
+    cargo build --release --bins --examples
+    python3 benches/compare.py [--views] [--python VENV/bin/python] [--against OTHER/vt4ai]
 
 Needs Linux with two cores, nginx, wrk and taskset. Everything listens on 127.0.0.1 and is stopped at the end.
 
@@ -10,17 +10,19 @@ The figure is the user and system time of all threads of a server, divided by th
 Each server is one worker on one core; wrk runs on another. The servers take turns in several rounds, and the result is
 the median of the rounds. All servers fetch the same gzipped report of 52 KB from an nginx that plays VirusTotal:
 
-- The bare proxy forwards the bytes. Its worker also plays VirusTotal, so its figure includes both.
+- nginx is a bare proxy that forwards the bytes, once to a client that takes gzip and once to one that does not. Its worker
+  also plays VirusTotal, so its figure includes both.
+- The bare axum server (`benches/bare.rs`) fetches the report with reqwest, unpacks it and sends it unchanged.
 - The gateway and the Python original fetch the report from an nginx on wrk's core, apply the default template and send
   JSON. wrk does not accept gzip, because the original can't compress. Both log at their default level to /dev/null.
+- With `--views`, the gateway is also asked for Markdown, XML, a brief and a view of 2,000 tokens.
 
 Every request has a hash of its own, because the gateway would answer a repeated one from its cache or coalesce it. The
 script checks that each request reached the upstream.
 
 With `--against`, an earlier build takes part in every round, and the script prints the median of the rounds' ratios.
 
-Exit status: 0; 1 if the gateway costs more than 5 times nginx or more than 1/20 of the original, or if a server failed
-requests; 2 if it can't be measured.
+Exit status: 0; 1 if a bound at the head of the script is exceeded or a server failed requests; 2 if it can't be measured.
 """
 
 import contextlib
@@ -41,9 +43,24 @@ import time
 sys.dont_write_bytecode = True
 import harness  # noqa: E402  (Python finds it beside this file)
 
-MOST_TIMES_NGINX = 5
-LEAST_GAIN_ON_PYTHON = 20
+NGINX = "nginx, gzip passed on"
+NGINX_PLAIN = "nginx, no gzip"
+BARE = "bare axum"
+GATEWAY = "this gateway"
 EARLIER = "an earlier build"
+PYTHON = "the Python original"
+VIEWS = {
+    "": "",
+    ", Markdown": "?format=markdown",
+    ", XML": "?format=xml",
+    ", brief": "?view=brief",
+    ", 2,000 tokens": "?max_tokens=2000",
+}
+# The first costs at most so many times the CPU of the second.
+MOST_TIMES = [
+    (GATEWAY, NGINX, 5),
+    (GATEWAY, PYTHON, 1 / 20),
+]
 # 52 KB to within 2 %, whether a KB is 1000 or 1024 bytes.
 REPORT_BYTES = range(52_183, 53_040)
 ENGINES = """ALYac APEX AVG Acronis AhnLab-V3 Alibaba Antiy-AVL Arcabit Arctic-Wolf Avast Avast-Mobile Avira Baidu
@@ -54,13 +71,13 @@ Rising SUPERAntiSpyware Sangfor SecureAge SentinelOne Skyhigh Sophos Symantec Sy
 Trapmine TrellixENS TrendMicro TrendMicro-HouseCall Trustlook VBA32 VIPRE Varist ViRobot VirIT Webroot Xcitium
 Yandex Zillya ZoneAlarm Zoner alibabacloud tehtris""".split()[:75]
 WRK_SCRIPT = """
-local count, distinct, prefix
+local count, distinct, prefix, suffix
 function init(args)
-  prefix, count, distinct = args[1], tonumber(args[2]), tonumber(args[3])
+  prefix, count, distinct, suffix = args[1], tonumber(args[2]), tonumber(args[3]), args[4] or ""
 end
 function request()
   count = count + 1
-  return wrk.format(nil, string.format("%s%056x", prefix, count % distinct))
+  return wrk.format(nil, string.format("%s%056x%s", prefix, count % distinct, suffix))
 end
 """
 
@@ -197,6 +214,16 @@ def start_gateway(stack, options, directory, cores, upstream, binary=None, **set
     return start(stack, [(binary or options.binary).resolve()], cores, directory, port, "/livez", env), port
 
 
+def start_bare(stack, directory, core, upstream):
+    """Starts the bare axum server, which sends `answer.json` as its file; returns its process id and port."""
+    port, file = harness.free_port(), directory / "answer.json"
+    if not file.exists():
+        file.write_bytes(b"{}")
+    binary = harness.ROOT / "target/release/examples/bare"
+    command = [binary, port, f"http://127.0.0.1:{upstream}", file]
+    return start(stack, command, [core], directory, port, "/livez"), port
+
+
 def start_python(stack, python, directory, core, upstream):
     """Starts the Python original, its VirusTotal client pointed at our upstream; returns its process id and port."""
     (directory / "original.py").write_text(
@@ -222,15 +249,15 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(directory, core, port, path, headers, seconds, first=0, distinct=1 << 40, prefix=None):
-    """Runs wrk against `path` followed by changing hashes; returns the numbers of requests and of failed ones."""
+def load(directory, core, port, path, headers, seconds, first=0, distinct=1 << 40, prefix=None, suffix=""):
+    """Runs wrk against `path`, a changing hash and `suffix`; returns the numbers of requests and of failed ones."""
     script = directory / "hashes.lua"
     script.write_text(WRK_SCRIPT)
     command = ["taskset", "-c", str(core), "wrk", "-t1", "-c16", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     prefix = path + (prefix or secrets.token_hex(4))
-    command += [f"http://127.0.0.1:{port}", "--", prefix, str(first), str(distinct)]
+    command += [f"http://127.0.0.1:{port}", "--", prefix, str(first), str(distinct), suffix]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60,
                           check=False)
     requests = re.search(r"(\d+) requests in", done.stdout)
@@ -255,15 +282,17 @@ class Server:
     headers: dict
     seconds: int
     fewest: int
+    # The query behind the hash.
+    suffix: str = ""
     requests: int = 0
     failures: int = 0
     rounds: list = dataclasses.field(default_factory=list)
 
     def measure(self, directory, core):
         """Measures one round: a second to warm up, then the load."""
-        load(directory, core, self.port, self.path, self.headers, 1)
+        load(directory, core, self.port, self.path, self.headers, 1, suffix=self.suffix)
         asked, spent = upstream_requests(self.upstream), cpu_seconds(self.pid)
-        requests, failures = load(directory, core, self.port, self.path, self.headers, self.seconds)
+        requests, failures = load(directory, core, self.port, self.path, self.headers, self.seconds, suffix=self.suffix)
         spent, asked = cpu_seconds(self.pid) - spent, upstream_requests(self.upstream) - asked
         if requests == 0:
             raise harness.CannotMeasure(f"{self.name} answered nothing")
@@ -301,48 +330,57 @@ def start_all(stack, options, directory, server_core, load_core):
     worker = start_nginx(stack, directory, "front", [server_core],
                          virustotal(own, directory) + proxy(front, own), own)
     start_nginx(stack, directory, "upstream", [load_core], virustotal(shared, directory), shared)
-    yield Server("nginx, bare proxy", worker, front, own, "/api/v3/files/", {"Accept-Encoding": "gzip"},
-                 options.seconds, 5000)
-    pid, port = start_gateway(stack, options, directory, [server_core], shared, MAX_WORKERS=1)
-    yield Server("this gateway", pid, port, shared, "/api/v1/files/", {"X-API-Key": harness.KEY}, options.seconds, 5000)
-    if options.against:
-        pid, port = start_gateway(stack, options, directory, [server_core], shared, options.against, MAX_WORKERS=1)
-        yield Server(EARLIER, pid, port, shared, "/api/v1/files/", {"X-API-Key": harness.KEY}, options.seconds, 5000)
+    for name, headers in ((NGINX, {"Accept-Encoding": "gzip"}), (NGINX_PLAIN, {})):
+        yield Server(name, worker, front, own, "/api/v3/files/", headers, options.seconds, 5000)
+    pid, port = start_bare(stack, directory, server_core, shared)
+    yield Server(BARE, pid, port, shared, "/proxy/", {}, options.seconds, 5000)
+    builds = {GATEWAY: options.binary, **({EARLIER: options.against} if options.against else {})}
+    for name, binary in builds.items():
+        pid, port = start_gateway(stack, options, directory, [server_core], shared, binary, MAX_WORKERS=1)
+        for view, query in (VIEWS if options.views else {"": ""}).items():
+            yield Server(name + view, pid, port, shared, "/api/v1/files/", {"X-API-Key": harness.KEY}, options.seconds,
+                         5000, query)
     if options.python:
         pid, port = start_python(stack, options.python.absolute(), directory, server_core, shared)
-        yield Server("Python original", pid, port, shared, "/api/v1/files/", {"x-apikey": harness.KEY},
-                     options.seconds, 1000)
+        yield Server(PYTHON, pid, port, shared, "/api/v1/files/", {"x-apikey": harness.KEY}, options.seconds, 1000)
 
 
 def verdict(servers):
     """Yields a line for each bound that is exceeded."""
-    nginx, gateway, *python = (server for server in servers if server.name != EARLIER)
-    for server in servers:
+    for server in servers.values():
         if server.failures:
             yield f"{server.name}: {server.failures} of {server.requests} requests failed"
         if server.requests < server.fewest:
             yield f"{server.name}: only {server.requests} requests, {server.fewest} are needed (more --seconds)"
-    if gateway.cost > MOST_TIMES_NGINX * nginx.cost:
-        yield f"the gateway costs more than {MOST_TIMES_NGINX} times nginx"
-    if python and gateway.cost * LEAST_GAIN_ON_PYTHON > python[0].cost:
-        yield f"the gateway costs more than 1/{LEAST_GAIN_ON_PYTHON} of the Python original"
+    for name, base, most in MOST_TIMES:
+        if name in servers and base in servers and ratio(servers[name], servers[base]) > most:
+            yield f"{name} costs more than {most:.3g} times {base}"
 
 
 def print_table(servers):
     """Prints the results as a Markdown table."""
-    nginx, _, *python = (server for server in servers if server.name != EARLIER)
-    print("| server | requests | CPU µs/request | times nginx | share of the Python original |")
-    print("|---|---:|---:|---:|---:|")
-    for server in servers:
-        share = f"1/{python[0].cost / server.cost:.1f}" if python else "–"
-        print(f"| {server.name} | {server.requests} | {server.cost:.1f} | {server.cost / nginx.cost:.2f} | {share} |")
+    bases = [name for name in (NGINX, NGINX_PLAIN, BARE, GATEWAY) if name in servers]
+    print(f"| server | requests | CPU µs/request | {' | '.join(f'times {base}' for base in bases)} |")
+    print("|---|" + "---:|" * (2 + len(bases)))
+    for server in servers.values():
+        times = " | ".join(f"{ratio(server, servers[base]):.2f}" for base in bases)
+        print(f"| {server.name} | {server.requests} | {server.cost:.1f} | {times} |")
 
 
-def ratio(rounds, earlier):
-    """Returns the median of the ratios of all rounds, as text."""
-    ratios = [new / old for new, old in zip(rounds, earlier, strict=True)]
-    return f"{statistics.median(ratios):.3f} times the earlier build (each round: " + \
-        ", ".join(f"{it:.2f}" for it in ratios) + ")"
+def ratio(server, base):
+    """Returns the median of the rounds' ratios of two servers."""
+    return median_ratio(server.rounds, base.rounds)
+
+
+def median_ratio(rounds, base):
+    """Returns the median of the ratios of two servers' rounds."""
+    return statistics.median(new / old for new, old in zip(rounds, base, strict=True))
+
+
+def compared(rounds, earlier):
+    """Returns the ratios of two builds' rounds, as text."""
+    each = ", ".join(f"{new / old:.2f}" for new, old in zip(rounds, earlier, strict=True))
+    return f"{median_ratio(rounds, earlier):.3f} times the earlier build (each round: {each})"
 
 
 def two_cores():
@@ -358,7 +396,8 @@ def main():
     parser = harness.command_line(__doc__)
     parser.add_argument("--against", type=pathlib.Path, help="an earlier build to compare it with")
     parser.add_argument("--python", type=pathlib.Path, help="a Python that has vt4ai[api], the original")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--views", action="store_true", help="ask the gateway for other views, too")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5, help="of load, per round and server")
     options = parser.parse_args()
     report = file_report("5f" * 32)
@@ -366,16 +405,19 @@ def main():
     with harness.workplace() as (directory, stack):
         (directory / "report.json").write_bytes(report)
         (directory / "report.json.gz").write_bytes(gzip.compress(report, 6))
-        servers = list(start_all(stack, options, directory, server_core, load_core))
-        for server in servers[1:]:
-            server.check(json.loads(report))
+        servers = {server.name: server for server in start_all(stack, options, directory, server_core, load_core)}
+        for server in servers.values():
+            if server.name in (GATEWAY, EARLIER, PYTHON):
+                server.check(json.loads(report))
         for number in range(options.rounds):
-            for server in servers:
+            for server in servers.values():
                 server.measure(directory, load_core)
                 print(f"round {number + 1}: {server.name}: {server.rounds[-1]:.1f} µs", file=sys.stderr)
     print_table(servers)
-    for earlier in (server for server in servers if server.name == EARLIER):
-        print(f"This gateway costs {ratio(servers[1].rounds, earlier.rounds)}.")
+    for view in VIEWS:
+        if EARLIER + view in servers:
+            told = compared(servers[GATEWAY + view].rounds, servers[EARLIER + view].rounds)
+            print(f"{GATEWAY}{view} costs {told}.")
     faults = list(verdict(servers))
     for fault in faults:
         print(f"FAIL: {fault}")
