@@ -83,8 +83,7 @@ impl<'a> RawObject<'a> {
         let mut seen = SeenKeys::default();
         let mut more = lexer.open(b'{', b'}')?;
         while more {
-            let key = lexer.string()?;
-            lexer.expect(b':')?;
+            let key = lexer.key()?;
             object.read_member(lexer, key, &mut seen)?;
             more = lexer.more(b'}')?;
         }
@@ -215,8 +214,7 @@ pub(super) fn read_report(json: &str) -> Result<RawObject<'_>, Unreadable> {
     let mut report = None;
     let mut more = lexer.open(b'{', b'}')?;
     while more {
-        let key = lexer.string()?;
-        lexer.expect(b':')?;
+        let key = lexer.key()?;
         if report.is_none() && key.meant() == "data" && lexer.peek() == b'{' {
             report = Some(RawObject::read(&mut lexer)?);
         } else {

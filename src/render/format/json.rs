@@ -13,6 +13,7 @@ pub use self::lexer::{Quoted, Unreadable};
 pub(super) mod escape;
 pub(crate) mod lexer;
 pub(crate) mod read;
+pub(super) mod scan;
 
 /// The metadata of an answer. All of it is optional, and an answer without any has none.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]

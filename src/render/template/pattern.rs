@@ -1,5 +1,8 @@
 //! Patterns of paths, compiled into a trie that the reader walks along.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use thiserror::Error;
 
 /// The maximum number of nodes of one filter's trie.
@@ -51,8 +54,7 @@ struct Step {
 /// The patterns that continue below a value.
 #[derive(Clone, Debug)]
 struct Node {
-    /// Sorted by length, then text: most comparisons end at the length.
-    named: Vec<(Box<str>, Next)>,
+    named: HashMap<Box<str>, Next, RandomState>,
     /// The target of `*`, for keys not in `named` and for elements of arrays.
     any: Option<Box<Next>>,
 }
@@ -183,12 +185,12 @@ impl Node {
                 None => {}
             }
         }
-        names.sort_unstable_by_key(|name| (name.len(), *name));
-        names.dedup();
-        let mut branches = Vec::with_capacity(names.len());
+        let mut branches = HashMap::default();
         for name in names {
-            let next = Next::build(patterns, Some(name), budget)?;
-            branches.push((name.into(), next));
+            if !branches.contains_key(name) {
+                let next = Next::build(patterns, Some(name), budget)?;
+                branches.insert(name.into(), next);
+            }
         }
         let mut any = None;
         if has_star {
@@ -201,13 +203,11 @@ impl Node {
     }
 
     fn at_key(&self, key: &str) -> Option<&Next> {
-        let found = self
-            .named
-            .binary_search_by(|(name, _)| (name.len(), &**name).cmp(&(key.len(), key)));
-        match found {
-            Ok(at) => Some(&self.named[at].1),
-            Err(_) => self.any.as_deref(),
+        // Looking up costs even where there is nothing.
+        if self.named.is_empty() {
+            return self.any.as_deref();
         }
+        self.named.get(key).or(self.any.as_deref())
     }
 }
 

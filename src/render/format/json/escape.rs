@@ -1,12 +1,12 @@
 //! Escapes of JSON strings (RFC 8259, section 7).
 
-use super::lexer;
+use super::scan::plain_length;
 
 /// Writes a part of a string, escaping the characters that JSON requires to be escaped.
 pub(in crate::render::format) fn escape(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
-        let (plain, special) = rest.split_at(lexer::plain_length(rest));
+        let (plain, special) = rest.split_at(plain_length(rest));
         out.extend_from_slice(plain);
         let Some((byte, after)) = special.split_first() else {
             return;

@@ -5,6 +5,8 @@
 
 use thiserror::Error;
 
+use super::scan::{plain_length, space_length};
+
 pub use self::quoted::Quoted;
 
 mod quoted;
@@ -66,16 +68,12 @@ impl<'a> Lexer<'a> {
     /// Skips white space and returns the next byte without consuming it; 0 at the end of the text.
     #[inline]
     pub(crate) fn peek(&mut self) -> u8 {
-        loop {
-            match self.byte() {
-                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return byte,
-            }
-            // VirusTotal indents by four spaces per level.
-            while self.rest().first_chunk() == Some(b"    ") {
-                self.at += 4;
-            }
+        let byte = self.byte();
+        if byte > b' ' {
+            return byte;
         }
+        self.at += space_length(self.rest());
+        self.byte()
     }
 
     /// Skips white space and consumes the next byte if it is `byte`.
@@ -91,6 +89,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Consumes the next byte after white space, which must be `byte`.
+    #[inline]
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Unreadable> {
         if self.take(byte) {
             Ok(())
@@ -99,9 +98,18 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Consumes the key of a member and the colon behind it.
+    #[inline]
+    pub(crate) fn key(&mut self) -> Result<Quoted<'a>, Unreadable> {
+        let key = self.string()?;
+        self.expect(b':')?;
+        Ok(key)
+    }
+
     /// Consumes an opening bracket and returns whether the object or array has any members.
     ///
     /// After each member, [`more`](Self::more) returns whether another one follows.
+    #[inline]
     pub(crate) fn open(&mut self, bracket: u8, closing: u8) -> Result<bool, Unreadable> {
         if self.depth == MAX_DEPTH {
             return Err(Unreadable::TooDeep(self.at));
@@ -115,6 +123,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Consumes a comma or the closing bracket, and returns whether another member follows.
+    #[inline]
     pub(crate) fn more(&mut self, closing: u8) -> Result<bool, Unreadable> {
         if self.take(b',') {
             return Ok(true);
@@ -138,8 +147,7 @@ impl<'a> Lexer<'a> {
             b'{' => {
                 let mut more = self.open(b'{', b'}')?;
                 while more {
-                    self.string()?;
-                    self.expect(b':')?;
+                    self.key()?;
                     self.skip()?;
                     more = self.more(b'}')?;
                 }
@@ -240,13 +248,29 @@ impl<'a> Lexer<'a> {
     }
 
     /// Consumes a string.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<Quoted<'a>, Unreadable> {
-        self.peek();
+        if self.peek() != b'"' {
+            return self.fault();
+        }
         let start = self.at;
-        self.expect(b'"')?;
+        self.at += 1;
+        self.at += plain_length(self.rest());
+        if self.byte() != b'"' {
+            return self.rest_of_string(start);
+        }
+        self.at += 1;
+        Ok(Quoted {
+            raw: self.since(start),
+            has_escapes: false,
+            has_broken_pairs: false,
+        })
+    }
+
+    /// Consumes the rest of a string with escapes that began at `start`.
+    fn rest_of_string(&mut self, start: usize) -> Result<Quoted<'a>, Unreadable> {
         let (mut has_escapes, mut has_broken_pairs) = (false, false);
         loop {
-            self.at += plain_length(self.rest());
             match self.byte() {
                 b'"' => break,
                 b'\\' => {
@@ -255,9 +279,10 @@ impl<'a> Lexer<'a> {
                 }
                 _ => return self.fault(),
             }
+            self.at += plain_length(self.rest());
         }
         self.at += 1;
-        let raw = &self.text[start..self.at];
+        let raw = self.since(start);
         Ok(Quoted {
             raw,
             has_escapes,
@@ -301,32 +326,6 @@ impl<'a> Lexer<'a> {
             .copied()
             .unwrap_or_default()
     }
-}
-
-/// Returns the number of bytes before the first quote, backslash or control character.
-///
-/// Examines eight bytes at a time. Subtracting the limit sets the high bit of each byte below it. A
-/// borrow can also mark a byte after the first match, but the lowest mark is exact.
-pub(super) fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let mut length = 0;
-    for chunk in bytes.as_chunks().0 {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let found = (quote | backslash | below(word, 0x20)) & HIGHS;
-        if found != 0 {
-            return length + found.trailing_zeros() as usize / 8;
-        }
-        length += 8;
-    }
-    let tail = bytes[length..].iter();
-    length
-        + tail
-            .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
-            .count()
 }
 
 /// Returns the number in `\uXXXX` at the start of these bytes.

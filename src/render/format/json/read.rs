@@ -18,8 +18,7 @@ impl<'a> RawMember<'a> {
         let mut members = Vec::new();
         let mut more = lexer.open(b'{', b'}')?;
         while more {
-            let key = lexer.string()?;
-            lexer.expect(b':')?;
+            let key = lexer.key()?;
             let raw = lexer.raw()?;
             members.push(Self { key, raw });
             more = lexer.more(b'}')?;
@@ -49,8 +48,7 @@ fn descend<'a>(lexer: &mut Lexer<'a>, path: &[&str]) -> Result<Option<&'a str>, 
     let mut found = None;
     let mut more = lexer.open(b'{', b'}')?;
     while more {
-        let key = lexer.string()?;
-        lexer.expect(b':')?;
+        let key = lexer.key()?;
         if found.is_none() && key.meant() == *step {
             found = descend(lexer, below)?;
         } else {
@@ -74,8 +72,7 @@ pub(crate) fn members<'a, const N: usize>(
     let mut found = [None; N];
     let mut more = lexer.open(b'{', b'}')?;
     while more {
-        let key = lexer.string()?.meant();
-        lexer.expect(b':')?;
+        let key = lexer.key()?.meant();
         let value = lexer.raw()?;
         for (name, slot) in keys.iter().zip(&mut found) {
             if *name == key {

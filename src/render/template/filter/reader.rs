@@ -80,8 +80,7 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
         let mut found = false;
         let mut more = self.lexer.open(b'{', b'}')?;
         while more {
-            let key = self.lexer.string()?;
-            self.lexer.expect(b':')?;
+            let key = self.lexer.key()?;
             // Later keys of the same name are skipped.
             if !found && key.meant() == *step {
                 found = self.descend(below, place)?;
@@ -133,8 +132,7 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
         let is_watched = self.lexer.depth() == self.watched_depth;
         let mut at = 0;
         while more {
-            let key = self.lexer.string()?;
-            self.lexer.expect(b':')?;
+            let key = self.lexer.key()?;
             let start = self.lexer.at();
             let part = cut.member(at);
             at += 1;
@@ -222,6 +220,9 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
 
     fn write_pending(&mut self) -> Result<(), S::Error> {
         self.is_forced = false;
+        if self.pending.is_empty() {
+            return Ok(());
+        }
         for token in std::mem::take(&mut self.pending) {
             self.token(token)?;
         }
