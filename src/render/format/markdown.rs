@@ -13,24 +13,6 @@ use super::{
 
 mod inert;
 
-/// Abbreviations in headings. Only whole words are replaced.
-const ABBREVIATIONS: [(&str, &str); 14] = [
-    ("Id", "ID"),
-    ("Url", "URL"),
-    ("Api", "API"),
-    ("Http", "HTTP"),
-    ("Https", "HTTPS"),
-    ("Ip", "IP"),
-    ("Dns", "DNS"),
-    ("Tcp", "TCP"),
-    ("Udp", "UDP"),
-    ("Sha256", "SHA256"),
-    ("Sha1", "SHA1"),
-    ("Md5", "MD5"),
-    ("Pe", "PE"),
-    ("Av", "AV"),
-];
-
 /// A writer of one Markdown document.
 #[derive(Debug)]
 pub struct MarkdownWriter<'o> {
@@ -42,6 +24,8 @@ pub struct MarkdownWriter<'o> {
     /// The heading level of values outside any frame.
     level: usize,
     frames: Vec<Frame>,
+    /// The words of the last heading.
+    words: String,
 }
 
 /// An object or list that is being written.
@@ -80,8 +64,11 @@ impl<'o> MarkdownWriter<'o> {
             indent: 0,
             level: 1,
             frames: Vec::new(),
+            words: String::new(),
         };
-        writer.open_line(&["# ", title, ": "])?;
+        writer.open_line(&["# "])?;
+        writer.text.push(title)?;
+        writer.text.push_unescaped(": ")?;
         writer.one_line(id)?;
         writer.blank()?;
         Ok(writer)
@@ -99,6 +86,7 @@ impl<'o> MarkdownWriter<'o> {
                 is_empty: false,
                 has_note: false,
             }],
+            words: String::new(),
         }
     }
 
@@ -129,11 +117,15 @@ impl<'o> MarkdownWriter<'o> {
         Ok(())
     }
 
-    /// Starts a line. The line before it is ended first.
+    /// Starts a line with these parts, which JSON leaves as they are. The line before it is ended
+    /// first.
     fn open_line(&mut self, parts: &[&str]) -> Result<(), WriteError> {
         self.blank()?;
         self.text.spaces(self.indent)?;
-        parts.iter().try_for_each(|part| self.text.push(part))
+        for part in parts {
+            self.text.push_unescaped(part)?;
+        }
+        Ok(())
     }
 
     /// Ends the current line, so that the next one starts after it.
@@ -141,7 +133,7 @@ impl<'o> MarkdownWriter<'o> {
         if !std::mem::replace(&mut self.has_lines, true) {
             return Ok(());
         }
-        self.text.push("\n")
+        self.text.end_line()
     }
 
     fn note(&mut self, note: &str) -> Result<(), WriteError> {
@@ -151,7 +143,11 @@ impl<'o> MarkdownWriter<'o> {
 
     fn heading(&mut self, level: usize, key: &str) -> Result<(), WriteError> {
         self.open_line(&[hashes(level), " "])?;
-        self.one_line(&heading_words(key))?;
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
+        push_words(&mut words, key);
+        self.one_line(&words)?;
+        self.words = words;
         self.blank()
     }
 
@@ -216,7 +212,7 @@ impl<'o> MarkdownWriter<'o> {
     /// and the block, and the rest would be live markup.
     fn fenced(&mut self, marker: &str, text: &str) -> Result<(), WriteError> {
         let (fence, keeps_ticks) = fence_for(text, 3);
-        self.open_line(&[marker, &fence])?;
+        self.open_line(&[marker, fence])?;
         let mut lines = text.split('\n').peekable();
         while let Some(line) = lines.next() {
             // A carriage return belongs to the line break, except at the end of the text.
@@ -234,7 +230,7 @@ impl<'o> MarkdownWriter<'o> {
         }
         self.blank()?;
         self.text.spaces(marker.len())?;
-        self.text.push(&fence)
+        self.text.push_unescaped(fence)
     }
 }
 
@@ -345,41 +341,49 @@ fn hashes(level: usize) -> &'static str {
     &"######"[..level.min(6)]
 }
 
-/// Converts a key to words: `last_https_certificate` becomes `Last HTTPS Certificate`.
-fn heading_words(key: &str) -> String {
-    let titled = titled(key);
-    let mut words = String::with_capacity(titled.len());
-    for piece in titled.split_inclusive(|letter: char| !letter.is_alphanumeric()) {
-        let word = piece.trim_end_matches(|letter: char| !letter.is_alphanumeric());
-        words.push_str(abbreviated(word));
-        words.push_str(&piece[word.len()..]);
-    }
-    words
-}
-
-/// Converts a key to title case as Python's `str.title` does: a letter is upper case unless it
-/// follows another letter.
-fn titled(key: &str) -> String {
-    let mut title = String::with_capacity(key.len());
-    let mut within = false;
+/// Appends a key as words: `last_https_certificate` becomes `Last HTTPS Certificate`.
+///
+/// A letter is upper case unless it follows another letter, as in Python's `str.title`.
+fn push_words(out: &mut String, key: &str) {
+    let (mut start, mut within) = (out.len(), false);
     for letter in key.chars() {
+        if !letter.is_alphanumeric() {
+            abbreviate(out, start);
+            out.push(if letter == '_' { ' ' } else { letter });
+            (start, within) = (out.len(), false);
+            continue;
+        }
         match letter {
-            '_' => title.push(' '),
-            _ if within && letter.is_ascii() => title.push(letter.to_ascii_lowercase()),
-            _ if letter.is_ascii() => title.push(letter.to_ascii_uppercase()),
-            _ if within => title.extend(letter.to_lowercase()),
-            _ => title.extend(letter.to_uppercase()),
+            _ if within && letter.is_ascii() => out.push(letter.to_ascii_lowercase()),
+            _ if letter.is_ascii() => out.push(letter.to_ascii_uppercase()),
+            _ if within => out.extend(letter.to_lowercase()),
+            _ => out.extend(letter.to_uppercase()),
         }
         within = letter.is_uppercase() || letter.is_lowercase();
     }
-    title
+    abbreviate(out, start);
 }
 
-fn abbreviated(word: &str) -> &str {
-    ABBREVIATIONS
-        .iter()
-        .find(|(plain, _)| *plain == word)
-        .map_or(word, |(_, short)| short)
+/// Replaces the word that starts here and ends the text, if it has an abbreviation.
+fn abbreviate(out: &mut String, start: usize) {
+    let short = match &out[start..] {
+        "Id" => "ID",
+        "Url" => "URL",
+        "Api" => "API",
+        "Http" => "HTTP",
+        "Https" => "HTTPS",
+        "Ip" => "IP",
+        "Dns" => "DNS",
+        "Tcp" => "TCP",
+        "Udp" => "UDP",
+        "Sha256" => "SHA256",
+        "Sha1" => "SHA1",
+        "Md5" => "MD5",
+        "Pe" => "PE",
+        "Av" => "AV",
+        _ => return,
+    };
+    out.replace_range(start.., short);
 }
 
 #[cfg(test)]

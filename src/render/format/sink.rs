@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::json::{
     escape::escape,
     lexer::{Quoted, Unreadable},
+    scan::plain_length,
 };
 use crate::render::defang::defang;
 
@@ -128,21 +129,45 @@ impl<'o> DocumentText<'o> {
     /// Appends to the text.
     #[inline]
     pub fn push(&mut self, text: &str) -> Result<(), WriteError> {
+        if !self.is_quoted {
+            return self.append(text);
+        }
         // Nothing is shorter once it is escaped.
         if text.len() > self.room {
             return Err(WriteError::TooLarge);
         }
         let before = self.out.len();
-        if self.is_quoted {
-            escape(self.out, text);
-        } else {
-            self.out.extend_from_slice(text.as_bytes());
-        }
+        escape(self.out, text);
         let written = self.out.len() - before;
         self.room = self.room.checked_sub(written).ok_or(WriteError::TooLarge)?;
         if let Some(count) = self.measured {
             count.set(count.get() + written);
             self.out.clear();
+        }
+        Ok(())
+    }
+
+    /// Appends a text that JSON leaves as it is: without quotes, backslashes or control characters.
+    #[inline]
+    pub fn push_unescaped(&mut self, text: &str) -> Result<(), WriteError> {
+        debug_assert_eq!(plain_length(text.as_bytes()), text.len(), "{text:?}");
+        self.append(text)
+    }
+
+    /// Ends a line.
+    #[inline]
+    pub(super) fn end_line(&mut self) -> Result<(), WriteError> {
+        self.append(if self.is_quoted { "\\n" } else { "\n" })
+    }
+
+    /// Appends what is escaped already, if it has to be.
+    #[inline]
+    fn append(&mut self, written: &str) -> Result<(), WriteError> {
+        let left = self.room.checked_sub(written.len());
+        self.room = left.ok_or(WriteError::TooLarge)?;
+        match self.measured {
+            Some(count) => count.set(count.get() + written.len()),
+            None => self.out.extend_from_slice(written.as_bytes()),
         }
         Ok(())
     }
@@ -153,9 +178,12 @@ impl<'o> DocumentText<'o> {
         const SPACES: &str = "                                ";
         let mut left = count;
         while left > SPACES.len() {
-            self.push(SPACES)?;
+            self.append(SPACES)?;
             left -= SPACES.len();
         }
-        self.push(&SPACES[..left])
+        if left == 0 {
+            return Ok(());
+        }
+        self.append(&SPACES[..left])
     }
 }

@@ -15,11 +15,18 @@ use super::{
 /// The length of the pieces in which a text is escaped, so that no copy of the whole is made.
 const PIECE: usize = 4096;
 
+const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+
+/// The bytes that do not stand in XML as they are, or only in some characters.
+static SPECIAL: [bool; 256] = special();
+
 /// A writer of one XML document.
 pub struct XmlWriter<'o> {
     text: DocumentText<'o>,
     /// The open elements.
     open: Vec<Element>,
+    /// The names of the open elements, one behind the other.
+    names: String,
     /// The start tag of the next element without its brackets.
     next: String,
     /// The length of the element's name, with which `next` begins.
@@ -32,7 +39,8 @@ pub struct XmlWriter<'o> {
 
 /// The element of an object or array.
 struct Element {
-    name: String,
+    /// The length of its name, which ends where that of the next element begins.
+    name: usize,
     /// The index of the next element, if this is an array.
     index: Option<usize>,
 }
@@ -40,7 +48,7 @@ struct Element {
 impl<'o> XmlWriter<'o> {
     /// Starts a document whose root element is `root`, which must be a valid name.
     pub fn new(mut text: DocumentText<'o>, root: &str) -> Result<Self, WriteError> {
-        text.push("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+        text.push(DECLARATION)?;
         Ok(Self::without_declaration(text, root))
     }
 
@@ -49,6 +57,7 @@ impl<'o> XmlWriter<'o> {
         Self {
             text,
             open: Vec::new(),
+            names: String::new(),
             next: root.to_owned(),
             name: root.len(),
             is_unfinished: false,
@@ -60,7 +69,7 @@ impl<'o> XmlWriter<'o> {
         let mut open = Vec::with_capacity(depth);
         for _ in 0..depth {
             open.push(Element {
-                name: String::new(),
+                name: 0,
                 index: None,
             });
         }
@@ -73,24 +82,26 @@ impl<'o> XmlWriter<'o> {
     /// Writes the start tag of the next value without its closing bracket.
     fn start(&mut self, is_array: bool) -> Result<(), WriteError> {
         if std::mem::take(&mut self.is_unfinished) {
-            self.text.push(">")?;
+            self.text.push_unescaped(">")?;
         }
-        self.text.push("\n")?;
+        self.text.end_line()?;
         self.text.spaces(2 * self.open.len())?;
-        self.text.push("<")?;
+        self.text.push_unescaped("<")?;
         let index = self.open.last_mut().and_then(|open| open.index.as_mut());
         // Outside an array, `next` holds the start tag for the last key, or for the root.
         let Some(index) = index else {
-            return self.text.push(&self.next);
+            let (name, attribute) = self.next.split_at(self.name);
+            self.text.push_unescaped(name)?;
+            return self.text.push(attribute);
         };
         // Elements of an array have no key; the original names them by kind.
         let name = if is_array { "item_list" } else { "item" };
         self.next.clear();
         self.next.push_str(name);
         self.name = name.len();
-        self.text.push(name)?;
+        self.text.push_unescaped(name)?;
         self.text.push(" index=\"")?;
-        self.text.push(&index.to_string())?;
+        self.text.push_unescaped(&index.to_string())?;
         *index += 1;
         self.text.push("\"")
     }
@@ -98,8 +109,9 @@ impl<'o> XmlWriter<'o> {
     fn begin(&mut self, is_array: bool) -> Result<(), WriteError> {
         self.start(is_array)?;
         self.is_unfinished = true;
+        self.names.push_str(&self.next[..self.name]);
         self.open.push(Element {
-            name: self.next[..self.name].to_owned(),
+            name: self.name,
             index: is_array.then_some(0),
         });
         Ok(())
@@ -109,26 +121,37 @@ impl<'o> XmlWriter<'o> {
         let Some(element) = self.open.pop() else {
             return Ok(());
         };
+        let start = self.names.len() - element.name;
         if std::mem::take(&mut self.is_unfinished) {
-            return self.text.push("/>");
+            self.names.truncate(start);
+            return self.text.push_unescaped("/>");
         }
-        self.text.push("\n")?;
+        self.text.end_line()?;
         self.text.spaces(2 * self.open.len())?;
-        self.text.push("</")?;
-        self.text.push(&element.name)?;
-        self.text.push(">")
+        self.text.push_unescaped("</")?;
+        self.text.push_unescaped(&self.names[start..])?;
+        self.names.truncate(start);
+        self.text.push_unescaped(">")
     }
 
     /// Writes an element that contains only text.
-    fn leaf(&mut self, text: &str) -> Result<(), WriteError> {
+    ///
+    /// `is_unescaped` tells that JSON leaves the text as it is.
+    fn leaf(&mut self, text: &str, is_unescaped: bool) -> Result<(), WriteError> {
         self.start(false)?;
-        self.text.push(">")?;
-        for piece in pieces(text) {
-            self.text.push(&escaped(piece))?;
+        self.text.push_unescaped(">")?;
+        if !is_plain(text) {
+            for piece in pieces(text) {
+                self.text.push(&escaped(piece))?;
+            }
+        } else if is_unescaped {
+            self.text.push_unescaped(text)?;
+        } else {
+            self.text.push(text)?;
         }
-        self.text.push("</")?;
-        self.text.push(&self.next[..self.name])?;
-        self.text.push(">")
+        self.text.push_unescaped("</")?;
+        self.text.push_unescaped(&self.next[..self.name])?;
+        self.text.push_unescaped(">")
     }
 }
 
@@ -169,13 +192,15 @@ impl Sink for XmlWriter<'_> {
     }
 
     fn string(&mut self, text: Quoted<'_>) -> Result<(), WriteError> {
+        // Defanging adds nothing that would have to be escaped.
+        let is_unescaped = !text.has_escapes();
         let text = text.meant();
         let shown = self.text.shown(&text);
-        self.leaf(&shown)
+        self.leaf(&shown, is_unescaped)
     }
 
     fn word(&mut self, word: &str) -> Result<(), WriteError> {
-        self.leaf(if word == "null" { "" } else { word })
+        self.leaf(if word == "null" { "" } else { word }, true)
     }
 }
 
@@ -200,7 +225,8 @@ fn element_name(key: &str) -> Cow<'_, str> {
     if key.is_empty() {
         return Cow::Borrowed("item");
     }
-    if key.chars().all(sound) && key.starts_with(first) {
+    let is_sound = |byte: &u8| sound(char::from(*byte));
+    if key.as_bytes().iter().all(is_sound) && key.starts_with(first) {
         return Cow::Borrowed(key);
     }
     let name: String = key
@@ -212,6 +238,30 @@ fn element_name(key: &str) -> Cow<'_, str> {
     } else {
         format!("item_{name}")
     })
+}
+
+/// Whether XML shows a text as it is.
+fn is_plain(text: &str) -> bool {
+    let mut is_special = false;
+    for byte in text.as_bytes() {
+        is_special |= SPECIAL[usize::from(*byte)];
+    }
+    !is_special
+}
+
+const fn special() -> [bool; 256] {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        special[byte] = !matches!(byte, 0x9 | 0xa | 0xd);
+        byte += 1;
+    }
+    special[b'<' as usize] = true;
+    special[b'>' as usize] = true;
+    special[b'&' as usize] = true;
+    // The first byte of U+FFFE and U+FFFF.
+    special[0xef] = true;
+    special
 }
 
 /// Escapes markup, and replaces the characters that XML 1.0 forbids.

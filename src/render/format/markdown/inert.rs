@@ -13,6 +13,18 @@ use crate::render::{
 /// fence, so a longer fence would not hold.
 pub(super) const MAX_RUN: usize = 32;
 
+/// The longest fence.
+const TICKS: &str = "`````````````````````````````````";
+const _: () = assert!(TICKS.len() == MAX_RUN + 1);
+
+/// The marks of a byte, as far as they matter to [`is_bare`]: a set of the five below.
+static MARKS: [u8; 256] = marks();
+const OTHER: u8 = 1;
+const WIDE: u8 = 2;
+const SLASH: u8 = 4;
+const DOT: u8 = 8;
+const COLON: u8 = 16;
+
 /// Writes any text within a line, made visible and inert, and defanged if the document is.
 pub(in crate::render) fn inert_text(
     out: &mut DocumentText<'_>,
@@ -20,7 +32,7 @@ pub(in crate::render) fn inert_text(
 ) -> Result<(), WriteError> {
     let text = &out.shown(text);
     if text.is_empty() || is_bare(text) {
-        return out.push(text);
+        return out.push_unescaped(text);
     }
     code(out, text)
 }
@@ -41,23 +53,23 @@ pub(super) fn code(out: &mut DocumentText<'_>, text: &str) -> Result<(), WriteEr
     let tick = keeps_ticks && (text.starts_with('`') || text.ends_with('`'));
     let spaces = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
     let pad = if tick || spaces { " " } else { "" };
-    out.push(&fence)?;
-    out.push(pad)?;
+    out.push_unescaped(fence)?;
+    out.push_unescaped(pad)?;
     write_clean(out, text, keeps_ticks)?;
-    out.push(pad)?;
-    out.push(&fence)
+    out.push_unescaped(pad)?;
+    out.push_unescaped(fence)
 }
 
 /// Returns a fence of at least `least` backticks that the text cannot end, and whether its own
 /// backticks can stay.
 ///
 /// They cannot if more of them stand together than a fence may be long; they are then escaped.
-pub(super) fn fence_for(text: &str, least: usize) -> (String, bool) {
+pub(super) fn fence_for(text: &str, least: usize) -> (&'static str, bool) {
     let longest = longest_run(text);
     let keeps_ticks = longest <= MAX_RUN;
     // Escaped backticks no longer count, so one is enough.
     let length = if keeps_ticks { longest + 1 } else { 1 };
-    ("`".repeat(length.max(least)), keeps_ticks)
+    (&TICKS[..length.max(least)], keeps_ticks)
 }
 
 /// Writes a text with invisible characters escaped, line breaks included.
@@ -66,6 +78,10 @@ pub(super) fn write_clean(
     text: &str,
     keeps_ticks: bool,
 ) -> Result<(), WriteError> {
+    let is_visible = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'`';
+    if text.as_bytes().iter().all(is_visible) {
+        return out.push(text);
+    }
     let (mut start, mut written) = (0, String::new());
     for (at, letter) in text.char_indices() {
         let is_plain = match letter {
@@ -103,23 +119,48 @@ fn is_plain_space(letter: char) -> bool {
 /// Returns whether nothing in a text could act as markup or be invisible. Most texts are bare, so
 /// this test is fast.
 pub(super) fn is_bare(text: &str) -> bool {
-    text.starts_with(char::is_alphanumeric)
-        && text.chars().all(is_bare_letter)
-        && !(text.contains('/') && names_authority(text))
-        && !(text.contains('.') && (names_www(text) || names_host(text)))
-        && !(text.contains(':') && names_emoji(text))
+    let mut marks = 0;
+    for byte in text.as_bytes() {
+        marks |= MARKS[usize::from(*byte)];
+    }
+    marks & OTHER == 0
+        && (marks & WIDE == 0 || text.chars().all(is_bare_letter))
+        && text.starts_with(char::is_alphanumeric)
+        && (marks & SLASH == 0 || !names_authority(text))
+        && (marks & DOT == 0 || !(names_www(text) || names_host(text)))
+        && (marks & COLON == 0 || !names_emoji(text))
         && !begins_list(text)
 }
 
+/// Returns whether a letter outside ASCII is visible and no markup. A byte within ASCII is told by
+/// its marks.
 fn is_bare_letter(letter: char) -> bool {
-    if !letter.is_ascii() {
-        return letter.is_alphanumeric() && !is_hidden(letter);
+    letter.is_ascii() || letter.is_alphanumeric() && !is_hidden(letter)
+}
+
+const fn marks() -> [u8; 256] {
+    let mut marks = [WIDE; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        marks[byte as usize] = match byte {
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b' '
+            | b','
+            | b';'
+            | b'('
+            | b')'
+            | b'-'
+            | b'_' => 0,
+            b'.' => DOT,
+            b'/' => SLASH,
+            b':' => COLON,
+            _ => OTHER,
+        };
+        byte += 1;
     }
-    letter.is_ascii_alphanumeric()
-        || matches!(
-            letter,
-            ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_'
-        )
+    marks
 }
 
 /// Returns whether a text contains a scheme, or a host without one: markdown-it links
@@ -259,6 +300,9 @@ fn begins_list(text: &str) -> bool {
 
 /// Returns the length of the longest run of backticks. A fence must be longer.
 pub(super) fn longest_run(text: &str) -> usize {
+    if memchr::memchr(b'`', text.as_bytes()).is_none() {
+        return 0;
+    }
     let mut longest = 0;
     for run in text.split(|letter| letter != '`') {
         longest = longest.max(run.len());

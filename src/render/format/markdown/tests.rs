@@ -203,8 +203,67 @@ fn acts(line: &str) -> Option<String> {
     (is_list || is_odd || is_link || words.into_iter().any(is_host)).then(|| line.to_owned())
 }
 
+/// Converts a key as Python's `str.title` does, and then word by word.
+fn words_of(key: &str) -> String {
+    let (mut titled, mut within) = (String::new(), false);
+    for letter in key.chars() {
+        match letter {
+            '_' => titled.push(' '),
+            _ if within => titled.extend(letter.to_lowercase()),
+            _ => titled.extend(letter.to_uppercase()),
+        }
+        within = letter.is_uppercase() || letter.is_lowercase();
+    }
+    let mut words = String::new();
+    for piece in titled.split_inclusive(|letter: char| !letter.is_alphanumeric()) {
+        let end = piece
+            .trim_end_matches(|letter: char| !letter.is_alphanumeric())
+            .len();
+        let mut word = piece[..end].to_owned();
+        abbreviate(&mut word, 0);
+        words.push_str(&word);
+        words.push_str(&piece[end..]);
+    }
+    words
+}
+
+/// Returns whether all letters of a text may stand in a bare one.
+fn has_bare_letters(text: &str) -> bool {
+    text.chars().all(|letter| match letter {
+        ' ' | '.' | ',' | ':' | ';' | '/' | '(' | ')' | '-' | '_' => true,
+        _ if letter.is_ascii() => letter.is_ascii_alphanumeric(),
+        _ => letter.is_alphanumeric() && !is_hidden(letter),
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn a_key_becomes_words_as_in_python(key in "[a-zA-Z0-9_. é§-]{0,20}|(_?(id|url|sha256|dns|x)){1,4}") {
+        let mut words = "before ".to_owned();
+        push_words(&mut words, &key);
+        prop_assert_eq!(words, format!("before {}", words_of(&key)));
+    }
+
+    #[test]
+    fn no_bare_text_has_other_letters(text in testing::text()) {
+        prop_assert!(!is_bare(&text) || has_bare_letters(&text));
+        // A word of them is bare.
+        let word: String = text.chars().filter(|letter| letter.is_alphabetic() && !is_hidden(*letter)).collect();
+        prop_assert!(word.is_empty() || is_bare(&word), "{}", word);
+    }
+
+    #[test]
+    fn a_quoted_document_is_the_bare_one_in_a_json_string(data in testing::json(), id in testing::text()) {
+        let mut out = b"\"".to_vec();
+        let text = DocumentText::quoted(&mut out, usize::MAX);
+        let mut writer = MarkdownWriter::new(text, "File \"Report\"", &id).unwrap();
+        Filtered::at(&[], &data.to_string(), None).feed(&mut writer).unwrap();
+        out.push(b'"');
+        let text: String = serde_json::from_slice(&out).unwrap();
+        prop_assert_eq!(text, document("File \"Report\"", &id, &data));
+    }
 
     #[test]
     fn no_json_produces_active_markup(data in testing::object(), id in testing::text()) {

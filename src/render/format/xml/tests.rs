@@ -51,8 +51,70 @@ fn assert_read_back(node: Node<'_, '_>, value: &Value) {
     }
 }
 
+/// Writes an element as a writer that walks a tree would.
+fn write_tree(out: &mut String, depth: usize, tag: &str, value: &Value) {
+    let name = tag.split(' ').next().unwrap();
+    let indent = "  ".repeat(depth);
+    out.push_str(&format!("\n{indent}<{tag}"));
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (tag_of(key), value))
+            .collect(),
+        Value::Array(items) => {
+            let mut children = Vec::new();
+            for (at, item) in items.iter().enumerate() {
+                let name = if item.is_array() { "item_list" } else { "item" };
+                children.push((format!("{name} index=\"{at}\""), item));
+            }
+            children
+        }
+        plain => {
+            let text = match plain {
+                Value::Null => String::new(),
+                Value::String(text) => escaped(text).into_owned(),
+                other => other.to_string(),
+            };
+            return out.push_str(&format!(">{text}</{name}>"));
+        }
+    };
+    if children.is_empty() {
+        return out.push_str("/>");
+    }
+    out.push('>');
+    for (tag, value) in children {
+        write_tree(out, depth + 1, &tag, value);
+    }
+    out.push_str(&format!("\n{indent}</{name}>"));
+}
+
+fn tag_of(key: &str) -> String {
+    let name = element_name(key);
+    if name == key {
+        return key.to_owned();
+    }
+    format!("{name} key=\"{}\"", attribute(key))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn the_document_is_that_of_a_tree(data in testing::json()) {
+        let mut tree = DECLARATION.to_owned();
+        write_tree(&mut tree, 0, "file_report", &data);
+        prop_assert_eq!(document("file_report", &data), tree);
+    }
+
+    #[test]
+    fn a_quoted_document_is_the_bare_one_in_a_json_string(data in testing::json()) {
+        let mut out = b"\"".to_vec();
+        let mut writer = XmlWriter::new(DocumentText::quoted(&mut out, usize::MAX), "root").unwrap();
+        Filtered::at(&[], &data.to_string(), None).feed(&mut writer).unwrap();
+        out.push(b'"');
+        let text: String = serde_json::from_slice(&out).unwrap();
+        prop_assert_eq!(text, document("root", &data));
+    }
 
     #[test]
     fn any_json_survives_a_round_trip(data in testing::json()) {
