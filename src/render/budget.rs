@@ -144,7 +144,7 @@ fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> u
     // The cutter counts tokens of JSON; a part may take more in the format of the document.
     let mut target = room.saturating_sub(key_cost(member.key)) / measure.weight();
     for _ in 0..ATTEMPTS {
-        let (cut, cost) = cutter.cut(member.raw, place, target);
+        let (cut, cost) = cutter.cut(member.filtered(), place, target);
         member.cut = cut;
         if measure.is_brief() && misleads(&key, &member.cut) {
             break;

@@ -16,7 +16,6 @@ use crate::render::{
         xml::XmlWriter,
     },
     selection::{Arrangement, Selection},
-    template::place::Place,
 };
 
 /// The bytes for each token beyond which text is probably too large to be worth measuring.
@@ -69,7 +68,7 @@ impl<'v> Measure<'v> {
     /// A member that is probably larger is not measured; cutting finds out whether it is.
     pub(super) fn member(&mut self, member: &Member<'_>, room: usize) -> Option<usize> {
         let limit = room.saturating_mul(BYTES_PER_TOKEN);
-        if member.raw.len() > limit && member.place.is_some_and(Place::shows_all) {
+        if member.filtered().len() > limit {
             return None;
         }
         self.whole(member, limit).filter(|cost| *cost <= room)

@@ -26,12 +26,35 @@ use crate::render::{
 #[derive(Debug)]
 pub(super) struct Member<'a> {
     pub(super) key: Quoted<'a>,
-    pub(super) raw: &'a str,
+    raw: &'a str,
+    /// The part of the text that the filters show, once it was needed.
+    filtered: OnceCell<FilteredText>,
     /// The place of its value in the filters; `None` if they show nothing of it.
     pub(super) place: Option<Place<'a>>,
     /// The part that there is room for.
     pub(super) cut: Cut,
     length: OnceCell<usize>,
+}
+
+/// A JSON text without white space and what the filters leave out.
+#[derive(Debug, Default)]
+struct FilteredText {
+    json: String,
+    /// The bytes that were left out.
+    left_out: usize,
+}
+
+impl FilteredText {
+    fn of(raw: &str, place: Place<'_>) -> Self {
+        let (mut json, left_out) = (Vec::new(), Cell::new(0));
+        let value = Filtered::within(raw, place).cutting(&Cut::Whole, &left_out);
+        // The text was read before, so it is JSON.
+        let _ = value.write(&mut json);
+        Self {
+            json: String::from_utf8(json).unwrap_or_default(),
+            left_out: left_out.get(),
+        }
+    }
 }
 
 /// The value of an object, or in place of one.
@@ -105,6 +128,7 @@ impl<'a> Member<'a> {
         Self {
             key,
             raw,
+            filtered: OnceCell::new(),
             place,
             cut: Cut::Whole,
             length: OnceCell::new(),
@@ -122,8 +146,9 @@ impl<'a> Member<'a> {
             ledger.omit(&self.key.meant(), self.length());
             return Ok(());
         };
-        let skipped = Cell::new(0);
-        let value = Filtered::within(self.raw, place).treating(&ledger.texts);
+        let (json, left_out) = self.source();
+        let skipped = Cell::new(left_out);
+        let value = Filtered::within(json, place).treating(&ledger.texts);
         let value = value.cutting(&self.cut, &skipped);
         value.feed_member(self.key, sink)?;
         ledger.omit(&self.key.meant(), skipped.get());
@@ -139,12 +164,32 @@ impl<'a> Member<'a> {
         let Some(place) = self.shown() else {
             return sink.word("null");
         };
-        let skipped = Cell::new(0);
-        let value = Filtered::within(self.raw, place).treating(&ledger.texts);
+        let (json, left_out) = self.source();
+        let skipped = Cell::new(left_out);
+        let value = Filtered::within(json, place).treating(&ledger.texts);
         value.cutting(&self.cut, &skipped).feed(sink)
     }
 
-    /// Returns the length of the JSON text without white space. It is counted once.
+    /// Returns the JSON text to read the value from, and the bytes that are left out of it.
+    fn source(&self) -> (&str, usize) {
+        match self.filtered.get() {
+            Some(filtered) => (&filtered.json, filtered.left_out),
+            None => (self.raw, 0),
+        }
+    }
+
+    /// Returns the JSON text of what the filters show, from which the value is read from now on.
+    ///
+    /// A budget reads it several times, and it is much shorter than VirusTotal's text.
+    pub(super) fn filtered(&self) -> &str {
+        let Some(place) = self.place else {
+            return "";
+        };
+        let filtered = || FilteredText::of(self.raw, place);
+        &self.filtered.get_or_init(filtered).json
+    }
+
+    /// Returns the length of the whole JSON text without white space. It is counted once.
     fn length(&self) -> usize {
         *self.length.get_or_init(|| compact_length(self.raw))
     }

@@ -15,9 +15,6 @@ use crate::{
     },
 };
 
-/// The key of a view with the defaults.
-const DEFAULT_KEY: &str = "0|None|Standard|None|None|Show|false|false|false|false|None|None";
-
 const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 
 /// The amount of an object that a view shows.
@@ -193,11 +190,18 @@ impl<'a> View<'a> {
         let name = template.map(|template| &template.name);
         let fields = fields.map(Fields::text);
         let day = self.is_brief().then(|| self.now.div_euclid(SECONDS_OF_DAY));
+        let generation = templates.generation();
+        let is_plain = generation == 0
+            && (name, fields, max_tokens, domain_rank, day) == (None, None, &None, &None, None)
+            && (*detail, *untrusted) == (Detail::Standard, Untrusted::Show)
+            && !(*counts_texts || *defang || *relationships || *names_indicator);
+        if is_plain {
+            return None;
+        }
         let key = format!(
-            "{}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|{defang}|\
-             {relationships}|{names_indicator}|{domain_rank:?}|{day:?}",
-            templates.generation(),
+            "{generation}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|\
+             {defang}|{relationships}|{names_indicator}|{domain_rank:?}|{day:?}",
         );
-        (key != DEFAULT_KEY).then(|| key.into())
+        Some(key.into())
     }
 }

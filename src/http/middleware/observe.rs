@@ -324,6 +324,8 @@ fn shows_credential(id: &[u8], headers: &HeaderMap) -> bool {
 }
 
 fn new_id() -> HeaderValue {
-    let id = format!("{:032x}", fastrand::u128(..));
-    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
+    let mut id = [0; 32];
+    // The length is that of 16 bytes in hex.
+    let _ = hex::encode_to_slice(fastrand::u128(..).to_be_bytes(), &mut id);
+    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("-"))
 }

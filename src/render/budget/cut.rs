@@ -185,6 +185,10 @@ impl Cutter {
 
     /// Returns the number of tokens of a value, with the comma behind it, if it is at most `room`.
     fn cost(&mut self, raw: &str, place: Place<'_>, room: usize) -> Option<usize> {
+        // Even the shortest value takes one, and its comma another.
+        if room < 2 {
+            return None;
+        }
         self.scratch.clear();
         let mut out = JsonWriter::new(&mut self.scratch);
         let limit = room.saturating_mul(BYTES_PER_TOKEN);
