@@ -1,5 +1,7 @@
 //! XML of any data is well-formed, and its keys and texts can be recovered.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 use serde_json::{Value, json};
@@ -55,7 +57,7 @@ fn assert_read_back(node: Node<'_, '_>, value: &Value) {
 fn write_tree(out: &mut String, depth: usize, tag: &str, value: &Value) {
     let name = tag.split(' ').next().unwrap();
     let indent = "  ".repeat(depth);
-    out.push_str(&format!("\n{indent}<{tag}"));
+    let _ = write!(out, "\n{indent}<{tag}");
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => map
             .iter()
@@ -75,7 +77,8 @@ fn write_tree(out: &mut String, depth: usize, tag: &str, value: &Value) {
                 Value::String(text) => escaped(text).into_owned(),
                 other => other.to_string(),
             };
-            return out.push_str(&format!(">{text}</{name}>"));
+            let _ = write!(out, ">{text}</{name}>");
+            return;
         }
     };
     if children.is_empty() {
@@ -85,7 +88,7 @@ fn write_tree(out: &mut String, depth: usize, tag: &str, value: &Value) {
     for (tag, value) in children {
         write_tree(out, depth + 1, &tag, value);
     }
-    out.push_str(&format!("\n{indent}</{name}>"));
+    let _ = write!(out, "\n{indent}</{name}>");
 }
 
 fn tag_of(key: &str) -> String {
