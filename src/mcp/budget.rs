@@ -35,7 +35,18 @@ pub(super) struct Rendered {
 pub(super) struct StructuredMember {
     name: &'static str,
     json: String,
-    is_optional: bool,
+    need: Need,
+}
+
+/// The reason to keep a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// It is always there.
+    Always,
+    /// It is left out if there is no room beside the first line of the text, which then says this.
+    First(&'static str),
+    /// It is left out if there is no room.
+    Optional,
 }
 
 /// The parts of a result within the budget.
@@ -69,20 +80,34 @@ impl Budget {
 impl StructuredMember {
     /// Creates a member that is always there.
     pub(super) fn new(name: &'static str, json: impl Into<String>) -> Self {
-        let (json, is_optional) = (json.into(), false);
         Self {
             name,
-            json,
-            is_optional,
+            json: json.into(),
+            need: Need::Always,
+        }
+    }
+
+    /// Creates a member that is worth more than the text, except for its first line. The text ends
+    /// with this note if there is no room for the member.
+    pub(super) fn first(name: &'static str, json: impl Into<String>, note: &'static str) -> Self {
+        Self {
+            need: Need::First(note),
+            ..Self::new(name, json)
         }
     }
 
     /// Creates a member that is left out if there is no room.
     pub(super) fn optional(name: &'static str, json: impl Into<String>) -> Self {
         Self {
-            is_optional: true,
+            need: Need::Optional,
             ..Self::new(name, json)
         }
+    }
+}
+
+impl StructuredMember {
+    fn is_optional(&self) -> bool {
+        self.need == Need::Optional
     }
 }
 
@@ -105,11 +130,17 @@ impl ResultDraft {
         let mut of_structured = estimated_tokens(&structured);
         let mut of_text = estimated_tokens(&self.text);
         while of_text + of_structured > most
-            && let Some(at) = self.members.iter().rposition(|member| member.is_optional)
+            && let Some(at) = self.members.iter().rposition(StructuredMember::is_optional)
         {
             self.members.remove(at);
             structured = self.structured();
             of_structured = estimated_tokens(&structured);
+        }
+        // One that takes most of the room leaves none to the text.
+        if of_text + of_structured > most && self.drop_first_member(most / 3) {
+            structured = self.structured();
+            (of_text, of_structured) =
+                (estimated_tokens(&self.text), estimated_tokens(&structured));
         }
         while of_text + of_structured > most
             && let Some(end) = self.text.trim_end().rfind('\n')
@@ -117,11 +148,33 @@ impl ResultDraft {
             self.text.truncate(end);
             of_text = estimated_tokens(&self.text);
         }
+        if of_text + of_structured > most && self.drop_first_member(0) {
+            structured = self.structured();
+            (of_text, of_structured) =
+                (estimated_tokens(&self.text), estimated_tokens(&structured));
+        }
         Fitted {
             text: self.text,
             structured,
             tokens: of_text + of_structured,
         }
+    }
+
+    /// Replaces a member that is worth more than the text by its note, if it takes more tokens than
+    /// this. Returns whether it did.
+    fn drop_first_member(&mut self, most: usize) -> bool {
+        for (at, member) in self.members.iter().enumerate() {
+            if let Need::First(note) = member.need
+                && estimated_tokens(&member.json) > most
+            {
+                self.members.remove(at);
+                self.text.truncate(self.text.trim_end().len());
+                self.text.push_str("\n\n");
+                self.text.push_str(note);
+                return true;
+            }
+        }
+        false
     }
 
     /// Returns a bound of the tokens if the views were measured: none of the rest takes more than one
@@ -171,5 +224,23 @@ mod tests {
             rendered: None,
         };
         assert_eq!(draft.fit(Budget::of(Some(200))).text, "first line");
+    }
+
+    #[test]
+    fn a_cursor_too_long_for_the_budget_is_replaced_by_a_note() {
+        let draft = |words| ResultDraft {
+            text: "first line\nsecond line".to_owned(),
+            members: vec![
+                StructuredMember::new("objects", "[]"),
+                StructuredMember::first("cursor", format!("{:?}", "word ".repeat(words)), "More."),
+            ],
+            rendered: None,
+        };
+        let fitted = draft(10).fit(Budget::of(Some(200)));
+        assert!(fitted.structured.contains("cursor"));
+        let fitted = draft(500).fit(Budget::of(Some(200)));
+        assert_eq!(fitted.structured, "{\"objects\":[]}");
+        assert_eq!(fitted.text, "first line\nsecond line\n\nMore.");
+        assert!(fitted.tokens <= 200);
     }
 }

@@ -41,6 +41,9 @@ const FEW: Limits = Limits {
     reserve: 180,
 };
 
+/// The note in place of a cursor that is too long for the budget.
+const NO_ROOM_FOR_CURSOR: &str = "More: ask again with a larger `max_tokens` for the cursor.";
+
 /// The names that an error lists, tokens being scarce; the resource lists them with descriptions.
 const MOST_NAMES: usize = 60;
 
@@ -170,7 +173,11 @@ pub(super) fn result(shape: TwoForms, budget: Budget, prefix: &str) -> ToolResul
             "\n\nMore: call again with `cursor` {}",
             inert_cell(&cursor)
         );
-        members.push(StructuredMember::new("cursor", string(&cursor)));
+        members.push(StructuredMember::first(
+            "cursor",
+            string(&cursor),
+            NO_ROOM_FOR_CURSOR,
+        ));
     }
     members.push(StructuredMember::optional("complete", json_of(&complete)));
     ToolResult::new(
