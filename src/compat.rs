@@ -20,6 +20,7 @@ mod addresses;
 mod forward;
 mod handle;
 mod headers;
+mod indicators;
 mod own_user;
 mod read;
 mod respond;

@@ -10,7 +10,7 @@ use super::{
     handle::Passing,
     headers,
     respond::{self, PassingBody},
-    route::Forward,
+    route::{BodyKind, Forward},
     scan,
 };
 use crate::{
@@ -33,7 +33,12 @@ impl Passing<'_> {
         mut forward: Forward,
         mut body: Body,
     ) -> Result<Response, ApiError> {
-        if forward.has_url {
+        if forward.body == BodyKind::Json {
+            let (read, indicators) = scan::read_json(&self.parts.headers, body).await?;
+            self.refuse_private(&indicators)?;
+            body = read;
+        }
+        if forward.body == BodyKind::ScanForm {
             let scanned = scan::read(&self.parts.headers, body).await?;
             let urls: Vec<_> = scanned.urls.iter().map(Indicator::from).collect();
             if let Some(url) = scanned.urls.first() {

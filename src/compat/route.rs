@@ -3,7 +3,7 @@
 
 use axum::http::Method;
 
-use super::target::Target;
+use super::{indicators::indicators_in, target::Target};
 use crate::{
     access::clients::Scope,
     cache::ObjectName,
@@ -64,8 +64,18 @@ pub(super) struct Forward {
     pub(super) endpoint: Endpoint,
     /// The write that it is, if it is one.
     pub(super) write: Option<PassedWrite>,
-    /// Whether the body names a URL, which must not be private.
-    pub(super) has_url: bool,
+    pub(super) body: BodyKind,
+}
+
+/// The part of a body that may name indicators, none of which may be private.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyKind {
+    /// None: a file, a comment, a vote.
+    Opaque,
+    /// A form with the URL to scan.
+    ScanForm,
+    /// JSON about which only VirusTotal knows more.
+    Json,
 }
 
 impl Route {
@@ -153,7 +163,7 @@ impl Route {
             action: Action::Forward(Forward {
                 endpoint: other(method, words),
                 write: None,
-                has_url: false,
+                body: BodyKind::Opaque,
             }),
         }
     }
@@ -198,7 +208,11 @@ impl Route {
                     objects,
                     has_answer,
                 }),
-                has_url: matches!(words, ["urls"] | ["private", "urls"]),
+                body: match words {
+                    ["urls"] | ["private", "urls"] => BodyKind::ScanForm,
+                    _ if has_answer => BodyKind::Opaque,
+                    _ => BodyKind::Json,
+                },
             }),
         })
     }
@@ -213,7 +227,7 @@ impl Route {
                     objects: objects_of(words),
                     has_answer: false,
                 }),
-                has_url: false,
+                body: BodyKind::Json,
             }),
         }
     }
@@ -223,7 +237,7 @@ fn other(method: &Method, words: &[&str]) -> Endpoint {
     Endpoint::Other(OtherEndpoint::of(method.as_str(), words.iter().copied()))
 }
 
-fn kind_of(collection: &str) -> Option<Kind> {
+pub(super) fn kind_of(collection: &str) -> Option<Kind> {
     Kind::ALL
         .into_iter()
         .find(|kind| kind.upstream_collection() == collection)
@@ -348,52 +362,6 @@ fn objects_of(words: &[&str]) -> Vec<Vec<ObjectName>> {
         objects.push(ObjectName::of(&indicator));
     }
     objects
-}
-
-/// Returns the indicators that stand in a path: the id of a collection, the object of a comment,
-/// and whatever else can be nothing but an indicator.
-fn indicators_in(words: &[&str]) -> Vec<Indicator> {
-    let mut found = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|before| words.get(before));
-        let indicator = match before.copied() {
-            Some(collection) if kind_of(collection).is_some() => {
-                kind_of(collection).and_then(|kind| Indicator::parse(kind, word).ok())
-            }
-            Some("comments" | "votes") => object_of_contribution(word),
-            _ => unmistakable(word),
-        };
-        found.extend(indicator);
-    }
-    found
-}
-
-/// Returns the object of a comment or vote, which its id names: `d-example.com-1a2b`.
-fn object_of_contribution(id: &str) -> Option<Indicator> {
-    let (kind, rest) = id.split_once('-')?;
-    let (value, _) = rest.rsplit_once('-')?;
-    let kind = match kind {
-        "f" => Kind::File,
-        "u" => Kind::Url,
-        "d" => Kind::Domain,
-        "i" => Kind::Ip,
-        _ => return None,
-    };
-    Indicator::parse(kind, value).ok()
-}
-
-/// Returns the indicator that a word is, if it can be nothing else.
-fn unmistakable(word: &str) -> Option<Indicator> {
-    if let Ok(file) = Indicator::file(word) {
-        return Some(file);
-    }
-    if let Ok(ip) = Indicator::ip(word) {
-        return Some(ip);
-    }
-    if word.contains('.') {
-        return Indicator::domain(word).ok();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,19 +1,26 @@
-//! Bodies that name a URL to scan, read as a whole so that no private one leaves.
+//! Bodies that name indicators, read as a whole so that no private one leaves.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
 use memchr::memmem;
 
-use crate::{http::error::ApiError, indicator::WebUrl};
+use super::{indicators::indicators_in_json, respond::is_json};
+use crate::{
+    http::error::ApiError,
+    indicator::{Indicator, WebUrl},
+};
 
 /// The longest body that names a URL.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// The most URLs that one body may name.
 const MAX_URLS: usize = 16;
+
+/// The longest JSON body that is searched. A longer one is passed on as it comes.
+const MAX_JSON: usize = 64 * 1024;
 
 /// The URLs that a body names, and the body itself.
 #[derive(Debug)]
@@ -47,6 +54,28 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<ScanBody, Ap
         urls.push(WebUrl::parse(text)?.into_owned());
     }
     Ok(ScanBody { bytes, urls })
+}
+
+/// Reads a JSON body whose length is known and not large, and the indicators in it.
+///
+/// Returns any other body as it is: nothing is known of it.
+pub(super) async fn read_json(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Body, Vec<Indicator>), ApiError> {
+    let length = body.size_hint().exact();
+    let is_small = length.is_some_and(|length| length <= MAX_JSON as u64);
+    if !is_small || !is_json(headers) {
+        return Ok((body, Vec::new()));
+    }
+    let Ok(bytes) = to_bytes(body, MAX_JSON).await else {
+        return Err(ApiError::bad_request("the body broke off"));
+    };
+    let indicators = match serde_json::from_slice(&bytes) {
+        Ok(json) => indicators_in_json(&json),
+        Err(_) => Vec::new(),
+    };
+    Ok((bytes.into(), indicators))
 }
 
 fn in_form(form: &[u8]) -> Vec<String> {

@@ -75,16 +75,6 @@ fn two_tools_and_no_tool_are_three_identities() {
 }
 
 #[test]
-fn the_object_of_a_contribution_is_in_its_id() {
-    let found = |id: &str| object_of_contribution(id).map(|it| it.id().to_owned());
-    assert_eq!(found("d-a-b.example-1a2b").as_deref(), Some("a-b.example"));
-    assert_eq!(found("i-192.0.2.1-1a2b").as_deref(), Some("192.0.2.1"));
-    for none in ["", "d-", "x-a.example-1", "d-example.com", "d--1"] {
-        assert_eq!(found(none), None, "{none}");
-    }
-}
-
-#[test]
 fn endpoints_are_told_apart_without_ids() {
     let text = |method, path| match route(method, path).action {
         Action::Forward(forward) => forward.endpoint.to_string(),

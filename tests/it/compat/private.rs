@@ -25,7 +25,11 @@ async fn a_read_of_a_private_indicator_is_a_404() {
         "/domains/WIKI.corp.example/votes?limit=4",
         "/domains/printer.local",
         "/domains/intranet",
+        "/ip_addresses/10.0.0.1%20",
+        "/ip_addresses/167772161",
         "/urls/aHR0cDovLzEwLjAuMC4xL2E",
+        "/urls/aHR0cDovLzEwLjAuMC4xL3g==",
+        "/urls/aHR0cDovLzEwLjAuMC4xL3g%3D%3D/comments",
         "/urls/aHR0cDovLzEwLjAuMC4xL2E/last_serving_ip_address",
         "/files/44d88612fea8a8f36de82e1278abb02f",
         "/files/44D88612FEA8A8F36DE82E1278ABB02F/download",
@@ -38,6 +42,7 @@ async fn a_read_of_a_private_indicator_is_a_404() {
         "/graphs/10.0.0.1",
     ] {
         let reply = gateway.get(&format!("/api/v3{path}")).await;
+        assert_eq!(reply.status, 404, "{path}");
         let (code, message) = error_of(&reply);
         assert_eq!(
             (reply.status, &*code),
@@ -104,4 +109,57 @@ async fn a_write_about_one_is_a_403() {
         200
     );
     assert_eq!(upstream.calls()[0].body, b"url=http%3A%2F%2Fa.example%2F");
+}
+
+#[tokio::test]
+async fn a_json_body_that_names_one_is_a_403() {
+    let upstream = Upstream::always(ok("{\"data\": {}}")).await;
+    let (gateway, _folder) = gateway(&upstream).await;
+    for (path, body) in [
+        (
+            "/collections",
+            "{\"data\": {\"raw_items\": \"http://10.0.0.1/a\"}}",
+        ),
+        (
+            "/collections/x/urls",
+            "{\"data\": [{\"type\": \"url\", \"url\": \"http://wiki.corp.example/\"}]}",
+        ),
+        (
+            "/collections/x/domains",
+            "{\"data\": [{\"type\": \"domain\", \"id\": \"intranet\"}]}",
+        ),
+        (
+            "/graphs",
+            "{\"data\": {\"nodes\": [{\"entity_id\": \"198.51.100.7\"}]}}",
+        ),
+    ] {
+        let post = gateway
+            .post(&format!("/api/v3{path}"))
+            .header("content-type", "application/json");
+        let reply = send(post.body(body)).await;
+        assert_eq!(
+            (reply.status, &*error_of(&reply).0),
+            (403, "ForbiddenError"),
+            "{path} {body}"
+        );
+    }
+    assert_eq!(upstream.count(), 0);
+    // Other bodies are passed on as they came, and so is a comment, whose text names no object.
+    for (path, body) in [
+        (
+            "/collections",
+            "{\"data\": {\"raw_items\": \"a.example\", \"name\": \"intranet\"}}",
+        ),
+        ("/collections", "no JSON: 10.0.0.1"),
+        (
+            "/domains/a.example/comments",
+            "{\"data\": {\"attributes\": {\"text\": \"10.0.0.1\"}}}",
+        ),
+    ] {
+        let post = gateway
+            .post(&format!("/api/v3{path}"))
+            .header("content-type", "application/json");
+        assert_eq!(send(post.body(body)).await.status, 200, "{path} {body}");
+        assert_eq!(upstream.calls().last().unwrap().body, body.as_bytes());
+    }
 }
