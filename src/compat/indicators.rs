@@ -25,11 +25,13 @@ pub(super) fn indicators_in(words: &[&str]) -> Vec<Indicator> {
 }
 
 /// Returns the indicator that an id stands for. VirusTotal may understand a spelling that no lookup
-/// takes: with white space, with the padding of base64, or an address as one number.
+/// takes: with white space or
+/// parameters, with the padding of base64, or an address as one number.
 fn of_kind(kind: Kind, id: &str) -> Option<Indicator> {
     if let Ok(indicator) = Indicator::parse(kind, id) {
         return Some(indicator);
     }
+    let id = id.split(';').next().unwrap_or_default();
     let id = id.trim().trim_end_matches('=');
     if matches!(kind, Kind::Ip | Kind::Domain)
         && let Ok(Host::Ipv4(address)) = Host::parse(id)

@@ -86,7 +86,9 @@ impl Route {
         let names = words.iter().flat_map(|word| word.split(['/', '\\']));
         let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
         let first = names.first().copied().unwrap_or_default();
-        if first.eq_ignore_ascii_case("users") {
+        // Parameters of a segment do not change where it leads.
+        let collection = first.split(';').next().unwrap_or_default().trim();
+        if collection.eq_ignore_ascii_case("users") {
             return Ok(Self::to_user(method, &words));
         }
         if first == UPLOAD && *method != Method::POST {

@@ -26,6 +26,7 @@ async fn a_read_of_a_private_indicator_is_a_404() {
         "/domains/printer.local",
         "/domains/intranet",
         "/ip_addresses/10.0.0.1%20",
+        "/ip_addresses/10.0.0.1;a=b",
         "/ip_addresses/167772161",
         "/urls/aHR0cDovLzEwLjAuMC4xL2E",
         "/urls/aHR0cDovLzEwLjAuMC4xL3g==",
