@@ -155,6 +155,9 @@ impl Quota {
         answer: Result<T, UpstreamError>,
     ) -> Result<T, UpstreamError> {
         let key = context.key.hash();
+        if self.is_about_endpoint(key, endpoint, &answer) {
+            return answer;
+        }
         self.note_acceptance(key, None, &answer);
         self.note_backoff(key, endpoint, answer)
     }
@@ -196,6 +199,23 @@ impl Quota {
         let now = Now::read();
         self.0.accounts.forget_idle(now);
         self.0.backoffs.forget_idle(now);
+    }
+
+    /// Whether a 401 is about the endpoint rather than the key.
+    ///
+    /// Of an endpoint that the gateway has no name for, nothing is known. If its 401 shut a key that
+    /// VirusTotal has accepted, one caller could do that to all.
+    fn is_about_endpoint<T>(
+        &self,
+        key: KeyHash,
+        endpoint: &Endpoint,
+        answer: &Result<T, UpstreamError>,
+    ) -> bool {
+        let Err(UpstreamError::Refused(refusal)) = answer else {
+            return false;
+        };
+        let is_unknown = matches!(endpoint, Endpoint::Other(_));
+        refusal.reason == Reason::Unauthorized && is_unknown && self.0.accepted.contains(key)
     }
 
     /// Records whether VirusTotal accepts the key: only a success proves it, and a 401 revokes it.

@@ -33,10 +33,11 @@ impl Passing<'_> {
         mut forward: Forward,
         mut body: Body,
     ) -> Result<Response, ApiError> {
-        if forward.body == BodyKind::Json {
-            let (read, indicators) = scan::read_json(&self.parts.headers, body).await?;
-            self.refuse_private(&indicators)?;
-            body = read;
+        if forward.body == BodyKind::Unknown {
+            let read = scan::read_unknown(&self.parts.headers, body).await?;
+            self.refuse_private(&read.indicators)?;
+            self.refuse_private_texts(&read.texts)?;
+            body = read.body;
         }
         if forward.body == BodyKind::ScanForm {
             let scanned = scan::read(&self.parts.headers, body).await?;

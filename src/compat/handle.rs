@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::{
     Entrance,
+    indicators::texts_in,
     route::{Action, Route},
     target::{API, Target},
 };
@@ -95,6 +96,10 @@ impl Passing<'_> {
         };
         self.refuse_credential()?;
         self.refuse_private(&indicators)?;
+        self.refuse_private_texts(&self.target.query_texts())?;
+        if !action.is_about_object() {
+            self.refuse_private_texts(&texts_in(&self.target.words()))?;
+        }
         if let Some(indicator) = indicators.first() {
             self.note(indicator.kind().name(), indicator.id());
         }
@@ -146,11 +151,15 @@ impl Passing<'_> {
                 return Err(ApiError::private(self.private_status(), reason));
             }
         }
-        for name in ["query", "filter"] {
-            for value in self.target.values(name) {
-                if let Some(reason) = submit.private_reason_in_query(&value) {
-                    return Err(ApiError::private(self.private_status(), reason));
-                }
+        Ok(())
+    }
+
+    /// Rejects texts that hold something private, in whatever form.
+    pub(super) fn refuse_private_texts(&self, texts: &[String]) -> Result<(), ApiError> {
+        let submit = &self.entrance.gateway.submit;
+        for text in texts {
+            if let Some(reason) = submit.private_reason_in_query(text) {
+                return Err(ApiError::private(self.private_status(), reason));
             }
         }
         Ok(())
@@ -168,10 +177,6 @@ impl Passing<'_> {
 /// Returns the rules by which links lead to the gateway, as the request names it.
 fn links(gateway: &AppState, parts: &Parts) -> LinkRules {
     let host = authority::of(&parts.headers, &parts.uri).filter(|host| is_host(host));
-    let Some(host) = host else {
-        // Nothing is rewritten for a request that names no host.
-        return LinkRules::new([], String::new());
-    };
     let peer = peer::address(&parts.extensions);
     let trusted = &gateway.access.trusted_proxies;
     let scheme = if forwarded::is_secure(peer, &parts.headers, trusted) {
@@ -181,7 +186,9 @@ fn links(gateway: &AppState, parts: &Parts) -> LinkRules {
     };
     let upstream = gateway.virustotal.api_address().to_owned();
     let from = [upstream, VIRUSTOTAL.to_owned()];
-    LinkRules::new(from, format!("{scheme}://{host}{API}"))
+    // Where a request names no host, links are paths: none may lead past the gateway.
+    let origin = host.map_or(String::new(), |host| format!("{scheme}://{host}"));
+    LinkRules::new(from, format!("{origin}{API}"))
 }
 
 /// Whether a text is a host that can stand in an address and in JSON as it is.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::Host;
 
 use super::route::kind_of;
-use crate::indicator::{Indicator, Kind, classify};
+use crate::indicator::{Indicator, Kind, classify, decode_base64};
 
 /// Returns the indicators that stand in a path: the id of a collection, the object of a comment,
 /// and whatever else can be nothing but an indicator.
@@ -40,6 +40,27 @@ fn of_kind(kind: Kind, id: &str) -> Option<Indicator> {
     }
     let indicator = classify(id).ok()?.indicator;
     (indicator.kind() == kind).then_some(indicator)
+}
+
+/// Returns the texts in a path that may hold an indicator: each segment, what it is the base64 of,
+/// and the parts that VirusTotal makes ids of.
+pub(super) fn texts_in(words: &[&str]) -> Vec<String> {
+    let mut texts = Vec::new();
+    for word in words {
+        // The name behind an `@` counts as any other: in a path it need not be that of a host.
+        texts.extend(word.split('@').map(str::to_owned));
+        // The id of an analysis, or of a URL with a scheme that is not looked up.
+        let decoded = decode_base64(word.trim_end_matches('='));
+        texts.extend(decoded.and_then(|text| String::from_utf8(text).ok()));
+        // The hash in the id of a behaviour report, the address and the host in that of a resolution.
+        texts.extend(word.split_once('_').map(|(hash, _)| hash.to_owned()));
+        let host = word.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        if host.len() < word.len() {
+            texts.push(word[..word.len() - host.len()].to_owned());
+            texts.push(host.to_owned());
+        }
+    }
+    texts
 }
 
 /// Returns the indicators in a JSON body: the objects that it names by type and id, and texts that

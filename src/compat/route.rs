@@ -74,8 +74,21 @@ pub(super) enum BodyKind {
     Opaque,
     /// A form with the URL to scan.
     ScanForm,
-    /// JSON about which only VirusTotal knows more.
-    Json,
+    /// Whatever VirusTotal takes there.
+    Unknown,
+}
+
+impl Action {
+    /// Whether it reads an object whose id was understood, or a list of its.
+    pub(super) fn is_about_object(&self) -> bool {
+        let Self::Read(query) = self else {
+            return false;
+        };
+        matches!(
+            query.about,
+            PassedAbout::Report(_) | PassedAbout::Contributions(_) | PassedAbout::Part(_)
+        )
+    }
 }
 
 impl Route {
@@ -91,15 +104,15 @@ impl Route {
         if collection.eq_ignore_ascii_case("users") {
             return Ok(Self::to_user(method, &words));
         }
-        if first == UPLOAD && *method != Method::POST {
-            return Err(ApiError::method_not_allowed(&["POST"]));
+        if collection == UPLOAD {
+            return Self::to_upload(method, &words);
         }
         match *method {
             Method::GET | Method::HEAD => Ok(match Self::address(&names) {
                 Some(route) => route,
                 None => Self::read(method, target, &words),
             }),
-            Method::POST => Self::post(&words),
+            Method::POST => Self::post(&words, &names),
             Method::PUT | Method::PATCH | Method::DELETE => Ok(Self::change(method, &words)),
             _ => Err(ApiError::method_not_allowed(&[
                 "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
@@ -118,6 +131,19 @@ impl Route {
             scopes: READ,
             indicators: Vec::new(),
             action: Action::User(id, asks_for_quotas),
+        }
+    }
+
+    /// Returns the route of an upload at an address of the gateway's own, which never leaves.
+    fn to_upload(method: &Method, words: &[&str]) -> Result<Self, ApiError> {
+        match (method, words) {
+            (&Method::POST, [UPLOAD, token]) => Ok(Self {
+                scopes: SUBMIT,
+                indicators: Vec::new(),
+                action: Action::Upload((*token).to_owned()),
+            }),
+            (&Method::POST, _) => Err(ApiError::not_found("no such address for an upload")),
+            _ => Err(ApiError::method_not_allowed(&["POST"])),
         }
     }
 
@@ -170,15 +196,8 @@ impl Route {
         }
     }
 
-    fn post(words: &[&str]) -> Result<Self, ApiError> {
+    fn post(words: &[&str], names: &[&str]) -> Result<Self, ApiError> {
         let (endpoint, objects, scopes) = match words {
-            [UPLOAD, token] => {
-                return Ok(Self {
-                    scopes: SUBMIT,
-                    indicators: Vec::new(),
-                    action: Action::Upload((*token).to_owned()),
-                });
-            }
             // The names of the file or URL are read from the body.
             ["files"] => (Endpoint::Upload, vec![Vec::new()], SUBMIT),
             ["urls"] => (Endpoint::ScanUrl, vec![Vec::new()], SUBMIT),
@@ -210,10 +229,10 @@ impl Route {
                     objects,
                     has_answer,
                 }),
-                body: match words {
-                    ["urls"] | ["private", "urls"] => BodyKind::ScanForm,
+                body: match names {
+                    [.., last] if is_scan(names, last) => BodyKind::ScanForm,
                     _ if has_answer => BodyKind::Opaque,
-                    _ => BodyKind::Json,
+                    _ => BodyKind::Unknown,
                 },
             }),
         })
@@ -229,7 +248,7 @@ impl Route {
                     objects: objects_of(words),
                     has_answer: false,
                 }),
-                body: BodyKind::Json,
+                body: BodyKind::Unknown,
             }),
         }
     }
@@ -237,6 +256,17 @@ impl Route {
 
 fn other(method: &Method, words: &[&str]) -> Endpoint {
     Endpoint::Other(OtherEndpoint::of(method.as_str(), words.iter().copied()))
+}
+
+/// Whether a post scans a URL, however its path is spelled.
+fn is_scan(names: &[&str], last: &str) -> bool {
+    let last = last.split(';').next().unwrap_or_default().trim();
+    let is_first = match names {
+        [_] => true,
+        [first, _] => first.eq_ignore_ascii_case("private"),
+        _ => false,
+    };
+    is_first && last.eq_ignore_ascii_case("urls")
 }
 
 pub(super) fn kind_of(collection: &str) -> Option<Kind> {

@@ -7,7 +7,7 @@ use axum::{
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::{indicators::indicators_in_json, respond::is_json};
+use super::indicators::indicators_in_json;
 use crate::{
     http::error::ApiError,
     indicator::{Indicator, WebUrl},
@@ -19,8 +19,29 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The most URLs that one body may name.
 const MAX_URLS: usize = 16;
 
-/// The longest JSON body that is searched. A longer one is passed on as it comes.
-const MAX_JSON: usize = 64 * 1024;
+/// The longest body of an unknown write that is searched. A longer one is passed on as it comes.
+const MAX_SEARCHED: usize = 64 * 1024;
+
+/// The body of a write that only VirusTotal knows.
+#[derive(Debug)]
+pub(super) struct UnknownBody {
+    /// The body as it came.
+    pub(super) body: Body,
+    /// The indicators in it, if it is JSON.
+    pub(super) indicators: Vec<Indicator>,
+    /// The values of its fields, if it is a form.
+    pub(super) texts: Vec<String>,
+}
+
+impl UnknownBody {
+    fn unread(body: Body) -> Self {
+        Self {
+            body,
+            indicators: Vec::new(),
+            texts: Vec::new(),
+        }
+    }
+}
 
 /// The URLs that a body names, and the body itself.
 #[derive(Debug)]
@@ -56,26 +77,31 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<ScanBody, Ap
     Ok(ScanBody { bytes, urls })
 }
 
-/// Reads a JSON body whose length is known and not large, and the indicators in it.
-///
-/// Returns any other body as it is: nothing is known of it.
-pub(super) async fn read_json(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<(Body, Vec<Indicator>), ApiError> {
+/// Reads a body of which nothing is known, if its length is known and not large.
+pub(super) async fn read_unknown(headers: &HeaderMap, body: Body) -> Result<UnknownBody, ApiError> {
     let length = body.size_hint().exact();
-    let is_small = length.is_some_and(|length| length <= MAX_JSON as u64);
-    if !is_small || !is_json(headers) {
-        return Ok((body, Vec::new()));
+    if length.is_none_or(|length| length > MAX_SEARCHED as u64) {
+        return Ok(UnknownBody::unread(body));
     }
-    let Ok(bytes) = to_bytes(body, MAX_JSON).await else {
+    let Ok(bytes) = to_bytes(body, MAX_SEARCHED).await else {
         return Err(ApiError::bad_request("the body broke off"));
     };
-    let indicators = match serde_json::from_slice(&bytes) {
-        Ok(json) => indicators_in_json(&json),
-        Err(_) => Vec::new(),
-    };
-    Ok((bytes.into(), indicators))
+    let mut read = UnknownBody::unread(bytes.clone().into());
+    if let Ok(json) = serde_json::from_slice(&bytes) {
+        read.indicators = indicators_in_json(&json);
+    } else if has_form(headers) {
+        let pairs = url::form_urlencoded::parse(&bytes);
+        read.texts = pairs.map(|(_, value)| value.into_owned()).collect();
+    }
+    Ok(read)
+}
+
+fn has_form(headers: &HeaderMap) -> bool {
+    let media = headers.get(header::CONTENT_TYPE);
+    let media = media.map_or(&b""[..], |value| value.as_bytes());
+    media
+        .to_ascii_lowercase()
+        .starts_with(b"application/x-www-form-urlencoded")
 }
 
 fn in_form(form: &[u8]) -> Vec<String> {

@@ -67,6 +67,23 @@ impl<'a> Target<'a> {
             .map(|(_, value)| value.into_owned())
             .collect()
     }
+
+    /// Returns the texts of all parameters that may name something, decoded and without the
+    /// characters that some readers of URLs leave out.
+    pub(super) fn query_texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(self.query.unwrap_or_default().as_bytes())
+        {
+            let value = value.replace(['\n', '\r', '\t'], "");
+            if ["query", "filter"].contains(&&*name.to_ascii_lowercase()) {
+                texts.push(value);
+            } else {
+                // The name behind an `@` need not be that of a host here.
+                texts.extend(value.split('@').map(str::to_owned));
+            }
+        }
+        texts
+    }
 }
 
 /// Whether a decoded segment is a dot segment, or has one behind a separator that was encoded or

@@ -63,6 +63,9 @@ impl Permit {
     pub fn record<T>(self, answer: Result<T, UpstreamError>) -> Result<T, UpstreamError> {
         let quota = self.quota.clone();
         let (key, endpoint) = (self.key, self.endpoint.clone());
+        if quota.is_about_endpoint(key, &endpoint, &answer) {
+            return answer;
+        }
         quota.note_acceptance(key, Some(&self.unit), &answer);
         // No connection was made, so VirusTotal can't have charged the unit.
         if matches!(answer, Err(UpstreamError::Unreachable)) {

@@ -186,6 +186,7 @@ async fn links_lead_to_the_gateway_as_the_request_names_it() {
             Some("https"),
             "https://gate.example:81/api/v3/domains/example.com",
         ),
+        ("a_gate~.example", None, "/api/v3/domains/example.com"),
         (
             "[::1]:8000",
             Some("http"),

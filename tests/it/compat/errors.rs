@@ -177,3 +177,24 @@ async fn a_back_off_after_a_429_holds_here_too() {
     }
     assert_eq!(upstream.count(), 2, "one for each endpoint");
 }
+
+#[tokio::test]
+async fn a_401_of_an_unknown_endpoint_does_not_shut_the_key() {
+    let upstream = Upstream::faulty(|call| {
+        Answer::Bytes(if call.target.contains("graphs") {
+            http(
+                401,
+                &["Content-Type: application/json"],
+                "{\"error\": {\"code\": \"WrongCredentialsError\", \"message\": \"no session\"}}",
+            )
+        } else {
+            ok("{\"data\": {\"attributes\": {}}}")
+        })
+    })
+    .await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    assert_eq!(gateway.get("/api/v3/domains/a.example").await.status, 200);
+    assert_eq!(gateway.get("/api/v3/graphs/1").await.status, 401);
+    assert_eq!(gateway.get("/api/v3/domains/b.example").await.status, 200);
+    assert_eq!(upstream.count(), 3);
+}

@@ -149,3 +149,25 @@ async fn a_file_that_was_uploaded_is_no_longer_unknown() {
         (200, &"analysis".into())
     );
 }
+
+#[tokio::test]
+async fn what_looks_like_an_address_for_an_upload_never_leaves() {
+    let upstream = Upstream::always(ok("{}")).await;
+    let gateway = Gateway::before(&upstream, &[]).await;
+    for path in [
+        "_upload/abc/",
+        "/_upload/abc",
+        "_upload",
+        "_upload;x/abc",
+        "_upload%2Fabc",
+    ] {
+        let address = format!("http://{}/api/v3/{path}", gateway.address);
+        let reply = upload(&address, KEY, form("hello")).await;
+        assert_eq!(
+            (reply.status, &*error_of(&reply).0),
+            (404, "NotFoundError"),
+            "{path}"
+        );
+    }
+    assert_eq!(upstream.count(), 0);
+}
