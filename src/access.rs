@@ -14,7 +14,7 @@ pub use self::{
     cost::{Cost, CostCounter, UnitBudget},
     file_state::FileState,
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, TokenDigest, holds_token},
-    key_filter::{KeyFilter, without_key},
+    key_filter::{KeyFilter, holds_key, without_key},
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
     operator_key::{UnusableKey, is_usual, key_in_file, key_in_variable, parse_operator_key},
     owner::{Ends, PeerOwner, PeerOwners},

@@ -18,10 +18,15 @@ pub struct KeyFilter {
     held: Vec<u8>,
 }
 
+/// Returns whether a text holds a key.
+pub fn holds_key(text: &[u8], key: &[u8]) -> bool {
+    key.len() >= LEAST && memmem::find(text, key).is_some()
+}
+
 /// Returns an answer with each occurrence of a key masked.
 pub fn without_key<'a>(answer: &'a [u8], key: &ApiKey) -> Cow<'a, [u8]> {
     let key = key.expose().as_bytes();
-    if key.len() < LEAST || memmem::find(answer, key).is_none() {
+    if !holds_key(answer, key) {
         return Cow::Borrowed(answer);
     }
     let mut masked = answer.to_vec();

@@ -98,7 +98,9 @@ impl Passing<'_> {
             PassedBody::Stream(mut response, slot) if !(is_json && is_packed) => {
                 response.headers = headers;
                 let key = (!self.identified.has_own_key()).then(|| KeyFilter::new(&context.key));
-                let links = is_json.then_some(&self.links);
+                // A part of an answer keeps its place in the whole.
+                let is_part = status == StatusCode::PARTIAL_CONTENT;
+                let links = (is_json && !is_part).then_some(&self.links);
                 let body = PassingBody::new(response.into_body(), slot, links, key);
                 return Ok(body.respond(status, passed));
             }

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    access::{ApiKey, holds_token},
+    access::{ApiKey, holds_key, holds_token},
     http::extract::credential::KEY_HEADERS,
 };
 
@@ -98,7 +98,7 @@ pub(super) fn of_response(headers: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let mut passed = HeaderMap::new();
     for name in &OF_RESPONSE {
         for value in headers.get_all(name) {
-            if memchr::memmem::find(value.as_bytes(), key.expose().as_bytes()).is_none() {
+            if !holds_key(value.as_bytes(), key.expose().as_bytes()) {
                 passed.append(name, value.clone());
             }
         }
@@ -125,10 +125,7 @@ fn shows_credential(value: &HeaderValue, headers: &HeaderMap) -> bool {
         return true;
     }
     let mut keys = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
-    // A short key may be a part of any word.
-    keys.any(|key| {
-        key.len() >= 8 && memchr::memmem::find(value.as_bytes(), key.as_bytes()).is_some()
-    })
+    keys.any(|key| holds_key(value.as_bytes(), key.as_bytes()))
 }
 
 #[cfg(test)]

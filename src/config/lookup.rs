@@ -87,7 +87,13 @@ impl RemoteTask {
             None => (GATEWAY, variable(GATEWAY)?),
         };
         let url = url.map(|url| http_url(&url)).transpose();
-        let url = url.map_err(|expected| format!("{source}: {expected}"))?;
+        let mut url = url.map_err(|expected| format!("{source}: {expected}"))?;
+        // The address that clients of HTTP have for the entrance for models names the gateway as well.
+        if let Some(url) = &mut url
+            && let Some(path) = url.path().strip_suffix("/mcp").map(str::to_owned)
+        {
+            url.set_path(&path);
+        }
         let token = variable(TOKEN)?;
         Ok(url.map(|url| Self {
             url,

@@ -301,7 +301,11 @@ impl JobRows {
             remaining,
             ..
         } = &self.summary;
-        let mut text = format!("{rows} rows, {units} lookups spent");
+        let mut text = format!(
+            "{}, {} spent",
+            counted(*rows as u64, "row"),
+            counted(*units, "lookup")
+        );
         // Writing to a `String` does not fail.
         if *failed > 0 {
             let _ = write!(text, ", {failed} failed");
@@ -334,8 +338,18 @@ impl JobRows {
             Some(seconds) => format!("in {seconds} s"),
             None => "later (`get_quota` says when)".to_owned(),
         };
-        format!("{count} rows were not looked up, since {why}: call again with them {when}")
+        let (rows, were, them) = match count {
+            1 => ("row", "was", "it"),
+            _ => ("rows", "were", "them"),
+        };
+        format!("{count} {rows} {were} not looked up, since {why}: call again with {them} {when}")
     }
+}
+
+/// Returns a number with its noun.
+fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Returns the seconds until the longest window that is used up has quota again.

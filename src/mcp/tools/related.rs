@@ -208,7 +208,7 @@ fn unknown(kind: Kind, given: &str) -> ApiError {
     let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
     let names: Vec<_> = known().take(MOST_NAMES).collect();
     ApiError::invalid_argument(format!(
-        "{given:?} is no relationship of a {}: {near}There are {}",
+        "{given:?} is no relationship of a {}: {near}there are {}",
         kind.noun(),
         names.join(", ")
     ))
