@@ -195,8 +195,10 @@ async fn a_gateway_elsewhere_answers_with_a_token() {
             .len();
         drop(server);
         // Without a credential the gateway's refusal is the answer.
-        let mut server =
-            StdioServer::start(&mut vt4ai(&Folder::new(), &["mcp", "--gateway", &url]));
+        let mut server = StdioServer::start(&mut vt4ai(
+            &Folder::new(),
+            &["mcp", "--gateway", &format!("{url}/mcp")],
+        ));
         let refused = server.ask(&name);
         (result, tools, refused)
     })
