@@ -12,9 +12,6 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Body;
-use http::{StatusCode, header};
-use http_body_util::BodyExt as _;
 use tokio::{
     select, signal,
     signal::unix::{self, SignalKind},
@@ -23,16 +20,16 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    door::{self, Door},
-    failure::Failure,
-};
+use self::answer::answer;
+use super::{door::Door, failure::Failure};
 use crate::{
     app::runtime,
     config::{Config, RemoteTask},
     mcp::{Post, StdioLine},
     telemetry::{self, traces},
 };
+
+mod answer;
 
 /// The largest message, as at the endpoint.
 const MAX_LINE: usize = 64 * 1024;
@@ -51,9 +48,6 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// The longest silence of a gateway elsewhere: a call may wait for five minutes.
 const SILENCE: Duration = Duration::from_mins(6);
-
-/// The largest event of a stream.
-const MAX_EVENT: usize = 1024 * 1024;
 
 /// A line of the input; `None` in place of one that is too long.
 type Input = Option<Vec<u8>>;
@@ -195,66 +189,6 @@ impl Calls {
     }
 }
 
-/// Sends a message and writes what comes back.
-async fn answer(door: &Door, post: &Post, out: &mpsc::Sender<String>) -> Result<(), Failure> {
-    let response = door.send_own(post.request.clone()).await?;
-    let (head, body) = response.into_parts();
-    let media = head.headers.get(header::CONTENT_TYPE);
-    let media = media.and_then(|media| media.to_str().ok());
-    if media.is_some_and(|media| media.starts_with("text/event-stream")) {
-        return pass_events(body, out).await;
-    }
-    let body = door::read(body).await?;
-    if head.status == StatusCode::ACCEPTED {
-        return Ok(());
-    }
-    let line = match as_line(&body) {
-        Some(line) => line,
-        None => post.refused(head.status, &body),
-    };
-    let _ = out.send(line).await;
-    Ok(())
-}
-
-/// Returns a message of JSON-RPC as one line.
-fn as_line(body: &[u8]) -> Option<String> {
-    let message: serde_json::Value = serde_json::from_slice(body).ok()?;
-    message.get("jsonrpc")?;
-    let text = str::from_utf8(body).ok()?;
-    if text.contains(['\n', '\r']) {
-        return Some(message.to_string());
-    }
-    Some(text.to_owned())
-}
-
-/// Writes the messages of a stream of events.
-async fn pass_events(mut body: Body, out: &mpsc::Sender<String>) -> Result<(), Failure> {
-    let mut buffer = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            return Err(Failure::unavailable("the gateway's answer ended early"));
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        buffer.extend_from_slice(&data);
-        while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = buffer.drain(..=end).collect();
-            if let Some(data) = line.strip_prefix(b"data: ")
-                && let Some(message) = as_line(data.trim_ascii())
-            {
-                let _ = out.send(message).await;
-            }
-        }
-        if buffer.len() > MAX_EVENT {
-            return Err(Failure::unavailable(
-                "the gateway sent an event that is too large",
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// Reads lines until the input ends or nothing takes them.
 fn read_lines(mut input: impl BufRead, lines: &mpsc::Sender<Input>) {
     loop {
@@ -331,19 +265,5 @@ mod tests {
             Some(b"last".to_vec()),
         ];
         assert_eq!(lines, expected);
-    }
-
-    #[test]
-    fn an_answer_is_one_line() {
-        assert_eq!(
-            as_line(b"{\"jsonrpc\":\"2.0\"}").unwrap(),
-            "{\"jsonrpc\":\"2.0\"}"
-        );
-        assert_eq!(
-            as_line(b"{\n\"jsonrpc\": \"2.0\"}").unwrap(),
-            "{\"jsonrpc\":\"2.0\"}"
-        );
-        assert_eq!(as_line(b"{\"detail\":\"no\"}"), None);
-        assert_eq!(as_line(b"<html>"), None);
     }
 }

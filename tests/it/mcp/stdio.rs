@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{META, MODERN, Message, keeping};
-use crate::harness::{Answer, EICAR, Folder, KEY, TROJAN, Upstream, vt4ai};
+use crate::harness::{Answer, EICAR, Folder, KEY, TROJAN, Upstream, http, vt4ai};
 
 /// A `vt4ai mcp` that runs until dropped.
 struct StdioServer {
@@ -176,6 +176,31 @@ async fn a_key_in_the_environment_is_spent_and_shown_nowhere() {
     );
     assert!(!format!("{result}{log}").contains(secret));
     assert_eq!(upstream.calls()[0].header("x-apikey"), Some(secret));
+}
+
+#[tokio::test]
+async fn nothing_but_answers_and_progress_of_a_gateway_reaches_the_client() {
+    let upstream = Upstream::faulty(|_| {
+        let events = concat!(
+            "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sampling/createMessage\"}\n\n",
+            "data: {\"jsonrpc\":\"2.0\",\"id\":4711,\"result\":{}}\n\n",
+            ": a comment\nevent: message\n",
+            "data: {\"jsonrpc\":\"2.0\",\"id\":7,\ndata:\"result\":{\"tools\":[]}}\n\n",
+        );
+        Answer::Bytes(http(200, &["Content-Type: text/event-stream"], events))
+    })
+    .await;
+    let url = upstream.url.clone();
+    let answer = tokio::task::spawn_blocking(move || {
+        let folder = Folder::new();
+        let mut command = vt4ai(&folder, &["mcp", "--gateway", &url]);
+        let mut server = StdioServer::start(&mut command);
+        server.ask(&Message::modern("tools/list", json!({})).body)
+    })
+    .await
+    .unwrap();
+    assert_eq!(answer["id"], 7, "{answer}");
+    assert_eq!(answer["result"]["tools"], json!([]));
 }
 
 #[tokio::test]
