@@ -140,6 +140,8 @@ async fn plain_http_redirects_to_tls_and_refuses_keys() {
         (403, "ForbiddenError")
     );
     assert!(reply.detail().contains("https"));
+    let reply = send(plain("/mcp").header("x-api-key", KEY)).await;
+    assert_eq!(reply.status, 403);
     assert_eq!(send(plain("/metrics")).await.status, 308);
     assert_eq!(gateway.count(), 0);
 }
