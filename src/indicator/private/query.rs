@@ -57,7 +57,7 @@ impl PrivateIndicators {
     fn in_word(&self, word: &str) -> Option<PrivateClass> {
         let (mut term, mut is_host) = (word, false);
         for _ in 0..=MOST_MODIFIERS {
-            term = term.trim_start_matches(['-', '+', '!', '(', '=', '~']);
+            term = term.trim_start_matches(['-', '+', '!', '(', '=', '~', '#', '@']);
             if let Some(class) = self.in_term(term.trim_matches('*'), is_host) {
                 return Some(class);
             }
