@@ -27,7 +27,7 @@ use crate::{
             forwarded, peer,
         },
     },
-    indicator::Indicator,
+    indicator::{Indicator, PrivateReason},
     render::links::LinkRules,
 };
 
@@ -144,25 +144,27 @@ impl Passing<'_> {
         Ok(())
     }
 
+    /// Rejects indicators of which one is private.
     pub(super) fn refuse_private(&self, indicators: &[Indicator]) -> Result<(), ApiError> {
         let submit = &self.entrance.gateway.submit;
-        for indicator in indicators {
-            if let Some(reason) = submit.private_reason(indicator) {
-                return Err(ApiError::private(self.private_status(), reason));
-            }
-        }
-        Ok(())
+        self.refuse_if(indicators.iter().find_map(|it| submit.private_reason(it)))
     }
 
     /// Rejects texts that hold something private, in whatever form.
     pub(super) fn refuse_private_texts(&self, texts: &[String]) -> Result<(), ApiError> {
         let submit = &self.entrance.gateway.submit;
-        for text in texts {
-            if let Some(reason) = submit.private_reason_in_query(text) {
-                return Err(ApiError::private(self.private_status(), reason));
-            }
+        self.refuse_if(
+            texts
+                .iter()
+                .find_map(|it| submit.private_reason_in_query(it)),
+        )
+    }
+
+    fn refuse_if(&self, reason: Option<PrivateReason>) -> Result<(), ApiError> {
+        match reason {
+            Some(reason) => Err(ApiError::private(self.private_status(), reason)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Returns the status for something private: "not found" for a read, else "forbidden".

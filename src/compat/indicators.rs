@@ -3,8 +3,15 @@
 use serde_json::Value;
 use url::Host;
 
-use super::route::kind_of;
+use super::target::without_parameters;
 use crate::indicator::{Indicator, Kind, classify, decode_base64};
+
+/// Returns the kind whose objects a collection of VirusTotal's holds.
+pub(super) fn kind_of(collection: &str) -> Option<Kind> {
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.upstream_collection() == collection)
+}
 
 /// Returns the indicators that stand in a path: the id of a collection, the object of a comment,
 /// and whatever else can be nothing but an indicator.
@@ -31,8 +38,7 @@ fn of_kind(kind: Kind, id: &str) -> Option<Indicator> {
     if let Ok(indicator) = Indicator::parse(kind, id) {
         return Some(indicator);
     }
-    let id = id.split(';').next().unwrap_or_default();
-    let id = id.trim().trim_end_matches('=');
+    let id = without_parameters(id).trim_end_matches('=');
     if matches!(kind, Kind::Ip | Kind::Domain)
         && let Ok(Host::Ipv4(address)) = Host::parse(id)
     {

@@ -3,7 +3,10 @@
 
 use axum::http::Method;
 
-use super::{indicators::indicators_in, target::Target};
+use super::{
+    indicators::{indicators_in, kind_of},
+    target::{Target, without_parameters},
+};
 use crate::{
     access::clients::Scope,
     cache::ObjectName,
@@ -99,8 +102,7 @@ impl Route {
         let names = words.iter().flat_map(|word| word.split(['/', '\\']));
         let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
         let first = names.first().copied().unwrap_or_default();
-        // Parameters of a segment do not change where it leads.
-        let collection = first.split(';').next().unwrap_or_default().trim();
+        let collection = without_parameters(first);
         if collection.eq_ignore_ascii_case("users") {
             return Ok(Self::to_user(method, &words));
         }
@@ -229,10 +231,10 @@ impl Route {
                     objects,
                     has_answer,
                 }),
-                body: match names {
-                    [.., last] if is_scan(names, last) => BodyKind::ScanForm,
-                    _ if has_answer => BodyKind::Opaque,
-                    _ => BodyKind::Unknown,
+                body: match has_answer {
+                    _ if is_scan(names) => BodyKind::ScanForm,
+                    true => BodyKind::Opaque,
+                    false => BodyKind::Unknown,
                 },
             }),
         })
@@ -259,20 +261,13 @@ fn other(method: &Method, words: &[&str]) -> Endpoint {
 }
 
 /// Whether a post scans a URL, however its path is spelled.
-fn is_scan(names: &[&str], last: &str) -> bool {
-    let last = last.split(';').next().unwrap_or_default().trim();
-    let is_first = match names {
-        [_] => true,
-        [first, _] => first.eq_ignore_ascii_case("private"),
-        _ => false,
+fn is_scan(names: &[&str]) -> bool {
+    let collection = match names {
+        [collection] => collection,
+        [first, collection] if first.eq_ignore_ascii_case("private") => collection,
+        _ => return false,
     };
-    is_first && last.eq_ignore_ascii_case("urls")
-}
-
-pub(super) fn kind_of(collection: &str) -> Option<Kind> {
-    Kind::ALL
-        .into_iter()
-        .find(|kind| kind.upstream_collection() == collection)
+    without_parameters(collection).eq_ignore_ascii_case("urls")
 }
 
 /// Returns the question of a read whose answer is kept, with its scopes.

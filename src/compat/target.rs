@@ -86,6 +86,11 @@ impl<'a> Target<'a> {
     }
 }
 
+/// Returns a decoded segment without its parameters, which do not change where it leads.
+pub(super) fn without_parameters(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or_default().trim()
+}
+
 /// Whether a decoded segment is a dot segment, or has one behind a separator that was encoded or
 /// that some servers accept. Parameters behind `;` do not count.
 fn has_dots(segment: &str) -> bool {

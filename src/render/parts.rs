@@ -164,8 +164,8 @@ impl<'a> Member<'a> {
         let Some(place) = self.shown() else {
             return sink.word("null");
         };
-        let (json, left_out) = self.source();
-        let skipped = Cell::new(left_out);
+        let (json, _) = self.source();
+        let skipped = Cell::new(0);
         let value = Filtered::within(json, place).treating(&ledger.texts);
         value.cutting(&self.cut, &skipped).feed(sink)
     }

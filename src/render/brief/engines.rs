@@ -59,8 +59,7 @@ impl<'a> Engines<'a> {
     pub(super) fn read(&mut self, lexer: &mut Lexer<'a>) -> Result<(), Unreadable> {
         let mut more = lexer.open(b'{', b'}')?;
         while more {
-            let engine = lexer.string()?;
-            lexer.expect(b':')?;
+            let engine = lexer.key()?;
             let opinion = Opinion::read(lexer)?;
             self.add(engine, &opinion);
             more = lexer.more(b'}')?;
@@ -143,8 +142,7 @@ impl<'a> Opinion<'a> {
         }
         let mut more = lexer.open(b'{', b'}')?;
         while more {
-            let key = lexer.string()?;
-            lexer.expect(b':')?;
+            let key = lexer.key()?;
             match &*key.written() {
                 "\"category\"" => opinion.category = Some(lexer.raw()?),
                 "\"result\"" => opinion.result = Some(lexer.raw()?),

@@ -129,8 +129,7 @@ fn find_fields<'a, const N: usize>(
     let mut missing = N;
     let mut more = lexer.open(b'{', b'}')?;
     while more && missing > 0 {
-        let key = lexer.string()?.meant();
-        lexer.expect(b':')?;
+        let key = lexer.key()?.meant();
         let wanted = keys.iter().position(|wanted| *wanted == key);
         match wanted {
             Some(at) if found[at].is_none() => {
@@ -159,12 +158,9 @@ pub(super) fn entries(raw: &str) -> Vec<Entry<'_>> {
     }
     let mut more = lexer.open(b'{', b'}').unwrap_or(false);
     while more && entries.len() < MAX_ENTRIES {
-        let Ok(key) = lexer.string() else {
+        let Ok(key) = lexer.key() else {
             break;
         };
-        if lexer.expect(b':').is_err() {
-            break;
-        }
         let Ok(raw) = lexer.raw() else {
             break;
         };
