@@ -502,6 +502,26 @@ fn a_brief_of_a_value_that_is_no_object_withholds_as_well() {
 }
 
 #[test]
+fn text_in_attributes_that_are_no_object_is_marked_with_and_without_a_budget() {
+    for format in [Format::Json, Format::Markdown, Format::Xml] {
+        let wanted = Wanted {
+            shape: Shape::Report,
+            body: json!({"data": {"type": "file", "id": "x", "attributes": [["two words"]]}})
+                .to_string(),
+            format,
+            detail: Detail::Standard,
+            untrusted: Untrusted::Mark,
+            defang: false,
+            fields: None,
+            budget: 1000,
+        };
+        for shown in [wanted.within(), wanted.whole()] {
+            assert!(shown.data.contains("twoˆwords"), "{shown:?}");
+        }
+    }
+}
+
+#[test]
 fn marked_text_fills_a_budget_as_well() {
     let whois = "Registrar name: An example of a registrar with a long record\n".repeat(300);
     for untrusted in [Untrusted::Show, Untrusted::Mark] {

@@ -83,6 +83,13 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
             let key = self.lexer.key()?;
             // Later keys of the same name are skipped.
             if !found && key.meant() == *step {
+                // No rule knows a text in attributes that are not an object.
+                let is_known = !below.is_empty() || self.lexer.peek() == b'{';
+                let place = if is_known {
+                    place
+                } else {
+                    place.in_untrusted()
+                };
                 found = self.descend(below, place)?;
             } else {
                 let start = self.lexer.at();
