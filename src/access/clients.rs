@@ -298,6 +298,11 @@ impl Clients {
         self.0.counts.spend(&client.name, client.allowance, now)
     }
 
+    /// Takes back a request of a client that was counted at this time.
+    pub fn put_back(&self, client: &Client, counted: Now) {
+        self.0.counts.put_back(&client.name, counted);
+    }
+
     /// Returns the requests that a client has made, beside those that it may make.
     pub fn usage(&self, client: &Client, now: Now) -> Usage {
         self.0.counts.usage(&client.name, client.allowance, now)

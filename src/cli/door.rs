@@ -30,6 +30,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The largest answer that is read as a whole, in bytes.
 const MAX_ANSWER: usize = 128 * 1024 * 1024;
 
+/// The length from which a token is told from ordinary text.
+const LEAST_TOKEN: usize = 8;
+
 /// The way to a gateway. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) enum Door {
@@ -109,6 +112,19 @@ impl Door {
                 "set VT4AI_API_KEY or VT4AI_API_KEY_FILE to a VirusTotal key, or try `--demo`"
             }
             Self::There { .. } => "set VT4AI_TOKEN to a client token of the gateway",
+        }
+    }
+
+    /// Returns a text of a gateway elsewhere without the token, which it could repeat: what is written
+    /// out ends in a model's context or in a log.
+    pub(super) fn without_token(&self, text: String) -> String {
+        match self {
+            Self::There {
+                token: Some(token), ..
+            } if token.expose_secret().len() >= LEAST_TOKEN => {
+                text.replace(token.expose_secret(), "…")
+            }
+            _ => text,
         }
     }
 

@@ -49,6 +49,10 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// The longest silence of a gateway elsewhere: a call may wait for five minutes.
 const SILENCE: Duration = Duration::from_mins(6);
 
+/// The advice where a gateway elsewhere does not answer. The one in the process always does.
+const CHECK: &str = "check that the gateway runs and that `--gateway` (VT4AI_GATEWAY) is its address, \
+    then call again";
+
 /// A line of the input; `None` in place of one that is too long.
 type Input = Option<Vec<u8>>;
 
@@ -169,7 +173,8 @@ impl Calls {
         let (door, out) = (self.door.clone(), self.out.clone());
         let task = self.tasks.spawn(async move {
             if let Err(failure) = answer(&door, &post, &out).await {
-                let _ = out.send(post.failed(failure.message)).await;
+                let why = door.without_token(failure.message);
+                let _ = out.send(post.failed(format!("{why}; {CHECK}"))).await;
             }
         });
         self.ids.insert(task.id(), id.clone());

@@ -23,6 +23,7 @@ mod audit;
 mod batch;
 mod forecast;
 mod request;
+mod reserved;
 mod row;
 mod rows;
 mod run;

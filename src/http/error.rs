@@ -5,7 +5,11 @@
 //! No error is logged here: the failure is part of the response's outcome, and the `observe`
 //! middleware logs it once.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use axum::{
     Json,
@@ -254,7 +258,16 @@ pub fn during(mut response: Response, doing: impl FnOnce() -> String) -> Respons
 
 impl From<InvalidIndicator> for ApiError {
     fn from(error: InvalidIndicator) -> Self {
-        Self::invalid_argument(error.to_string())
+        let mut detail = error.to_string();
+        if let Some(kind) = error.other_kind() {
+            let (noun, collection) = (kind.with_article(), kind.collection());
+            // Writing to a `String` does not fail.
+            let _ = write!(
+                detail,
+                "; {noun} is looked up under `/api/v1/{collection}/`"
+            );
+        }
+        Self::invalid_argument(detail)
     }
 }
 

@@ -51,6 +51,12 @@ pub struct Outcome {
     pub failure: Option<Failure>,
 }
 
+/// The outcome of a response that is known when its body has been sent: an extension of the response
+/// instead of [`Outcome`]. The `observe` middleware records the request at the end of the body. Clones
+/// share it.
+#[derive(Clone, Debug, Default)]
+pub struct LateOutcome(Arc<OnceLock<Outcome>>);
+
 /// The object that a request is about, as the audit log records it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -165,6 +171,18 @@ impl RequestRecord {
 impl Default for RequestRecord {
     fn default() -> Self {
         Self::new(Ipv4Addr::UNSPECIFIED.into())
+    }
+}
+
+impl LateOutcome {
+    /// Records the outcome. The first one counts.
+    pub fn set(&self, outcome: Outcome) {
+        let _ = self.0.set(outcome);
+    }
+
+    /// Returns the outcome; an empty one where none was recorded.
+    pub fn get(&self) -> Outcome {
+        self.0.get().cloned().unwrap_or_default()
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::Kind;
+
 /// The maximum number of characters of a refanged text that the message repeats.
 const MOST_SHOWN: usize = 100;
 
@@ -38,17 +40,14 @@ pub(super) enum Expected {
     /// A domain.
     #[error(
         "a domain is a name such as `example.com`: labels of 1 to 63 letters, digits, `-` or `_`, \
-         the last one no number, 253 characters in all; IP addresses are under `/api/v1/ips/`"
+         the last one no number, 253 characters in all"
     )]
     Domain,
     /// A domain, where an IP address was given.
-    #[error("this is an IP address, not a domain: look it up under `/api/v1/ips/`")]
+    #[error("this is an IP address, not a domain")]
     DomainNotIp,
     /// An IP address.
-    #[error(
-        "an IP address is IPv4 such as `8.8.8.8` or IPv6 such as `2001:4860:4860::8888`; \
-         names are under `/api/v1/domains/`"
-    )]
+    #[error("an IP address is IPv4 such as `8.8.8.8` or IPv6 such as `2001:4860:4860::8888`")]
     Ip,
 }
 
@@ -67,6 +66,16 @@ impl InvalidIndicator {
         Self {
             expected,
             understood,
+        }
+    }
+
+    /// Returns the kind of indicator that the text may be instead: domains and IP addresses are taken
+    /// for each other.
+    pub fn other_kind(&self) -> Option<Kind> {
+        match self.expected {
+            Expected::Domain | Expected::DomainNotIp => Some(Kind::Ip),
+            Expected::Ip => Some(Kind::Domain),
+            Expected::File | Expected::Url | Expected::UrlId => None,
         }
     }
 }

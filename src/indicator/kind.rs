@@ -83,4 +83,14 @@ impl Kind {
             Self::Ip => "IP address",
         }
     }
+
+    /// Returns its name in a sentence, with its article.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::File => "a file",
+            Self::Url => "a URL",
+            Self::Domain => "a domain",
+            Self::Ip => "an IP address",
+        }
+    }
 }

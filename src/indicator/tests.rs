@@ -167,11 +167,11 @@ fn ips_are_canonical(#[case] text: &str, #[case] expected: Option<&str>) {
 }
 
 #[rstest]
-#[case(Kind::Domain, "1.2.3[.]4", &["`1.2.3.4`", "/api/v1/ips/"])]
-#[case(Kind::Domain, "1.2.3.4", &["/api/v1/ips/"])]
+#[case(Kind::Domain, "1.2.3[.]4", &["`1.2.3.4`", "not a domain"])]
+#[case(Kind::Domain, "1.2.3.4", &["an IP address"])]
 #[case(Kind::Domain, "evil[.][.]com", &["`evil..com`", "example.com"])]
 #[case(Kind::Ip, "1.2.3[.]444", &["`1.2.3.444`", "IPv4"])]
-#[case(Kind::Ip, "example.com", &["/api/v1/domains/"])]
+#[case(Kind::Ip, "example.com", &["`8.8.8.8`"])]
 #[case(Kind::Url, "aHR0cDovL2EKYi8", &[r"`http://a\nb/`", "base64"])]
 fn the_error_shows_the_refanged_text(
     #[case] kind: Kind,

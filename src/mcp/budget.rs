@@ -15,8 +15,9 @@ pub(super) struct Budget(usize);
 /// The parts of a result, before they are cut to the budget.
 #[derive(Debug)]
 pub(super) struct ResultDraft {
-    /// The text, whose last lines are the least important.
-    pub(super) text: String,
+    /// The blocks of the text, the most important first. Each is shown whole or not at all, since half
+    /// of a block may be an open fence. A block behind the first begins with its line break.
+    pub(super) text: Vec<String>,
     /// The members of the structured content as JSON. Those at the end that are optional go first.
     pub(super) members: Vec<StructuredMember>,
     /// The size of the rendered views in both, if that is known.
@@ -38,12 +39,15 @@ pub(super) struct StructuredMember {
     need: Need,
 }
 
+/// The text in place of a first block that is too long.
+const NO_ROOM: &str = "The text has no room: ask again with a larger `max_tokens`.";
+
 /// The reason to keep a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     /// It is always there.
     Always,
-    /// It is left out if there is no room beside the first line of the text, which then says this.
+    /// It is left out if there is no room beside the first block of the text, which then says this.
     First(&'static str),
     /// It is left out if there is no room.
     Optional,
@@ -87,12 +91,22 @@ impl StructuredMember {
         }
     }
 
-    /// Creates a member that is worth more than the text, except for its first line. The text ends
+    /// Creates a member that is worth more than the text, except for its first block. The text ends
     /// with this note if there is no room for the member.
     pub(super) fn first(name: &'static str, json: impl Into<String>, note: &'static str) -> Self {
         Self {
             need: Need::First(note),
             ..Self::new(name, json)
+        }
+    }
+
+    /// Creates the member that says whether anything was left out for size. One that was is always
+    /// said, or an empty list would read as if nothing had been found.
+    pub(super) fn complete(is_complete: bool) -> Self {
+        if is_complete {
+            Self::optional("complete", "true")
+        } else {
+            Self::new("complete", "false")
         }
     }
 
@@ -109,6 +123,11 @@ impl StructuredMember {
     fn is_optional(&self) -> bool {
         self.need == Need::Optional
     }
+
+    /// Returns the bytes of the member with its quotes, colon and comma.
+    fn length(&self) -> usize {
+        self.name.len() + self.json.len() + 4
+    }
 }
 
 impl ResultDraft {
@@ -116,131 +135,165 @@ impl ResultDraft {
     /// was added to them may be too much.
     pub(super) fn fit(mut self, budget: Budget) -> Fitted {
         let most = budget.planned();
-        let mut structured = self.structured();
-        if let Some(tokens) = self
-            .known_tokens(&structured)
-            .filter(|tokens| *tokens <= most)
-        {
-            return Fitted {
-                text: self.text,
-                structured,
-                tokens,
-            };
+        if let Some(bound) = self.known_tokens().filter(|bound| *bound <= most) {
+            return self.fitted(bound);
         }
-        let mut of_structured = estimated_tokens(&structured);
-        let mut of_text = estimated_tokens(&self.text);
-        while of_text + of_structured > most
-            && let Some(at) = self.members.iter().rposition(StructuredMember::is_optional)
-        {
+        let mut tokens = self.tokens();
+        while tokens > most && self.leave_out_something(most) {
+            tokens = self.tokens();
+        }
+        self.fitted(tokens)
+    }
+
+    /// Leaves out what matters least. Returns whether there was anything.
+    fn leave_out_something(&mut self, most: usize) -> bool {
+        if let Some(at) = self.members.iter().rposition(StructuredMember::is_optional) {
             self.members.remove(at);
-            structured = self.structured();
-            of_structured = estimated_tokens(&structured);
+            return true;
         }
         // One that takes most of the room leaves none to the text.
-        if of_text + of_structured > most && self.drop_first_member(most / 3) {
-            structured = self.structured();
-            (of_text, of_structured) =
-                (estimated_tokens(&self.text), estimated_tokens(&structured));
+        if self.replace_first_member(most / 3) {
+            return true;
         }
-        while of_text + of_structured > most
-            && let Some(end) = self.text.trim_end().rfind('\n')
-        {
-            self.text.truncate(end);
-            of_text = estimated_tokens(&self.text);
+        if self.text.len() > 1 {
+            self.text.pop();
+            return true;
         }
-        if of_text + of_structured > most && self.drop_first_member(0) {
-            structured = self.structured();
-            (of_text, of_structured) =
-                (estimated_tokens(&self.text), estimated_tokens(&structured));
+        if self.replace_first_member(0) {
+            return true;
         }
-        Fitted {
-            text: self.text,
-            structured,
-            tokens: of_text + of_structured,
+        match self.text.first_mut() {
+            Some(text) if *text != NO_ROOM => {
+                NO_ROOM.clone_into(text);
+                true
+            }
+            _ => false,
         }
     }
 
     /// Replaces a member that is worth more than the text by its note, if it takes more tokens than
     /// this. Returns whether it did.
-    fn drop_first_member(&mut self, most: usize) -> bool {
+    fn replace_first_member(&mut self, most: usize) -> bool {
         for (at, member) in self.members.iter().enumerate() {
             if let Need::First(note) = member.need
                 && estimated_tokens(&member.json) > most
             {
                 self.members.remove(at);
-                self.text.truncate(self.text.trim_end().len());
-                self.text.push_str("\n\n");
-                self.text.push_str(note);
+                // It belongs to the block that can't be left out.
+                let end = self.text.len().min(1);
+                self.text.insert(end, format!("\n\n{note}"));
                 return true;
             }
         }
         false
     }
 
-    /// Returns a bound of the tokens if the views were measured: none of the rest takes more than one
-    /// for each byte.
-    fn known_tokens(&self, structured: &str) -> Option<usize> {
-        let Rendered { bytes, tokens } = self.rendered?;
-        let rest = (self.text.len() + structured.len()).saturating_sub(bytes);
-        Some(tokens + rest)
+    fn fitted(self, tokens: usize) -> Fitted {
+        let mut text = self.text.concat();
+        if text.trim().is_empty() {
+            NO_ROOM.clone_into(&mut text);
+        }
+        Fitted {
+            structured: structured(&self.members),
+            text,
+            tokens,
+        }
     }
 
-    fn structured(&self) -> String {
-        let mut json = String::from("{");
-        for (at, member) in self.members.iter().enumerate() {
-            if at > 0 {
-                json.push(',');
-            }
-            json.push('"');
-            json.push_str(member.name);
-            json.push_str("\":");
-            json.push_str(&member.json);
-        }
-        json.push('}');
-        json
+    fn tokens(&self) -> usize {
+        let text: usize = self.text.iter().map(|block| estimated_tokens(block)).sum();
+        text + estimated_tokens(&structured(&self.members))
     }
+
+    /// Returns a bound of the tokens if the views were measured: none of the rest takes more than one
+    /// for each byte.
+    fn known_tokens(&self) -> Option<usize> {
+        let Rendered { bytes, tokens } = self.rendered?;
+        let text: usize = self.text.iter().map(String::len).sum();
+        let members: usize = self.members.iter().map(StructuredMember::length).sum();
+        Some(tokens + (text + members + 2).saturating_sub(bytes))
+    }
+}
+
+/// Returns the structured content with these members.
+fn structured(members: &[StructuredMember]) -> String {
+    let mut json = String::from("{");
+    for (at, member) in members.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        json.push('"');
+        json.push_str(member.name);
+        json.push_str("\":");
+        json.push_str(&member.json);
+    }
+    json.push('}');
+    json
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn draft(blocks: &[&str], members: Vec<StructuredMember>) -> ResultDraft {
+        ResultDraft {
+            text: blocks.iter().map(|block| (*block).to_owned()).collect(),
+            members,
+            rendered: None,
+        }
+    }
+
     #[test]
     fn what_is_optional_goes_before_the_text() {
-        let draft = ResultDraft {
-            text: "first line\nsecond line".to_owned(),
-            members: vec![
-                StructuredMember::new("report", "{}"),
-                StructuredMember::optional("omitted", format!("{:?}", "word ".repeat(500))),
-            ],
-            rendered: None,
-        };
-        let fitted = draft.fit(Budget::of(Some(200)));
+        let long = "word ".repeat(500);
+        let omitted = StructuredMember::optional("omitted", format!("{long:?}"));
+        let members = vec![StructuredMember::new("report", "{}"), omitted];
+        let fitted = draft(&["first", "\nsecond"], members).fit(Budget::of(Some(200)));
         assert_eq!(fitted.structured, "{\"report\":{}}");
-        assert_eq!(fitted.text, "first line\nsecond line");
-        let draft = ResultDraft {
-            text: "first line\n".to_owned() + &"word ".repeat(500),
-            members: vec![StructuredMember::new("report", "{}")],
-            rendered: None,
+        assert_eq!(fitted.text, "first\nsecond");
+    }
+
+    #[test]
+    fn text_is_left_out_in_blocks() {
+        let fenced = format!("\n```\n{}\n```", "word ".repeat(500));
+        let report = || vec![StructuredMember::new("report", "{}")];
+        let fitted = draft(&["first\n```\na\n```", &fenced], report()).fit(Budget::of(Some(200)));
+        assert_eq!(fitted.text, "first\n```\na\n```");
+        for blocks in [[fenced.as_str()], [" "]] {
+            let fitted = draft(&blocks, report()).fit(Budget::of(Some(200)));
+            assert_eq!(fitted.text, NO_ROOM);
+            assert!(fitted.tokens < 200);
+        }
+    }
+
+    #[test]
+    fn a_result_that_was_cut_says_so() {
+        let cut = |is_complete| {
+            let objects = StructuredMember::new("objects", format!("{:?}", "word ".repeat(140)));
+            let members = vec![objects, StructuredMember::complete(is_complete)];
+            draft(&["text"], members)
+                .fit(Budget::of(Some(200)))
+                .structured
         };
-        assert_eq!(draft.fit(Budget::of(Some(200))).text, "first line");
+        assert!(cut(false).contains("\"complete\":false"));
+        assert!(!cut(true).contains("complete"));
     }
 
     #[test]
     fn a_cursor_too_long_for_the_budget_is_replaced_by_a_note() {
-        let draft = |words| ResultDraft {
-            text: "first line\nsecond line".to_owned(),
-            members: vec![
+        let draft = |words| {
+            let cursor = format!("{:?}", "word ".repeat(words));
+            let members = vec![
                 StructuredMember::new("objects", "[]"),
-                StructuredMember::first("cursor", format!("{:?}", "word ".repeat(words)), "More."),
-            ],
-            rendered: None,
+                StructuredMember::first("cursor", cursor, "More."),
+            ];
+            draft(&["first", "\nsecond"], members)
         };
         let fitted = draft(10).fit(Budget::of(Some(200)));
         assert!(fitted.structured.contains("cursor"));
         let fitted = draft(500).fit(Budget::of(Some(200)));
         assert_eq!(fitted.structured, "{\"objects\":[]}");
-        assert_eq!(fitted.text, "first line\nsecond line\n\nMore.");
+        assert_eq!(fitted.text, "first\n\nMore.\nsecond");
         assert!(fitted.tokens <= 200);
     }
 }

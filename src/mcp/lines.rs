@@ -3,17 +3,21 @@
 //! Over HTTP a message of the current revision repeats parts of itself in headers; a line has none, so
 //! they are made of it here.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
-    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Request, header, response::Parts},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     era::{Era, headers_of},
+    errors::{finish, saying_when},
     message::{self, BadMessage, Message},
-    methods::Finished,
+    methods::{CALL, Finished},
+    results::ToolResult,
     rpc::RpcError,
 };
 
@@ -42,6 +46,8 @@ pub struct Post {
     pub id: String,
     message: message::RequestId,
     era: Era,
+    /// Whether the request calls a tool, so that a failure is a result of the tool.
+    is_call: bool,
 }
 
 /// An error as REST has it.
@@ -101,24 +107,35 @@ impl Post {
         Self {
             request,
             id: json!(message.id).to_string(),
+            is_call: message.method == CALL,
             message: message.id,
             era,
         }
     }
 
     /// Returns the line that answers the request, where the endpoint refused it before reading it.
-    pub fn refused(&self, status: StatusCode, body: &[u8]) -> String {
+    pub fn refused(&self, head: &Parts, body: &[u8]) -> String {
         let why = match serde_json::from_slice(body) {
             Ok(RestError { detail }) => detail,
-            Err(_) => format!("the gateway answered {status}, and not with JSON"),
+            Err(_) => format!("the gateway answered {}, and not with JSON", head.status),
         };
-        self.failed(why)
+        let wait = head.headers.get(header::RETRY_AFTER);
+        let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
+        self.failed(match wait {
+            Some(seconds) => saying_when(&why, Duration::from_secs(seconds)),
+            None => why,
+        })
     }
 
     /// Returns the line that answers the request where there is no answer.
     pub fn failed(&self, why: String) -> String {
-        let error = RpcError::internal(why);
-        let answer = Finished::error(Some(self.message.clone()), &error, self.era);
+        let id = self.message.clone();
+        let answer = if self.is_call {
+            let result = ToolResult::explaining(finish(&why)).finish(self.era, 0);
+            Finished::result(&id, result)
+        } else {
+            Finished::error(Some(id), &RpcError::internal(why), self.era)
+        };
         answer.body().to_owned()
     }
 }

@@ -26,6 +26,9 @@ const PRIVATE_TTL: u64 = 5 * 60 * 1000;
 /// The key under which a result names the server.
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
+/// The method that calls a tool.
+pub(super) const CALL: &str = "tools/call";
+
 /// The result of a method, and what the request log says of it.
 #[derive(Debug)]
 pub(super) struct MethodResult {
@@ -81,7 +84,8 @@ impl MethodResult {
 }
 
 impl Finished {
-    fn result(id: &RequestId, result: MethodResult) -> Self {
+    /// Creates the answer to a request that succeeds.
+    pub(super) fn result(id: &RequestId, result: MethodResult) -> Self {
         let id = serde_json::to_string(id).unwrap_or_default();
         let MethodResult { members, outcome } = result;
         Self {
@@ -109,6 +113,11 @@ impl Finished {
     /// Returns the message.
     pub(super) fn body(&self) -> &str {
         &self.body
+    }
+
+    /// Returns the facts for the request log, once the message was sent.
+    pub(super) fn into_outcome(self) -> Outcome {
+        self.outcome
     }
 }
 
@@ -177,7 +186,7 @@ impl Method {
         (Self::Ping, "ping"),
         (Self::Discover, "server/discover"),
         (Self::ListTools, "tools/list"),
-        (Self::CallTool, "tools/call"),
+        (Self::CallTool, CALL),
         (Self::ListResources, "resources/list"),
         (Self::ListTemplates, "resources/templates/list"),
         (Self::ReadResource, "resources/read"),

@@ -24,8 +24,13 @@ struct Prompt {
     subject: (&'static str, &'static str),
     /// The optional argument.
     option: (&'static str, &'static str),
+    /// The values that it takes.
+    values: &'static [&'static str],
     write: fn(&str, Option<&str>) -> Result<String, InvalidIndicator>,
 }
+
+/// The values of an option that is on or off.
+const SWITCH: &[&str] = &["true", "false", "yes", "no", "1", "0"];
 
 const PROMPTS: [Prompt; 4] = [
     Prompt {
@@ -37,6 +42,7 @@ const PROMPTS: [Prompt; 4] = [
             "investigation_focus",
             "general (the default), network, behavior or attribution",
         ),
+        values: &["general", "network", "behavior", "behaviour", "attribution"],
         write: file,
     },
     Prompt {
@@ -45,6 +51,7 @@ const PROMPTS: [Prompt; 4] = [
         description: "Investigates a domain, and what it is connected to",
         subject: ("domain", "The domain, defanged or not"),
         option: ("check_related", "true (the default) or false"),
+        values: SWITCH,
         write: domain,
     },
     Prompt {
@@ -53,6 +60,7 @@ const PROMPTS: [Prompt; 4] = [
         description: "Investigates a URL without visiting or submitting it",
         subject: ("url", "The URL, defanged or not"),
         option: ("include_relationships", "true or false (the default)"),
+        values: SWITCH,
         write: url,
     },
     Prompt {
@@ -61,6 +69,7 @@ const PROMPTS: [Prompt; 4] = [
         description: "Investigates an IPv4 or IPv6 address, and what it is connected to",
         subject: ("ip", "The address, defanged or not"),
         option: ("deep_analysis", "true (the default) or false"),
+        values: SWITCH,
         write: ip,
     },
 ];
@@ -91,25 +100,59 @@ pub(super) fn get(params: &Map<String, Value>) -> Result<MethodResult, RpcError>
             "Unknown prompt; there are {names}"
         )));
     };
+    let none = Map::new();
     let arguments = params.get("arguments").and_then(Value::as_object);
-    let argument = |name| arguments.and_then(|arguments| arguments.get(name));
-    let (subject, _) = prompt.subject;
-    let Some(given) = argument(subject).and_then(Value::as_str) else {
-        return Err(RpcError::invalid_params(format!(
-            "the argument `{subject}` is missing"
-        )));
-    };
-    let option = argument(prompt.option.0);
-    let option = option.map(|value| match value {
-        Value::String(text) => text.trim().to_ascii_lowercase(),
-        other => other.to_string(),
-    });
-    let text = (prompt.write)(given.trim(), option.as_deref());
+    let (subject, option) = prompt.read(arguments.unwrap_or(&none))?;
+    let text = (prompt.write)(subject.trim(), option.as_deref());
     let text = text.map_err(|error| RpcError::invalid_params(error.to_string()))?;
     Ok(MethodResult::new(&object(json!({
         "description": prompt.description,
         "messages": [{"role": "user", "content": {"type": "text", "text": text}}],
     }))))
+}
+
+impl Prompt {
+    /// Reads the indicator and the option, which models and users misspell.
+    fn read<'a>(
+        &self,
+        arguments: &'a Map<String, Value>,
+    ) -> Result<(&'a str, Option<String>), RpcError> {
+        let ((subject, _), (option, _)) = (self.subject, self.option);
+        for name in arguments.keys() {
+            if name != subject && name != option {
+                let name: String = name.chars().take(64).collect();
+                let why = format!("no argument {name:?}: there are `{subject}` and `{option}`");
+                return Err(RpcError::invalid_params(why));
+            }
+        }
+        let given = match arguments.get(subject) {
+            Some(Value::String(given)) => given,
+            Some(Value::Null) | None => {
+                let why = format!("the argument `{subject}` is missing");
+                return Err(RpcError::invalid_params(why));
+            }
+            Some(_) => {
+                let why = format!("the argument `{subject}` must be a text");
+                return Err(RpcError::invalid_params(why));
+            }
+        };
+        let chosen = match arguments.get(option) {
+            None | Some(Value::Null) => return Ok((given, None)),
+            Some(Value::String(text)) => text.trim().to_ascii_lowercase(),
+            Some(other) => other.to_string(),
+        };
+        if chosen.is_empty() {
+            return Ok((given, None));
+        }
+        if self.values.contains(&chosen.as_str()) {
+            return Ok((given, Some(chosen)));
+        }
+        let why = format!(
+            "the argument `{option}` is one of {}",
+            self.values.join(", ")
+        );
+        Err(RpcError::invalid_params(why))
+    }
 }
 
 /// The end of each prompt.

@@ -44,7 +44,7 @@ pub(super) fn list(era: Era) -> MethodResult {
         all.push(json!({
             "uri": format!("{SCHEME}relationships/{}", kind.name()),
             "name": format!("relationships-{}", kind.name()),
-            "title": format!("Relationships of a {}", kind.noun()),
+            "title": format!("Relationships of {}", kind.with_article()),
             "description": "Names for `get_related`, with what each leads to and whose key may read it",
             "mimeType": JSON,
         }));
@@ -53,7 +53,7 @@ pub(super) fn list(era: Era) -> MethodResult {
         "uri": format!("{SCHEME}templates"),
         "name": "templates",
         "title": "Templates",
-        "description": "The attributes that the standard view of each kind of object shows",
+        "description": "The attributes that the standard view of each kind of object shows or leaves out",
         "mimeType": JSON,
     }));
     MethodResult::kept(object(json!({"resources": all})), CacheScope::Public, era)
@@ -92,7 +92,8 @@ pub(super) async fn read(
         Address::Report(indicator) => match report(visit, indicator).await {
             Ok(text) => (MARKDOWN, text, CacheScope::Private),
             Err(LookupFailure::Missing(why)) => return Err(unknown(why)),
-            Err(LookupFailure::Other(why)) => return Err(RpcError::internal(why)),
+            Err(LookupFailure::Refused(why)) => return Err(RpcError::refused(why)),
+            Err(LookupFailure::Failed(why)) => return Err(RpcError::internal(why)),
         },
     };
     let contents = json!({"contents": [{"uri": uri, "mimeType": media, "text": text}]});
@@ -149,13 +150,20 @@ fn templates(visit: &Visit) -> String {
 enum LookupFailure {
     /// There is no such object.
     Missing(String),
-    /// The object could not be looked up.
-    Other(String),
+    /// The caller may not look it up, or not now.
+    Refused(String),
+    /// VirusTotal or the gateway failed.
+    Failed(String),
 }
 
 impl From<ApiError> for LookupFailure {
     fn from(error: ApiError) -> Self {
-        Self::Other(sentence(&error))
+        let why = sentence(&error);
+        if error.status().is_client_error() {
+            Self::Refused(why)
+        } else {
+            Self::Failed(why)
+        }
     }
 }
 

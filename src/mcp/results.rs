@@ -50,16 +50,19 @@ impl ToolResult {
 
     /// Creates a result that explains a failure.
     pub(super) fn failed(error: ApiError) -> Self {
-        let text = sentence(&error);
+        let mut result = Self::explaining(sentence(&error));
+        result.outcome.failure = Some(error.into_failure());
+        result
+    }
+
+    /// Creates a result that explains a failure in these words.
+    pub(super) fn explaining(text: String) -> Self {
         Self {
             tokens: estimated_tokens(&text),
             text,
             structured: None,
             is_error: true,
-            outcome: Outcome {
-                origin: None,
-                failure: Some(error.into_failure()),
-            },
+            outcome: Outcome::default(),
         }
     }
 

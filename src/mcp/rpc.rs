@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::era::{Era, MODERN};
+use super::era::{Era, MODERN, WITH_HANDSHAKE};
 
 /// An error of JSON-RPC.
 #[derive(Clone, Debug, Serialize)]
@@ -82,7 +82,12 @@ impl RpcError {
         }
     }
 
-    /// -32603: a resource that can't be read now.
+    /// -32000: a resource that the caller may not read, or not now.
+    pub(super) fn refused(message: String) -> Self {
+        Self::new(-32000, message)
+    }
+
+    /// -32603: a resource that can't be read because something failed.
     pub(super) fn internal(message: String) -> Self {
         Self::new(-32603, message)
     }
@@ -95,9 +100,14 @@ impl RpcError {
     /// -32022: a version that is not spoken here.
     pub(super) fn unsupported_version(requested: &str) -> Self {
         let requested: String = requested.chars().take(64).collect();
+        let message = format!(
+            "Unsupported protocol version {requested:?}: without a handshake it is {MODERN}, after \
+             `initialize` one of {}",
+            WITH_HANDSHAKE.join(", ")
+        );
         Self {
             data: Some(json!({"requested": requested, "supported": [MODERN]})),
-            ..Self::malformed(-32022, "Unsupported protocol version")
+            ..Self::malformed(-32022, message)
         }
     }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::{Body, HttpBody},
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse as _, Response},
@@ -18,6 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tracing::{Instrument as _, Span};
 
 use super::{methods::Finished, visit::CallProgress};
+use crate::http::outcome::LateOutcome;
 
 /// The time within which most answers are there, so that no stream is needed.
 const SHORT: Duration = Duration::from_millis(250);
@@ -40,6 +42,7 @@ struct Events {
     ticks: Interval,
     /// The last progress that was reported. Each report is beyond the one before.
     last: f64,
+    outcome: LateOutcome,
 }
 
 /// Responds with JSON if the answer is there soon, else with a stream.
@@ -57,11 +60,13 @@ pub(super) async fn respond(work: Work, progress: CallProgress, token: Value) ->
         token,
         ticks,
         last: 0.0,
+        outcome: LateOutcome::default(),
     };
     let media = HeaderValue::from_static("text/event-stream");
     let now = HeaderValue::from_static("no");
     let headers = [(header::CONTENT_TYPE, media), (NO_BUFFERING, now)];
-    (headers, Body::new(events)).into_response()
+    let outcome = Extension(events.outcome.clone());
+    (outcome, headers, Body::new(events)).into_response()
 }
 
 impl HttpBody for Events {
@@ -78,7 +83,9 @@ impl HttpBody for Events {
         let event = match work.as_mut().poll(context) {
             Poll::Ready(finished) => {
                 self.work = None;
-                event(finished.body())
+                let event = event(finished.body());
+                self.outcome.set(finished.into_outcome());
+                event
             }
             Poll::Pending => {
                 std::task::ready!(self.ticks.poll_tick(context));

@@ -28,12 +28,15 @@ pub(super) use self::search::SearchRights;
 
 mod analysis;
 mod behaviour;
+mod job_rows;
 mod lookup;
 mod quota;
 mod related;
+mod related_ids;
 mod report;
 mod row;
 mod search;
+mod shown_rows;
 mod submit;
 mod table;
 
@@ -209,7 +212,10 @@ async fn run(
         visit,
         context: visit.access.context(tool.scope())?,
     };
-    call.count_for_client()?;
+    // A client that has used up its allowance may see that.
+    if tool != Tool::GetQuota {
+        call.count_for_client()?;
+    }
     let time = visit.gateway.limits.longest() + analysis::wait_of(tool, arguments);
     match timeout(time, tool.run(&call, arguments)).await {
         Ok(result) => result,

@@ -150,6 +150,67 @@ async fn a_lookup_of_a_job_whose_caller_hangs_up_is_recorded() {
     process.stop();
 }
 
+/// Starts a call that is answered as a stream, lets the stand-in answer once the stream has begun, and
+/// returns the record and the log.
+async fn streamed(body: &'static str) -> (Value, String) {
+    let (go, going) = watch::channel(false);
+    let upstream = Upstream::held(going, body).await;
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let mut command = vt4ai(&folder, &["--audit-log", &log]);
+    let process = Process::start(command.env("VT4AI_UPSTREAM_URL", &upstream.url));
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "get_report", "arguments": {"indicator": EICAR}, "_meta": {"progressToken": 1},
+    }});
+    let mut response = client()
+        .post(format!("http://{}/mcp", process.address))
+        .header("x-api-key", KEY)
+        .header("accept", "application/json, text/event-stream")
+        .header("content-type", "application/json")
+        .body(message.to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    go.send(true).unwrap();
+    while response.chunk().await.unwrap().is_some() {}
+    until(async || !records(&log).is_empty()).await;
+    let text = process.stop();
+    let records = records(&log);
+    assert_eq!(records.len(), 1, "{records:?}");
+    (records[0].clone(), text)
+}
+
+#[tokio::test]
+async fn a_streamed_call_is_recorded_at_its_end() {
+    let report = r#"{"data":{"type":"file","id":"x","attributes":{}}}"#;
+    let (record, log) = streamed(report).await;
+    assert_eq!(record["quota.units"], 1);
+    assert_eq!(record["cache"], "miss");
+    assert!(log.contains("\"quota.units\":1"), "{log}");
+    let (record, _) = streamed("{").await;
+    assert_eq!(record["error.type"], "BadGatewayError");
+}
+
+#[tokio::test]
+async fn a_job_is_recorded_at_its_end_with_the_units_of_all() {
+    let folder = Folder::new();
+    let log = folder.file("audit.jsonl");
+    let process = Process::start(&mut vt4ai(&folder, &["--demo", "--audit-log", &log]));
+    let job = json!({"indicators": [EICAR, UNKNOWN, "8.8.8.8"]});
+    let request = client()
+        .post(format!("http://{}/api/v1/lookup", process.address))
+        .header("content-type", "application/json")
+        .body(job.to_string());
+    assert_eq!(send(request).await.status, 200);
+    end(process);
+    let records = records(&log);
+    let (whole, rows) = records.split_last().unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row["quota.units"] == 1), "{rows:?}");
+    assert_eq!(whole["quota.units"], 3);
+}
+
 #[tokio::test]
 async fn posted_urls_are_recorded() {
     let folder = Folder::new();

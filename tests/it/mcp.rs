@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::harness::{Gateway, KEY, Reply, Upstream, send};
 
 mod budgets;
+mod cuts;
 mod door;
 mod eras;
 mod errors;

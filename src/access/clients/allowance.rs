@@ -5,6 +5,7 @@
 use std::{collections::HashMap, fmt, num::NonZeroU32, time::Duration};
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use thiserror::Error;
 use time::Date;
 
@@ -59,7 +60,7 @@ impl fmt::Display for AllowanceWindow {
 }
 
 /// The requests that a client has made, in each window that the operator has limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// Any 60 seconds.
     pub minute: Option<UsedRequests>,
@@ -68,7 +69,7 @@ pub struct Usage {
 }
 
 /// The requests of one window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct UsedRequests {
     /// The requests that are allowed.
     pub allowed: u64,
@@ -102,6 +103,15 @@ impl RequestCounts {
             None => counts.entry(name.to_owned()).or_default(),
         };
         count.spend(name, allowance, now)
+    }
+
+    /// Takes back a request that was counted at this time.
+    pub(super) fn put_back(&self, name: &str, counted: Now) {
+        if let Some(count) = self.0.lock().get_mut(name) {
+            count.minute.remove(counted.steady);
+            let today = count.day.at(counted.day());
+            *today = today.saturating_sub(1);
+        }
     }
 
     /// Returns the requests that a client has made in the windows that its allowance limits.

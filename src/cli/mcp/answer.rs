@@ -29,21 +29,35 @@ pub(super) async fn answer(
     post: &Post,
     out: &mpsc::Sender<String>,
 ) -> Result<(), Failure> {
+    let written = Written { door, out };
     let response = door.send_own(post.request.clone()).await?;
     let (head, body) = response.into_parts();
     let media = head.headers.get(header::CONTENT_TYPE);
     let media = media.and_then(|media| media.to_str().ok());
     if media.is_some_and(|media| media.starts_with("text/event-stream")) {
-        return pass_events(body, post, out).await;
+        return pass_events(body, post, &written).await;
     }
     let body = door::read(body).await?;
     let line = match Message::read(&body, &post.id) {
         Some(Message::Answer(line)) => line,
         _ if head.status.is_success() => return Err(no_answer()),
-        _ => post.refused(head.status, &body),
+        _ => post.refused(&head, &body),
     };
-    let _ = out.send(line).await;
+    written.line(line).await;
     Ok(())
+}
+
+/// The output, on which nothing repeats the token.
+struct Written<'a> {
+    door: &'a Door,
+    out: &'a mpsc::Sender<String>,
+}
+
+impl Written<'_> {
+    async fn line(&self, line: String) {
+        // A client that has gone reads no more.
+        let _ = self.out.send(self.door.without_token(line)).await;
+    }
 }
 
 /// A message that may be written, as one line.
@@ -78,11 +92,7 @@ impl Message {
 }
 
 /// Writes the messages of a stream of events (WHATWG HTML, section 9.2).
-async fn pass_events(
-    mut body: Body,
-    post: &Post,
-    out: &mpsc::Sender<String>,
-) -> Result<(), Failure> {
+async fn pass_events(mut body: Body, post: &Post, written: &Written<'_>) -> Result<(), Failure> {
     let (mut buffer, mut data) = (Vec::new(), Vec::new());
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
@@ -101,10 +111,10 @@ async fn pass_events(
             } else if line.is_empty() {
                 match Message::read(data.trim_ascii(), &post.id) {
                     Some(Message::Answer(line)) => {
-                        let _ = out.send(line).await;
+                        written.line(line).await;
                         return Ok(());
                     }
-                    Some(Message::Progress(line)) => drop(out.send(line).await),
+                    Some(Message::Progress(line)) => written.line(line).await,
                     None => {}
                 }
                 data.clear();
@@ -120,7 +130,7 @@ async fn pass_events(
 }
 
 fn no_answer() -> Failure {
-    Failure::unavailable("the gateway did not answer this request; is its address right?")
+    Failure::unavailable("the gateway did not answer this request")
 }
 
 #[cfg(test)]

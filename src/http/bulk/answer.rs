@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::{Body, HttpBody},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
@@ -23,7 +24,7 @@ use super::{
     summary::{Ended, Summary},
 };
 use crate::{
-    http::{error::ApiError, extract::format::media_ranges},
+    http::{error::ApiError, extract::format::media_ranges, outcome::LateOutcome},
     render::{
         estimated_tokens,
         rows::{TABLE_HEAD, csv_header},
@@ -111,7 +112,10 @@ impl BulkFormat {
         });
         let media = HeaderValue::from_static(self.media_type());
         let now = HeaderValue::from_static("no");
-        ([(header::CONTENT_TYPE, media), (NO_BUFFERING, now)], body).into_response()
+        let headers = [(header::CONTENT_TYPE, media), (NO_BUFFERING, now)];
+        // The units of a job are known at its end.
+        let outcome = Extension(LateOutcome::default());
+        (outcome, headers, body).into_response()
     }
 }
 

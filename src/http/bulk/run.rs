@@ -12,13 +12,13 @@ use super::{
     audit::RowAudit,
     batch::{Asked, Batch},
     request::BulkRequest,
+    reserved::{NoUnit, Reserved},
     row::{FinishedRow, RowOutcome, Source},
     shared::{LookedUp, Shared, Turn},
     summary::{Ended, Progress, Summary},
 };
 use crate::{
     access::{Cost, RequestContext, UnitBudget, clients::Client},
-    clock::Now,
     http::{error::ApiError, state::AppState},
     lookup::{FetchError, LookupError},
 };
@@ -69,6 +69,7 @@ struct Done {
     subject: usize,
     result: LookedUp,
     cost: Cost,
+    reserved: Reserved,
 }
 
 /// A job that runs.
@@ -171,7 +172,7 @@ impl Run {
             while self.tasks.len() < AT_ONCE
                 && let Some(subject) = asked.pop_front()
             {
-                self.spawn(subject, true);
+                self.spawn(subject, None);
             }
             let Some(done) = self.tasks.join_next().await else {
                 break;
@@ -199,10 +200,11 @@ impl Run {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
         loop {
-            while self.may_start(&missing)
+            while !missing.is_empty()
+                && let Some(reserved) = self.reserve()
                 && let Some(subject) = missing.pop_front()
             {
-                self.spawn(subject, false);
+                self.spawn(subject, Some(reserved));
             }
             if self.tasks.is_empty() && (missing.is_empty() || self.ended.is_some()) {
                 return Ok(missing);
@@ -229,42 +231,19 @@ impl Run {
         }
     }
 
-    /// Whether another lookup may start now, whose unit is then reserved.
-    fn may_start(&mut self, missing: &VecDeque<usize>) -> bool {
-        if missing.is_empty()
-            || self.ended.is_some()
-            || self.resume.is_some()
-            || self.tasks.len() >= AT_ONCE
-        {
-            return false;
+    /// Sets a unit aside for another lookup, if one may start now.
+    fn reserve(&mut self) -> Option<Reserved> {
+        if self.ended.is_some() || self.resume.is_some() || self.tasks.len() >= AT_ONCE {
+            return None;
         }
-        let budget = &self.job.shared.budget;
-        if budget.as_ref().is_none_or(UnitBudget::take) {
-            return true;
+        match self.job.shared.reserve() {
+            Ok(reserved) => return Some(reserved),
+            // Lookups under way may turn out to cost nothing.
+            Err(_) if !self.tasks.is_empty() => {}
+            Err(NoUnit::MaxUnits) => self.ended = Some(Ended::MaxUnits),
+            Err(NoUnit::Allowance(over)) => self.pause(over.retry_after, Ended::Allowance),
         }
-        // Lookups under way may turn out to cost nothing.
-        if self.tasks.is_empty() {
-            self.ended = Some(Ended::MaxUnits);
-        }
-        false
-    }
-
-    /// Counts units against the allowance of the client, if one sent the request. Lookups under way
-    /// go on once it is used up.
-    fn count_for_client(&mut self, units: u64) {
-        let Shared {
-            gateway, client, ..
-        } = &*self.job.shared;
-        let (Some(client), Some(clients)) = (client, &gateway.clients) else {
-            return;
-        };
-        let mut counted = Ok(());
-        for _ in 0..units {
-            counted = clients.spend(client, Now::read());
-        }
-        if let Err(over) = counted {
-            self.pause(over.retry_after, Ended::Allowance);
-        }
+        None
     }
 
     /// Waits for this long before the next lookup, or ends the job if it does not wait so long.
@@ -277,8 +256,9 @@ impl Run {
         }
     }
 
-    fn spawn(&mut self, subject: usize, only_kept: bool) {
-        let turn = (!only_kept).then(|| {
+    /// Looks a subject up; among what is kept only, if no unit was set aside.
+    fn spawn(&mut self, subject: usize, reserved: Option<Reserved>) {
+        let turn = reserved.map(|_| {
             let (next, behind) = oneshot::channel();
             let before = self.turn.replace(behind);
             Turn { before, next }
@@ -288,11 +268,13 @@ impl Run {
         };
         let (shared, indicator) = (Arc::clone(&self.job.shared), indicator.clone());
         self.tasks.spawn(async move {
+            let only_kept = reserved.is_none();
             let (result, cost) = shared.look_up(&indicator, only_kept, turn).await;
             Done {
                 subject,
                 result,
                 cost,
+                reserved: reserved.unwrap_or_default(),
             }
         });
     }
@@ -303,12 +285,11 @@ impl Run {
             subject,
             result,
             cost,
+            reserved,
         } = done;
         self.summary.units += cost.units;
-        self.count_for_client(cost.units);
-        if let Some(budget) = &self.job.shared.budget {
-            // One was reserved for the first attempt.
-            budget.put_back((1 + cost.retries).saturating_sub(cost.units));
+        if let Err(over) = self.job.shared.settle(&cost, reserved) {
+            self.pause(over.retry_after, Ended::Allowance);
         }
         let why = match result {
             LookedUp::Finished(outcome) => {

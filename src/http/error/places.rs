@@ -7,6 +7,9 @@ use axum::http::StatusCode;
 use super::ApiError;
 use crate::access::Full;
 
+/// The time in which a gateway that stops is usually back.
+const UNTIL_RESTARTED: Duration = Duration::from_secs(10);
+
 impl ApiError {
     /// 503: all places are taken; 429: this caller holds as many as it may.
     pub fn no_place(full: Full, wait: Duration) -> Self {
@@ -24,5 +27,12 @@ impl ApiError {
             ),
         };
         Self::new(status, code, detail).after(wait)
+    }
+
+    /// 503: a gateway that is stopping begins nothing more.
+    pub fn stopping() -> Self {
+        let detail = "the gateway is stopping; wait as `Retry-After` says";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "OverloadedError", detail).after(UNTIL_RESTARTED)
     }
 }

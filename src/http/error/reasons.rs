@@ -9,7 +9,7 @@ pub(super) fn of_reason(reason: Reason) -> (StatusCode, &'static str) {
     match reason {
         Reason::BadRequest => (
             StatusCode::BAD_REQUEST,
-            "VirusTotal can't make sense of this request",
+            "VirusTotal can't make sense of this request; check its parameters",
         ),
         Reason::Unauthorized => (
             StatusCode::UNAUTHORIZED,

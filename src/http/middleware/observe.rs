@@ -1,14 +1,22 @@
 //! The second layer from outside: request ids, the request log, metrics, and headers of every
 //! response. Only the layer that hides keys from debug prints is around it.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
 
 use axum::{
+    body::{Body, Bytes, HttpBody},
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, header},
     middleware::Next,
     response::Response,
 };
+use hyper::body::Frame;
 use memchr::memmem;
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
@@ -23,7 +31,7 @@ use crate::{
             drain_body, refusal,
             route_group::{GroupState, RouteGroup},
         },
-        outcome::{Failure, Operation, Outcome, RequestRecord},
+        outcome::{Failure, LateOutcome, Operation, Outcome, RequestRecord},
         state::AppState,
     },
     lookup::Origin,
@@ -132,11 +140,28 @@ impl InProgress {
         }
     }
 
-    /// Records the response.
-    fn complete(mut self, response: &mut Response) {
-        self.is_answered = true;
+    /// Records the response, or has it recorded at the end of its body.
+    fn complete(self, response: &mut Response) {
+        let status = response.status().as_u16();
+        if let Some(outcome) = response.extensions_mut().remove::<LateOutcome>()
+            && !response.body().is_end_stream()
+        {
+            let body = std::mem::take(response.body_mut());
+            *response.body_mut() = Body::new(ObservedBody {
+                body,
+                status,
+                outcome,
+                in_progress: Some(self),
+            });
+            return;
+        }
         let outcome: Outcome = response.extensions_mut().remove().unwrap_or_default();
-        self.note(response.status().as_u16(), &outcome);
+        self.end(status, &outcome);
+    }
+
+    fn end(mut self, status: u16, outcome: &Outcome) {
+        self.is_answered = true;
+        self.note(status, outcome);
     }
 
     /// Counts the request, ends its span, and writes its line of the log and its audit record.
@@ -174,6 +199,33 @@ impl Drop for InProgress {
         if !self.is_answered {
             self.note(CLIENT_CLOSED_REQUEST, &Outcome::default());
         }
+    }
+}
+
+/// The body of a response whose outcome is known at its end. Dropped before, its caller has hung up.
+struct ObservedBody {
+    body: Body,
+    status: u16,
+    outcome: LateOutcome,
+    /// The request; `None` once it was recorded.
+    in_progress: Option<InProgress>,
+}
+
+impl HttpBody for ObservedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if frame.is_none()
+            && let Some(in_progress) = self.in_progress.take()
+        {
+            in_progress.end(self.status, &self.outcome.get());
+        }
+        Poll::Ready(frame)
     }
 }
 

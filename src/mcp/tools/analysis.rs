@@ -107,7 +107,7 @@ pub(super) async fn run(
     ];
     Ok(ToolResult::new(
         ResultDraft {
-            text,
+            text: vec![text],
             members,
             rendered: Some(size),
         },

@@ -10,7 +10,7 @@ use crate::{
     mcp::{
         arguments::Arguments,
         budget::{ResultDraft, StructuredMember},
-        results::{ToolResult, json_of, schema},
+        results::{ToolResult, schema},
         views::{Limits, ModelView, TwoForms},
     },
 };
@@ -90,11 +90,11 @@ pub(super) async fn run(
     }
     let members = vec![
         StructuredMember::new("behaviour", behaviour),
-        StructuredMember::optional("complete", json_of(&complete)),
+        StructuredMember::complete(complete),
     ];
     Ok(ToolResult::new(
         ResultDraft {
-            text,
+            text: vec![text],
             members,
             rendered: Some(size),
         },

@@ -1,25 +1,28 @@
 //! `lookup`: a verdict for each of some indicators.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::{ToolRun, budget, max_tokens, row, table};
+use super::{
+    ToolRun, budget,
+    job_rows::{JobRows, summary_of},
+    max_tokens, row,
+    shown_rows::Naming,
+};
 use crate::{
-    clock::Now,
     http::{
-        bulk::{BulkRequest, Ended, Event, FinishedRow, GivenText, Job, JobCaller, Summary},
+        bulk::{BulkRequest, Event, GivenText, Job, JobCaller},
         error::ApiError,
     },
     lookup::{FetchError, Freshness, LookupError, ReportQuery},
     mcp::{
         arguments::Arguments,
         budget::{Budget, ResultDraft, StructuredMember},
-        results::{ToolResult, schema, string},
+        results::{ToolResult, schema},
         views::{Limits, ModelView, TwoForms},
     },
-    quota::accounts::Report,
 };
 
 /// The largest number of indicators.
@@ -86,21 +89,13 @@ pub(super) fn definition() -> Value {
         "outputSchema": schema(
             &json!({
                 "rows": {"type": "array", "items": row},
+                "omitted": {"type": "integer"},
+                "complete": {"type": "boolean"},
                 "remaining": {"type": "array", "items": {"type": "string"}},
             }),
             &["rows"],
         ),
     })
-}
-
-/// The rows of a job that is over.
-struct JobRows {
-    rows: Vec<FinishedRow>,
-    summary: Summary,
-    /// The indicators of a text beyond the first 50.
-    left_out: usize,
-    /// Whether the time was over before the job was.
-    is_late: bool,
 }
 
 pub(super) async fn run(
@@ -109,11 +104,13 @@ pub(super) async fn run(
 ) -> Result<ToolResult, ApiError> {
     let arguments = Arguments::of(arguments, &NAMES)?;
     let budget = budget(&arguments)?;
+    // Models fill in both, one of them with nothing.
     let list = arguments.list("indicators")?;
+    let list = list.filter(|list| !list.is_empty());
     let text = arguments.text("text")?;
-    let given = match (&list, text) {
-        (Some(list), None) => GivenText::List(list),
-        (None, Some(text)) => GivenText::Text(text),
+    let (given, naming) = match (&list, text) {
+        (Some(list), None) => (GivenText::List(list), Naming::ByNumber),
+        (None, Some(text)) => (GivenText::Text(text), Naming::ByName),
         (Some(_), Some(_)) => {
             return Err(ApiError::bad_request(
                 "`indicators` and `text` contradict each other: leave one of them out",
@@ -132,7 +129,15 @@ pub(super) async fn run(
             "nothing to look up: there is no hash, URL, domain or IP address in it",
         )),
         1 => one(call, &request.texts().concat(), budget).await,
-        2..=MOST => many(call, request, left_out, budget).await,
+        2..=MOST => {
+            let rows = many(call, request).await;
+            JobRows {
+                naming,
+                left_out,
+                ..rows
+            }
+            .result(call, budget)
+        }
         rows => Err(ApiError::bad_request(format!(
             "{rows} indicators are too many: give at most {MOST} in one call"
         ))),
@@ -188,7 +193,7 @@ async fn one(call: &ToolRun<'_>, given: &str, budget: Budget) -> Result<ToolResu
     };
     let members = vec![StructuredMember::new("rows", format!("[{row}]"))];
     let draft = ResultDraft {
-        text,
+        text: vec![text],
         members,
         rendered,
     };
@@ -200,26 +205,21 @@ async fn one(call: &ToolRun<'_>, given: &str, budget: Budget) -> Result<ToolResu
 }
 
 /// Looks up several indicators as a job does, one row each.
-async fn many(
-    call: &ToolRun<'_>,
-    request: BulkRequest,
-    left_out: usize,
-    budget: Budget,
-) -> Result<ToolResult, ApiError> {
+async fn many(call: &ToolRun<'_>, request: BulkRequest) -> JobRows {
     let visit = call.visit;
     let texts = request.texts();
     let all = texts.len();
     visit.progress.rows(0, all);
-    let client = visit.access.client();
     let caller = JobCaller {
         context: call.context.clone(),
         audit: visit.row_audit(),
-        client,
+        client: visit.access.client(),
     };
     let job = Job::new(visit.gateway.clone(), caller, request);
     // Dropping the receiver ends the job.
     let mut events = job.start();
-    let end = Instant::now() + visit.gateway.limits.longest().saturating_sub(TO_ANSWER);
+    let time = visit.gateway.limits.longest().saturating_sub(TO_ANSWER);
+    let end = Instant::now() + time;
     let mut rows = Vec::with_capacity(all);
     let mut summary = None;
     while let Ok(Some(event)) = timeout_at(end, events.recv()).await {
@@ -233,132 +233,11 @@ async fn many(
         }
     }
     rows.sort_by_key(|row| row.number);
-    let is_late = summary.is_none();
-    let rows = JobRows {
+    JobRows {
+        late: summary.is_none().then_some(time),
         summary: summary.unwrap_or_else(|| summary_of(&rows, &texts)),
         rows,
-        left_out,
-        is_late,
-    };
-    rows.result(call, budget)
-}
-
-/// Returns the summary of a job that has not ended.
-fn summary_of(rows: &[FinishedRow], texts: &[String]) -> Summary {
-    let mut summary = Summary {
-        rows: texts.len(),
-        ..Summary::default()
-    };
-    for (text, number) in texts.iter().zip(1..) {
-        match rows.iter().find(|row| row.number == number) {
-            Some(row) => {
-                summary.units += row.cost;
-                summary.failed += usize::from(row.error.is_some());
-            }
-            None => summary.remaining.push(text.clone()),
-        }
+        naming: Naming::ByNumber,
+        left_out: 0,
     }
-    summary
-}
-
-impl JobRows {
-    fn result(self, call: &ToolRun<'_>, budget: Budget) -> Result<ToolResult, ApiError> {
-        let quota = call.visit.gateway.quota.report(call.context.key.hash());
-        if self.rows.is_empty() {
-            return Err(ApiError::quota_exceeded(self.rest(&quota)));
-        }
-        let last = self.last_line(&quota);
-        let mut text = table::of(&self.rows, budget);
-        text.push('\n');
-        text.push_str(&last);
-        let (rows, shown) = row::of_rows(&self.rows, budget, &text);
-        let mut members = vec![StructuredMember::new("rows", rows)];
-        if shown < self.rows.len() {
-            let missing = (self.rows.len() - shown).to_string();
-            members.push(StructuredMember::optional("omitted", missing));
-        }
-        let remaining = &self.summary.remaining;
-        if !remaining.is_empty() {
-            let texts: Vec<_> = remaining.iter().map(|given| string(given)).collect();
-            members.push(StructuredMember::optional(
-                "remaining",
-                format!("[{}]", texts.join(",")),
-            ));
-        }
-        let draft = ResultDraft {
-            text,
-            members,
-            rendered: None,
-        };
-        Ok(ToolResult::new(draft, budget))
-    }
-
-    fn last_line(&self, quota: &Report) -> String {
-        let Summary {
-            rows,
-            units,
-            failed,
-            remaining,
-            ..
-        } = &self.summary;
-        let mut text = format!(
-            "{}, {} spent",
-            counted(*rows as u64, "row"),
-            counted(*units, "lookup")
-        );
-        // Writing to a `String` does not fail.
-        if *failed > 0 {
-            let _ = write!(text, ", {failed} failed");
-        }
-        if self.left_out > 0 {
-            let _ = write!(
-                text,
-                ". The text has {} more: look them up in another call",
-                self.left_out
-            );
-        }
-        if !remaining.is_empty() {
-            let _ = write!(text, ". {}", self.rest(quota));
-        }
-        text.push('.');
-        text
-    }
-
-    /// Returns a sentence about the rows that were not looked up, without its full stop.
-    fn rest(&self, quota: &Report) -> String {
-        let count = self.summary.remaining.len();
-        let why = match self.summary.ended {
-            _ if self.is_late => "the time was over",
-            Some(Ended::Allowance) => "this client's allowance is used up",
-            Some(Ended::Stopping) => "the gateway is stopping",
-            Some(Ended::Quota | Ended::MaxUnits) | None => "the quota is used up",
-        };
-        let when = match until_quota(quota) {
-            _ if self.is_late => "now".to_owned(),
-            Some(seconds) => format!("in {seconds} s"),
-            None => "later (`get_quota` says when)".to_owned(),
-        };
-        let (rows, were, them) = match count {
-            1 => ("row", "was", "it"),
-            _ => ("rows", "were", "them"),
-        };
-        format!("{count} {rows} {were} not looked up, since {why}: call again with {them} {when}")
-    }
-}
-
-/// Returns a number with its noun.
-fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
-/// Returns the seconds until the longest window that is used up has quota again.
-fn until_quota(report: &Report) -> Option<i64> {
-    let now = Now::read().utc.unix_timestamp();
-    for window in [report.month, report.day, report.minute] {
-        if window.remaining == Some(0) {
-            return Some((window.reset - now).max(1));
-        }
-    }
-    None
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::ToolRun;
 use crate::{
+    access::clients::{Usage, UsedRequests},
     clock::Now,
     http::error::ApiError,
     mcp::{
@@ -55,20 +56,39 @@ pub(super) async fn run(
         let _ = writeln!(text, "{name}: {}", line(&tally));
     }
     let _ = write!(text, "saved by the cache today: {}", report.saved_today);
-    let members = vec![
+    let mut members = vec![
         StructuredMember::new("minute", json_of(&report.minute)),
         StructuredMember::new("day", json_of(&report.day)),
         StructuredMember::new("month", json_of(&report.month)),
         StructuredMember::new("saved_today", report.saved_today.to_string()),
     ];
+    if let Some(own) = own_allowance(call) {
+        for (name, window) in [("minute", own.minute), ("day", own.day)] {
+            if let Some(UsedRequests { allowed, used }) = window {
+                let left = allowed.saturating_sub(used);
+                let _ = write!(
+                    text,
+                    "\nthis client's own requests a {name}: {left} of {allowed} left"
+                );
+            }
+        }
+        members.push(StructuredMember::optional("client", json_of(&own)));
+    }
     Ok(ToolResult::new(
         ResultDraft {
-            text,
+            text: vec![text],
             members,
             rendered: None,
         },
         Budget::of(None),
     ))
+}
+
+/// Returns the use of the client's own allowance, if a client calls.
+fn own_allowance(call: &ToolRun<'_>) -> Option<Usage> {
+    let clients = call.visit.gateway.clients.as_ref()?;
+    let client = call.visit.access.client()?;
+    Some(clients.usage(&client, Now::read()))
 }
 
 fn line(tally: &Tally) -> String {

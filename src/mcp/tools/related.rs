@@ -12,10 +12,10 @@ use crate::{
     mcp::{
         arguments::Arguments,
         budget::{Budget, ResultDraft, StructuredMember},
-        results::{ToolResult, json_of, schema, string},
+        results::{ToolResult, schema, string},
         views::{Limits, ModelView, TwoForms},
     },
-    render::{inert_cell, spelling},
+    render::{estimated_tokens, inert_cell, spelling},
     virustotal::relationships,
 };
 
@@ -44,8 +44,12 @@ const FEW: Limits = Limits {
 /// The note in place of a cursor that is too long for the budget.
 const NO_ROOM_FOR_CURSOR: &str = "More: ask again with a larger `max_tokens` for the cursor.";
 
-/// The names that an error lists, tokens being scarce; the resource lists them with descriptions.
-const MOST_NAMES: usize = 60;
+/// The way to the objects of a page that have no room. The cursor leads behind them.
+const TO_SEE_ALL: &str = "For those, repeat with a larger `max_tokens` (free while cached) or a smaller \
+    `limit`.";
+
+/// The tokens around the known names in an error.
+const AROUND_NAMES: usize = 10;
 
 pub(super) fn definition() -> Value {
     json!({
@@ -102,7 +106,7 @@ pub(super) async fn run(
     let indicator = call.indicator(given)?;
     let name = arguments.text("relationship")?.unwrap_or_default();
     let name = name.trim().to_ascii_lowercase();
-    check_name(indicator.kind(), &name)?;
+    check_name(indicator.kind(), &name, budget)?;
     let query = RelatedQuery {
         indicator,
         relationship: name,
@@ -139,7 +143,7 @@ pub(super) fn limits(budget: Budget, objects: usize) -> Limits {
         data: (EACH.data * objects).max(FEW.data),
         text: (EACH.text * objects).max(FEW.text),
         // A cursor stands in both.
-        reserve: (all / 4).min(FEW.reserve),
+        reserve: (all * 2 / 5).min(FEW.reserve),
     };
     limits.scaled(budget)
 }
@@ -164,22 +168,26 @@ pub(super) fn result(shape: TwoForms, budget: Budget, prefix: &str) -> ToolResul
     if text.is_empty() || objects == "[]" && meta.shown.is_none() {
         "No objects.".clone_into(&mut text);
     }
-    let mut members = vec![StructuredMember::new("objects", objects)];
+    let mut text = vec![text];
+    if meta.shown.is_some() {
+        text.push(format!("\n\n{TO_SEE_ALL}"));
+    }
+    let mut members = vec![
+        StructuredMember::new("objects", objects),
+        StructuredMember::complete(complete),
+    ];
     if let Some(cursor) = cursor {
         let cursor = format!("{prefix}{cursor}");
-        // Writing to a `String` does not fail.
-        let _ = write!(
-            text,
+        text.push(format!(
             "\n\nMore: call again with `cursor` {}",
             inert_cell(&cursor)
-        );
+        ));
         members.push(StructuredMember::first(
             "cursor",
             string(&cursor),
             NO_ROOM_FOR_CURSOR,
         ));
     }
-    members.push(StructuredMember::optional("complete", json_of(&complete)));
     ToolResult::new(
         ResultDraft {
             text,
@@ -193,25 +201,40 @@ pub(super) fn result(shape: TwoForms, budget: Budget, prefix: &str) -> ToolResul
 
 /// Rejects a relationship that the kind does not have: a model that invents a name learns the real
 /// ones at no cost.
-pub(super) fn check_name(kind: Kind, name: &str) -> Result<(), ApiError> {
+pub(super) fn check_name(kind: Kind, name: &str, budget: Budget) -> Result<(), ApiError> {
     match relationships::named(kind, name) {
         Some(_) => Ok(()),
-        None => Err(unknown(kind, name)),
+        None => Err(unknown(kind, name, budget)),
     }
 }
 
-/// Returns the error of a relationship that there is not, with those there are.
-fn unknown(kind: Kind, given: &str) -> ApiError {
+/// Returns the error of a relationship that there is not, with those there are, as far as there is
+/// room.
+fn unknown(kind: Kind, given: &str, budget: Budget) -> ApiError {
     let given: String = given.chars().take(64).collect();
     let known = || relationships::of(kind).iter().map(|row| row.name);
-    let near = spelling::nearest(&given, known());
-    let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
-    let names: Vec<_> = known().take(MOST_NAMES).collect();
-    ApiError::invalid_argument(format!(
-        "{given:?} is no relationship of a {}: {near}there are {}",
-        kind.noun(),
-        names.join(", ")
-    ))
+    let mut why = if given.is_empty() {
+        "argument `relationship` is missing: ".to_owned()
+    } else {
+        format!("{given:?} is no relationship of {}: ", kind.with_article())
+    };
+    if let Some(near) = spelling::nearest(&given, known()) {
+        // Writing to a `String` does not fail.
+        let _ = write!(why, "did you mean `{near}`? ");
+    }
+    let taken = estimated_tokens(&why) + AROUND_NAMES;
+    let mut room = budget.planned().saturating_sub(taken);
+    let mut names = Vec::new();
+    for name in known() {
+        let tokens = estimated_tokens(name) + 1;
+        if tokens > room {
+            names.push("…");
+            break;
+        }
+        room -= tokens;
+        names.push(name);
+    }
+    ApiError::invalid_argument(format!("{why}there are {}", names.join(", ")))
 }
 
 /// Adds to a 403 of VirusTotal's the tier of keys that may read the relationship.

@@ -1,21 +1,21 @@
 //! `get_report`: the facts about one indicator.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Value, json};
 
-use super::{ToolRun, budget, max_tokens};
+use super::{ToolRun, budget, max_tokens, row::shortened};
 use crate::{
+    access::clients::Scope,
     http::{error::ApiError, handlers::reports::parse_relationships},
-    lookup::{Freshness, ReportQuery},
+    indicator::Indicator,
+    lookup::{FetchError, Freshness, LookupError, ReportQuery},
     mcp::{
         arguments::Arguments,
         budget::{Budget, ResultDraft, StructuredMember},
         results::{ToolResult, json_of, schema},
-        tools::related,
-        views::{Ids, Limits, ModelView, TwoForms, read_fields},
+        tools::{related, related_ids::SharedIds},
+        views::{Limits, ModelView, TwoForms, read_fields},
     },
-    render::{Detail, estimated_tokens, inert_cell},
+    render::{Detail, inert_cell},
 };
 
 const NAMES: [&str; 5] = ["indicator", "fields", "view", "relationships", "max_tokens"];
@@ -29,6 +29,12 @@ const BRIEF: Limits = Limits {
 
 /// The number of omitted attributes that structured content names.
 const MOST_OMITTED: usize = 8;
+
+/// The letters of a URL in an error.
+const MOST_LETTERS: usize = 100;
+
+/// The tokens of the members beside the report.
+const ENVELOPE: usize = 25;
 
 pub(super) fn definition() -> Value {
     json!({
@@ -87,7 +93,7 @@ pub(super) async fn run(
         .map(str::trim)
         .filter(|name| !name.is_empty())
     {
-        related::check_name(indicator.kind(), &name.to_ascii_lowercase())?;
+        related::check_name(indicator.kind(), &name.to_ascii_lowercase(), budget)?;
     }
     let relationships = parse_relationships(&names)?;
     let query = ReportQuery {
@@ -101,7 +107,8 @@ pub(super) async fn run(
         fields: fields.as_ref(),
         ..ModelView::brief(gateway, &templates)
     };
-    let limits = limits(detail, budget, !query.relationships.is_empty());
+    let names = &query.relationships;
+    let limits = limits(detail, budget, !names.is_empty());
     let freshness = Freshness::default();
     let shape = shown
         .shape(budget, limits, async |views| {
@@ -110,9 +117,27 @@ pub(super) async fn run(
                 .report_twice(&call.context, &query, views, &freshness)
                 .await
         })
-        .await?;
+        .await
+        .map_err(|error| explained(call, &query.indicator, error))?;
     let origin = shape.origin;
-    Ok(ToolResult::new(draft(shape, limits), budget).from(origin))
+    let draft = draft(shape, names, budget);
+    Ok(ToolResult::new(draft, budget).from(origin))
+}
+
+/// Returns the error of a report. VirusTotal names a URL by an id that the caller never saw.
+fn explained(call: &ToolRun<'_>, indicator: &Indicator, error: LookupError) -> ApiError {
+    let is_missing = matches!(error, LookupError::Fetch(FetchError::NotFound(..)));
+    let error = ApiError::from(error);
+    let Some(url) = indicator.web_url().filter(|_| is_missing) else {
+        return error;
+    };
+    let url = inert_cell(&shortened(url.as_str(), MOST_LETTERS));
+    let error = error.saying(format!("the URL {url} was not found; check the spelling"));
+    if call.visit.access.may(Scope::Submit) {
+        error.with_advice("or have it analysed with `submit`, if the user agrees")
+    } else {
+        error
+    }
 }
 
 fn detail(arguments: &Arguments<'_>, has_fields: bool) -> Result<Detail, ApiError> {
@@ -153,8 +178,8 @@ fn limits(detail: Detail, budget: Budget, has_relationships: bool) -> Limits {
     limits
 }
 
-fn draft(shape: TwoForms, limits: Limits) -> ResultDraft {
-    let complete = shape.is_complete();
+fn draft(shape: TwoForms, names: &[String], budget: Budget) -> ResultDraft {
+    let mut complete = shape.is_complete();
     let TwoForms {
         data,
         meta,
@@ -162,24 +187,16 @@ fn draft(shape: TwoForms, limits: Limits) -> ResultDraft {
         size,
         ..
     } = shape;
-    let mut members = vec![
-        StructuredMember::new("report", object(data)),
-        StructuredMember::optional("complete", json_of(&complete)),
-    ];
-    let mut text = text;
+    let mut members = vec![StructuredMember::new("report", object(data))];
+    let mut text = vec![text];
     if let Some(related) = meta.relationships {
-        // The text has as much again.
-        let mut room = limits.reserve / 2;
-        let mut shown = Map::new();
-        let mut lines = String::new();
-        for (name, ids) in &related {
-            let ids = within(ids, &mut room);
-            let _ = write!(lines, "\n{}", line(name, &ids));
-            shown.insert(name.clone(), json!({"ids": ids.ids, "count": ids.count}));
-        }
-        members.push(StructuredMember::new("relationships", json_of(&shown)));
-        text.push_str(&lines);
+        let room = budget.planned().saturating_sub(size.tokens + ENVELOPE);
+        let shared = SharedIds::of(&related, names, room);
+        complete &= shared.is_whole;
+        members.push(StructuredMember::new("relationships", shared.json()));
+        text.extend(shared.lines());
     }
+    members.push(StructuredMember::complete(complete));
     if !meta.omitted.is_empty() {
         let omitted = meta.omitted.iter().take(MOST_OMITTED);
         let paths: Vec<_> = omitted.map(|omitted| omitted.path.as_str()).collect();
@@ -199,30 +216,4 @@ fn object(data: String) -> String {
     } else {
         "{}".to_owned()
     }
-}
-
-/// Returns as many ids as there is room for.
-fn within(ids: &Ids, room: &mut usize) -> Ids {
-    let mut kept = Vec::new();
-    *room = room.saturating_sub(12);
-    for id in &ids.ids {
-        let tokens = estimated_tokens(id) + 4;
-        if tokens > *room {
-            break;
-        }
-        *room -= tokens;
-        kept.push(id.clone());
-    }
-    Ids {
-        ids: kept,
-        count: ids.count,
-    }
-}
-
-fn line(name: &str, Ids { ids, count }: &Ids) -> String {
-    let mut shown: Vec<_> = ids.iter().map(|id| inert_cell(id)).collect();
-    if u64::try_from(ids.len()).is_ok_and(|shown| shown < *count) {
-        shown.push("…".to_owned());
-    }
-    format!("{} ({count}): {}", inert_cell(name), shown.join(", "))
 }

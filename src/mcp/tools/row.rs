@@ -21,6 +21,8 @@ use crate::{
     render::estimated_tokens,
 };
 
+use super::shown_rows::{Naming, ShownRows};
+
 /// The longest text that is repeated whole.
 const LONGEST: usize = 100;
 
@@ -104,32 +106,29 @@ pub(super) fn unknown(given: &str, kind: Kind, why: &str) -> String {
     json_of(&row)
 }
 
-/// Returns a list of rows, in as much detail as there is room for beside the text, and the number of
-/// those in it.
-pub(super) fn of_rows(rows: &[FinishedRow], budget: Budget, text: &str) -> (String, usize) {
-    let room = budget.planned().saturating_sub(estimated_tokens(text) + 8);
-    let room = room.min(budget.scaled(rows.len() * EACH + REST));
+/// Returns a list of rows, in as much detail as there is room for.
+pub(super) fn of_rows(rows: &ShownRows<'_>, room: usize, budget: Budget) -> String {
+    let room = room.min(budget.scaled(rows.shown.len() * EACH + REST));
     let mut list = Vec::new();
     for amount in [Amount::Facts, Amount::Verdict, Amount::Level] {
-        list = rows.iter().map(|row| of_row(row, amount)).collect();
+        let shown = rows.shown.iter();
+        list = shown.map(|row| of_row(row, amount, rows.naming)).collect();
         let tokens: usize = list.iter().map(|row| estimated_tokens(row) + 1).sum();
         if tokens <= room {
-            return (format!("[{}]", list.join(",")), rows.len());
+            break;
         }
     }
-    let mut left = room;
-    list.retain(|row| {
-        let tokens = estimated_tokens(row) + 1;
-        let fits = tokens <= left;
-        left = if fits { left - tokens } else { 0 };
-        fits
-    });
-    let shown = list.len();
-    (format!("[{}]", list.join(",")), shown)
+    format!("[{}]", list.join(","))
 }
 
-fn of_row(row: &FinishedRow, amount: Amount) -> String {
-    let given = (amount != Amount::Level).then_some(row.given.as_str());
+/// Returns a row in the fewest words.
+pub(super) fn shortest(row: &FinishedRow, naming: Naming) -> String {
+    of_row(row, Amount::Level, naming)
+}
+
+fn of_row(row: &FinishedRow, amount: Amount, naming: Naming) -> String {
+    let is_named = amount != Amount::Level || naming == Naming::ByName;
+    let given = is_named.then_some(row.given.as_str());
     let mut members = start(row.number, given, row.kind);
     let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
     let finding = &row.finding;

@@ -69,7 +69,7 @@ pub(super) async fn run(
     let members = vec![StructuredMember::new("analysis", string(id))];
     Ok(ToolResult::new(
         ResultDraft {
-            text,
+            text: vec![text],
             members,
             rendered: None,
         },

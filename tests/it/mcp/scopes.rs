@@ -109,6 +109,49 @@ async fn calls_count_against_the_allowance_and_lists_do_not() {
 }
 
 #[tokio::test]
+async fn a_client_that_used_up_its_allowance_may_still_read_what_is_left() {
+    let client = table("reader", "scopes = [\"read\"]\nper_day = 2");
+    let (_upstream, gateway) = with_clients(&client).await;
+    let headers = [("x-api-key", "vt4ai_token-of-reader")];
+    let ask = async |tool: &str, arguments| {
+        let message = Message::call(tool, arguments);
+        let reply = message.send_with(&gateway, &headers).await;
+        let answer: serde_json::Value = serde_json::from_str(reply.text()).unwrap();
+        of_result(&answer["result"])
+    };
+    for _ in 0..2 {
+        ask("get_report", json!({"indicator": EICAR})).await;
+    }
+    let refused = ask("get_report", json!({"indicator": EICAR})).await;
+    assert!(refused.is_error);
+    assert!(refused.text.contains("`get_quota`"), "{}", refused.text);
+    let quota = ask("get_quota", json!({})).await;
+    assert!(!quota.is_error, "{}", quota.text);
+    assert!(quota.text.contains("0 of 2 left"), "{}", quota.text);
+    assert_eq!(quota.data["client"]["day"]["used"], 2);
+}
+
+#[tokio::test]
+async fn a_lookup_of_many_spends_no_more_than_the_allowance() {
+    let client = table("reader", "scopes = [\"read\"]\nper_day = 4");
+    let (upstream, gateway) = with_clients(&client).await;
+    let headers = [("x-api-key", "vt4ai_token-of-reader")];
+    let hosts: Vec<_> = (1..=12).map(|last| format!("203.0.113.{last}")).collect();
+    let message = Message::call("lookup", json!({"indicators": hosts}));
+    let reply = message.send_with(&gateway, &headers).await;
+    let answer: serde_json::Value = serde_json::from_str(reply.text()).unwrap();
+    let result = of_result(&answer["result"]);
+    // The call itself counts as one.
+    assert_eq!(upstream.count(), 3, "{}", result.text);
+    assert!(
+        result.text.contains("9 rows were not looked up"),
+        "{}",
+        result.text
+    );
+    assert!(result.text.contains("allowance"), "{}", result.text);
+}
+
+#[tokio::test]
 async fn no_token_goes_upstream() {
     let (upstream, gateway) = with_clients(&table("reader", "scopes = [\"read\"]")).await;
     let headers = [("authorization", "Bearer vt4ai_token-of-reader")];
