@@ -164,7 +164,8 @@ pub(crate) async fn call(gateway: &Gateway, tool: &str, arguments: Value) -> Too
 }
 
 pub(crate) fn of_result(result: &Value) -> ToolResult {
-    let content = result["content"].as_array().unwrap();
+    let content = result["content"].as_array();
+    let content = content.unwrap_or_else(|| panic!("no result of a tool: {result}"));
     assert_eq!(content.len(), 1, "{result}");
     assert_eq!(content[0]["type"], "text");
     ToolResult {

@@ -19,13 +19,14 @@ fn table(name: &str, fields: &str) -> String {
     format!("[[client]]\nname = \"{name}\"\ntoken_sha256 = \"{digest}\"\n{fields}\n\n")
 }
 
-async fn with_clients(clients: &str) -> (Upstream, Gateway) {
+/// Starts a gateway with these clients. Their file is read again when it changes, so it stays.
+async fn with_clients(clients: &str) -> (Upstream, Gateway, Folder) {
     let folder = Folder::new().with("clients.toml", clients);
     let upstream = Upstream::demo().await;
     let path = folder.file("clients.toml");
     let flags = ["--api-key", "the-servers-key", "--clients-file", &path];
     let gateway = keeping(&upstream, &flags).await;
-    (upstream, gateway)
+    (upstream, gateway, folder)
 }
 
 #[tokio::test]
@@ -35,7 +36,7 @@ async fn tools_are_listed_by_scope() {
         table("searcher", "scopes = [\"read\", \"search\"]"),
         table("writer", "scopes = [\"submit\"]"),
     ];
-    let (_upstream, gateway) = with_clients(&clients.concat()).await;
+    let (_upstream, gateway, _folder) = with_clients(&clients.concat()).await;
     let tools = |name: &str| {
         let token = format!("vt4ai_token-of-{name}");
         let gateway = &gateway;
@@ -65,7 +66,7 @@ async fn an_own_key_has_all_scopes_and_a_keyless_caller_reads() {
 
 #[tokio::test]
 async fn a_tool_that_is_not_listed_is_refused_and_costs_nothing() {
-    let (upstream, gateway) = with_clients(&table("reader", "scopes = [\"read\"]")).await;
+    let (upstream, gateway, _folder) = with_clients(&table("reader", "scopes = [\"read\"]")).await;
     let headers = [("x-api-key", "vt4ai_token-of-reader")];
     for (tool, arguments) in [
         ("submit", json!({"url": "https://example.com/"})),
@@ -87,7 +88,7 @@ async fn a_tool_that_is_not_listed_is_refused_and_costs_nothing() {
 #[tokio::test]
 async fn calls_count_against_the_allowance_and_lists_do_not() {
     let client = table("reader", "scopes = [\"read\"]\nper_minute = 2");
-    let (_upstream, gateway) = with_clients(&client).await;
+    let (_upstream, gateway, _folder) = with_clients(&client).await;
     let headers = [("x-api-key", "vt4ai_token-of-reader")];
     for _ in 0..5 {
         assert_eq!(listed(&gateway, &headers).await, READ);
@@ -111,11 +112,12 @@ async fn calls_count_against_the_allowance_and_lists_do_not() {
 #[tokio::test]
 async fn a_client_that_used_up_its_allowance_may_still_read_what_is_left() {
     let client = table("reader", "scopes = [\"read\"]\nper_day = 2");
-    let (_upstream, gateway) = with_clients(&client).await;
+    let (_upstream, gateway, _folder) = with_clients(&client).await;
     let headers = [("x-api-key", "vt4ai_token-of-reader")];
     let ask = async |tool: &str, arguments| {
         let message = Message::call(tool, arguments);
         let reply = message.send_with(&gateway, &headers).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
         let answer: serde_json::Value = serde_json::from_str(reply.text()).unwrap();
         of_result(&answer["result"])
     };
@@ -134,7 +136,7 @@ async fn a_client_that_used_up_its_allowance_may_still_read_what_is_left() {
 #[tokio::test]
 async fn a_lookup_of_many_spends_no_more_than_the_allowance() {
     let client = table("reader", "scopes = [\"read\"]\nper_day = 4");
-    let (upstream, gateway) = with_clients(&client).await;
+    let (upstream, gateway, _folder) = with_clients(&client).await;
     let headers = [("x-api-key", "vt4ai_token-of-reader")];
     let hosts: Vec<_> = (1..=12).map(|last| format!("203.0.113.{last}")).collect();
     let message = Message::call("lookup", json!({"indicators": hosts}));
@@ -153,7 +155,7 @@ async fn a_lookup_of_many_spends_no_more_than_the_allowance() {
 
 #[tokio::test]
 async fn no_token_goes_upstream() {
-    let (upstream, gateway) = with_clients(&table("reader", "scopes = [\"read\"]")).await;
+    let (upstream, gateway, _folder) = with_clients(&table("reader", "scopes = [\"read\"]")).await;
     let headers = [("authorization", "Bearer vt4ai_token-of-reader")];
     let message = Message::call("lookup", json!({"indicators": [EICAR]}));
     message.send_with(&gateway, &headers).await;
