@@ -19,6 +19,7 @@ use crate::{
     render::template::ReloadableTemplates,
     submit::{self, Submit},
     telemetry::AuditLog,
+    usage::{self, UsageKeeper},
     virustotal::VirusTotal,
 };
 
@@ -57,6 +58,13 @@ pub(super) async fn put_together(
         stop: stop.clone(),
     });
     connect(&redis, &cache, &accepted, background).await;
+    let usage = UsageKeeper::start(usage::Parts {
+        servers_key: config.access.key.as_ref().map(ApiKey::hash),
+        accepted: accepted.clone(),
+        redis: redis.clone(),
+        dir: config.disk.dir,
+        tasks: tasks.clone(),
+    });
     Ok(Gateway {
         lookup: Lookup::new(lookup::Parts {
             cache: cache.clone(),
@@ -89,6 +97,7 @@ pub(super) async fn put_together(
         examples: String::new(),
         compat_wait: config.compat_wait,
         audit: open_audit_log(config.log.audit, &metrics, background)?,
+        usage,
         metrics,
         tasks: tasks.clone(),
     })
@@ -197,7 +206,7 @@ fn open_audit_log(
 async fn start_disk_cache(config: &Config, background: &Background) -> Option<DiskCache> {
     let dir = config.disk.dir.clone()?;
     if config.cache.max_bytes == 0 {
-        warn!("VT4AI_CACHE_DIR has no effect: VT4AI_CACHE_MAX_BYTES is 0");
+        warn!("VT4AI_CACHE_DIR keeps no answers: VT4AI_CACHE_MAX_BYTES is 0");
         return None;
     }
     let started = DiskCache::start(DiskParts {

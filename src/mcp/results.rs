@@ -57,8 +57,8 @@ impl ToolResult {
             structured: None,
             is_error: true,
             outcome: Outcome {
-                origin: None,
                 failure: Some(error.into_failure()),
+                ..Outcome::default()
             },
         }
     }

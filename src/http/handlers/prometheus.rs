@@ -11,7 +11,7 @@ use axum::{
 use crate::{
     http::{
         error::ErrorDocument,
-        extract::caller::MayReadMetrics,
+        extract::metrics::MayReadMetrics,
         openapi::errors::OpenErrors,
         state::{AppState, Gateway},
     },
