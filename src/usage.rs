@@ -195,22 +195,13 @@ impl Keeping {
     /// Adds what is new to the store. Returns whether nothing is left in doubt.
     async fn flush(&self, writing: &mut Writing) -> bool {
         loop {
-            let batch = match writing.unsure.take() {
-                Some(batch) => batch,
-                None => {
-                    let rows = self.book.take_unkept(BATCH);
-                    if rows.is_empty() {
-                        return true;
-                    }
-                    writing.number += 1;
-                    UsageBatch {
-                        number: writing.number,
-                        rows: rows.into(),
-                    }
-                }
+            // Set until the outcome is known, also if this is cancelled meanwhile.
+            if writing.unsure.is_none() {
+                writing.unsure = self.next_batch(&mut writing.number);
+            }
+            let Some(batch) = writing.unsure.clone() else {
+                return true;
             };
-            // Set for as long as this is cancelled.
-            writing.unsure = Some(batch.clone());
             match self.store.add(batch.clone()).await {
                 Added::Yes => writing.unsure = None,
                 Added::No => {
@@ -221,6 +212,19 @@ impl Keeping {
                 Added::Unsure => return false,
             }
         }
+    }
+
+    /// Takes what is new, if anything is.
+    fn next_batch(&self, number: &mut u64) -> Option<UsageBatch> {
+        let rows = self.book.take_unkept(BATCH);
+        if rows.is_empty() {
+            return None;
+        }
+        *number += 1;
+        Some(UsageBatch {
+            number: *number,
+            rows: rows.into(),
+        })
     }
 
     /// Returns what is kept and what is still to be kept; `None` if that can't be told now.

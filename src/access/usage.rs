@@ -92,8 +92,17 @@ struct Tables {
     counted: UsageTable,
     /// The part of it that is still to be kept elsewhere.
     unkept: UsageTable,
+    /// The sums of each client since the start.
+    sums: BTreeMap<Arc<str>, ClientSums>,
     /// The latest day.
     day: Option<Date>,
+}
+
+/// The sums of a client, and the highest that they have been, since a unit can be released late.
+#[derive(Debug, Default)]
+struct ClientSums {
+    exact: UsageCounts,
+    highest: UsageCounts,
 }
 
 impl UsageCounts {
@@ -103,6 +112,16 @@ impl UsageCounts {
         self.units = self.units.saturating_add(other.units);
         self.saved_units = self.saved_units.saturating_add(other.saved_units);
         self.tokens = self.tokens.saturating_add(other.tokens);
+    }
+
+    /// Returns the greater of each of the counts.
+    fn max(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.max(other.requests),
+            units: self.units.max(other.units),
+            saved_units: self.saved_units.max(other.saved_units),
+            tokens: self.tokens.max(other.tokens),
+        }
     }
 
     /// Whether all counts are zero.
@@ -284,10 +303,19 @@ impl UsageBook {
             let first = first_day(row.day, USAGE_DAYS);
             tables.counted.forget_before(first);
         }
+        tables.sum_up(&row);
         if self.0.is_kept {
             tables.unkept.add(row.clone());
         }
         tables.counted.add(row);
+    }
+
+    /// Returns the sums of each client since the start, which never go down.
+    pub fn sums_of_clients(&self) -> Vec<(Arc<str>, UsageCounts)> {
+        let tables = self.0.tables.lock();
+        let sums = tables.sums.iter();
+        sums.map(|(name, sums)| (Arc::clone(name), sums.highest))
+            .collect()
     }
 
     /// Takes rows out that are still to be kept elsewhere: at least this many, if there are as many.
@@ -311,6 +339,20 @@ impl UsageBook {
     /// Returns the rows that this process has counted since its start.
     pub fn counted(&self, of: Option<&UsageCaller>, from: Date, to: Date) -> Vec<UsageRow> {
         self.0.tables.lock().counted.rows(of, from, to)
+    }
+}
+
+impl Tables {
+    fn sum_up(&mut self, row: &UsageRow) {
+        let UsageCaller::Client(name) = &row.caller else {
+            return;
+        };
+        if self.sums.len() >= MAX_CLIENTS && !self.sums.contains_key(name) {
+            return;
+        }
+        let sums = self.sums.entry(Arc::clone(name)).or_default();
+        sums.exact.add(row.counts);
+        sums.highest = sums.highest.max(sums.exact);
     }
 }
 
@@ -367,6 +409,18 @@ mod tests {
         let days: Vec<_> = all.iter().map(|row| row.day).collect();
         assert_eq!(days, [TODAY, tomorrow]);
         assert!(book.unkept(None, Date::MIN, Date::MAX).is_empty());
+    }
+
+    #[test]
+    fn sums_of_clients_never_go_down() {
+        let book = book(false);
+        let tomorrow = TODAY.next_day().unwrap();
+        for (day, units, sum) in [(TODAY, 3, 3), (TODAY, -1, 3), (tomorrow, 2, 4)] {
+            book.add(row(client("a"), day, units));
+            book.add(row(UsageCaller::Server, day, units));
+            let sums = book.sums_of_clients();
+            assert_eq!((sums.len(), sums[0].1.units), (1, sum));
+        }
     }
 
     #[test]

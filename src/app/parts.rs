@@ -44,6 +44,7 @@ pub(super) async fn put_together(
         virustotal,
         redis,
         quota,
+        usage,
     } = base(&config, clients.as_ref(), background)?;
     let cache = Cache::new(cache::Parts {
         rules: config.cache,
@@ -58,13 +59,6 @@ pub(super) async fn put_together(
         stop: stop.clone(),
     });
     connect(&redis, &cache, &accepted, background).await;
-    let usage = UsageKeeper::start(usage::Parts {
-        servers_key: config.access.key.as_ref().map(ApiKey::hash),
-        accepted: accepted.clone(),
-        redis: redis.clone(),
-        dir: config.disk.dir,
-        tasks: tasks.clone(),
-    });
     Ok(Gateway {
         lookup: Lookup::new(lookup::Parts {
             cache: cache.clone(),
@@ -110,6 +104,7 @@ struct Base {
     virustotal: VirusTotal,
     redis: Redis,
     quota: Quota,
+    usage: UsageKeeper,
 }
 
 /// Builds the parts below the cache.
@@ -131,12 +126,20 @@ fn base(
         redis: redis.clone(),
         tasks: tasks.clone(),
     });
+    let usage = UsageKeeper::start(usage::Parts {
+        servers_key: config.access.key.as_ref().map(ApiKey::hash),
+        accepted: accepted.clone(),
+        redis: redis.clone(),
+        dir: config.disk.dir.clone(),
+        tasks: tasks.clone(),
+    });
     Ok(Base {
         accepted,
         metrics,
         virustotal,
         redis,
         quota,
+        usage,
     })
 }
 
