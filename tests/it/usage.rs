@@ -137,7 +137,11 @@ async fn a_client_sees_its_own_usage_and_one_with_the_scope_sees_all() {
     ] {
         assert!(metrics.text().lines().any(|it| it == line), "{line}");
     }
-    assert!(metrics.text().contains("vt4ai_client_tokens_total{client=\"alice\"}"));
+    assert!(
+        metrics
+            .text()
+            .contains("vt4ai_client_tokens_total{client=\"alice\"}")
+    );
 }
 
 #[rstest]

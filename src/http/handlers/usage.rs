@@ -37,7 +37,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct UsageRange {
     /// The number of days, in UTC, the last of which is today.
-    #[param(minimum = 1, maximum = 31, default = 31)]
+    #[param(required = false, minimum = 1, maximum = 31, default = 31)]
     days: u8,
     /// The caller's own usage, or that of all callers, which takes the scope `metrics`. The default
     /// is `all` for a client with this scope, and `own` for others.
