@@ -176,3 +176,106 @@ impl UsageThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use time::Date;
+
+    use super::*;
+    use crate::{
+        access::{UsageCaller, UsageCounts, first_day},
+        clock::Now,
+    };
+
+    /// A directory for one test, which does not exist yet.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Self {
+            let name = format!("vt4ai-usage-{:032x}", fastrand::u128(..));
+            Self(std::env::temp_dir().join(name))
+        }
+
+        fn disk(&self) -> UsageDisk {
+            UsageDisk::start(self.0.clone())
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn batch(number: u64, day: Date, units: i64) -> UsageBatch {
+        let row = UsageRow {
+            caller: UsageCaller::Server,
+            day,
+            counts: UsageCounts {
+                units,
+                ..UsageCounts::default()
+            },
+        };
+        UsageBatch {
+            number,
+            rows: [row].into(),
+        }
+    }
+
+    /// Returns the units of each day that are kept.
+    async fn kept(disk: &UsageDisk) -> Vec<i64> {
+        let query = UsageQuery {
+            caller: None,
+            from: Date::MIN,
+            to: Date::MAX,
+        };
+        let rows = disk.read(query).await.unwrap();
+        rows.iter().map(|row| row.counts.units).collect()
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_sent_again_counts_once() {
+        let place = Place::new();
+        let (disk, today) = (place.disk(), Now::read().day());
+        assert!(kept(&disk).await.is_empty());
+        assert!(!place.0.exists(), "nothing is created to read");
+        for _ in 0..2 {
+            assert_eq!(disk.add(batch(1, today, 3)).await, Added::Yes);
+        }
+        assert_eq!(disk.add(batch(2, today, -1)).await, Added::Yes);
+        assert_eq!(kept(&disk).await, [2]);
+        // Another process adds to the same counts, and begins with its own numbers.
+        let other = place.disk();
+        assert_eq!(other.add(batch(1, today, 5)).await, Added::Yes);
+        assert_eq!(kept(&disk).await, [7]);
+    }
+
+    #[tokio::test]
+    async fn old_days_are_removed_and_a_file_that_is_gone_is_begun_anew() {
+        let place = Place::new();
+        let (disk, today) = (place.disk(), Now::read().day());
+        let old = first_day(today, 40);
+        assert_eq!(disk.add(batch(1, old, 1)).await, Added::Yes);
+        assert_eq!(disk.add(batch(2, today, 1)).await, Added::Yes);
+        assert_eq!(kept(&disk).await.len(), 2);
+        // As after a restart, or on the next day.
+        let next = place.disk();
+        assert_eq!(next.add(batch(1, today, 1)).await, Added::Yes);
+        assert_eq!(kept(&next).await, [2]);
+        fs::remove_dir_all(&place.0).unwrap();
+        assert_eq!(next.add(batch(2, today, 4)).await, Added::Yes);
+        assert_eq!(kept(&next).await, [4]);
+    }
+
+    #[tokio::test]
+    async fn counts_that_can_not_grow_any_more_are_damage() {
+        let place = Place::new();
+        let (disk, today) = (place.disk(), Now::read().day());
+        assert_eq!(disk.add(batch(1, today, i64::MAX)).await, Added::Yes);
+        assert_eq!(disk.add(batch(2, today, 1)).await, Added::No);
+        assert_eq!(disk.add(batch(3, today, 1)).await, Added::Yes);
+        assert_eq!(kept(&disk).await, [1]);
+    }
+}
