@@ -57,8 +57,11 @@ const ADD: &str = "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
     units = units + excluded.units, saved_units = saved_units + excluded.saved_units, \
     tokens = tokens + excluded.tokens";
 
-const READ: &str = "SELECT caller, day, requests, units, saved_units, tokens FROM usage \
-    WHERE day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR caller = ?3) LIMIT ?4";
+const READ_ALL: &str = "SELECT caller, day, requests, units, saved_units, tokens FROM usage \
+    WHERE day BETWEEN ?1 AND ?2 LIMIT ?3";
+
+const READ_ONE: &str = "SELECT caller, day, requests, units, saved_units, tokens FROM usage \
+    WHERE day BETWEEN ?1 AND ?2 AND caller = ?3";
 
 /// The file, open to read and write.
 #[derive(Debug)]
@@ -205,10 +208,13 @@ impl UsageFile {
     /// Returns the rows of a query. Those that the gateway did not write are left out.
     pub(super) fn read(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, UsageFileError> {
         let UsageQuery { caller, from, to } = query;
-        let caller = caller.as_ref().map(ToString::to_string);
-        let mut statement = self.connection.prepare_cached(READ)?;
-        let days = (from.to_julian_day(), to.to_julian_day());
-        let mut found = statement.query((days.0, days.1, caller, MAX_ROWS))?;
+        let (from, to) = (from.to_julian_day(), to.to_julian_day());
+        let sql = if caller.is_some() { READ_ONE } else { READ_ALL };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut found = match caller {
+            Some(caller) => statement.query((from, to, caller.to_string()))?,
+            None => statement.query((from, to, MAX_ROWS))?,
+        };
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
             let text: String = row.get(0)?;

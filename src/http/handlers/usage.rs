@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::{
-    Json,
     extract::{FromRequestParts, State},
-    http::{HeaderName, HeaderValue, header, request::Parts},
+    http::{HeaderValue, header, request::Parts},
+    response::{IntoResponse as _, Response},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use time::Date;
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,11 +26,14 @@ use crate::{
         },
         headers::NO_STORE,
         openapi::errors::ReadErrors,
-        state::{AppState, Gateway},
+        state::AppState,
     },
     render::format::Format,
     usage::{KeptIn, UsageQuery},
 };
+
+/// The number of rows from which an answer is written on another thread.
+const MANY: usize = 2_000;
 
 /// The days and the callers that a request asks for.
 #[derive(Debug, IntoParams)]
@@ -71,11 +74,13 @@ pub struct UsageAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageReport {
     /// The first day, in UTC.
-    #[schema(format = Date)]
-    from: String,
+    #[serde(serialize_with = "write_day")]
+    #[schema(value_type = String, format = Date)]
+    from: Date,
     /// The last day, which is today.
-    #[schema(format = Date)]
-    to: String,
+    #[serde(serialize_with = "write_day")]
+    #[schema(value_type = String, format = Date)]
+    to: Date,
     /// The place where usage is kept: `redis`, the usage of all replicas; `disk`, across restarts;
     /// `memory`, of this process since its start, also while the other two can't be read.
     kept_in: &'static str,
@@ -102,8 +107,9 @@ pub struct UsageOfCaller {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageOfDay {
     /// The day, in UTC.
-    #[schema(format = Date)]
-    date: String,
+    #[serde(serialize_with = "write_day")]
+    #[schema(value_type = String, format = Date)]
+    date: Date,
     #[serde(flatten)]
     sums: UsageSums,
 }
@@ -202,16 +208,32 @@ async fn own(
 pub async fn get_usage(
     State(gateway): State<AppState>,
     AskedUsage(query): AskedUsage,
-) -> ([(HeaderName, HeaderValue); 1], Json<UsageAnswer>) {
-    let answer = UsageAnswer {
-        data: report(&gateway, query).await,
-        format: Format::Json,
+) -> Result<Response, ApiError> {
+    let (rows, kept_in) = gateway.usage.read(&query).await;
+    let many = rows.len() >= MANY;
+    let write = move || {
+        let answer = UsageAnswer {
+            data: report(query, rows, kept_in),
+            format: Format::Json,
+        };
+        serde_json::to_vec(&answer)
     };
-    ([(header::CACHE_CONTROL, NO_STORE)], Json(answer))
+    let written = if many {
+        let task = gateway.tasks.spawn_blocking(write).await;
+        task.map_err(|error| ApiError::internal(error.to_string()))?
+    } else {
+        write()
+    };
+    let body = written.map_err(|error| ApiError::internal(error.to_string()))?;
+    let json = HeaderValue::from_static("application/json");
+    let headers = [
+        (header::CONTENT_TYPE, json),
+        (header::CACHE_CONTROL, NO_STORE),
+    ];
+    Ok((headers, body).into_response())
 }
 
-async fn report(gateway: &Gateway, query: UsageQuery) -> UsageReport {
-    let (rows, kept_in) = gateway.usage.read(&query).await;
+fn report(query: UsageQuery, rows: Vec<UsageRow>, kept_in: KeptIn) -> UsageReport {
     let UsageQuery { caller, from, to } = query;
     let mut callers: BTreeMap<UsageCaller, BTreeMap<Date, UsageCounts>> = BTreeMap::new();
     if let Some(caller) = caller {
@@ -231,8 +253,8 @@ async fn report(gateway: &Gateway, query: UsageQuery) -> UsageReport {
         clients.push(of_caller(caller, days, [from, to]));
     }
     UsageReport {
-        from: from.to_string(),
-        to: to.to_string(),
+        from,
+        to,
         kept_in: match kept_in {
             KeptIn::Redis => "redis",
             KeptIn::Disk => "disk",
@@ -259,7 +281,7 @@ fn of_caller(
         let counts = counted.get(&date).copied().unwrap_or_default();
         total.add(counts);
         days.push(UsageOfDay {
-            date: date.to_string(),
+            date,
             sums: counts.into(),
         });
         day = date.next_day();
@@ -270,6 +292,15 @@ fn of_caller(
         total: total.into(),
         days,
     }
+}
+
+/// Writes a day as ISO 8601 does.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn write_day<S: Serializer>(day: &Date, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(day)
 }
 
 /// A day on which more units were released than spent shows none.
