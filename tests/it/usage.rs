@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use rstest::rstest;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use time::{Date, OffsetDateTime};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch};
@@ -419,7 +419,8 @@ async fn ask(process: &Process, path: &str, name: &str) -> Reply {
 
 /// Returns the requests that are on disk.
 fn on_disk(folder: &Folder) -> i64 {
-    let Ok(file) = Connection::open(folder.file("cache/usage.db")) else {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let Ok(file) = Connection::open_with_flags(folder.file("cache/usage.db"), flags) else {
         return 0;
     };
     let all = file.query_row("SELECT sum(requests) FROM usage", [], |row| row.get(0));
@@ -523,15 +524,18 @@ async fn a_directory_that_cannot_be_used_leaves_usage_in_memory() {
     process.stop();
 }
 
+#[rstest]
+#[case::with_answers("16000000")]
+#[case::alone("0")]
 #[tokio::test]
-async fn no_key_or_token_is_in_the_file() {
+async fn no_key_or_token_is_in_the_file(#[case] bytes: &str) {
     let folder = Folder::new();
     let upstream = Upstream::demo().await;
     let dir = folder.file("cache");
-    let flags = ["--cache-dir", &dir, "--cache-max-bytes", "16000000"];
+    let flags = ["--cache-dir", &dir, "--cache-max-bytes", bytes];
     let gateway = Gateway::before(&upstream, &flags).await;
     gateway.get(&file(EICAR)).await;
-    gateway.get(PATH).await;
+    assert_eq!(gateway.get(PATH).await.data()["kept_in"], "disk");
     let digest = TokenDigest::of(KEY.as_bytes()).hex();
     for entry in fs::read_dir(&dir).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
