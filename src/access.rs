@@ -16,11 +16,15 @@ pub use self::{
     key::{ApiKey, InvalidKey, KeyHash, TOKEN_PREFIX, TokenDigest, holds_token},
     key_filter::{KeyFilter, holds_key, without_key},
     memory::{KeyMemory, MAX_UNVERIFIED, OfKey},
+    meter::UsageMeter,
     operator_key::{UnusableKey, is_usual, key_in_file, key_in_variable, parse_operator_key},
     owner::{Ends, PeerOwner, PeerOwners},
     places::{Hold, Place, Places},
     rate_limit::RateLimit,
     slots::{Full, Slot, SlotPool},
+    usage::{
+        MAX_USAGE_CALLERS, USAGE_DAYS, UsageBook, UsageCaller, UsageCounts, UsageRow, first_day,
+    },
     window::{CalendarWindow, SlidingWindow},
 };
 
@@ -32,11 +36,13 @@ mod file_state;
 mod key;
 mod key_filter;
 mod memory;
+mod meter;
 mod operator_key;
 mod owner;
 mod places;
 mod rate_limit;
 mod slots;
+mod usage;
 mod window;
 
 /// The caller to which a request is attributed.

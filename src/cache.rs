@@ -184,7 +184,7 @@ impl Cache {
             fresh,
         } = self.find(context, question, freshness).await;
         if let Some((answer, origin)) = fresh {
-            self.0.quota.count_saved(context.key.hash());
+            self.0.quota.count_saved(context);
             return Fetched::new(key, answer, origin);
         }
         let job = FetchJob {

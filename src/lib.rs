@@ -22,10 +22,11 @@
 //! | 2 | [`server`] | http, access, metrics, telemetry |
 //! | 2 | [`mcp`] | http, access, lookup, quota, render, indicator, clock, metrics, virustotal |
 //! | 2 | [`compat`] | http, access, cache, lookup, submit, quota, render, indicator, clock, virustotal |
-//! | 3 | [`http`] | access, lookup, submit, quota, redis, render, indicator, clock, config, metrics, telemetry, virustotal |
+//! | 3 | [`http`] | access, lookup, submit, quota, redis, usage, render, indicator, clock, config, metrics, telemetry, virustotal |
 //! | 4 | [`lookup`], [`submit`] | access, cache, quota, redis, virustotal, render, indicator, config, metrics; not one another |
 //! | 5 | [`cache`] | access, quota, redis, virustotal, render, indicator, clock, config, metrics, telemetry |
 //! | 6 | [`quota`] | access, redis, virustotal, clock, config, metrics |
+//! | 6 | [`usage`] | access, redis, clock, telemetry |
 //! | 7 | [`virustotal`], [`mod@redis`] | access, render, indicator, clock, config, metrics, telemetry; not one another |
 //! | 8 | [`config`] | access, render, indicator |
 //! | 8 | [`telemetry`] | config, metrics |
@@ -54,6 +55,7 @@ pub mod render;
 pub mod server;
 pub mod submit;
 pub mod telemetry;
+pub mod usage;
 pub mod virustotal;
 
 #[cfg(test)]

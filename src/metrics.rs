@@ -29,7 +29,7 @@ use self::{
 
 pub use self::{
     requests::{Answered, Arrived},
-    snapshot::{DiskGauges, KeyQuota, QuotaGauges, Snapshot},
+    snapshot::{ClientUsage, DiskGauges, KeyQuota, QuotaGauges, Snapshot},
     tools::{ToolCall, ToolOutcome},
     upstream::CallTimer,
     views::ServedView,

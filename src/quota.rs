@@ -175,7 +175,9 @@ impl Quota {
     }
 
     /// Counts a unit that a coalesced call or a cached answer saved.
-    pub fn count_saved(&self, key: KeyHash) {
+    pub fn count_saved(&self, context: &RequestContext) {
+        context.cost.meter().count_saved_unit();
+        let key = context.key.hash();
         self.0.accounts.count_saved(key, Now::read());
     }
 

@@ -43,6 +43,7 @@ mod lease;
 mod link;
 mod news;
 mod permits;
+mod usage;
 
 /// The prefix of every Redis key, with the version of the stored format. Repeated in `clocked!`.
 const PREFIX: &str = "vt4ai:1:";

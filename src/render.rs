@@ -104,7 +104,7 @@ pub fn inert_cell(text: &str) -> String {
 /// Returns the approximate number of tokens of this many bytes of compact JSON.
 ///
 /// Reports have about 2.7 bytes to a token. Sizes of what is not shown need not be exact.
-fn rough_tokens(bytes: usize) -> usize {
+pub fn rough_tokens(bytes: usize) -> usize {
     bytes.saturating_mul(10).div_ceil(27)
 }
 

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use thiserror::Error;
 use time::OffsetDateTime;
 
+pub(super) use self::file::is_name as is_client_name;
 use self::{
     allowance::{Allowance, RequestCounts},
     file::Mistake,

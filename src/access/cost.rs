@@ -11,6 +11,8 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::UsageMeter;
+
 /// The cost of a request so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -30,6 +32,10 @@ pub struct Cost {
 #[derive(Clone, Debug, Default)]
 pub struct CostCounter {
     sums: Arc<Sums>,
+    /// The units of the whole request, of which this counts a part.
+    whole: Option<Arc<Sums>>,
+    /// The meter of the request, for the usage of its caller.
+    meter: UsageMeter,
     /// Whether the request measures the wait itself, so that waits here are not counted twice.
     counts_units_only: bool,
     /// The units from which retries are paid, if those are limited.
@@ -80,12 +86,31 @@ struct WaitTimer<'a> {
 }
 
 impl CostCounter {
-    /// Returns a new counter, with a budget from which retries are paid.
-    pub fn paid_from(budget: Option<UnitBudget>) -> Self {
+    /// Returns the counter of a request that adds to the usage of its caller.
+    pub fn metered(meter: UsageMeter) -> Self {
         Self {
+            meter,
+            ..Self::default()
+        }
+    }
+
+    /// Returns a counter of a part of the request, with a budget from which retries are paid.
+    ///
+    /// Its units count for the whole request, too.
+    #[must_use]
+    pub fn part_paid_from(&self, budget: Option<UnitBudget>) -> Self {
+        let whole = self.whole.as_ref().unwrap_or(&self.sums);
+        Self {
+            whole: Some(Arc::clone(whole)),
+            meter: self.meter.clone(),
             budget,
             ..Self::default()
         }
+    }
+
+    /// Returns the meter of the request.
+    pub fn meter(&self) -> &UsageMeter {
+        &self.meter
     }
 
     /// Passes a turn on once a unit is acquired, or once all clones are dropped.
@@ -131,6 +156,10 @@ impl CostCounter {
     /// Adds a unit that was acquired.
     pub fn add_unit(&self) {
         self.sums.units.fetch_add(1, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.units.fetch_add(1, Ordering::Relaxed);
+        }
+        self.meter.count_units(1);
         if let Some(turn) = &self.turn {
             // The one that waits learns of the drop.
             turn.lock().take();
@@ -140,6 +169,10 @@ impl CostCounter {
     /// Removes a unit that was released.
     pub fn remove_unit(&self) {
         self.sums.units.fetch_sub(1, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.units.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.meter.count_units(-1);
     }
 
     /// Runs `work` and adds its duration as waiting.
@@ -189,6 +222,20 @@ mod tests {
             waited: Duration::from_millis(5),
         };
         assert_eq!(counter.cost(), cost);
+    }
+
+    #[test]
+    fn units_of_a_part_count_for_the_whole() {
+        let whole = CostCounter::default();
+        let part = whole.part_paid_from(Some(UnitBudget::of(1)));
+        whole.add_unit();
+        part.add_unit();
+        part.add_unit();
+        part.remove_unit();
+        part.part_paid_from(None).add_unit();
+        assert!(part.take_for_retry() && !part.take_for_retry());
+        let units = [&whole, &part].map(|counter| counter.cost().units);
+        assert_eq!(units, [3, 1]);
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ use crate::{
     render::template::ReloadableTemplates,
     submit::{self, Submit},
     telemetry::AuditLog,
+    usage::{self, UsageKeeper},
     virustotal::VirusTotal,
 };
 
@@ -43,6 +44,7 @@ pub(super) async fn put_together(
         virustotal,
         redis,
         quota,
+        usage,
     } = base(&config, clients.as_ref(), background)?;
     let cache = Cache::new(cache::Parts {
         rules: config.cache,
@@ -89,6 +91,7 @@ pub(super) async fn put_together(
         examples: String::new(),
         compat_wait: config.compat_wait,
         audit: open_audit_log(config.log.audit, &metrics, background)?,
+        usage,
         metrics,
         tasks: tasks.clone(),
     })
@@ -101,6 +104,7 @@ struct Base {
     virustotal: VirusTotal,
     redis: Redis,
     quota: Quota,
+    usage: UsageKeeper,
 }
 
 /// Builds the parts below the cache.
@@ -122,12 +126,20 @@ fn base(
         redis: redis.clone(),
         tasks: tasks.clone(),
     });
+    let usage = UsageKeeper::start(usage::Parts {
+        servers_key: config.access.key.as_ref().map(ApiKey::hash),
+        accepted: accepted.clone(),
+        redis: redis.clone(),
+        dir: config.disk.dir.clone(),
+        tasks: tasks.clone(),
+    });
     Ok(Base {
         accepted,
         metrics,
         virustotal,
         redis,
         quota,
+        usage,
     })
 }
 
@@ -197,7 +209,7 @@ fn open_audit_log(
 async fn start_disk_cache(config: &Config, background: &Background) -> Option<DiskCache> {
     let dir = config.disk.dir.clone()?;
     if config.cache.max_bytes == 0 {
-        warn!("VT4AI_CACHE_DIR has no effect: VT4AI_CACHE_MAX_BYTES is 0");
+        warn!("VT4AI_CACHE_DIR keeps no answers: VT4AI_CACHE_MAX_BYTES is 0");
         return None;
     }
     let started = DiskCache::start(DiskParts {

@@ -90,7 +90,7 @@ impl Cache {
                 NextStep::Return(result) => {
                     // Another caller or another replica paid for the answer.
                     if result.as_ref().is_ok_and(|new| !is_leader || !new.is_own) {
-                        self.0.quota.count_saved(own_key);
+                        self.0.quota.count_saved(&job.context);
                     }
                     return result;
                 }

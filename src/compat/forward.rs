@@ -16,8 +16,9 @@ use super::{
 use crate::{
     access::{KeyFilter, RequestContext, without_key},
     cache::ObjectName,
-    http::error::ApiError,
+    http::{error::ApiError, headers::note_tokens},
     indicator::{Indicator, Kind},
+    render::rough_tokens,
     submit::forward::{PassedBody, PassedRequest, PassedResponse},
     virustotal::{
         Endpoint,
@@ -101,7 +102,10 @@ impl Passing<'_> {
                 // A part of an answer keeps its place in the whole.
                 let is_part = status == StatusCode::PARTIAL_CONTENT;
                 let links = (is_json && !is_part).then_some(&self.links);
-                let body = PassingBody::new(response.into_body(), slot, links, key);
+                let mut body = PassingBody::new(response.into_body(), slot, links, key);
+                if is_json && status.is_success() {
+                    body = body.metered(context.cost.meter().clone());
+                }
                 return Ok(body.respond(status, passed));
             }
             PassedBody::Stream(mut response, _slot) => {
@@ -110,11 +114,13 @@ impl Passing<'_> {
             }
         };
         let whole = without_key(&whole, &context.key);
-        Ok(respond::whole(
-            status,
-            passed,
-            self.links.apply(&whole).into(),
-        ))
+        let body = self.links.apply(&whole);
+        let tokens = rough_tokens(body.len());
+        let mut response = respond::whole(status, passed, body.into());
+        if is_json && status.is_success() {
+            note_tokens(&mut response, tokens);
+        }
+        Ok(response)
     }
 
     /// Lets a redirect within VirusTotal's API lead to the gateway.

@@ -16,10 +16,13 @@ use hyper::body::{Frame, SizeHint};
 use serde_json::Value;
 
 use crate::{
-    access::{KeyFilter, Slot},
-    http::headers::{AsItCame, Weight, say_provenance},
+    access::{KeyFilter, Slot, UsageMeter},
+    http::headers::{AsItCame, Weight, note_tokens, say_provenance},
     lookup::Reply,
-    render::links::{LinkRewriter, LinkRules},
+    render::{
+        links::{LinkRewriter, LinkRules},
+        rough_tokens,
+    },
     virustotal::{UpstreamError, forward::ForwardedBody},
 };
 
@@ -32,6 +35,7 @@ const PASSING: usize = 64 * 1024;
 /// Returns a kept answer, with its age.
 pub(super) fn kept(reply: Reply, is_packed: bool) -> Response {
     let mut response = ([(header::CONTENT_TYPE, JSON)], reply.view.body).into_response();
+    note_tokens(&mut response, reply.view.size.tokens);
     if is_packed {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -76,6 +80,10 @@ pub(super) struct PassingBody {
     /// The frames that are ready.
     ready: VecDeque<Frame<Bytes>>,
     is_over: bool,
+    /// The meter that counts the tokens of JSON.
+    meter: Option<UsageMeter>,
+    /// The bytes that were handed on and are not counted yet.
+    uncounted: usize,
     /// The place of the call among those in flight.
     _slot: Slot,
 }
@@ -94,8 +102,17 @@ impl PassingBody {
             key,
             ready: VecDeque::new(),
             is_over: false,
+            meter: None,
+            uncounted: 0,
             _slot: slot,
         }
+    }
+
+    /// Counts the tokens of the body, which is JSON.
+    #[must_use]
+    pub(super) fn metered(mut self, meter: UsageMeter) -> Self {
+        self.meter = Some(meter);
+        self
     }
 
     /// Returns a response with this body.
@@ -134,8 +151,21 @@ impl PassingBody {
             }
             None => piece,
         };
+        self.push(piece);
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        self.uncounted += piece.len();
         if !piece.is_empty() {
             self.ready.push_back(Frame::data(piece));
+        }
+    }
+
+    fn count(&mut self) {
+        let bytes = std::mem::take(&mut self.uncounted);
+        if let Some(meter) = self.meter.as_ref().filter(|_| bytes > 0) {
+            meter.count_tokens(rough_tokens(bytes));
+            meter.settle();
         }
     }
 
@@ -148,10 +178,16 @@ impl PassingBody {
         if let Some(links) = self.links.take() {
             let mut out = Vec::new();
             links.finish(&mut out);
-            if !out.is_empty() {
-                self.ready.push_back(Frame::data(out.into()));
-            }
+            self.push(out.into());
         }
+        self.count();
+    }
+}
+
+/// Counts what was handed on before the client hung up.
+impl Drop for PassingBody {
+    fn drop(&mut self) {
+        self.count();
     }
 }
 

@@ -226,7 +226,7 @@ pub struct Cache {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cache")]
 pub struct CacheDisk {
-    /// A directory to keep answers in across restarts, in one file.
+    /// A directory to keep answers in across restarts, in one file, with the usage of callers in another.
     ///
     /// It is created with mode 0700 if it does not exist. Gateways on one machine may share it.
     #[arg(id = "cache-dir", long)]

@@ -25,6 +25,7 @@ pub mod forwarded;
 pub mod freshness;
 pub mod list;
 pub mod locality;
+pub mod metrics;
 mod parameters;
 pub mod path;
 pub mod peer;

@@ -14,6 +14,7 @@ pub mod root;
 pub mod search;
 pub mod submissions;
 pub mod templates;
+pub mod usage;
 
 #[cfg(test)]
 mod tests {
@@ -23,6 +24,7 @@ mod tests {
         relationships::RelationshipQuery,
         reports::{ReportQuery, UrlQuery},
         search::{EverythingQuery, IntelligenceQuery, SearchOptions},
+        usage::UsageRange,
     };
     use crate::http::extract::{
         format::FormatQuery, freshness::WaitQuery, list::ListQuery, query::FromQuery,
@@ -46,5 +48,6 @@ mod tests {
         is_documented::<EverythingQuery>();
         is_documented::<IntelligenceQuery>();
         is_documented::<SearchOptions>();
+        is_documented::<UsageRange>();
     }
 }

@@ -12,6 +12,9 @@ use crate::lookup::{Origin, Provenance};
 /// The header that names a request in the log.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The `Cache-Control` of answers that no cache may keep.
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_CACHE_REASON: HeaderName = HeaderName::from_static("x-cache-reason");
 
@@ -34,6 +37,11 @@ pub fn weigh(mut response: Response) -> Response {
         response.extensions_mut().insert(Weight(bytes));
     }
     response
+}
+
+/// Notes the approximate number of tokens of an answer, for the usage of its caller.
+pub fn note_tokens(response: &mut Response, tokens: usize) {
+    Outcome::of(response).tokens = tokens;
 }
 
 /// Sets a header to a number.

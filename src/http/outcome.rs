@@ -10,7 +10,7 @@ use std::{
 use axum::response::Response;
 
 use crate::{
-    access::{CostCounter, KeyHash},
+    access::{CostCounter, KeyHash, UsageBook, UsageMeter},
     indicator::Indicator,
     lookup::Origin,
     virustotal::RawError,
@@ -47,6 +47,8 @@ pub struct Operation {
 pub struct Outcome {
     /// The origin of the answer, where it could come from the cache.
     pub origin: Option<Origin>,
+    /// The approximate number of tokens of the answer, where it is a view of VirusTotal's.
+    pub tokens: usize,
     /// The failure, where the response is an error of the gateway's.
     pub failure: Option<Failure>,
 }
@@ -103,11 +105,13 @@ pub struct Failure {
 }
 
 impl RequestRecord {
-    /// Creates the record of a request from this address, as the trusted proxies name it.
-    pub fn new(address: IpAddr) -> Self {
+    /// Creates the record of a request from this address, as the trusted proxies name it. With a
+    /// book, the request adds to the usage of its caller.
+    pub fn new(address: IpAddr, book: Option<&UsageBook>) -> Self {
+        let meter = book.map(UsageMeter::new).unwrap_or_default();
         Self(Arc::new(Findings {
             address,
-            cost: CostCounter::default(),
+            cost: CostCounter::metered(meter),
             client: OnceLock::new(),
             key: OnceLock::new(),
             subject: OnceLock::new(),
@@ -127,6 +131,7 @@ impl RequestRecord {
 
     /// Records the name of the client that sent the request.
     pub fn set_client(&self, name: &Arc<str>) {
+        self.0.cost.meter().set_client(name);
         let _ = self.0.client.set(Arc::clone(name));
     }
 
@@ -137,7 +142,9 @@ impl RequestRecord {
 
     /// Records the key that the request was allowed to spend. The first one counts.
     pub fn set_key(&self, key: KeyHash) {
-        let _ = self.0.key.set(key);
+        if self.0.key.set(key).is_ok() {
+            self.0.cost.meter().set_key(key);
+        }
     }
 
     /// Returns the key that the request was allowed to spend: the response reports its quota.
@@ -170,7 +177,7 @@ impl RequestRecord {
 /// The record of a request that came over no connection.
 impl Default for RequestRecord {
     fn default() -> Self {
-        Self::new(Ipv4Addr::UNSPECIFIED.into())
+        Self::new(Ipv4Addr::UNSPECIFIED.into(), None)
     }
 }
 

@@ -38,7 +38,7 @@ use super::{
     extract::credential::KEY_HEADERS,
     handlers::{
         analyses, behaviours, community, fallback::KnownRoutes, health, lookup, prometheus, quota,
-        relationships, reports, root, search, submissions, templates,
+        relationships, reports, root, search, submissions, templates, usage,
     },
     headers,
     middleware::{
@@ -157,6 +157,7 @@ fn api() -> OpenApiRouter<AppState> {
             search::search_intelligence
         ))
         .routes(operation!("retrieving quota", quota::get_quota))
+        .routes(operation!("retrieving usage", usage::get_usage))
         .routes(operation!("looking up", lookup::look_up))
         .routes(operation!("looking up", lookup::look_up_many))
 }

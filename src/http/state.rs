@@ -15,6 +15,7 @@ use crate::{
     render::template::ReloadableTemplates,
     submit::Submit,
     telemetry::AuditLog,
+    usage::UsageKeeper,
     virustotal::VirusTotal,
 };
 
@@ -55,6 +56,8 @@ pub struct Gateway {
     pub examples: String,
     /// The audit log, where one is set up.
     pub audit: Option<AuditLog>,
+    /// The usage of each caller.
+    pub usage: UsageKeeper,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The time for which a request under `/api/v3` waits for a unit, unless its client has one.

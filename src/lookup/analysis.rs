@@ -229,7 +229,7 @@ impl Lookup {
                 Waited::Over(over) => {
                     // The leader's key paid for the polls.
                     if over.is_ok() && !is_leader {
-                        self.0.quota.count_saved(own);
+                        self.0.quota.count_saved(context);
                     }
                     return over;
                 }

@@ -190,7 +190,11 @@ async fn report(visit: &Visit, indicator: Indicator) -> Result<String, LookupFai
     let freshness = Freshness::default();
     let reply = gateway.lookup.report(&context, &query, &view, &freshness);
     match reply.await {
-        Ok(reply) => Ok(String::from_utf8_lossy(&reply.view.body).into_owned()),
+        Ok(reply) => {
+            let size = reply.view.size;
+            context.cost.meter().count_tokens(size.tokens);
+            Ok(String::from_utf8_lossy(&reply.view.body).into_owned())
+        }
         Err(error @ LookupError::Fetch(FetchError::NotFound(..) | FetchError::Private(_))) => {
             Err(LookupFailure::Missing(sentence(&error.into())))
         }

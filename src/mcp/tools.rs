@@ -200,6 +200,11 @@ pub(super) async fn call(
         Err(error) => ToolResult::failed(error),
     };
     measured.finish(&result);
+    if !result.is_error {
+        visit.record.cost().meter().count_tokens(result.tokens);
+    }
+    // A stream sends the result after the head of the response was recorded.
+    visit.record.cost().meter().settle();
     Ok(result.finish(visit.era, visit.record.cost().cost().units))
 }
 

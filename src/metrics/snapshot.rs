@@ -4,7 +4,11 @@ use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::ConstCounter, family::Family, gauge::Gauge},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::Gauge,
+    },
     registry::Registry,
 };
 
@@ -33,6 +37,21 @@ pub struct Snapshot {
     pub waiting: usize,
     /// Whether Redis is available; `None` if it is not configured.
     pub is_redis_up: Option<bool>,
+    /// The usage of each client.
+    pub clients: Vec<ClientUsage>,
+}
+
+/// The usage of a client since the start.
+#[derive(Clone, Debug)]
+pub struct ClientUsage {
+    /// The name of the client, as the clients' file has it.
+    pub client: String,
+    /// The units of quota that it spent.
+    pub units: u64,
+    /// The lookups that the cache or another caller's call answered.
+    pub saved_units: u64,
+    /// The approximate number of tokens of its answers.
+    pub tokens: u64,
 }
 
 /// The state of the cache on disk. Counts are since the start.
@@ -84,6 +103,13 @@ struct QuotaLabels {
     window: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ClientLabels {
+    client: String,
+}
+
+type ClientFamily = Family<ClientLabels, Counter>;
+
 type QuotaFamily = Family<QuotaLabels, Gauge<f64, AtomicU64>>;
 
 impl Snapshot {
@@ -133,6 +159,7 @@ impl Snapshot {
             register_disk(&mut registry, disk);
         }
         register_quota(&mut registry, self.quota);
+        register_clients(&mut registry, self.clients);
         registry
     }
 }
@@ -212,6 +239,32 @@ fn register_quota(registry: &mut Registry, keys: Vec<KeyQuota>) {
             let left = gauges.remaining.map_or(f64::INFINITY, float);
             remaining.get_or_create(&labels).set(left);
         }
+    }
+}
+
+fn register_clients(registry: &mut Registry, clients: Vec<ClientUsage>) {
+    let units: ClientFamily = register(
+        registry,
+        "client_spent_units",
+        "Units of quota that a client has spent, jobs and streams included",
+    );
+    let saved_units: ClientFamily = register(
+        registry,
+        "client_saved_units",
+        "Lookups of a client that the cache or another caller's call answered",
+    );
+    let tokens: ClientFamily = register(
+        registry,
+        "client_tokens",
+        "Tokens of the answers to a client, approximately",
+    );
+    for usage in clients {
+        let labels = ClientLabels {
+            client: usage.client,
+        };
+        units.get_or_create(&labels).inc_by(usage.units);
+        saved_units.get_or_create(&labels).inc_by(usage.saved_units);
+        tokens.get_or_create(&labels).inc_by(usage.tokens);
     }
 }
 

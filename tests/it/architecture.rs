@@ -20,7 +20,7 @@ const KEPT_TO: [(&str, &[&str]); 11] = [
     ("prometheus_client", &["metrics"]),
     ("opentelemetry", &["telemetry/traces"]),
     ("::redis", &["redis"]),
-    ("rusqlite", &["cache/disk"]),
+    ("rusqlite", &["cache/disk", "usage/file"]),
     ("quick_xml", &["render/format/xml"]),
     ("clap", &["config"]),
     ("procfs", &["access/owner"]),

@@ -99,6 +99,8 @@ mod unconfirmed;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]
+mod usage;
+#[cfg(test)]
 mod views;
 #[cfg(test)]
 mod writes;

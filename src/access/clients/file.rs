@@ -62,7 +62,7 @@ impl Mistake {
 }
 
 /// Whether a text is a valid name for a client, which appears in the log and in error details.
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::access) fn is_name(text: &str) -> bool {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(is_valid)
 }

@@ -24,6 +24,7 @@ use super::{
     summary::{Ended, Summary},
 };
 use crate::{
+    access::UsageMeter,
     http::{error::ApiError, extract::format::media_ranges, outcome::LateOutcome},
     render::{
         estimated_tokens,
@@ -57,6 +58,8 @@ struct Rows {
     /// The rows of a Markdown table, which is sent once all are finished.
     table: Vec<FinishedRow>,
     max_tokens: Option<usize>,
+    /// The meter that counts the tokens of the rows.
+    meter: UsageMeter,
 }
 
 impl BulkFormat {
@@ -102,7 +105,9 @@ impl BulkFormat {
             Self::Json => Some("{\"data\":[".into()),
             Self::Ndjson | Self::Markdown => None,
         };
+        let meter = job.shared.context.cost.meter().clone();
         let body = Body::new(Rows {
+            meter,
             events: job.start(),
             format: self,
             start,
@@ -141,6 +146,9 @@ impl HttpBody for Rows {
                 return Poll::Ready(None);
             };
             if let Some(piece) = self.piece(event) {
+                let text = String::from_utf8_lossy(&piece);
+                self.meter.count_tokens(estimated_tokens(&text));
+                self.meter.settle();
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
         }

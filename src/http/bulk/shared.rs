@@ -56,7 +56,7 @@ impl Shared {
         only_kept: bool,
         turn: Option<Turn>,
     ) -> (LookedUp, Cost) {
-        let mut cost = CostCounter::paid_from(self.budget.clone());
+        let mut cost = self.context.cost.part_paid_from(self.budget.clone());
         if let Some(Turn { before, next }) = turn {
             if let Some(before) = before {
                 // It fails once the turn is passed on.
@@ -83,9 +83,8 @@ impl Shared {
         let spent = cost.cost();
         // The turn is passed on at the latest now.
         drop(cost);
-        for _ in 0..spent.units {
-            self.context.cost.add_unit();
-        }
+        // The usage is up to date before the caller reads the row.
+        self.context.cost.meter().settle();
         (looked_up, spent)
     }
 

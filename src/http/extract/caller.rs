@@ -59,13 +59,6 @@ pub struct MaySearch(pub RequestContext);
 #[derive(Debug)]
 pub struct MaySubmit(pub RequestContext);
 
-/// A caller that may read the metrics on the public port.
-///
-/// Beyond loopback that takes a client token with the scope `metrics`; on loopback any local request
-/// may.
-#[derive(Debug)]
-pub struct MayReadMetrics;
-
 impl Identified {
     /// Whether the request carries a VirusTotal key of its own.
     pub fn has_own_key(&self) -> bool {
@@ -102,35 +95,6 @@ impl FromRequestParts<AppState> for MaySubmit {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
         context(parts, gateway, Scope::Submit).await.map(Self)
-    }
-}
-
-impl FromRequestParts<AppState> for MayReadMetrics {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
-        if let Ok(Sender::Client(client)) = &identified(parts)?.sender
-            && client.may(Scope::Metrics)
-        {
-            return Ok(Self);
-        }
-        let why = if gateway.is_exposed {
-            "this server listens beyond its own machine".to_owned()
-        } else {
-            match locality::check(parts, gateway).await {
-                Ok(()) => return Ok(Self),
-                Err(why) => format!(
-                    "without a token only the server's own user may read them, and this request {why}"
-                ),
-            }
-        };
-        if let Sender::Client(client) = sender(parts)? {
-            return Err(lacks_scope(client, Scope::Metrics));
-        }
-        Err(ApiError::unauthorized(format!(
-            "metrics need a client token with the scope `metrics`: {why}; send one in the header \
-             `X-API-Key` or as `Authorization: Bearer`, or have the operator set VT4AI_ADMIN_PORT"
-        )))
     }
 }
 
@@ -259,7 +223,7 @@ pub fn identified(parts: &Parts) -> Result<&Identified, ApiError> {
 /// Returns the sender of a request, or a 401 that says why its credential is rejected.
 ///
 /// A key in the query is a 400 already here: else the answer would be that there is no key.
-fn sender(parts: &Parts) -> Result<&Sender, ApiError> {
+pub(super) fn sender(parts: &Parts) -> Result<&Sender, ApiError> {
     let sender = identified(parts)?.sender.as_ref().map_err(ApiError::from)?;
     if matches!(sender, Sender::Anonymous) {
         let query = parts.uri.query().unwrap_or_default();
@@ -268,7 +232,8 @@ fn sender(parts: &Parts) -> Result<&Sender, ApiError> {
     Ok(sender)
 }
 
-fn lacks_scope(client: &Client, scope: Scope) -> ApiError {
+/// Returns the 403 of a client without a scope.
+pub(super) fn lacks_scope(client: &Client, scope: Scope) -> ApiError {
     ApiError::forbidden(format!(
         "the client `{}` has no scope `{}`; have the operator add it",
         client.name,

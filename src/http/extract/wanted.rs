@@ -85,7 +85,9 @@ impl<Q> Wanted<Q> {
         let mut response = if headers::is_known(&self.etags, &view.etag) {
             (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
         } else {
-            self.view.format.respond(view.body)
+            let mut response = self.view.format.respond(view.body);
+            headers::note_tokens(&mut response, view.size.tokens);
+            response
         };
         let headers = response.headers_mut();
         // Reserves once for all headers that will be there: twelve with those that are there already.

@@ -12,6 +12,7 @@ use crate::{
             InCollection, Json, MayRead, Wanted, WriteAbout, body::JsonBody, format::FormatQuery,
             freshness::WaitQuery, list::ListQuery, view::ViewQuery,
         },
+        headers::note_tokens,
         openapi::{
             answers::{ListAnswer, OneObject},
             errors::{ReadErrors, WriteErrors},
@@ -247,8 +248,12 @@ async fn contribute(
     let view = format.view(&templates);
     let document = gateway
         .submit
-        .contribute(&context, &indicator, contribution, &view);
-    Ok(format.respond(document.await?.body))
+        .contribute(&context, &indicator, contribution, &view)
+        .await?;
+    let tokens = document.size.tokens;
+    let mut response = format.respond(document.body);
+    note_tokens(&mut response, tokens);
+    Ok(response)
 }
 
 async fn list(

@@ -11,12 +11,12 @@ use axum::{
 use crate::{
     http::{
         error::ErrorDocument,
-        extract::caller::MayReadMetrics,
+        extract::metrics::MayReadMetrics,
         openapi::errors::OpenErrors,
         state::{AppState, Gateway},
     },
     lookup::DiskStats,
-    metrics::{DiskGauges, KeyQuota, QuotaGauges, Snapshot},
+    metrics::{ClientUsage, DiskGauges, KeyQuota, QuotaGauges, Snapshot},
     quota::accounts::{Report, Tally, Window},
     redis,
 };
@@ -58,6 +58,7 @@ fn render(gateway: &Gateway) -> Response {
         waiting: gateway.quota.waiting(),
         templates_have_mistakes: gateway.templates.mistakes() > 0,
         has_mistakes: gateway.clients.as_ref().map(|it| it.mistakes() > 0),
+        clients: usage_of_clients(gateway),
         is_redis_up: health.map(|it| it == redis::Availability::Up),
     });
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
@@ -94,6 +95,21 @@ fn quota_of_keys(gateway: &Gateway) -> Vec<KeyQuota> {
         });
     }
     quota
+}
+
+/// Returns the usage of each client since the start.
+fn usage_of_clients(gateway: &Gateway) -> Vec<ClientUsage> {
+    let count = |count| u64::try_from(count).unwrap_or_default();
+    let mut clients = Vec::new();
+    for (name, counts) in gateway.usage.book().sums_of_clients() {
+        clients.push(ClientUsage {
+            client: name.to_string(),
+            units: count(counts.units),
+            saved_units: count(counts.saved_units),
+            tokens: count(counts.tokens),
+        });
+    }
+    clients
 }
 
 fn windows(report: &Report) -> [QuotaGauges; 3] {

@@ -25,6 +25,7 @@ use crate::{
             caller::note_subject,
             format::FormatQuery,
         },
+        headers::note_tokens,
         openapi::{answers::StartedAnswer, errors::WriteErrors},
         state::AppState,
     },
@@ -209,7 +210,9 @@ pub async fn analyse_again(
 
 /// Returns the 202 that says where the analysis can be followed.
 fn accepted(format: AnswerFormat, started: submit::Started) -> Response {
+    let tokens = started.answer.size.tokens;
     let mut response = format.respond(started.answer.body);
+    note_tokens(&mut response, tokens);
     *response.status_mut() = StatusCode::ACCEPTED;
     let id = utf8_percent_encode(&started.analysis, NON_ALPHANUMERIC);
     if let Ok(location) = HeaderValue::try_from(format!("/api/v1/analyses/{id}")) {

@@ -25,7 +25,7 @@ use crate::{
     http::{
         error::virustotal_shape,
         extract::{credential::KEY_HEADERS, forwarded, peer},
-        headers::X_REQUEST_ID,
+        headers::{NO_STORE, X_REQUEST_ID},
         middleware::{
             audit::Audited,
             drain_body, refusal,
@@ -78,7 +78,8 @@ pub async fn observe(
     let from = peer::address(request.extensions());
     let trusted = &gateway.access.trusted_proxies;
     let address = forwarded::caller_address(from, request.headers(), trusted);
-    let record = RequestRecord::new(address);
+    let book = gateway.usage.book();
+    let record = RequestRecord::new(address, state.group.concerns_key().then_some(book));
     request.extensions_mut().insert(record.clone());
     let in_progress = InProgress::new(&state, &request, record);
     if let Some(audited) = &in_progress.audited {
@@ -166,6 +167,12 @@ impl InProgress {
 
     /// Counts the request, ends its span, and writes its line of the log and its audit record.
     fn note(&self, status: u16, outcome: &Outcome) {
+        let meter = self.record.cost().meter();
+        if self.method != "HEAD" {
+            meter.count_tokens(outcome.tokens);
+        }
+        // What a stream or a call that goes on adds later is settled then.
+        meter.settle();
         let cost = self.record.cost().cost();
         let answered = Answered {
             route: self.route.as_ref().map_or("-", MatchedPath::as_str),
@@ -261,10 +268,13 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue, group: RouteGroup) {
         HeaderValue::from_static("nosniff"),
     );
     if group.concerns_key() {
-        headers.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("private, no-cache"),
-        );
+        // A handler may be stricter.
+        if headers.get(header::CACHE_CONTROL) != Some(&NO_STORE) {
+            headers.insert(
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("private, no-cache"),
+            );
+        }
         // Compression and CORS have added theirs already.
         let others: Vec<_> = headers.get_all(header::VARY).iter().cloned().collect();
         headers.insert(header::VARY, VARY);
