@@ -25,7 +25,10 @@ mod tests {
         search::{EverythingQuery, IntelligenceQuery, SearchOptions},
     };
     use crate::http::extract::{
-        format::FormatQuery, freshness::WaitQuery, list::ListQuery, query::FromQuery,
+        format::{FormatQuery, ReportFormatQuery},
+        freshness::WaitQuery,
+        list::ListQuery,
+        query::FromQuery,
         view::ViewQuery,
     };
 
@@ -37,6 +40,7 @@ mod tests {
     #[test]
     fn parameters_that_are_read_are_those_that_are_documented() {
         is_documented::<FormatQuery>();
+        is_documented::<ReportFormatQuery>();
         is_documented::<ViewQuery>();
         is_documented::<ReportQuery>();
         is_documented::<WaitQuery>();

@@ -20,7 +20,7 @@ use crate::{
         extract::{
             MayRead, Parameters, Wanted, body,
             caller::Identified,
-            format::FormatQuery,
+            format::ReportFormatQuery,
             freshness::WaitQuery,
             query::{FromQuery, StrictQuery},
             view::ViewQuery,
@@ -78,14 +78,20 @@ impl FromQuery for AnyQuery {
     get,
     path = "/api/v1/lookup",
     tag = "Lookup",
-    params(AnyQuery, FormatQuery, ViewQuery, reports::ReportQuery, WaitQuery),
+    params(
+        AnyQuery,
+        ReportFormatQuery,
+        ViewQuery,
+        reports::ReportQuery,
+        WaitQuery
+    ),
     responses(AnyReport, ReadErrors)
 )]
 pub async fn look_up(
     State(gateway): State<AppState>,
     Extension(record): Extension<RequestRecord>,
     MayRead(context): MayRead,
-    wanted: Wanted<(AnyQuery, reports::ReportQuery)>,
+    wanted: Wanted<(AnyQuery, reports::ReportQuery), ReportFormatQuery>,
 ) -> Result<Response, ApiError> {
     let (AnyQuery { indicator }, wanted) = wanted.split_first();
     let classified = match classify(&indicator) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{Format, sink::Sink};
+use super::sink::Sink;
 
 pub use self::lexer::{Quoted, Unreadable};
 
@@ -229,10 +229,11 @@ pub fn data_of(open: &[u8]) -> &[u8] {
     &open[OPENING.len()..]
 }
 
-/// Ends an envelope after its data. `is_list` says whether `meta` is there even if it is empty.
-pub fn close_envelope(out: &mut Vec<u8>, format: Format, meta: &Meta<'_>, is_list: bool) {
+/// Ends an envelope after its data, which is in this format. `is_list` says whether `meta` is there
+/// even if it is empty.
+pub fn close_envelope(out: &mut Vec<u8>, format: &str, meta: &Meta<'_>, is_list: bool) {
     out.extend_from_slice(br#","format":"#);
-    write(out, &format);
+    write(out, format);
     if is_list || !meta.is_empty() {
         out.extend_from_slice(br#","meta":"#);
         write(out, meta);
