@@ -13,8 +13,7 @@ use super::reports::{self, Asked};
 use crate::{
     http::{
         bulk::{
-            BulkFormat, BulkQuery, BulkRequest, Job, JobCaller, MEDIA_TYPES, MOST_BYTES, RowAudit,
-            forecast,
+            BulkQuery, BulkRequest, Job, JobCaller, MEDIA_TYPES, MOST_BYTES, RowAudit, forecast,
         },
         error::ApiError,
         extract::{
@@ -146,7 +145,7 @@ pub async fn look_up_many(
     body::require(&parts.headers, &MEDIA_TYPES)?;
     let bytes = body::read_up_to(body, MOST_BYTES, BODY_TIME).await?;
     let read = BulkRequest::read(&gateway, query, &parts.headers, &bytes)?;
-    let (dry_run, max_tokens) = (read.dry_run, read.max_tokens);
+    let (dry_run, format, max_tokens) = (read.dry_run, read.format, read.max_tokens);
     let caller = JobCaller {
         context,
         client,
@@ -156,6 +155,5 @@ pub async fn look_up_many(
     if dry_run {
         return forecast(&job).await;
     }
-    let format = BulkFormat::accepted(&parts.headers);
     Ok(format.respond(job, max_tokens))
 }

@@ -91,7 +91,7 @@ impl Collected {
                 let indicator_id = indicator.id().to_owned();
                 self.add(indicator);
                 self.add(relationship(subject, [&indicator_id, "related-to", id]));
-                self.add_families(subject, &indicator_id);
+                self.add_family(subject, &indicator_id);
                 referred.push(indicator_id);
             }
         }
@@ -101,9 +101,10 @@ impl Collected {
         self.add(note(subject, referred));
     }
 
-    /// Adds the families of a malicious file, which its indicator indicates.
-    fn add_families(&mut self, subject: &Subject, indicator: &str) {
-        for family in subject.families() {
+    /// Adds the family of a malicious file, which its indicator indicates. Further names are mostly
+    /// other names of the same.
+    fn add_family(&mut self, subject: &Subject, indicator: &str) {
+        if let Some(family) = subject.families().first() {
             let malware = malware(family);
             let id = malware.id().to_owned();
             self.add(malware);
@@ -264,7 +265,9 @@ fn indicator(subject: &Subject, observable: &str) -> Option<StixObject> {
         return None;
     }
     let pattern = pattern(subject.observable.as_ref()?)?;
-    let valid_from = timestamp(subject.created());
+    // Other than `created` it may differ in a later version.
+    let known = subject.exact.first_seen.or(subject.exact.analysed);
+    let valid_from = timestamp(known.unwrap_or_else(|| subject.created()));
     Some(StixObject::Indicator(IndicatorObject {
         prelude: prelude(subject, "indicator", &[observable]),
         name: clipped(&subject.name(), LONGEST_TEXT),
