@@ -134,24 +134,36 @@ fn hashes(report: &Report<'_, '_>) -> FileHashes {
             hashes.add(&digest);
         }
     }
-    hashes.ssdeep = fuzzy(report, "ssdeep", |byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'+')
-    });
-    hashes.ssdeep = hashes.ssdeep.filter(|hash| hash.split(':').count() == 3);
-    hashes.tlsh = fuzzy(report, "tlsh", |byte| {
-        byte.is_ascii_hexdigit() || byte == b'T'
-    });
-    hashes.tlsh = hashes.tlsh.filter(|hash| matches!(hash.len(), 70 | 72));
+    hashes.ssdeep = fuzzy(report, "ssdeep", is_ssdeep);
+    hashes.tlsh = fuzzy(report, "tlsh", is_tlsh);
     hashes
 }
 
-/// Returns a fuzzy hash, if it consists of letters of its alphabet.
-fn fuzzy(report: &Report<'_, '_>, name: &str, is_of_hash: fn(u8) -> bool) -> Option<String> {
+/// Returns a fuzzy hash, if it has the form of one.
+fn fuzzy(report: &Report<'_, '_>, name: &str, is_hash: fn(&str) -> bool) -> Option<String> {
     let hash = string(report.attributes.raw(name)?)?;
-    if hash.len() > LONGEST_HASH || !hash.bytes().all(is_of_hash) {
+    if hash.len() > LONGEST_HASH || !is_hash(&hash) {
         return None;
     }
     Some(hash.into_owned())
+}
+
+/// Whether a text is a size of blocks and two signatures in base64.
+fn is_ssdeep(text: &str) -> bool {
+    let parts: Vec<_> = text.split(':').collect();
+    let [blocks, first, second] = parts.as_slice() else {
+        return false;
+    };
+    let is_signature = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    };
+    let is_size = !blocks.is_empty() && blocks.bytes().all(|byte| byte.is_ascii_digit());
+    is_size && is_signature(first) && is_signature(second)
+}
+
+fn is_tlsh(text: &str) -> bool {
+    is_hex(text.strip_prefix("T1").unwrap_or(text), 70)
 }
 
 /// Returns the names of a file that no treatment would change.

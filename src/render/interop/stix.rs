@@ -29,8 +29,11 @@ pub(super) mod objects;
 /// The characters of a text for people.
 const LONGEST_TEXT: usize = 2000;
 
-/// The names of a file that a description lists.
+/// The characters of the name of an indicator in a note.
 const SUBJECT_NAME: usize = 120;
+
+/// The characters of a hash of ssdeep in STIX's schema. There are longer ones.
+const LONGEST_SSDEEP: usize = 128;
 
 /// A bundle.
 #[derive(Debug, Serialize)]
@@ -216,8 +219,9 @@ fn file(subject: &Subject, hashes: &FileHashes) -> FileObject {
             md5,
             sha1,
             sha256,
-            ssdeep,
-            tlsh,
+            ssdeep: ssdeep.filter(|hash| hash.len() <= LONGEST_SSDEEP),
+            // The pattern of the specification is older than the prefix with a version.
+            tlsh: tlsh.map(|hash| hash.strip_prefix("T1").unwrap_or(&hash).to_owned()),
         },
         // JSON of STIX has no larger numbers.
         size: size.filter(|size| *size <= MOST_EXACT),
