@@ -9,6 +9,7 @@ a bundle of STIX has to be valid without a warning, and its observables have to 
 objects of MISP have to load, to fit their templates and to keep their types.
 """
 
+import argparse
 import base64
 import datetime
 import ipaddress
@@ -22,10 +23,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-
-import pymisp
-import stix2
-import stix2validator
 
 DEMO = pathlib.Path(__file__).parent.parent / "src" / "demo"
 KINDS = {"file": "files", "url": "urls", "domain": "domains", "ip_address": "ips"}
@@ -127,6 +124,10 @@ def require(condition, message):
 
 def check_stix(bundle):
     """Checks a bundle by the validator and the library, and recomputes the ids of its observables."""
+    # Only the checks need the libraries, not `--help`.
+    import stix2
+    import stix2validator
+
     # Ids are not random, so that what is imported again is known, and nothing is told of the page at VirusTotal
     # but its address. Every other recommendation of the specification counts.
     options = stix2validator.ValidationOptions(version="2.1", strict=True, disabled=["uuid-check", "extref-hashes"])
@@ -155,6 +156,8 @@ def references(item):
 
 def check_misp(data):
     """Loads the objects into an event, and checks that it has them with their types. Returns the event."""
+    import pymisp
+
     event = pymisp.MISPEvent()
     event.info = "test"
     uuids = {it["uuid"] for it in data["Object"]}
@@ -238,7 +241,7 @@ class Checks:
     def job(self, given):
         """Checks a job with these texts in each format and each arrangement."""
         body = {"indicators": given}
-        lines = self.lines(f"/api/v1/lookup?format=ecs", body, len(given))
+        lines = self.lines("/api/v1/lookup?format=ecs", body, len(given))
         for document in lines:
             self.schema.check(document)
         for document in self.whole("ecs", body)["data"]:
@@ -301,10 +304,13 @@ def demo_indicators():
 
 
 def main():
-    binary, fields = sys.argv[1:]
-    schema = Schema(fields)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary", help="the gateway")
+    parser.add_argument("fields", help="the fields of ECS, as JSON")
+    options = parser.parse_args()
+    schema = Schema(options.fields)
     indicators = demo_indicators()
-    with Gateway(binary) as address:
+    with Gateway(options.binary) as address:
         checks = Checks(address, schema)
         failures = []
         for kind, name in indicators:

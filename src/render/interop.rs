@@ -211,3 +211,6 @@ fn document(data: &str, meta: Meta<'_>, frame: &Frame) -> Document {
 fn written(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

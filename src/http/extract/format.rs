@@ -368,6 +368,11 @@ mod tests {
     #[case("application/json", None)]
     #[case("text/plain", None)]
     #[case("text/markdown", Some("text/markdown; charset=utf-8"))]
+    #[case("application/stix+json", Some(STIX))]
+    #[case("application/stix+json;version=2.1", Some(STIX))]
+    #[case("Application/STIX+json; Version=\"2.1\"; q=0.5", Some(STIX))]
+    #[case("application/stix+json;version=2.0", None)]
+    #[case("application/stix+json;version=2.1;q=0.5, application/json", None)]
     #[case("Text/Markdown; charset=utf-8", Some("text/markdown; charset=utf-8"))]
     #[case("text/markdown, */*", Some("text/markdown; charset=utf-8"))]
     #[case("text/markdown;q=0.5, */*", None)]
@@ -389,6 +394,9 @@ mod tests {
     )]
     fn accept_is_weighed(#[case] accept: &'static str, #[case] media: Option<&str>) {
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
-        assert_eq!(accepted(&headers).map(|(_, media)| media), media);
+        assert_eq!(
+            accepted(&headers, &DOCUMENTS).map(|(_, media)| media),
+            media
+        );
     }
 }

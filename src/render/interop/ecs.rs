@@ -3,192 +3,23 @@
 //! The structs have fields of the schema only, under its names. `.ci/formats` checks documents
 //! against the list of fields that Elastic publishes.
 
-use serde::Serialize;
-
+use self::fields::{
+    EcsAs, EcsDocument, EcsError, EcsEvent, EcsFeed, EcsFile, EcsGeo, EcsHash, EcsIndicator,
+    EcsOrganization, EcsRelated, EcsSoftware, EcsThreat, EcsUrl, EcsVersion,
+};
 use super::subject::{ExactUrl, Observable, Subject, SubjectFailure, clipped, timestamp};
 use crate::{
     indicator::{Kind, suffix},
     render::brief::{FileHashes, IndicatorBrief},
 };
 
+mod fields;
+
 /// The version of the schema.
 const VERSION: &str = "9.4.0";
 
 /// The characters of a keyword, of which Elasticsearch indexes no longer ones.
 const LONGEST_KEYWORD: usize = 1024;
-
-/// A document.
-#[derive(Debug, Serialize)]
-pub(super) struct EcsDocument {
-    #[serde(rename = "@timestamp")]
-    timestamp: String,
-    ecs: EcsVersion,
-    message: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<String>,
-    event: EcsEvent,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<EcsError>,
-    threat: EcsThreat,
-    #[serde(skip_serializing_if = "EcsRelated::is_empty")]
-    related: EcsRelated,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsVersion {
-    version: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsEvent {
-    kind: &'static str,
-    category: [&'static str; 1],
-    r#type: [&'static str; 1],
-    module: &'static str,
-    dataset: &'static str,
-    provider: &'static str,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    original: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsError {
-    code: String,
-    message: String,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsThreat {
-    feed: EcsFeed,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    indicator: Option<EcsIndicator>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    software: Option<EcsSoftware>,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsFeed {
-    name: &'static str,
-    reference: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsSoftware {
-    name: String,
-    r#type: &'static str,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct EcsIndicator {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    r#type: Option<&'static str>,
-    name: String,
-    id: [String; 1],
-    description: String,
-    provider: &'static str,
-    confidence: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scanner_stats: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_seen: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_seen: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    modified_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<EcsFile>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<EcsUrl>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip: Option<String>,
-    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
-    autonomous_system: Option<EcsAs>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    geo: Option<EcsGeo>,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsFile {
-    hash: EcsHash,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    r#type: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsHash {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    md5: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha1: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ssdeep: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tlsh: Option<String>,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct EcsUrl {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    full: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    original: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheme: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    registered_domain: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_level_domain: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fragment: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsAs {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<EcsOrganization>,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsOrganization {
-    name: String,
-}
-
-#[derive(Debug, Serialize)]
-struct EcsGeo {
-    country_iso_code: String,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct EcsRelated {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    hash: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    hosts: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ip: Vec<String>,
-}
 
 /// Returns the document of an indicator.
 pub(super) fn document(subject: &Subject) -> EcsDocument {
@@ -430,9 +261,5 @@ impl EcsRelated {
             None => {}
         }
         related
-    }
-
-    fn is_empty(&self) -> bool {
-        self.hash.is_empty() && self.hosts.is_empty() && self.ip.is_empty()
     }
 }

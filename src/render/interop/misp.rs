@@ -104,6 +104,8 @@ struct MispAttribute {
     object_relation: &'static str,
     r#type: &'static str,
     category: &'static str,
+    /// MISP updates an attribute that it knows by its time.
+    timestamp: String,
     value: String,
     to_ids: bool,
     disable_correlation: bool,
@@ -183,6 +185,7 @@ impl MispObject {
             object_relation,
             r#type,
             category,
+            timestamp: self.timestamp.clone(),
             value,
             to_ids,
             // Times, sizes and the like say nothing about other events.
