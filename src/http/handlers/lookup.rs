@@ -110,8 +110,8 @@ pub async fn look_up(
 /// Many indicators
 ///
 /// Looks up a list or the indicators in a free text, at most 10,000. Equal ones are looked up once, kept answers come first, and
-/// one unit of each minute is left to others. `Accept` chooses lines of JSON (the default), CSV, a Markdown table or one JSON
-/// document. Sending the same again goes on where it ended. Costs one lookup for each indicator whose answer is not kept.
+/// one unit of each minute is left to others. `Accept` chooses lines of JSON (the default), CSV, a Markdown table, one JSON
+/// document or one bundle of STIX; `format` a document of ECS, STIX or MISP for each row. Sending the same again goes on where it ended. Costs one lookup for each indicator whose answer is not kept.
 #[utoipa::path(
     post,
     path = "/api/v1/lookup",
