@@ -100,13 +100,13 @@ pub struct Brief<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(super) enum IndicatorBrief {
-    /// That of a file.
+    /// The brief of a file.
     File(Box<FileBrief>),
-    /// That of a URL.
+    /// The brief of a URL.
     Url(Box<UrlBrief>),
-    /// That of a domain.
+    /// The brief of a domain.
     Domain(Box<DomainBrief>),
-    /// That of an IP address.
+    /// The brief of an IP address.
     Ip(Box<IpBrief>),
 }
 

@@ -84,7 +84,7 @@ impl FileHashes {
         hashes
     }
 
-    /// Adds a digest, unless one of its length is there or it is none.
+    /// Adds a digest, unless one of its length is there. Any other text is ignored.
     pub(in crate::render) fn add(&mut self, digest: &str) {
         let place = match digest.len() {
             32 => &mut self.md5,

@@ -220,14 +220,16 @@ impl EcsUrl {
         let Some(found) = suffix::find(host).filter(|found| !found.is_special) else {
             return;
         };
-        let labels: Vec<_> = host.split('.').collect();
-        let Some(start) = labels.len().checked_sub(found.labels) else {
-            return;
-        };
-        let behind = |start: usize| labels.get(start..).map(|labels| labels.join("."));
-        self.top_level_domain = behind(start);
-        self.registered_domain = start.checked_sub(1).and_then(behind);
+        self.top_level_domain = last_labels(host, found.labels);
+        self.registered_domain = last_labels(host, found.labels + 1);
     }
+}
+
+/// Returns the last labels of a name, if it has so many.
+fn last_labels(name: &str, count: usize) -> Option<String> {
+    let labels: Vec<_> = name.split('.').collect();
+    let start = labels.len().checked_sub(count)?;
+    Some(labels.get(start..)?.join("."))
 }
 
 impl EcsRelated {

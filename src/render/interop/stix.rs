@@ -350,7 +350,7 @@ fn relationship(subject: &Subject, [source, kind, target]: [&str; 3]) -> StixObj
     })
 }
 
-/// Returns the note with the verdict, or with the reason for which there is none.
+/// Returns the note with the verdict, or with the error in its place.
 fn note(subject: &Subject, object_refs: Vec<String>) -> StixObject {
     let name = clipped(&subject.name(), SUBJECT_NAME);
     let (about, summary) = match &subject.failure {

@@ -17,7 +17,7 @@ use crate::{
 pub struct Unreported<'u> {
     /// The text as it was given.
     pub given: &'u str,
-    /// The kind and the id of the indicator that it is; `None` if it is none.
+    /// The kind and the id of the indicator; `None` for a text that is not an indicator.
     pub indicator: Option<(Kind, &'u str)>,
     /// The reason.
     pub reason: UnreportedReason<'u>,
