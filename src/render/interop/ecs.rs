@@ -89,7 +89,7 @@ fn indicator(subject: &Subject, summary: &str) -> Option<EcsIndicator> {
         provider: "VirusTotal",
         confidence: confidence(subject),
         reference: subject.link().map(str::to_owned),
-        scanner_stats: subject.detections().map(|counts| counts.malicious),
+        scanner_stats: long(subject.detections().map(|counts| counts.malicious)),
         first_seen: time(exact.first_seen),
         last_seen: time(exact.last_seen),
         modified_at: time(exact.modified),
@@ -105,7 +105,7 @@ fn indicator(subject: &Subject, summary: &str) -> Option<EcsIndicator> {
     }
     if let Some(IndicatorBrief::Ip(brief)) = &subject.brief {
         indicator.autonomous_system = brief.autonomous_system.as_ref().map(|system| EcsAs {
-            number: system.number,
+            number: long(system.number),
             organization: system.owner.clone().map(|name| EcsOrganization { name }),
         });
         let country = brief.country.clone();
@@ -158,10 +158,14 @@ fn file(subject: &Subject, hashes: &FileHashes) -> EcsFile {
             tlsh,
         },
         name: subject.exact.names.first().cloned(),
-        // A larger number is no `long` of Elasticsearch.
-        size: size.filter(|size| i64::try_from(*size).is_ok()),
+        size: long(size),
         r#type: "file",
     }
+}
+
+/// Returns a number, unless it is larger than a `long` of Elasticsearch can be.
+fn long(number: Option<u64>) -> Option<u64> {
+    number.filter(|number| i64::try_from(*number).is_ok())
 }
 
 fn software(subject: &Subject) -> Option<EcsSoftware> {

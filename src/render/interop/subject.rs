@@ -1,6 +1,9 @@
 //! An indicator with everything that the formats say of it.
 
-use std::{fmt::Write as _, net::IpAddr};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -194,7 +197,7 @@ impl ExactUrl {
         let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(host_end);
         let mut uri = format!("{scheme}://");
-        push_encoded(&mut uri, authority, "[]:@");
+        push_authority(&mut uri, authority);
         push_encoded(&mut uri, path, ":@/?#");
         // What is invisible would not be the same text for a person.
         let is_shown = !text.chars().any(is_hidden);
@@ -206,6 +209,35 @@ impl ExactUrl {
             },
             uri,
         })
+    }
+}
+
+/// Appends the part of a URL between the scheme and the path.
+fn push_authority(uri: &mut String, authority: &str) {
+    let mut host = authority;
+    if let Some((user, rest)) = authority.rsplit_once('@') {
+        push_encoded(uri, user, ":");
+        uri.push('@');
+        host = rest;
+    }
+    let mut port = None;
+    if let Some((name, digits)) = host.rsplit_once(':')
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        host = name;
+        port = Some(digits);
+    }
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if literal.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()) {
+        uri.push_str(host);
+    } else {
+        push_encoded(uri, host, "");
+    }
+    if let Some(port) = port {
+        uri.push(':');
+        uri.push_str(port);
     }
 }
 
