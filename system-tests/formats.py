@@ -158,8 +158,11 @@ def check_misp(data):
     """Loads the objects into an event, and checks that it has them with their types. Returns the event."""
     import pymisp
 
+    whole = pymisp.MISPEvent()
+    whole.from_dict(**json.loads(json.dumps(data)))
+    require(len(whole.objects) == len(data["Object"]), "the event lacks objects")
     event = pymisp.MISPEvent()
-    event.info = "test"
+    event.info = data["info"]
     uuids = {it["uuid"] for it in data["Object"]}
     for given in data["Object"]:
         require(len(given["Attribute"]) > 0, "an object without attributes")

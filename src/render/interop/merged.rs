@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Interop, ids};
+use super::{Interop, ids, misp};
 
 /// The rows of a job as one document, which is written as they are finished.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl MergedRows {
                 let id = ids::of_stix("bundle", &parts);
                 format!("{{\"type\":\"bundle\",\"id\":\"{id}\",\"objects\":[")
             }
-            Interop::Misp => "{\"Object\":[".to_owned(),
+            Interop::Misp => format!("{{\"info\":\"{}\",\"Object\":[", misp::SEVERAL),
         }
     }
 

@@ -12,12 +12,19 @@ use super::{
 };
 use crate::render::brief::{Detections, FileHashes, IndicatorBrief};
 
+/// The information about an event on several indicators.
+pub(super) const SEVERAL: &str = "VirusTotal reports";
+
+/// The characters of the name of an indicator in the information about an event.
+const LONGEST_INFO: usize = 200;
+
 /// The characters of a comment.
 const LONGEST_COMMENT: usize = 1000;
 
-/// The objects, under the name that they have in an event.
+/// The objects, under the names that they have in an event, so that it loads as one.
 #[derive(Debug, Serialize)]
 pub(super) struct MispObjects {
+    info: String,
     #[serde(rename = "Object")]
     objects: Vec<MispObject>,
     /// The reason for which there is no report, which MISP does not read.
@@ -145,7 +152,18 @@ pub(super) fn objects(subjects: &[Subject]) -> MispObjects {
         [subject] => subject.failure.clone(),
         _ => None,
     };
-    MispObjects { objects, error }
+    let info = match subjects {
+        [subject] if subject.kind.is_some() => {
+            let name = clipped(&subject.name(), LONGEST_INFO);
+            format!("VirusTotal report on {name}")
+        }
+        _ => SEVERAL.to_owned(),
+    };
+    MispObjects {
+        info,
+        objects,
+        error,
+    }
 }
 
 impl MispObject {
