@@ -161,7 +161,13 @@ impl ListedObjects<'_, '_> {
             is_list: self.is_list,
             ..Frame::of(view, format, self.answer)
         };
-        document(&format.many(&subjects), meta, &frame)
+        let data = match (format, subjects.as_slice()) {
+            // The target of a relationship that leads to at most one object is no list.
+            (Interop::Ecs, []) if !self.is_list => "null".to_owned(),
+            (Interop::Ecs, [only]) if !self.is_list => format.one(only),
+            _ => format.many(&subjects),
+        };
+        document(&data, meta, &frame)
     }
 }
 
