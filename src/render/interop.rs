@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use self::subject::{Maker, Subject};
 use super::{
-    Document, RenderError, Title, View,
+    Document, MAX_DOCUMENT, RenderError, Title, View,
     compose::untrusted_count,
     format::json::{self, Meta, read::find},
     raw_object::{RawObject, read_report},
@@ -124,9 +124,10 @@ pub(super) fn report(
         meta.relationships = related_ids::read(find(json, &["data", "relationships"])?)?;
     }
     let data = subject.map_or_else(|| format.many(&[]), |subject| format.one(&subject));
+    let frame = Frame::of(view, format, compact_length(json));
     Ok(Document {
         names,
-        ..document(&data, meta, &Frame::of(view, format, compact_length(json)))
+        ..document(&data, meta, &frame)?
     })
 }
 
@@ -142,7 +143,12 @@ pub(super) struct ListedObjects<'l, 'a> {
 
 impl ListedObjects<'_, '_> {
     /// Renders the indicators of the list.
-    pub(super) fn render(&self, mut meta: Meta<'_>, view: &View<'_>, format: Interop) -> Document {
+    pub(super) fn render(
+        &self,
+        mut meta: Meta<'_>,
+        view: &View<'_>,
+        format: Interop,
+    ) -> Result<Document, RenderError> {
         let texts = UntrustedTexts::new(view.untrusted);
         let maker = Maker {
             view,
@@ -192,7 +198,10 @@ impl Frame {
     }
 }
 
-fn document(data: &str, meta: Meta<'_>, frame: &Frame) -> Document {
+fn document(data: &str, meta: Meta<'_>, frame: &Frame) -> Result<Document, RenderError> {
+    if data.len() > MAX_DOCUMENT {
+        return Err(RenderError::TooLarge);
+    }
     let mut body = Vec::new();
     if frame.is_bare {
         body.extend_from_slice(data.as_bytes());
@@ -201,7 +210,7 @@ fn document(data: &str, meta: Meta<'_>, frame: &Frame) -> Document {
         body.extend_from_slice(data.as_bytes());
         json::close_envelope(&mut body, frame.format.name(), &meta, frame.is_list);
     }
-    Document {
+    Ok(Document {
         size: super::ViewSize {
             tokens: rough_tokens(body.len()),
             full: rough_tokens(frame.answer),
@@ -210,7 +219,7 @@ fn document(data: &str, meta: Meta<'_>, frame: &Frame) -> Document {
         body,
         cursor: meta.cursor,
         names: Vec::new(),
-    }
+    })
 }
 
 /// Returns the JSON text of a value whose serialization cannot fail.

@@ -62,7 +62,7 @@ pub fn list(
             is_list: target.is_list(),
             answer,
         };
-        return Ok(list.render(meta, view, format));
+        return list.render(meta, view, format);
     }
     if view.is_selective() && !target.fits_as_it_is(view)? {
         let arrangement = if target.is_list() {
