@@ -29,7 +29,8 @@ pub struct Meta<'a> {
     /// ten pages. The cursor continues the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<&'static str>,
-    /// The number of objects in `data`, if `max_tokens` leaves no room for all of the page.
+    /// The number of objects in `data`, if `max_tokens` leaves no room for all of the page, or if
+    /// some of them are no indicators and the format has a place for those only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown: Option<usize>,
     /// The number of tokens of `data`, never below the count of o200k. With `view=brief` or

@@ -207,8 +207,7 @@ impl MispObject {
             value,
             to_ids,
             // Times, sizes and the like say nothing about other events.
-            disable_correlation: !matches!(category, PAYLOAD | NETWORK)
-                || r#type == "size-in-bytes",
+            disable_correlation: r#type == "port" || !matches!(category, PAYLOAD | NETWORK),
         });
     }
 
