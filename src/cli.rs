@@ -85,6 +85,15 @@ fn check(task: &LookupTask, asked: &[GivenIndicator]) -> Result<(), Failure> {
             "a table has no attributes: use `--format json`, `markdown`, `xml` or `raw`",
         ));
     }
+    let is_mapped = matches!(
+        task.format,
+        LookupFormat::Ecs | LookupFormat::Stix | LookupFormat::Misp
+    );
+    if is_mapped && chooses {
+        return Err(Failure::usage(
+            "a document for a SOC platform has no attributes to choose: use `--format json`",
+        ));
+    }
     if task.related.is_some() {
         return match asked {
             [_] => Ok(()),

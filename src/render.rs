@@ -33,6 +33,7 @@ mod compose;
 mod defang;
 pub mod format;
 pub mod hidden;
+pub mod interop;
 pub mod links;
 mod list;
 mod measure;
@@ -190,7 +191,7 @@ impl View<'_> {
     fn finish(&self, mut out: Vec<u8>, meta: Meta<'_>, is_list: bool, answer: usize) -> Document {
         let is_bare = self.bare && matches!(self.format, Format::Markdown | Format::Xml);
         if !is_bare {
-            json::close_envelope(&mut out, self.format, &meta, is_list);
+            json::close_envelope(&mut out, self.format.name(), &meta, is_list);
         }
         let size = ViewSize {
             tokens: meta.tokens.unwrap_or_else(|| rough_tokens(out.len())),

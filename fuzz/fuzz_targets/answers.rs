@@ -13,7 +13,9 @@ use vt4ai::{
     render::{
         Document, RenderError, Title, View, extent,
         format::Format,
-        id, is_completed,
+        id,
+        interop::Interop,
+        is_completed,
         links::{LinkRewriter, LinkRules},
         list, object, report,
         template::Templates,
@@ -193,6 +195,34 @@ fn links(bytes: &[u8], length: usize) {
     }
 }
 
+/// Checks that a report and a list have documents in the formats of SOC platforms where they have
+/// one as JSON.
+fn platforms(pages: &[Bytes], subject: &Title<'_>, view: View<'_>) {
+    let plain = View {
+        format: Format::Json,
+        bare: false,
+        ..view
+    };
+    for format in Interop::ALL {
+        let mapped = View {
+            interop: Some(format),
+            ..plain
+        };
+        let read = |view: &View<'_>| {
+            [
+                report(&pages[0], subject, view),
+                list(pages, subject, None, view),
+            ]
+        };
+        for (mapped, plain) in read(&mapped).into_iter().zip(read(&plain)) {
+            match mapped {
+                Ok(document) => is_json(&document.body),
+                Err(error) => assert!(plain.is_err(), "{error:?}"),
+            }
+        }
+    }
+}
+
 // The first byte selects the view; the rest is split into pages at NUL.
 fuzz_target!(|bytes: &[u8]| {
     let Some((how, bytes)) = bytes.split_first() else {
@@ -210,6 +240,7 @@ fuzz_target!(|bytes: &[u8]| {
         .collect();
     let part = Title::part(&FILE, "contacted_domains");
     many(&pages, &part, how & 16 != 0, view);
+    platforms(&pages, &Title::report(&FILE), view);
     let subject = Title::report(&FILE);
     shows(view, |view| report(bytes, &subject, view), is_inert);
     one(bytes, &Title::other("analysis", "x"), view);

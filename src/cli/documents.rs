@@ -3,7 +3,8 @@
 use axum::body::Bytes;
 use http::{HeaderValue, Request, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 use url::form_urlencoded::Serializer;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     config::{LookupFormat, LookupTask, RelatedTask},
+    http::extract::format::STIX,
     indicator::classify,
 };
 
@@ -87,8 +89,10 @@ impl Documents<'_> {
     fn add_view(&self, query: &mut Serializer<'_, String>) {
         // The others are asked for by `Accept`: a format in the query comes in an envelope of JSON.
         match self.task.format {
-            LookupFormat::Markdown | LookupFormat::Xml => {}
+            LookupFormat::Markdown | LookupFormat::Xml | LookupFormat::Stix => {}
             LookupFormat::Raw => drop(query.append_pair("format", "raw")),
+            LookupFormat::Ecs => drop(query.append_pair("format", "ecs")),
+            LookupFormat::Misp => drop(query.append_pair("format", "misp")),
             LookupFormat::Table | LookupFormat::Json | LookupFormat::Csv => {
                 query.append_pair("format", "json");
             }
@@ -109,6 +113,7 @@ impl Documents<'_> {
         let accepted = match self.task.format {
             LookupFormat::Markdown if !self.task.ids_only => "text/markdown",
             LookupFormat::Xml if !self.task.ids_only => "application/xml",
+            LookupFormat::Stix if !self.task.ids_only => STIX,
             _ => "application/json",
         };
         Request::builder()
@@ -119,10 +124,22 @@ impl Documents<'_> {
     }
 
     fn print(&self, body: &Bytes) -> Result<(), Failure> {
+        let is_bare = matches!(self.task.format, LookupFormat::Ecs | LookupFormat::Misp);
+        if is_bare && let Ok(EnvelopedData { data }) = serde_json::from_slice(body) {
+            // Programs that read these formats know no envelope.
+            return self.output.print(&format!("{data}\n"));
+        }
         let text = String::from_utf8_lossy(body);
         let end = if text.ends_with('\n') { "" } else { "\n" };
         self.output.print(&format!("{text}{end}"))
     }
+}
+
+/// An answer whose data alone is printed.
+#[derive(Deserialize)]
+struct EnvelopedData<'a> {
+    #[serde(borrow)]
+    data: &'a RawValue,
 }
 
 /// Returns the ids of the objects in an answer, a line each.

@@ -196,7 +196,11 @@ pub(super) fn shows_documents(task: &LookupTask, asked: &[GivenIndicator]) -> bo
         LookupFormat::Markdown => {
             is_one || task.view.is_some() || task.fields.is_some() || task.template.is_some()
         }
-        LookupFormat::Xml | LookupFormat::Raw => true,
+        LookupFormat::Xml
+        | LookupFormat::Raw
+        | LookupFormat::Ecs
+        | LookupFormat::Stix
+        | LookupFormat::Misp => true,
     }
 }
 

@@ -135,6 +135,12 @@ pub enum LookupFormat {
     Xml,
     /// The report of each indicator as VirusTotal sent it.
     Raw,
+    /// A document of the Elastic Common Schema for each indicator, on a line.
+    Ecs,
+    /// A bundle of STIX 2.1 for each indicator, on a line.
+    Stix,
+    /// The objects of MISP for each indicator, on a line.
+    Misp,
 }
 
 /// The arguments as clap reads them.

@@ -2,7 +2,7 @@
 //!
 //! `request` reads the rows and the options, `batch` finds out which of them are equal, `run`
 //! looks them up and sends each row as it is finished, and `answer` writes the rows in the format
-//! that the caller accepts.
+//! that the caller accepts, with `documents` for the formats of SOC platforms.
 //!
 //! Rows that cost nothing come first: what no lookup is needed for, then what is kept, then the rest
 //! in the order given. The rest takes a unit of quota only while another of the minute is left, so
@@ -21,6 +21,7 @@ pub use self::{
 mod answer;
 mod audit;
 mod batch;
+mod documents;
 mod forecast;
 mod request;
 mod reserved;

@@ -27,7 +27,10 @@ mod tests {
         usage::UsageRange,
     };
     use crate::http::extract::{
-        format::FormatQuery, freshness::WaitQuery, list::ListQuery, query::FromQuery,
+        format::{FormatQuery, ReportFormatQuery},
+        freshness::WaitQuery,
+        list::ListQuery,
+        query::FromQuery,
         view::ViewQuery,
     };
 
@@ -39,6 +42,7 @@ mod tests {
     #[test]
     fn parameters_that_are_read_are_those_that_are_documented() {
         is_documented::<FormatQuery>();
+        is_documented::<ReportFormatQuery>();
         is_documented::<ViewQuery>();
         is_documented::<ReportQuery>();
         is_documented::<WaitQuery>();

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{indicator::Kind, render::format::json::read::RawMember};
 
-pub(super) use self::lines::write_line;
+pub(super) use self::{
+    exact::{ExactFacts, FileHashes},
+    lines::write_line,
+};
 
 pub use self::{
     assessed::{
@@ -34,6 +37,7 @@ mod assessed;
 mod attributes;
 mod domain;
 mod engines;
+mod exact;
 mod file;
 mod ip;
 mod lines;
@@ -92,6 +96,29 @@ pub struct Brief<'a> {
     pub omitted: Vec<Omitted<'a>>,
 }
 
+/// A brief of an indicator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(super) enum IndicatorBrief {
+    /// The brief of a file.
+    File(Box<FileBrief>),
+    /// The brief of a URL.
+    Url(Box<UrlBrief>),
+    /// The brief of a domain.
+    Domain(Box<DomainBrief>),
+    /// The brief of an IP address.
+    Ip(Box<IpBrief>),
+}
+
+/// The facts of an indicator.
+#[derive(Debug)]
+pub(super) struct IndicatorFacts {
+    /// The brief.
+    pub(super) brief: IndicatorBrief,
+    /// The values that a brief shortens or leaves out.
+    pub(super) exact: ExactFacts,
+}
+
 /// Returns the brief of an object of any type and shape. `members` are those of its attributes.
 pub(super) fn brief<'a>(
     object: &BriefObject<'a>,
@@ -100,10 +127,7 @@ pub(super) fn brief<'a>(
 ) -> Brief<'a> {
     let kind = Kind::of_object_type(object.object_type);
     let wanted = match kind {
-        Some(Kind::File) => file::ATTRIBUTES,
-        Some(Kind::Url) => url::ATTRIBUTES,
-        Some(Kind::Domain) => domain::ATTRIBUTES,
-        Some(Kind::Ip) => ip::ATTRIBUTES,
+        Some(kind) => attributes_of(kind),
         None => other::attributes_of(object.object_type),
     };
     let attributes = Attributes::read(members, wanted);
@@ -114,10 +138,7 @@ pub(super) fn brief<'a>(
             attributes: &attributes,
         };
         match kind {
-            Some(Kind::File) => written(&FileBrief::of(&report)),
-            Some(Kind::Url) => written(&UrlBrief::of(&report)),
-            Some(Kind::Domain) => written(&DomainBrief::of(&report)),
-            Some(Kind::Ip) => written(&IpBrief::of(&report)),
+            Some(kind) => written(&IndicatorBrief::of(kind, &report)),
             None => written(&OtherBrief::of(&report)),
         }
     };
@@ -133,6 +154,71 @@ pub(super) fn brief<'a>(
     Brief {
         json,
         omitted: attributes.into_omitted(),
+    }
+}
+
+/// Returns the facts of an indicator for formats that are mapped from its brief; `None` of an object
+/// of another type.
+pub(super) fn facts<'a>(
+    object: &BriefObject<'a>,
+    members: &[RawMember<'a>],
+    context: &BriefContext<'_>,
+) -> Option<IndicatorFacts> {
+    let kind = Kind::of_object_type(object.object_type)?;
+    let report = Report {
+        object,
+        context,
+        attributes: &Attributes::read(members, attributes_of(kind)),
+    };
+    let brief = IndicatorBrief::of(kind, &report);
+    let exact = Report {
+        attributes: &Attributes::read(members, exact::ATTRIBUTES),
+        ..report
+    };
+    // The same texts have been counted with the brief.
+    let counted = context.texts.counts();
+    let exact = ExactFacts::of(&exact);
+    context.texts.restart(counted);
+    Some(IndicatorFacts { brief, exact })
+}
+
+fn attributes_of(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::File => file::ATTRIBUTES,
+        Kind::Url => url::ATTRIBUTES,
+        Kind::Domain => domain::ATTRIBUTES,
+        Kind::Ip => ip::ATTRIBUTES,
+    }
+}
+
+impl IndicatorBrief {
+    fn of(kind: Kind, report: &Report<'_, '_>) -> Self {
+        match kind {
+            Kind::File => Self::File(FileBrief::of(report).into()),
+            Kind::Url => Self::Url(UrlBrief::of(report).into()),
+            Kind::Domain => Self::Domain(DomainBrief::of(report).into()),
+            Kind::Ip => Self::Ip(IpBrief::of(report).into()),
+        }
+    }
+
+    /// Returns the verdict and the facts behind it.
+    pub(super) fn assessed(&self) -> &Assessed {
+        match self {
+            Self::File(brief) => &brief.assessed,
+            Self::Url(brief) => &brief.assessed,
+            Self::Domain(brief) => &brief.assessed,
+            Self::Ip(brief) => &brief.assessed,
+        }
+    }
+
+    /// Returns the standing in the community.
+    pub(super) fn standing(&self) -> &Standing {
+        match self {
+            Self::File(brief) => &brief.standing,
+            Self::Url(brief) => &brief.standing,
+            Self::Domain(brief) => &brief.standing,
+            Self::Ip(brief) => &brief.standing,
+        }
     }
 }
 

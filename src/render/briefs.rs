@@ -86,19 +86,8 @@ impl<'v> Briefs<'v> {
         let id = object.descriptor.id();
         let attributes = object.attributes.as_ref();
         let members = attributes.map_or(&[][..], RawBody::members);
-        let beside = |name| {
-            let mut beside = object.beside.iter();
-            let member = beside.find(|member| member.key.meant() == name)?;
-            Some(member.raw)
-        };
         let brief = brief(
-            &BriefObject {
-                object_type,
-                id: id.as_deref(),
-                attributes: attributes.map(|attributes| attributes.raw),
-                context_attributes: beside("context_attributes"),
-                error: beside("error"),
-            },
+            &brief_object(object, object_type, id.as_deref()),
             members,
             &BriefContext {
                 given,
@@ -113,6 +102,26 @@ impl<'v> Briefs<'v> {
             *unused.entry(omitted.path.into_owned()).or_default() += omitted.bytes;
         }
         brief.json
+    }
+}
+
+/// Returns an object as a brief is made of it, with its decoded id.
+pub(super) fn brief_object<'a>(
+    object: &RawObject<'a>,
+    object_type: &'a str,
+    id: Option<&'a str>,
+) -> BriefObject<'a> {
+    let beside = |name| {
+        let mut beside = object.beside.iter();
+        let member = beside.find(|member| member.key.meant() == name)?;
+        Some(member.raw)
+    };
+    BriefObject {
+        object_type,
+        id,
+        attributes: object.attributes.as_ref().map(|attributes| attributes.raw),
+        context_attributes: beside("context_attributes"),
+        error: beside("error"),
     }
 }
 

@@ -9,6 +9,7 @@ use self::objects::{Elements, Objects, SeenObjects};
 use super::{
     Document, MalformedAnswer, RenderError, Title, View,
     compose::untrusted_count,
+    interop,
     parts::{Ledger, Row},
     raw_object::{RawObject, whole},
 };
@@ -54,6 +55,15 @@ pub fn list(
     let target = RelationTarget::of(&read);
     let mut meta = target.meta(truncated, view);
     let answer = read.iter().map(|page| compact_length(page.data)).sum();
+    if let Some(format) = view.interop {
+        let objects = target.objects(view)?;
+        let list = interop::ListedObjects {
+            objects: &objects,
+            is_list: target.is_list(),
+            answer,
+        };
+        return list.render(meta, view, format);
+    }
     if view.is_selective() && !target.fits_as_it_is(view)? {
         let arrangement = if target.is_list() {
             Arrangement::List

@@ -5,6 +5,7 @@ use std::{borrow::Cow, cell::RefCell};
 use super::{
     Document, MalformedAnswer, RenderError, Title, View,
     compose::untrusted_count,
+    interop,
     parts::{Ledger, Row},
     raw_object::{RawObject, data, read_id, read_report},
     related_ids,
@@ -30,6 +31,9 @@ const NAMES: &[&str] = &["md5", "sha1", "sha256", "url"];
 
 /// Renders a report or an analysis: its attributes, filtered by the template of its type.
 pub fn report(bytes: &[u8], title: &Title<'_>, view: &View<'_>) -> Result<Document, RenderError> {
+    if let Some(format) = view.interop {
+        return interop::report(bytes, title, view, format);
+    }
     let json = str::from_utf8(bytes)?;
     if view.is_selective() {
         return selected_report(json, title, view);
@@ -123,7 +127,7 @@ pub fn check(bytes: &[u8]) -> Result<(), MalformedAnswer> {
 }
 
 /// Returns the names that a report contains of its object.
-fn names(report: &RawObject<'_>) -> Vec<String> {
+pub(super) fn names(report: &RawObject<'_>) -> Vec<String> {
     let mut names = Vec::new();
     names.extend(report.descriptor.id().map(Cow::into_owned));
     if let Some(attributes) = &report.attributes {

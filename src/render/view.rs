@@ -9,6 +9,7 @@ use crate::{
     indicator::Kind,
     render::{
         format::Format,
+        interop::Interop,
         template::{Template, Templates, fields::Fields, pattern::Filter, place::Place},
         untrusted::{self, Untrusted},
         verdict::{Popularity, VerdictRules},
@@ -36,7 +37,9 @@ pub enum Detail {
 pub struct View<'a> {
     /// The format of the data.
     pub format: Format,
-    /// Whether Markdown and XML are the whole body, without a JSON envelope.
+    /// The format of SOC platforms in place of `format`. It is mapped from the brief.
+    pub interop: Option<Interop>,
+    /// Whether the document is the whole body, without a JSON envelope.
     pub bare: bool,
     /// The amount of each object.
     pub detail: Detail,
@@ -109,6 +112,7 @@ impl<'a> View<'a> {
     pub fn new(format: Format, templates: &'a Templates) -> Self {
         Self {
             format,
+            interop: None,
             bare: false,
             detail: Detail::Standard,
             template: None,
@@ -185,6 +189,7 @@ impl<'a> View<'a> {
             relationships,
             names_indicator,
             domain_rank,
+            interop,
             ..
         } = self;
         let name = template.map(|template| &template.name);
@@ -194,12 +199,13 @@ impl<'a> View<'a> {
         let is_plain = generation == 0
             && (name, fields, max_tokens, domain_rank, day) == (None, None, &None, &None, None)
             && (*detail, *untrusted) == (Detail::Standard, Untrusted::Show)
+            && interop.is_none()
             && !(*counts_texts || *defang || *relationships || *names_indicator);
         if is_plain {
             return None;
         }
         let key = format!(
-            "{generation}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|\
+            "{generation}|{interop:?}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|\
              {defang}|{relationships}|{names_indicator}|{domain_rank:?}|{day:?}",
         );
         Some(key.into())

@@ -260,11 +260,29 @@ async fn an_unknown_relationship_is_a_mistake() {
 #[case::markdown("markdown", "# Domain Report: `bank-secure.example`")]
 #[case::xml("xml", "<?xml")]
 #[case::raw("raw", "{")]
+#[case::ecs("ecs", "{\"@timestamp\":")]
+#[case::stix("stix", "{\"type\":\"bundle\",")]
+#[case::misp("misp", "{\"info\":\"VirusTotal report on bank-secure.example\",")]
 #[tokio::test]
 async fn one_indicator_is_reported_in_full(#[case] format: &str, #[case] start: &str) {
     let done = demo(&["domain", "bank-secure.example", "--format", format]).await;
     assert_eq!(done.status, 2);
     assert!(done.out.starts_with(start), "{}", done.out);
+}
+
+#[tokio::test]
+async fn documents_for_platforms_are_a_line_each() {
+    let done = demo(&["lookup", "203.0.113.7", "8.8.8.8", "--format", "ecs"]).await;
+    let lines: Vec<Value> = done
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let address = |document: &Value| document["threat"]["indicator"]["ip"].clone();
+    let addresses: Vec<_> = lines.iter().map(address).collect();
+    assert_eq!(addresses, ["203.0.113.7", "8.8.8.8"]);
+    let done = demo(&["lookup", "8.8.8.8", "--format", "stix", "--fields", "asn"]).await;
+    assert!(done.err.contains("no attributes to choose"), "{}", done.err);
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ mod hosts;
 #[cfg(test)]
 mod identifiers;
 #[cfg(test)]
+mod interop;
+#[cfg(test)]
 mod keyless;
 #[cfg(test)]
 mod keys;

@@ -19,15 +19,21 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
+    documents::{DocumentRows, Framing},
     row::FinishedRow,
     run::{Event, Job},
     summary::{Ended, Summary},
 };
 use crate::{
     access::UsageMeter,
-    http::{error::ApiError, extract::format::media_ranges, outcome::LateOutcome},
+    http::{
+        error::ApiError,
+        extract::format::{STIX, media_ranges},
+        outcome::LateOutcome,
+    },
     render::{
         estimated_tokens,
+        interop::Interop,
         rows::{TABLE_HEAD, csv_header},
     },
 };
@@ -46,12 +52,16 @@ pub enum BulkFormat {
     Markdown,
     /// One document, in which a row appears as it is finished.
     Json,
+    /// Documents for SOC platforms.
+    Documents(Interop, Framing),
 }
 
 /// A body that sends each row as it is finished.
 struct Rows {
     events: mpsc::Receiver<Event>,
     format: BulkFormat,
+    /// The writer of documents for SOC platforms, if they are wanted.
+    documents: Option<DocumentRows>,
     /// The text before the first row.
     start: Option<Bytes>,
     is_first: bool,
@@ -63,8 +73,34 @@ struct Rows {
 }
 
 impl BulkFormat {
+    /// Returns the form of the answer to a request with these headers that asks for this format.
+    pub fn wanted(headers: &HeaderMap, format: Option<Interop>) -> Result<Self, ApiError> {
+        let accepted = Self::accepted(headers);
+        let Some(format) = format else {
+            return Ok(accepted);
+        };
+        match accepted {
+            Self::Ndjson => Ok(Self::Documents(format, Framing::Lines)),
+            Self::Json => Ok(Self::Documents(format, Framing::Envelope)),
+            Self::Documents(of, _) if of == format => Ok(accepted),
+            _ => Err(ApiError::bad_request(format!(
+                "`format={}` and `Accept: {}` contradict each other: leave one of them out",
+                format.name(),
+                accepted.media_type(),
+            ))),
+        }
+    }
+
+    /// Returns the format of SOC platforms, if the answer is in one.
+    pub fn interop(self) -> Option<Interop> {
+        match self {
+            Self::Documents(format, _) => Some(format),
+            Self::Ndjson | Self::Csv | Self::Markdown | Self::Json => None,
+        }
+    }
+
     /// Returns the form that a caller accepts; lines of JSON without a wish.
-    pub fn accepted(headers: &HeaderMap) -> Self {
+    fn accepted(headers: &HeaderMap) -> Self {
         let mut best = Self::Ndjson;
         let mut best_quality = 0;
         for (media, quality) in media_ranges(headers) {
@@ -85,31 +121,39 @@ impl BulkFormat {
             "text/csv" => Some(Self::Csv),
             "text/markdown" => Some(Self::Markdown),
             "application/json" => Some(Self::Json),
+            "application/stix+json" => Some(Self::Documents(Interop::Stix, Framing::Bare)),
             _ => None,
         }
     }
 
     fn media_type(self) -> &'static str {
         match self {
-            Self::Ndjson => "application/x-ndjson",
+            Self::Ndjson | Self::Documents(_, Framing::Lines) => "application/x-ndjson",
             Self::Csv => "text/csv; charset=utf-8",
             Self::Markdown => "text/markdown; charset=utf-8",
-            Self::Json => "application/json",
+            Self::Json | Self::Documents(_, Framing::Envelope) => "application/json",
+            Self::Documents(_, Framing::Bare) => STIX,
         }
     }
 
     /// Runs a job and responds with its rows. A Markdown table takes at most `max_tokens` tokens.
     pub fn respond(self, job: Job, max_tokens: Option<usize>) -> Response {
+        let mut documents = None;
         let start = match self {
             Self::Csv => Some(csv_header().into()),
             Self::Json => Some("{\"data\":[".into()),
             Self::Ndjson | Self::Markdown => None,
+            Self::Documents(format, framing) => {
+                let rows = documents.insert(DocumentRows::new(format, framing));
+                rows.start(&job.texts())
+            }
         };
         let meter = job.shared.context.cost.meter().clone();
         let body = Body::new(Rows {
             meter,
             events: job.start(),
             format: self,
+            documents,
             start,
             is_first: true,
             table: Vec::new(),
@@ -158,6 +202,9 @@ impl HttpBody for Rows {
 impl Rows {
     /// Returns the text of an event, if the format shows it.
     fn piece(&mut self, event: Event) -> Option<Bytes> {
+        if let Some(documents) = &mut self.documents {
+            return documents.piece(event);
+        }
         let is_first = self.is_first;
         match (self.format, event) {
             (BulkFormat::Markdown, Event::Row(row)) => {

@@ -41,6 +41,11 @@ pub(super) struct Batch {
 pub const MOST_ROWS: usize = 10_000;
 
 impl Batch {
+    /// Returns the texts of the rows, in their order.
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.rows.iter().map(|row| row.given.clone()).collect()
+    }
+
     /// Adds a row. A job has at most 10,000.
     pub(super) fn add(
         &mut self,

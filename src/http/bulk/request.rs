@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
-use super::{batch::Batch, rows::Rows};
+use super::{answer::BulkFormat, batch::Batch, rows::Rows};
 use crate::{
     http::{
         error::ApiError,
@@ -25,7 +25,7 @@ use crate::{
     },
     indicator::Kind,
     lookup::Freshness,
-    render::{View, format::Format, template::Templates},
+    render::{View, interop::Interop, template::Templates},
 };
 
 /// The media types of bodies.
@@ -56,12 +56,18 @@ pub struct BulkQuery {
     /// The column of a CSV body, by its name in the first line or by its number from 1, where every line is data.
     #[param(value_type = Option<String>)]
     column: Option<String>,
+    /// A format of SOC platforms for the rows: a document of ECS 9, a STIX 2.1 bundle or MISP objects. Without it `Accept` alone
+    /// chooses the form.
+    #[param(inline)]
+    format: Option<Interop>,
 }
 
 /// The options of a job.
 #[derive(Debug)]
 pub(super) struct JobOptions {
     pub(super) view: WantedView,
+    /// Whether the rows are in a format of SOC platforms.
+    pub(super) is_interop: bool,
     pub(super) max_units: Option<u64>,
     pub(super) wait: Duration,
     /// Whether the last unit of a minute is left to others.
@@ -78,6 +84,8 @@ pub struct BulkRequest {
     pub dry_run: bool,
     /// The budget of a Markdown table.
     pub max_tokens: Option<usize>,
+    /// The form of the answer.
+    pub format: BulkFormat,
 }
 
 /// The indicators of a caller that waits for the answer to all of them.
@@ -100,19 +108,22 @@ struct JsonBody {
 
 impl FromQuery for BulkQuery {
     fn names() -> impl Iterator<Item = &'static str> + Clone {
-        ["max_units", "dry_run", "wait", "only", "column"].into_iter()
+        ["max_units", "dry_run", "wait", "only", "column", "format"].into_iter()
     }
 
     fn read(parameters: &Parameters<'_>) -> Result<Self, ApiError> {
         let whole = "expected a whole number";
         let wait = "expected a duration such as `30m` (a bare number is seconds), at most `24h`";
         let kinds = "expected `file`, `url`, `domain` or `ip`, separated by commas";
+        let formats = "expected `ecs`, `stix` or `misp`; `Accept` chooses all other forms";
         Ok(Self {
             max_units: parameters.read("max_units", whole, |it| it.parse().ok())?,
             dry_run: parameters.read("dry_run", "expected `true` or `false`", read_flag)?,
             wait: parameters.read("wait", wait, |it| read_duration(it, LONGEST_WAIT))?,
             only: parameters.read("only", kinds, read_kinds)?,
             column: parameters.one("column")?.map(str::to_owned),
+            format: parameters
+                .read("format", formats, |it| it.to_ascii_lowercase().parse().ok())?,
         })
     }
 }
@@ -129,7 +140,7 @@ fn read_kinds(text: &str) -> Option<Vec<Kind>> {
 impl JobOptions {
     /// Returns the view that rows show beside their verdict, if the caller named one.
     pub(super) fn shown<'a>(&'a self, templates: &'a Templates, kind: Kind) -> Option<View<'a>> {
-        if !self.view.names_amount() {
+        if !self.view.names_amount() && !self.is_interop {
             return None;
         }
         let view = self.view.of(templates, &[kind], None).ok()?;
@@ -156,8 +167,8 @@ impl BulkRequest {
         }
         let StrictQuery((bulk, view)) = StrictQuery::<(BulkQuery, ViewQuery)>::of_text(&query)?;
         let max_tokens = view.max_tokens;
-        let format = AnswerFormat::new(Some(Format::Json), headers, Format::Json);
-        let view = WantedView::of_now(format, view, gateway);
+        let format = BulkFormat::wanted(headers, bulk.format)?;
+        let view = WantedView::of_now(AnswerFormat::enveloped(format.interop()), view, gateway);
         // Contradictions are found before anything is looked up.
         view.of(&gateway.templates.current(), &Kind::ALL, None)?;
         if bulk.column.is_some() && media_type != "text/csv" {
@@ -186,6 +197,7 @@ impl BulkRequest {
             batch: rows.batch,
             options: JobOptions {
                 view,
+                is_interop: format.interop().is_some(),
                 max_units: bulk.max_units,
                 wait: bulk.wait.unwrap_or_default(),
                 leaves_last_unit: true,
@@ -193,6 +205,7 @@ impl BulkRequest {
             },
             dry_run: bulk.dry_run.unwrap_or(false),
             max_tokens,
+            format,
         })
     }
 }
@@ -220,12 +233,13 @@ impl BulkRequest {
                 rows.add_list(&different)?;
             }
         }
-        let format = AnswerFormat::new(Some(Format::Json), &HeaderMap::new(), Format::Json);
+        let format = AnswerFormat::enveloped(None);
         let StrictQuery(view) = StrictQuery::<ViewQuery>::of_text("")?;
         let request = Self {
             batch: rows.batch,
             options: JobOptions {
                 view: WantedView::of_now(format, view, gateway),
+                is_interop: false,
                 max_units: None,
                 wait: Duration::ZERO,
                 leaves_last_unit: false,
@@ -233,6 +247,7 @@ impl BulkRequest {
             },
             dry_run: false,
             max_tokens: None,
+            format: BulkFormat::Ndjson,
         };
         Ok((request, left_out))
     }
@@ -244,11 +259,7 @@ impl BulkRequest {
 
     /// Returns the texts of the rows, in their order.
     pub fn texts(&self) -> Vec<String> {
-        self.batch
-            .rows
-            .iter()
-            .map(|row| row.given.clone())
-            .collect()
+        self.batch.texts()
     }
 }
 

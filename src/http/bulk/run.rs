@@ -113,6 +113,11 @@ impl Job {
         }
     }
 
+    /// Returns the texts of the rows, in their order.
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.batch.texts()
+    }
+
     /// Starts the job. It ends when the receiver is dropped.
     pub fn start(self) -> mpsc::Receiver<Event> {
         let (out, events) = mpsc::channel(UNREAD);

@@ -80,6 +80,16 @@ pub struct Progress {
 }
 
 impl Ended {
+    /// Returns the name, as in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Quota => "quota",
+            Self::MaxUnits => "max_units",
+            Self::Allowance => "allowance",
+            Self::Stopping => "stopping",
+        }
+    }
+
     /// Returns the reason in words.
     pub fn words(self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@ use crate::{
     render::{
         Detail, View,
         format::Format,
+        interop::Interop,
         template::{Templates, fields::Fields},
         untrusted::Untrusted,
         verdict::VerdictRules,
@@ -135,6 +136,43 @@ impl ViewQuery {
     }
 }
 
+impl ViewQuery {
+    /// Refuses parameters that a format of SOC platforms has no use for. Such a document is mapped
+    /// from the brief, has no parts that could be left out, and its values are read by programs.
+    fn check_interop(&self, format: Interop, has_template: bool) -> Result<(), ApiError> {
+        let name = format!("`format={}`", format.name());
+        let name = name.as_str();
+        let amount = self.view.filter(|view| *view != Detail::Brief);
+        refuse_contradictions([
+            (self.max_tokens.is_some(), name, "`max_tokens`"),
+            (self.fields.is_some(), name, "`fields`"),
+            (has_template, name, "`template_name`"),
+            (amount == Some(Detail::Full), name, "`view=full`"),
+            (amount == Some(Detail::Standard), name, "`view=standard`"),
+            (
+                self.untrusted == Some(Untrusted::Mark),
+                name,
+                "`untrusted=mark`",
+            ),
+            (self.defang == Some(true), name, "`defang=true`"),
+        ])
+    }
+}
+
+/// Refuses the first two things that contradict each other.
+fn refuse_contradictions<const N: usize>(
+    contradictions: [(bool, &str, &str); N],
+) -> Result<(), ApiError> {
+    for (contradict, one, other) in contradictions {
+        if contradict {
+            return Err(ApiError::bad_request(format!(
+                "{one} and {other} contradict each other: leave one of them out"
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl WantedView {
     /// Combines what a query asks for with the defaults.
     pub fn new(format: AnswerFormat, query: ViewQuery, gateway: &Gateway, now: i64) -> Self {
@@ -183,19 +221,16 @@ impl WantedView {
         let is_full = query.view == Some(Detail::Full);
         let has_fields = query.fields.is_some();
         let has_template = template_name.is_some();
-        for (contradict, one, other) in [
+        if let Some(format) = view.interop {
+            query.check_interop(format, has_template)?;
+        }
+        refuse_contradictions([
             (is_raw && is_brief, "`format=raw`", "`view=brief`"),
             (is_raw && has_fields, "`format=raw`", "`fields`"),
             (is_brief && has_fields, "`view=brief`", "`fields`"),
             (is_brief && has_template, "`view=brief`", "`template_name`"),
             (is_full && has_template, "`view=full`", "`template_name`"),
-        ] {
-            if contradict {
-                return Err(ApiError::bad_request(format!(
-                    "{one} and {other} contradict each other: leave one of them out"
-                )));
-            }
-        }
+        ])?;
         let mut template = None;
         if let Some(name) = template_name {
             template = Some(templates.choose(kinds, name)?);
@@ -203,6 +238,7 @@ impl WantedView {
         let chooses_fields = query.fields.is_some() || template.is_some();
         let detail = match query.view {
             _ if is_raw => Detail::Full,
+            _ if view.interop.is_some() => Detail::Brief,
             // The fields are the view.
             Some(Detail::Full) if query.fields.is_some() => Detail::Standard,
             Some(detail) => detail,

@@ -1,5 +1,7 @@
 //! The answer that a request wants: its query with the headers that go with it.
 
+use std::marker::PhantomData;
+
 use axum::{
     body::Body,
     extract::FromRequestParts,
@@ -9,7 +11,7 @@ use axum::{
 
 use super::{
     caller::note_subject,
-    format::{AnswerFormat, FormatQuery},
+    format::{ChoosesFormat, FormatQuery},
     freshness::{self, WaitQuery},
     list,
     query::{FromQuery, StrictQuery},
@@ -20,9 +22,10 @@ use crate::{
     lookup::{Freshness, Reply},
 };
 
-/// The answer that a read wants: view, freshness, and the parameters `Q` of its own.
+/// The answer that a read wants: view, freshness, and the parameters `Q` of its own. `F` is the
+/// parameter that chooses the format.
 #[derive(Debug)]
-pub struct Wanted<Q> {
+pub struct Wanted<Q, F = FormatQuery> {
     /// The parameters beside those of the view and `wait`.
     pub query: Q,
     /// The format and the view, from the query and `Accept`.
@@ -33,19 +36,20 @@ pub struct Wanted<Q> {
     etags: Vec<HeaderValue>,
     /// The request's own target, for the link to the next page.
     target: Uri,
+    chosen_by: PhantomData<F>,
 }
 
-impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
+impl<Q: FromQuery, F: ChoosesFormat> FromRequestParts<AppState> for Wanted<Q, F> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
-        let StrictQuery(((FormatQuery { format }, view), query, WaitQuery { wait })) =
-            StrictQuery::<((_, ViewQuery), Q, _)>::of(parts)?;
+        let StrictQuery(((format, view), query, WaitQuery { wait })) =
+            StrictQuery::<((F, ViewQuery), Q, _)>::of(parts)?;
         if let Some((kind, text)) = query.subject() {
             note_subject(parts, gateway, kind, text);
         }
         let headers = &parts.headers;
-        let format = AnswerFormat::new(format, headers, gateway.views.format);
+        let format = format.choose(headers, gateway.views.format);
         Ok(Self {
             query,
             view: WantedView::of_now(format, view, gateway),
@@ -59,13 +63,14 @@ impl<Q: FromQuery> FromRequestParts<AppState> for Wanted<Q> {
                 .cloned()
                 .collect(),
             target: parts.uri.clone(),
+            chosen_by: PhantomData,
         })
     }
 }
 
-impl<A, B> Wanted<(A, B)> {
+impl<A, B, F> Wanted<(A, B), F> {
     /// Splits off the first group of parameters.
-    pub fn split_first(self) -> (A, Wanted<B>) {
+    pub fn split_first(self) -> (A, Wanted<B, F>) {
         let (first, query) = self.query;
         let rest = Wanted {
             query,
@@ -73,12 +78,13 @@ impl<A, B> Wanted<(A, B)> {
             freshness: self.freshness,
             etags: self.etags,
             target: self.target,
+            chosen_by: PhantomData,
         };
         (first, rest)
     }
 }
 
-impl<Q> Wanted<Q> {
+impl<Q, F> Wanted<Q, F> {
     /// Returns an answer with its age and, on a list, its next page; a 304 where the caller has it.
     pub fn respond(&self, reply: Reply) -> Response {
         let Reply { view, provenance } = reply;

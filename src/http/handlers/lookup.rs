@@ -13,14 +13,13 @@ use super::reports::{self, Asked};
 use crate::{
     http::{
         bulk::{
-            BulkFormat, BulkQuery, BulkRequest, Job, JobCaller, MEDIA_TYPES, MOST_BYTES, RowAudit,
-            forecast,
+            BulkQuery, BulkRequest, Job, JobCaller, MEDIA_TYPES, MOST_BYTES, RowAudit, forecast,
         },
         error::ApiError,
         extract::{
             MayRead, Parameters, Wanted, body,
             caller::Identified,
-            format::FormatQuery,
+            format::ReportFormatQuery,
             freshness::WaitQuery,
             query::{FromQuery, StrictQuery},
             view::ViewQuery,
@@ -78,14 +77,20 @@ impl FromQuery for AnyQuery {
     get,
     path = "/api/v1/lookup",
     tag = "Lookup",
-    params(AnyQuery, FormatQuery, ViewQuery, reports::ReportQuery, WaitQuery),
+    params(
+        AnyQuery,
+        ReportFormatQuery,
+        ViewQuery,
+        reports::ReportQuery,
+        WaitQuery
+    ),
     responses(AnyReport, ReadErrors)
 )]
 pub async fn look_up(
     State(gateway): State<AppState>,
     Extension(record): Extension<RequestRecord>,
     MayRead(context): MayRead,
-    wanted: Wanted<(AnyQuery, reports::ReportQuery)>,
+    wanted: Wanted<(AnyQuery, reports::ReportQuery), ReportFormatQuery>,
 ) -> Result<Response, ApiError> {
     let (AnyQuery { indicator }, wanted) = wanted.split_first();
     let classified = match classify(&indicator) {
@@ -105,8 +110,8 @@ pub async fn look_up(
 /// Many indicators
 ///
 /// Looks up a list or the indicators in a free text, at most 10,000. Equal ones are looked up once, kept answers come first, and
-/// one unit of each minute is left to others. `Accept` chooses lines of JSON (the default), CSV, a Markdown table or one JSON
-/// document. Sending the same again goes on where it ended. Costs one lookup for each indicator whose answer is not kept.
+/// one unit of each minute is left to others. `Accept` chooses lines of JSON (the default), CSV, a Markdown table, one JSON
+/// document or one bundle of STIX; `format` a document of ECS, STIX or MISP for each row. Sending the same again goes on where it ended. Costs one lookup for each indicator whose answer is not kept.
 #[utoipa::path(
     post,
     path = "/api/v1/lookup",
@@ -140,7 +145,7 @@ pub async fn look_up_many(
     body::require(&parts.headers, &MEDIA_TYPES)?;
     let bytes = body::read_up_to(body, MOST_BYTES, BODY_TIME).await?;
     let read = BulkRequest::read(&gateway, query, &parts.headers, &bytes)?;
-    let (dry_run, max_tokens) = (read.dry_run, read.max_tokens);
+    let (dry_run, format, max_tokens) = (read.dry_run, read.format, read.max_tokens);
     let caller = JobCaller {
         context,
         client,
@@ -150,6 +155,5 @@ pub async fn look_up_many(
     if dry_run {
         return forecast(&job).await;
     }
-    let format = BulkFormat::accepted(&parts.headers);
     Ok(format.respond(job, max_tokens))
 }

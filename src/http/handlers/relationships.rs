@@ -15,7 +15,7 @@ use crate::{
         error::ApiError,
         extract::{
             MayRead, Parameters, StrictQuery, Wanted,
-            format::FormatQuery,
+            format::ReportFormatQuery,
             freshness::WaitQuery,
             list::{self, ListQuery},
             path::{self, Segments},
@@ -134,7 +134,7 @@ impl RelatedPath {
     }
 }
 
-impl Wanted<RelationshipQuery> {
+impl Wanted<RelationshipQuery, ReportFormatQuery> {
     /// Returns the view of related objects.
     fn view_of<'a>(
         &'a self,
@@ -161,7 +161,7 @@ impl Wanted<RelationshipQuery> {
     path = "/api/v1/{collection}/{id}/relationships/{relationship}",
     params(
         RelatedPath,
-        FormatQuery,
+        ReportFormatQuery,
         ViewQuery,
         ListQuery,
         RelationshipQuery,
@@ -172,7 +172,7 @@ impl Wanted<RelationshipQuery> {
 pub async fn get_relationship(
     State(gateway): State<AppState>,
     MayReadRelationship(context): MayReadRelationship,
-    wanted: Wanted<(ListQuery, RelationshipQuery)>,
+    wanted: Wanted<(ListQuery, RelationshipQuery), ReportFormatQuery>,
     path: RelatedPath,
 ) -> Result<Response, ApiError> {
     let (list, wanted) = wanted.split_first();

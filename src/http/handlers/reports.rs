@@ -11,7 +11,7 @@ use crate::{
         error::ApiError,
         extract::{
             DomainName, FileHash, IpAddress, MayRead, Parameters, UrlId, Wanted,
-            format::FormatQuery, freshness::WaitQuery, query::FromQuery, view::ViewQuery,
+            format::ReportFormatQuery, freshness::WaitQuery, query::FromQuery, view::ViewQuery,
         },
         openapi::{
             answers::{DomainReport, FileReport, IpReport, UrlReport},
@@ -141,7 +141,7 @@ pub fn parse_relationships(given: &str) -> Result<Vec<String>, ApiError> {
 async fn answer(
     gateway: &Gateway,
     context: &RequestContext,
-    wanted: &Wanted<ReportQuery>,
+    wanted: &Wanted<ReportQuery, ReportFormatQuery>,
     indicator: Indicator,
 ) -> Result<Response, ApiError> {
     answer_as(gateway, context, wanted, Asked::of_type(indicator)).await
@@ -151,7 +151,7 @@ async fn answer(
 pub(super) async fn answer_as(
     gateway: &Gateway,
     context: &RequestContext,
-    wanted: &Wanted<ReportQuery>,
+    wanted: &Wanted<ReportQuery, ReportFormatQuery>,
     Asked {
         indicator,
         is_named,
@@ -179,13 +179,13 @@ pub(super) async fn answer_as(
     get,
     path = "/api/v1/files/{file_hash}",
     tag = "Files",
-    params(FileHash, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
+    params(FileHash, ReportFormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(FileReport, ReadErrors)
 )]
 pub async fn get_file_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<ReportQuery>,
+    wanted: Wanted<ReportQuery, ReportFormatQuery>,
     FileHash(file): FileHash,
 ) -> Result<Response, ApiError> {
     answer(&gateway, &context, &wanted, file).await
@@ -200,13 +200,13 @@ pub async fn get_file_report(
     get,
     path = "/api/v1/urls/analyze",
     tag = "URLs",
-    params(UrlQuery, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
+    params(UrlQuery, ReportFormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(UrlReport, ReadErrors)
 )]
 pub async fn analyze_url(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<(UrlQuery, ReportQuery)>,
+    wanted: Wanted<(UrlQuery, ReportQuery), ReportFormatQuery>,
 ) -> Result<Response, ApiError> {
     let (UrlQuery { url }, wanted) = wanted.split_first();
     answer(&gateway, &context, &wanted, Indicator::from(&url)).await
@@ -220,13 +220,13 @@ pub async fn analyze_url(
     get,
     path = "/api/v1/urls/{url_id}",
     tag = "URLs",
-    params(UrlId, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
+    params(UrlId, ReportFormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(UrlReport, ReadErrors)
 )]
 pub async fn get_url_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<ReportQuery>,
+    wanted: Wanted<ReportQuery, ReportFormatQuery>,
     UrlId(url): UrlId,
 ) -> Result<Response, ApiError> {
     answer(&gateway, &context, &wanted, url).await
@@ -240,13 +240,13 @@ pub async fn get_url_report(
     get,
     path = "/api/v1/domains/{domain}",
     tag = "Domains",
-    params(DomainName, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
+    params(DomainName, ReportFormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(DomainReport, ReadErrors)
 )]
 pub async fn get_domain_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<ReportQuery>,
+    wanted: Wanted<ReportQuery, ReportFormatQuery>,
     DomainName(domain): DomainName,
 ) -> Result<Response, ApiError> {
     answer(&gateway, &context, &wanted, domain).await
@@ -259,13 +259,13 @@ pub async fn get_domain_report(
     get,
     path = "/api/v1/ips/{ip_address}",
     tag = "IP addresses",
-    params(IpAddress, FormatQuery, ViewQuery, ReportQuery, WaitQuery),
+    params(IpAddress, ReportFormatQuery, ViewQuery, ReportQuery, WaitQuery),
     responses(IpReport, ReadErrors)
 )]
 pub async fn get_ip_report(
     State(gateway): State<AppState>,
     MayRead(context): MayRead,
-    wanted: Wanted<ReportQuery>,
+    wanted: Wanted<ReportQuery, ReportFormatQuery>,
     IpAddress(address): IpAddress,
 ) -> Result<Response, ApiError> {
     answer(&gateway, &context, &wanted, address).await

@@ -8,7 +8,7 @@ use crate::{
     http::{
         error::ApiError,
         extract::{
-            MaySearch, Parameters, Wanted, format::FormatQuery, freshness::WaitQuery, list,
+            MaySearch, Parameters, Wanted, format::ReportFormatQuery, freshness::WaitQuery, list,
             query::FromQuery, view::ViewQuery,
         },
         openapi::{answers::ListAnswer, errors::ReadErrors},
@@ -124,13 +124,19 @@ impl FromQuery for SearchOptions {
     get,
     path = "/api/v1/search",
     tag = "Search",
-    params(EverythingQuery, FormatQuery, ViewQuery, SearchOptions, WaitQuery),
+    params(
+        EverythingQuery,
+        ReportFormatQuery,
+        ViewQuery,
+        SearchOptions,
+        WaitQuery
+    ),
     responses(ListAnswer, ReadErrors)
 )]
 pub async fn search(
     State(gateway): State<AppState>,
     MaySearch(context): MaySearch,
-    wanted: Wanted<(EverythingQuery, SearchOptions)>,
+    wanted: Wanted<(EverythingQuery, SearchOptions), ReportFormatQuery>,
 ) -> Result<Response, ApiError> {
     let (EverythingQuery { query, limit }, mut wanted) = wanted.split_first();
     let asked = lookup::SearchQuery {
@@ -150,13 +156,19 @@ pub async fn search(
     get,
     path = "/api/v1/intelligence/search",
     tag = "Search",
-    params(IntelligenceQuery, FormatQuery, ViewQuery, SearchOptions, WaitQuery),
+    params(
+        IntelligenceQuery,
+        ReportFormatQuery,
+        ViewQuery,
+        SearchOptions,
+        WaitQuery
+    ),
     responses(ListAnswer, ReadErrors)
 )]
 pub async fn search_intelligence(
     State(gateway): State<AppState>,
     MaySearch(context): MaySearch,
-    wanted: Wanted<(IntelligenceQuery, SearchOptions)>,
+    wanted: Wanted<(IntelligenceQuery, SearchOptions), ReportFormatQuery>,
 ) -> Result<Response, ApiError> {
     let (IntelligenceQuery { query, limit }, mut wanted) = wanted.split_first();
     let asked = lookup::SearchQuery {
@@ -172,7 +184,7 @@ pub async fn search_intelligence(
 async fn run(
     gateway: &Gateway,
     context: &RequestContext,
-    wanted: &Wanted<SearchOptions>,
+    wanted: &Wanted<SearchOptions, ReportFormatQuery>,
     asked: &lookup::SearchQuery,
 ) -> Result<Response, ApiError> {
     let templates = &gateway.templates.current();

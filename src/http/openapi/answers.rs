@@ -12,7 +12,10 @@ use utoipa::{
     },
 };
 
-use crate::render::format::{Format, json::Meta};
+use crate::{
+    http::extract::format::{ReportFormat, STIX},
+    render::format::{Format, json::Meta},
+};
 
 /// A report on a file.
 #[derive(ToSchema)]
@@ -20,10 +23,10 @@ use crate::render::format::{Format, json::Meta};
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
 pub(super) struct FileReportBody {
     /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
-    /// document in `markdown` and `xml`.
+    /// document in `markdown` and `xml`, one of ECS, STIX or MISP in the format of that name.
     #[schema(schema_with = file_or_document)]
     data: (),
-    format: Format,
+    format: ReportFormat,
     /// The size, the parts left out, and related objects, where there is something to say.
     meta: Option<Meta<'static>>,
 }
@@ -34,10 +37,10 @@ pub(super) struct FileReportBody {
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
 pub(super) struct UrlReportBody {
     /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
-    /// document in `markdown` and `xml`.
+    /// document in `markdown` and `xml`, one of ECS, STIX or MISP in the format of that name.
     #[schema(schema_with = url_or_document)]
     data: (),
-    format: Format,
+    format: ReportFormat,
     /// The size, the parts left out, and related objects, where there is something to say.
     meta: Option<Meta<'static>>,
 }
@@ -48,10 +51,10 @@ pub(super) struct UrlReportBody {
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
 pub(super) struct DomainReportBody {
     /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
-    /// document in `markdown` and `xml`.
+    /// document in `markdown` and `xml`, one of ECS, STIX or MISP in the format of that name.
     #[schema(schema_with = domain_or_document)]
     data: (),
-    format: Format,
+    format: ReportFormat,
     /// The size, the parts left out, and related objects, where there is something to say.
     meta: Option<Meta<'static>>,
 }
@@ -62,10 +65,10 @@ pub(super) struct DomainReportBody {
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
 pub(super) struct IpReportBody {
     /// The chosen attributes in `json`, all attributes in `raw`, the brief with `view=brief`, a
-    /// document in `markdown` and `xml`.
+    /// document in `markdown` and `xml`, one of ECS, STIX or MISP in the format of that name.
     #[schema(schema_with = address_or_document)]
     data: (),
-    format: Format,
+    format: ReportFormat,
     /// The size, the parts left out, and related objects, where there is something to say.
     meta: Option<Meta<'static>>,
 }
@@ -94,11 +97,11 @@ pub(super) struct AnalysisBody {
 #[expect(dead_code, reason = "describes a body that is written as a stream")]
 pub(super) struct ListBody {
     /// Objects as `{id, type, attributes?, context_attributes?, error?}` in `json`, VirusTotal's own
-    /// in `raw`, a document in `markdown` and `xml`. One object or `null` where the relationship
+    /// in `raw`, a document in `markdown` and `xml`, those of `ecs`, `stix` and `misp`. One object or `null` where the relationship
     /// leads to one.
     #[schema(schema_with = list_or_document)]
     data: (),
-    format: Format,
+    format: ReportFormat,
     /// The cursor of the next page and the size of the list, which only lists have; the size, and
     /// the parts left out.
     meta: Option<Meta<'static>>,
@@ -116,7 +119,7 @@ pub(super) struct ObjectBody {
     /// document in `markdown` and `xml`. A value without attributes is given as it is.
     #[schema(schema_with = other_or_document)]
     data: (),
-    format: Format,
+    format: ReportFormat,
     /// The size, and the parts left out, where there is something to say.
     meta: Option<Meta<'static>>,
 }
@@ -260,7 +263,7 @@ impl IntoResponses for ListAnswer {
             "The next page, as `<…>; rel=\"next\"`; left out on the last",
             Type::String,
         );
-        let ok = cached(response("The page", "ListBody", None)).header("Link", link);
+        let ok = cached(with_bundle(response("The page", "ListBody", None))).header("Link", link);
         BTreeMap::from([("200".to_owned(), ok.build().into())])
     }
 }
@@ -308,8 +311,12 @@ pub struct AnyReport;
 
 /// Returns the responses of a report with this body, and these attributes as the example.
 fn report(body: &str, attributes: &Value) -> Responses {
-    let ok = response("The report", body, Some(enveloped(attributes)));
+    let ok = with_bundle(response("The report", body, Some(enveloped(attributes))));
     BTreeMap::from([("200".to_owned(), cached(ok).build().into())])
+}
+
+fn with_bundle(response: ResponseBuilder) -> ResponseBuilder {
+    response.content(STIX, Content::new(Some(any_object())))
 }
 
 fn enveloped(data: &Value) -> Value {

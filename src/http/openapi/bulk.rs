@@ -8,6 +8,8 @@ use utoipa::{
     openapi::{ContentBuilder, Object, RefOr, Response, ResponseBuilder, schema::Type},
 };
 
+use crate::http::extract::format::STIX;
+
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 /// The rows of a job.
@@ -45,9 +47,10 @@ impl IntoResponses for BulkAnswer {
                 .build()
         };
         let ok = ResponseBuilder::new()
-            .description("The rows as they are finished, and a summary; with `dry_run` the summary alone")
+            .description("The rows as they are finished, and a summary; with `dry_run` the summary alone; with `format` a document of ECS, STIX or MISP for each row")
             .content("application/x-ndjson", text(lines))
             .content("application/json", object(json!({"data": [row], "meta": {"summary": {"rows": 1, "unique": 1, "complete": true}}})))
+            .content(STIX, object(json!({"type": "bundle", "id": "bundle--839c51cc-a348-54ff-941c-d6f1a10774e9", "objects": []})))
             .content("text/csv", text("row,given,type,id,level,reason,…\r\n"))
             .content("text/markdown", text("| row | given | type | verdict | reason | label |"))
             .build();

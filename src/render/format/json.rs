@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{Format, sink::Sink};
+use super::sink::Sink;
 
 pub use self::lexer::{Quoted, Unreadable};
 
@@ -29,7 +29,8 @@ pub struct Meta<'a> {
     /// ten pages. The cursor continues the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<&'static str>,
-    /// The number of objects in `data`, if `max_tokens` leaves no room for all of the page.
+    /// The number of objects in `data`, if `max_tokens` leaves no room for all of the page, or if
+    /// some of them are no indicators and the format has a place for those only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown: Option<usize>,
     /// The number of tokens of `data`, never below the count of o200k. With `view=brief` or
@@ -229,10 +230,11 @@ pub fn data_of(open: &[u8]) -> &[u8] {
     &open[OPENING.len()..]
 }
 
-/// Ends an envelope after its data. `is_list` says whether `meta` is there even if it is empty.
-pub fn close_envelope(out: &mut Vec<u8>, format: Format, meta: &Meta<'_>, is_list: bool) {
+/// Ends an envelope after its data, which is in this format. `is_list` says whether `meta` is there
+/// even if it is empty.
+pub fn close_envelope(out: &mut Vec<u8>, format: &str, meta: &Meta<'_>, is_list: bool) {
     out.extend_from_slice(br#","format":"#);
-    write(out, &format);
+    write(out, format);
     if is_list || !meta.is_empty() {
         out.extend_from_slice(br#","meta":"#);
         write(out, meta);
