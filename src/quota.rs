@@ -191,6 +191,12 @@ impl Quota {
         self.0.accounts.report(key, Now::read())
     }
 
+    /// Returns whether VirusTotal refused this key of the server or of a client when it was last
+    /// used.
+    pub fn is_refused(&self, key: KeyHash) -> bool {
+        self.0.accepted.is_refused(key)
+    }
+
     /// Returns the number of queued requests of all keys.
     pub fn waiting(&self) -> usize {
         self.0.accounts.waiting()

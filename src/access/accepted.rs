@@ -25,6 +25,8 @@ struct KeySets {
     revoked: LruCache<KeyHash, ()>,
     /// The keys of the server and its clients, accepted or not.
     configured: HashSet<KeyHash>,
+    /// The configured keys that VirusTotal has refused since a call with them last succeeded.
+    refused: HashSet<KeyHash>,
 }
 
 impl AcceptedKeys {
@@ -36,6 +38,7 @@ impl AcceptedKeys {
             accepted: LruCache::unbounded(),
             revoked: LruCache::unbounded(),
             configured: HashSet::new(),
+            refused: HashSet::new(),
         })))
     }
 
@@ -68,16 +71,22 @@ impl AcceptedKeys {
         }
         sets.accepted.put(key, ());
         sets.revoked.pop(&key);
+        sets.refused.remove(&key);
         true
     }
 
     /// Records that VirusTotal refused this key (401). Returns whether it was accepted before.
     pub fn refuse(&self, key: KeyHash) -> bool {
-        if self.0.lock().accepted.pop(&key).is_none() {
-            return false;
+        let mut sets = self.0.lock();
+        if sets.configured.contains(&key) {
+            sets.refused.insert(key);
         }
-        self.revoke(key);
-        true
+        let was_accepted = sets.accepted.pop(&key).is_some();
+        drop(sets);
+        if was_accepted {
+            self.revoke(key);
+        }
+        was_accepted
     }
 
     /// Records that VirusTotal refused a key that it had accepted, here or at another replica.
@@ -88,6 +97,11 @@ impl AcceptedKeys {
             sets.revoked.pop_lru();
         }
         sets.revoked.put(key, ());
+    }
+
+    /// Returns whether this is a key of the server or of a client, and VirusTotal refused it last.
+    pub fn is_refused(&self, key: KeyHash) -> bool {
+        self.0.lock().refused.contains(&key)
     }
 
     /// Returns whether VirusTotal accepted this key once and has refused it since.
@@ -124,8 +138,10 @@ mod tests {
         let key = ApiKey::parse(b"a").unwrap().hash();
         let keys = AcceptedKeys::new();
         keys.configure(key);
-        assert!(keys.is_lasting(key) && !keys.contains(key));
+        assert!(keys.is_lasting(key) && !keys.contains(key) && !keys.is_refused(key));
         keys.refuse(key);
-        assert!(keys.is_lasting(key));
+        assert!(keys.is_lasting(key) && keys.is_refused(key));
+        keys.accept(key);
+        assert!(!keys.is_refused(key));
     }
 }

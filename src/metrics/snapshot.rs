@@ -80,6 +80,8 @@ pub struct DiskGauges {
 pub struct KeyQuota {
     /// A short name for the key.
     pub key: String,
+    /// Whether VirusTotal refused the key when it was last used.
+    pub is_refused: bool,
     /// The quota in each window.
     pub windows: [QuotaGauges; 3],
 }
@@ -108,8 +110,11 @@ struct ClientLabels {
     client: String,
 }
 
-type ClientFamily = Family<ClientLabels, Counter>;
+struct KeyLabel {
+    key: String,
+}
 
+type ClientFamily = Family<ClientLabels, Counter>;
 type QuotaFamily = Family<QuotaLabels, Gauge<f64, AtomicU64>>;
 
 impl Snapshot {
@@ -227,7 +232,19 @@ fn register_quota(registry: &mut Registry, keys: Vec<KeyQuota>) {
         "quota_remaining_units",
         "Lookups that a key of the server or its clients has left in a window; +Inf without a limit",
     );
-    for KeyQuota { key, windows } in keys {
+    let refused: Family<KeyLabel, Gauge> = register(
+        registry,
+        "upstream_key_refused",
+        "Whether VirusTotal refused a key of the server or its clients when it was last used: 1 or 0",
+    );
+    for KeyQuota {
+        key,
+        is_refused,
+        windows,
+    } in keys
+    {
+        let label = KeyLabel { key: key.clone() };
+        refused.get_or_create(&label).set(i64::from(is_refused));
         for gauges in windows {
             let labels = QuotaLabels {
                 key: key.clone(),

@@ -307,6 +307,26 @@ async fn the_remaining_quota_of_the_servers_key_is_exported() {
     assert!(!numbers.text.contains("key-of-"), "{}", numbers.text);
 }
 
+#[rstest]
+#[case::wrong("bad-key-of-the-server", 1)]
+#[case::right("key-of-the-server", 0)]
+#[tokio::test]
+async fn a_refused_key_of_the_server_is_exported_and_no_other(
+    #[case] key: &str,
+    #[case] flag: i32,
+) {
+    let upstream = Upstream::demo().await;
+    let gateway = Gateway::before(&upstream, &["--api-key", key]).await;
+    gateway.get_with(&file(EICAR), &[]).await;
+    let wrong = [("x-api-key", "bad-key-of-a-caller")];
+    assert_eq!(gateway.get_with(&file(TROJAN), &wrong).await.status, 401);
+    let numbers = Numbers::of(&gateway).await;
+    let series = numbers.series.iter();
+    let series = series.filter(|(name, _)| name.starts_with("vt4ai_upstream_key_refused{"));
+    let flags: Vec<f64> = series.map(|(_, value)| *value).collect();
+    assert_eq!(flags, [f64::from(flag)], "{}", numbers.text);
+}
+
 #[tokio::test]
 async fn requests_waiting_for_quota_are_counted() {
     let upstream = Upstream::demo().await;

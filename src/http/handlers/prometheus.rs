@@ -91,6 +91,7 @@ fn quota_of_keys(gateway: &Gateway) -> Vec<KeyQuota> {
         let report = gateway.quota.report(key);
         quota.push(KeyQuota {
             key: key.short(),
+            is_refused: gateway.quota.is_refused(key),
             windows: windows(&report),
         });
     }
