@@ -35,6 +35,8 @@ export async function startGateway(binary, settings = {}, flags = []) {
 export async function openPage(browser, url, options = {}) {
   const { expects = [], ...rest } = options;
   const context = await browser.newContext({ viewport: { width: 1100, height: 850 }, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'UTC', ...rest });
+  // Long for a machine under load; a page that is right takes far less.
+  context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   const found = [];
   const addresses = [];
