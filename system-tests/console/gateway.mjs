@@ -16,11 +16,13 @@ export async function startGateway(binary, settings = {}, flags = []) {
   const url = await new Promise((resolve, reject) => {
     const read = (piece) => {
       log += piece;
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(log);
-      if (found && !settings.VT4AI_UPSTREAM_URL?.startsWith(found[0])) resolve(found[0]);
+      // The log names the stand-in, too.
+      const found = log.match(/http:\/\/127\.0\.0\.1:\d+/g)?.find((address) => address !== settings.VT4AI_UPSTREAM_URL);
+      if (found) resolve(found);
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
+    setTimeout(() => reject(new Error(`the gateway does not start:\n${log}`)), 20_000).unref();
     gone.then(() => reject(new Error(`the gateway ended:\n${log}`)));
   });
   const stop = async () => {

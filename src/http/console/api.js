@@ -71,11 +71,15 @@ export async function send(path, { query, body, accept = 'application/json', sig
   throw new Failure(response.status, problem, response.headers);
 }
 
+// Keeps the text of numbers that a double can't hold or writes otherwise, where the browser can.
+const exact = (_, value, context) => (typeof value === 'number' && JSON.rawJSON && context?.source !== undefined && String(value) !== context.source ? JSON.rawJSON(context.source) : value);
+
 /** Returns the JSON of an answer, with its origin. */
 export async function ask(path, options) {
   const response = await send(path, options);
   try {
-    return { body: await response.json(), origin: originOf(response.headers) };
+    const text = await response.text();
+    return { body: JSON.parse(text, options?.exact ? exact : undefined), origin: originOf(response.headers) };
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Failure(0);

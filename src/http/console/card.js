@@ -166,7 +166,7 @@ const RAW_SHOWN = 200_000;
 
 function raw(given, spent) {
   return async () => {
-    const { body, origin } = await lookup(given, { format: 'raw' });
+    const { body, origin } = await lookup(given, { format: 'raw' }, { exact: true });
     spent(origin.cost);
     const text = visible(JSON.stringify(body.data, null, 2));
     const shown = el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Raw report', text: text.slice(0, RAW_SHOWN) });

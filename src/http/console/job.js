@@ -45,7 +45,8 @@ export function planned(summary, start) {
 function fill(cells, row) {
   const [n, what, type, level, why, old, from] = cells;
   n.textContent = row.row;
-  what.replaceChildren(foreign(row.id ?? row.given ?? ''));
+  // The id of a URL is not readable.
+  what.replaceChildren(foreign((row.type === 'url' ? row.given : row.id) ?? row.given ?? ''));
   what.title = visible(row.given ?? '');
   type.textContent = row.type ? typeName(row.type) : '';
   level.replaceChildren(row.error ? el('span', { class: 'badge failed', text: 'Failed' }) : badge(row.verdict?.level));
