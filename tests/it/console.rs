@@ -25,7 +25,10 @@ async fn page_loads_its_own_files_only() {
     let gateway = Gateway::before(&upstream, &[]).await;
     let page = open(&gateway).await;
     let media = page.header("content-type");
-    assert_eq!((page.status, media), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(
+        (page.status, media),
+        (200, Some("text/html; charset=utf-8"))
+    );
     let paths = loaded(page.text());
     assert_eq!(paths.len(), 8, "{paths:?}");
     let mut bytes = page.text().len();
@@ -92,10 +95,17 @@ async fn files_of_another_version_are_served_but_not_kept() {
     let upstream = Upstream::demo().await;
     let gateway = Gateway::before(&upstream, &[]).await;
     let file = gateway.get_with("/console/0123/app.js", &[]).await;
-    assert_eq!((file.status, file.header("cache-control")), (200, Some("no-cache")));
+    assert_eq!(
+        (file.status, file.header("cache-control")),
+        (200, Some("no-cache"))
+    );
     let media = file.header("content-type");
     assert_eq!(media, Some("text/javascript; charset=utf-8"));
-    for path in ["/console/0123/secret.js", "/console/", "/console/0123/..%2fapp.js"] {
+    for path in [
+        "/console/0123/secret.js",
+        "/console/",
+        "/console/0123/..%2fapp.js",
+    ] {
         let missing = gateway.get_with(path, &[]).await;
         assert_eq!(missing.status, 404, "{path}");
         assert!(!missing.detail().is_empty(), "{path}");

@@ -135,7 +135,7 @@ async function refreshQuota() {
   if (turn !== quotaTurn) return;
   for (const window of ['minute', 'day', 'month']) bar(window, data?.[window]);
   byId('saved').querySelector('b').textContent = typeof data?.saved_today === 'number' ? count(data.saved_today, 'lookup') : '–';
-  if (!hasKey()) byId('key-state').textContent = data ? 'The server’s key' : 'Enter a key';
+  if (!hasKey()) byId('key-state').textContent = data ? 'Server’s key' : 'Enter a key';
 }
 
 const dialog = byId('key-dialog');

@@ -101,8 +101,9 @@ export class Job {
       ...[['done', 'As they finish'], ['row', 'As given'], ['level', 'By verdict']].map(([value, name]) => el('option', { value, text: name })));
     this.heading = el('h2', { tabindex: -1, text: count(total, 'indicator') });
     this.node = el('div', { class: 'job' }, this.heading, this.bar, this.state, this.counts,
-      el('div', { class: 'actions' }, this.toggle,
-        el('button', { type: 'button', id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.sort),
+      // The button whose text changes comes last, so that it moves no other.
+      el('div', { class: 'actions' }, this.sort,
+        el('button', { type: 'button', id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.toggle),
       this.list.node);
   }
 
