@@ -78,7 +78,7 @@ async function audit(page, state) {
 
 test('first paint and an empty page', async () => {
   const times = [];
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < 7; round += 1) {
     const { context, page, problems } = await openPage(browser, demo.url);
     times.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime));
     if (round === 0) await shoot(page, 'start');
@@ -86,7 +86,7 @@ test('first paint and an empty page', async () => {
     await context.close();
   }
   times.sort((a, b) => a - b);
-  console.log(`  first contentful paint: median ${times[2].toFixed(0)} ms, ${times.map((it) => it.toFixed(0)).join(', ')}`);
+  console.log(`  first contentful paint: median ${times[3].toFixed(0)} ms of ${times.map((it) => it.toFixed(0)).join(', ')}`);
   // Other processes of the machine only add to it.
   assert.ok(times[0] < 200, 'it is under 200 ms');
 });
