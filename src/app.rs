@@ -20,7 +20,7 @@ use crate::{
     compat,
     config::{Config, Server},
     demo,
-    http::{self, Gateway},
+    http::{self, Example, Gateway},
     mcp,
     redis::UnusableAuthorities,
     render::template::{ReloadableTemplates, TemplateError, Templates},
@@ -159,6 +159,12 @@ impl App {
         let mut gateway = parts::put_together(config, templates, clients, background).await?;
         if is_demo {
             gateway.examples = demo::examples("");
+            if let Some(console) = &mut gateway.console {
+                let examples = demo::INDICATORS.iter();
+                console.examples = examples
+                    .map(|[label, text]| Example { label, text })
+                    .collect();
+            }
         }
         Ok(gateway)
     }

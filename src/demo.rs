@@ -142,6 +142,31 @@ pub fn examples(base: &str) -> String {
         .replace("{trojan}", crowd::TROJAN)
 }
 
+/// Indicators that the demo knows, each with words for a button. The last one is a mail.
+pub const INDICATORS: &[[&str; 2]] = &[
+    ["EICAR test file", "44d88612fea8a8f36de82e1278abb02f"],
+    ["A trojan", crowd::TROJAN],
+    [
+        "A phishing page, defanged",
+        "hxxps://login[.]bank-secure[.]example/verify?id=1&session=abc",
+    ],
+    ["A suspicious domain", "parcel-customs-fee[.]example"],
+    ["A popular domain", "portal.example"],
+    ["An IP address", "8.8.8.8"],
+    [
+        "A domain with instructions for a model",
+        "helpful-notes[.]test",
+    ],
+    [
+        "A mail with several indicators",
+        "From: security@portal.example\n\
+         Subject: Your account\n\n\
+         Dear customer, please confirm at hxxps://login[.]bank-secure[.]example/verify?id=1&session=abc\n\
+         or bank-secure[.]example. Sent from 203.0.113.7 by way of 10.0.0.1.\n\
+         Attachment: setup.exe, 44d88612fea8a8f36de82e1278abb02f\n",
+    ],
+];
+
 const EXAMPLES: &str = r#"Reports: the EICAR test file as JSON, a trojan as Markdown, with its basics only, and unfiltered:
   curl -s {base}/api/v1/files/44d88612fea8a8f36de82e1278abb02f
   curl -s -H 'Accept: text/markdown' {base}/api/v1/files/{trojan}

@@ -6,12 +6,14 @@
 //! the document from the handlers' attributes.
 
 pub use self::{
+    console::{Console, Example},
     extract::view::ViewDefaults,
     routes::{admin_router, admitted, document, entrance, router},
     state::{AppState, Gateway, RequestLimits},
 };
 
 pub mod bulk;
+pub mod console;
 pub mod error;
 pub mod extract;
 pub mod handlers;

@@ -105,6 +105,12 @@ pub struct Server {
     #[arg(id = "max-workers", long, value_name = "N", default_value = "")]
     #[arg(value_parser = workers)]
     pub workers: NonZeroUsize,
+    /// The page for browsers at `/`: `on` or `off`.
+    ///
+    /// Turned off, browsers get a page of links there.
+    #[arg(long, value_name = "SWITCH", action = ArgAction::Set)]
+    #[arg(default_value = "on", value_parser = one_of_two("off", "on"))]
+    pub console: bool,
     /// Connections that may be open at once.
     ///
     /// One address (IPv6: its /64) may hold a quarter of them, except the trusted proxies. At the

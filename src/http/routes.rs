@@ -34,6 +34,7 @@ use self::{
 
 pub use self::document::document;
 use super::{
+    console,
     error::{self, ApiError},
     extract::credential::KEY_HEADERS,
     handlers::{
@@ -250,7 +251,10 @@ pub fn router(gateway: &AppState, has_metrics: bool) -> Router {
         gateway: Arc::clone(gateway),
         group,
     };
-    let service = document_route(&routes.known).merge(routes.service.clone());
+    let mut service = document_route(&routes.known).merge(routes.service.clone());
+    if gateway.console.is_some() {
+        service = service.merge(console::routes());
+    }
     Router::new()
         .merge(admitted(routes.api.clone(), state(RouteGroup::Api)))
         .merge(admitted(routes.uploads.clone(), state(RouteGroup::Upload)))

@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     access::{AcceptedKeys, PeerOwners, Places, RateLimit, clients::Clients},
     config::Access,
-    http::extract::view::ViewDefaults,
+    http::{console::Console, extract::view::ViewDefaults},
     lookup::Lookup,
     metrics::Metrics,
     quota::Quota,
@@ -52,6 +52,8 @@ pub struct Gateway {
     pub clients: Option<Clients>,
     /// The format and the view of answers to requests that name none.
     pub views: ViewDefaults,
+    /// The page for browsers, unless it is turned off.
+    pub console: Option<Console>,
     /// The commands that show the demo's objects; empty without the demo.
     pub examples: String,
     /// The audit log, where one is set up.

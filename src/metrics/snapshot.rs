@@ -110,6 +110,7 @@ struct ClientLabels {
     client: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KeyLabel {
     key: String,
 }

@@ -29,6 +29,8 @@ mod connections;
 #[cfg(test)]
 mod consistency;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod disk;

@@ -1,4 +1,4 @@
-//! The root: the name of the gateway for programs, a page of links for browsers.
+//! The root: the name of the gateway for programs, the console or a page of links for browsers.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{extract::format, openapi::errors::OpenErrors, state::AppState};
+use crate::http::{console::escape, extract::format, openapi::errors::OpenErrors, state::AppState};
 
 /// The headers of the page: it runs nothing and loads nothing.
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
@@ -54,8 +54,8 @@ pub struct Root {
 
 /// Name and version
 ///
-/// For a first look, and for clients that want to know what answers here. Browsers get a page with
-/// links.
+/// For a first look, and for clients that want to know what answers here. Browsers get the console,
+/// or a page with links where that is off.
 #[utoipa::path(get, path = "/", tag = "Service", security(()), responses(
     (status = 200, description = "The name of the gateway, and where its documentation is",
      content((Root = "application/json"), (String = "text/html"))),
@@ -63,7 +63,10 @@ pub struct Root {
 ))]
 pub async fn get_root(State(gateway): State<AppState>, headers: HeaderMap) -> Response {
     let mut response = if format::accepts_html(&headers) {
-        (PAGE_HEADERS, Html(page(&gateway.examples))).into_response()
+        match &gateway.console {
+            Some(console) => console.respond(&headers),
+            None => (PAGE_HEADERS, Html(page(&gateway.examples))).into_response(),
+        }
     } else {
         let root = Root {
             message: "VT4AI API Server",
@@ -73,7 +76,7 @@ pub async fn get_root(State(gateway): State<AppState>, headers: HeaderMap) -> Re
         Json(root).into_response()
     };
     let vary = HeaderValue::from_static("accept");
-    response.headers_mut().insert(header::VARY, vary);
+    response.headers_mut().append(header::VARY, vary);
     response
 }
 
@@ -101,12 +104,6 @@ fn link_of(line: &str) -> Option<&str> {
     let path = target.trim_matches('\'');
     let is_plain = path.starts_with('/') && !path.contains([' ', '\'']);
     is_plain.then_some(path)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

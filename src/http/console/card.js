@@ -1,0 +1,268 @@
+// The card of one answer: verdict, engines, facts, what a model reads, related objects, the raw report.
+
+import { ago, bytes, count, dated, el, foreign, number, say, stranger, tabs, visible } from './dom.js';
+import { ask, lookup } from './api.js';
+
+const LEVELS = {
+  malicious: ['Malicious', 'Several engines, or VirusTotal’s own assessment, object.'],
+  suspicious: ['Suspicious', 'A few engines, severe rules or a sandbox object. Look closer before you act.'],
+  likely_benign: ['Likely benign', 'It is popular or comes from a known distributor, and hardly any engine objects.'],
+  no_detections: ['No detections', 'No engine objects, which proves nothing: new attacks are missed.'],
+  unknown: ['Unknown', 'Too little is known for a verdict, which does not mean that it is safe.'],
+};
+const TYPES = { file: 'file', url: 'URL', domain: 'domain', ip: 'IP address', ip_address: 'IP address' };
+const COLLECTIONS = { file: 'files', url: 'urls', domain: 'domains', ip: 'ips', ip_address: 'ips' };
+
+export const typeName = (type, many) => {
+  const name = TYPES[type] ?? visible(type ?? '');
+  return many && name !== 'IP address' ? `${name}s` : many ? 'IP addresses' : name;
+};
+export const levelName = (level) => LEVELS[level]?.[0] ?? 'Unknown';
+
+/** Returns the badge of a level; its word says what its colour says. */
+export function badge(level) {
+  return el('span', { class: `badge ${level in LEVELS ? level : 'unknown'}`, text: levelName(level) });
+}
+
+/** Says what an answer cost, and how old it is. */
+export function costOf({ cache, reason, age, cost }) {
+  const asked = Number.isNaN(age) ? '' : `, VirusTotal was asked ${ago(age)}`;
+  const why = { quota: ' since the quota is used up', upstream: ' since VirusTotal fails' }[reason] ?? '';
+  if (cache === 'MISS') return `Cost ${count(cost, 'lookup')}${asked}`;
+  if (cache === 'HIT') return `Cost nothing: kept${asked}`;
+  if (cache === 'STALE') return `Cost nothing: kept past its time${why}${asked}`;
+  return 'Cost nothing';
+}
+
+/** Creates a bar of what the engines say. The numbers are text as well. */
+function engines(detections) {
+  const { malicious = 0, suspicious = 0, engines: all = 0, top } = detections;
+  const rest = Math.max(0, all - malicious - suspicious);
+  const parts = [['malicious', malicious], ['suspicious', suspicious], ['rest', rest]];
+  const bar = el('div', { class: 'bar', 'aria-hidden': 'true' });
+  for (const [name, share] of parts) {
+    const part = el('div', { class: name });
+    part.style.flexGrow = share;
+    if (share > 0) bar.append(part);
+  }
+  const box = el('div', { class: 'engines' }, bar,
+    el('p', {}, el('b', { text: `${number(malicious)} malicious` }), `, ${number(suspicious)} suspicious, ${number(rest)} without objection, of ${count(all, 'engine')}`));
+  const named = Object.entries(top ?? {});
+  if (named.length) {
+    const list = el('ul', { class: 'chips', 'aria-label': 'What engines call it' });
+    for (const [engine, label] of named) list.append(el('li', {}, foreign(engine), ': ', foreign(label)));
+    box.append(list);
+  }
+  return box;
+}
+
+const join = (nodes, between = ', ') => el('span', {}, ...nodes.flatMap((node, index) => (index ? [between, node] : [node])));
+const texts = (values, make) => join([values].flat().map(make));
+
+/** The facts with a form of their own; the others are shown as they come. */
+const FACTS = {
+  created: ['Created', dated],
+  first_seen: ['First seen', dated],
+  last_seen: ['Last seen', dated],
+  date: ['Date', dated],
+  analysed: ['Analysed', ({ date, age_days }) => dated(date, age_days)],
+  size: ['Size', (size) => bytes(size)],
+  submissions: ['Submissions', number],
+  reputation: ['Reputation', number],
+  votes: ['Votes', ({ harmless = 0, malicious = 0 }) => `${number(harmless)} harmless, ${number(malicious)} malicious`],
+  popularity: ['Popularity', ({ rank, list }) => join([`rank ${number(rank)} in `, foreign(list)], '')],
+  as: ['Network operator', ({ number: id, owner }) => join([id === undefined ? '' : `AS${id} `, owner === undefined ? '' : stranger(owner)].filter(Boolean), '')],
+  signature: ['Signature', ({ status, signer }) => join([status && foreign(status), signer && stranger(signer)].filter(Boolean), ', signer ')],
+  sandboxes: ['Sandboxes', (all) => join(all.map(({ name, category, families }) => join([foreign(`${name}: ${category}`), families ? foreign(` (${families.join(', ')})`) : ''], '')))],
+  rules: ['Rules', (all) => join(Object.entries(all).map(([kind, { number: n, names }]) => join([`${number(n)} ${kind}`, names?.length ? foreign(` (${names.join(', ')})`) : ''], '')))],
+  registrar: ['Registrar', stranger],
+  certificate_subject: ['Certificate for', stranger],
+  certificate_issuer: ['Certificate from', stranger],
+  final_url: ['Leads to', stranger],
+  name_servers: ['Name servers', (all) => texts(all, stranger)],
+  host: ['Host', stranger],
+  http_status: ['HTTP status', String],
+  redirects: ['Redirects', number],
+};
+const NO_FACT = new Set(['indicator', 'verdict', 'detections', 'link', 'untrusted']);
+const words = (key) => visible(key).replaceAll('_', ' ').replace(/^./, (c) => c.toUpperCase());
+
+function plain(value, make = foreign) {
+  if (value === null || typeof value !== 'object') return make(typeof value === 'number' ? number(value) : value);
+  if (Array.isArray(value)) return join(value.map((each) => plain(each, make)));
+  return join(Object.entries(value).map(([key, each]) => join([`${words(key)} `, plain(each, make)], '')));
+}
+
+function fact(key, value) {
+  const [name, make] = FACTS[key] ?? [words(key), plain];
+  let shown;
+  try {
+    shown = make(value);
+  } catch {
+    // A shape that this page does not know.
+    shown = plain(value);
+  }
+  return el('div', {}, el('dt', { text: name }), el('dd', {}, shown));
+}
+
+function facts(data, meta) {
+  const list = el('dl', { class: 'facts' });
+  for (const [key, value] of Object.entries(data)) if (!NO_FACT.has(key)) list.append(fact(key, value));
+  const box = el('div', {}, list);
+  const link = data.link;
+  if (typeof link === 'string' && link.startsWith('https://www.virustotal.com/')) {
+    box.append(el('p', {}, el('a', { href: link, target: '_blank', rel: 'noopener noreferrer', text: 'The report on virustotal.com' })));
+  }
+  if (data.untrusted && typeof data.untrusted === 'object') box.append(strangers(data.untrusted, meta));
+  return box;
+}
+
+/** Creates the part with the texts that strangers wrote. */
+function strangers(untrusted, meta) {
+  const list = el('dl', { class: 'facts' });
+  for (const [key, value] of Object.entries(untrusted)) {
+    list.append(el('div', {}, el('dt', { text: words(key) }), el('dd', {}, typeof value === 'number' ? number(value) : plain(value, stranger))));
+  }
+  const withheld = meta?.untrusted?.withheld;
+  return el('section', { class: 'strangers', 'aria-label': 'Text from strangers' },
+    el('h3', { text: 'Written by strangers, who may be attackers' }), list,
+    withheld ? el('p', { text: `${count(withheld, 'text')} withheld: ${withheld === 1 ? 'it reads' : 'they read'} like an instruction to a language model, which is a reason for suspicion.` }) : '');
+}
+
+const quietly = (panel, run) => async () => {
+  panel.replaceChildren(el('p', { class: 'dim', text: 'Loading…' }));
+  try {
+    panel.replaceChildren(...(await run()));
+  } catch (failure) {
+    panel.replaceChildren(problem(failure, quietly(panel, run)));
+  }
+};
+
+/** Creates the notice of a failed call inside a card. */
+function problem(failure, again) {
+  return el('div', { class: 'notice error', role: 'alert' }, el('p', {}, foreign(failure.message)),
+    el('button', { type: 'button', text: 'Try again', on: { click: again } }));
+}
+
+/** Fills the tab with what a model reads: the brief as Markdown, and its tokens beside the full view's. */
+function asModel(given, spent) {
+  return async () => {
+    const brief = await lookup(given, { view: 'brief', format: 'markdown' });
+    const full = await lookup(given, { view: 'full', format: 'markdown', max_tokens: 100000 });
+    spent(brief.origin.cost + full.origin.cost);
+    const [few, many] = [brief, full].map((answer) => answer.body.meta?.tokens ?? 0);
+    const share = el('div', { class: 'few' });
+    share.style.width = `${Math.max(1, Math.min(100, (100 * few) / Math.max(1, many)))}%`;
+    return [
+      el('p', { class: 'tokens' }, el('b', { text: count(few, 'token') }), ` as a brief, ${full.body.meta?.complete === false ? 'more than ' : ''}${number(many)} as the full report`),
+      el('div', { class: 'bar', 'aria-hidden': 'true' }, share),
+      el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Brief in Markdown', text: visible(brief.body.data) }),
+      el('p', { class: 'dim', text: costOf({ ...brief.origin, cost: brief.origin.cost + full.origin.cost }) }),
+    ];
+  };
+}
+
+const RAW_SHOWN = 200_000;
+
+function raw(given, spent) {
+  return async () => {
+    const { body, origin } = await lookup(given, { format: 'raw' }, { exact: true });
+    spent(origin.cost);
+    const text = visible(JSON.stringify(body.data, null, 2));
+    const shown = el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Raw report', text: text.slice(0, RAW_SHOWN) });
+    const parts = [el('p', { class: 'notice', text: 'As VirusTotal sent it, with all that strangers wrote.' }), shown];
+    if (text.length > RAW_SHOWN) {
+      const more = el('button', { type: 'button', text: `Show all ${number(text.length)} characters`, on: { click() { shown.textContent = text; more.remove(); } } });
+      parts.push(more);
+    }
+    return [...parts, el('p', { class: 'dim', text: costOf(origin) })];
+  };
+}
+
+/** Fills the tab of related objects: each relationship says what it costs before it is asked for. */
+function related(collection, id, { look, spent }) {
+  return async () => {
+    const { body } = await ask(`/api/v1/${collection}/relationships/types`);
+    const list = el('ul', { class: 'related' });
+    const types = [...body.relationships].sort((a, b) => (b.tier === 'everyone') - (a.tier === 'everyone'));
+    for (const { value, description, tier } of types) {
+      const panel = el('div');
+      const path = `/api/v1/${collection}/${encodeURIComponent(id)}/relationships/${encodeURIComponent(value)}`;
+      const show = el('button', { type: 'button', on: { click: () => more(panel, path, undefined, { look, spent }) } },
+        words(value), el('span', { class: 'dim', text: ' · at most 1 lookup' }));
+      list.append(el('li', {}, show, el('span', { class: 'dim', text: ` ${visible(description)}` }),
+        tier === 'everyone' ? '' : el('span', { class: 'tier', text: visible(tier) }), panel));
+    }
+    return [el('p', { class: 'dim', text: 'Ten objects each. What is kept costs nothing.' }), list];
+  };
+}
+
+function more(panel, path, cursor, tools) {
+  const place = el('div');
+  panel.append(place);
+  if (!cursor) panel.replaceChildren(place);
+  quietly(place, async () => {
+    const { body, origin } = await ask(path, { query: { view: 'brief', limit: 10, ...(cursor ? { cursor } : {}) } });
+    tools.spent(origin.cost);
+    const items = [body.data ?? []].flat();
+    const list = el('ul', { class: 'objects' });
+    for (const item of items) list.append(object(item, tools.look));
+    const parts = [items.length ? list : el('p', { class: 'dim', text: 'None.' }), el('p', { class: 'dim', text: costOf(origin) })];
+    const next = body.meta?.cursor;
+    if (next) {
+      const button = el('button', { type: 'button', text: '10 more · at most 1 lookup', on: { click() { button.remove(); more(panel, path, next, tools); } } });
+      parts.push(button);
+    }
+    say(`${count(items.length, 'object')} shown`);
+    return parts;
+  })();
+}
+
+function object(item, look) {
+  const value = item?.indicator?.value;
+  if (typeof value !== 'string') return el('li', {}, plain(item, stranger));
+  return el('li', {}, badge(item.verdict?.level),
+    el('button', { type: 'button', class: 'link', title: 'Look up, at most 1 lookup', on: { click: () => look(value) } }, foreign(value)),
+    el('span', { class: 'dim' }, foreign(item.verdict?.reason ?? '')));
+}
+
+/** Creates the card of a report. */
+export function card({ body, origin }, given, tools) {
+  const { data, meta } = body;
+  const { level, reason = '', stale } = data.verdict ?? {};
+  const type = meta?.indicator?.type ?? data.indicator?.type;
+  const value = data.indicator?.value ?? given;
+  const id = type === 'url' ? meta?.indicator?.id : data.indicator?.value ?? meta?.indicator?.id;
+  const means = LEVELS[level]?.[1] ?? LEVELS.unknown[1];
+  const heading = el('h2', { tabindex: -1, class: 'object' }, el('span', { class: 'kind', text: typeName(type) }), ' ', type === 'url' ? stranger(value) : foreign(value));
+  const article = el('article', { class: `card ${level in LEVELS ? level : 'unknown'}` },
+    el('div', { class: 'verdict' }, badge(level), el('p', { class: 'reason' }, foreign(reason))),
+    heading, el('p', { text: means }),
+    stale ? el('p', { class: 'notice', text: `The last analysis is old${data.analysed ? `, ${count(data.analysed.age_days, 'day')}` : ''}. Have it analysed again before you rely on it.` }) : '',
+    data.detections ? engines(data.detections) : '',
+    el('p', { class: 'cost' }, el('span', { text: costOf(origin) }),
+      el('button', { type: 'button', text: 'Ask VirusTotal again · 1 lookup', on: { click: () => tools.look(given, { anew: true, replace: true }) } })));
+  const collection = COLLECTIONS[type];
+  article.append(tabs('Parts of the answer', [
+    ['Facts', (panel) => panel.append(facts(data, meta))],
+    ['As a model reads it', (panel) => quietly(panel, asModel(given, tools.spent))()],
+    ...(collection && id ? [['Related objects', (panel) => quietly(panel, related(collection, id, tools))()]] : []),
+    ['Raw', (panel) => quietly(panel, raw(given, tools.spent))()],
+  ]));
+  say(`${levelName(level)}: ${reason}. ${costOf(origin)}`);
+  return { node: article, heading };
+}
+
+/** Creates the card of an object for which there is no report. */
+export function absent(failure, given, tools) {
+  const local = failure.code === 'PrivateIndicatorError';
+  const heading = el('h2', { tabindex: -1, class: 'object' }, foreign(given));
+  say(`Unknown. ${failure.message}`);
+  const node = el('article', { class: 'card unknown' },
+    el('div', { class: 'verdict' }, badge('unknown'), el('p', { class: 'reason', text: local ? 'never sent to VirusTotal' : 'VirusTotal does not know it' })),
+    heading, el('p', {}, foreign(failure.message)),
+    el('p', { text: local ? 'Private addresses and names mean something within a network only.' : 'That is no sign that it is harmless: it may be new.' }),
+    el('p', { class: 'cost' }, el('span', { text: costOf(failure.origin) }),
+      local ? '' : el('button', { type: 'button', text: 'Ask VirusTotal again · 1 lookup', on: { click: () => tools.look(given, { anew: true, replace: true }) } })));
+  return { node, heading };
+}

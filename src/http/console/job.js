@@ -1,0 +1,188 @@
+// Many indicators: what they would cost, a table that fills as rows finish, stop, CSV.
+
+import { badge, levelName, typeName } from './card.js';
+import { count, el, foreign, number, say, visible } from './dom.js';
+import { Failure, ask, job } from './api.js';
+import { VirtualList } from './list.js';
+
+const COLUMNS = [['n', '#'], ['what', 'Indicator'], ['type', 'Type'], ['level', 'Verdict'], ['why', 'Reason'], ['old', 'Analysed'], ['from', 'Cost']];
+const SOURCES = { cache: '0, kept', stale: '0, kept past its time', local: '0, not asked' };
+const ENDS = {
+  quota: 'the quota is used up', max_units: 'the limit of lookups is reached',
+  allowance: 'the allowance of this client is used up', stopping: 'the gateway is being stopped',
+};
+const ORDER = ['malicious', 'suspicious', 'unknown', 'no_detections', 'likely_benign'];
+
+/** Counts what a text holds, at no cost. */
+export const plan = (text, signal) => ask('/api/v1/lookup', { body: { text, dry_run: true }, signal });
+
+const kinds = (types) => Object.entries(types ?? {}).map(([type, n]) => `${number(n)} ${typeName(type, n !== 1)}`).join(', ');
+
+/** Creates the page that says what a job would cost, with the button that starts it. */
+export function planned(summary, start) {
+  const { rows = 0, unique = 0, units = 0, kept = 0, local = 0, seconds = 0 } = summary;
+  const heading = el('h2', { tabindex: -1, text: rows === 0 ? 'No indicator in this text' : `${count(rows, 'indicator')}, ${number(unique)} different` });
+  if (rows === 0) {
+    say('No indicator in this text');
+    return { heading, node: el('div', { class: 'plan' }, heading, el('p', { text: 'Hashes, URLs, domains and IP addresses are found, defanged or not. Names of files, versions and dates are left out.' })) };
+  }
+  const most = el('input', { type: 'number', id: 'most', min: 0, max: 1000000, inputmode: 'numeric', placeholder: number(units) });
+  const wait = el('select', { id: 'wait' }, ...[['', 'End there'], ['5m', 'Wait up to 5 minutes'], ['1h', 'Wait up to 1 hour'], ['24h', 'Wait up to a day']].map(([value, text]) => el('option', { value, text })));
+  const options = () => ({ ...(most.value === '' ? {} : { max_units: Number(most.value) }), ...(wait.value ? { wait: wait.value } : {}) });
+  const long = seconds > 90 ? ` With the quota of now that takes about ${count(Math.ceil(seconds / 60), 'minute')}.` : '';
+  say(`${count(rows, 'indicator')}. Cost: ${count(units, 'lookup')}`);
+  const node = el('div', { class: 'plan' }, heading,
+    el('p', { text: `${kinds(summary.by_type)}.` }),
+    el('p', { text: `${number(kept)} kept, ${number(local)} not to be asked. The others cost ` }, el('b', { text: count(units, 'lookup') }), `.${long}`),
+    el('div', { class: 'fields' },
+      el('p', {}, el('label', { for: 'most', text: 'At most so many lookups' }), most),
+      el('p', {}, el('label', { for: 'wait', text: 'When the quota is used up' }), wait)),
+    el('div', { class: 'actions' },
+      el('button', { type: 'button', class: 'main', id: 'start-job', text: `Look up ${number(unique)} · at most ${count(units, 'lookup')}`, on: { click: () => start(options()) } })));
+  return { node, heading };
+}
+
+function fill(cells, row) {
+  const [n, what, type, level, why, old, from] = cells;
+  n.textContent = row.row;
+  // The id of a URL is not readable.
+  what.replaceChildren(foreign((row.type === 'url' ? row.given : row.id) ?? row.given ?? ''));
+  what.title = visible(row.given ?? '');
+  type.textContent = row.type ? typeName(row.type) : '';
+  level.replaceChildren(row.error ? el('span', { class: 'badge failed', text: 'Failed' }) : badge(row.verdict?.level));
+  why.replaceChildren(foreign(row.error ? row.error.detail ?? row.error.code : row.verdict?.reason ?? ''));
+  const days = row.analysed?.age_days;
+  old.textContent = days === undefined ? '' : days === 0 ? 'today' : `${count(days, 'day')} ago`;
+  from.textContent = row.cost ? count(row.cost, 'lookup') : SOURCES[row.source] ?? '0';
+}
+
+const CSV = ['row', 'given', 'type', 'id', 'level', 'reason', 'stale', 'malicious', 'suspicious', 'engines', 'label', 'analysed', 'source', 'cost', 'error'];
+
+/** Returns rows as CSV, in which no text begins like a formula. */
+export function csv(rows) {
+  const field = (value) => {
+    let text = String(value ?? '');
+    if (typeof value === 'string' && /^\s*[=+\-@\t\r]/.test(text)) text = `'${text}`;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const lines = rows.map((row) => [
+    row.row, row.given, row.type, row.id, row.verdict?.level, row.verdict?.reason, row.verdict?.stale,
+    row.detections?.malicious, row.detections?.suspicious, row.detections?.engines, row.label, row.analysed?.date,
+    row.source, row.cost, row.error?.code,
+  ].map(field).join(','));
+  return `${[CSV, ...lines].join('\r\n')}\r\n`;
+}
+
+function save(rows) {
+  const address = URL.createObjectURL(new Blob([csv(rows)], { type: 'text/csv' }));
+  el('a', { href: address, download: 'vt4ai.csv' }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** A job and its table. */
+export class Job {
+  #rows = [];
+  #units = 0;
+  #levels = new Map();
+  #due = false;
+  #stop;
+
+  constructor(text, total, { look, spent }) {
+    this.text = text;
+    this.total = total;
+    this.spent = spent;
+    this.list = new VirtualList({ label: 'Indicators', columns: COLUMNS, fill, open: (row) => row.id && look(row.type === 'url' ? row.given : row.id) });
+    this.bar = el('progress', { max: total, value: 0, 'aria-label': 'Indicators looked up' });
+    this.state = el('p', { class: 'state' });
+    this.counts = el('p', { class: 'counts' });
+    this.toggle = el('button', { type: 'button', id: 'stop-job', text: 'Stop' });
+    this.toggle.addEventListener('click', () => (this.#stop ? this.#stop.abort() : this.run(this.options)));
+    this.sort = el('select', { 'aria-label': 'Order', on: { change: () => this.#show() } },
+      ...[['done', 'As they finish'], ['row', 'As given'], ['level', 'By verdict']].map(([value, name]) => el('option', { value, text: name })));
+    this.heading = el('h2', { tabindex: -1, text: count(total, 'indicator') });
+    this.node = el('div', { class: 'job' }, this.heading, this.bar, this.state, this.counts,
+      // The button whose text changes comes last, so that it moves no other.
+      el('div', { class: 'actions' }, this.sort,
+        el('button', { type: 'button', id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.toggle),
+      this.list.node);
+  }
+
+  /** Whether rows are still coming. */
+  get runs() {
+    return Boolean(this.#stop);
+  }
+
+  stop() {
+    this.#stop?.abort();
+  }
+
+  /** Runs the job from the start: what is kept by now costs nothing. */
+  async run(options) {
+    this.options = options;
+    this.#rows = [];
+    this.#units = 0;
+    this.#levels = new Map();
+    this.#stop = new AbortController();
+    this.toggle.textContent = 'Stop';
+    this.#show();
+    let summary;
+    let failure;
+    try {
+      for await (const line of job({ text: this.text, ...options }, this.#stop.signal)) {
+        if (line.summary) summary = line.summary;
+        else if (typeof line.row === 'number') this.#add(line);
+      }
+    } catch (error) {
+      failure = error;
+    }
+    this.#stop = undefined;
+    this.spent(this.#units);
+    this.#end(summary, failure);
+  }
+
+  #add(row) {
+    this.#rows.push(row);
+    this.#units += row.cost ?? 0;
+    const level = row.error ? 'failed' : row.verdict?.level ?? 'unknown';
+    this.#levels.set(level, (this.#levels.get(level) ?? 0) + 1);
+    this.#later();
+  }
+
+  // Rows may come faster than frames.
+  #later() {
+    if (this.#due) return;
+    this.#due = true;
+    requestAnimationFrame(() => {
+      this.#due = false;
+      this.#show();
+    });
+  }
+
+  #sorted(order) {
+    if (order === 'done') return this.#rows;
+    const rank = (row) => (row.error ? ORDER.length : (ORDER.indexOf(row.verdict?.level) + 1 || 3) - 1);
+    return [...this.#rows].sort((a, b) => (order === 'level' ? rank(a) - rank(b) : 0) || a.row - b.row);
+  }
+
+  #show() {
+    const done = this.#rows.length;
+    this.bar.value = done;
+    if (this.runs) this.state.textContent = `${number(done)} of ${number(this.total)}, ${count(this.#units, 'lookup')} spent`;
+    this.counts.textContent = [...this.#levels].map(([level, n]) => `${number(n)} ${level === 'failed' ? 'failed' : levelName(level).toLowerCase()}`).join(' · ');
+    this.list.show(this.#sorted(this.sort.value));
+  }
+
+  #end(summary, failure) {
+    const done = `${number(this.#rows.length)} of ${number(this.total)}, ${count(this.#units, 'lookup')} spent`;
+    let text = `Finished: ${done}`;
+    let whole = summary?.complete === true;
+    if (failure?.name === 'AbortError') text = `Stopped: ${done}. Nothing more is spent.`;
+    else if (failure) text = `Ended: ${done}. ${visible(failure instanceof Failure ? failure.message : 'The answer can’t be read.')}`;
+    else if (!summary) text = `Ended: ${done}. The answer broke off.`;
+    else if (!whole) text = `Ended: ${done}, since ${ENDS[summary.ended] ?? 'something failed'}. ${count(summary.remaining?.length ?? 0, 'indicator')} remain${summary.remaining?.length === 1 ? 's' : ''}.`;
+    this.#show();
+    this.state.textContent = text;
+    this.toggle.textContent = whole ? 'Run again' : 'Go on · what is kept costs nothing';
+    say(text);
+  }
+}
