@@ -148,10 +148,10 @@ def number(given: dict, name: str, default: int, least: int, most: int) -> int:
 def refang(url: str) -> str:
     """Writes the scheme and the dots of a defanged URL as they were; the path and query stay as they are."""
     url = url.replace("[:]", ":").replace("[://]", "://")
-    scheme, mark, rest = url.rpartition("://") if url.count("://") == 1 else url.partition("://")
-    end = re.search("[/?#]|$", rest).start()
-    host = re.sub(r"\[\.\]|\(\.\)|\{\.\}|\[dot\]", ".", rest[:end])
-    return re.sub("^hxxp", "http", scheme, flags=re.IGNORECASE) + mark + host + rest[end:]
+    start = url.find("://") + 3 if "://" in url else 0
+    end = start + re.search("[/?#]|$", url[start:]).start()
+    host = re.sub(r"\[\.\]|\(\.\)|\{\.\}|\[dot\]", ".", url[start:end])
+    return re.sub("^hxxp", "http", url[:start], flags=re.IGNORECASE) + host + url[end:]
 
 
 def send(request: Call) -> str:
@@ -211,7 +211,7 @@ def explain(status: int, pause: int | None, body: str) -> str:
     """Returns the sentence for an answer that is an error."""
     try:
         error = json.loads(body)
-        code, detail = str(error["code"]), str(error["detail"])[:500]
+        code, detail = error["code"] + "", error["detail"][:500] + ""
     except (ValueError, KeyError, TypeError, RecursionError):
         code, detail = "no code", ""
     if status == 400 and detail:
