@@ -37,7 +37,6 @@ pub(super) async fn put_together(
     clients: Option<Clients>,
     background @ Background { tasks, stop }: &Background,
 ) -> Result<Gateway, StartError> {
-    let private = load_private(config.private.clone(), background)?;
     let Base {
         accepted,
         metrics,
@@ -48,7 +47,7 @@ pub(super) async fn put_together(
     } = base(&config, clients.as_ref(), background)?;
     let cache = Cache::new(cache::Parts {
         rules: config.cache,
-        private,
+        private: load_private(config.private.clone(), background)?,
         virustotal: virustotal.clone(),
         quota: quota.clone(),
         accepted: accepted.clone(),
