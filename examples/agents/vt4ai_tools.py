@@ -113,8 +113,8 @@ def get_related(given: dict) -> Call:
     if not isinstance(relationship, str) or not re.fullmatch("[a-z_]{1,60}", relationship):
         raise ToolError("Give the name of a relationship, such as contacted_domains.")
     indicator = text(given.get("indicator"))
-    if kind == "url":
-        # VirusTotal's id of a URL.
+    if kind == "url" and not re.fullmatch("[0-9a-fA-F]{64}", indicator):
+        # VirusTotal's id of a URL; the other one is a digest.
         indicator = base64.urlsafe_b64encode(refang(indicator).encode()).decode().rstrip("=")
     query = {"view": "brief", "limit": number(given, "limit", 10, 1, 40)} | bounds(given)
     return Call(f"{COLLECTIONS[kind]}/{quote(indicator, safe='')}/relationships/{relationship}", query)
@@ -146,12 +146,13 @@ def number(given: dict, name: str, default: int, least: int, most: int) -> int:
 
 
 def refang(url: str) -> str:
-    """Writes the scheme and the dots of a defanged URL as they were; the path and query stay as they are."""
+    """Writes the scheme and the dots of a defanged URL as they were; its path and query stay, a missing scheme is http."""
     url = url.replace("[:]", ":").replace("[://]", "://")
     start = url.find("://") + 3 if "://" in url else 0
     end = start + re.search("[/?#]|$", url[start:]).start()
     host = re.sub(r"\[\.\]|\(\.\)|\{\.\}|\[dot\]", ".", url[start:end])
-    return re.sub("^hxxp", "http", url[:start], flags=re.IGNORECASE) + host + url[end:]
+    scheme = re.sub("^hxxp", "http", url[:start], flags=re.IGNORECASE) or "http://"
+    return scheme + host + url[end:]
 
 
 def send(request: Call) -> str:

@@ -101,8 +101,10 @@ function getRelated(given: Arguments): Call {
     throw new ToolError("Give the name of a relationship, such as contacted_domains.");
   }
   let indicator = text(given.indicator);
-  // VirusTotal's id of a URL.
-  if (type === "url") indicator = Buffer.from(refang(indicator), "utf8").toString("base64url");
+  // VirusTotal's id of a URL; the other one is a digest.
+  if (type === "url" && !/^[0-9a-fA-F]{64}$/.test(indicator)) {
+    indicator = Buffer.from(refang(indicator), "utf8").toString("base64url");
+  }
   const query = { view: "brief", limit: String(number(given, "limit", 10, 1, 40)), ...bounds(given) };
   const path = `${collection}/${percentEncode(indicator)}/relationships/${relationship}`;
   return { path, query, format: "text/markdown" };
@@ -131,14 +133,15 @@ function number(given: Arguments, name: string, usual: number, least: number, mo
   return Math.max(least, Math.min(most, value));
 }
 
-/** Writes the scheme and the dots of a defanged URL as they were; the path and query stay as they are. */
+/** Writes the scheme and the dots of a defanged URL as they were; its path and query stay, a missing scheme is http. */
 function refang(given: string): string {
   const url = given.replaceAll("[:]", ":").replaceAll("[://]", "://");
   const at = url.indexOf("://");
   const start = at < 0 ? 0 : at + 3;
   const length = url.slice(start).search(/[/?#]|$/);
   const host = url.slice(start, start + length).replace(/\[\.\]|\(\.\)|\{\.\}|\[dot\]/g, ".");
-  return url.slice(0, start).replace(/^hxxp/i, "http") + host + url.slice(start + length);
+  const scheme = url.slice(0, start).replace(/^hxxp/i, "http") || "http://";
+  return scheme + host + url.slice(start + length);
 }
 
 /** Percent-encodes all but letters, digits and `-._~`. */

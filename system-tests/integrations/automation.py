@@ -33,46 +33,60 @@ def splunk_fields() -> list:
 def search(indicators: list, address: str, **environment: str) -> list:
     """Runs the lookup as Splunk does and returns its rows."""
     fields = splunk_fields()
-    text = io.StringIO()
+    csv.field_size_limit(2**31 - 1)
+    text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(fields)
     writer.writerows([it] + [""] * (len(fields) - 1) for it in indicators)
     done = subprocess.run(
-        [sys.executable, SPLUNK / "bin" / "vt4ai_lookup.py", *fields], input=text.getvalue(), capture_output=True, text=True,
+        [sys.executable, SPLUNK / "bin" / "vt4ai_lookup.py", *fields], input=text.getvalue().encode(), capture_output=True,
         env=os.environ | {"VT4AI_URL": address, "NO_PROXY": "*", "no_proxy": "*", "VT4AI_KEY": ""} | environment, timeout=120,
     )
     check(done.returncode == 0 and not done.stderr, done.stderr)
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode(), newline="")))
     check([it["indicator"] for it in rows] == indicators, rows)
     return rows
 
 
 def check_splunk(address: str) -> None:
     """Checks rows in and rows out against the demo."""
-    hostile = ["../../quota", '=cmd|"/c calc"!A1', "a,b", "", "x" * 2000, "{\"a\": 1}", "é.example"]
+    hostile = ["../../quota", '=cmd|"/c calc"!A1', "a,b", "", "x" * 200_000, "{\"a\": 1}", "a\rb", "é.example"]
     rows = search([EICAR, "203.0.113.7", "portal[.]example", "10.0.0.1", "0" * 64, EICAR, *hostile], address)
     levels = [it["vt_level"] for it in rows[:6]]
     check(levels == ["malicious", "malicious", "likely_benign", "unknown", "unknown", "malicious"], levels)
     check(rows[0]["vt_malicious"] == "50" and rows[0]["vt_label"] == "virus.eicar/test", rows[0])
     check(rows[0]["vt_analysed"] == "2025-10-09" and rows[0]["vt_stale"] == "true", rows[0])
-    # Neither a row without an indicator nor one that is far too long is sent.
+    # A row without an indicator stays as it is; all others say why they have no verdict.
     bad = {it["indicator"][:20]: it["vt_error"] for it in rows[6:-1]}
-    check(all(error for value, error in bad.items() if value and not value.startswith("xxx")), bad)
-    check(not bad[""] and not any(it["vt_level"] for it in rows[6:-1]), bad)
+    check(all(bool(error) == bool(value) for value, error in bad.items()) and "too long" in bad["x" * 20], bad)
+    check(not any(it["vt_level"] for it in rows[6:-1]) and rows[-1]["vt_level"], rows[-1])
     limited = search(["203.0.113.77", "203.0.113.78", "203.0.113.79"], address, VT4AI_MAX_UNITS="2")
     check(["VT4AI_MAX_UNITS" in it["vt_error"] for it in limited] == [False, False, True], limited)
     # The sum of several requests is bounded as well.
     many = search([f"198.51.100.{it % 250}.{it}.example" for it in range(2001)], address, VT4AI_MAX_UNITS="3")
     check(sum(1 for it in many if it["vt_level"]) == 3, [it for it in many if it["vt_level"]])
     refused = search([EICAR], address, VT4AI_KEY="bad-key")
-    check("401" in refused[0]["vt_error"] or "refused" in refused[0]["vt_error"].lower(), refused)
+    check("refused the API key" in refused[0]["vt_error"], refused)
+    # The longest indicators, in as many bytes as they can take, still fit into a request.
+    longest = search([f"{it:04}" + "😀" * 990 for it in range(501)], address)
+    check(all("not an indicator" in it["vt_error"] for it in longest), longest[0]["vt_error"])
+    check_bytes(address)
+
+
+def check_bytes(address: str) -> None:
+    """Checks that bytes which are no UTF-8 come back, and cost the other rows nothing."""
+    given = b"indicator,vt_level,vt_error\n\xff\xfe,,\n203.0.113.7,,\na\0b,,\n"
+    done = subprocess.run([sys.executable, SPLUNK / "bin" / "vt4ai_lookup.py", "indicator"], input=given, capture_output=True,
+                          env=os.environ | {"VT4AI_URL": address, "NO_PROXY": "*", "no_proxy": "*", "LC_ALL": "C"}, timeout=120)
+    check(done.returncode == 0 and b"\n203.0.113.7,malicious,\r\n" in done.stdout, done)
+    check(b"\n\xff\xfe,,no indicator: " in done.stdout, done)
 
 
 def check_splunk_network() -> None:
     """Checks redirects, waiting and answers that are none."""
     row = b'{"row":1,"verdict":{"level":"malicious","reason":"=1\\n+1"},"cost":1}\n'
-    with Recorder((200, {}, row)) as other, Recorder((307, {"Location": other.address}, b"")) as server:
-        check(search([EICAR], server.address, VT4AI_KEY=KEY)[0]["vt_error"] == "the gateway answered 307", "a redirect")
+    with Recorder((200, {}, row)) as other, Recorder((302, {"Location": other.address}, b"")) as server:
+        check(search([EICAR], server.address, VT4AI_KEY=KEY)[0]["vt_error"] == "the gateway answered 302", "a redirect")
         check(not other.requests, "a redirect was followed")
     with Recorder((429, {"Retry-After": "1"}, b""), (503, {"Retry-After": "0"}, b""), (200, {}, row)) as server:
         found = search([EICAR, EICAR], server.address, VT4AI_KEY=KEY)

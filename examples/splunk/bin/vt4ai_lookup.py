@@ -24,9 +24,9 @@ TIMEOUT_SECONDS = 70
 # The time that one search waits for quota, at the gateway and between attempts.
 MAX_WAIT_SECONDS = 60
 MAX_ATTEMPTS = 3
-# The bounds of the gateway are 10,000 indicators and 2 MiB.
-BATCH = 1000
-MAX_LENGTH = 1000
+# A request of that many indicators of that many bytes keeps within the gateway's 2 MiB.
+BATCH = 500
+MAX_BYTES = 4000
 MAX_LINE = 1_000_000
 OUTPUTS = ("vt_level", "vt_reason", "vt_malicious", "vt_engines", "vt_label", "vt_analysed", "vt_stale", "vt_error")
 
@@ -40,25 +40,32 @@ class NoRedirects(HTTPRedirectHandler):
 
 def main(field: str) -> None:
     """Fills the outputs of each row whose indicator the gateway can look up."""
-    reader = csv.DictReader(sys.stdin)
+    # Bytes that are no UTF-8 go out as they came in, and neither they nor a large field end the search.
+    sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.DictReader(line.replace("\0", "") for line in sys.stdin)
     rows = list(reader)
     names = reader.fieldnames or [field]
     wanted = list(dict.fromkeys(it[field] for it in rows if fits(it.get(field))))
     budget = max_units()
-    answers = {}
+    unfit = {"vt_error": "no indicator: it is too long or has characters that can't be printed"}
+    answers = {it[field]: unfit for it in rows if it.get(field)} | {"": {}}
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
         found, spent = look_up(batch, budget)
         budget = max(0, budget - spent)
         answers |= {it: found.get(it, {"vt_error": "not looked up: quota or VT4AI_MAX_UNITS is used up"}) for it in batch}
-    writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(row | answers.get(row.get(field), {}) for row in rows)
 
 
 def fits(value: object) -> bool:
     """Tells whether a value can be an indicator."""
-    return isinstance(value, str) and bool(value.strip()) and len(value) <= MAX_LENGTH
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        return False
+    return len(json.dumps(value, ensure_ascii=False).encode()) <= MAX_BYTES
 
 
 def max_units() -> int:
@@ -97,7 +104,7 @@ def ask(indicators: list, budget: int):
     headers = {"Accept": "application/x-ndjson", "Content-Type": "application/json", "User-Agent": "vt4ai-splunk"}
     if key:
         headers["X-API-Key"] = key
-    request = Request(f"{gateway}/api/v1/lookup", json.dumps(body).encode(), headers)
+    request = Request(f"{gateway}/api/v1/lookup", json.dumps(body, ensure_ascii=False).encode(), headers)
     return build_opener(NoRedirects).open(request, timeout=TIMEOUT_SECONDS)
 
 
