@@ -206,7 +206,7 @@ fn buttons(examples: &[Example]) -> String {
         // Writing to a `String` does not fail.
         let _ = writeln!(
             list,
-            "<li><button type=\"button\" data-indicator=\"{text}\">{label}</button></li>"
+            "<li><button data-indicator=\"{text}\">{label}</button></li>"
         );
     }
     list.push_str("</ul>\n");

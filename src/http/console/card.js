@@ -62,8 +62,6 @@ const FACTS = {
   date: ['Date', dated],
   analysed: ['Analysed', ({ date, age_days }) => dated(date, age_days)],
   size: ['Size', (size) => bytes(size)],
-  submissions: ['Submissions', number],
-  reputation: ['Reputation', number],
   votes: ['Votes', ({ harmless = 0, malicious = 0 }) => `${number(harmless)} harmless, ${number(malicious)} malicious`],
   popularity: ['Popularity', ({ rank, list }) => join([`rank ${number(rank)} in `, foreign(list)], '')],
   as: ['Network operator', ({ number: id, owner }) => join([id === undefined ? '' : `AS${id} `, owner === undefined ? '' : stranger(owner)].filter(Boolean), '')],
@@ -77,7 +75,6 @@ const FACTS = {
   name_servers: ['Name servers', (all) => texts(all, stranger)],
   host: ['Host', stranger],
   http_status: ['HTTP status', String],
-  redirects: ['Redirects', number],
 };
 const NO_FACT = new Set(['indicator', 'verdict', 'detections', 'link', 'untrusted']);
 const words = (key) => visible(key).replaceAll('_', ' ').replace(/^./, (c) => c.toUpperCase());

@@ -32,7 +32,7 @@ export class VirtualList {
     this.#later();
   }
 
-  /** Takes the focus, with the chosen row in view: a grid that was taken out of the page is scrolled to its start. */
+  /** Takes the focus, with the chosen row in view. */
   focus() {
     this.node.focus({ preventScroll: true });
     this.#reveal();
