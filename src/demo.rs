@@ -161,7 +161,7 @@ pub const INDICATORS: &[[&str; 2]] = &[
         "A mail with several indicators",
         "From: security@portal.example\n\
          Subject: Your account\n\n\
-         Dear customer, please confirm at hxxps://login[.]bank-secure[.]example/verify?id=1&session=abc\n\
+         Please confirm at hxxps://login[.]bank-secure[.]example/verify?id=1&session=abc\n\
          or bank-secure[.]example. Sent from 203.0.113.7 by way of 10.0.0.1.\n\
          Attachment: setup.exe, 44d88612fea8a8f36de82e1278abb02f\n",
     ],

@@ -1,7 +1,7 @@
 // The page: the search, the stack of answers, the quota and the key.
 
 import { absent, card } from './card.js';
-import { byId, count, el, foreign, number, say } from './dom.js';
+import { button, byId, count, el, foreign, number, say } from './dom.js';
 import { Failure, hasKey, isKey, lookup, quota, setKey } from './api.js';
 import { Job, plan, planned } from './job.js';
 
@@ -15,7 +15,7 @@ let latest = 0;
 function show(view, { keep = false, focus = false } = {}) {
   if (keep) stack.push(current);
   current = view;
-  const back = stack.length ? el('button', { type: 'button', class: 'back', text: '← Back', on: { click: goBack } }) : '';
+  const back = stack.length ? button({ class: 'back', text: '← Back', on: { click: goBack } }) : '';
   result.replaceChildren(...[back, view.node].filter(Boolean));
   if (focus) view.heading?.focus({ preventScroll: true });
 }
@@ -24,7 +24,7 @@ function goBack() {
   latest += 1;
   const view = stack.pop();
   show(view, { focus: true });
-  view.list?.node.focus({ preventScroll: true });
+  view.list?.focus();
 }
 
 const busy = (text) => ({ node: el('p', { class: 'busy', text }) });
@@ -38,11 +38,11 @@ function notice(failure, again, wait) {
   else if (failure.status === 403) title = 'This key may not do that';
   else if (failure.status === 429) title = 'The quota is used up';
   else if (failure.status === 400) title = 'That can’t be looked up';
-  if (failure.status === 401) actions.append(el('button', { type: 'button', class: 'main', text: 'Enter a key', on: { click: openKey } }));
-  if (failure.status !== 400) actions.append(el('button', { type: 'button', text: 'Try again', on: { click: again } }));
-  if (failure.status === 429 && wait) actions.append(el('button', { type: 'button', text: 'Wait for it, up to 5 minutes', on: { click: wait } }));
+  if (failure.status === 401) actions.append(button({ class: 'main', text: 'Enter a key', on: { click: openKey } }));
+  if (failure.status !== 400) actions.append(button({ text: 'Try again', on: { click: again } }));
+  if (failure.status === 429 && wait) actions.append(button({ text: 'Wait for it, up to 5 minutes', on: { click: wait } }));
   const parts = [el('p', {}, foreign(failure.message))];
-  if (failure.status === 0) parts.push(el('p', { text: 'It may be stopped, or the network fails. Nothing was lost: what it has kept costs nothing again.' }));
+  if (failure.status === 0) parts.push(el('p', { text: 'It may be stopped, or the network fails.' }));
   if (failure.retryAfter > 0) parts.push(el('p', { text: `It can be asked again in ${count(failure.retryAfter, 'second')}.` }));
   if (failure.request) parts.push(el('p', { class: 'dim', text: `Request ${failure.request}` }));
   const heading = el('h2', { tabindex: -1, text: title });
@@ -134,7 +134,7 @@ async function refreshQuota() {
   }
   if (turn !== quotaTurn) return;
   for (const window of ['minute', 'day', 'month']) bar(window, data?.[window]);
-  byId('saved').querySelector('b').textContent = typeof data?.saved_today === 'number' ? count(data.saved_today, 'lookup') : '–';
+  byId('saved').querySelector('b').textContent = typeof data?.saved_today === 'number' ? number(data.saved_today) : '–';
   if (!hasKey()) byId('key-state').textContent = data ? 'Server’s key' : 'Enter a key';
 }
 
@@ -178,9 +178,9 @@ byId('text').addEventListener('keydown', (event) => {
   search(event);
 });
 byId('start').addEventListener('click', ({ target }) => {
-  const button = target.closest('button[data-indicator]');
-  if (!button) return;
-  byId('text').value = button.dataset.indicator;
+  const chosen = target.closest('button[data-indicator]');
+  if (!chosen) return;
+  byId('text').value = chosen.dataset.indicator;
   search();
 });
 byId('key').addEventListener('click', openKey);

@@ -1,15 +1,10 @@
 // The card of one answer: verdict, engines, facts, what a model reads, related objects, the raw report.
 
-import { ago, bytes, count, dated, el, foreign, number, say, stranger, tabs, visible } from './dom.js';
+import { ago, button, bytes, count, dated, el, foreign, number, say, stranger, tabs, visible } from './dom.js';
 import { ask, lookup } from './api.js';
 
-const LEVELS = {
-  malicious: ['Malicious', 'Several engines, or VirusTotal’s own assessment, object.'],
-  suspicious: ['Suspicious', 'A few engines, severe rules or a sandbox object. Look closer before you act.'],
-  likely_benign: ['Likely benign', 'It is popular or comes from a known distributor, and hardly any engine objects.'],
-  no_detections: ['No detections', 'No engine objects, which proves nothing: new attacks are missed.'],
-  unknown: ['Unknown', 'Too little is known for a verdict, which does not mean that it is safe.'],
-};
+// The legend of the page has the words of each level.
+const LEVELS = Object.fromEntries([...document.querySelectorAll('.legend div')].map(({ children: [name, means] }) => [name.firstChild.classList[1], [name.textContent, means.textContent]]));
 const TYPES = { file: 'file', url: 'URL', domain: 'domain', ip: 'IP address', ip_address: 'IP address' };
 const COLLECTIONS = { file: 'files', url: 'urls', domain: 'domains', ip: 'ips', ip_address: 'ips' };
 
@@ -67,8 +62,6 @@ const FACTS = {
   date: ['Date', dated],
   analysed: ['Analysed', ({ date, age_days }) => dated(date, age_days)],
   size: ['Size', (size) => bytes(size)],
-  submissions: ['Submissions', number],
-  reputation: ['Reputation', number],
   votes: ['Votes', ({ harmless = 0, malicious = 0 }) => `${number(harmless)} harmless, ${number(malicious)} malicious`],
   popularity: ['Popularity', ({ rank, list }) => join([`rank ${number(rank)} in `, foreign(list)], '')],
   as: ['Network operator', ({ number: id, owner }) => join([id === undefined ? '' : `AS${id} `, owner === undefined ? '' : stranger(owner)].filter(Boolean), '')],
@@ -82,7 +75,6 @@ const FACTS = {
   name_servers: ['Name servers', (all) => texts(all, stranger)],
   host: ['Host', stranger],
   http_status: ['HTTP status', String],
-  redirects: ['Redirects', number],
 };
 const NO_FACT = new Set(['indicator', 'verdict', 'detections', 'link', 'untrusted']);
 const words = (key) => visible(key).replaceAll('_', ' ').replace(/^./, (c) => c.toUpperCase());
@@ -141,7 +133,7 @@ const quietly = (panel, run) => async () => {
 /** Creates the notice of a failed call inside a card. */
 function problem(failure, again) {
   return el('div', { class: 'notice error', role: 'alert' }, el('p', {}, foreign(failure.message)),
-    el('button', { type: 'button', text: 'Try again', on: { click: again } }));
+    button({ text: 'Try again', on: { click: again } }));
 }
 
 /** Fills the tab with what a model reads: the brief as Markdown, and its tokens beside the full view's. */
@@ -172,7 +164,7 @@ function raw(given, spent) {
     const shown = el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Raw report', text: text.slice(0, RAW_SHOWN) });
     const parts = [el('p', { class: 'notice', text: 'As VirusTotal sent it, with all that strangers wrote.' }), shown];
     if (text.length > RAW_SHOWN) {
-      const more = el('button', { type: 'button', text: `Show all ${number(text.length)} characters`, on: { click() { shown.textContent = text; more.remove(); } } });
+      const more = button({ text: `Show all ${number(text.length)} characters`, on: { click() { shown.textContent = text; more.remove(); } } });
       parts.push(more);
     }
     return [...parts, el('p', { class: 'dim', text: costOf(origin) })];
@@ -188,7 +180,7 @@ function related(collection, id, { look, spent }) {
     for (const { value, description, tier } of types) {
       const panel = el('div');
       const path = `/api/v1/${collection}/${encodeURIComponent(id)}/relationships/${encodeURIComponent(value)}`;
-      const show = el('button', { type: 'button', on: { click: () => more(panel, path, undefined, { look, spent }) } },
+      const show = button({ on: { click: () => more(panel, path, undefined, { look, spent }) } },
         words(value), el('span', { class: 'dim', text: ' · at most 1 lookup' }));
       list.append(el('li', {}, show, el('span', { class: 'dim', text: ` ${visible(description)}` }),
         tier === 'everyone' ? '' : el('span', { class: 'tier', text: visible(tier) }), panel));
@@ -210,8 +202,8 @@ function more(panel, path, cursor, tools) {
     const parts = [items.length ? list : el('p', { class: 'dim', text: 'None.' }), el('p', { class: 'dim', text: costOf(origin) })];
     const next = body.meta?.cursor;
     if (next) {
-      const button = el('button', { type: 'button', text: '10 more · at most 1 lookup', on: { click() { button.remove(); more(panel, path, next, tools); } } });
-      parts.push(button);
+      const next10 = button({ text: '10 more · at most 1 lookup', on: { click() { next10.remove(); more(panel, path, next, tools); } } });
+      parts.push(next10);
     }
     say(`${count(items.length, 'object')} shown`);
     return parts;
@@ -222,9 +214,11 @@ function object(item, look) {
   const value = item?.indicator?.value;
   if (typeof value !== 'string') return el('li', {}, plain(item, stranger));
   return el('li', {}, badge(item.verdict?.level),
-    el('button', { type: 'button', class: 'link', title: 'Look up, at most 1 lookup', on: { click: () => look(value) } }, foreign(value)),
+    button({ class: 'link', title: 'Look up, at most 1 lookup', on: { click: () => look(value) } }, foreign(value)),
     el('span', { class: 'dim' }, foreign(item.verdict?.reason ?? '')));
 }
+
+const askAgain = (given, { look }) => button({ text: 'Ask VirusTotal again · 1 lookup', on: { click: () => look(given, { anew: true, replace: true }) } });
 
 /** Creates the card of a report. */
 export function card({ body, origin }, given, tools) {
@@ -241,7 +235,7 @@ export function card({ body, origin }, given, tools) {
     stale ? el('p', { class: 'notice', text: `The last analysis is old${data.analysed ? `, ${count(data.analysed.age_days, 'day')}` : ''}. Have it analysed again before you rely on it.` }) : '',
     data.detections ? engines(data.detections) : '',
     el('p', { class: 'cost' }, el('span', { text: costOf(origin) }),
-      el('button', { type: 'button', text: 'Ask VirusTotal again · 1 lookup', on: { click: () => tools.look(given, { anew: true, replace: true }) } })));
+      askAgain(given, tools)));
   const collection = COLLECTIONS[type];
   article.append(tabs('Parts of the answer', [
     ['Facts', (panel) => panel.append(facts(data, meta))],
@@ -263,6 +257,6 @@ export function absent(failure, given, tools) {
     heading, el('p', {}, foreign(failure.message)),
     el('p', { text: local ? 'Private addresses and names mean something within a network only.' : 'That is no sign that it is harmless: it may be new.' }),
     el('p', { class: 'cost' }, el('span', { text: costOf(failure.origin) }),
-      local ? '' : el('button', { type: 'button', text: 'Ask VirusTotal again · 1 lookup', on: { click: () => tools.look(given, { anew: true, replace: true }) } })));
+      local ? '' : askAgain(given, tools)));
   return { node, heading };
 }

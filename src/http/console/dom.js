@@ -14,6 +14,9 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+/** Creates a button that submits nothing. */
+export const button = (props, ...children) => el('button', { type: 'button', ...props }, ...children);
+
 export const byId = (id) => document.getElementById(id);
 
 // Controls, invisible characters and those that turn the direction of text could show another name
@@ -78,7 +81,7 @@ export function tabs(label, entries) {
   const list = el('div', { role: 'tablist', 'aria-label': label });
   const box = el('div', { class: 'tabs' }, list);
   const all = entries.map(([name, fill], index) => {
-    const tab = el('button', { type: 'button', role: 'tab', id: `${id}-${index}`, 'aria-controls': `${id}-${index}-panel`, text: name });
+    const tab = button({ role: 'tab', id: `${id}-${index}`, 'aria-controls': `${id}-${index}-panel`, text: name });
     const panel = el('div', { role: 'tabpanel', id: `${id}-${index}-panel`, 'aria-labelledby': tab.id, tabindex: 0, class: 'panel' });
     tab.addEventListener('click', () => open(index));
     list.append(tab);

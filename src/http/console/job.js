@@ -1,7 +1,7 @@
 // Many indicators: what they would cost, a table that fills as rows finish, stop, CSV.
 
 import { badge, levelName, typeName } from './card.js';
-import { count, el, foreign, number, say, visible } from './dom.js';
+import { button, count, el, foreign, number, say, visible } from './dom.js';
 import { Failure, ask, job } from './api.js';
 import { VirtualList } from './list.js';
 
@@ -38,7 +38,7 @@ export function planned(summary, start) {
       el('p', {}, el('label', { for: 'most', text: 'At most so many lookups' }), most),
       el('p', {}, el('label', { for: 'wait', text: 'When the quota is used up' }), wait)),
     el('div', { class: 'actions' },
-      el('button', { type: 'button', class: 'main', id: 'start-job', text: `Look up ${number(unique)} · at most ${count(units, 'lookup')}`, on: { click: () => start(options()) } })));
+      button({ class: 'main', id: 'start-job', text: `Look up ${number(unique)} · at most ${count(units, 'lookup')}`, on: { click: () => start(options()) } })));
   return { node, heading };
 }
 
@@ -95,7 +95,7 @@ export class Job {
     this.bar = el('progress', { max: total, value: 0, 'aria-label': 'Indicators looked up' });
     this.state = el('p', { class: 'state' });
     this.counts = el('p', { class: 'counts' });
-    this.toggle = el('button', { type: 'button', id: 'stop-job', text: 'Stop' });
+    this.toggle = button({ id: 'stop-job', text: 'Stop' });
     this.toggle.addEventListener('click', () => (this.#stop ? this.#stop.abort() : this.run(this.options)));
     this.sort = el('select', { 'aria-label': 'Order', on: { change: () => this.#show() } },
       ...[['done', 'As they finish'], ['row', 'As given'], ['level', 'By verdict']].map(([value, name]) => el('option', { value, text: name })));
@@ -103,7 +103,7 @@ export class Job {
     this.node = el('div', { class: 'job' }, this.heading, this.bar, this.state, this.counts,
       // The button whose text changes comes last, so that it moves no other.
       el('div', { class: 'actions' }, this.sort,
-        el('button', { type: 'button', id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.toggle),
+        button({ id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.toggle),
       this.list.node);
   }
 

@@ -10,7 +10,6 @@ export class VirtualList {
   #slots = [];
   #active = -1;
   #due = false;
-  #version = 0;
 
   /** `fill(cells, row)` writes a row into its cells; `open(row)` is called for Enter and a click. */
   constructor({ label, columns, fill, open }) {
@@ -30,7 +29,21 @@ export class VirtualList {
   /** Shows these rows; the array may be the same one with more in it. */
   show(rows) {
     this.#rows = rows;
-    this.#version += 1;
+    this.#later();
+  }
+
+  /** Takes the focus, with the chosen row in view. */
+  focus() {
+    this.node.focus({ preventScroll: true });
+    this.#reveal();
+  }
+
+  #reveal() {
+    if (this.#active < 0) return;
+    const top = this.#active * HEIGHT;
+    const room = this.node.clientHeight - 2 * HEIGHT;
+    if (top < this.node.scrollTop) this.node.scrollTop = top;
+    else if (top > this.node.scrollTop + room) this.node.scrollTop = top - room;
     this.#later();
   }
 
@@ -64,7 +77,7 @@ export class VirtualList {
   #slot() {
     const cells = this.columns.map(([name]) => el('span', { role: 'gridcell', class: name }));
     const node = el('div', { role: 'row', class: 'row', id: `row-${++VirtualList.made}` }, ...cells);
-    const slot = { node, cells, index: -1, version: -1, row: undefined };
+    const slot = { node, cells, index: -1, row: undefined };
     node.addEventListener('click', () => {
       this.#active = slot.index;
       this.open(this.#rows[slot.index]);
@@ -97,11 +110,7 @@ export class VirtualList {
     } else if (next !== undefined && last >= 0) {
       event.preventDefault();
       this.#active = Math.max(0, Math.min(last, next));
-      const top = this.#active * HEIGHT;
-      const room = this.node.clientHeight - 2 * HEIGHT;
-      if (top < this.node.scrollTop) this.node.scrollTop = top;
-      else if (top > this.node.scrollTop + room) this.node.scrollTop = top - room;
-      this.#later();
+      this.#reveal();
     }
   }
 }
