@@ -11,17 +11,17 @@ if (($# != 4)); then
     echo "usage: bash deploy/package.sh BINARY TARGET PAGES FOLDER" >&2
     exit 64
 fi
-binary=$1 target=$2 pages=$3 folder=$4
+binary=$(realpath "$1") target=$2 pages=$3 folder=$4
 version=$("$binary" --version)
 version=${version##* }
 name=vt4ai-$version-$target
 
-if [[ $target == *-musl* ]] && LC_ALL=C readelf --program-headers "$binary" | grep -qw INTERP; then
+if [[ $target == *-musl* ]] && LC_ALL=C readelf --program-headers "$binary" | grep -w INTERP >/dev/null; then
     echo "$binary needs a loader, so it is not static" >&2
     exit 1
 fi
 # It has to work on a machine that has nothing else, too.
-(cd / && env -i "$binary" lookup --demo --format json 44d88612fea8a8f36de82e1278abb02f || (($? == 2))) | grep -q malicious
+(cd / && env -i "$binary" lookup --demo --format json 44d88612fea8a8f36de82e1278abb02f || (($? == 2))) | grep malicious >/dev/null
 
 work=$(mktemp -d)
 # shellcheck disable=SC2064 # the folder of now
