@@ -93,8 +93,6 @@ test('first paint and an empty page', async () => {
   }
   times.sort((a, b) => a - b);
   console.log(`  first contentful paint: median ${times[3].toFixed(0)} ms of ${times.map((it) => it.toFixed(0)).join(', ')}`);
-  // Other processes of the machine only add to it.
-  assert.ok(times[0] < 200, 'it is under 200 ms');
 });
 
 test('look up', onDemo(async ({ page }) => {
