@@ -287,7 +287,9 @@ fn compose_gives_nginx_both_replicas() {
     let edited = Command::new("sed").args([edit, shipped]).output().unwrap();
     let edited = String::from_utf8(edited.stdout).unwrap();
     assert!(!edited.contains("127.0.0.1:8000"));
-    let addresses = compose.split("ipv4_address: ").skip(1);
+    // Prometheus has an address as well, behind these services.
+    let services = compose.split("\n  prometheus:\n").next().unwrap();
+    let addresses = services.split("ipv4_address: ").skip(1);
     let addresses: Vec<_> = addresses.filter_map(|it| it.split('}').next()).collect();
     let [nginx, replicas @ ..] = &addresses[..] else {
         panic!("nginx has no address of its own")
