@@ -1,6 +1,6 @@
 //! Answers in the formats of SOC platforms: ECS, STIX 2.1 and MISP (`docs/formats.md`).
 //!
-//! Each format is a mapping of the same [`subject`]: the brief of an indicator, with its verdict,
+//! Each format is a mapping of the same `subject`: the brief of an indicator, with its verdict,
 //! and a few exact values such as digests. Nothing is judged here.
 
 use std::str::FromStr;
