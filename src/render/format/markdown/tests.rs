@@ -18,6 +18,10 @@ use crate::{
     testing,
 };
 
+use tree::Tree;
+
+mod tree;
+
 /// Renders the JSON text of a value as a document.
 fn document_of(title: &str, id: &str, json: &str) -> String {
     let mut out = Vec::new();
@@ -252,6 +256,12 @@ proptest! {
         // A word of them is bare.
         let word: String = text.chars().filter(|letter| letter.is_alphabetic() && !is_hidden(*letter)).collect();
         prop_assert!(word.is_empty() || is_bare(&word), "{}", word);
+    }
+
+    #[test]
+    fn the_document_is_that_of_a_tree(data in testing::json(), id in testing::text()) {
+        let tree = Tree::document("File Report", &id, &data);
+        prop_assert_eq!(document("File Report", &id, &data), tree);
     }
 
     #[test]
