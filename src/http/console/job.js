@@ -176,7 +176,7 @@ export class Job {
     const done = `${number(this.#rows.length)} of ${number(this.total)}, ${count(this.#units, 'lookup')} spent`;
     let text = `Finished: ${done}`;
     let whole = summary?.complete === true;
-    if (failure?.name === 'AbortError') text = `Stopped: ${done}. Nothing more is spent.`;
+    if (failure?.name === 'AbortError') text = `Stopped: ${done}. Nothing more is begun.`;
     else if (failure) text = `Ended: ${done}. ${visible(failure instanceof Failure ? failure.message : 'The answer can’t be read.')}`;
     else if (!summary) text = `Ended: ${done}. The answer broke off.`;
     else if (!whole) text = `Ended: ${done}, since ${ENDS[summary.ended] ?? 'something failed'}. ${count(summary.remaining?.length ?? 0, 'indicator')} remain${summary.remaining?.length === 1 ? 's' : ''}.`;
