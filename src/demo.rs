@@ -240,9 +240,12 @@ VirusTotal's own API, for its clients (`vt.Client("demo", host="{base}")`):
   curl -s -H 'x-apikey: demo' {base}/api/v3/files/44d88612fea8a8f36de82e1278abb02f
   curl -s -H 'x-apikey: demo' '{base}/api/v3/files/{trojan}/dropped_files?limit=2'
 
-A file that VirusTotal doesn't know, the templates, and the documentation:
+A file that VirusTotal doesn't know, and the templates:
   curl -s {base}/api/v1/files/0000000000000000000000000000000000000000
   curl -s {base}/templates
+
+In a browser, the console and the documentation:
+  {base}/
   {base}/docs
 "#;
 

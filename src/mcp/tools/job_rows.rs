@@ -97,11 +97,6 @@ impl JobRows {
         if !remaining.is_empty() {
             members.push(StructuredMember::optional("remaining", json_of(remaining)));
         }
-        eprintln!(
-            "text {} planned {planned} members {:?}",
-            estimated_tokens(&text),
-            members
-        );
         Ok(ToolResult::new(
             ResultDraft {
                 text: vec![text],

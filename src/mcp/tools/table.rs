@@ -51,6 +51,12 @@ pub(super) fn of(rows: &ShownRows<'_>, budget: Budget) -> String {
             return table;
         }
     }
+    if rows.naming == Naming::ByName {
+        let table = with(rows, Columns::Short(LENGTHS[0]));
+        if estimated_tokens(&table) <= most {
+            return table;
+        }
+    }
     with(rows, least)
 }
 
@@ -108,10 +114,21 @@ impl Columns {
     }
 }
 
-/// Returns an indicator in a few letters. Of a hash the first ones tell it from others.
+/// Returns an indicator in a few letters. Of a hash the first ones tell it from others, of a URL or a
+/// name the first and the last.
 fn shown(given: &str, length: usize) -> String {
-    let is_hash = [32, 40, 64].iter().any(|&digits| is_hex(given, digits));
-    shortened(given, if is_hash { 8 } else { length })
+    if [32, 40, 64].iter().any(|&digits| is_hex(given, digits)) {
+        return shortened(given, 8);
+    }
+    let letters = given.chars().count();
+    if letters <= length {
+        return given.to_owned();
+    }
+    let tail = length / 3;
+    let mut text: String = given.chars().take(length - tail).collect();
+    text.push('…');
+    text.extend(given.chars().skip(letters - tail));
+    text
 }
 
 fn verdict(row: &FinishedRow) -> String {

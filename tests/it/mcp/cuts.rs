@@ -169,6 +169,23 @@ async fn indicators_found_in_a_text_are_named_in_every_row(
 }
 
 #[tokio::test]
+async fn long_urls_of_a_text_are_told_apart() {
+    let (_upstream, gateway) = demo(&[]).await;
+    let urls: Vec<_> = (10..40)
+        .map(|n| format!("https://a-rather-long-name.example.com/the/same/path/of/all/{n}"))
+        .collect();
+    let result = call(&gateway, "lookup", json!({"text": urls.join(" ")})).await;
+    for n in 10..40 {
+        assert!(
+            result.text.contains(&format!("/all/{n}`")),
+            "{}",
+            result.text
+        );
+    }
+    assert!(result.tokens() <= 2000, "{}", result.tokens());
+}
+
+#[tokio::test]
 async fn rows_that_speak_against_an_indicator_are_the_last_to_go() {
     let (_upstream, gateway) = demo(&[]).await;
     let mut given = names(49);
