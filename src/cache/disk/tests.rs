@@ -363,7 +363,7 @@ async fn processes_see_each_others_answers_and_writes() {
     one.disk.store(&own, &answer(100));
     let began = std::time::Instant::now();
     while !(two.disk.may_have(&own) && is_there(&two.disk, &own, &[name("a")]).await) {
-        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(began.elapsed() < Duration::from_secs(30));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let before = Moment::now();
@@ -372,7 +372,7 @@ async fn processes_see_each_others_answers_and_writes() {
     assert!(!is_there(&one.disk, &own, &[name("a")]).await);
     let began = std::time::Instant::now();
     while one.disk.changes().last(&[name("a")]) < before {
-        assert!(began.elapsed() < Duration::from_secs(2));
+        assert!(began.elapsed() < Duration::from_secs(30));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
