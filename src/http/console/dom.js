@@ -39,6 +39,19 @@ export function stranger(text) {
     el('span', { class: 'hidden', text: 'text from strangers: ' }), foreign(text));
 }
 
+/** Returns a function that has this one run in the next frame, once however often it is called. */
+export function framed(run) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      run();
+    });
+  };
+}
+
 const UNITS = [['year', 365.2425 * 86400], ['month', 30.436875 * 86400], ['day', 86400], ['hour', 3600], ['minute', 60]];
 const AGES = new Intl.RelativeTimeFormat('en', { numeric: 'always' });
 

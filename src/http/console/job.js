@@ -1,7 +1,7 @@
 // Many indicators: what they would cost, a table that fills as rows finish, stop, CSV.
 
 import { badge, levelName, typeName } from './card.js';
-import { button, count, el, foreign, number, say, visible } from './dom.js';
+import { button, count, el, foreign, framed, number, say, visible } from './dom.js';
 import { Failure, ask, job } from './api.js';
 import { VirtualList } from './list.js';
 
@@ -84,7 +84,6 @@ export class Job {
   #rows = [];
   #units = 0;
   #levels = new Map();
-  #due = false;
   #stop;
 
   constructor(text, total, { look, spent }) {
@@ -149,14 +148,7 @@ export class Job {
   }
 
   // Rows may come faster than frames.
-  #later() {
-    if (this.#due) return;
-    this.#due = true;
-    requestAnimationFrame(() => {
-      this.#due = false;
-      this.#show();
-    });
-  }
+  #later = framed(() => this.#show());
 
   #sorted(order) {
     if (order === 'done') return this.#rows;

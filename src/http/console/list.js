@@ -1,6 +1,6 @@
 // A grid of many rows, of which only those in view are elements.
 
-import { el } from './dom.js';
+import { el, framed } from './dom.js';
 
 const HEIGHT = 40;
 const BEYOND = 8;
@@ -9,7 +9,6 @@ export class VirtualList {
   #rows = [];
   #slots = [];
   #active = -1;
-  #due = false;
 
   /** `fill(cells, row)` writes a row into its cells; `open(row)` is called for Enter and a click. */
   constructor({ label, columns, fill, open }) {
@@ -47,14 +46,7 @@ export class VirtualList {
     this.#later();
   }
 
-  #later() {
-    if (this.#due) return;
-    this.#due = true;
-    requestAnimationFrame(() => {
-      this.#due = false;
-      this.#draw();
-    });
-  }
+  #later = framed(() => this.#draw());
 
   #draw() {
     const { scrollTop, clientHeight } = this.node;
