@@ -15,14 +15,12 @@ import datetime
 import ipaddress
 import json
 import pathlib
-import re
-import subprocess
 import sys
-import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+from demo_gateway import DemoGateway
 
 DEMO = pathlib.Path(__file__).parent.parent / "src" / "demo"
 KINDS = {"file": "files", "url": "urls", "domain": "domains", "ip_address": "ips"}
@@ -39,37 +37,6 @@ WITHOUT_REPORT = [
     "<script>alert(1)</script>",
 ]
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Gateway:
-    """A `vt4ai --demo` on a free port, until the block ends."""
-
-    def __init__(self, binary):
-        self.binary = binary
-
-    def __enter__(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.log = open(f"{self.folder.name}/log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [self.binary, "--demo", "--port", "0", "--client-rate-per-minute", "0"],
-            cwd=self.folder.name,
-            stdout=self.log,
-            stderr=self.log,
-        )
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            with open(self.log.name, encoding="utf-8") as log:
-                found = re.search(r"http://127\.0\.0\.1:\d+", log.read())
-            if found:
-                return found[0]
-            time.sleep(0.05)
-        raise SystemExit("the gateway does not start")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(10)
-        self.log.close()
-        self.folder.cleanup()
 
 
 class Schema:
@@ -313,7 +280,7 @@ def main():
     options = parser.parse_args()
     schema = Schema(options.fields)
     indicators = demo_indicators()
-    with Gateway(options.binary) as address:
+    with DemoGateway(options.binary, "--client-rate-per-minute", "0") as address:
         checks = Checks(address, schema)
         failures = []
         for kind, name in indicators:

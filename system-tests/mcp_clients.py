@@ -11,11 +11,10 @@ from a hash to the reports on what the file contacted.
 import argparse
 import asyncio
 import json
-import re
-import subprocess
 import sys
-import tempfile
 import time
+
+from demo_gateway import DemoGateway
 
 VERSION = "2.3.0"
 TROJAN = "de7c07af483769cd3e4e511c91fa416f57dd0f5336e3580bba33d22827ba1185"
@@ -30,37 +29,6 @@ TOOLS = [
     "get_analysis",
 ]
 ERAS = {"auto": "2026-07-28", "2026-07-28": "2026-07-28", "legacy": "2025-11-25"}
-
-
-class Gateway:
-    """A `vt4ai --demo` on a free port, until the block ends."""
-
-    def __init__(self, binary):
-        self.binary = binary
-
-    def __enter__(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.log = open(f"{self.folder.name}/log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [self.binary, "--demo", "--port", "0"],
-            cwd=self.folder.name,
-            stdout=self.log,
-            stderr=self.log,
-        )
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            with open(self.log.name, encoding="utf-8") as log:
-                found = re.search(r"http://127\.0\.0\.1:\d+", log.read())
-            if found:
-                return found[0]
-            time.sleep(0.05)
-        raise SystemExit("the gateway does not start")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-        self.folder.cleanup()
 
 
 def check(holds, what):
@@ -206,7 +174,7 @@ async def main(binary):
     from mcp import StdioServerParameters
 
     check(client_version() == f"mcp {VERSION}", client_version())
-    with Gateway(binary) as url:
+    with DemoGateway(binary) as url:
         ways = {
             "HTTP": f"{url}/mcp",
             "stdio": StdioServerParameters(command=binary, args=["mcp", "--demo"]),
