@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     access::clients::Scope,
-    clock::Now,
     http::error::ApiError,
     indicator::{Indicator, Kind},
     lookup::{FetchError, Freshness, LookupError, ReportQuery},
@@ -170,11 +169,7 @@ impl From<ApiError> for LookupFailure {
 async fn report(visit: &Visit, indicator: Indicator) -> Result<String, LookupFailure> {
     let gateway = &visit.gateway;
     let context = visit.access.context(Scope::Read)?;
-    if let (Some(client), Some(clients)) = (visit.access.client(), &gateway.clients) {
-        clients
-            .spend(&client, Now::read())
-            .map_err(ApiError::from)?;
-    }
+    visit.count_for_client()?;
     let kind = indicator.kind().name();
     visit.access.note_subject(gateway, kind, indicator.id());
     let templates = gateway.templates.current();

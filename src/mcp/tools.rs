@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     access::{RequestContext, clients::Scope},
-    clock::Now,
     http::error::ApiError,
     indicator::{Indicator, classify},
     metrics::{Metrics, ToolCall, ToolOutcome},
@@ -219,7 +218,7 @@ async fn run(
     };
     // A client that has used up its allowance may see that.
     if tool != Tool::GetQuota {
-        call.count_for_client()?;
+        visit.count_for_client()?;
     }
     let time = visit.gateway.limits.longest() + analysis::wait_of(tool, arguments);
     match timeout(time, tool.run(&call, arguments)).await {
@@ -230,17 +229,6 @@ async fn run(
 }
 
 impl ToolRun<'_> {
-    /// Counts a call against the allowance of the client, as REST counts a request.
-    fn count_for_client(&self) -> Result<(), ApiError> {
-        let Some(client) = self.visit.access.client() else {
-            return Ok(());
-        };
-        if let Some(clients) = &self.visit.gateway.clients {
-            clients.spend(&client, Now::read())?;
-        }
-        Ok(())
-    }
-
     /// Reads an indicator as it was pasted, and notes it.
     pub(super) fn indicator(&self, text: &str) -> Result<Indicator, ApiError> {
         match classify(text) {

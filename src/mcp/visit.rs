@@ -8,7 +8,13 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{access::McpCaller, era::Era, tools::SearchRights};
-use crate::http::{AppState, bulk::RowAudit, middleware::audit::Audited, outcome::RequestRecord};
+use crate::{
+    clock::Now,
+    http::{
+        AppState, bulk::RowAudit, error::ApiError, middleware::audit::Audited,
+        outcome::RequestRecord,
+    },
+};
 
 /// A message that was let in, and what its answer needs.
 #[derive(Clone, Debug)]
@@ -26,6 +32,14 @@ pub(super) struct Visit {
 }
 
 impl Visit {
+    /// Counts a call against the allowance of the client, as REST counts a request.
+    pub(super) fn count_for_client(&self) -> Result<(), ApiError> {
+        if let (Some(client), Some(clients)) = (self.access.client(), &self.gateway.clients) {
+            clients.spend(&client, Now::read())?;
+        }
+        Ok(())
+    }
+
     /// Returns the audit log of the rows of a job.
     pub(super) fn row_audit(&self) -> Option<RowAudit> {
         let audited = self.audited.clone()?;

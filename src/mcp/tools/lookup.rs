@@ -130,13 +130,8 @@ pub(super) async fn run(
         )),
         1 => one(call, &request.texts().concat(), budget).await,
         2..=MOST => {
-            let rows = many(call, request).await;
-            JobRows {
-                naming,
-                left_out,
-                ..rows
-            }
-            .result(call, budget)
+            let rows = many(call, request, naming, left_out).await;
+            rows.result(call, budget)
         }
         rows => Err(ApiError::bad_request(format!(
             "{rows} indicators are too many: give at most {MOST} in one call"
@@ -205,7 +200,12 @@ async fn one(call: &ToolRun<'_>, given: &str, budget: Budget) -> Result<ToolResu
 }
 
 /// Looks up several indicators as a job does, one row each.
-async fn many(call: &ToolRun<'_>, request: BulkRequest) -> JobRows {
+async fn many(
+    call: &ToolRun<'_>,
+    request: BulkRequest,
+    naming: Naming,
+    left_out: usize,
+) -> JobRows {
     let visit = call.visit;
     let texts = request.texts();
     let all = texts.len();
@@ -237,7 +237,7 @@ async fn many(call: &ToolRun<'_>, request: BulkRequest) -> JobRows {
         late: summary.is_none().then_some(time),
         summary: summary.unwrap_or_else(|| summary_of(&rows, &texts)),
         rows,
-        naming: Naming::ByNumber,
-        left_out: 0,
+        naming,
+        left_out,
     }
 }

@@ -1,6 +1,6 @@
 //! Exact values of a report, which a brief shortens or leaves out.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use super::{
     report::Report,
@@ -106,16 +106,10 @@ impl FileHashes {
 impl ExactFacts {
     /// Reads the exact values of a report.
     pub(super) fn of(report: &Report<'_, '_>) -> Self {
-        let context = report.object.context_attributes.unwrap_or_default();
-        let url = report
-            .attributes
-            .raw("url")
-            .or_else(|| field(context, "url"));
-        let url = url.and_then(string);
         Self {
             hashes: hashes(report),
             names: names(report),
-            url: url.map(std::borrow::Cow::into_owned),
+            url: report.url().map(Cow::into_owned),
             addresses: addresses(report),
             first_seen: report.time("first_submission_date"),
             last_seen: report.time("last_submission_date"),

@@ -47,6 +47,13 @@ impl<'a> Report<'_, 'a> {
         Some(shorten(&self.context.texts.treat(text), limit))
     }
 
+    /// Returns the text of a URL: an attribute, or in some lists a member beside the attributes.
+    pub(super) fn url(&self) -> Option<Cow<'a, str>> {
+        let context = self.object.context_attributes.unwrap_or_default();
+        let url = self.attributes.raw("url");
+        string(url.or_else(|| field(context, "url"))?)
+    }
+
     /// Returns a whole number of at least 0.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         number(self.attributes.raw(name)?)

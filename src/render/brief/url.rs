@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{
     assessed::{Assessed, Standing},
     report::Report,
-    values::{Bounds, MAX_TEXT, field, string},
+    values::{Bounds, MAX_TEXT, string},
 };
 use crate::{
     indicator::Kind,
@@ -87,12 +87,7 @@ pub struct UrlTexts {
 impl UrlBrief {
     /// Returns the brief of a URL.
     pub(super) fn of(report: &Report<'_, '_>) -> Self {
-        let context = report.object.context_attributes.unwrap_or_default();
-        let url = report
-            .attributes
-            .raw("url")
-            .or_else(|| field(context, "url"));
-        let url = url.and_then(string);
+        let url = report.url();
         let id = report.id();
         let own_rank = report.popularity();
         let evidence = Evidence {
