@@ -23,8 +23,10 @@ pub use self::{
     rate_limit::RateLimit,
     slots::{Full, Slot, SlotPool},
     usage::{
-        MAX_USAGE_CALLERS, USAGE_DAYS, UsageBook, UsageCaller, UsageCounts, UsageRow, first_day,
+        MAX_USAGE_CALLERS, USAGE_DAYS, UsageBook, UsageCaller, UsageCounts, UsageRow, days_between,
+        first_day,
     },
+    usage_table::{CallerNumbers, UsageTable},
     window::{CalendarWindow, SlidingWindow},
 };
 
@@ -43,6 +45,7 @@ mod places;
 mod rate_limit;
 mod slots;
 mod usage;
+mod usage_table;
 mod window;
 
 /// The caller to which a request is attributed.

@@ -5,7 +5,7 @@
 //! (`disk`). Without either, usage lasts as long as the process. A report is what is kept and what
 //! is still to be kept; if that can't be read, what this process has counted.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
 use time::Date;
 use tokio::{
@@ -19,7 +19,7 @@ use tokio_util::{
 
 use self::disk::UsageDisk;
 use crate::{
-    access::{AcceptedKeys, KeyHash, UsageBook, UsageCaller, UsageRow},
+    access::{AcceptedKeys, KeyHash, UsageBook, UsageCaller, UsageRow, UsageTable, days_between},
     redis::Redis,
 };
 
@@ -29,7 +29,7 @@ mod file;
 /// The interval at which usage is kept, which is the most that a crash can lose.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// The number of rows that are kept at once, at the least, if there are as many.
+/// The largest number of rows that are kept at once.
 const BATCH: usize = 500;
 
 /// The time within which kept usage has to be read.
@@ -67,8 +67,8 @@ enum UsageStore {
 struct Writing {
     /// The number of the last batch.
     number: u64,
-    /// A batch that may have been added or not. The same one is sent again.
-    unsure: Option<UsageBatch>,
+    /// The batches to add. The first may have been added already: it is sent again as it is.
+    batches: VecDeque<UsageBatch>,
 }
 
 /// Rows to be added to what is kept. Clones share the rows.
@@ -162,21 +162,20 @@ impl UsageKeeper {
         &self.0.keeping.book
     }
 
-    /// Returns the rows of some days, in no order and several for a caller and day, and where they
-    /// come from.
-    pub async fn read(&self, query: &UsageQuery) -> (Vec<UsageRow>, KeptIn) {
+    /// Returns the usage of some days, and where it comes from.
+    pub async fn read(&self, query: &UsageQuery) -> (UsageTable, KeptIn) {
         let keeping = &self.0.keeping;
         let kept_in = match keeping.store {
             UsageStore::Memory => KeptIn::Memory,
             UsageStore::Disk(_) => KeptIn::Disk,
             UsageStore::Redis(_) => KeptIn::Redis,
         };
-        if let Ok(Some(rows)) = timeout(READ_LIMIT, keeping.read(query)).await {
-            return (rows, kept_in);
+        if let Ok(Some(table)) = timeout(READ_LIMIT, keeping.read(query)).await {
+            return (table, kept_in);
         }
         let UsageQuery { caller, from, to } = query;
         let counted = keeping.book.counted(caller.as_ref(), *from, *to);
-        (counted, KeptIn::Memory)
+        (counted.into_iter().collect(), KeptIn::Memory)
     }
 }
 
@@ -192,52 +191,52 @@ impl Keeping {
         }
     }
 
-    /// Adds what is new to the store. Returns whether nothing is left in doubt.
+    /// Adds what is left of an earlier attempt to the store, and then what was new when this
+    /// began: more may come without end. Returns whether nothing is left in doubt.
     async fn flush(&self, writing: &mut Writing) -> bool {
-        loop {
-            // Set until the outcome is known, also if this is cancelled meanwhile.
-            if writing.unsure.is_none() {
-                writing.unsure = self.next_batch(&mut writing.number);
-            }
-            let Some(batch) = writing.unsure.clone() else {
-                return true;
-            };
+        if !self.add_batches(writing).await {
+            return false;
+        }
+        for rows in self.book.take_unkept().chunks(BATCH) {
+            writing.number += 1;
+            writing.batches.push_back(UsageBatch {
+                number: writing.number,
+                rows: rows.into(),
+            });
+        }
+        self.add_batches(writing).await
+    }
+
+    /// Adds the batches that are taken out of the book, or puts them back. Returns whether nothing
+    /// is left in doubt.
+    async fn add_batches(&self, writing: &mut Writing) -> bool {
+        while let Some(batch) = writing.batches.front() {
             match self.store.add(batch.clone()).await {
-                Added::Yes => writing.unsure = None,
+                Added::Yes => {
+                    writing.batches.pop_front();
+                }
                 Added::No => {
-                    writing.unsure = None;
-                    self.book.put_back(&batch.rows);
-                    return true;
+                    for batch in writing.batches.drain(..) {
+                        self.book.put_back(&batch.rows);
+                    }
                 }
                 Added::Unsure => return false,
             }
         }
-    }
-
-    /// Takes what is new, if anything is.
-    fn next_batch(&self, number: &mut u64) -> Option<UsageBatch> {
-        let rows = self.book.take_unkept(BATCH);
-        if rows.is_empty() {
-            return None;
-        }
-        *number += 1;
-        Some(UsageBatch {
-            number: *number,
-            rows: rows.into(),
-        })
+        true
     }
 
     /// Returns what is kept and what is still to be kept; `None` if that can't be told now.
-    async fn read(&self, query: &UsageQuery) -> Option<Vec<UsageRow>> {
+    async fn read(&self, query: &UsageQuery) -> Option<UsageTable> {
         // Until this ends, nothing moves from the book to the store.
         let mut writing = self.writing.lock().await;
         if !self.flush(&mut writing).await {
             return None;
         }
-        let mut rows = self.store.read(query).await?;
+        let mut table = self.store.read(query).await?;
         let UsageQuery { caller, from, to } = query;
-        rows.extend(self.book.unkept(caller.as_ref(), *from, *to));
-        Some(rows)
+        table.extend(self.book.unkept(caller.as_ref(), *from, *to));
+        Some(table)
     }
 }
 
@@ -254,28 +253,72 @@ impl UsageStore {
         }
     }
 
-    async fn read(&self, query: &UsageQuery) -> Option<Vec<UsageRow>> {
+    async fn read(&self, query: &UsageQuery) -> Option<UsageTable> {
         match self {
             Self::Memory => None,
-            Self::Disk(disk) => disk.read(query.clone()).await,
+            Self::Disk(disk) => disk.read(query.clone()).await.map(UsageTable::from_iter),
             Self::Redis(redis) => read_shared(redis, query).await,
         }
     }
 }
 
-async fn read_shared(redis: &Redis, query: &UsageQuery) -> Option<Vec<UsageRow>> {
-    let mut days = Vec::new();
-    let mut day = Some(query.from);
-    while let Some(next) = day.filter(|day| *day <= query.to) {
-        days.push(next);
-        day = next.next_day();
-    }
+async fn read_shared(redis: &Redis, query: &UsageQuery) -> Option<UsageTable> {
+    let days: Vec<_> = days_between(query.from, query.to).collect();
+    let mut table = UsageTable::default();
     if let Some(caller) = &query.caller {
-        return redis.usage_of(caller, &days).await;
+        table.extend(redis.usage_of(caller, &days).await?);
+        return Some(table);
     }
-    let mut rows = Vec::new();
     for day in days {
-        rows.extend(redis.usage_on(day).await?);
+        table.extend(redis.usage_on(day).await?);
     }
-    Some(rows)
+    Some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs};
+
+    use tokio::task::yield_now;
+
+    use super::*;
+    use crate::{access::UsageCounts, clock::Now};
+
+    fn row(name: &str) -> UsageRow {
+        UsageRow {
+            caller: UsageCaller::Client(name.into()),
+            day: Now::read().day(),
+            counts: UsageCounts {
+                requests: 1,
+                ..UsageCounts::default()
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn keeping_usage_ends_while_more_is_counted() {
+        let dir = env::temp_dir().join(format!("vt4ai-usage-{:032x}", fastrand::u128(..)));
+        let keeping = Keeping {
+            book: UsageBook::new(None, AcceptedKeys::new(), true),
+            store: UsageStore::Disk(UsageDisk::start(dir.clone())),
+            writing: Mutex::default(),
+        };
+        for number in 0..2 * BATCH {
+            keeping.book.add(&row(&format!("client{number}")));
+        }
+        let traffic = async {
+            loop {
+                keeping.book.add(&row("client0"));
+                yield_now().await;
+            }
+        };
+        let mut writing = Writing::default();
+        let kept = timeout(Duration::from_mins(1), keeping.flush(&mut writing));
+        tokio::select! {
+            kept = kept => assert_eq!(kept, Ok(true)),
+            () = traffic => {}
+        }
+        assert_eq!(writing.number, 2);
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -116,7 +116,7 @@ impl Metered {
         let Some(caller) = caller else { return };
         let counts = mem::take(&mut state.open);
         drop(state);
-        self.book.add(UsageRow {
+        self.book.add(&UsageRow {
             caller,
             day: Now::read().day(),
             counts,

@@ -4,25 +4,25 @@
 //! book holds what this process has counted, and what is still to be kept elsewhere. Its memory is
 //! bounded: callers beyond a number are counted together.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, iter, sync::Arc};
 
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use time::{Date, Duration};
 
-use super::{AcceptedKeys, KeyHash, clients::is_client_name};
+use super::{AcceptedKeys, KeyHash, UsageTable, clients::is_client_name};
 
 /// The number of days for which usage is kept, today included.
 pub const USAGE_DAYS: u8 = 31;
 
 /// The largest number of clients whose usage is counted apart.
-const MAX_CLIENTS: usize = 5_000;
+pub(super) const MAX_USAGE_CLIENTS: usize = 5_000;
 
 /// The largest number of VirusTotal keys of callers whose usage is counted apart.
-const MAX_KEYS: usize = 1_000;
+pub(super) const MAX_USAGE_KEYS: usize = 1_000;
 
 /// The largest number of callers of a day: all of those, the server's own and the others.
-pub const MAX_USAGE_CALLERS: usize = MAX_CLIENTS + MAX_KEYS + 2;
+pub const MAX_USAGE_CALLERS: usize = MAX_USAGE_CLIENTS + MAX_USAGE_KEYS + 2;
 
 /// The usage of a caller on a day, or what is to be added to it.
 ///
@@ -63,14 +63,6 @@ pub struct UsageRow {
     pub day: Date,
     /// The counts.
     pub counts: UsageCounts,
-}
-
-/// Counts by caller and day, of a bounded size.
-#[derive(Debug, Default)]
-struct UsageTable {
-    callers: BTreeMap<UsageCaller, BTreeMap<Date, UsageCounts>>,
-    clients: usize,
-    keys: usize,
 }
 
 /// The usage that this process has counted. A handle: clones share it.
@@ -171,109 +163,6 @@ impl fmt::Display for UsageCaller {
     }
 }
 
-impl UsageTable {
-    /// Adds to the counts of a caller on a day. A new caller beyond the bound is one of the others.
-    fn add(&mut self, row: UsageRow) {
-        let caller = if self.callers.contains_key(&row.caller) {
-            row.caller
-        } else {
-            self.admit(row.caller)
-        };
-        let days = self.callers.entry(caller).or_default();
-        days.entry(row.day).or_default().add(row.counts);
-        // A clock that jumps could bring any number of days.
-        if days.len() > usize::from(USAGE_DAYS) {
-            days.pop_first();
-        }
-    }
-
-    /// Counts a new caller, unless there are too many.
-    fn admit(&mut self, caller: UsageCaller) -> UsageCaller {
-        let (count, most) = match &caller {
-            UsageCaller::Client(_) => (&mut self.clients, MAX_CLIENTS),
-            UsageCaller::Key(_) => (&mut self.keys, MAX_KEYS),
-            UsageCaller::Server | UsageCaller::Others => return caller,
-        };
-        if *count >= most {
-            return UsageCaller::Others;
-        }
-        *count += 1;
-        caller
-    }
-
-    /// Returns the rows of these days, of one caller or of all.
-    fn rows(&self, of: Option<&UsageCaller>, from: Date, to: Date) -> Vec<UsageRow> {
-        let mut rows = Vec::new();
-        let mut copy = |caller: &UsageCaller, days: &BTreeMap<Date, UsageCounts>| {
-            for (day, counts) in days {
-                if (from..=to).contains(day) {
-                    rows.push(UsageRow {
-                        caller: caller.clone(),
-                        day: *day,
-                        counts: *counts,
-                    });
-                }
-            }
-        };
-        match of {
-            Some(caller) => {
-                if let Some(days) = self.callers.get(caller) {
-                    copy(caller, days);
-                }
-            }
-            None => {
-                for (caller, days) in &self.callers {
-                    copy(caller, days);
-                }
-            }
-        }
-        rows
-    }
-
-    /// Takes the rows of some callers out: at least this many, if there are as many.
-    fn take(&mut self, least: usize) -> Vec<UsageRow> {
-        let mut rows = Vec::new();
-        while rows.len() < least
-            && let Some((caller, days)) = self.callers.pop_first()
-        {
-            self.uncount(&caller);
-            for (day, counts) in days {
-                if !counts.is_zero() {
-                    rows.push(UsageRow {
-                        caller: caller.clone(),
-                        day,
-                        counts,
-                    });
-                }
-            }
-        }
-        rows
-    }
-
-    /// Removes the days before this one, and callers without any other.
-    fn forget_before(&mut self, first: Date) {
-        let mut idle = Vec::new();
-        for (caller, days) in &mut self.callers {
-            days.retain(|day, _| *day >= first);
-            if days.is_empty() {
-                idle.push(caller.clone());
-            }
-        }
-        for caller in idle {
-            self.callers.remove(&caller);
-            self.uncount(&caller);
-        }
-    }
-
-    fn uncount(&mut self, caller: &UsageCaller) {
-        match caller {
-            UsageCaller::Client(_) => self.clients -= 1,
-            UsageCaller::Key(_) => self.keys -= 1,
-            UsageCaller::Server | UsageCaller::Others => {}
-        }
-    }
-}
-
 impl UsageBook {
     /// Creates an empty book. `is_kept` tells whether its rows are taken out to be kept elsewhere.
     pub fn new(servers_key: Option<KeyHash>, accepted: AcceptedKeys, is_kept: bool) -> Self {
@@ -296,18 +185,19 @@ impl UsageBook {
     }
 
     /// Adds to the usage.
-    pub fn add(&self, row: UsageRow) {
+    pub fn add(&self, row: &UsageRow) {
         let mut tables = self.0.tables.lock();
         if tables.day < Some(row.day) {
             tables.day = Some(row.day);
             let first = first_day(row.day, USAGE_DAYS);
             tables.counted.forget_before(first);
         }
+        let caller = tables.counted.add(row);
+        let row = UsageRow { caller, ..*row };
         tables.sum_up(&row);
         if self.0.is_kept {
-            tables.unkept.add(row.clone());
+            tables.unkept.add(&row);
         }
-        tables.counted.add(row);
     }
 
     /// Returns the sums of each client since the start, which never go down.
@@ -318,16 +208,16 @@ impl UsageBook {
             .collect()
     }
 
-    /// Takes rows out that are still to be kept elsewhere: at least this many, if there are as many.
-    pub fn take_unkept(&self, least: usize) -> Vec<UsageRow> {
-        self.0.tables.lock().unkept.take(least)
+    /// Takes the rows out that are still to be kept elsewhere.
+    pub fn take_unkept(&self) -> Vec<UsageRow> {
+        self.0.tables.lock().unkept.take()
     }
 
     /// Puts rows back that could not be kept.
     pub fn put_back(&self, rows: &[UsageRow]) {
         let mut tables = self.0.tables.lock();
         for row in rows {
-            tables.unkept.add(row.clone());
+            tables.unkept.add(row);
         }
     }
 
@@ -347,13 +237,18 @@ impl Tables {
         let UsageCaller::Client(name) = &row.caller else {
             return;
         };
-        if self.sums.len() >= MAX_CLIENTS && !self.sums.contains_key(name) {
+        if self.sums.len() >= MAX_USAGE_CLIENTS && !self.sums.contains_key(name) {
             return;
         }
         let sums = self.sums.entry(Arc::clone(name)).or_default();
         sums.exact.add(row.counts);
         sums.highest = sums.highest.max(sums.exact);
     }
+}
+
+/// Returns the days from one to another, both included.
+pub fn days_between(from: Date, to: Date) -> impl Iterator<Item = Date> {
+    iter::successors(Some(from), |day| day.next_day()).take_while(move |day| *day <= to)
 }
 
 /// Returns the first of so many days, of which the last is given.
@@ -396,15 +291,15 @@ mod tests {
         let book = book(false);
         let first = first_day(TODAY, USAGE_DAYS);
         assert_eq!(first, date!(2026 - 01 - 30));
-        book.add(row(client("a"), first, 1));
-        book.add(row(client("b"), first, 1));
-        book.add(row(client("a"), TODAY, 2));
-        book.add(row(client("a"), TODAY, 3));
+        book.add(&row(client("a"), first, 1));
+        book.add(&row(client("b"), first, 1));
+        book.add(&row(client("a"), TODAY, 2));
+        book.add(&row(client("a"), TODAY, 3));
         let of_a = book.counted(Some(&client("a")), first, TODAY);
         let of_a: Vec<_> = of_a.iter().map(|row| (row.day, row.counts.units)).collect();
         assert_eq!(of_a, [(first, 1), (TODAY, 5)]);
         let tomorrow = TODAY.next_day().unwrap();
-        book.add(row(client("a"), tomorrow, 1));
+        book.add(&row(client("a"), tomorrow, 1));
         let all = book.counted(None, Date::MIN, Date::MAX);
         let days: Vec<_> = all.iter().map(|row| row.day).collect();
         assert_eq!(days, [TODAY, tomorrow]);
@@ -416,62 +311,29 @@ mod tests {
         let book = book(false);
         let tomorrow = TODAY.next_day().unwrap();
         for (day, units, sum) in [(TODAY, 3, 3), (TODAY, -1, 3), (tomorrow, 2, 4)] {
-            book.add(row(client("a"), day, units));
-            book.add(row(UsageCaller::Server, day, units));
+            book.add(&row(client("a"), day, units));
+            book.add(&row(UsageCaller::Server, day, units));
             let sums = book.sums_of_clients();
             assert_eq!((sums.len(), sums[0].1.units), (1, sum));
         }
     }
 
     #[test]
-    fn callers_beyond_the_bound_are_counted_together() {
-        let mut table = UsageTable::default();
-        for number in 0..MAX_CLIENTS + 10 {
-            table.add(row(client(&format!("c{number}")), TODAY, 1));
-        }
-        for number in 0..MAX_KEYS + 5 {
-            let digest = u64::try_from(number).unwrap();
-            table.add(row(UsageCaller::Key(digest), TODAY, 1));
-        }
-        table.add(row(client("c0"), TODAY, 1));
-        table.add(row(UsageCaller::Server, TODAY, 1));
-        assert_eq!(table.callers.len(), MAX_USAGE_CALLERS);
-        let others = table.rows(Some(&UsageCaller::Others), TODAY, TODAY);
-        assert_eq!(others[0].counts.units, 15);
-        let first = table.rows(Some(&client("c0")), TODAY, TODAY);
-        assert_eq!(first[0].counts.units, 2);
-        table.forget_before(TODAY.next_day().unwrap());
-        assert_eq!((table.callers.len(), table.clients, table.keys), (0, 0, 0));
-    }
-
-    #[test]
-    fn a_clock_that_jumps_does_not_add_days_without_end() {
-        let mut table = UsageTable::default();
-        let mut day = TODAY;
-        for _ in 0..1000 {
-            table.add(row(UsageCaller::Server, day, 1));
-            day = day.previous_day().unwrap();
-        }
-        let kept = table.rows(None, Date::MIN, Date::MAX);
-        assert!(kept.len() <= usize::from(USAGE_DAYS));
-    }
-
-    #[test]
     fn what_is_taken_out_and_put_back_is_neither_lost_nor_counted_twice() {
         let book = book(true);
         for name in ["a", "b", "c"] {
-            book.add(row(client(name), TODAY, 1));
+            book.add(&row(client(name), TODAY, 1));
         }
-        let taken = book.take_unkept(2);
-        assert_eq!(taken.len(), 2);
-        book.add(row(client("a"), TODAY, 5));
+        let taken = book.take_unkept();
+        assert_eq!(taken.len(), 3);
+        book.add(&row(client("a"), TODAY, 5));
         book.put_back(&taken);
         let mut units = 0;
-        for row in book.take_unkept(100) {
+        for row in book.take_unkept() {
             units += row.counts.units;
         }
         assert_eq!(units, 8);
-        assert!(book.take_unkept(1).is_empty());
+        assert!(book.take_unkept().is_empty());
         assert_eq!(book.counted(None, TODAY, TODAY).len(), 3);
     }
 

@@ -124,7 +124,9 @@ impl UsageThread {
     }
 
     fn read(&mut self, query: &UsageQuery) -> Option<Vec<UsageRow>> {
-        if self.file.is_none() && UsageFile::is_missing(&self.dir) {
+        // After a failure to create the file there may be usage, which is in memory then.
+        let has_failed = self.failed.is_some();
+        if self.file.is_none() && !has_failed && UsageFile::is_missing(&self.dir) {
             return Some(Vec::new());
         }
         let rows = match self.open() {
@@ -179,7 +181,7 @@ impl UsageThread {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::symlink, sync::Arc};
 
     use time::Date;
 
@@ -224,14 +226,17 @@ mod tests {
         }
     }
 
-    /// Returns the units of each day that are kept.
-    async fn kept(disk: &UsageDisk) -> Vec<i64> {
-        let query = UsageQuery {
+    fn all() -> UsageQuery {
+        UsageQuery {
             caller: None,
             from: Date::MIN,
             to: Date::MAX,
-        };
-        let rows = disk.read(query).await.unwrap();
+        }
+    }
+
+    /// Returns the units of each row that is kept.
+    async fn kept(disk: &UsageDisk) -> Vec<i64> {
+        let rows = disk.read(all()).await.unwrap();
         rows.iter().map(|row| row.counts.units).collect()
     }
 
@@ -277,5 +282,61 @@ mod tests {
         assert_eq!(disk.add(batch(2, today, 1)).await, Added::No);
         assert_eq!(disk.add(batch(3, today, 1)).await, Added::Yes);
         assert_eq!(kept(&disk).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn callers_beyond_the_bound_are_counted_together() {
+        let place = Place::new();
+        let (disk, today) = (place.disk(), Now::read().day());
+        let rows = |first: usize, last: usize| {
+            let of = |digest: usize| UsageRow {
+                caller: UsageCaller::Key(digest.try_into().unwrap()),
+                day: today,
+                counts: UsageCounts {
+                    units: 1,
+                    ..UsageCounts::default()
+                },
+            };
+            (first..last).map(of).collect::<Arc<[_]>>()
+        };
+        let batch = |number, rows| UsageBatch { number, rows };
+        assert_eq!(disk.add(batch(1, rows(0, 900))).await, Added::Yes);
+        // After a restart, too.
+        let next = place.disk();
+        assert_eq!(next.add(batch(1, rows(900, 1_100))).await, Added::Yes);
+        assert_eq!(next.add(batch(2, rows(1_100, 1_110))).await, Added::Yes);
+        assert_eq!(next.add(batch(3, rows(0, 5))).await, Added::Yes);
+        let kept = kept(&next).await;
+        assert_eq!(kept.len(), 1_001);
+        assert_eq!(kept.iter().max(), Some(&110));
+        assert_eq!(kept.iter().filter(|units| **units == 2).count(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_another_version_is_left_alone() {
+        let place = Place::new();
+        let today = Now::read().day();
+        assert_eq!(place.disk().add(batch(1, today, 3)).await, Added::Yes);
+        let path = place.0.join("usage.db");
+        let set_version = |version: i32| {
+            let file = rusqlite::Connection::open(&path).unwrap();
+            file.pragma_update(None, "user_version", version).unwrap();
+        };
+        set_version(2);
+        let disk = place.disk();
+        assert_eq!(disk.add(batch(1, today, 4)).await, Added::No);
+        assert!(disk.read(all()).await.is_none());
+        set_version(1);
+        assert_eq!(kept(&place.disk()).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_where_no_file_can_be_created() {
+        let place = Place::new();
+        fs::create_dir(&place.0).unwrap();
+        symlink("nowhere/usage.db", place.0.join("usage.db")).unwrap();
+        let (disk, today) = (place.disk(), Now::read().day());
+        assert_eq!(disk.add(batch(1, today, 3)).await, Added::No);
+        assert!(disk.read(all()).await.is_none());
     }
 }

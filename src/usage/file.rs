@@ -20,7 +20,9 @@ use time::Date;
 
 use super::UsageQuery;
 use crate::{
-    access::{MAX_USAGE_CALLERS, USAGE_DAYS, UsageCaller, UsageCounts, UsageRow, first_day},
+    access::{
+        CallerNumbers, MAX_USAGE_CALLERS, USAGE_DAYS, UsageCaller, UsageCounts, UsageRow, first_day,
+    },
     clock::Now,
 };
 
@@ -42,9 +44,12 @@ const APPLICATION: i32 = 0x5654_3455;
 /// The time to wait for another process that writes.
 const BUSY_LIMIT: Duration = Duration::from_secs(1);
 
-/// The largest number of rows.
+/// The largest number of rows that are read.
 #[expect(clippy::cast_possible_wrap, reason = "about 200,000")]
 const MAX_ROWS: i64 = (MAX_USAGE_CALLERS * USAGE_DAYS as usize) as i64;
+
+const COUNT_CALLERS: &str = "SELECT count(DISTINCT CASE WHEN caller LIKE 'client:%' THEN caller END), \
+    count(DISTINCT CASE WHEN caller LIKE 'key:%' THEN caller END) FROM usage";
 
 /// Days are Julian day numbers.
 const SCHEMA: &str = "CREATE TABLE usage (
@@ -68,8 +73,8 @@ const READ_ONE: &str = "SELECT caller, day, requests, units, saved_units, tokens
 pub(super) struct UsageFile {
     connection: Connection,
     id: [u64; 2],
-    /// About the number of rows.
-    rows: i64,
+    /// The number of callers, without those that other processes have added since the purge.
+    callers: CallerNumbers,
     /// The day on which old rows were last removed.
     purged: Option<Date>,
 }
@@ -77,7 +82,7 @@ pub(super) struct UsageFile {
 /// The reason why the file can't be used. It contains no path.
 #[derive(Debug, Error)]
 pub(super) enum UsageFileError {
-    /// The file is not one of usage, of another version, or damaged.
+    /// The file is not one of usage, or damaged.
     #[error("the file of usage is damaged: {0}")]
     Damaged(String),
     /// The system refuses an operation.
@@ -136,11 +141,10 @@ impl UsageFile {
         connection.pragma_update(None, "journal_size_limit", 1024 * 1024)?;
         connection.pragma_update(None, "cache_size", -256)?;
         prepare(&mut connection)?;
-        let rows = connection.query_row("SELECT count(*) FROM usage", [], |row| row.get(0))?;
         Ok(Self {
             connection,
             id: id_of(&path)?,
-            rows,
+            callers: CallerNumbers::default(),
             purged: None,
         })
     }
@@ -171,24 +175,25 @@ impl UsageFile {
         let today = Now::read().day();
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
-        let mut count = self.rows;
+        let mut callers = self.callers;
         if self.purged != Some(today) {
             let first = first_day(today, USAGE_DAYS).to_julian_day();
             transaction.execute("DELETE FROM usage WHERE day < ?1", [first])?;
-            count = transaction.query_row("SELECT count(*) FROM usage", [], |row| row.get(0))?;
+            callers = transaction.query_row(COUNT_CALLERS, [], |row| {
+                Ok(CallerNumbers {
+                    clients: row.get::<_, u32>(0)? as usize,
+                    keys: row.get::<_, u32>(1)? as usize,
+                })
+            })?;
         }
         {
             let mut is_there =
-                transaction.prepare_cached("SELECT 1 FROM usage WHERE caller = ?1 AND day = ?2")?;
+                transaction.prepare_cached("SELECT 1 FROM usage WHERE caller = ?1 LIMIT 1")?;
             let mut add = transaction.prepare_cached(ADD)?;
             for row in rows {
                 let mut caller = row.caller.to_string();
-                let day = row.day.to_julian_day();
-                if !is_there.exists((&caller, day))? {
-                    if count >= MAX_ROWS {
-                        caller = UsageCaller::Others.to_string();
-                    }
-                    count += 1;
+                if !is_there.exists([&caller])? && !callers.admit(&row.caller) {
+                    caller = UsageCaller::Others.to_string();
                 }
                 let UsageCounts {
                     requests,
@@ -196,11 +201,12 @@ impl UsageFile {
                     saved_units,
                     tokens,
                 } = row.counts;
+                let day = row.day.to_julian_day();
                 add.execute((&caller, day, requests, units, saved_units, tokens))?;
             }
         }
         transaction.commit()?;
-        self.rows = count;
+        self.callers = callers;
         self.purged = Some(today);
         Ok(())
     }
@@ -271,9 +277,13 @@ fn prepare(connection: &mut Connection) -> Result<(), UsageFileError> {
     }
     transaction.commit()?;
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let marks = [number("application_id")?, number("user_version")?];
-    if marks != [APPLICATION, VERSION] || schema_of(connection)? != [SCHEMA] {
-        let why = "it is not the gateway's, or of another version";
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    if application == APPLICATION && version != VERSION {
+        let why = format!("another version of the gateway wrote usage.db (schema {version})");
+        return Err(UsageFileError::Unusable(why));
+    }
+    if application != APPLICATION || schema_of(connection)? != [SCHEMA] {
+        let why = "it is not the gateway's";
         return Err(UsageFileError::Damaged(why.to_owned()));
     }
     Ok(())

@@ -165,11 +165,49 @@ async fn other_requests_are_refused(
 ) {
     let upstream = Upstream::demo().await;
     let (_folder, gateway) = with_clients(&upstream, &["--keyless", "off"]).await;
-    let headers = [("x-api-key", token), ("x-real-ip", "192.0.2.1")];
-    let reply = gateway.get_with(&format!("{PATH}{query}"), &headers).await;
-    assert_eq!(reply.status, status, "{}", reply.text());
+    // The gateway's own user is no exception where there are clients.
+    let (own, through_a_proxy) = (("x-api-key", token), ("x-real-ip", "192.0.2.1"));
+    for headers in [&[own] as &[_], &[own, through_a_proxy]] {
+        let reply = gateway.get_with(&format!("{PATH}{query}"), headers).await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+        assert!(reply.detail().contains(says), "{}", reply.detail());
+        assert!(reply.detail().starts_with("Error retrieving usage: "));
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+#[rstest]
+#[case::clients(true, "on", "this server has clients")]
+#[case::clients_and_off(true, "off", "this server has clients")]
+#[case::off(false, "off", "VT4AI_KEYLESS=off")]
+#[tokio::test]
+async fn the_usage_of_all_is_not_for_local_requests_without_a_token(
+    #[case] has_clients: bool,
+    #[case] keyless: &str,
+    #[case] says: &str,
+) {
+    let upstream = Upstream::demo().await;
+    let folder = Folder::new().with("clients.toml", &clients());
+    let path = folder.file("clients.toml");
+    let mut flags = vec!["--api-key", SERVERS];
+    if keyless == "off" {
+        flags.extend(["--keyless", "off"]);
+    }
+    if has_clients {
+        flags.extend(["--clients-file", &path, "--allow-own-keys", "true"]);
+    }
+    let gateway = Gateway::before(&upstream, &flags).await;
+    let all = format!("{PATH}?clients=all");
+    let reply = gateway.get_with(&all, &[]).await;
+    assert_eq!(reply.status, 401, "{}", reply.text());
     assert!(reply.detail().contains(says), "{}", reply.detail());
-    assert!(reply.detail().starts_with("Error retrieving usage: "));
+    let reply = gateway.get_with(&all, &[("x-api-key", KEY)]).await;
+    assert_eq!(reply.status, 401, "{}", reply.text());
+    assert!(
+        reply.detail().contains("its own usage"),
+        "{}",
+        reply.detail()
+    );
     assert_eq!(upstream.count(), 0);
 }
 

@@ -9,11 +9,16 @@ use super::{
 };
 use crate::{
     access::clients::Scope,
+    config::Keyless,
     http::{
         error::ApiError,
         state::{AppState, Gateway},
     },
 };
+
+const WHAT_TO_SEND: &str = "a client token with the scope `metrics`";
+
+const HOW_TO_SEND: &str = "send one in the header `X-API-Key` or as `Authorization: Bearer`";
 
 /// A caller that may read the metrics on the public port.
 ///
@@ -26,46 +31,58 @@ impl FromRequestParts<AppState> for MayReadMetrics {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &AppState) -> Result<Self, ApiError> {
-        check_metrics(
-            parts,
-            gateway,
-            "metrics need",
-            ", or have the operator set VT4AI_ADMIN_PORT",
-        )
-        .await?;
+        check_metrics(parts, gateway).await?;
         Ok(Self)
     }
 }
 
-/// Fails unless a caller may read about all callers: by its scope, or because it is local.
-///
-/// The error begins with `what` needs it, and ends with further `advice`.
-pub async fn check_metrics(
-    parts: &Parts,
-    gateway: &Gateway,
-    what: &str,
-    advice: &str,
-) -> Result<(), ApiError> {
+/// Fails unless a caller may read the metrics: by its scope, or because it is local.
+async fn check_metrics(parts: &Parts, gateway: &Gateway) -> Result<(), ApiError> {
     if let Ok(Sender::Client(client)) = &identified(parts)?.sender
         && client.may(Scope::Metrics)
     {
         return Ok(());
     }
-    let why = if gateway.is_exposed {
-        "this server listens beyond its own machine".to_owned()
-    } else {
-        match locality::check(parts, gateway).await {
-            Ok(()) => return Ok(()),
-            Err(why) => format!(
-                "without a token only the server's own user may read them, and this request {why}"
-            ),
-        }
+    let Err(why) = check_local(parts, gateway).await else {
+        return Ok(());
     };
     if let Sender::Client(client) = sender(parts)? {
         return Err(lacks_scope(client, Scope::Metrics));
     }
     Err(ApiError::unauthorized(format!(
-        "{what} a client token with the scope `metrics`: {why}; send one in the header \
-         `X-API-Key` or as `Authorization: Bearer`{advice}"
+        "metrics need {WHAT_TO_SEND}: {why}; {HOW_TO_SEND}, or have the operator set VT4AI_ADMIN_PORT"
     )))
+}
+
+/// Fails unless a caller may read the usage of all callers.
+///
+/// That takes the scope `metrics`. Where the operator is the only one to ask, that is without
+/// clients, its own requests without a credential may, too.
+pub async fn check_usage_of_all(parts: &Parts, gateway: &Gateway) -> Result<(), ApiError> {
+    let why = match sender(parts)? {
+        Sender::Client(client) if client.may(Scope::Metrics) => return Ok(()),
+        Sender::Client(client) => return Err(lacks_scope(client, Scope::Metrics)),
+        Sender::Key(_) => "a VirusTotal key shows its own usage only".to_owned(),
+        Sender::Anonymous if gateway.clients.is_some() => "this server has clients".to_owned(),
+        Sender::Anonymous if gateway.access.keyless == Keyless::Off => {
+            "this server trusts no request without a credential (VT4AI_KEYLESS=off)".to_owned()
+        }
+        Sender::Anonymous => match check_local(parts, gateway).await {
+            Ok(()) => return Ok(()),
+            Err(why) => why,
+        },
+    };
+    Err(ApiError::unauthorized(format!(
+        "the usage of all callers needs {WHAT_TO_SEND}: {why}; {HOW_TO_SEND}"
+    )))
+}
+
+/// Fails with the reason unless only the gateway's own user can have sent a request.
+async fn check_local(parts: &Parts, gateway: &Gateway) -> Result<(), String> {
+    if gateway.is_exposed {
+        return Err("this server listens beyond its own machine".to_owned());
+    }
+    locality::check(parts, gateway).await.map_err(|why| {
+        format!("without a token only the server's own user may read this, and this request {why}")
+    })
 }

@@ -13,15 +13,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     access::{
-        USAGE_DAYS, UsageCaller, UsageCounts, UsageRow,
+        USAGE_DAYS, UsageCaller, UsageCounts, UsageTable,
         clients::{Client, Scope},
-        first_day,
+        days_between, first_day,
     },
     clock::Now,
     http::{
         error::ApiError,
         extract::{
-            MayRead, Parameters, StrictQuery, caller::identified, metrics::check_metrics,
+            MayRead, Parameters, StrictQuery, caller::identified, metrics::check_usage_of_all,
             query::FromQuery,
         },
         headers::NO_STORE,
@@ -32,8 +32,8 @@ use crate::{
     usage::{KeptIn, UsageQuery},
 };
 
-/// The number of rows from which an answer is written on another thread.
-const MANY: usize = 2_000;
+/// The number of callers from which an answer is written on another thread.
+const MANY: usize = 100;
 
 /// The days and the callers that a request asks for.
 #[derive(Debug, IntoParams)]
@@ -163,7 +163,7 @@ impl FromRequestParts<AppState> for AskedUsage {
         // As on other routes, what the caller may not do is told before a mistake in the query.
         let caller = match wanted.unwrap_or(usual) {
             UsageOf::All => {
-                check_metrics(parts, gateway, "the usage of all callers needs", "").await?;
+                check_usage_of_all(parts, gateway).await?;
                 None
             }
             UsageOf::Own => Some(own(parts, gateway, client).await?),
@@ -209,11 +209,11 @@ pub async fn get_usage(
     State(gateway): State<AppState>,
     AskedUsage(query): AskedUsage,
 ) -> Result<Response, ApiError> {
-    let (rows, kept_in) = gateway.usage.read(&query).await;
-    let many = rows.len() >= MANY;
+    let (table, kept_in) = gateway.usage.read(&query).await;
+    let many = table.callers().len() >= MANY;
     let write = move || {
         let answer = UsageAnswer {
-            data: report(query, rows, kept_in),
+            data: report(&query, &table, kept_in),
             format: Format::Json,
         };
         serde_json::to_vec(&answer)
@@ -233,28 +233,24 @@ pub async fn get_usage(
     Ok((headers, body).into_response())
 }
 
-fn report(query: UsageQuery, rows: Vec<UsageRow>, kept_in: KeptIn) -> UsageReport {
+fn report(query: &UsageQuery, table: &UsageTable, kept_in: KeptIn) -> UsageReport {
     let UsageQuery { caller, from, to } = query;
-    let mut callers: BTreeMap<UsageCaller, BTreeMap<Date, UsageCounts>> = BTreeMap::new();
-    if let Some(caller) = caller {
-        callers.entry(caller).or_default();
-    }
-    for UsageRow {
-        caller,
-        day,
-        counts,
-    } in rows
-    {
-        let days = callers.entry(caller).or_default();
-        days.entry(day).or_default().add(counts);
-    }
-    let mut clients = Vec::with_capacity(callers.len());
-    for (caller, days) in &callers {
-        clients.push(of_caller(caller, days, [from, to]));
+    let none = BTreeMap::new();
+    let mut clients = Vec::with_capacity(table.callers().len());
+    match caller {
+        Some(caller) => {
+            let days = table.callers().get(caller).unwrap_or(&none);
+            clients.push(of_caller(caller, days, [*from, *to]));
+        }
+        None => {
+            for (caller, days) in table.callers() {
+                clients.push(of_caller(caller, days, [*from, *to]));
+            }
+        }
     }
     UsageReport {
-        from,
-        to,
+        from: *from,
+        to: *to,
         kept_in: match kept_in {
             KeptIn::Redis => "redis",
             KeptIn::Disk => "disk",
@@ -276,15 +272,13 @@ fn of_caller(
         UsageCaller::Others => ("others", None),
     };
     let (mut total, mut days) = (UsageCounts::default(), Vec::new());
-    let mut day = Some(from);
-    while let Some(date) = day.filter(|date| *date <= to) {
+    for date in days_between(from, to) {
         let counts = counted.get(&date).copied().unwrap_or_default();
         total.add(counts);
         days.push(UsageOfDay {
             date,
             sums: counts.into(),
         });
-        day = date.next_day();
     }
     UsageOfCaller {
         kind,
