@@ -19,7 +19,7 @@ use crate::render::{
 pub use self::{
     brief::popularity,
     list::{Extent, extent, list},
-    object::{check, id, is_completed, object, report, report_names},
+    object::{check, checked_names, id, is_completed, object, report},
     object_names::{ListedObject, listed},
     title::Title,
     view::{Detail, View},

@@ -127,7 +127,7 @@ impl Lookup {
     ) -> Result<Rendered, render::RenderError> {
         let revealed = match &query.about {
             PassedAbout::Report(indicator) => {
-                document.names = render::report_names(bytes)?;
+                document.names = render::checked_names(bytes)?;
                 self.join_names_of_report(indicator, &document)
             }
             PassedAbout::Contributions(indicator) => {

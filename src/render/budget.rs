@@ -137,14 +137,14 @@ fn fit(row: &mut Row<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
 /// Cuts a member that does not fit, or leaves it out. Returns the number of tokens that it takes.
 fn shorten(member: &mut Member<'_>, measure: &mut Measure<'_>, room: usize) -> usize {
     let key = member.key.meant();
-    let Some(place) = member.place else {
+    if member.place.is_none() {
         return 0;
-    };
-    let mut cutter = Cutter::of(&key);
+    }
+    let cutter = Cutter::of(&key);
     // The cutter counts tokens of JSON; a part may take more in the format of the document.
     let mut target = room.saturating_sub(key_cost(member.key)) / measure.weight();
     for _ in 0..ATTEMPTS {
-        let (cut, cost) = cutter.cut(member.filtered(), place, target);
+        let (cut, cost) = cutter.cut(member.filtered(), target);
         member.cut = cut;
         if measure.is_brief() && misleads(&key, &member.cut) {
             break;

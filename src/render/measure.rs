@@ -16,6 +16,7 @@ use crate::render::{
         xml::XmlWriter,
     },
     selection::{Arrangement, Selection},
+    template::filter::Cut,
 };
 
 /// The bytes for each token beyond which text is probably too large to be worth measuring.
@@ -76,16 +77,21 @@ impl<'v> Measure<'v> {
 
     /// Returns the number of tokens of a part of a member, whose value takes `tokens` as JSON.
     pub(super) fn part(&mut self, member: &Member<'_>, tokens: usize) -> Option<usize> {
-        match self.view.format {
-            // A treated text is longer than the one that was cut.
-            Format::Json | Format::Raw if self.ledger.texts.shows_all() => {
-                Some(tokens + key_cost(member.key))
-            }
-            _ => self.whole(member, usize::MAX),
+        if self.is_plain_json() {
+            return Some(tokens + key_cost(member.key));
         }
+        self.whole(member, usize::MAX)
+    }
+
+    /// Whether parts are written as they are. A treated text is longer than the one that was cut.
+    fn is_plain_json(&self) -> bool {
+        matches!(self.view.format, Format::Json | Format::Raw) && self.ledger.texts.shows_all()
     }
 
     fn whole(&mut self, member: &Member<'_>, limit: usize) -> Option<usize> {
+        if self.is_plain_json() && member.cut == Cut::Whole {
+            return Some(key_cost(member.key) + tokens::estimate_part(member.filtered()) + 1);
+        }
         self.scratch.clear();
         self.write(member, limit).ok()?;
         self.cost()

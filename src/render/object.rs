@@ -111,8 +111,10 @@ fn selected_report(
     })
 }
 
-/// Returns the names that a report contains of its object; none if it is JSON of another shape.
-pub fn report_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
+/// Checks that an answer is JSON, and returns the names that a report contains of its object; none
+/// if it has another shape.
+pub fn checked_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
+    check(bytes)?;
     match read_report(str::from_utf8(bytes)?) {
         Ok(report) => Ok(names(&report)),
         Err(Unreadable::Missing) => Ok(Vec::new()),
@@ -122,7 +124,9 @@ pub fn report_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
 
 /// Checks that an answer is JSON.
 pub fn check(bytes: &[u8]) -> Result<(), MalformedAnswer> {
-    find(str::from_utf8(bytes)?, &["data"])?;
+    let mut lexer = Lexer::new(str::from_utf8(bytes)?);
+    lexer.validate()?;
+    lexer.finish()?;
     Ok(())
 }
 

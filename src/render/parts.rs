@@ -45,11 +45,17 @@ struct FilteredText {
 }
 
 impl FilteredText {
-    fn of(raw: &str, place: Place<'_>) -> Self {
-        let (mut json, left_out) = (Vec::new(), Cell::new(0));
+    /// Filters a text of this length without white space.
+    fn of(raw: &str, place: Place<'_>, length: usize) -> Self {
+        let (mut json, left_out) = (Vec::with_capacity(length), Cell::new(0));
         let value = Filtered::within(raw, place).cutting(&Cut::Whole, &left_out);
-        // The text was read before, so it is JSON.
-        let _ = value.write(&mut json);
+        if value.write(&mut json).is_err() {
+            // The error comes when it is written.
+            return Self {
+                json: raw.to_owned(),
+                left_out: 0,
+            };
+        }
         Self {
             json: String::from_utf8(json).unwrap_or_default(),
             left_out: left_out.get(),
@@ -185,7 +191,7 @@ impl<'a> Member<'a> {
         let Some(place) = self.place else {
             return "";
         };
-        let filtered = || FilteredText::of(self.raw, place);
+        let filtered = || FilteredText::of(self.raw, place, self.length());
         &self.filtered.get_or_init(filtered).json
     }
 

@@ -1,14 +1,10 @@
 //! The choice of the part of a value that fits into a number of tokens.
 
 use crate::render::{
-    bounded::Bounded,
     budget::tokens,
-    format::json::{JsonWriter, Quoted, Unreadable, lexer::Lexer, read::RawMember},
+    format::json::{Quoted, Unreadable, lexer::Lexer, read::RawMember},
     measure::BYTES_PER_TOKEN,
-    template::{
-        filter::{Cut, Filtered},
-        place::Place,
-    },
+    template::filter::Cut,
 };
 
 /// The fewest characters to which a text is cut. No digest is longer, so none is cut.
@@ -27,10 +23,10 @@ const SMALLEST_STEP: usize = 4;
 /// No part, which takes no tokens.
 const NOTHING: (Cut, usize) = (Cut::Nothing, 0);
 
-/// A chooser of parts. Sizes are those of JSON.
-#[derive(Debug)]
+/// A chooser of parts of values, of which nothing is left that the filters leave out. Sizes are those
+/// of JSON.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Cutter {
-    scratch: Vec<u8>,
     is_verdict: bool,
 }
 
@@ -38,7 +34,6 @@ impl Cutter {
     /// Creates a chooser for the member with this key.
     pub(super) fn of(key: &str) -> Self {
         Self {
-            scratch: Vec::new(),
             is_verdict: key == "verdict",
         }
     }
@@ -46,35 +41,30 @@ impl Cutter {
     /// Returns the part of a value that takes at most `room` tokens, and how many it takes.
     ///
     /// Of a list these are its first elements, of an object the members that fit, those that are no
-    /// lists first. The first one that does not fit is cut in turn. Malformed text was found before;
-    /// here it ends the part.
-    pub(super) fn cut(&mut self, raw: &str, place: Place<'_>, room: usize) -> (Cut, usize) {
+    /// lists first. The first one that does not fit is cut in turn. Malformed text ends the part here,
+    /// and fails where the part is written.
+    pub(super) fn cut(self, raw: &str, room: usize) -> (Cut, usize) {
         let mut lexer = Lexer::new(raw);
         let cut = match lexer.peek() {
-            b'[' => self.cut_array(&mut lexer, place, room),
-            b'{' => self.cut_object(&mut lexer, place, room),
-            b'"' if place.is_shown() => Ok(self.cut_text(&mut lexer, room)),
+            b'[' => self.cut_array(&mut lexer, room),
+            b'{' => self.cut_object(&mut lexer, room),
+            b'"' => Ok(self.cut_text(&mut lexer, room)),
             _ => Ok(NOTHING),
         };
         cut.unwrap_or(NOTHING)
     }
 
-    fn cut_array(
-        &mut self,
-        lexer: &mut Lexer<'_>,
-        place: Place<'_>,
-        room: usize,
-    ) -> Result<(Cut, usize), Unreadable> {
-        let (Some(below), Some(mut left)) = (place.at_element(), room.checked_sub(2)) else {
+    fn cut_array(self, lexer: &mut Lexer<'_>, room: usize) -> Result<(Cut, usize), Unreadable> {
+        let Some(mut left) = room.checked_sub(2) else {
             return Ok(NOTHING);
         };
         let mut whole = 0;
         let mut more = lexer.open(b'[', b']')?;
         while more {
             let element = lexer.raw()?;
-            let (part, cost) = match self.cost(element, below, left) {
+            let (part, cost) = match cost(element, left) {
                 Some(cost) => (Cut::Whole, cost),
-                None => self.cut(element, below, left),
+                None => self.cut(element, left),
             };
             left = left.saturating_sub(cost);
             if part != Cut::Whole {
@@ -90,12 +80,7 @@ impl Cutter {
         Ok((Cut::Whole, room - left))
     }
 
-    fn cut_object(
-        &mut self,
-        lexer: &mut Lexer<'_>,
-        place: Place<'_>,
-        room: usize,
-    ) -> Result<(Cut, usize), Unreadable> {
+    fn cut_object(self, lexer: &mut Lexer<'_>, room: usize) -> Result<(Cut, usize), Unreadable> {
         let Some(mut left) = room.checked_sub(2) else {
             return Ok(NOTHING);
         };
@@ -103,17 +88,14 @@ impl Cutter {
         let mut parts = vec![Cut::Nothing; members.len()];
         let mut shown = Vec::with_capacity(members.len());
         for (at, RawMember { key, raw }) in members.into_iter().enumerate() {
-            if let Some(below) = place.at_key(key) {
-                let turn = Turn::of(&key.meant(), raw);
-                shown.push((turn, at, key, raw, below));
-            }
+            shown.push((Turn::of(&key.meant(), raw), at, key, raw));
         }
         shown.sort_by_key(|(turn, ..)| *turn);
         let mut too_large = Vec::new();
         for member in shown {
-            let (_, at, key, raw, below) = member;
+            let (_, at, key, raw) = member;
             let key_cost = key_cost(key);
-            match self.cost(raw, below, left.saturating_sub(key_cost)) {
+            match cost(raw, left.saturating_sub(key_cost)) {
                 Some(cost) => {
                     left -= key_cost + cost;
                     parts[at] = Cut::Whole;
@@ -125,11 +107,11 @@ impl Cutter {
                 break;
             }
         }
-        let Some(&(_, at, key, raw, below)) = too_large.first() else {
+        let Some(&(_, at, key, raw)) = too_large.first() else {
             return Ok((Cut::Whole, room - left));
         };
         let key_cost = key_cost(key);
-        let (cut, cost) = self.cut(raw, below, left.saturating_sub(key_cost));
+        let (cut, cost) = self.cut(raw, left.saturating_sub(key_cost));
         if cut != Cut::Nothing {
             left = left.saturating_sub(key_cost + cost);
             parts[at] = cut;
@@ -143,7 +125,7 @@ impl Cutter {
         Ok((Cut::Members(parts), room - left))
     }
 
-    fn cut_text(&self, lexer: &mut Lexer<'_>, room: usize) -> (Cut, usize) {
+    fn cut_text(self, lexer: &mut Lexer<'_>, room: usize) -> (Cut, usize) {
         let Ok(text) = lexer.string() else {
             return NOTHING;
         };
@@ -182,22 +164,16 @@ impl Cutter {
             NOTHING
         }
     }
+}
 
-    /// Returns the number of tokens of a value, with the comma behind it, if it is at most `room`.
-    fn cost(&mut self, raw: &str, place: Place<'_>, room: usize) -> Option<usize> {
-        // Even the shortest value takes one, and its comma another.
-        if room < 2 {
-            return None;
-        }
-        self.scratch.clear();
-        let mut out = JsonWriter::new(&mut self.scratch);
-        let limit = room.saturating_mul(BYTES_PER_TOKEN);
-        let value = Filtered::within(raw, place);
-        value.feed(&mut Bounded::new(&mut out, limit)).ok()?;
-        let text = str::from_utf8(&self.scratch).ok()?;
-        let cost = tokens::estimate_part(text) + 1;
-        (cost <= room).then_some(cost)
+/// Returns the number of tokens of a value, with the comma behind it, if it is at most `room`.
+fn cost(raw: &str, room: usize) -> Option<usize> {
+    // Even the shortest value takes one, and its comma another.
+    if room < 2 || raw.len() > room.saturating_mul(BYTES_PER_TOKEN) {
+        return None;
     }
+    let cost = tokens::estimate_part(raw) + 1;
+    (cost <= room).then_some(cost)
 }
 
 /// Returns the number of tokens of a text with the escapes of JSON.
@@ -243,10 +219,11 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::template::{filter::Filtered, place::Place};
 
     fn cut(key: &str, json: &str, room: usize) -> (Cut, String) {
         let place = Place::start(None, None);
-        let (part, _) = Cutter::of(key).cut(json, place, room);
+        let (part, _) = Cutter::of(key).cut(json, room);
         let mut out = Vec::new();
         let skipped = std::cell::Cell::new(0);
         let shown = Filtered::within(json, place).cutting(&part, &skipped);

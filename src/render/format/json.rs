@@ -10,6 +10,7 @@ use super::sink::Sink;
 
 pub use self::lexer::{Quoted, Unreadable};
 
+mod bracketed;
 pub(super) mod escape;
 pub(crate) mod lexer;
 pub(crate) mod read;

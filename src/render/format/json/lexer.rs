@@ -5,7 +5,10 @@
 
 use thiserror::Error;
 
-use super::scan::{plain_length, space_length};
+use super::{
+    bracketed::bracketed_length,
+    scan::{plain_length, space_length},
+};
 
 pub use self::quoted::Quoted;
 
@@ -133,29 +136,43 @@ impl<'a> Lexer<'a> {
         Ok(false)
     }
 
-    /// Consumes a value and returns its text.
+    /// Consumes a value and returns its text. An object or array in it can be malformed.
     pub(crate) fn raw(&mut self) -> Result<&'a str, Unreadable> {
         self.peek();
         let start = self.at;
         self.skip()?;
-        Ok(&self.text[start..self.at])
+        Ok(self.since(start))
     }
 
-    /// Consumes a value, validating it as if it were to be written.
+    /// Consumes a value. Of an object or array only strings, brackets and the depth are looked at: it
+    /// can be malformed.
     pub(crate) fn skip(&mut self) -> Result<(), Unreadable> {
+        match self.peek() {
+            b'{' | b'[' => match bracketed_length(self.rest(), MAX_DEPTH - self.depth) {
+                Some(length) => self.at += length,
+                None => return self.fault(),
+            },
+            b'"' => drop(self.string()?),
+            _ => drop(self.word()?),
+        }
+        Ok(())
+    }
+
+    /// Consumes a value, and fails if it is malformed anywhere or nested too deeply.
+    pub(crate) fn validate(&mut self) -> Result<(), Unreadable> {
         match self.peek() {
             b'{' => {
                 let mut more = self.open(b'{', b'}')?;
                 while more {
                     self.key()?;
-                    self.skip()?;
+                    self.validate()?;
                     more = self.more(b'}')?;
                 }
             }
             b'[' => {
                 let mut more = self.open(b'[', b']')?;
                 while more {
-                    self.skip()?;
+                    self.validate()?;
                     more = self.more(b']')?;
                 }
             }

@@ -1,4 +1,4 @@
-//! Lookup of values in JSON text. The text is validated to its end and not copied.
+//! Lookup of values in JSON text, which is not copied. What is not looked up may be malformed.
 
 use super::lexer::{Lexer, Quoted, Unreadable};
 
