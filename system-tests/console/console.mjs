@@ -176,6 +176,20 @@ test('many, with dry run and CSV', onDemo(async ({ page }) => {
   await page.locator('.card h2', { hasText: 'login.bank-secure.example' }).waitFor();
 }));
 
+test('texts that can’t be seen, and CSV', onDemo(async ({ page }) => {
+  const unseen = [0x00, 0x0d, 0x7f, 0xad, 0x34f, 0x115f, 0x1160, 0x17b4, 0x180b, 0x200b, 0x2028, 0x202e, 0x2800, 0x3164, 0xd800, 0xfe0f, 0xffa0, 0xfffb, 0x1bca0, 0x1d173, 0xe0041];
+  const [shown, kept, csv] = await page.evaluate(async (codes) => {
+    const base = document.querySelector('script[type=module]').src;
+    const { visible } = await import(base.replace('app.js', 'dom.js'));
+    const { csv } = await import(base.replace('app.js', 'job.js'));
+    const rows = [{ row: 1, given: 'a;b', label: 'c\td', verdict: { level: 'unknown', reason: '=1' }, detections: { engines: 9 }, error: { code: 'E' } }];
+    return [codes.map((code) => visible(`a${String.fromCodePoint(code)}b`)), visible('ä 漢\t\n😀'), csv(rows)];
+  }, unseen);
+  assert.deepEqual(shown, unseen.map((code) => `a⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩b`));
+  assert.equal(kept, 'ä 漢\t\n😀');
+  assert.equal(csv.split('\r\n')[1], `1,"a;b",,,unknown,'=1,,,,9,"c\td",,,,E`);
+}));
+
 test('keyboard alone', onDemo(async ({ page }) => {
   // The search has the focus from the start.
   await page.keyboard.insertText('bank-secure[.]example\nportal.example\n8.8.8.8');

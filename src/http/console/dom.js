@@ -21,7 +21,7 @@ export const byId = (id) => document.getElementById(id);
 
 // Controls, invisible characters and those that turn the direction of text could show another name
 // than the one that is there.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb]|[\u{e0000}-\u{e0fff}]/gu;
+const UNSEEN = /(?![\t\n])[\p{DI}\p{Cc}\p{Cs}\u2028-\u202e\u2800\ufff9-\ufffb]/gu;
 
 /** Returns a text in which what can't be seen is written out. */
 export function visible(text) {

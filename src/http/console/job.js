@@ -63,7 +63,7 @@ export function csv(rows) {
   const field = (value) => {
     let text = String(value ?? '');
     if (typeof value === 'string' && /^\s*[=+\-@\t\r]/.test(text)) text = `'${text}`;
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const lines = rows.map((row) => [
     row.row, row.given, row.type, row.id, row.verdict?.level, row.verdict?.reason, row.verdict?.stale,
