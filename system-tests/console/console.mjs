@@ -192,11 +192,18 @@ test('texts that can’t be seen, and CSV', onDemo(async ({ page }) => {
 
 test('keyboard alone', onDemo(async ({ page }) => {
   // The search has the focus from the start.
-  await page.keyboard.insertText('bank-secure[.]example\nportal.example\n8.8.8.8');
+  await page.keyboard.insertText('portal.example\nbank-secure[.]example\n8.8.8.8');
   await page.keyboard.press('Control+Enter');
   await page.locator('#start-job').focus();
   await page.keyboard.press('Enter');
   await page.locator('.state', { hasText: 'Finished' }).waitFor();
+  await page.getByLabel('Order').selectOption('row');
+  await page.getByRole('grid').focus();
+  await page.keyboard.press('Home');
+  await page.locator('.row.active', { hasText: 'portal.example' }).waitFor();
+  await page.getByLabel('Order').selectOption('level');
+  await page.locator('.row[aria-rowindex="2"]', { hasText: 'bank-secure.example' }).waitFor();
+  await page.locator('.row.active[aria-rowindex="4"]', { hasText: 'portal.example' }).waitFor();
   await page.getByRole('grid').focus();
   await page.keyboard.press('End');
   await page.keyboard.press('Home');
