@@ -2,7 +2,7 @@
 
 import { absent, card } from './card.js';
 import { button, byId, count, el, foreign, number, say } from './dom.js';
-import { Failure, hasKey, isKey, lookup, quota, setKey } from './api.js';
+import { failureOf, hasKey, isKey, lookup, quota, setKey } from './api.js';
 import { Job, plan, planned } from './job.js';
 
 const result = byId('result');
@@ -50,10 +50,6 @@ function notice(failure, again, wait) {
   return { node: el('div', { class: 'notice error' }, heading, ...parts, actions), heading };
 }
 
-function known(error) {
-  return error instanceof Failure ? error : new Failure(-1, { detail: 'The answer can’t be read.' });
-}
-
 /** Looks up one indicator and shows its card. */
 async function look(given, { anew = false, replace = false, first = false, wait } = {}) {
   const turn = (latest += 1);
@@ -63,7 +59,7 @@ async function look(given, { anew = false, replace = false, first = false, wait 
   try {
     view = card(await lookup(given, { view: 'brief', ...(wait ? { wait } : {}) }, { anew }), given, tools);
   } catch (error) {
-    const failure = known(error);
+    const failure = failureOf(error);
     const again = (more) => look(given, { anew, replace: true, ...more });
     if (failure.code === 'NotFoundError' || failure.code === 'PrivateIndicatorError') view = absent(failure, given, tools);
     else view = notice(failure, () => again({}), () => again({ wait: '5m' }));
@@ -83,7 +79,7 @@ async function lookMany(text) {
     const { body } = await plan(text);
     view = planned(body.summary ?? {}, (options) => start(text, body.summary.rows, options));
   } catch (error) {
-    view = notice(known(error), () => lookMany(text));
+    view = notice(failureOf(error), () => lookMany(text));
   }
   if (turn === latest) show(view);
 }
@@ -95,7 +91,7 @@ function start(text, total, options) {
   running.run(options);
 }
 
-const tools = { look, spent: () => refreshQuota() };
+const tools = { look, again: (given) => look(given, { anew: true, replace: true }), spent: refreshQuota };
 
 /** Whether a text is one indicator: it has no blanks, and no commas outside a URL. */
 function isOne(text) {
@@ -126,12 +122,7 @@ function bar(id, { allowed, used, remaining } = {}) {
 let quotaTurn = 0;
 async function refreshQuota() {
   const turn = (quotaTurn += 1);
-  let data;
-  try {
-    data = (await quota()).body.data;
-  } catch (failure) {
-    if (failure.status === 401 && !hasKey()) byId('key-state').textContent = 'Enter a key';
-  }
+  const data = await quota().then(({ body }) => body?.data, () => undefined);
   if (turn !== quotaTurn) return;
   for (const window of ['minute', 'day', 'month']) bar(window, data?.[window]);
   byId('saved').querySelector('b').textContent = typeof data?.saved_today === 'number' ? number(data.saved_today) : '–';

@@ -2,7 +2,7 @@
 
 import { badge, levelName, typeName } from './card.js';
 import { button, count, el, foreign, framed, number, say, visible } from './dom.js';
-import { Failure, ask, job } from './api.js';
+import { ask, failureOf, job } from './api.js';
 import { VirtualList } from './list.js';
 
 const COLUMNS = [['n', '#'], ['what', 'Indicator'], ['type', 'Type'], ['level', 'Verdict'], ['why', 'Reason'], ['old', 'Analysed'], ['from', 'Cost']];
@@ -65,11 +65,10 @@ export function csv(rows) {
     if (typeof value === 'string' && /^\s*[=+\-@\t\r]/.test(text)) text = `'${text}`;
     return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const lines = rows.map((row) => [
-    row.row, row.given, row.type, row.id, row.verdict?.level, row.verdict?.reason, row.verdict?.stale,
-    row.detections?.malicious, row.detections?.suspicious, row.detections?.engines, row.label, row.analysed?.date,
-    row.source, row.cost, row.error?.code,
-  ].map(field).join(','));
+  const lines = rows.map((row) => {
+    const all = { ...row, ...row.verdict, ...row.detections, analysed: row.analysed?.date, error: row.error?.code };
+    return CSV.map((name) => field(all[name])).join(',');
+  });
   return `${[CSV, ...lines].join('\r\n')}\r\n`;
 }
 
@@ -135,7 +134,7 @@ export class Job {
       failure = error;
     }
     this.#stop = undefined;
-    this.spent(this.#units);
+    this.spent();
     this.#end(summary, failure);
   }
 
@@ -169,7 +168,7 @@ export class Job {
     let text = `Finished: ${done}`;
     let whole = summary?.complete === true;
     if (failure?.name === 'AbortError') text = `Stopped: ${done}. Nothing more is begun.`;
-    else if (failure) text = `Ended: ${done}. ${visible(failure instanceof Failure ? failure.message : 'The answer can’t be read.')}`;
+    else if (failure) text = `Ended: ${done}. ${visible(failureOf(failure).message)}`;
     else if (!summary) text = `Ended: ${done}. The answer broke off.`;
     else if (!whole) text = `Ended: ${done}, since ${ENDS[summary.ended] ?? 'something failed'}. ${count(summary.remaining?.length ?? 0, 'indicator')} remain${summary.remaining?.length === 1 ? 's' : ''}.`;
     this.#show();
