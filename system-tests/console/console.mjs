@@ -102,7 +102,7 @@ test('look up', onDemo(async ({ page }) => {
   assert.equal(await badge(page).textContent(), 'Malicious');
   assert.match(await page.locator('.reason').textContent(), /50 of 55 engines/);
   assert.match(await page.locator('.engines').textContent(), /50 malicious, 0 suspicious, 5 without objection, of 55 engines/);
-  assert.match(await page.locator('.cost').textContent(), /Cost 1 lookup|Cost nothing/);
+  assert.match(await page.locator('.cost').textContent(), /Cost about 1 lookup|Cost nothing/);
   const facts = await page.locator('.facts').first().textContent();
   assert.match(facts, /First seen20 years ago \(2006-05-22\)/);
   assert.match(await page.locator('.strangers').textContent(), /eicar\.com/);
@@ -174,6 +174,21 @@ test('many, with dry run and CSV', onDemo(async ({ page }) => {
   await page.locator('.state', { hasText: 'Finished: 4 of 4' }).waitFor();
   await page.locator('.body .row', { hasText: 'login[.]bank-secure' }).click();
   await page.locator('.card h2', { hasText: 'login.bank-secure.example' }).waitFor();
+}));
+
+test('a limit that can’t be read starts nothing', onDemo(async ({ page }) => {
+  await search(page, MAIL);
+  await page.locator('#most').focus();
+  for (const given of ['1-', '1.5']) {
+    await page.keyboard.type(given);
+    await page.locator('#start-job').click();
+    assert.ok(await page.locator('#most').evaluate((input) => document.activeElement === input && !input.validity.valid), given);
+    assert.equal(await page.locator('.job').count(), 0, given);
+    await page.keyboard.press('Control+a');
+  }
+  await page.keyboard.type('9');
+  await page.locator('#start-job').click();
+  await page.locator('.state', { hasText: 'Finished: 4 of 4' }).waitFor();
 }));
 
 test('texts that can’t be seen, and CSV', onDemo(async ({ page }) => {
@@ -270,8 +285,10 @@ test('stop', onUpstream({}, async ({ page, stand }) => {
   await search(page, all.join('\n'));
   await page.locator('#start-job').click();
   await page.locator('.body .row').nth(2).waitFor();
-  await page.getByRole('button', { name: 'Stop' }).click();
-  await page.locator('.state', { hasText: /^Stopped: \d+ of 60/ }).waitFor();
+  // The second click of a double click, or one in a hurry, starts nothing.
+  await page.getByRole('button', { name: 'Stop' }).dblclick();
+  await page.locator('.state', { hasText: /^Stopped: \d+ of 60, at least \d+ lookups? spent/ }).waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Stop' }).isDisabled());
   // Calls that had begun go on to their end; none begins after that.
   let calls = -1;
   for (let quiet = 0; quiet < 4; quiet = stand.state.calls === calls ? quiet + 1 : 0) {
@@ -285,6 +302,16 @@ test('stop', onUpstream({}, async ({ page, stand }) => {
   await page.locator('.state', { hasText: 'Finished: 60 of 60' }).waitFor();
   assert.ok(stand.state.calls <= 62, `${stand.state.calls} calls in all`);
 }, { upstream: { delay: 200 } }));
+
+test('costs of a job', onUpstream({}, async ({ page, stand }) => {
+  stand.state.failing.add('198.51.100.1');
+  await search(page, '198.51.100.1\n198.51.100.2\n198.51.100.2');
+  await page.locator('#start-job').click();
+  await page.locator('.state', { hasText: 'Finished: 3 of 3, 3 lookups spent' }).waitFor();
+  await page.getByLabel('Order').selectOption('row');
+  await page.locator('.body .row[aria-rowindex="2"]', { hasText: '198.51.100.1' }).waitFor();
+  assert.deepEqual(await page.locator('.body .from').allTextContents(), ['2 lookups', '1 lookup', '0, shared']);
+}));
 
 test('wrong key, right key, key forgotten', onDemo(async ({ page, addresses }) => {
   await page.locator('#key').click();

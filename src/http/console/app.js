@@ -85,7 +85,6 @@ async function lookMany(text) {
 }
 
 function start(text, total, options) {
-  running?.stop();
   running = new Job(text, total, tools);
   show({ node: running.node, heading: running.heading, list: running.list }, { focus: true });
   running.run(options);

@@ -18,11 +18,11 @@ export function badge(level) {
   return el('span', { class: `badge ${level in LEVELS ? level : 'unknown'}`, text: levelName(level) });
 }
 
-/** Says what an answer cost, and how old it is. */
+/** Says what an answer cost, as far as the page can know, and how old it is. */
 export function costOf({ cache, reason, age, cost }) {
   const asked = Number.isNaN(age) ? '' : `, VirusTotal was asked ${ago(age)}`;
   const why = { quota: ' since the quota is used up', upstream: ' since VirusTotal fails' }[reason] ?? '';
-  if (cache === 'MISS') return `Cost ${count(cost, 'lookup')}${asked}`;
+  if (cache === 'MISS') return `Cost about ${count(cost, 'lookup')}${asked}`;
   if (cache === 'HIT') return `Cost nothing: kept${asked}`;
   if (cache === 'STALE') return `Cost nothing: kept past its time${why}${asked}`;
   return 'Cost nothing';
