@@ -313,6 +313,38 @@ test('costs of a job', onUpstream({}, async ({ page, stand }) => {
   assert.deepEqual(await page.locator('.body .from').allTextContents(), ['2 lookups', '1 lookup', '0, shared']);
 }));
 
+test('a key whose check was left is not used', onDemo(async ({ page }) => {
+  let check;
+  await page.route('**/api/v1/quota', (route) => {
+    if (route.request().headers()['x-api-key'] === 'good-key-left') check();
+    else route.continue();
+  });
+  const leave = async (way) => {
+    const checked = new Promise((done) => { check = done; });
+    await page.locator('#key').click();
+    assert.equal(await page.locator('#key-input').inputValue(), '');
+    await page.locator('#key-input').fill('good-key-left');
+    await page.getByLabel('Keep it until this tab is closed').check();
+    await page.getByRole('button', { name: 'Use' }).click();
+    await checked;
+    const close = way === 'Escape' ? page.keyboard.press(way) : page.getByRole('button', { name: way }).click();
+    await Promise.all([page.waitForEvent('requestfailed'), close]);
+    assert.equal(await page.evaluate(() => sessionStorage.getItem('vt4ai-key')), null, way);
+  };
+  await leave('Cancel');
+  await leave('Escape');
+  await page.locator('#key').click();
+  await page.locator('#key-input').fill('good-key-of-mine');
+  await page.keyboard.press('Enter');
+  await page.locator('#key-state', { hasText: 'Your key' }).waitFor();
+  await leave('Forget');
+  await page.locator('#key-state', { hasText: 'Server’s key' }).waitFor();
+  const sent = page.waitForRequest((request) => request.url().includes('/lookup'));
+  await search(page, EICAR);
+  assert.equal((await sent).headers()['x-api-key'], undefined);
+  await badge(page).waitFor();
+}));
+
 test('wrong key, right key, key forgotten', onDemo(async ({ page, addresses }) => {
   await page.locator('#key').click();
   const use = async (key) => {
@@ -345,10 +377,16 @@ test('wrong key, right key, key forgotten', onDemo(async ({ page, addresses }) =
 }));
 
 test('a client token is asked for', async () => {
-  const token = `vt4ai_${'t'.repeat(43)}`;
+  const client = (name, letter, rest) => {
+    const token = `vt4ai_${letter.repeat(43)}`;
+    const digest = createHash('sha256').update(token).digest('hex');
+    return [token, `[[client]]\nname = "${name}"\ntoken_sha256 = "${digest}"\n${rest}\n`];
+  };
+  const [token, alice] = client('alice', 't', 'scopes = ["read"]');
+  const [other, bob] = client('bob', 'u', 'scopes = ["submit"]');
   const place = mkdtempSync(join(tmpdir(), 'vt4ai-console-'));
   const file = join(place, 'clients.toml');
-  writeFileSync(file, `[[client]]\nname = "alice"\ntoken_sha256 = "${createHash('sha256').update(token).digest('hex')}"\nscopes = ["read"]\n`);
+  writeFileSync(file, alice + bob);
   const gateway = await startGateway(binary, { ...keyed, VT4AI_CLIENTS_FILE: file }, ['--demo']);
   try {
     const { context, page, problems } = await openPage(browser, gateway.url);
@@ -356,6 +394,10 @@ test('a client token is asked for', async () => {
     await search(page, EICAR);
     await page.locator('.notice.error h2', { hasText: 'A key is needed' }).waitFor();
     await page.locator('.notice').getByRole('button', { name: 'Enter a key' }).click();
+    await page.locator('#key-input').fill(other);
+    await page.keyboard.press('Enter');
+    await page.locator('#key-error', { hasText: 'has no scope `read`' }).waitFor();
+    assert.equal(await page.locator('#key-input').inputValue(), other);
     await page.locator('#key-input').fill(token);
     await page.keyboard.press('Enter');
     await page.locator('#key-state', { hasText: 'Your key' }).waitFor();

@@ -129,10 +129,10 @@ async function refreshQuota() {
 }
 
 const dialog = byId('key-dialog');
+let checking = new AbortController();
 
 function openKey() {
   byId('key-error').textContent = '';
-  byId('key-input').value = '';
   byId('key-forget').hidden = !hasKey();
   dialog.showModal();
 }
@@ -141,20 +141,21 @@ async function useKey(event) {
   event.preventDefault();
   const text = byId('key-input').value.trim();
   const error = byId('key-error');
-  if (!isKey(text)) {
-    error.textContent = 'A key has 1 to 512 visible ASCII characters.';
-    return;
-  }
-  error.textContent = '';
+  checking.abort();
+  checking = new AbortController();
+  const { signal } = checking;
+  error.textContent = isKey(text) ? '' : 'A key has 1 to 512 visible ASCII characters.';
+  if (error.textContent) return;
   try {
-    await quota({ as: text });
+    await quota({ as: text, signal });
   } catch (failure) {
-    error.textContent = failure.message;
+    if (signal.aborted) return;
+    error.textContent = failureOf(failure).message;
     // Where the gateway fails, the key may be right.
-    if (failure.status === 401 || failure.status === 0) return;
+    if (failure.status !== 429 && !(failure.status >= 500)) return;
   }
+  if (signal.aborted || !dialog.open) return;
   setKey(text, byId('key-keep').checked);
-  byId('key-input').value = '';
   byId('key-state').textContent = 'Your key';
   dialog.close();
   refreshQuota();
@@ -175,6 +176,10 @@ byId('start').addEventListener('click', ({ target }) => {
 });
 byId('key').addEventListener('click', openKey);
 byId('key-form').addEventListener('submit', useKey);
+dialog.addEventListener('close', () => {
+  checking.abort();
+  byId('key-input').value = '';
+});
 byId('key-cancel').addEventListener('click', () => dialog.close());
 byId('key-forget').addEventListener('click', () => {
   setKey('', false);
