@@ -222,7 +222,16 @@ pub(super) fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{num::NonZeroU32, time::Duration};
+
     use super::*;
+    use crate::{
+        access::{
+            Full,
+            clients::{AllowanceWindow, OverAllowance},
+        },
+        quota::accounts::{Exhausted, Window},
+    };
 
     #[test]
     fn page_and_files_stay_under_60_kb() {
@@ -260,6 +269,34 @@ mod tests {
             ] {
                 assert!(!source.text.contains(sink), "{}: {sink}", source.name);
             }
+        }
+    }
+
+    /// The codes of these errors are equal, so the page tells them apart by their details.
+    #[test]
+    fn page_knows_the_details_of_a_429() {
+        let retry_after = Duration::from_secs(1);
+        let queue_full = Exhausted {
+            window: Window::Minute,
+            limit: 4,
+            retry_after,
+            is_kept_back: false,
+            full: Some(Full::Caller),
+        };
+        let over = OverAllowance {
+            name: "alice".to_owned(),
+            window: AllowanceWindow::Day,
+            limit: NonZeroU32::MIN,
+            retry_after,
+        };
+        let page = include_str!("console/app.js");
+        for (error, words) in [
+            (ApiError::from(queue_full), "waiting places"),
+            (ApiError::from(over), "own allowance"),
+        ] {
+            assert!(error.detail().contains(words), "{}", error.detail());
+            assert_eq!(error.code(), "QuotaExceededError");
+            assert!(page.contains(&format!("message.includes('{words}')")));
         }
     }
 

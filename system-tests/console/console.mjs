@@ -102,7 +102,7 @@ test('look up', onDemo(async ({ page }) => {
   assert.equal(await badge(page).textContent(), 'Malicious');
   assert.match(await page.locator('.reason').textContent(), /50 of 55 engines/);
   assert.match(await page.locator('.engines').textContent(), /50 malicious, 0 suspicious, 5 without objection, of 55 engines/);
-  assert.match(await page.locator('.cost').textContent(), /Cost 1 lookup|Cost nothing/);
+  assert.match(await page.locator('.cost').textContent(), /Cost about 1 lookup|Cost nothing/);
   const facts = await page.locator('.facts').first().textContent();
   assert.match(facts, /First seen20 years ago \(2006-05-22\)/);
   assert.match(await page.locator('.strangers').textContent(), /eicar\.com/);
@@ -174,15 +174,72 @@ test('many, with dry run and CSV', onDemo(async ({ page }) => {
   await page.locator('.state', { hasText: 'Finished: 4 of 4' }).waitFor();
   await page.locator('.body .row', { hasText: 'login[.]bank-secure' }).click();
   await page.locator('.card h2', { hasText: 'login.bank-secure.example' }).waitFor();
+  // A search keeps the table.
+  await search(page, EICAR);
+  await page.locator('.card h2', { hasText: '275a021b' }).waitFor();
+  await page.getByRole('button', { name: '← Back' }).click();
+  await page.locator('.state', { hasText: 'Finished: 4 of 4' }).waitFor();
+  assert.equal(await page.getByRole('button', { name: '← Back' }).count(), 0);
 }));
 
-test('keyboard alone', onDemo(async ({ page }) => {
+test('a limit that can’t be read starts nothing', onDemo(async ({ page }) => {
+  await search(page, MAIL);
+  await page.locator('#most').focus();
+  for (const given of ['1-', '1.5']) {
+    await page.keyboard.type(given);
+    await page.locator('#start-job').click();
+    assert.ok(await page.locator('#most').evaluate((input) => document.activeElement === input && !input.validity.valid), given);
+    assert.equal(await page.locator('.job').count(), 0, given);
+    await page.keyboard.press('Control+a');
+  }
+  await page.keyboard.type('9');
+  await page.locator('#start-job').click();
+  await page.locator('.state', { hasText: 'Finished: 4 of 4' }).waitFor();
+}));
+
+test('URLs that a comma joins', onDemo(async ({ page }) => {
+  await search(page, 'https://login.bank-secure.example/,hxxps[:]//parcel-customs-fee[.]example/;hxxp[://]portal[.]example/');
+  await page.locator('.plan h2', { hasText: '3 indicators, 3 different' }).waitFor();
+  const one = 'https://portal.example/a,b?to=https://bank-secure.example/';
+  await search(page, one);
+  await page.locator('.card h2', { hasText: one }).waitFor();
+}));
+
+test('texts that can’t be seen, and CSV', onDemo(async ({ page }) => {
+  const unseen = [0x00, 0x0d, 0x7f, 0xad, 0x34f, 0x115f, 0x1160, 0x17b4, 0x180b, 0x200b, 0x2028, 0x202e, 0x2800, 0x3164, 0xd800, 0xfe0f, 0xffa0, 0xfffb, 0x1bca0, 0x1d173, 0xe0041];
+  const [shown, kept, csv] = await page.evaluate(async (codes) => {
+    const base = document.querySelector('script[type=module]').src;
+    const { visible } = await import(base.replace('app.js', 'dom.js'));
+    const { csv } = await import(base.replace('app.js', 'job.js'));
+    const rows = [{ row: 1, given: 'a;b', label: 'c\td', verdict: { level: 'unknown', reason: '=1' }, detections: { engines: 9 }, error: { code: 'E' } }];
+    return [codes.map((code) => visible(`a${String.fromCodePoint(code)}b`)), visible('ä 漢\t\n😀'), csv(rows)];
+  }, unseen);
+  assert.deepEqual(shown, unseen.map((code) => `a⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩b`));
+  assert.equal(kept, 'ä 漢\t\n😀');
+  assert.equal(csv.split('\r\n')[1], `1,"a;b",,,unknown,'=1,,,,9,"c\td",,,,E`);
+}));
+
+test('keyboard alone', onDemo(async ({ page, addresses }) => {
   // The search has the focus from the start.
-  await page.keyboard.insertText('bank-secure[.]example\nportal.example\n8.8.8.8');
+  await page.keyboard.insertText('portal.example');
+  await page.keyboard.down('Enter');
+  await page.keyboard.down('Enter');
+  await page.keyboard.up('Enter');
+  await badge(page).waitFor();
+  assert.equal(addresses.filter((address) => address.includes('/lookup')).length, 1, 'Enter that is held down looks up once');
+  await page.keyboard.press('Control+a');
+  await page.keyboard.insertText('portal.example\nbank-secure[.]example\n8.8.8.8');
   await page.keyboard.press('Control+Enter');
   await page.locator('#start-job').focus();
   await page.keyboard.press('Enter');
   await page.locator('.state', { hasText: 'Finished' }).waitFor();
+  await page.getByLabel('Order').selectOption('row');
+  await page.getByRole('grid').focus();
+  await page.keyboard.press('Home');
+  await page.locator('.row.active', { hasText: 'portal.example' }).waitFor();
+  await page.getByLabel('Order').selectOption('level');
+  await page.locator('.row[aria-rowindex="2"]', { hasText: 'bank-secure.example' }).waitFor();
+  await page.locator('.row.active[aria-rowindex="4"]', { hasText: 'portal.example' }).waitFor();
   await page.getByRole('grid').focus();
   await page.keyboard.press('End');
   await page.keyboard.press('Home');
@@ -249,8 +306,10 @@ test('stop', onUpstream({}, async ({ page, stand }) => {
   await search(page, all.join('\n'));
   await page.locator('#start-job').click();
   await page.locator('.body .row').nth(2).waitFor();
-  await page.getByRole('button', { name: 'Stop' }).click();
-  await page.locator('.state', { hasText: /^Stopped: \d+ of 60/ }).waitFor();
+  // The second click of a double click, or one in a hurry, starts nothing.
+  await page.getByRole('button', { name: 'Stop' }).dblclick();
+  await page.locator('.state', { hasText: /^Stopped: \d+ of 60, at least \d+ lookups? spent/ }).waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Stop' }).isDisabled());
   // Calls that had begun go on to their end; none begins after that.
   let calls = -1;
   for (let quiet = 0; quiet < 4; quiet = stand.state.calls === calls ? quiet + 1 : 0) {
@@ -264,6 +323,117 @@ test('stop', onUpstream({}, async ({ page, stand }) => {
   await page.locator('.state', { hasText: 'Finished: 60 of 60' }).waitFor();
   assert.ok(stand.state.calls <= 62, `${stand.state.calls} calls in all`);
 }, { upstream: { delay: 200 } }));
+
+test('costs of a job', onUpstream({}, async ({ page, stand }) => {
+  stand.state.failing.add('198.51.100.1');
+  await search(page, '198.51.100.1\n198.51.100.2\n198.51.100.2');
+  await page.locator('#start-job').click();
+  await page.locator('.state', { hasText: 'Finished: 3 of 3, 3 lookups spent' }).waitFor();
+  await page.getByLabel('Order').selectOption('row');
+  await page.locator('.body .row[aria-rowindex="2"]', { hasText: '198.51.100.1' }).waitFor();
+  assert.deepEqual(await page.locator('.body .from').allTextContents(), ['2 lookups', '1 lookup', '0, shared']);
+}));
+
+test('a job goes on behind a search, not beside another', onUpstream({}, async ({ page, stand }) => {
+  await search(page, 'evil-demo.com');
+  await badge(page).waitFor();
+  let open;
+  stand.state.gate = new Promise((done) => { open = done; });
+  await search(page, Array.from({ length: 20 }, (_, index) => `198.51.100.${index}`).join('\n'));
+  await page.locator('#start-job').click();
+  await page.locator('.state', { hasText: '0 of 20' }).waitFor();
+  await search(page, 'evil-demo.com');
+  await badge(page).waitFor();
+  await page.getByRole('button', { name: '← Back' }).click();
+  await page.locator('.state', { hasText: '0 of 20' }).waitFor();
+  // Another one stops it, and its own start stops that.
+  await search(page, '203.0.113.1\n203.0.113.2');
+  await page.locator('#start-job').click();
+  await page.locator('.state', { hasText: '0 of 2,' }).waitFor();
+  await page.getByRole('button', { name: '← Back' }).click();
+  await page.locator('.state', { hasText: 'Stopped: 0 of 20' }).waitFor();
+  await Promise.all([page.waitForEvent('requestfailed'), page.getByRole('button', { name: 'Go on' }).click()]);
+  open();
+  await page.locator('.state', { hasText: 'Finished: 20 of 20' }).waitFor();
+}));
+
+test('a lookup is stopped', onUpstream({ VT4AI_RATE_LIMIT_PER_MINUTE: '1' }, async ({ page }) => {
+  await search(page, '198.51.100.1');
+  await badge(page).waitFor();
+  await search(page, '198.51.100.2');
+  const wait = page.getByRole('button', { name: 'Wait for it' });
+  const aborted = () => page.waitForEvent('requestfailed', (request) => request.url().includes('wait=5m'));
+  await Promise.all([page.waitForRequest(/wait=5m/), wait.click()]);
+  await Promise.all([aborted(), page.getByRole('button', { name: 'Stop' }).dblclick()]);
+  await page.locator('.notice h2', { hasText: 'The quota is used up' }).waitFor();
+  await Promise.all([page.waitForRequest(/wait=5m/), wait.click()]);
+  await Promise.all([aborted(), search(page, '198.51.100.1')]);
+  await page.locator('.card h2', { hasText: '198.51.100.1' }).waitFor();
+}));
+
+test('asking again in vain keeps the card', onDemo(async ({ page }) => {
+  await search(page, EICAR);
+  const card = page.locator('.card h2', { hasText: '275a021b' });
+  await page.route('**/api/v1/lookup?*', (route) => route.abort(), { times: 2 });
+  await page.getByRole('button', { name: 'Ask VirusTotal again' }).click();
+  for (const button of ['Try again', 'Ask VirusTotal again']) {
+    await page.locator('.notice.error h2', { hasText: 'The gateway does not answer' }).waitFor();
+    assert.equal(await card.count(), 1);
+    await page.getByRole('button', { name: button }).click();
+  }
+  await card.waitFor();
+  await page.locator('.notice.error').waitFor({ state: 'detached' });
+}));
+
+test('each failure has its name', onDemo(async ({ page }) => {
+  const [quota, many, queue, allowance] = ['The quota is used up', 'Too many requests', 'Too many wait for quota', 'The allowance of this client is used up'];
+  for (const [status, code, detail, title, actions] of [
+    [429, 'QuotaExceededError', 'VirusTotal’s quota for this key is used up', quota, ['Enter a key', 'Try again', 'Wait for it, up to 5 minutes']],
+    [429, 'QuotaExceededError', 'the key’s 4 lookups a minute are spent, and all waiting places are taken', queue, ['Enter a key', 'Try again']],
+    [429, 'QuotaExceededError', 'the client `alice` has used up its own allowance of 2 requests a day', allowance, ['Enter a key', 'Try again']],
+    [429, 'TooManyRequestsError', 'too many requests from this key or address', many, ['Try again']],
+    [403, 'ForbiddenError', 'the client `alice` has no scope `read`', 'This key may not do that', ['Enter a key', 'Try again']],
+    [400, 'InvalidArgumentError', 'this is not an indicator', 'That can’t be looked up', []],
+  ]) {
+    await page.route('**/api/v1/lookup?*', (route) => route.fulfill({ status, json: { code, detail } }), { times: 1 });
+    await search(page, EICAR);
+    await page.locator('.notice.error p', { hasText: detail }).waitFor();
+    assert.equal(await page.locator('.notice.error h2').textContent(), title);
+    assert.deepEqual(await page.locator('.notice.error button').allTextContents(), actions, detail);
+  }
+}));
+
+test('a key whose check was left is not used', onDemo(async ({ page }) => {
+  let check;
+  await page.route('**/api/v1/quota', (route) => {
+    if (route.request().headers()['x-api-key'] === 'good-key-left') check();
+    else route.continue();
+  });
+  const leave = async (way) => {
+    const checked = new Promise((done) => { check = done; });
+    await page.locator('#key').click();
+    assert.equal(await page.locator('#key-input').inputValue(), '');
+    await page.locator('#key-input').fill('good-key-left');
+    await page.getByLabel('Keep it until this tab is closed').check();
+    await page.getByRole('button', { name: 'Use' }).click();
+    await checked;
+    const close = way === 'Escape' ? page.keyboard.press(way) : page.getByRole('button', { name: way }).click();
+    await Promise.all([page.waitForEvent('requestfailed'), close]);
+    assert.equal(await page.evaluate(() => sessionStorage.getItem('vt4ai-key')), null, way);
+  };
+  await leave('Cancel');
+  await leave('Escape');
+  await page.locator('#key').click();
+  await page.locator('#key-input').fill('good-key-of-mine');
+  await page.keyboard.press('Enter');
+  await page.locator('#key-state', { hasText: 'Your key' }).waitFor();
+  await leave('Forget');
+  await page.locator('#key-state', { hasText: 'Server’s key' }).waitFor();
+  const sent = page.waitForRequest((request) => request.url().includes('/lookup'));
+  await search(page, EICAR);
+  assert.equal((await sent).headers()['x-api-key'], undefined);
+  await badge(page).waitFor();
+}));
 
 test('wrong key, right key, key forgotten', onDemo(async ({ page, addresses }) => {
   await page.locator('#key').click();
@@ -297,10 +467,16 @@ test('wrong key, right key, key forgotten', onDemo(async ({ page, addresses }) =
 }));
 
 test('a client token is asked for', async () => {
-  const token = `vt4ai_${'t'.repeat(43)}`;
+  const client = (name, letter, rest) => {
+    const token = `vt4ai_${letter.repeat(43)}`;
+    const digest = createHash('sha256').update(token).digest('hex');
+    return [token, `[[client]]\nname = "${name}"\ntoken_sha256 = "${digest}"\n${rest}\n`];
+  };
+  const [token, alice] = client('alice', 't', 'scopes = ["read"]\nper_day = 8');
+  const [other, bob] = client('bob', 'u', 'scopes = ["submit"]');
   const place = mkdtempSync(join(tmpdir(), 'vt4ai-console-'));
   const file = join(place, 'clients.toml');
-  writeFileSync(file, `[[client]]\nname = "alice"\ntoken_sha256 = "${createHash('sha256').update(token).digest('hex')}"\nscopes = ["read"]\n`);
+  writeFileSync(file, alice + bob);
   const gateway = await startGateway(binary, { ...keyed, VT4AI_CLIENTS_FILE: file }, ['--demo']);
   try {
     const { context, page, problems } = await openPage(browser, gateway.url);
@@ -308,11 +484,22 @@ test('a client token is asked for', async () => {
     await search(page, EICAR);
     await page.locator('.notice.error h2', { hasText: 'A key is needed' }).waitFor();
     await page.locator('.notice').getByRole('button', { name: 'Enter a key' }).click();
+    await page.locator('#key-input').fill(other);
+    await page.keyboard.press('Enter');
+    await page.locator('#key-error', { hasText: 'has no scope `read`' }).waitFor();
+    assert.equal(await page.locator('#key-input').inputValue(), other);
     await page.locator('#key-input').fill(token);
     await page.keyboard.press('Enter');
     await page.locator('#key-state', { hasText: 'Your key' }).waitFor();
     await page.getByRole('button', { name: 'Try again' }).click();
     await badge(page).waitFor();
+    // Checks of the quota count, too.
+    const over = page.locator('.notice.error h2', { hasText: 'The allowance of this client is used up' });
+    for (let round = 0; round < 8 && !(await over.isVisible()); round += 1) {
+      await search(page, EICAR);
+      await badge(page).or(over).waitFor();
+    }
+    await over.waitFor();
     assert.deepEqual(await problems(), []);
     await context.close();
   } finally {

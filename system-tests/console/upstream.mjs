@@ -61,9 +61,12 @@ function attributes(collection) {
 
 const TYPES = { files: 'file', urls: 'url', domains: 'domain', ip_addresses: 'ip_address' };
 
-/** Starts the stand-in; `delay` is the time in milliseconds before each answer. */
+/**
+ * Starts the stand-in; `delay` is the time in milliseconds before each answer. With a promise in `state.gate` answers
+ * wait for that, and the first calls for the ids in `state.failing` fail.
+ */
 export async function startUpstream({ delay = 0 } = {}) {
-  const state = { delay, calls: 0 };
+  const state = { delay, calls: 0, gate: undefined, failing: new Set() };
   const server = createServer((request, response) => {
     const [, , , collection, id, , relationship] = new URL(request.url, 'http://x').pathname.split('/');
     const answer = (status, body) => {
@@ -75,8 +78,10 @@ export async function startUpstream({ delay = 0 } = {}) {
     state.calls += 1;
     const object = { id: decodeURIComponent(id), type: TYPES[collection], attributes: attributes(collection) };
     const related = [{ id: 'x.evil-demo.com', type: 'domain', attributes: attributes('domains') }, { id: address, type: image, attributes: { [script]: svg, text: frame } }];
-    setTimeout(() => {
-      if (object.id === 'absent.evil-demo.com') answer(404, { error: { code: 'NotFoundError', message: `${image} not found` } });
+    setTimeout(async () => {
+      await state.gate;
+      if (state.failing.delete(object.id)) answer(503, { error: { code: 'TransientError', message: 'busy' } });
+      else if (object.id === 'absent.evil-demo.com') answer(404, { error: { code: 'NotFoundError', message: `${image} not found` } });
       else answer(200, relationship || request.url.split('/').length > 5 ? { data: related, meta: { count: 2 }, links: {} } : { data: object });
     }, state.delay);
   });

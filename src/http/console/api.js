@@ -26,7 +26,7 @@ export function setKey(text, keep) {
 }
 
 /** A call that has no usable answer: `status` is 0 if the gateway was not reached. */
-export class Failure extends Error {
+class Failure extends Error {
   constructor(status, body, headers) {
     super(typeof body?.detail === 'string' ? body.detail : status ? `The gateway answered with the status ${status}.` : 'The gateway does not answer.');
     this.status = status;
@@ -37,38 +37,33 @@ export class Failure extends Error {
   }
 }
 
+/** Returns what went wrong as a `Failure`. */
+export const failureOf = (error) => (error instanceof Failure ? error : new Failure(-1, { detail: 'The answer can’t be read.' }));
+
 function originOf(headers) {
   const cache = headers?.get('x-cache') ?? '';
   const age = Number.parseInt(headers?.get('age') ?? '', 10);
   return { cache, reason: headers?.get('x-cache-reason') ?? '', age, cost: cache === 'MISS' ? 1 : 0 };
 }
 
+function lost(error) {
+  throw error.name === 'AbortError' ? error : new Failure(0);
+}
+
 /** Returns the response to a call; rejects with a `Failure`, or an `AbortError` if it was stopped. */
 export async function send(path, { query, body, accept = 'application/json', signal, anew = false, as = key } = {}) {
   const address = new URL(path, location.origin);
-  for (const [name, value] of Object.entries(query ?? {})) address.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(query ?? {})) if (value) address.searchParams.set(name, value);
   const headers = new Headers({ Accept: accept });
   if (as) headers.set('X-API-Key', as);
   if (anew) headers.set('Cache-Control', 'no-cache');
   if (body) headers.set('Content-Type', 'application/json');
-  let response;
-  try {
-    response = await fetch(address, {
-      method: body ? 'POST' : 'GET', headers, body: body && JSON.stringify(body), signal,
-      mode: 'same-origin', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer',
-    });
-  } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new Failure(0);
-  }
+  const response = await fetch(address, {
+    method: body ? 'POST' : 'GET', headers, body: body && JSON.stringify(body), signal,
+    mode: 'same-origin', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer',
+  }).catch(lost);
   if (response.ok) return response;
-  let problem;
-  try {
-    problem = await response.json();
-  } catch {
-    problem = undefined;
-  }
-  throw new Failure(response.status, problem, response.headers);
+  throw new Failure(response.status, await response.json().catch(() => undefined), response.headers);
 }
 
 // Keeps the text of numbers that a double can't hold or writes otherwise, where the browser can.
@@ -77,13 +72,8 @@ const exact = (_, value, context) => (typeof value === 'number' && JSON.rawJSON 
 /** Returns the JSON of an answer, with its origin. */
 export async function ask(path, options) {
   const response = await send(path, options);
-  try {
-    const text = await response.text();
-    return { body: JSON.parse(text, options?.exact ? exact : undefined), origin: originOf(response.headers) };
-  } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new Failure(0);
-  }
+  const text = await response.text().catch(lost);
+  return { body: JSON.parse(text, options?.exact && exact), origin: originOf(response.headers) };
 }
 
 export const lookup = (indicator, query, options) => ask('/api/v1/lookup', { ...options, query: { indicator, ...query } });
@@ -95,15 +85,9 @@ export async function* job(body, signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
-    let piece;
-    try {
-      piece = await reader.read();
-    } catch (error) {
-      if (error.name === 'AbortError') throw error;
-      throw new Failure(0);
-    }
-    if (piece.done) return;
-    const lines = (rest + piece.value).split('\n');
+    const { done, value } = await reader.read().catch(lost);
+    if (done) return;
+    const lines = (rest + value).split('\n');
     rest = lines.pop();
     for (const line of lines) if (line.trim()) yield JSON.parse(line);
   }

@@ -1,16 +1,15 @@
 // The card of one answer: verdict, engines, facts, what a model reads, related objects, the raw report.
 
 import { ago, button, bytes, count, dated, el, foreign, number, say, stranger, tabs, visible } from './dom.js';
-import { ask, lookup } from './api.js';
+import { ask, failureOf, lookup } from './api.js';
 
 // The legend of the page has the words of each level.
 const LEVELS = Object.fromEntries([...document.querySelectorAll('.legend div')].map(({ children: [name, means] }) => [name.firstChild.classList[1], [name.textContent, means.textContent]]));
-const TYPES = { file: 'file', url: 'URL', domain: 'domain', ip: 'IP address', ip_address: 'IP address' };
-const COLLECTIONS = { file: 'files', url: 'urls', domain: 'domains', ip: 'ips', ip_address: 'ips' };
+const TYPES = { file: 'file', url: 'URL', domain: 'domain', ip: 'IP address' };
 
 export const typeName = (type, many) => {
   const name = TYPES[type] ?? visible(type ?? '');
-  return many && name !== 'IP address' ? `${name}s` : many ? 'IP addresses' : name;
+  return many ? `${name}${name.endsWith('s') ? 'es' : 's'}` : name;
 };
 export const levelName = (level) => LEVELS[level]?.[0] ?? 'Unknown';
 
@@ -19,11 +18,11 @@ export function badge(level) {
   return el('span', { class: `badge ${level in LEVELS ? level : 'unknown'}`, text: levelName(level) });
 }
 
-/** Says what an answer cost, and how old it is. */
+/** Says what an answer cost, as far as the page can know, and how old it is. */
 export function costOf({ cache, reason, age, cost }) {
   const asked = Number.isNaN(age) ? '' : `, VirusTotal was asked ${ago(age)}`;
   const why = { quota: ' since the quota is used up', upstream: ' since VirusTotal fails' }[reason] ?? '';
-  if (cache === 'MISS') return `Cost ${count(cost, 'lookup')}${asked}`;
+  if (cache === 'MISS') return `Cost about ${count(cost, 'lookup')}${asked}`;
   if (cache === 'HIT') return `Cost nothing: kept${asked}`;
   if (cache === 'STALE') return `Cost nothing: kept past its time${why}${asked}`;
   return 'Cost nothing';
@@ -52,29 +51,32 @@ function engines(detections) {
 }
 
 const join = (nodes, between = ', ') => el('span', {}, ...nodes.flatMap((node, index) => (index ? [between, node] : [node])));
-const texts = (values, make) => join([values].flat().map(make));
 
-/** The facts with a form of their own; the others are shown as they come. */
+/** The forms of facts; the others are shown as they come. */
 const FACTS = {
-  created: ['Created', dated],
-  first_seen: ['First seen', dated],
-  last_seen: ['Last seen', dated],
-  date: ['Date', dated],
-  analysed: ['Analysed', ({ date, age_days }) => dated(date, age_days)],
-  size: ['Size', (size) => bytes(size)],
-  votes: ['Votes', ({ harmless = 0, malicious = 0 }) => `${number(harmless)} harmless, ${number(malicious)} malicious`],
-  popularity: ['Popularity', ({ rank, list }) => join([`rank ${number(rank)} in `, foreign(list)], '')],
-  as: ['Network operator', ({ number: id, owner }) => join([id === undefined ? '' : `AS${id} `, owner === undefined ? '' : stranger(owner)].filter(Boolean), '')],
-  signature: ['Signature', ({ status, signer }) => join([status && foreign(status), signer && stranger(signer)].filter(Boolean), ', signer ')],
-  sandboxes: ['Sandboxes', (all) => join(all.map(({ name, category, families }) => join([foreign(`${name}: ${category}`), families ? foreign(` (${families.join(', ')})`) : ''], '')))],
-  rules: ['Rules', (all) => join(Object.entries(all).map(([kind, { number: n, names }]) => join([`${number(n)} ${kind}`, names?.length ? foreign(` (${names.join(', ')})`) : ''], '')))],
-  registrar: ['Registrar', stranger],
-  certificate_subject: ['Certificate for', stranger],
-  certificate_issuer: ['Certificate from', stranger],
-  final_url: ['Leads to', stranger],
-  name_servers: ['Name servers', (all) => texts(all, stranger)],
-  host: ['Host', stranger],
-  http_status: ['HTTP status', String],
+  __proto__: null,
+  created: dated,
+  first_seen: dated,
+  last_seen: dated,
+  date: dated,
+  analysed: ({ date, age_days }) => dated(date, age_days),
+  size: bytes,
+  votes: ({ harmless = 0, malicious = 0 }) => `${number(harmless)} harmless, ${number(malicious)} malicious`,
+  popularity: ({ rank, list }) => join([`rank ${number(rank)} in `, foreign(list)], ''),
+  as: ({ number: id, owner }) => join([id && `AS${id} `, owner && stranger(owner)].filter(Boolean), ''),
+  signature: ({ status, signer }) => join([status && foreign(status), signer && stranger(signer)].filter(Boolean), ', signer '),
+  sandboxes: (all) => join(all.map(({ name, category, families }) => join([foreign(`${name}: ${category}`), families ? foreign(` (${families.join(', ')})`) : ''], ''))),
+  rules: (all) => join(Object.entries(all).map(([kind, { number: n, names }]) => join([`${number(n)} ${kind}`, names?.length ? foreign(` (${names.join(', ')})`) : ''], ''))),
+  registrar: stranger,
+  certificate_subject: stranger,
+  certificate_issuer: stranger,
+  final_url: stranger,
+  name_servers: (all) => join([all].flat().map(stranger)),
+  host: stranger,
+  http_status: String,
+};
+const NAMES = {
+  __proto__: null, as: 'Network operator', certificate_subject: 'Certificate for', certificate_issuer: 'Certificate from', final_url: 'Leads to', http_status: 'HTTP status',
 };
 const NO_FACT = new Set(['indicator', 'verdict', 'detections', 'link', 'untrusted']);
 const words = (key) => visible(key).replaceAll('_', ' ').replace(/^./, (c) => c.toUpperCase());
@@ -86,15 +88,14 @@ function plain(value, make = foreign) {
 }
 
 function fact(key, value) {
-  const [name, make] = FACTS[key] ?? [words(key), plain];
   let shown;
   try {
-    shown = make(value);
+    shown = (FACTS[key] ?? plain)(value);
   } catch {
     // A shape that this page does not know.
     shown = plain(value);
   }
-  return el('div', {}, el('dt', { text: name }), el('dd', {}, shown));
+  return el('div', {}, el('dt', { text: NAMES[key] ?? words(key) }), el('dd', {}, shown));
 }
 
 function facts(data, meta) {
@@ -118,84 +119,73 @@ function strangers(untrusted, meta) {
   const withheld = meta?.untrusted?.withheld;
   return el('section', { class: 'strangers', 'aria-label': 'Text from strangers' },
     el('h3', { text: 'Written by strangers, who may be attackers' }), list,
-    withheld ? el('p', { text: `${count(withheld, 'text')} withheld: ${withheld === 1 ? 'it reads' : 'they read'} like an instruction to a language model, which is a reason for suspicion.` }) : '');
+    withheld && el('p', { text: `${count(withheld, 'text')} withheld: ${withheld === 1 ? 'it reads' : 'they read'} like an instruction to a language model, which is a reason for suspicion.` }));
 }
 
-const quietly = (panel, run) => async () => {
+/** Fills a panel with what a call brings, or with an offer to try again. */
+async function load(panel, run, spent) {
   panel.replaceChildren(el('p', { class: 'dim', text: 'Loading…' }));
   try {
     panel.replaceChildren(...(await run()));
-  } catch (failure) {
-    panel.replaceChildren(problem(failure, quietly(panel, run)));
+  } catch (error) {
+    panel.replaceChildren(el('div', { class: 'notice error', role: 'alert' }, el('p', {}, foreign(failureOf(error).message)),
+      button({ text: 'Try again', on: { click: () => load(panel, run, spent) } })));
   }
-};
-
-/** Creates the notice of a failed call inside a card. */
-function problem(failure, again) {
-  return el('div', { class: 'notice error', role: 'alert' }, el('p', {}, foreign(failure.message)),
-    button({ text: 'Try again', on: { click: again } }));
+  spent();
 }
 
-/** Fills the tab with what a model reads: the brief as Markdown, and its tokens beside the full view's. */
-function asModel(given, spent) {
-  return async () => {
-    const brief = await lookup(given, { view: 'brief', format: 'markdown' });
-    const full = await lookup(given, { view: 'full', format: 'markdown', max_tokens: 100000 });
-    spent(brief.origin.cost + full.origin.cost);
-    const [few, many] = [brief, full].map((answer) => answer.body.meta?.tokens ?? 0);
-    const share = el('div', { class: 'few' });
-    share.style.width = `${Math.max(1, Math.min(100, (100 * few) / Math.max(1, many)))}%`;
-    return [
-      el('p', { class: 'tokens' }, el('b', { text: count(few, 'token') }), ` as a brief, ${full.body.meta?.complete === false ? 'more than ' : ''}${number(many)} as the full report`),
-      el('div', { class: 'bar', 'aria-hidden': 'true' }, share),
-      el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Brief in Markdown', text: visible(brief.body.data) }),
-      el('p', { class: 'dim', text: costOf({ ...brief.origin, cost: brief.origin.cost + full.origin.cost }) }),
-    ];
-  };
+/** Returns the parts of what a model reads: the brief as Markdown, and its tokens beside the full view's. */
+async function asModel(given) {
+  const brief = await lookup(given, { view: 'brief', format: 'markdown' });
+  const full = await lookup(given, { view: 'full', format: 'markdown', max_tokens: 100000 });
+  const asked = full.origin.cost ? full : brief;
+  const [few, many] = [brief, full].map((answer) => answer.body.meta?.tokens ?? 0);
+  const share = el('div', { class: 'few' });
+  share.style.width = `${Math.max(1, Math.min(100, (100 * few) / Math.max(1, many)))}%`;
+  return [
+    el('p', { class: 'tokens' }, el('b', { text: count(few, 'token') }), ` as a brief, ${full.body.meta?.complete === false ? 'more than ' : ''}${number(many)} as the full report`),
+    el('div', { class: 'bar', 'aria-hidden': 'true' }, share),
+    el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Brief in Markdown', text: visible(brief.body.data) }),
+    el('p', { class: 'dim', text: costOf({ ...asked.origin, cost: brief.origin.cost + full.origin.cost }) }),
+  ];
 }
 
 const RAW_SHOWN = 200_000;
 
-function raw(given, spent) {
-  return async () => {
-    const { body, origin } = await lookup(given, { format: 'raw' }, { exact: true });
-    spent(origin.cost);
-    const text = visible(JSON.stringify(body.data, null, 2));
-    const shown = el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Raw report', text: text.slice(0, RAW_SHOWN) });
-    const parts = [el('p', { class: 'notice', text: 'As VirusTotal sent it, with all that strangers wrote.' }), shown];
-    if (text.length > RAW_SHOWN) {
-      const more = button({ text: `Show all ${number(text.length)} characters`, on: { click() { shown.textContent = text; more.remove(); } } });
-      parts.push(more);
-    }
-    return [...parts, el('p', { class: 'dim', text: costOf(origin) })];
-  };
+async function raw(given) {
+  const { body, origin } = await lookup(given, { format: 'raw' }, { exact: true });
+  const text = visible(JSON.stringify(body.data, null, 2));
+  const shown = el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Raw report', text: text.slice(0, RAW_SHOWN) });
+  const parts = [el('p', { class: 'notice', text: 'As VirusTotal sent it, with all that strangers wrote.' }), shown];
+  if (text.length > RAW_SHOWN) {
+    const more = button({ text: `Show all ${number(text.length)} characters`, on: { click() { shown.textContent = text; more.remove(); } } });
+    parts.push(more);
+  }
+  return [...parts, el('p', { class: 'dim', text: costOf(origin) })];
 }
 
-/** Fills the tab of related objects: each relationship says what it costs before it is asked for. */
-function related(collection, id, { look, spent }) {
-  return async () => {
-    const { body } = await ask(`/api/v1/${collection}/relationships/types`);
-    const list = el('ul', { class: 'related' });
-    const types = [...body.relationships].sort((a, b) => (b.tier === 'everyone') - (a.tier === 'everyone'));
-    for (const { value, description, tier } of types) {
-      const panel = el('div');
-      const path = `/api/v1/${collection}/${encodeURIComponent(id)}/relationships/${encodeURIComponent(value)}`;
-      const show = button({ on: { click: () => more(panel, path, undefined, { look, spent }) } },
-        words(value), el('span', { class: 'dim', text: ' · at most 1 lookup' }));
-      list.append(el('li', {}, show, el('span', { class: 'dim', text: ` ${visible(description)}` }),
-        tier === 'everyone' ? '' : el('span', { class: 'tier', text: visible(tier) }), panel));
-    }
-    return [el('p', { class: 'dim', text: 'Ten objects each. What is kept costs nothing.' }), list];
-  };
+/** Returns the parts of the tab of related objects: each relationship says what it costs before it is asked for. */
+async function related(collection, id, tools) {
+  const { body } = await ask(`/api/v1/${collection}/relationships/types`);
+  const list = el('ul', { class: 'related' });
+  const types = [...body.relationships].sort((a, b) => (b.tier === 'everyone') - (a.tier === 'everyone'));
+  for (const { value, description, tier } of types) {
+    const panel = el('div');
+    const path = `/api/v1/${collection}/${encodeURIComponent(id)}/relationships/${encodeURIComponent(value)}`;
+    const show = button({ on: { click: () => more(panel, path, undefined, tools) } },
+      words(value), el('span', { class: 'dim', text: ' · at most 1 lookup' }));
+    list.append(el('li', {}, show, el('span', { class: 'dim', text: ` ${visible(description)}` }),
+      tier !== 'everyone' && el('span', { class: 'tier', text: visible(tier) }), panel));
+  }
+  return [el('p', { class: 'dim', text: 'Ten objects each. What is kept costs nothing.' }), list];
 }
 
 function more(panel, path, cursor, tools) {
   const place = el('div');
   panel.append(place);
   if (!cursor) panel.replaceChildren(place);
-  quietly(place, async () => {
-    const { body, origin } = await ask(path, { query: { view: 'brief', limit: 10, ...(cursor ? { cursor } : {}) } });
-    tools.spent(origin.cost);
+  load(place, async () => {
+    const { body, origin } = await ask(path, { query: { view: 'brief', limit: 10, cursor } });
     const items = [body.data ?? []].flat();
     const list = el('ul', { class: 'objects' });
     for (const item of items) list.append(object(item, tools.look));
@@ -207,7 +197,7 @@ function more(panel, path, cursor, tools) {
     }
     say(`${count(items.length, 'object')} shown`);
     return parts;
-  })();
+  }, tools.spent);
 }
 
 function object(item, look) {
@@ -218,30 +208,28 @@ function object(item, look) {
     el('span', { class: 'dim' }, foreign(item.verdict?.reason ?? '')));
 }
 
-const askAgain = (given, { look }) => button({ text: 'Ask VirusTotal again · 1 lookup', on: { click: () => look(given, { anew: true, replace: true }) } });
+const verdictLine = (level, reason) => el('div', { class: 'verdict' }, badge(level), el('p', { class: 'reason' }, foreign(reason)));
+const costLine = (origin, again) => el('p', { class: 'cost' }, el('span', { text: costOf(origin) }),
+  again && button({ text: 'Ask VirusTotal again · 1 lookup', on: { click: again } }));
 
 /** Creates the card of a report. */
 export function card({ body, origin }, given, tools) {
   const { data, meta } = body;
   const { level, reason = '', stale } = data.verdict ?? {};
-  const type = meta?.indicator?.type ?? data.indicator?.type;
+  const type = data.indicator?.type;
   const value = data.indicator?.value ?? given;
-  const id = type === 'url' ? meta?.indicator?.id : data.indicator?.value ?? meta?.indicator?.id;
-  const means = LEVELS[level]?.[1] ?? LEVELS.unknown[1];
+  const id = type === 'url' ? meta?.indicator?.id : value;
   const heading = el('h2', { tabindex: -1, class: 'object' }, el('span', { class: 'kind', text: typeName(type) }), ' ', type === 'url' ? stranger(value) : foreign(value));
   const article = el('article', { class: `card ${level in LEVELS ? level : 'unknown'}` },
-    el('div', { class: 'verdict' }, badge(level), el('p', { class: 'reason' }, foreign(reason))),
-    heading, el('p', { text: means }),
-    stale ? el('p', { class: 'notice', text: `The last analysis is old${data.analysed ? `, ${count(data.analysed.age_days, 'day')}` : ''}. Have it analysed again before you rely on it.` }) : '',
-    data.detections ? engines(data.detections) : '',
-    el('p', { class: 'cost' }, el('span', { text: costOf(origin) }),
-      askAgain(given, tools)));
-  const collection = COLLECTIONS[type];
+    verdictLine(level, reason), heading, el('p', { text: LEVELS[level]?.[1] ?? LEVELS.unknown[1] }),
+    stale && el('p', { class: 'notice', text: `The last analysis is old${data.analysed ? `, ${count(data.analysed.age_days, 'day')}` : ''}. Have it analysed again before you rely on it.` }),
+    data.detections && engines(data.detections),
+    costLine(origin, () => tools.again(given)));
   article.append(tabs('Parts of the answer', [
     ['Facts', (panel) => panel.append(facts(data, meta))],
-    ['As a model reads it', (panel) => quietly(panel, asModel(given, tools.spent))()],
-    ...(collection && id ? [['Related objects', (panel) => quietly(panel, related(collection, id, tools))()]] : []),
-    ['Raw', (panel) => quietly(panel, raw(given, tools.spent))()],
+    ['As a model reads it', (panel) => load(panel, () => asModel(given), tools.spent)],
+    ...(type && id ? [['Related objects', (panel) => load(panel, () => related(`${type}s`, id, tools), tools.spent)]] : []),
+    ['Raw', (panel) => load(panel, () => raw(given), tools.spent)],
   ]));
   say(`${levelName(level)}: ${reason}. ${costOf(origin)}`);
   return { node: article, heading };
@@ -253,10 +241,8 @@ export function absent(failure, given, tools) {
   const heading = el('h2', { tabindex: -1, class: 'object' }, foreign(given));
   say(`Unknown. ${failure.message}`);
   const node = el('article', { class: 'card unknown' },
-    el('div', { class: 'verdict' }, badge('unknown'), el('p', { class: 'reason', text: local ? 'never sent to VirusTotal' : 'VirusTotal does not know it' })),
-    heading, el('p', {}, foreign(failure.message)),
+    verdictLine('unknown', local ? 'never sent to VirusTotal' : 'VirusTotal does not know it'), heading, el('p', {}, foreign(failure.message)),
     el('p', { text: local ? 'Private addresses and names mean something within a network only.' : 'That is no sign that it is harmless: it may be new.' }),
-    el('p', { class: 'cost' }, el('span', { text: costOf(failure.origin) }),
-      local ? '' : askAgain(given, tools)));
+    costLine(failure.origin, !local && (() => tools.again(given))));
   return { node, heading };
 }

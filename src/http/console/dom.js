@@ -1,16 +1,15 @@
 // Elements and texts. All text becomes a text node: no function of the console parses HTML.
 
-/** Creates an element; `text`, `class`, `on` and `data` are set as such, all else as attributes. */
+/** Creates an element; `text` and `on` are set as such, all else as attributes. False children are left out. */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
     if (name === 'text') node.textContent = value;
     else if (name === 'on') for (const [event, run] of Object.entries(value)) node.addEventListener(event, run);
-    else if (name === 'data') Object.assign(node.dataset, value);
     else node.setAttribute(name, value === true ? '' : value);
   }
-  node.append(...children.filter((child) => child !== undefined && child !== null && child !== ''));
+  node.append(...children.filter(Boolean));
   return node;
 }
 
@@ -21,7 +20,7 @@ export const byId = (id) => document.getElementById(id);
 
 // Controls, invisible characters and those that turn the direction of text could show another name
 // than the one that is there.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb]|[\u{e0000}-\u{e0fff}]/gu;
+const UNSEEN = /(?![\t\n])[\p{DI}\p{Cc}\p{Cs}\u2028-\u202e\u2800\ufff9-\ufffb]/gu;
 
 /** Returns a text in which what can't be seen is written out. */
 export function visible(text) {
@@ -75,7 +74,7 @@ export function dated(text, days) {
 export const number = (value) => (typeof value === 'number' ? value.toLocaleString('en') : String(value));
 
 /** Returns a number with its noun: "1 lookup", "2 lookups". */
-export const count = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
+export const count = (value, one) => `${number(value)} ${one}${value === 1 ? '' : 's'}`;
 
 export function bytes(size) {
   if (size < 1024) return count(size, 'byte');

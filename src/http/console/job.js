@@ -2,11 +2,11 @@
 
 import { badge, levelName, typeName } from './card.js';
 import { button, count, el, foreign, framed, number, say, visible } from './dom.js';
-import { Failure, ask, job } from './api.js';
+import { ask, failureOf, job } from './api.js';
 import { VirtualList } from './list.js';
 
 const COLUMNS = [['n', '#'], ['what', 'Indicator'], ['type', 'Type'], ['level', 'Verdict'], ['why', 'Reason'], ['old', 'Analysed'], ['from', 'Cost']];
-const SOURCES = { cache: '0, kept', stale: '0, kept past its time', local: '0, not asked' };
+const SOURCES = { cache: '0, kept', stale: '0, kept past its time', local: '0, not asked', upstream: '0, shared' };
 const ENDS = {
   quota: 'the quota is used up', max_units: 'the limit of lookups is reached',
   allowance: 'the allowance of this client is used up', stopping: 'the gateway is being stopped',
@@ -21,16 +21,17 @@ const kinds = (types) => Object.entries(types ?? {}).map(([type, n]) => `${numbe
 /** Creates the page that says what a job would cost, with the button that starts it. */
 export function planned(summary, start) {
   const { rows = 0, unique = 0, units = 0, kept = 0, local = 0, seconds = 0 } = summary;
-  const heading = el('h2', { tabindex: -1, text: rows === 0 ? 'No indicator in this text' : `${count(rows, 'indicator')}, ${number(unique)} different` });
+  const title = rows === 0 ? 'No indicator in this text' : `${count(rows, 'indicator')}, ${number(unique)} different`;
+  const heading = el('h2', { tabindex: -1, text: title });
   if (rows === 0) {
-    say('No indicator in this text');
+    say(title);
     return { heading, node: el('div', { class: 'plan' }, heading, el('p', { text: 'Hashes, URLs, domains and IP addresses are found, defanged or not. Names of files, versions and dates are left out.' })) };
   }
   const most = el('input', { type: 'number', id: 'most', min: 0, max: 1000000, inputmode: 'numeric', placeholder: number(units) });
   const wait = el('select', { id: 'wait' }, ...[['', 'End there'], ['5m', 'Wait up to 5 minutes'], ['1h', 'Wait up to 1 hour'], ['24h', 'Wait up to a day']].map(([value, text]) => el('option', { value, text })));
-  const options = () => ({ ...(most.value === '' ? {} : { max_units: Number(most.value) }), ...(wait.value ? { wait: wait.value } : {}) });
+  const options = () => ({ max_units: most.value ? Number(most.value) : undefined, wait: wait.value || undefined });
   const long = seconds > 90 ? ` With the quota of now that takes about ${count(Math.ceil(seconds / 60), 'minute')}.` : '';
-  say(`${count(rows, 'indicator')}. Cost: ${count(units, 'lookup')}`);
+  say(`${title}. Cost: ${count(units, 'lookup')}`);
   const node = el('div', { class: 'plan' }, heading,
     el('p', { text: `${kinds(summary.by_type)}.` }),
     el('p', { text: `${number(kept)} kept, ${number(local)} not to be asked. The others cost ` }, el('b', { text: count(units, 'lookup') }), `.${long}`),
@@ -38,7 +39,7 @@ export function planned(summary, start) {
       el('p', {}, el('label', { for: 'most', text: 'At most so many lookups' }), most),
       el('p', {}, el('label', { for: 'wait', text: 'When the quota is used up' }), wait)),
     el('div', { class: 'actions' },
-      button({ class: 'main', id: 'start-job', text: `Look up ${number(unique)} · at most ${count(units, 'lookup')}`, on: { click: () => start(options()) } })));
+      button({ class: 'main', id: 'start-job', text: `Look up ${number(unique)} · at most ${count(units, 'lookup')}`, on: { click: () => most.reportValidity() && start(options()) } })));
   return { node, heading };
 }
 
@@ -53,7 +54,7 @@ function fill(cells, row) {
   why.replaceChildren(foreign(row.error ? row.error.detail ?? row.error.code : row.verdict?.reason ?? ''));
   const days = row.analysed?.age_days;
   old.textContent = days === undefined ? '' : days === 0 ? 'today' : `${count(days, 'day')} ago`;
-  from.textContent = row.cost ? count(row.cost, 'lookup') : SOURCES[row.source] ?? '0';
+  from.textContent = row.cost ? count(row.cost, 'lookup') : (!row.error && SOURCES[row.source]) || '0';
 }
 
 const CSV = ['row', 'given', 'type', 'id', 'level', 'reason', 'stale', 'malicious', 'suspicious', 'engines', 'label', 'analysed', 'source', 'cost', 'error'];
@@ -63,13 +64,12 @@ export function csv(rows) {
   const field = (value) => {
     let text = String(value ?? '');
     if (typeof value === 'string' && /^\s*[=+\-@\t\r]/.test(text)) text = `'${text}`;
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const lines = rows.map((row) => [
-    row.row, row.given, row.type, row.id, row.verdict?.level, row.verdict?.reason, row.verdict?.stale,
-    row.detections?.malicious, row.detections?.suspicious, row.detections?.engines, row.label, row.analysed?.date,
-    row.source, row.cost, row.error?.code,
-  ].map(field).join(','));
+  const lines = rows.map((row) => {
+    const all = { ...row, ...row.verdict, ...row.detections, analysed: row.analysed?.date, error: row.error?.code };
+    return CSV.map((name) => field(all[name])).join(',');
+  });
   return `${[CSV, ...lines].join('\r\n')}\r\n`;
 }
 
@@ -79,8 +79,9 @@ function save(rows) {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-/** A job and its table. */
+/** A job and its table. One runs at a time. */
 export class Job {
+  static #running;
   #rows = [];
   #units = 0;
   #levels = new Map();
@@ -94,48 +95,57 @@ export class Job {
     this.bar = el('progress', { max: total, value: 0, 'aria-label': 'Indicators looked up' });
     this.state = el('p', { class: 'state' });
     this.counts = el('p', { class: 'counts' });
-    this.toggle = button({ id: 'stop-job', text: 'Stop' });
-    this.toggle.addEventListener('click', () => (this.#stop ? this.#stop.abort() : this.run(this.options)));
+    this.stopper = button({ id: 'stop-job', text: 'Stop', on: { click: () => this.stop() } });
+    this.again = button({ text: 'Go on', title: 'What is kept costs nothing', on: { click: () => this.run(this.options) } });
     this.sort = el('select', { 'aria-label': 'Order', on: { change: () => this.#show() } },
       ...[['done', 'As they finish'], ['row', 'As given'], ['level', 'By verdict']].map(([value, name]) => el('option', { value, text: name })));
     this.heading = el('h2', { tabindex: -1, text: count(total, 'indicator') });
     this.node = el('div', { class: 'job' }, this.heading, this.bar, this.state, this.counts,
       // The button whose text changes comes last, so that it moves no other.
       el('div', { class: 'actions' }, this.sort,
-        button({ id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.toggle),
+        button({ id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.stopper, this.again),
       this.list.node);
-  }
-
-  /** Whether rows are still coming. */
-  get runs() {
-    return Boolean(this.#stop);
   }
 
   stop() {
     this.#stop?.abort();
+    this.#disable(this.stopper);
+  }
+
+  #disable(pressed) {
+    // A disabled button would lose the focus.
+    if (document.activeElement === pressed) this.heading.focus({ preventScroll: true });
+    pressed.disabled = true;
   }
 
   /** Runs the job from the start: what is kept by now costs nothing. */
   async run(options) {
+    if (Job.#running !== this) Job.#running?.stop();
+    Job.#running = this;
     this.options = options;
     this.#rows = [];
     this.#units = 0;
     this.#levels = new Map();
     this.#stop = new AbortController();
-    this.toggle.textContent = 'Stop';
+    this.#disable(this.again);
+    this.stopper.disabled = false;
     this.#show();
     let summary;
     let failure;
     try {
       for await (const line of job({ text: this.text, ...options }, this.#stop.signal)) {
-        if (line.summary) summary = line.summary;
-        else if (typeof line.row === 'number') this.#add(line);
+        if (line.row) this.#add(line);
+        summary = line.summary;
+        // The sum has what unfinished rows have cost, too.
+        this.#units = (summary ?? line.progress)?.units ?? this.#units;
       }
     } catch (error) {
       failure = error;
     }
+    // What came may be unreadable while more comes.
+    this.#stop.abort();
     this.#stop = undefined;
-    this.spent(this.#units);
+    this.spent();
     this.#end(summary, failure);
   }
 
@@ -157,24 +167,30 @@ export class Job {
   }
 
   #show() {
-    const done = this.#rows.length;
-    this.bar.value = done;
-    if (this.runs) this.state.textContent = `${number(done)} of ${number(this.total)}, ${count(this.#units, 'lookup')} spent`;
+    this.bar.value = this.#rows.length;
+    if (this.#stop) this.state.textContent = this.#done('');
     this.counts.textContent = [...this.#levels].map(([level, n]) => `${number(n)} ${level === 'failed' ? 'failed' : levelName(level).toLowerCase()}`).join(' · ');
     this.list.show(this.#sorted(this.sort.value));
   }
 
+  #done(least) {
+    return `${number(this.#rows.length)} of ${number(this.total)}, ${least}${count(this.#units, 'lookup')} spent`;
+  }
+
   #end(summary, failure) {
-    const done = `${number(this.#rows.length)} of ${number(this.total)}, ${count(this.#units, 'lookup')} spent`;
+    // Without a summary, what was under way is not counted.
+    const done = this.#done(summary ? '' : 'at least ');
     let text = `Finished: ${done}`;
-    let whole = summary?.complete === true;
+    const whole = summary?.complete === true;
     if (failure?.name === 'AbortError') text = `Stopped: ${done}. Nothing more is begun.`;
-    else if (failure) text = `Ended: ${done}. ${visible(failure instanceof Failure ? failure.message : 'The answer can’t be read.')}`;
+    else if (failure) text = `Ended: ${done}. ${visible(failureOf(failure).message)}`;
     else if (!summary) text = `Ended: ${done}. The answer broke off.`;
     else if (!whole) text = `Ended: ${done}, since ${ENDS[summary.ended] ?? 'something failed'}. ${count(summary.remaining?.length ?? 0, 'indicator')} remain${summary.remaining?.length === 1 ? 's' : ''}.`;
     this.#show();
     this.state.textContent = text;
-    this.toggle.textContent = whole ? 'Run again' : 'Go on · what is kept costs nothing';
+    this.#disable(this.stopper);
+    this.again.disabled = false;
+    this.again.textContent = whole ? 'Run again' : 'Go on';
     say(text);
   }
 }

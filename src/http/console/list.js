@@ -8,7 +8,7 @@ const BEYOND = 8;
 export class VirtualList {
   #rows = [];
   #slots = [];
-  #active = -1;
+  #active;
 
   /** `fill(cells, row)` writes a row into its cells; `open(row)` is called for Enter and a click. */
   constructor({ label, columns, fill, open }) {
@@ -38,8 +38,8 @@ export class VirtualList {
   }
 
   #reveal() {
-    if (this.#active < 0) return;
-    const top = this.#active * HEIGHT;
+    const top = this.#rows.indexOf(this.#active) * HEIGHT;
+    if (top < 0) return;
     const room = this.node.clientHeight - 2 * HEIGHT;
     if (top < this.node.scrollTop) this.node.scrollTop = top;
     else if (top > this.node.scrollTop + room) this.node.scrollTop = top - room;
@@ -61,8 +61,8 @@ export class VirtualList {
     while (this.#slots.length > size) this.#slots.pop().node.remove();
     const first = Math.max(0, Math.min(rows.length - size, Math.floor(scrollTop / HEIGHT) - BEYOND));
     for (let index = first; index < first + size; index += 1) this.#put(this.#slots[index % size], index);
-    const shown = this.#active >= first && this.#active < first + size;
-    if (shown) this.node.setAttribute('aria-activedescendant', this.#slots[this.#active % size].node.id);
+    const shown = this.#active && this.#slots.find(({ row }) => row === this.#active);
+    if (shown) this.node.setAttribute('aria-activedescendant', shown.node.id);
     else this.node.removeAttribute('aria-activedescendant');
   }
 
@@ -71,8 +71,8 @@ export class VirtualList {
     const node = el('div', { role: 'row', class: 'row', id: `row-${++VirtualList.made}` }, ...cells);
     const slot = { node, cells, index: -1, row: undefined };
     node.addEventListener('click', () => {
-      this.#active = slot.index;
-      this.open(this.#rows[slot.index]);
+      this.#active = slot.row;
+      this.open(slot.row);
     });
     this.body.append(node);
     return slot;
@@ -85,7 +85,7 @@ export class VirtualList {
       slot.node.style.transform = `translateY(${index * HEIGHT}px)`;
       slot.node.setAttribute('aria-rowindex', index + 2);
     }
-    slot.node.classList.toggle('active', index === this.#active);
+    slot.node.classList.toggle('active', row === this.#active);
     if (slot.row === row) return;
     slot.row = row;
     this.fill(slot.cells, row);
@@ -94,14 +94,14 @@ export class VirtualList {
   #key(event) {
     const page = Math.max(1, Math.floor(this.node.clientHeight / HEIGHT) - 2);
     const last = this.#rows.length - 1;
-    const now = this.#active;
+    const now = this.#rows.indexOf(this.#active);
     const next = { ArrowDown: now + 1, ArrowUp: now - 1, PageDown: now + page, PageUp: now - page, Home: 0, End: last }[event.key];
-    if (event.key === 'Enter' && now >= 0 && now <= last) {
+    if (event.key === 'Enter' && now >= 0) {
       event.preventDefault();
-      this.open(this.#rows[now]);
+      if (!event.repeat) this.open(this.#active);
     } else if (next !== undefined && last >= 0) {
       event.preventDefault();
-      this.#active = Math.max(0, Math.min(last, next));
+      this.#active = this.#rows[Math.max(0, Math.min(last, next))];
       this.#reveal();
     }
   }
