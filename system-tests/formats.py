@@ -33,6 +33,11 @@ WITHOUT_REPORT = [
     "server.internal",
     "http://192.168.0.1/admin?x='y'",
     "not-found.example",
+    "::ffff:8.8.8.8",
+    # Domains that are no names of hosts.
+    "a_b.example",
+    "xn--0.example",
+    "xn--ls8h.example",
     "hello \"world\" \\ '] OR [file:size > 0",
     "<script>alert(1)</script>",
 ]

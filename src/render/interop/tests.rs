@@ -214,6 +214,73 @@ fn a_row_without_a_report_says_why() {
 }
 
 #[rstest]
+#[case("8.8.8.8", "ipv4-addr", "8.8.8.8")]
+#[case("::ffff:8.8.8.8", "ipv6-addr", "::ffff:808:808")]
+#[case("::ffff:203.0.113.7", "ipv6-addr", "::ffff:cb00:7107")]
+#[case("2001:db8::1", "ipv6-addr", "2001:db8::1")]
+fn addresses_are_written_as_the_schema_of_stix_has_them(
+    #[case] given: &str,
+    #[case] object_type: &str,
+    #[case] value: &str,
+) {
+    let indicator = Indicator::ip(given).unwrap();
+    let answer = report_on(Kind::Ip, indicator.id(), 40, &json!({}));
+    let bundle = shown(&indicator, &answer, Interop::Stix);
+    assert_eq!(of_type(&bundle, object_type)[0]["value"], value);
+    let pattern = format!("[{object_type}:value = '{value}']");
+    assert_eq!(of_type(&bundle, "indicator")[0]["pattern"], pattern);
+}
+
+#[rstest]
+#[case("evil.example", true)]
+#[case("xn--bcher-kva.example", true)]
+#[case("xn--11b4c3d.example", true)]
+#[case("1.example", true)]
+#[case("a_b.example", false)]
+#[case("_dmarc.evil.example", false)]
+#[case("xn--0.example", false)]
+#[case("xn--ls8h.example", false)]
+#[case("-a.example", false)]
+#[case("a-.example", false)]
+#[case("r3---sn.example", false)]
+fn a_domain_that_is_no_hostname_has_no_observable_of_stix(
+    #[case] name: &str,
+    #[case] is_hostname: bool,
+) {
+    let indicator = Indicator::domain(name).unwrap();
+    let answer = report_on(Kind::Domain, name, 40, &json!({}));
+    let bundle = shown(&indicator, &answer, Interop::Stix);
+    assert_eq!(
+        of_type(&bundle, "domain-name").len(),
+        usize::from(is_hostname)
+    );
+    // It is found all the same.
+    let pattern = format!("[domain-name:value = '{name}']");
+    assert_eq!(of_type(&bundle, "indicator")[0]["pattern"], pattern);
+    assert_eq!(
+        of_type(&bundle, "malware-analysis")[0]["result"],
+        "malicious"
+    );
+    let note = of_type(&bundle, "note")[0];
+    assert!(note["content"].as_str().unwrap().starts_with(name));
+    let ids: Vec<_> = bundle["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["id"])
+        .collect();
+    for referred in note["object_refs"].as_array().unwrap() {
+        assert!(ids.contains(&referred), "{bundle}");
+    }
+    // Nothing refers to an object that is not there.
+    assert_eq!(
+        bundle.to_string().contains("domain-name--"),
+        is_hostname,
+        "{bundle}"
+    );
+}
+
+#[rstest]
 #[case(Interop::Ecs, 3)]
 #[case(Interop::Stix, 3)]
 #[case(Interop::Misp, 1)]
