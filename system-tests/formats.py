@@ -38,6 +38,7 @@ WITHOUT_REPORT = [
     "a_b.example",
     "xn--0.example",
     "xn--ls8h.example",
+    "\u202e[2J\x1b\x7f",
     "hello \"world\" \\ '] OR [file:size > 0",
     "<script>alert(1)</script>",
 ]
@@ -219,6 +220,8 @@ class Checks:
         lines = self.lines("/api/v1/lookup?format=ecs", body, len(given))
         for document in lines:
             self.schema.check(document)
+        rows = sorted(document["event"]["sequence"] for document in lines)
+        require(rows == list(range(1, len(given) + 1)), "a row without its number")
         for document in self.whole("ecs", body)["data"]:
             self.schema.check(document)
         for bundle in self.lines("/api/v1/lookup?format=stix", body, len(given)):

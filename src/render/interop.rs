@@ -22,6 +22,7 @@ use super::{
 
 pub use self::{
     merged::MergedRows,
+    place::{RowPlace, shown_text},
     unreported::{Unreported, UnreportedReason, unreported},
 };
 
@@ -29,6 +30,7 @@ mod ecs;
 mod ids;
 mod merged;
 mod misp;
+mod place;
 mod stix;
 mod subject;
 mod unreported;

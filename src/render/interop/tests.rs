@@ -137,8 +137,9 @@ fn names_that_are_hidden_withheld_or_too_long_stand_in_no_field() {
         "in\u{202e}voice.exe",
         instruction,
         long,
-        "C:\\Users\\me\\setup.exe",
+        "C:\\Users\\me\\ setup.exe\u{3000}",
         "",
+        "C:\\ ",
         "a.exe"
     ]);
     let more = json!({"sha256": SHA256, "names": names, "meaningful_name": instruction});
@@ -202,7 +203,7 @@ fn a_row_without_a_report_says_why() {
         document["error"],
         json!({"code": "InvalidArgumentError", "message": "no indicator"})
     );
-    assert_eq!(document["event"]["original"], "hello");
+    assert_eq!(document["event"]["outcome"], "failure");
     assert_eq!(document["threat"].get("indicator"), None);
     let bundle: Value = serde_json::from_str(&unreported(Interop::Stix, &row)).unwrap();
     assert_eq!(
@@ -211,6 +212,62 @@ fn a_row_without_a_report_says_why() {
     );
     let data: Value = serde_json::from_str(&unreported(Interop::Misp, &row)).unwrap();
     assert_eq!(data["error"]["given"], "hello");
+}
+
+#[test]
+fn a_document_says_which_row_it_is_of() {
+    let place = RowPlace {
+        number: 7,
+        given: "evil[.]example",
+    };
+    let row = Unreported {
+        given: place.given,
+        indicator: Some((Kind::Domain, "evil.example")),
+        reason: UnreportedReason::Unknown("not found"),
+        now: NOW,
+    };
+    let placed = |format| -> Value {
+        let document = unreported(format, &row);
+        serde_json::from_str(&place.add_to(&document, format)).unwrap()
+    };
+    let document = placed(Interop::Ecs);
+    assert_eq!(document["event"]["sequence"], 7);
+    assert_eq!(document["event"]["original"], "evil[.]example");
+    let data = placed(Interop::Misp);
+    assert_eq!(data["row"], 7);
+    assert_eq!(data["given"], "evil[.]example");
+    // A bundle has no place for either.
+    let bundle = unreported(Interop::Stix, &row);
+    assert_eq!(place.add_to(&bundle, Interop::Stix), bundle);
+}
+
+#[test]
+fn given_texts_are_on_one_line_without_invisible_characters() {
+    let given = "a\nb\u{7f}\u{202e}\u{1b}[2Jc";
+    let shown = "a b[2Jc";
+    let row = Unreported {
+        given,
+        indicator: None,
+        reason: UnreportedReason::Failed {
+            code: "InvalidArgumentError",
+            detail: "no\u{200b} indicator",
+        },
+        now: NOW,
+    };
+    let place = RowPlace { number: 1, given };
+    let placed = |format| -> Value {
+        let document = unreported(format, &row);
+        serde_json::from_str(&place.add_to(&document, format)).unwrap()
+    };
+    assert_eq!(placed(Interop::Ecs)["event"]["original"], shown);
+    let bundle = placed(Interop::Stix);
+    let content = format!("{shown}\nno indicator");
+    assert_eq!(of_type(&bundle, "note")[0]["content"], content);
+    let data = placed(Interop::Misp);
+    assert_eq!(data["given"], shown);
+    assert_eq!(data["error"]["given"], shown);
+    assert_eq!(data["error"]["detail"], "no indicator");
+    assert_eq!(shown_text(given), shown);
 }
 
 #[rstest]
