@@ -12,6 +12,7 @@ use crate::{
     render::{
         Detail, View,
         format::Format,
+        hidden::escaped,
         template::{Templates, fields::Fields},
         untrusted::Untrusted,
     },
@@ -125,6 +126,7 @@ impl<'a> ModelView<'a> {
             cursor: self.cursor,
             max_tokens: Some(max_tokens.max(LEAST)),
             untrusted: Untrusted::Withhold,
+            escapes_hidden: true,
             verdicts: self.gateway.views.verdicts,
             now: Now::read().utc.unix_timestamp(),
             ..View::new(format, self.templates)
@@ -160,6 +162,7 @@ impl TwoForms {
             envelope.data.get().clone_into(&mut data);
             meta = envelope.meta;
         }
+        meta.escape_hidden();
         let mut text = String::from_utf8_lossy(&second.view.body).into_owned();
         text.truncate(text.trim_end().len());
         let size = Rendered {
@@ -179,6 +182,19 @@ impl TwoForms {
     /// Whether nothing was left out of the data for size.
     pub(super) fn is_complete(&self) -> bool {
         self.meta.complete.unwrap_or(true)
+    }
+}
+
+impl FormsMeta {
+    /// Escapes invisible characters in paths and ids, as in the data and the text.
+    fn escape_hidden(&mut self) {
+        for omitted in &mut self.omitted {
+            omitted.path = escaped(&omitted.path).into_owned();
+        }
+        let related = self.relationships.iter_mut().flatten();
+        for id in related.flat_map(|(_, related)| &mut related.ids) {
+            *id = escaped(id).into_owned();
+        }
     }
 }
 

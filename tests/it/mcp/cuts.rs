@@ -103,6 +103,74 @@ async fn relationships_share_the_room_and_say_what_is_missing() {
     assert_eq!(result.data["complete"], false);
 }
 
+/// Adds all texts within a value, its keys included.
+fn collect_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(members) => {
+            for (key, member) in members {
+                texts.push(key.clone());
+                collect_texts(member, texts);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn ids_and_tags_are_the_same_visible_text_in_both_forms() {
+    const HOSTILE: &str = "a\u{202e}b\u{1b}[2J\u{200b}c\u{e0041}";
+    let answer = |call: &Call| {
+        let attributes = json!({
+            "tags": [HOSTILE],
+            "last_analysis_stats": {"malicious": 7, "suspicious": 0, "harmless": 60, "undetected": 3},
+        });
+        let descriptor = json!({"type": "file", "id": HOSTILE});
+        let mut object = json!({"type": "file", "id": EICAR, "attributes": attributes});
+        object["relationships"] =
+            json!({"dropped_files": {"data": [descriptor], "meta": {"count": 1}}});
+        if call.target.contains("/dropped_files") {
+            object["id"] = HOSTILE.into();
+            let other = json!({"type": "comment", "id": HOSTILE, "attributes": {"text": "x", "tags": [HOSTILE]}});
+            let bare = json!({"type": "graph", "id": HOSTILE});
+            let url = json!({"type": "url", "id": HOSTILE, "attributes": attributes});
+            return Answer::Bytes(ok(json!({"data": [object, other, bare, url]}).to_string()));
+        }
+        Answer::Bytes(ok(json!({"data": object}).to_string()))
+    };
+    let upstream = Upstream::faulty(answer).await;
+    let gateway = keeping(&upstream, &[]).await;
+    for (tool, arguments) in [
+        (
+            "get_report",
+            json!({"indicator": EICAR, "relationships": ["dropped_files"]}),
+        ),
+        ("get_report", json!({"indicator": EICAR, "view": "full"})),
+        (
+            "get_report",
+            json!({"indicator": EICAR, "fields": ["tags"]}),
+        ),
+        ("lookup", json!({"indicators": [EICAR]})),
+        (
+            "get_related",
+            json!({"indicator": EICAR, "relationship": "dropped_files"}),
+        ),
+        ("search", json!({"query": "#dropped_files"})),
+    ] {
+        let result = call(&gateway, tool, arguments.clone()).await;
+        let mut texts = vec![result.text.clone()];
+        collect_texts(&result.data, &mut texts);
+        for text in texts {
+            let is_hidden = |letter: char| {
+                letter.is_control() && letter != '\n'
+                    || "\u{202e}\u{200b}\u{e0041}".contains(letter)
+            };
+            assert!(!text.contains(is_hidden), "{tool} {arguments}: {text:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn objects_without_room_are_to_be_had_again_before_the_cursor() {
     let upstream = Upstream::faulty(hostile).await;
