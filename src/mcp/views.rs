@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-use super::budget::{Budget, Rendered};
+use super::budget::{Budget, Rendered, spaced};
 use crate::{
     clock::Now,
     http::{Gateway, error::ApiError},
@@ -41,6 +41,8 @@ pub(super) struct Limits {
     pub(super) text: usize,
     /// The room for what is added to both.
     pub(super) reserve: usize,
+    /// The room for the cursor of a list.
+    pub(super) cursor: usize,
 }
 
 impl Limits {
@@ -67,7 +69,7 @@ pub(super) struct TwoForms {
     pub(super) origin: Origin,
     /// The cursor of the next page.
     pub(super) cursor: Option<String>,
-    /// The size of data and text.
+    /// The size of data, with a client's blanks, and text.
     pub(super) size: Rendered,
 }
 
@@ -140,13 +142,18 @@ impl<'a> ModelView<'a> {
         limits: Limits,
         fetch: impl AsyncFnOnce(&TwoViews<'_>) -> Result<TwoReplies, LookupError>,
     ) -> Result<TwoForms, LookupError> {
-        let room = budget.planned().saturating_sub(limits.reserve);
-        let data = self.view(Format::Json, limits.data.min(room / 2));
+        let room = budget
+            .whole()
+            .saturating_sub(limits.reserve + limits.cursor);
+        let half = TwoViews::half(room);
+        let data = self.view(Format::Json, limits.data.min(half));
         let text = self.view(Format::Markdown, limits.text);
         let views = TwoViews {
             first: &data,
+            most_of_first: limits.data,
             second: &text,
             room,
+            reserve: limits.cursor,
         };
         fetch(&views).await.map(TwoForms::of)
     }
@@ -167,7 +174,7 @@ impl TwoForms {
         text.truncate(text.trim_end().len());
         let size = Rendered {
             bytes: data.len() + text.len(),
-            tokens: view.size.tokens + second.view.size.tokens,
+            tokens: spaced(view.size.tokens) + second.view.size.tokens,
         };
         Self {
             data,

@@ -217,6 +217,7 @@ fn document(data: &str, meta: Meta<'_>, frame: &Frame) -> Result<Document, Rende
             tokens: rough_tokens(body.len()),
             full: rough_tokens(frame.answer),
             withheld: meta.untrusted.map_or(0, |texts| texts.withheld),
+            is_cut: false,
         },
         body,
         cursor: meta.cursor,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{EICAR, Gateway, TROJAN, Upstream, ok},
+    mcp,
     relationships::{demo, related},
 };
 
@@ -84,6 +85,9 @@ async fn a_null_in_place_of_an_item_is_skipped() {
             reply.text()
         );
     }
+    let arguments = json!({"indicator": EICAR, "relationship": "contacted_domains"});
+    let result = mcp::call(&gateway, "get_related", arguments).await;
+    assert_eq!(result.data["objects"].as_array().unwrap().len(), 1);
     // It is VirusTotal's own array.
     let raw = gateway.get(&format!("{list}?format=raw")).await.data();
     assert_eq!(raw, body["data"]);

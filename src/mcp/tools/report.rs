@@ -25,6 +25,7 @@ const BRIEF: Limits = Limits {
     data: 450,
     text: 400,
     reserve: 40,
+    cursor: 0,
 };
 
 /// The number of omitted attributes that structured content names.
@@ -169,7 +170,7 @@ fn limits(detail: Detail, budget: Budget, has_relationships: bool) -> Limits {
         Detail::Standard | Detail::Full => Limits {
             data: all,
             text: all,
-            reserve: 40,
+            ..BRIEF
         },
     };
     if has_relationships {
@@ -190,7 +191,7 @@ fn draft(shape: TwoForms, names: &[String], budget: Budget) -> ResultDraft {
     let mut members = vec![StructuredMember::new("report", object(data))];
     let mut text = vec![text];
     if let Some(related) = meta.relationships {
-        let room = budget.planned().saturating_sub(size.tokens + ENVELOPE);
+        let room = budget.planned_beside(size).saturating_sub(ENVELOPE);
         let shared = SharedIds::of(&related, names, room);
         complete &= shared.is_whole;
         members.push(StructuredMember::new("relationships", shared.json()));
