@@ -74,6 +74,8 @@ pub struct ViewSize {
     pub full: usize,
     /// The number of texts from strangers that were withheld.
     pub withheld: usize,
+    /// Whether something was left out for size.
+    pub is_cut: bool,
 }
 
 /// The error for an answer from VirusTotal that does not have the expected form.
@@ -197,6 +199,7 @@ impl View<'_> {
             tokens: meta.tokens.unwrap_or_else(|| rough_tokens(out.len())),
             full: rough_tokens(answer),
             withheld: meta.untrusted.map_or(0, |texts| texts.withheld),
+            is_cut: meta.complete == Some(false),
         };
         Document {
             body: out,

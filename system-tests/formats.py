@@ -33,6 +33,12 @@ WITHOUT_REPORT = [
     "server.internal",
     "http://192.168.0.1/admin?x='y'",
     "not-found.example",
+    "::ffff:8.8.8.8",
+    # Domains that are no names of hosts.
+    "a_b.example",
+    "xn--0.example",
+    "xn--ls8h.example",
+    "\u202e[2J\x1b\x7f",
     "hello \"world\" \\ '] OR [file:size > 0",
     "<script>alert(1)</script>",
 ]
@@ -214,6 +220,8 @@ class Checks:
         lines = self.lines("/api/v1/lookup?format=ecs", body, len(given))
         for document in lines:
             self.schema.check(document)
+        rows = sorted(document["event"]["sequence"] for document in lines)
+        require(rows == list(range(1, len(given) + 1)), "a row without its number")
         for document in self.whole("ecs", body)["data"]:
             self.schema.check(document)
         for bundle in self.lines("/api/v1/lookup?format=stix", body, len(given)):

@@ -6,21 +6,33 @@ use super::{
 };
 use crate::{
     access::RequestContext,
-    render::{Detail, Title, View},
+    render::{Detail, Title, View, estimated_tokens},
 };
 
 /// The smallest budget of a second view, in tokens: a brief then keeps its verdict.
 const LEAST: usize = 50;
+
+/// The tokens of JSON and, for these, those of the same with the blanks of clients that write them
+/// behind colons and commas. Numbers in an array take most.
+const PLAIN: usize = 20;
+const SPACED: usize = 27;
+
+/// The tokens around a cursor in both views.
+const AROUND_CURSOR: usize = 30;
 
 /// Two views of the same answer, which share a budget of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct TwoViews<'a> {
     /// The view that is rendered first, within its own budget.
     pub first: &'a View<'a>,
+    /// The most tokens of the first view of a list, where the second one leaves room.
+    pub most_of_first: usize,
     /// The view that is rendered second. Its own budget, if it has one, is the most that it gets.
     pub second: &'a View<'a>,
-    /// The budget of both.
+    /// The budget of both, in which the first one counts with the blanks of clients.
     pub room: usize,
+    /// The tokens beside it that are set aside for a cursor, which stands in both views.
+    pub reserve: usize,
 }
 
 /// The replies for two views of the same answer.
@@ -32,15 +44,57 @@ pub struct TwoReplies {
     pub second: Reply,
 }
 
+/// Returns the tokens that JSON may take with the blanks of clients.
+fn with_blanks(tokens: usize) -> usize {
+    (tokens * SPACED).div_ceil(PLAIN)
+}
+
+/// Returns the tokens of JSON that may take so many with the blanks of clients.
+fn without_blanks(tokens: usize) -> usize {
+    tokens * PLAIN / SPACED
+}
+
 impl<'a> TwoViews<'a> {
+    /// Returns the most tokens of a first view that gets half of a budget.
+    pub fn half(room: usize) -> usize {
+        without_blanks(room / 2)
+    }
+
     /// Returns the second view, with what the first one left of the budget.
     pub(super) fn second_after(&self, first: &Reply) -> View<'a> {
-        let left = self.room.saturating_sub(first.view.size.tokens).max(LEAST);
+        let taken = with_blanks(first.view.size.tokens);
+        let left = self.room_beside(first).saturating_sub(taken).max(LEAST);
         let most = self.second.max_tokens.unwrap_or(left);
         View {
             max_tokens: Some(left.min(most)),
             ..*self.second
         }
+    }
+
+    /// Returns the first view with all that the second one left of the budget; `None` if it needs no
+    /// more, or gets none.
+    fn first_again(&self, replies: &TwoReplies) -> Option<View<'a>> {
+        let TwoReplies { first, second } = replies;
+        let had = self.first.max_tokens?;
+        let left = self.room_beside(first);
+        let left = without_blanks(left.saturating_sub(second.view.size.tokens));
+        let most = left.min(self.most_of_first);
+        (first.view.size.is_cut && most > had).then_some(View {
+            max_tokens: Some(most),
+            ..*self.first
+        })
+    }
+
+    /// Returns the budget of both views of an answer whose cursor is known.
+    fn room_beside(&self, first: &Reply) -> usize {
+        let cursor = match &first.view.cursor {
+            Some(cursor) => {
+                let tokens = estimated_tokens(cursor);
+                AROUND_CURSOR + tokens + with_blanks(tokens)
+            }
+            None => 0,
+        };
+        self.room + self.reserve.saturating_sub(cursor)
     }
 }
 
@@ -123,7 +177,12 @@ impl Lookup {
         let view = views.second_after(&first);
         let renderer = self.page_renderer(query, &title, &view);
         let second = self.render(&fetched, freshness, &renderer).await?;
-        Ok(TwoReplies { first, second })
+        let mut replies = TwoReplies { first, second };
+        if let Some(view) = views.first_again(&replies) {
+            let renderer = self.page_renderer(query, &title, &view);
+            replies.first = self.render(&fetched, freshness, &renderer).await?;
+        }
+        Ok(replies)
     }
 
     /// Searches VirusTotal, and renders two views of one page. Costs at most one unit of quota per
@@ -145,6 +204,11 @@ impl Lookup {
         let view = views.second_after(&first);
         let renderer = self.search_renderer(&names, &title, &view);
         let second = self.render(&fetched, freshness, &renderer).await?;
-        Ok(TwoReplies { first, second })
+        let mut replies = TwoReplies { first, second };
+        if let Some(view) = views.first_again(&replies) {
+            let renderer = self.search_renderer(&names, &title, &view);
+            replies.first = self.render(&fetched, freshness, &renderer).await?;
+        }
+        Ok(replies)
     }
 }

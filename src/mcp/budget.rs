@@ -67,14 +67,22 @@ impl Budget {
         Self(max_tokens.unwrap_or(DEFAULT))
     }
 
-    /// Returns the number of tokens to plan with. Clients write the structured content with blanks
-    /// of their own, which takes some more.
-    pub(super) fn planned(self) -> usize {
-        self.0 * 17 / 20
+    /// Returns the number of tokens of the result, as a client writes it.
+    pub(super) fn whole(self) -> usize {
+        self.0
     }
-}
 
-impl Budget {
+    /// Returns the number of tokens to plan with where text and structured content are not told
+    /// apart. Clients write the latter with blanks of their own, which takes some more.
+    pub(super) fn planned(self) -> usize {
+        unspaced(self.0)
+    }
+
+    /// Returns the number of tokens to plan with beside rendered views.
+    pub(super) fn planned_beside(self, views: Rendered) -> usize {
+        unspaced(self.0.saturating_sub(views.tokens))
+    }
+
     /// Returns a limit of the default budget, larger where a call asks for a larger one.
     pub(super) fn scaled(self, limit: usize) -> usize {
         limit * self.0.max(DEFAULT) / DEFAULT
@@ -134,7 +142,7 @@ impl ResultDraft {
     /// Cuts the parts to the budget. The views within have been rendered for it, so that only what
     /// was added to them may be too much.
     pub(super) fn fit(mut self, budget: Budget) -> Fitted {
-        let most = budget.planned();
+        let most = budget.whole();
         if let Some(bound) = self.known_tokens().filter(|bound| *bound <= most) {
             return self.fitted(bound);
         }
@@ -202,7 +210,7 @@ impl ResultDraft {
 
     fn tokens(&self) -> usize {
         let text: usize = self.text.iter().map(|block| estimated_tokens(block)).sum();
-        text + estimated_tokens(&structured(&self.members))
+        text + spaced(estimated_tokens(&structured(&self.members)))
     }
 
     /// Returns a bound of the tokens if the views were measured: none of the rest takes more than one
@@ -211,8 +219,19 @@ impl ResultDraft {
         let Rendered { bytes, tokens } = self.rendered?;
         let text: usize = self.text.iter().map(String::len).sum();
         let members: usize = self.members.iter().map(StructuredMember::length).sum();
-        Some(tokens + (text + members + 2).saturating_sub(bytes))
+        let rest = (text + members + 2).saturating_sub(bytes);
+        Some(tokens + spaced(rest))
     }
+}
+
+/// Returns the tokens that structured content takes as clients write it, with blanks of their own.
+pub(super) fn spaced(tokens: usize) -> usize {
+    (tokens * 20).div_ceil(17)
+}
+
+/// Returns the tokens of structured content that takes so many as clients write it.
+fn unspaced(tokens: usize) -> usize {
+    tokens * 17 / 20
 }
 
 /// Returns the structured content with these members.

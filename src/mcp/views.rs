@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-use super::budget::{Budget, Rendered};
+use super::budget::{Budget, Rendered, spaced};
 use crate::{
     clock::Now,
     http::{Gateway, error::ApiError},
@@ -12,6 +12,7 @@ use crate::{
     render::{
         Detail, View,
         format::Format,
+        hidden::escaped,
         template::{Templates, fields::Fields},
         untrusted::Untrusted,
     },
@@ -40,6 +41,8 @@ pub(super) struct Limits {
     pub(super) text: usize,
     /// The room for what is added to both.
     pub(super) reserve: usize,
+    /// The room for the cursor of a list.
+    pub(super) cursor: usize,
 }
 
 impl Limits {
@@ -66,7 +69,7 @@ pub(super) struct TwoForms {
     pub(super) origin: Origin,
     /// The cursor of the next page.
     pub(super) cursor: Option<String>,
-    /// The size of data and text.
+    /// The size of data, with a client's blanks, and text.
     pub(super) size: Rendered,
 }
 
@@ -125,6 +128,7 @@ impl<'a> ModelView<'a> {
             cursor: self.cursor,
             max_tokens: Some(max_tokens.max(LEAST)),
             untrusted: Untrusted::Withhold,
+            escapes_hidden: true,
             verdicts: self.gateway.views.verdicts,
             now: Now::read().utc.unix_timestamp(),
             ..View::new(format, self.templates)
@@ -138,13 +142,18 @@ impl<'a> ModelView<'a> {
         limits: Limits,
         fetch: impl AsyncFnOnce(&TwoViews<'_>) -> Result<TwoReplies, LookupError>,
     ) -> Result<TwoForms, LookupError> {
-        let room = budget.planned().saturating_sub(limits.reserve);
-        let data = self.view(Format::Json, limits.data.min(room / 2));
+        let room = budget
+            .whole()
+            .saturating_sub(limits.reserve + limits.cursor);
+        let half = TwoViews::half(room);
+        let data = self.view(Format::Json, limits.data.min(half));
         let text = self.view(Format::Markdown, limits.text);
         let views = TwoViews {
             first: &data,
+            most_of_first: limits.data,
             second: &text,
             room,
+            reserve: limits.cursor,
         };
         fetch(&views).await.map(TwoForms::of)
     }
@@ -160,11 +169,12 @@ impl TwoForms {
             envelope.data.get().clone_into(&mut data);
             meta = envelope.meta;
         }
+        meta.escape_hidden();
         let mut text = String::from_utf8_lossy(&second.view.body).into_owned();
         text.truncate(text.trim_end().len());
         let size = Rendered {
             bytes: data.len() + text.len(),
-            tokens: view.size.tokens + second.view.size.tokens,
+            tokens: spaced(view.size.tokens) + second.view.size.tokens,
         };
         Self {
             data,
@@ -179,6 +189,19 @@ impl TwoForms {
     /// Whether nothing was left out of the data for size.
     pub(super) fn is_complete(&self) -> bool {
         self.meta.complete.unwrap_or(true)
+    }
+}
+
+impl FormsMeta {
+    /// Escapes invisible characters in paths and ids, as in the data and the text.
+    fn escape_hidden(&mut self) {
+        for omitted in &mut self.omitted {
+            omitted.path = escaped(&omitted.path).into_owned();
+        }
+        let related = self.relationships.iter_mut().flatten();
+        for id in related.flat_map(|(_, related)| &mut related.ids) {
+            *id = escaped(id).into_owned();
+        }
     }
 }
 

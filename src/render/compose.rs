@@ -278,7 +278,8 @@ impl Composition<'_> {
         ledger: &Ledger,
         out: &mut Vec<u8>,
     ) -> Result<(), RenderError> {
-        let mut out = JsonWriter::new(out);
+        let escapes_hidden = self.selection.view.escapes_hidden;
+        let mut out = JsonWriter::new(out).escaping_hidden(escapes_hidden);
         Ok(self.feed_rows(rows, ledger, &mut out)?)
     }
 

@@ -22,6 +22,7 @@ use super::{
 
 pub use self::{
     merged::MergedRows,
+    place::{RowPlace, shown_text},
     unreported::{Unreported, UnreportedReason, unreported},
 };
 
@@ -29,6 +30,7 @@ mod ecs;
 mod ids;
 mod merged;
 mod misp;
+mod place;
 mod stix;
 mod subject;
 mod unreported;
@@ -215,6 +217,7 @@ fn document(data: &str, meta: Meta<'_>, frame: &Frame) -> Result<Document, Rende
             tokens: rough_tokens(body.len()),
             full: rough_tokens(frame.answer),
             withheld: meta.untrusted.map_or(0, |texts| texts.withheld),
+            is_cut: false,
         },
         body,
         cursor: meta.cursor,

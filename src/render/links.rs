@@ -86,6 +86,7 @@ impl LinkRules {
                 tokens,
                 full: tokens,
                 withheld: 0,
+                is_cut: false,
             },
         }
     }

@@ -58,6 +58,9 @@ pub struct View<'a> {
     pub counts_texts: bool,
     /// Whether indicators are written defanged in Markdown and XML.
     pub defang: bool,
+    /// Whether invisible characters are escaped in the JSON of a view within a budget, as they are in
+    /// Markdown.
+    pub escapes_hidden: bool,
     /// Whether objects in a list are reduced to their types and ids.
     pub descriptors_only: bool,
     /// The cursor from which the caller's list starts. An answer whose cursor leads back there is
@@ -122,6 +125,7 @@ impl<'a> View<'a> {
             untrusted: Untrusted::Show,
             counts_texts: false,
             defang: false,
+            escapes_hidden: false,
             descriptors_only: false,
             cursor: None,
             relationships: false,
@@ -186,6 +190,7 @@ impl<'a> View<'a> {
             untrusted,
             counts_texts,
             defang,
+            escapes_hidden,
             relationships,
             names_indicator,
             domain_rank,
@@ -200,13 +205,13 @@ impl<'a> View<'a> {
             && (name, fields, max_tokens, domain_rank, day) == (None, None, &None, &None, None)
             && (*detail, *untrusted) == (Detail::Standard, Untrusted::Show)
             && interop.is_none()
-            && !(*counts_texts || *defang || *relationships || *names_indicator);
+            && !(*counts_texts || *defang || *escapes_hidden || *relationships || *names_indicator);
         if is_plain {
             return None;
         }
         let key = format!(
             "{generation}|{interop:?}|{name:?}|{detail:?}|{fields:?}|{max_tokens:?}|{untrusted:?}|{counts_texts}|\
-             {defang}|{relationships}|{names_indicator}|{domain_rank:?}|{day:?}",
+             {defang}|{escapes_hidden}|{relationships}|{names_indicator}|{domain_rank:?}|{day:?}",
         );
         Some(key.into())
     }

@@ -203,6 +203,35 @@ async fn each_row_of_a_job_is_a_document_on_a_line() {
 }
 
 #[tokio::test]
+async fn each_document_says_which_row_it_is_of() {
+    let (_upstream, gateway) = demo().await;
+    let expected: HashSet<_> = (1..).zip(GIVEN.map(str::to_owned)).collect();
+    for query in [
+        "?format=ecs",
+        "?format=misp",
+        "?format=ecs&max_units=1",
+        "?format=misp&max_units=0",
+    ] {
+        let documents = lines(&post(&gateway, "*/*", query, &GIVEN).await);
+        let mut rows = HashSet::new();
+        for document in &documents {
+            let (number, given) = if query.contains("ecs") {
+                let event = &document["event"];
+                (&event["sequence"], &event["original"])
+            } else {
+                (&document["row"], &document["given"])
+            };
+            rows.insert((number.as_u64().unwrap(), given.as_str().unwrap().to_owned()));
+        }
+        assert_eq!(rows, expected, "{query}");
+    }
+    let whole = post(&gateway, "application/json", "?format=ecs", &GIVEN).await;
+    for document in whole.data().as_array().unwrap() {
+        assert!(document["event"]["sequence"].is_u64(), "{document}");
+    }
+}
+
+#[tokio::test]
 async fn rows_that_remain_have_documents_that_say_so() {
     let (upstream, gateway) = demo().await;
     let given = ["203.0.113.7", "bank-secure.example"];
@@ -227,6 +256,7 @@ async fn a_whole_job_is_one_document_without_repeated_objects() {
         assert_eq!(answer["format"], format);
         assert_eq!(answer["meta"]["summary"]["rows"], GIVEN.len());
         assert_eq!(answer["meta"]["errors"][0]["given"], "hello world");
+        assert_eq!(answer["meta"]["errors"][0]["row"], 6);
         let objects = match format {
             "ecs" => &answer["data"],
             "stix" => &answer["data"]["objects"],

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{EICAR, Gateway, TROJAN, Upstream, ok},
+    mcp,
     relationships::{demo, related},
 };
 
@@ -61,6 +62,38 @@ async fn each_item_is_filtered_by_its_own_type() {
             result.as_object().unwrap().keys().collect::<Vec<_>>(),
             ["result"]
         );
+    }
+}
+
+#[tokio::test]
+async fn a_null_in_place_of_an_item_is_skipped() {
+    let item = json!({"id": "evil.example", "type": "domain", "attributes": {"size": 1}});
+    let body = json!({"data": [null, item, null]});
+    let (_upstream, gateway) = answering(&body).await;
+    let list = related(EICAR, "contacted_domains");
+    for query in ["format=json", "view=brief", "max_tokens=500", "view=full"] {
+        let data = gateway.get(&format!("{list}?{query}")).await.data();
+        assert_eq!(data.as_array().unwrap().len(), 1, "{query}: {data}");
+    }
+    for format in ["markdown", "xml", "ecs", "stix", "misp"] {
+        let reply = gateway.get(&format!("{list}?format={format}")).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(reply.text().contains("evil.example"), "{}", reply.text());
+        assert!(
+            reply.json()["meta"].get("shown").is_none(),
+            "{}",
+            reply.text()
+        );
+    }
+    let arguments = json!({"indicator": EICAR, "relationship": "contacted_domains"});
+    let result = mcp::call(&gateway, "get_related", arguments).await;
+    assert_eq!(result.data["objects"].as_array().unwrap().len(), 1);
+    // It is VirusTotal's own array.
+    let raw = gateway.get(&format!("{list}?format=raw")).await.data();
+    assert_eq!(raw, body["data"]);
+    for element in [json!(7), json!("text"), json!([])] {
+        let (_upstream, gateway) = answering(&json!({"data": [element]})).await;
+        assert_eq!(gateway.get(&list).await.status, 502);
     }
 }
 

@@ -1,7 +1,10 @@
 //! Tests of the entrance for models (`docs/mcp.md`).
 
+use std::io::{self, Write};
+
 use reqwest::RequestBuilder;
-use serde_json::{Map, Value, json};
+use serde::Serialize as _;
+use serde_json::{Map, Serializer, Value, json, ser::Formatter};
 
 use crate::harness::{Gateway, KEY, Reply, Upstream, send};
 
@@ -150,6 +153,23 @@ pub(crate) async fn post(gateway: &Gateway, body: &str) -> Reply {
     send(request.body(body.to_owned())).await
 }
 
+/// JSON as Python writes it.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+}
+
 /// The result of a tool.
 pub(crate) struct ToolResult {
     pub(crate) text: String,
@@ -177,9 +197,14 @@ pub(crate) fn of_result(result: &Value) -> ToolResult {
 }
 
 impl ToolResult {
-    /// Returns the tokens of text and structured content, as a client writes them.
+    /// Returns the tokens of text and structured content, as a client writes them: some put blanks
+    /// behind colons and commas.
     pub(crate) fn tokens(&self) -> usize {
-        tokens(&self.text) + tokens(&self.data.to_string())
+        let mut spaced = Vec::new();
+        let mut out = Serializer::with_formatter(&mut spaced, Spaced);
+        self.data.serialize(&mut out).unwrap();
+        let spaced = tokens(str::from_utf8(&spaced).unwrap());
+        tokens(&self.text) + spaced.max(tokens(&self.data.to_string()))
     }
 }
 

@@ -11,7 +11,9 @@ use super::{
 use crate::{
     clock::Now,
     indicator::{Indicator, Kind, classify},
-    render::interop::{Interop, MergedRows, Unreported, UnreportedReason, unreported},
+    render::interop::{
+        Interop, MergedRows, RowPlace, Unreported, UnreportedReason, shown_text, unreported,
+    },
 };
 
 /// The arrangement of the documents of rows.
@@ -89,22 +91,27 @@ impl DocumentRows {
         {
             self.errors.push(RowProblem {
                 row: row.number,
-                given: row.given.clone(),
+                given: shown_text(&row.given),
                 code: error.code().to_owned(),
-                detail: error.detail().to_owned(),
+                detail: shown_text(error.detail()),
             });
         }
+        let place = RowPlace {
+            number: row.number,
+            given: &row.given,
+        };
         let text = match &row.data {
-            Some(document) => self.framed(document.get()),
-            None => self.framed(&self.without_report(row)),
+            Some(document) => self.framed(document.get(), place),
+            None => self.framed(&self.without_report(row), place),
         };
         (!text.is_empty()).then(|| text.into())
     }
 
-    fn framed(&mut self, document: &str) -> String {
+    fn framed(&mut self, document: &str, place: RowPlace<'_>) -> String {
+        let document = place.add_to(document, self.format);
         match self.framing {
             Framing::Lines => format!("{document}\n"),
-            Framing::Envelope | Framing::Bare => self.merged.add(document),
+            Framing::Envelope | Framing::Bare => self.merged.add(&document),
         }
     }
 
@@ -140,7 +147,8 @@ impl DocumentRows {
     fn end(&mut self, summary: &Summary) -> Bytes {
         let mut text = String::new();
         let ended = summary.ended.unwrap_or(Ended::Quota);
-        for given in &summary.remaining {
+        let rows = summary.remaining_numbers.iter().zip(&summary.remaining);
+        for (number, given) in rows {
             let classified = classify(given).ok();
             let indicator = classified.as_ref().map(|found| &found.indicator);
             let reason = UnreportedReason::Failed {
@@ -149,7 +157,11 @@ impl DocumentRows {
             };
             let indicator = indicator.map(|it: &Indicator| (it.kind(), it.id()));
             let document = self.unreported(given, indicator, reason);
-            text.push_str(&self.framed(&document));
+            let place = RowPlace {
+                number: *number,
+                given,
+            };
+            text.push_str(&self.framed(&document, place));
         }
         if self.framing == Framing::Lines {
             return text.into();

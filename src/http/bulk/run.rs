@@ -363,6 +363,7 @@ impl Run {
         places.sort_unstable();
         for place in places {
             self.summary.remaining.push(rows[*place].given.clone());
+            self.summary.remaining_numbers.push(rows[*place].number);
         }
         self.summary.complete = self.done == self.summary.rows;
         self.summary.ended = self.ended.filter(|_| !self.summary.complete);

@@ -23,6 +23,9 @@ pub struct Summary {
     pub failed: usize,
     /// The texts of rows that were not looked up, as they were given.
     pub remaining: Vec<String>,
+    /// The numbers of those rows.
+    #[serde(skip)]
+    pub remaining_numbers: Vec<usize>,
     /// Whether every row was answered or failed.
     pub complete: bool,
     /// The reason why rows remain.

@@ -25,6 +25,7 @@ const LIMITS: Limits = Limits {
     data: 600,
     text: 400,
     reserve: 60,
+    cursor: 0,
 };
 
 pub(super) fn definition() -> Value {

@@ -20,6 +20,7 @@ const LIMITS: Limits = Limits {
     data: 900,
     text: 700,
     reserve: 20,
+    cursor: 0,
 };
 
 pub(super) fn definition() -> Value {

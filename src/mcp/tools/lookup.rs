@@ -33,6 +33,7 @@ const ONE: Limits = Limits {
     data: 420,
     text: 300,
     reserve: 90,
+    cursor: 0,
 };
 
 /// The part of the time limit of a call that is left to write the answer.

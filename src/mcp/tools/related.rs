@@ -32,13 +32,15 @@ const EACH: Limits = Limits {
     data: 65,
     text: 85,
     reserve: 0,
+    cursor: 0,
 };
 
 /// The tokens of a list of few objects.
 const FEW: Limits = Limits {
     data: 400,
     text: 700,
-    reserve: 180,
+    reserve: 60,
+    cursor: 120,
 };
 
 /// The note in place of a cursor that is too long for the budget.
@@ -142,8 +144,8 @@ pub(super) fn limits(budget: Budget, objects: usize) -> Limits {
     let limits = Limits {
         data: (EACH.data * objects).max(FEW.data),
         text: (EACH.text * objects).max(FEW.text),
-        // A cursor stands in both.
-        reserve: (all * 2 / 5).min(FEW.reserve),
+        reserve: (all / 5).min(FEW.reserve),
+        cursor: (all / 5).min(FEW.cursor),
     };
     limits.scaled(budget)
 }

@@ -13,10 +13,16 @@ use crate::{
 const AROUND_NAME: usize = 26;
 const AROUND_ID: usize = 8;
 
+/// The tokens around the names of relationships that have no room, and around each of them.
+const AROUND_LEFT_OUT: usize = 14;
+const AROUND_LEFT_OUT_NAME: usize = 2;
+
 /// The ids of several relationships that there is room for.
 #[derive(Debug)]
 pub(super) struct SharedIds<'a> {
     relationships: Vec<ShownIds<'a>>,
+    /// The relationships that have no room.
+    pub(super) left_out: Vec<&'a str>,
     /// Whether all ids are shown.
     pub(super) is_whole: bool,
 }
@@ -29,25 +35,44 @@ struct ShownIds<'a> {
     shown: usize,
 }
 
+/// Returns the tokens of a name among those that have no room.
+fn left_out_cost(name: &str) -> usize {
+    estimated_tokens(name) + AROUND_LEFT_OUT_NAME
+}
+
 impl<'a> SharedIds<'a> {
+    /// Returns the tokens in which all of these relationships can be named.
+    pub(super) fn least(asked: &[String]) -> usize {
+        let names: usize = asked.iter().map(|name| left_out_cost(name)).sum();
+        names + AROUND_LEFT_OUT
+    }
+
     /// Shares out this many tokens among the relationships that were asked for: each gets one id after
-    /// the other, so that a long list leaves room to the rest.
+    /// the other, so that a long list leaves room to the rest. Those that get nothing are named.
     pub(super) fn of(related: &'a BTreeMap<String, Ids>, asked: &'a [String], room: usize) -> Self {
-        let mut left = room;
+        let mut left = room.saturating_sub(Self::least(asked));
+        let mut left_out = Vec::new();
         let mut relationships = Vec::with_capacity(asked.len());
         let mut is_whole = true;
         for name in asked {
             let Some(all) = related.get(name) else {
                 continue;
             };
-            match left.checked_sub(2 * estimated_tokens(name) + AROUND_NAME) {
+            // It need not be named as left out.
+            let more = 2 * estimated_tokens(name) + AROUND_NAME - left_out_cost(name);
+            match left.checked_sub(more) {
                 Some(rest) => {
                     left = rest;
                     let shown = 0;
                     relationships.push(ShownIds { name, all, shown });
                 }
-                None => is_whole = false,
+                None => left_out.push(name.as_str()),
             }
+        }
+        if left_out.is_empty() {
+            left += AROUND_LEFT_OUT;
+        } else {
+            is_whole = false;
         }
         let mut round = 0;
         loop {
@@ -72,6 +97,7 @@ impl<'a> SharedIds<'a> {
         }
         Self {
             relationships,
+            left_out,
             is_whole,
         }
     }
@@ -88,6 +114,18 @@ impl<'a> SharedIds<'a> {
             members.insert(one.name.to_owned(), ids);
         }
         json_of(&members)
+    }
+
+    /// Returns the line that names the relationships without room, if there are any.
+    pub(super) fn left_out_line(&self) -> Option<String> {
+        if self.left_out.is_empty() {
+            return None;
+        }
+        let names: Vec<_> = self.left_out.iter().map(|name| inert_cell(name)).collect();
+        Some(format!(
+            "\nNo room (ask with more `max_tokens`): {}",
+            names.join(", ")
+        ))
     }
 
     /// Returns the lines of the text, each with its line break.

@@ -25,6 +25,7 @@ const BRIEF: Limits = Limits {
     data: 450,
     text: 400,
     reserve: 40,
+    cursor: 0,
 };
 
 /// The number of omitted attributes that structured content names.
@@ -32,6 +33,10 @@ const MOST_OMITTED: usize = 8;
 
 /// The letters of a URL in an error.
 const MOST_LETTERS: usize = 100;
+
+/// The note beside a report without a field that was asked for.
+const NO_SUCH_FIELDS: &str =
+    "\n\nNo attribute matches `fields`; `view` \"full\" names those there are.";
 
 /// The tokens of the members beside the report.
 const ENVELOPE: usize = 25;
@@ -41,7 +46,7 @@ pub(super) fn definition() -> Value {
         "title": "Get report",
         "description": "The facts about one hash, URL, domain or IP address: brief by default, \
             `standard` or `full` for more, or only the attributes in `fields`. `relationships` adds \
-            ids of related objects at no further lookup.",
+            up to 20 ids of each at no further lookup.",
         "inputSchema": {
             "type": "object",
             "properties": {
@@ -108,7 +113,7 @@ pub(super) async fn run(
         ..ModelView::brief(gateway, &templates)
     };
     let names = &query.relationships;
-    let limits = limits(detail, budget, !names.is_empty());
+    let limits = limits(detail, budget, names);
     let freshness = Freshness::default();
     let shape = shown
         .shape(budget, limits, async |views| {
@@ -120,7 +125,8 @@ pub(super) async fn run(
         .await
         .map_err(|error| explained(call, &query.indicator, error))?;
     let origin = shape.origin;
-    let draft = draft(shape, names, budget);
+    let has_fields = fields.is_some();
+    let draft = draft(shape, has_fields, names, budget);
     Ok(ToolResult::new(draft, budget).from(origin))
 }
 
@@ -162,23 +168,24 @@ fn detail(arguments: &Arguments<'_>, has_fields: bool) -> Result<Detail, ApiErro
     }
 }
 
-fn limits(detail: Detail, budget: Budget, has_relationships: bool) -> Limits {
+fn limits(detail: Detail, budget: Budget, names: &[String]) -> Limits {
     let all = budget.planned();
     let mut limits = match detail {
         Detail::Brief => BRIEF.scaled(budget),
         Detail::Standard | Detail::Full => Limits {
             data: all,
             text: all,
-            reserve: 40,
+            ..BRIEF
         },
     };
-    if has_relationships {
-        limits.reserve = (all / 3).max(limits.reserve);
+    if !names.is_empty() {
+        let least = ENVELOPE + SharedIds::least(names);
+        limits.reserve = least.min(all / 2).max(all / 3).max(limits.reserve);
     }
     limits
 }
 
-fn draft(shape: TwoForms, names: &[String], budget: Budget) -> ResultDraft {
+fn draft(shape: TwoForms, has_fields: bool, names: &[String], budget: Budget) -> ResultDraft {
     let mut complete = shape.is_complete();
     let TwoForms {
         data,
@@ -187,20 +194,31 @@ fn draft(shape: TwoForms, names: &[String], budget: Budget) -> ResultDraft {
         size,
         ..
     } = shape;
-    let mut members = vec![StructuredMember::new("report", object(data))];
     let mut text = vec![text];
-    if let Some(related) = meta.relationships {
-        let room = budget.planned().saturating_sub(size.tokens + ENVELOPE);
-        let shared = SharedIds::of(&related, names, room);
+    if has_fields && complete && data == "{}" {
+        text.push(NO_SUCH_FIELDS.to_owned());
+    }
+    let mut members = vec![StructuredMember::new("report", object(data))];
+    let mut omitted = Vec::new();
+    if let Some(related) = &meta.relationships {
+        let room = budget.planned_beside(size).saturating_sub(ENVELOPE);
+        let shared = SharedIds::of(related, names, room);
         complete &= shared.is_whole;
+        text.extend(shared.left_out_line());
+        omitted.extend(
+            shared
+                .left_out
+                .iter()
+                .map(|name| format!("relationships.{name}")),
+        );
         members.push(StructuredMember::new("relationships", shared.json()));
         text.extend(shared.lines());
     }
     members.push(StructuredMember::complete(complete));
-    if !meta.omitted.is_empty() {
-        let omitted = meta.omitted.iter().take(MOST_OMITTED);
-        let paths: Vec<_> = omitted.map(|omitted| omitted.path.as_str()).collect();
-        members.push(StructuredMember::optional("omitted", json_of(&paths)));
+    let paths = meta.omitted.into_iter().take(MOST_OMITTED);
+    omitted.extend(paths.map(|omitted| omitted.path));
+    if !omitted.is_empty() {
+        members.push(StructuredMember::optional("omitted", json_of(&omitted)));
     }
     ResultDraft {
         text,

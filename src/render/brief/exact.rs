@@ -168,9 +168,10 @@ fn names(report: &Report<'_, '_>) -> Vec<String> {
     let candidates = meaningful.iter().chain(listed).take(MOST_CANDIDATES);
     for text in candidates.filter_map(|raw| string(raw)) {
         // A path names folders of another machine. A long text is no name.
-        let name = text.rsplit(['/', '\\']).next().unwrap_or_default();
+        // MISP takes no blanks around a value.
+        let name = text.rsplit(['/', '\\']).next().unwrap_or_default().trim();
         let is_plain =
-            !name.trim().is_empty() && name.len() <= LONGEST_NAME && !name.chars().any(is_hidden);
+            !name.is_empty() && name.len() <= LONGEST_NAME && !name.chars().any(is_hidden);
         if !is_plain || names.iter().any(|known| known == name) {
             continue;
         }

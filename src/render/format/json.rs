@@ -1,12 +1,13 @@
 //! JSON: the envelope around every answer, and the tokens of JSON text.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::sink::Sink;
+use crate::render::hidden::escaped;
 
 pub use self::lexer::{Quoted, Unreadable};
 
@@ -127,6 +128,8 @@ pub struct JsonWriter<'o> {
     out: &'o mut Vec<u8>,
     /// Whether a member or element precedes within the same brackets.
     follows: bool,
+    /// Whether invisible characters are escaped as in Markdown.
+    escapes_hidden: bool,
 }
 
 impl<'o> JsonWriter<'o> {
@@ -135,6 +138,30 @@ impl<'o> JsonWriter<'o> {
         Self {
             out,
             follows: false,
+            escapes_hidden: false,
+        }
+    }
+
+    /// Escapes invisible characters in keys and texts as Markdown does, if this is true.
+    #[must_use]
+    pub fn escaping_hidden(self, escapes_hidden: bool) -> Self {
+        Self {
+            escapes_hidden,
+            ..self
+        }
+    }
+
+    /// Writes a key or a text.
+    #[inline]
+    fn push_quoted(&mut self, text: Quoted<'_>) {
+        if self.escapes_hidden
+            && let Cow::Owned(shown) = escaped(&text.meant())
+        {
+            // A text can be written.
+            let json = serde_json::to_string(&shown).unwrap_or_default();
+            self.out.extend_from_slice(json.as_bytes());
+        } else {
+            self.out.extend_from_slice(text.written().as_bytes());
         }
     }
 
@@ -178,7 +205,7 @@ impl Sink for JsonWriter<'_> {
     #[inline]
     fn key(&mut self, key: Quoted<'_>) -> Result<(), Unreadable> {
         self.separate();
-        self.out.extend_from_slice(key.written().as_bytes());
+        self.push_quoted(key);
         self.out.push(b':');
         self.follows = false;
         Ok(())
@@ -204,7 +231,9 @@ impl Sink for JsonWriter<'_> {
 
     #[inline]
     fn string(&mut self, text: Quoted<'_>) -> Result<(), Unreadable> {
-        self.value(&text.written());
+        self.separate();
+        self.push_quoted(text);
+        self.follows = true;
         Ok(())
     }
 

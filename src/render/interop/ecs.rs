@@ -57,7 +57,6 @@ fn tags(subject: &Subject) -> Vec<String> {
 }
 
 fn event(subject: &Subject) -> EcsEvent {
-    let given = subject.failure.as_ref().map(|failure| &failure.given);
     let reason = subject.verdict.as_ref().map(|verdict| &verdict.reason);
     EcsEvent {
         kind: "enrichment",
@@ -66,14 +65,13 @@ fn event(subject: &Subject) -> EcsEvent {
         module: "vt4ai",
         dataset: "vt4ai.report",
         provider: "VirusTotal",
-        outcome: if given.is_some() {
+        outcome: if subject.failure.is_some() {
             "failure"
         } else {
             "success"
         },
         reason: reason.map(|reason| clipped(reason, LONGEST_KEYWORD)),
         reference: subject.link().map(str::to_owned),
-        original: given.map(|given| clipped(given, LONGEST_KEYWORD)),
     }
 }
 

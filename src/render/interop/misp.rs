@@ -185,26 +185,28 @@ impl MispObject {
 
     /// Adds an attribute by which nothing is detected.
     fn say(&mut self, relation: Relation, value: impl Into<String>) {
-        self.add(relation, value.into(), false);
+        self.add(relation, &value.into(), false);
     }
 
     /// Adds an attribute by which the indicator is detected, if that is malicious.
     fn detect(&mut self, relation: Relation, value: impl Into<String>, subject: &Subject) {
-        self.add(relation, value.into(), subject.is_malicious());
+        self.add(relation, &value.into(), subject.is_malicious());
     }
 
-    fn add(&mut self, (object_relation, r#type, category): Relation, value: String, to_ids: bool) {
-        if value.trim().is_empty() {
+    fn add(&mut self, (object_relation, r#type, category): Relation, value: &str, to_ids: bool) {
+        // MISP takes no blanks around a value.
+        let value = value.trim();
+        if value.is_empty() {
             return;
         }
         let own = self.uuid.to_string();
         self.attributes.push(MispAttribute {
-            uuid: ids::of_parts(&["attribute", &own, object_relation, &value]),
+            uuid: ids::of_parts(&["attribute", &own, object_relation, value]),
             object_relation,
             r#type,
             category,
             timestamp: self.timestamp.clone(),
-            value,
+            value: value.to_owned(),
             to_ids,
             // Times, sizes and the like say nothing about other events.
             disable_correlation: r#type == "port" || !matches!(category, PAYLOAD | NETWORK),

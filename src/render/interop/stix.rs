@@ -10,10 +10,13 @@ use std::collections::HashSet;
 use serde::Serialize;
 use serde_json::json;
 
-use self::objects::{
-    AutonomousSystemObject, ExternalReference, FileObject, Hashes, IdentityObject, IndicatorObject,
-    MalwareAnalysisObject, MalwareObject, NoteObject, Prelude, RelationshipObject, StixObject,
-    ValueObject,
+use self::{
+    objects::{
+        AutonomousSystemObject, ExternalReference, FileObject, Hashes, IdentityObject,
+        IndicatorObject, MalwareAnalysisObject, MalwareObject, NoteObject, Prelude,
+        RelationshipObject, StixObject, ValueObject,
+    },
+    values::{address_value, is_hostname, pattern},
 };
 use super::{
     ids,
@@ -25,6 +28,7 @@ use crate::render::{
 };
 
 pub(super) mod objects;
+mod values;
 
 /// The characters of a text for people.
 const LONGEST_TEXT: usize = 2000;
@@ -80,11 +84,14 @@ impl Collected {
         let mut observable = None;
         if let Some(found) = &subject.observable {
             let object = observable_object(subject, found);
-            observable = Some(object.id().to_owned());
-            referred.push(object.id().to_owned());
-            self.add(object);
+            let id = object.id().to_owned();
+            if has_object(found) {
+                referred.push(id.clone());
+                self.add(object);
+                self.add_autonomous_system(subject, &id);
+            }
+            observable = Some(id);
         }
-        self.add_autonomous_system(subject, observable.as_deref());
         if let Some(id) = &observable {
             if let Some(analysis) = malware_analysis(subject, id) {
                 referred.push(analysis.id().to_owned());
@@ -93,7 +100,9 @@ impl Collected {
             if let Some(indicator) = indicator(subject, id) {
                 let indicator_id = indicator.id().to_owned();
                 self.add(indicator);
-                self.add(relationship(subject, [&indicator_id, "related-to", id]));
+                if subject.observable.as_ref().is_some_and(has_object) {
+                    self.add(relationship(subject, [&indicator_id, "related-to", id]));
+                }
                 self.add_family(subject, &indicator_id);
                 referred.push(indicator_id);
             }
@@ -116,11 +125,11 @@ impl Collected {
     }
 
     /// Adds the autonomous system of an address.
-    fn add_autonomous_system(&mut self, subject: &Subject, address: Option<&str>) {
+    fn add_autonomous_system(&mut self, subject: &Subject, address: &str) {
         let Some(IndicatorBrief::Ip(brief)) = &subject.brief else {
             return;
         };
-        let Some((system, address)) = brief.autonomous_system.as_ref().zip(address) else {
+        let Some(system) = &brief.autonomous_system else {
             return;
         };
         let Some(number) = system
@@ -173,13 +182,20 @@ fn prelude(subject: &Subject, object_type: &'static str, parts: &[&str]) -> Prel
     }
 }
 
+/// Whether STIX has an object of an observable: it has none of a domain that is no name of hosts.
+fn has_object(observable: &Observable) -> bool {
+    match observable {
+        Observable::Domain(name) => is_hostname(name),
+        _ => true,
+    }
+}
+
 fn observable_object(subject: &Subject, observable: &Observable) -> StixObject {
     let (object_type, value) = match observable {
         Observable::File(hashes) => return StixObject::File(file(subject, hashes)),
         Observable::Url(url) => ("url", url.uri.clone()),
         Observable::Domain(name) => ("domain-name", name.clone()),
-        Observable::Ip(address) if address.is_ipv6() => ("ipv6-addr", address.to_string()),
-        Observable::Ip(address) => ("ipv4-addr", address.to_string()),
+        Observable::Ip(address) => address_value(*address),
     };
     StixObject::Value(ValueObject {
         r#type: object_type,
@@ -236,7 +252,8 @@ fn malware_analysis(subject: &Subject, observable: &str) -> Option<StixObject> {
     let analysed = subject.exact.analysed?;
     let ended = timestamp(analysed);
     let parts = [observable, &ended];
-    let is_file = matches!(subject.observable, Some(Observable::File(_)));
+    let found = subject.observable.as_ref()?;
+    let is_file = matches!(found, Observable::File(_));
     Some(StixObject::MalwareAnalysis(MalwareAnalysisObject {
         prelude: Prelude {
             // Another analysis is another object.
@@ -258,7 +275,7 @@ fn malware_analysis(subject: &Subject, observable: &str) -> Option<StixObject> {
             _ => None,
         },
         sample_ref: is_file.then(|| observable.to_owned()),
-        analysis_sco_refs: (!is_file).then(|| [observable.to_owned()]),
+        analysis_sco_refs: (!is_file && has_object(found)).then(|| [observable.to_owned()]),
         external_references: references(subject),
     }))
 }
@@ -285,40 +302,6 @@ fn indicator(subject: &Subject, observable: &str) -> Option<StixObject> {
         labels: subject.tags().to_vec(),
         external_references: references(subject),
     }))
-}
-
-/// Returns the pattern that finds an observable.
-fn pattern(observable: &Observable) -> Option<String> {
-    let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
-    let (path, value) = match observable {
-        Observable::File(hashes) => {
-            let known = [
-                ("SHA-256", &hashes.sha256),
-                ("SHA-1", &hashes.sha1),
-                ("MD5", &hashes.md5),
-            ];
-            let mut comparisons = Vec::new();
-            for (name, digest) in known {
-                if let Some(digest) = digest {
-                    let name = if name == "MD5" {
-                        "MD5".to_owned()
-                    } else {
-                        format!("'{name}'")
-                    };
-                    comparisons.push(format!("file:hashes.{name} = '{}'", quoted(digest)));
-                }
-            }
-            if comparisons.is_empty() {
-                return None;
-            }
-            return Some(format!("[{}]", comparisons.join(" OR ")));
-        }
-        Observable::Url(url) => ("url:value", url.uri.clone()),
-        Observable::Domain(name) => ("domain-name:value", name.clone()),
-        Observable::Ip(address) if address.is_ipv6() => ("ipv6-addr:value", address.to_string()),
-        Observable::Ip(address) => ("ipv4-addr:value", address.to_string()),
-    };
-    Some(format!("[{path} = '{}']", quoted(&value)))
 }
 
 fn malware(family: &str) -> StixObject {

@@ -377,8 +377,12 @@ pub(super) fn timestamp(seconds: i64) -> String {
 
 /// Returns a text with at most this many characters, on one line and without invisible ones.
 pub(super) fn clipped(text: &str, most: usize) -> String {
-    let visible = text.chars().filter(|letter| !is_hidden(*letter));
-    let mut clipped: String = visible.take(most + 1).collect();
+    let shown = text.chars().filter_map(|letter| match letter {
+        _ if letter.is_whitespace() => Some(' '),
+        _ if is_hidden(letter) => None,
+        _ => Some(letter),
+    });
+    let mut clipped: String = shown.take(most + 1).collect();
     if let Some((end, _)) = clipped.char_indices().nth(most) {
         clipped.truncate(end);
         clipped.pop();

@@ -137,8 +137,9 @@ fn names_that_are_hidden_withheld_or_too_long_stand_in_no_field() {
         "in\u{202e}voice.exe",
         instruction,
         long,
-        "C:\\Users\\me\\setup.exe",
+        "C:\\Users\\me\\ setup.exe\u{3000}",
         "",
+        "C:\\ ",
         "a.exe"
     ]);
     let more = json!({"sha256": SHA256, "names": names, "meaningful_name": instruction});
@@ -202,7 +203,7 @@ fn a_row_without_a_report_says_why() {
         document["error"],
         json!({"code": "InvalidArgumentError", "message": "no indicator"})
     );
-    assert_eq!(document["event"]["original"], "hello");
+    assert_eq!(document["event"]["outcome"], "failure");
     assert_eq!(document["threat"].get("indicator"), None);
     let bundle: Value = serde_json::from_str(&unreported(Interop::Stix, &row)).unwrap();
     assert_eq!(
@@ -211,6 +212,129 @@ fn a_row_without_a_report_says_why() {
     );
     let data: Value = serde_json::from_str(&unreported(Interop::Misp, &row)).unwrap();
     assert_eq!(data["error"]["given"], "hello");
+}
+
+#[test]
+fn a_document_says_which_row_it_is_of() {
+    let place = RowPlace {
+        number: 7,
+        given: "evil[.]example",
+    };
+    let row = Unreported {
+        given: place.given,
+        indicator: Some((Kind::Domain, "evil.example")),
+        reason: UnreportedReason::Unknown("not found"),
+        now: NOW,
+    };
+    let placed = |format| -> Value {
+        let document = unreported(format, &row);
+        serde_json::from_str(&place.add_to(&document, format)).unwrap()
+    };
+    let document = placed(Interop::Ecs);
+    assert_eq!(document["event"]["sequence"], 7);
+    assert_eq!(document["event"]["original"], "evil[.]example");
+    let data = placed(Interop::Misp);
+    assert_eq!(data["row"], 7);
+    assert_eq!(data["given"], "evil[.]example");
+    // A bundle has no place for either.
+    let bundle = unreported(Interop::Stix, &row);
+    assert_eq!(place.add_to(&bundle, Interop::Stix), bundle);
+}
+
+#[test]
+fn given_texts_are_on_one_line_without_invisible_characters() {
+    let given = "a\nb\u{7f}\u{202e}\u{1b}[2Jc";
+    let shown = "a b[2Jc";
+    let row = Unreported {
+        given,
+        indicator: None,
+        reason: UnreportedReason::Failed {
+            code: "InvalidArgumentError",
+            detail: "no\u{200b} indicator",
+        },
+        now: NOW,
+    };
+    let place = RowPlace { number: 1, given };
+    let placed = |format| -> Value {
+        let document = unreported(format, &row);
+        serde_json::from_str(&place.add_to(&document, format)).unwrap()
+    };
+    assert_eq!(placed(Interop::Ecs)["event"]["original"], shown);
+    let bundle = placed(Interop::Stix);
+    let content = format!("{shown}\nno indicator");
+    assert_eq!(of_type(&bundle, "note")[0]["content"], content);
+    let data = placed(Interop::Misp);
+    assert_eq!(data["given"], shown);
+    assert_eq!(data["error"]["given"], shown);
+    assert_eq!(data["error"]["detail"], "no indicator");
+    assert_eq!(shown_text(given), shown);
+}
+
+#[rstest]
+#[case("8.8.8.8", "ipv4-addr", "8.8.8.8")]
+#[case("::ffff:8.8.8.8", "ipv6-addr", "::ffff:808:808")]
+#[case("::ffff:203.0.113.7", "ipv6-addr", "::ffff:cb00:7107")]
+#[case("2001:db8::1", "ipv6-addr", "2001:db8::1")]
+fn addresses_are_written_as_the_schema_of_stix_has_them(
+    #[case] given: &str,
+    #[case] object_type: &str,
+    #[case] value: &str,
+) {
+    let indicator = Indicator::ip(given).unwrap();
+    let answer = report_on(Kind::Ip, indicator.id(), 40, &json!({}));
+    let bundle = shown(&indicator, &answer, Interop::Stix);
+    assert_eq!(of_type(&bundle, object_type)[0]["value"], value);
+    let pattern = format!("[{object_type}:value = '{value}']");
+    assert_eq!(of_type(&bundle, "indicator")[0]["pattern"], pattern);
+}
+
+#[rstest]
+#[case("evil.example", true)]
+#[case("xn--bcher-kva.example", true)]
+#[case("xn--11b4c3d.example", true)]
+#[case("1.example", true)]
+#[case("a_b.example", false)]
+#[case("_dmarc.evil.example", false)]
+#[case("xn--0.example", false)]
+#[case("xn--ls8h.example", false)]
+#[case("-a.example", false)]
+#[case("a-.example", false)]
+#[case("r3---sn.example", false)]
+fn a_domain_that_is_no_hostname_has_no_observable_of_stix(
+    #[case] name: &str,
+    #[case] is_hostname: bool,
+) {
+    let indicator = Indicator::domain(name).unwrap();
+    let answer = report_on(Kind::Domain, name, 40, &json!({}));
+    let bundle = shown(&indicator, &answer, Interop::Stix);
+    assert_eq!(
+        of_type(&bundle, "domain-name").len(),
+        usize::from(is_hostname)
+    );
+    // It is found all the same.
+    let pattern = format!("[domain-name:value = '{name}']");
+    assert_eq!(of_type(&bundle, "indicator")[0]["pattern"], pattern);
+    assert_eq!(
+        of_type(&bundle, "malware-analysis")[0]["result"],
+        "malicious"
+    );
+    let note = of_type(&bundle, "note")[0];
+    assert!(note["content"].as_str().unwrap().starts_with(name));
+    let ids: Vec<_> = bundle["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["id"])
+        .collect();
+    for referred in note["object_refs"].as_array().unwrap() {
+        assert!(ids.contains(&referred), "{bundle}");
+    }
+    // Nothing refers to an object that is not there.
+    assert_eq!(
+        bundle.to_string().contains("domain-name--"),
+        is_hostname,
+        "{bundle}"
+    );
 }
 
 #[rstest]

@@ -2,6 +2,7 @@
 
 use super::{
     Interop,
+    place::shown_text,
     subject::{Observable, Subject, SubjectFailure, shown_id},
 };
 use crate::{
@@ -56,9 +57,9 @@ pub fn unreported(format: Interop, row: &Unreported<'_>) -> String {
         }
         UnreportedReason::Failed { code, detail } => {
             failure = Some(SubjectFailure {
-                given: row.given.to_owned(),
+                given: shown_text(row.given),
                 code: code.to_owned(),
-                detail: detail.to_owned(),
+                detail: shown_text(detail),
             });
         }
     }

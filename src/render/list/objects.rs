@@ -34,6 +34,7 @@ pub(super) struct Objects<'p, 'a> {
 
 impl<'p, 'a> Objects<'p, 'a> {
     /// Starts to read pages, whose elements may be other values than objects if `has_values`.
+    /// Else a `null` is skipped.
     pub(super) fn of(pages: &'p [ListPage<'a>], has_values: bool) -> Self {
         Self {
             pages: pages.iter(),
@@ -46,7 +47,10 @@ impl<'p, 'a> Objects<'p, 'a> {
     /// Reads the next object that is not repeated.
     pub(super) fn next(&mut self) -> Result<Option<RawObject<'a>>, Unreadable> {
         loop {
-            while let Some(object) = self.elements.next(|lexer| read(lexer, self.has_values))? {
+            while let Some(found) = self.elements.next(|lexer| read(lexer, self.has_values))? {
+                let Some(object) = found else {
+                    continue;
+                };
                 if self.seen.is_new(&object.descriptor) {
                     return Ok(Some(object));
                 }
@@ -59,12 +63,14 @@ impl<'p, 'a> Objects<'p, 'a> {
     }
 }
 
-/// Reads an object, or a value in place of one.
-fn read<'a>(lexer: &mut Lexer<'a>, has_values: bool) -> Result<RawObject<'a>, Unreadable> {
-    if has_values && lexer.peek() != b'{' {
-        return RawObject::of_value(lexer.raw()?);
+/// Reads an object, or a value in place of one; `None` for a `null`, which stands for no object.
+fn read<'a>(lexer: &mut Lexer<'a>, has_values: bool) -> Result<Option<RawObject<'a>>, Unreadable> {
+    match lexer.peek() {
+        b'{' => RawObject::read(lexer).map(Some),
+        _ if has_values => RawObject::of_value(lexer.raw()?).map(Some),
+        b'n' => lexer.skip().map(|()| None),
+        _ => Err(Unreadable::Missing),
     }
-    RawObject::read(lexer)
 }
 
 /// The elements of an array that are still to be read.

@@ -160,6 +160,35 @@ async fn text_and_structured_content_keep_max_tokens_together(#[case] most: Opti
 }
 
 #[tokio::test]
+async fn blanks_of_clients_keep_the_budget() {
+    let answer = |call: &Call| {
+        let attributes = json!({
+            "numbers": (0..2000).map(|n| n % 10).collect::<Vec<_>>(),
+            "letters": vec!["a"; 2000],
+            "objects": vec![json!({"a": 1, "b": 2}); 1000],
+        });
+        let object = json!({"type": "file", "id": EICAR, "attributes": attributes});
+        if call.target.contains("/graphs") {
+            return Answer::Bytes(ok(json!({"data": vec![object; 20]}).to_string()));
+        }
+        Answer::Bytes(ok(json!({"data": object}).to_string()))
+    };
+    let upstream = Upstream::faulty(answer).await;
+    let gateway = keeping(&upstream, &[]).await;
+    for most in [200, 500, 2000, 8000] {
+        for fields in ["numbers", "letters", "objects"] {
+            let arguments = json!({"indicator": EICAR, "fields": [fields], "max_tokens": most});
+            let result = call(&gateway, "get_report", arguments).await;
+            let count = result.tokens();
+            assert!(count <= most, "{fields}: {count} of {most}");
+        }
+        let arguments = json!({"indicator": EICAR, "relationship": "graphs", "max_tokens": most});
+        let count = call(&gateway, "get_related", arguments).await.tokens();
+        assert!(count <= most, "{count} of {most}");
+    }
+}
+
+#[tokio::test]
 async fn long_urls_and_names_keep_the_budget() {
     let path: String = (0_u32..500)
         .filter_map(|n| char::from_digit(n * 7 % 36, 36))
@@ -220,6 +249,43 @@ async fn fifty_rows_keep_the_budget_and_are_all_there_in_the_text() {
             "{}",
             result.text
         );
+    }
+}
+
+#[rstest]
+#[case("get_related", json!({"indicator": EICAR, "relationship": "contacted_domains", "limit": 40}))]
+#[case("search", json!({"query": "entity:domain p:1+", "limit": 40}))]
+#[tokio::test]
+async fn a_long_list_fills_its_budget(#[case] tool: &str, #[case] mut arguments: Value) {
+    let answer = |_: &Call| {
+        let object = |n| {
+            let stats =
+                json!({"malicious": n % 9, "suspicious": 0, "harmless": 60, "undetected": 3});
+            let attributes = json!({
+                "last_analysis_stats": stats,
+                "last_analysis_date": 1_760_000_000,
+                "creation_date": 1_700_000_000,
+                "registrar": "A Registrar of Domains, Inc.",
+                "tags": ["dga", "phishing"],
+            });
+            let id = format!("host-{n}.rather-long-name.example");
+            json!({"type": "domain", "id": id, "attributes": attributes})
+        };
+        let objects: Vec<_> = (0..40).map(object).collect();
+        Answer::Bytes(ok(
+            json!({"data": objects, "meta": {"cursor": "next"}}).to_string()
+        ))
+    };
+    let upstream = Upstream::faulty(answer).await;
+    let gateway = keeping(&upstream, &[]).await;
+    for most in [500, 1000, 2000, 3000] {
+        arguments["max_tokens"] = most.into();
+        let result = call(&gateway, tool, arguments.clone()).await;
+        let count = result.tokens();
+        assert!(count <= most, "{count} of {most}");
+        // The estimate is never below the real count, so some of the budget is always left.
+        assert!(most < 1000 || count * 100 >= most * 65, "{count} of {most}");
+        assert_eq!(result.data["complete"], false);
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct EcsVersion {
     pub(super) version: &'static str,
 }
 
-/// `event`.
+/// `event`. A row of a job has `sequence` and `original` as well.
 #[derive(Debug, Serialize)]
 pub(super) struct EcsEvent {
     pub(super) kind: &'static str,
@@ -39,8 +39,6 @@ pub(super) struct EcsEvent {
     pub(super) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reference: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) original: Option<String>,
 }
 
 /// `error`.
