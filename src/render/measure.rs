@@ -72,6 +72,12 @@ impl<'v> Measure<'v> {
         if member.filtered().len() > limit {
             return None;
         }
+        if self.is_plain_json() && member.cut == Cut::Whole {
+            // The comma takes one, too.
+            let around = key_cost(member.key) + 1;
+            let most = room.checked_sub(around)?;
+            return Some(tokens::estimate_up_to(member.filtered(), most)? + around);
+        }
         self.whole(member, limit).filter(|cost| *cost <= room)
     }
 
@@ -89,9 +95,6 @@ impl<'v> Measure<'v> {
     }
 
     fn whole(&mut self, member: &Member<'_>, limit: usize) -> Option<usize> {
-        if self.is_plain_json() && member.cut == Cut::Whole {
-            return Some(key_cost(member.key) + tokens::estimate_part(member.filtered()) + 1);
-        }
         self.scratch.clear();
         self.write(member, limit).ok()?;
         self.cost()

@@ -168,12 +168,12 @@ impl Cutter {
 
 /// Returns the number of tokens of a value, with the comma behind it, if it is at most `room`.
 fn cost(raw: &str, room: usize) -> Option<usize> {
-    // Even the shortest value takes one, and its comma another.
-    if room < 2 || raw.len() > room.saturating_mul(BYTES_PER_TOKEN) {
+    // Its comma takes one, too.
+    let most = room.checked_sub(1)?;
+    if raw.len() > room.saturating_mul(BYTES_PER_TOKEN) {
         return None;
     }
-    let cost = tokens::estimate_part(raw) + 1;
-    (cost <= room).then_some(cost)
+    Some(tokens::estimate_up_to(raw, most)? + 1)
 }
 
 /// Returns the number of tokens of a text with the escapes of JSON.

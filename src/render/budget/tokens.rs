@@ -60,8 +60,17 @@ pub(in crate::render) fn estimate(text: &str) -> usize {
 
 /// Returns the same without the margin that a whole text has, for a part of one.
 pub(in crate::render) fn estimate_part(text: &str) -> usize {
+    estimate_up_to(text, usize::MAX).unwrap_or(usize::MAX)
+}
+
+/// Returns the same for a part that takes at most this many tokens; `None` for a larger one, of which
+/// the rest is not looked at.
+pub(in crate::render) fn estimate_up_to(text: &str, most: usize) -> Option<usize> {
     let mut walk = Walk::new(text);
     while walk.at < text.len() {
+        if walk.tokens > most {
+            return None;
+        }
         if let Some(block) = Block::new(&walk.bytes[walk.at..]) {
             walk.tokens += block.tokens();
             walk.at += block.length();
@@ -69,7 +78,7 @@ pub(in crate::render) fn estimate_part(text: &str) -> usize {
             walk.piece(text);
         }
     }
-    walk.tokens
+    (walk.tokens <= most).then_some(walk.tokens)
 }
 
 /// Returns the estimate of a part piece by piece, which blocks must agree with.
