@@ -112,7 +112,7 @@ impl Assets {
         }
         let version = hex::encode(digest.finalize());
         Self {
-            version: version.chars().take(16).collect(),
+            version: version.chars().take(8).collect(),
             files,
         }
     }

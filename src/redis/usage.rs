@@ -20,6 +20,12 @@ const LIFE: Duration = Duration::from_hours(24 * (USAGE_DAYS as u64 + 2));
 /// The fields of a caller.
 const FIELDS: usize = 4;
 
+/// Fields of a day with their counts, as they are in Redis.
+type FieldCounts = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// About the number of fields that are read at once.
+const SCANNED: usize = 500;
+
 impl Redis {
     /// Adds rows to the usage of all replicas. `number` is that of the batch: it grows.
     ///
@@ -77,12 +83,26 @@ impl Redis {
     }
 
     /// Returns the usage of all callers on a day. `None` if Redis is not available.
+    ///
+    /// It is read in parts, since a reply of many callers could take longer than Redis may.
     pub async fn usage_on(&self, day: Date) -> Option<Vec<UsageRow>> {
-        let mut cmd = Cmd::new();
-        cmd.arg("HGETALL").arg(day_key(day));
-        let fields: Vec<(Vec<u8>, Vec<u8>)> = self.ask_about_usage(RedisCommand::Cmd(cmd)).await?;
+        let mut counts = BTreeMap::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut cmd = Cmd::new();
+            cmd.arg("HSCAN").arg(day_key(day)).arg(cursor);
+            cmd.arg("COUNT").arg(SCANNED);
+            let (next, fields): (u64, FieldCounts) =
+                self.ask_about_usage(RedisCommand::Cmd(cmd)).await?;
+            // A field may come twice.
+            counts.extend(fields);
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
         let mut rows = Vec::new();
-        for (field, count) in fields {
+        for (field, count) in counts {
             if let Some(row) = read_field(&field, &count, day) {
                 rows.push(row);
             }

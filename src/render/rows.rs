@@ -1,6 +1,6 @@
 //! The rows of a list of lookups, as CSV and as a Markdown table (`docs/bulk.md`).
 
-use super::inert_cell;
+use super::{hidden::is_hidden, inert_cell};
 
 /// The first line of CSV.
 const CSV_HEADER: [&str; 14] = [
@@ -122,9 +122,36 @@ fn csv_line(fields: &[&str]) -> Vec<u8> {
 
 /// Returns a text that no spreadsheet takes for a formula (OWASP, CSV injection).
 fn plain_cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    let shown = text.trim_start_matches(|letter: char| letter.is_whitespace() || is_hidden(letter));
+    let begins_formula = shown.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    if begins_formula || text.starts_with(['\t', '\r']) {
         format!("'{text}")
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("=1+1")]
+    #[case("  -1")]
+    #[case("\u{200b}\u{feff}@SUM(A1)")]
+    #[case("＝1+1")]
+    #[case("\t1")]
+    #[case("\u{0}+1")]
+    fn no_text_begins_like_a_formula(#[case] text: &str) {
+        assert_eq!(plain_cell(text), format!("'{text}"));
+    }
+
+    #[test]
+    fn other_texts_stay() {
+        for text in ["", " ", "8.8.8.8", "a=1", "\u{200b}a"] {
+            assert_eq!(plain_cell(text), text);
+        }
     }
 }

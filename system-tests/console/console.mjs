@@ -327,7 +327,10 @@ test('stop', onUpstream({}, async ({ page, stand }) => {
 test('costs of a job', onUpstream({}, async ({ page, stand }) => {
   stand.state.failing.add('198.51.100.1');
   await search(page, '198.51.100.1\n198.51.100.2\n198.51.100.2');
-  await page.locator('#start-job').click();
+  // What the button says is the limit, also where a call has to be repeated.
+  await page.getByRole('button', { name: 'at most 2 lookups' }).waitFor();
+  await page.locator('#most').fill('3');
+  await page.getByRole('button', { name: 'at most 3 lookups' }).click();
   await page.locator('.state', { hasText: 'Finished: 3 of 3, 3 lookups spent' }).waitFor();
   await page.getByLabel('Order').selectOption('row');
   await page.locator('.body .row[aria-rowindex="2"]', { hasText: '198.51.100.1' }).waitFor();
@@ -356,6 +359,44 @@ test('a job goes on behind a search, not beside another', onUpstream({}, async (
   open();
   await page.locator('.state', { hasText: 'Finished: 20 of 20' }).waitFor();
 }));
+
+test('a limit of lookups holds', onUpstream({}, async ({ page, stand }) => {
+  for (let last = 0; last < 6; last += 1) stand.state.failing.add(`198.51.100.${last}`);
+  await search(page, Array.from({ length: 6 }, (_, index) => `198.51.100.${index}`).join('\n'));
+  await page.getByRole('button', { name: 'at most 6 lookups' }).click();
+  await page.locator('.state', { hasText: 'Finished: 6 of 6, 6 lookups spent' }).waitFor();
+  assert.equal(stand.state.calls, 6);
+  const failed = await page.locator('.body .failed').count();
+  assert.ok(failed > 0);
+  // The sum goes on, and what was answered stays.
+  await page.getByRole('button', { name: 'Go on · at most 6 lookups' }).click();
+  await page.locator('.state', { hasText: `Finished: 6 of 6, ${6 + failed} lookups spent` }).waitFor();
+  assert.equal(stand.state.calls, 6 + failed);
+  assert.equal(await page.locator('.body .failed').count(), 0);
+}));
+
+test('a button held down is pressed once', onUpstream({ VT4AI_CACHE_MAX_BYTES: '0' }, async ({ page, stand }) => {
+  await page.locator('#text').fill('198.51.100.1');
+  await page.getByRole('button', { name: 'Look up' }).focus();
+  for (let press = 0; press < 5; press += 1) await page.keyboard.down('Enter');
+  await page.keyboard.up('Enter');
+  await badge(page).waitFor();
+  assert.equal(stand.state.calls, 1);
+}));
+
+test('a key that is forgotten ends what it pays for', onUpstream({}, async ({ page, stand }) => {
+  await page.locator('#key').click();
+  await page.locator('#key-input').fill('a-key-of-mine');
+  await page.getByRole('button', { name: 'Use' }).click();
+  await page.locator('#key-dialog').waitFor({ state: 'hidden' });
+  await search(page, Array.from({ length: 100 }, (_, index) => `198.51.100.${index}`).join('\n'));
+  await page.locator('#start-job').click();
+  await page.locator('.body .row').nth(2).waitFor();
+  await page.locator('#key').click();
+  await page.getByRole('button', { name: 'Forget' }).click();
+  await page.locator('.state', { hasText: /^Stopped: / }).waitFor();
+  assert.ok(stand.state.calls < 100, `${stand.state.calls} calls`);
+}, { upstream: { delay: 100 } }));
 
 test('a lookup is stopped', onUpstream({ VT4AI_RATE_LIMIT_PER_MINUTE: '1' }, async ({ page }) => {
   await search(page, '198.51.100.1');
@@ -514,7 +555,7 @@ test('quota exhausted', onUpstream({ VT4AI_RATE_LIMIT_PER_MINUTE: '2' }, async (
   await search(page, '198.51.100.2');
   await page.locator('.card h2', { hasText: '198.51.100.2' }).waitFor();
   await page.locator('#minute b', { hasText: '0 of 2 left' }).waitFor();
-  await page.locator('#minute .track .spent').waitFor();
+  await page.locator('#minute.spent').waitFor();
   await search(page, '198.51.100.3');
   await page.locator('.notice.error h2', { hasText: 'The quota is used up' }).waitFor();
   assert.match(await page.locator('.notice').textContent(), /It can be asked again in \d+ second/);
@@ -523,7 +564,7 @@ test('quota exhausted', onUpstream({ VT4AI_RATE_LIMIT_PER_MINUTE: '2' }, async (
   await search(page, '198.51.100.1\n198.51.100.3\n198.51.100.4');
   await page.locator('.plan').waitFor();
   await page.locator('#start-job').click();
-  await page.locator('.state', { hasText: 'since the quota is used up. 2 indicators remain.' }).waitFor();
+  await page.locator('.state', { hasText: 'since the quota is used up. 2 not looked up.' }).waitFor();
   await page.getByRole('button', { name: 'Go on' }).waitFor();
 }));
 

@@ -30,9 +30,10 @@ async fn page_loads_its_own_files_only() {
         (200, Some("text/html; charset=utf-8"))
     );
     let paths = loaded(page.text());
-    assert_eq!(paths.len(), 4, "{paths:?}");
+    assert_eq!(paths.len(), 3, "{paths:?}");
     let base = paths[0].rsplit_once('/').unwrap().0;
-    let imported = ["api.js", "card.js", "dom.js", "job.js"].map(|it| format!("{base}/{it}"));
+    let imported =
+        ["api.js", "card.js", "dom.js", "job.js", "list.js"].map(|it| format!("{base}/{it}"));
     let mut bytes = page.text().len();
     for path in paths.iter().chain(&imported) {
         let file = gateway.get_with(path, &[]).await;

@@ -265,6 +265,20 @@ async fn without_clients_a_key_is_a_caller_and_the_servers_key_another() {
     assert_eq!(names.len(), 2, "{names:?}");
     assert_eq!(names[0], "server");
     assert!(!all.text().contains(KEY), "{}", all.text());
+    for foreign in [
+        ("origin", "http://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        for path in [&*format!("{PATH}?clients=all"), "/metrics"] {
+            let refused = gateway.get_with(path, &[foreign]).await;
+            assert_eq!(refused.status, 401, "{path}");
+            assert!(
+                refused.detail().contains("another site"),
+                "{}",
+                refused.detail()
+            );
+        }
+    }
     let remote = [("x-api-key", KEY), ("x-forwarded-for", "192.0.2.1")];
     let remote = gateway
         .get_with(&format!("{PATH}?clients=all"), &remote)
@@ -660,4 +674,39 @@ async fn replicas_add_up_to_one_total() {
     )
     .await
     .unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server: run with --include-ignored"]
+async fn the_usage_of_many_callers_is_read_from_redis_in_parts() {
+    let redis = Redis::start();
+    let mut connection = redis::Client::open(redis.url())
+        .unwrap()
+        .get_connection()
+        .unwrap();
+    let mut fill = redis::cmd("HSET");
+    fill.arg(format!("vt4ai:1:usage:{}", today()));
+    for number in 0..4_000 {
+        fill.arg(format!("client:c{number} units")).arg(2);
+        fill.arg(format!("client:c{number} requests")).arg(3);
+    }
+    let _: i64 = fill.query(&mut connection).unwrap();
+    let (upstream, url) = (Upstream::demo().await, redis.url());
+    let (_folder, gateway) = with_clients(&upstream, &["--redis-url", &url]).await;
+    until_own(&gateway, "bob", "redis", |_| true).await;
+    let all = get(&gateway, &format!("{PATH}?days=1"), "grafana").await;
+    assert_eq!(all.data()["kept_in"], "redis");
+    let of_filled = callers(&all)
+        .into_iter()
+        .filter(|(name, _)| name.starts_with('c'));
+    assert_eq!(
+        of_filled.filter(|(_, counts)| *counts == [3, 2, 0]).count(),
+        4_000
+    );
+    let metrics = get(&gateway, "/metrics", "grafana").await;
+    assert!(
+        metrics.text().contains("vt4ai_redis_up 1"),
+        "{}",
+        metrics.text()
+    );
 }

@@ -61,7 +61,6 @@ function notice(failure, again) {
   const heading = el('h2', { tabindex: -1, text: title });
   say(`${title}. ${message}`);
   const node = el('div', { class: 'notice error' }, heading, el('p', {}, foreign(message)),
-    status === 0 && el('p', { text: 'It may be stopped, or the network fails.' }),
     retryAfter > 0 && el('p', { text: `It can be asked again in ${count(retryAfter, 'second')}.` }),
     request && el('p', { class: 'dim', text: `Request ${request}` }),
     el('div', { class: 'actions' },
@@ -135,11 +134,9 @@ function bar(id, { allowed, used, remaining } = {}) {
   const box = byId(id);
   const limited = typeof allowed === 'number' && typeof remaining === 'number';
   box.querySelector('b').textContent = limited ? `${number(remaining)} of ${number(allowed)} left` : typeof used === 'number' ? `${number(used)} used` : '–';
-  const fill = box.querySelector('.track div');
-  if (!fill) return;
   const share = limited && allowed > 0 ? Math.max(0, Math.min(1, 1 - remaining / allowed)) : 0;
-  fill.style.width = `${100 * share}%`;
-  fill.className = share >= 1 ? 'spent' : share > 0.8 ? 'low' : '';
+  box.style.setProperty('--used', `${100 * share}%`);
+  box.className = `meter ${share >= 1 ? 'spent' : share > 0.8 ? 'low' : ''}`;
 }
 
 let quotaTurn = 0;
@@ -208,15 +205,21 @@ on('key-dialog', 'close', () => {
 });
 on('key-cancel', 'click', () => dialog.close());
 on('key-forget', 'click', () => {
+  // What is under way would go on with it.
+  asking.abort();
+  Job.stopAll();
   setKey('', false);
   dialog.close();
   refreshQuota();
 });
-// A double click is one click: the second half would hit what is there by then.
-document.addEventListener('click', (event) => {
-  if (event.detail < 2 || !event.target.closest('button')) return;
-  event.preventDefault();
-  event.stopPropagation();
-}, true);
+// A double click is one click, and Enter held down one press: the next would hit what is there by then.
+for (const kind of ['click', 'keydown']) {
+  document.addEventListener(kind, (event) => {
+    const isAgain = event.detail > 1 || (event.repeat && event.key === 'Enter');
+    if (!isAgain || !event.target.closest('button')) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
+}
 if (hasKey()) byId('key-state').textContent = 'Your key';
 refreshQuota();

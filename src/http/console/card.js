@@ -1,6 +1,6 @@
 // The card of one answer: verdict, engines, facts, what a model reads, related objects, the raw report.
 
-import { ago, button, bytes, count, dated, el, foreign, number, say, stranger, tabs, visible } from './dom.js';
+import { ago, button, count, dated, el, foreign, number, say, stranger, tabs, visible } from './dom.js';
 import { ask, failureOf, lookup } from './api.js';
 
 // The legend of the page has the words of each level.
@@ -28,7 +28,7 @@ export function costOf({ cache, reason, age, cost }) {
   return 'Cost nothing';
 }
 
-/** Creates a bar of what the engines say. The numbers are text as well. */
+/** Creates a bar of what the engines say, and the text of it. */
 function engines(detections) {
   const { malicious = 0, suspicious = 0, engines: all = 0, top } = detections;
   const rest = Math.max(0, all - malicious - suspicious);
@@ -52,27 +52,22 @@ function engines(detections) {
 
 const join = (nodes, between = ', ') => el('span', {}, ...nodes.flatMap((node, index) => (index ? [between, node] : [node])));
 
+const each = (form, ...keys) => Object.fromEntries(keys.map((key) => [key, form]));
+
 /** The forms of facts; the others are shown as they come. */
 const FACTS = {
   __proto__: null,
-  created: dated,
-  first_seen: dated,
-  last_seen: dated,
-  date: dated,
+  ...each(dated, 'created', 'first_seen', 'last_seen', 'date'),
+  ...each(stranger, 'registrar', 'certificate_subject', 'certificate_issuer', 'final_url', 'host'),
   analysed: ({ date, age_days }) => dated(date, age_days),
-  size: bytes,
+  size: (size) => count(size, 'byte'),
   votes: ({ harmless = 0, malicious = 0 }) => `${number(harmless)} harmless, ${number(malicious)} malicious`,
   popularity: ({ rank, list }) => join([`rank ${number(rank)} in `, foreign(list)], ''),
   as: ({ number: id, owner }) => join([id && `AS${id} `, owner && stranger(owner)].filter(Boolean), ''),
   signature: ({ status, signer }) => join([status && foreign(status), signer && stranger(signer)].filter(Boolean), ', signer '),
   sandboxes: (all) => join(all.map(({ name, category, families }) => join([foreign(`${name}: ${category}`), families ? foreign(` (${families.join(', ')})`) : ''], ''))),
   rules: (all) => join(Object.entries(all).map(([kind, { number: n, names }]) => join([`${number(n)} ${kind}`, names?.length ? foreign(` (${names.join(', ')})`) : ''], ''))),
-  registrar: stranger,
-  certificate_subject: stranger,
-  certificate_issuer: stranger,
-  final_url: stranger,
   name_servers: (all) => join([all].flat().map(stranger)),
-  host: stranger,
   http_status: String,
 };
 const NAMES = {
@@ -119,7 +114,7 @@ function strangers(untrusted, meta) {
   const withheld = meta?.untrusted?.withheld;
   return el('section', { class: 'strangers', 'aria-label': 'Text from strangers' },
     el('h3', { text: 'Written by strangers, who may be attackers' }), list,
-    withheld && el('p', { text: `${count(withheld, 'text')} withheld: ${withheld === 1 ? 'it reads' : 'they read'} like an instruction to a language model, which is a reason for suspicion.` }));
+    withheld && el('p', { text: `${count(withheld, 'text')} withheld for reading like an instruction to a language model, a reason for suspicion.` }));
 }
 
 /** Fills a panel with what a call brings, or with an offer to try again. */
@@ -156,7 +151,7 @@ async function raw(given) {
   const { body, origin } = await lookup(given, { format: 'raw' }, { exact: true });
   const text = visible(JSON.stringify(body.data, null, 2));
   const shown = el('pre', { class: 'text', tabindex: 0, 'aria-label': 'Raw report', text: text.slice(0, RAW_SHOWN) });
-  const parts = [el('p', { class: 'notice', text: 'As VirusTotal sent it, with all that strangers wrote.' }), shown];
+  const parts = [el('p', { class: 'notice', text: 'As VirusTotal sent it, with what strangers wrote.' }), shown];
   if (text.length > RAW_SHOWN) {
     const more = button({ text: `Show all ${number(text.length)} characters`, on: { click() { shown.textContent = text; more.remove(); } } });
     parts.push(more);
@@ -204,7 +199,7 @@ function object(item, look) {
   const value = item?.indicator?.value;
   if (typeof value !== 'string') return el('li', {}, plain(item, stranger));
   return el('li', {}, badge(item.verdict?.level),
-    button({ class: 'link', title: 'Look up, at most 1 lookup', on: { click: () => look(value) } }, foreign(value)),
+    button({ class: 'link', title: 'At most 1 lookup', on: { click: () => look(value) } }, foreign(value)),
     el('span', { class: 'dim' }, foreign(item.verdict?.reason ?? '')));
 }
 
@@ -242,7 +237,7 @@ export function absent(failure, given, tools) {
   say(`Unknown. ${failure.message}`);
   const node = el('article', { class: 'card unknown' },
     verdictLine('unknown', local ? 'never sent to VirusTotal' : 'VirusTotal does not know it'), heading, el('p', {}, foreign(failure.message)),
-    el('p', { text: local ? 'Private addresses and names mean something within a network only.' : 'That is no sign that it is harmless: it may be new.' }),
+    el('p', { text: local ? 'Private addresses and names mean something in a network only.' : 'That is no sign that it is harmless: it may be new.' }),
     costLine(failure.origin, !local && (() => tools.again(given))));
   return { node, heading };
 }

@@ -4,7 +4,7 @@
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
-    if (value === undefined || value === null || value === false) continue;
+    if (value == null || value === false) continue;
     if (name === 'text') node.textContent = value;
     else if (name === 'on') for (const [event, run] of Object.entries(value)) node.addEventListener(event, run);
     else node.setAttribute(name, value === true ? '' : value);
@@ -67,7 +67,7 @@ export function dated(text, days) {
   const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(time)) return foreign(text);
   const age = days ?? Math.floor((Date.now() - time) / 86400000);
-  return el('span', {}, el('time', { datetime: text, title: text, text: age === 0 ? 'today' : ago(age * 86400) }),
+  return el('span', {}, el('time', { datetime: text, text: age === 0 ? 'today' : ago(age * 86400) }),
     el('span', { class: 'dim', text: ` (${text})` }));
 }
 
@@ -75,12 +75,6 @@ export const number = (value) => (typeof value === 'number' ? value.toLocaleStri
 
 /** Returns a number with its noun: "1 lookup", "2 lookups". */
 export const count = (value, one) => `${number(value)} ${one}${value === 1 ? '' : 's'}`;
-
-export function bytes(size) {
-  if (size < 1024) return count(size, 'byte');
-  const power = Math.min(4, Math.floor(Math.log2(size) / 10));
-  return `${(size / 1024 ** power).toFixed(1)} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
-}
 
 /** Tells screen readers what happened. */
 export function say(text) {

@@ -25,21 +25,25 @@ export function planned(summary, start) {
   const heading = el('h2', { tabindex: -1, text: title });
   if (rows === 0) {
     say(title);
-    return { heading, node: el('div', { class: 'plan' }, heading, el('p', { text: 'Hashes, URLs, domains and IP addresses are found, defanged or not. Names of files, versions and dates are left out.' })) };
+    return { heading, node: el('div', { class: 'plan' }, heading, el('p', { text: 'Hashes, URLs, domains and IP addresses are found, defanged or not; names of files, versions and dates are not.' })) };
   }
   const most = el('input', { type: 'number', id: 'most', min: 0, max: 1000000, inputmode: 'numeric', placeholder: number(units) });
   const wait = el('select', { id: 'wait' }, ...[['', 'End there'], ['5m', 'Wait up to 5 minutes'], ['1h', 'Wait up to 1 hour'], ['24h', 'Wait up to a day']].map(([value, text]) => el('option', { value, text })));
-  const options = () => ({ max_units: most.value ? Number(most.value) : undefined, wait: wait.value || undefined });
-  const long = seconds > 90 ? ` With the quota of now that takes about ${count(Math.ceil(seconds / 60), 'minute')}.` : '';
+  // A call may be repeated, and what is kept may expire: only a limit holds.
+  const limit = () => (most.value ? Number(most.value) : units);
+  const go = button({ class: 'main', id: 'start-job', on: { click: () => most.reportValidity() && start({ max_units: limit(), wait: wait.value || undefined }) } });
+  const name = () => (go.textContent = `Look up ${number(unique)} · at most ${count(limit(), 'lookup')}`);
+  most.addEventListener('input', name);
+  name();
+  const long = seconds > 90 ? ` With the quota left that takes about ${count(Math.ceil(seconds / 60), 'minute')}.` : '';
   say(`${title}. Cost: ${count(units, 'lookup')}`);
   const node = el('div', { class: 'plan' }, heading,
     el('p', { text: `${kinds(summary.by_type)}.` }),
     el('p', { text: `${number(kept)} kept, ${number(local)} not to be asked. The others cost ` }, el('b', { text: count(units, 'lookup') }), `.${long}`),
     el('div', { class: 'fields' },
-      el('p', {}, el('label', { for: 'most', text: 'At most so many lookups' }), most),
+      el('p', {}, el('label', { for: 'most', text: 'Lookups at most' }), most),
       el('p', {}, el('label', { for: 'wait', text: 'When the quota is used up' }), wait)),
-    el('div', { class: 'actions' },
-      button({ class: 'main', id: 'start-job', text: `Look up ${number(unique)} · at most ${count(units, 'lookup')}`, on: { click: () => most.reportValidity() && start(options()) } })));
+    el('div', { class: 'actions' }, go));
   return { node, heading };
 }
 
@@ -63,7 +67,7 @@ const CSV = ['row', 'given', 'type', 'id', 'level', 'reason', 'stale', 'maliciou
 export function csv(rows) {
   const field = (value) => {
     let text = String(value ?? '');
-    if (typeof value === 'string' && /^\s*[=+\-@\t\r]/.test(text)) text = `'${text}`;
+    if (typeof value === 'string' && /^[\s\p{C}]*[=+\-@\t\r＝＋－＠]/u.test(text)) text = `'${text}`;
     return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const lines = rows.map((row) => {
@@ -82,9 +86,11 @@ function save(rows) {
 /** A job and its table. One runs at a time. */
 export class Job {
   static #running;
-  #rows = [];
+  // By number, as they came.
+  #rows = new Map();
+  // The lookups spent, by this run and those that it goes on from.
   #units = 0;
-  #levels = new Map();
+  #isWhole = true;
   #stop;
 
   constructor(text, total, { look, spent }) {
@@ -96,12 +102,12 @@ export class Job {
     this.state = el('p', { class: 'state' });
     this.counts = el('p', { class: 'counts' });
     this.stopper = button({ id: 'stop-job', text: 'Stop', on: { click: () => this.stop() } });
-    this.again = button({ text: 'Go on', title: 'What is kept costs nothing', on: { click: () => this.run(this.options) } });
+    this.again = button({ text: 'Go on', on: { click: () => this.run(this.options) } });
     this.sort = el('select', { 'aria-label': 'Order', on: { change: () => this.#show() } },
       ...[['done', 'As they finish'], ['row', 'As given'], ['level', 'By verdict']].map(([value, name]) => el('option', { value, text: name })));
     this.heading = el('h2', { tabindex: -1, text: count(total, 'indicator') });
     this.node = el('div', { class: 'job' }, this.heading, this.bar, this.state, this.counts,
-      // The button whose text changes comes last, so that it moves no other.
+      // The button whose text changes comes last, to move no other.
       el('div', { class: 'actions' }, this.sort,
         button({ id: 'save-csv', text: 'Save as CSV', on: { click: () => save(this.#sorted('row')) } }), this.stopper, this.again),
       this.list.node);
@@ -118,14 +124,27 @@ export class Job {
     pressed.disabled = true;
   }
 
-  /** Runs the job from the start: what is kept by now costs nothing. */
+  static stopAll() {
+    Job.#running?.stop();
+  }
+
+  /** The limit of the next run: what is left of it, or all of it again. */
+  get #limit() {
+    const most = this.options.max_units;
+    return this.#isWhole || this.#units >= most ? most : most - this.#units;
+  }
+
+  /** Sends the whole text. After a run that ended early, the rows that were answered stay. */
   async run(options) {
-    if (Job.#running !== this) Job.#running?.stop();
+    if (Job.#running !== this) Job.stopAll();
     Job.#running = this;
     this.options = options;
-    this.#rows = [];
-    this.#units = 0;
-    this.#levels = new Map();
+    const max_units = this.#limit;
+    if (this.#isWhole) {
+      this.#rows.clear();
+      this.#units = 0;
+    }
+    const before = this.#units;
     this.#stop = new AbortController();
     this.#disable(this.again);
     this.stopper.disabled = false;
@@ -133,11 +152,12 @@ export class Job {
     let summary;
     let failure;
     try {
-      for await (const line of job({ text: this.text, ...options }, this.#stop.signal)) {
+      for await (const line of job({ text: this.text, ...options, max_units }, this.#stop.signal)) {
         if (line.row) this.#add(line);
         summary = line.summary;
         // The sum has what unfinished rows have cost, too.
-        this.#units = (summary ?? line.progress)?.units ?? this.#units;
+        const { units } = summary ?? line.progress ?? {};
+        if (units !== undefined) this.#units = before + units;
       }
     } catch (error) {
       failure = error;
@@ -150,10 +170,9 @@ export class Job {
   }
 
   #add(row) {
-    this.#rows.push(row);
     this.#units += row.cost ?? 0;
-    const level = row.error ? 'failed' : row.verdict?.level ?? 'unknown';
-    this.#levels.set(level, (this.#levels.get(level) ?? 0) + 1);
+    const known = this.#rows.get(row.row);
+    if (!known || known.error) this.#rows.set(row.row, row);
     this.#later();
   }
 
@@ -161,20 +180,25 @@ export class Job {
   #later = framed(() => this.#show());
 
   #sorted(order) {
-    if (order === 'done') return this.#rows;
+    if (order === 'done') return [...this.#rows.values()];
     const rank = (row) => (row.error ? ORDER.length : (ORDER.indexOf(row.verdict?.level) + 1 || 3) - 1);
-    return [...this.#rows].sort((a, b) => (order === 'level' ? rank(a) - rank(b) : 0) || a.row - b.row);
+    return [...this.#rows.values()].sort((a, b) => (order === 'level' ? rank(a) - rank(b) : 0) || a.row - b.row);
   }
 
   #show() {
-    this.bar.value = this.#rows.length;
+    this.bar.value = this.#rows.size;
     if (this.#stop) this.state.textContent = this.#done('');
-    this.counts.textContent = [...this.#levels].map(([level, n]) => `${number(n)} ${level === 'failed' ? 'failed' : levelName(level).toLowerCase()}`).join(' · ');
+    const levels = {};
+    for (const { error, verdict } of this.#rows.values()) {
+      const level = error ? 'failed' : levelName(verdict?.level).toLowerCase();
+      levels[level] = (levels[level] ?? 0) + 1;
+    }
+    this.counts.textContent = Object.entries(levels).map(([level, n]) => `${number(n)} ${level}`).join(' · ');
     this.list.show(this.#sorted(this.sort.value));
   }
 
   #done(least) {
-    return `${number(this.#rows.length)} of ${number(this.total)}, ${least}${count(this.#units, 'lookup')} spent`;
+    return `${number(this.#rows.size)} of ${number(this.total)}, ${least}${count(this.#units, 'lookup')} spent`;
   }
 
   #end(summary, failure) {
@@ -182,15 +206,16 @@ export class Job {
     const done = this.#done(summary ? '' : 'at least ');
     let text = `Finished: ${done}`;
     const whole = summary?.complete === true;
+    this.#isWhole = whole && !summary.failed;
     if (failure?.name === 'AbortError') text = `Stopped: ${done}. Nothing more is begun.`;
     else if (failure) text = `Ended: ${done}. ${visible(failureOf(failure).message)}`;
     else if (!summary) text = `Ended: ${done}. The answer broke off.`;
-    else if (!whole) text = `Ended: ${done}, since ${ENDS[summary.ended] ?? 'something failed'}. ${count(summary.remaining?.length ?? 0, 'indicator')} remain${summary.remaining?.length === 1 ? 's' : ''}.`;
+    else if (!whole) text = `Ended: ${done}, since ${ENDS[summary.ended] ?? 'something failed'}. ${number(summary.remaining?.length ?? 0)} not looked up.`;
     this.#show();
     this.state.textContent = text;
     this.#disable(this.stopper);
     this.again.disabled = false;
-    this.again.textContent = whole ? 'Run again' : 'Go on';
+    this.again.textContent = `${this.#isWhole ? 'Run again' : 'Go on'} · at most ${count(this.#limit, 'lookup')}`;
     say(text);
   }
 }

@@ -319,7 +319,7 @@ async fn server_key_for_reading<'a>(
 ///
 /// A request that needs no permission, such as an image's, carries no `Origin`; browsers
 /// mark it with `Sec-Fetch-Site`.
-fn from_foreign_page(parts: &Parts, may_call: &[String]) -> bool {
+pub(super) fn from_foreign_page(parts: &Parts, may_call: &[String]) -> bool {
     let headers = &parts.headers;
     let origins = headers.get_all(header::ORIGIN);
     let is_listed = |origin: &HeaderValue| may_call.iter().any(|it| it.as_bytes() == origin);

@@ -3,7 +3,7 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{
-    caller::{identified, lacks_scope, sender},
+    caller::{from_foreign_page, identified, lacks_scope, sender},
     credential::Sender,
     locality,
 };
@@ -81,6 +81,9 @@ pub async fn check_usage_of_all(parts: &Parts, gateway: &Gateway) -> Result<(), 
 async fn check_local(parts: &Parts, gateway: &Gateway) -> Result<(), String> {
     if gateway.is_exposed {
         return Err("this server listens beyond its own machine".to_owned());
+    }
+    if from_foreign_page(parts, &gateway.access.origins) {
+        return Err("a page of another site may not read this".to_owned());
     }
     locality::check(parts, gateway).await.map_err(|why| {
         format!("without a token only the server's own user may read this, and this request {why}")
