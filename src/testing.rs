@@ -1,7 +1,28 @@
-//! Data for property tests: arbitrary JSON.
+//! Data for tests: arbitrary JSON, and usage.
 
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
+use time::Date;
+
+use crate::access::{UsageCaller, UsageCounts, UsageRow};
+
+/// Returns the caller that is the client with this name.
+pub(crate) fn client(name: &str) -> UsageCaller {
+    UsageCaller::Client(name.into())
+}
+
+/// Returns the usage of one request that has cost so many units.
+pub(crate) fn usage_row(caller: UsageCaller, day: Date, units: i64) -> UsageRow {
+    UsageRow {
+        caller,
+        day,
+        counts: UsageCounts {
+            requests: 1,
+            units,
+            ..UsageCounts::default()
+        },
+    }
+}
 
 /// Generates texts as attackers write them, and ordinary ones.
 pub(crate) fn text() -> impl Strategy<Value = String> {

@@ -282,18 +282,10 @@ mod tests {
     use tokio::task::yield_now;
 
     use super::*;
-    use crate::{access::UsageCounts, clock::Now};
-
-    fn row(name: &str) -> UsageRow {
-        UsageRow {
-            caller: UsageCaller::Client(name.into()),
-            day: Now::read().day(),
-            counts: UsageCounts {
-                requests: 1,
-                ..UsageCounts::default()
-            },
-        }
-    }
+    use crate::{
+        clock::Now,
+        testing::{client, usage_row},
+    };
 
     #[tokio::test]
     async fn keeping_usage_ends_while_more_is_counted() {
@@ -303,12 +295,13 @@ mod tests {
             store: UsageStore::Disk(UsageDisk::start(dir.clone())),
             writing: Mutex::default(),
         };
+        let row = |number| usage_row(client(&format!("client{number}")), Now::read().day(), 1);
         for number in 0..2 * BATCH {
-            keeping.book.add(&row(&format!("client{number}")));
+            keeping.book.add(&row(number));
         }
         let traffic = async {
             loop {
-                keeping.book.add(&row("client0"));
+                keeping.book.add(&row(0));
                 yield_now().await;
             }
         };

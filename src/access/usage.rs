@@ -262,25 +262,9 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+    use crate::testing::{client, usage_row as row};
 
     const TODAY: Date = date!(2026 - 03 - 01);
-
-    fn row(caller: UsageCaller, day: Date, units: i64) -> UsageRow {
-        let counts = UsageCounts {
-            requests: 1,
-            units,
-            ..UsageCounts::default()
-        };
-        UsageRow {
-            caller,
-            day,
-            counts,
-        }
-    }
-
-    fn client(name: &str) -> UsageCaller {
-        UsageCaller::Client(name.into())
-    }
 
     fn book(is_kept: bool) -> UsageBook {
         UsageBook::new(None, AcceptedKeys::new(), is_kept)

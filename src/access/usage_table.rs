@@ -144,26 +144,12 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::access::MAX_USAGE_CALLERS;
+    use crate::{
+        access::MAX_USAGE_CALLERS,
+        testing::{client, usage_row as row},
+    };
 
     const TODAY: Date = date!(2026 - 03 - 01);
-
-    fn row(caller: UsageCaller, day: Date, units: i64) -> UsageRow {
-        let counts = UsageCounts {
-            requests: 1,
-            units,
-            ..UsageCounts::default()
-        };
-        UsageRow {
-            caller,
-            day,
-            counts,
-        }
-    }
-
-    fn client(name: &str) -> UsageCaller {
-        UsageCaller::Client(name.into())
-    }
 
     #[test]
     fn callers_beyond_the_bound_are_counted_together() {

@@ -187,8 +187,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        access::{UsageCaller, UsageCounts, first_day},
+        access::{UsageCaller, first_day},
         clock::Now,
+        testing::usage_row,
     };
 
     /// A directory for one test, which does not exist yet.
@@ -212,17 +213,9 @@ mod tests {
     }
 
     fn batch(number: u64, day: Date, units: i64) -> UsageBatch {
-        let row = UsageRow {
-            caller: UsageCaller::Server,
-            day,
-            counts: UsageCounts {
-                units,
-                ..UsageCounts::default()
-            },
-        };
         UsageBatch {
             number,
-            rows: [row].into(),
+            rows: [usage_row(UsageCaller::Server, day, units)].into(),
         }
     }
 
@@ -289,13 +282,9 @@ mod tests {
         let place = Place::new();
         let (disk, today) = (place.disk(), Now::read().day());
         let rows = |first: usize, last: usize| {
-            let of = |digest: usize| UsageRow {
-                caller: UsageCaller::Key(digest.try_into().unwrap()),
-                day: today,
-                counts: UsageCounts {
-                    units: 1,
-                    ..UsageCounts::default()
-                },
+            let of = |digest: usize| {
+                let caller = UsageCaller::Key(digest.try_into().unwrap());
+                usage_row(caller, today, 1)
             };
             (first..last).map(of).collect::<Arc<[_]>>()
         };
