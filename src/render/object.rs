@@ -114,8 +114,9 @@ fn selected_report(
 /// Checks that an answer is JSON, and returns the names that a report contains of its object; none
 /// if it has another shape.
 pub fn checked_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
-    check(bytes)?;
-    match read_report(str::from_utf8(bytes)?) {
+    let json = str::from_utf8(bytes)?;
+    validate(json)?;
+    match read_report(json) {
         Ok(report) => Ok(names(&report)),
         Err(Unreadable::Missing) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
@@ -124,10 +125,14 @@ pub fn checked_names(bytes: &[u8]) -> Result<Vec<String>, MalformedAnswer> {
 
 /// Checks that an answer is JSON.
 pub fn check(bytes: &[u8]) -> Result<(), MalformedAnswer> {
-    let mut lexer = Lexer::new(str::from_utf8(bytes)?);
-    lexer.validate()?;
-    lexer.finish()?;
+    validate(str::from_utf8(bytes)?)?;
     Ok(())
+}
+
+fn validate(json: &str) -> Result<(), Unreadable> {
+    let mut lexer = Lexer::new(json);
+    lexer.validate()?;
+    lexer.finish()
 }
 
 /// Returns the names that a report contains of its object.

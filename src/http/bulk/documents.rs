@@ -108,10 +108,11 @@ impl DocumentRows {
     }
 
     fn framed(&mut self, document: &str, place: RowPlace<'_>) -> String {
-        let document = place.add_to(document, self.format);
         match self.framing {
-            Framing::Lines => format!("{document}\n"),
-            Framing::Envelope | Framing::Bare => self.merged.add(&document),
+            Framing::Lines => format!("{}\n", place.add_to(document, self.format)),
+            // Merged objects of MISP have no place for it.
+            _ if self.format == Interop::Misp => self.merged.add(document),
+            _ => self.merged.add(&place.add_to(document, self.format)),
         }
     }
 

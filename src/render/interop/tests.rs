@@ -42,6 +42,12 @@ fn report_on(kind: Kind, id: &str, malicious: u64, more: &Value) -> Value {
     json!({"data": {"type": kind.object_type(), "id": id, "attributes": attributes}})
 }
 
+/// Returns a member of each object of a bundle.
+fn members<'b>(bundle: &'b Value, key: &str) -> Vec<&'b Value> {
+    let objects = bundle["objects"].as_array().unwrap();
+    objects.iter().map(|it| &it[key]).collect()
+}
+
 /// Returns the objects of this type.
 fn of_type<'v>(bundle: &'v Value, object_type: &str) -> Vec<&'v Value> {
     let objects = bundle["objects"].as_array().unwrap().iter();
@@ -163,13 +169,7 @@ fn a_url_of_which_only_the_digest_is_known_has_no_value() {
     let indicator = Indicator::url_id(&"a".repeat(64)).unwrap();
     let answer = report_on(Kind::Url, &"a".repeat(64), 40, &json!({}));
     let bundle = shown(&indicator, &answer, Interop::Stix);
-    let types: Vec<_> = bundle["objects"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["type"])
-        .collect();
-    assert_eq!(types, ["identity", "note"]);
+    assert_eq!(members(&bundle, "type"), ["identity", "note"]);
     let document = shown(&indicator, &answer, Interop::Ecs);
     assert_eq!(document["threat"]["indicator"]["type"], "url");
     assert_eq!(document["threat"]["indicator"].get("url"), None);
@@ -214,6 +214,12 @@ fn a_row_without_a_report_says_why() {
     assert_eq!(data["error"]["given"], "hello");
 }
 
+/// Returns the document of a row without a report, with its place in a job.
+fn placed(place: RowPlace<'_>, row: &Unreported<'_>, format: Interop) -> Value {
+    let document = unreported(format, row);
+    serde_json::from_str(&place.add_to(&document, format)).unwrap()
+}
+
 #[test]
 fn a_document_says_which_row_it_is_of() {
     let place = RowPlace {
@@ -226,10 +232,7 @@ fn a_document_says_which_row_it_is_of() {
         reason: UnreportedReason::Unknown("not found"),
         now: NOW,
     };
-    let placed = |format| -> Value {
-        let document = unreported(format, &row);
-        serde_json::from_str(&place.add_to(&document, format)).unwrap()
-    };
+    let placed = |format| placed(place, &row, format);
     let document = placed(Interop::Ecs);
     assert_eq!(document["event"]["sequence"], 7);
     assert_eq!(document["event"]["original"], "evil[.]example");
@@ -255,10 +258,7 @@ fn given_texts_are_on_one_line_without_invisible_characters() {
         now: NOW,
     };
     let place = RowPlace { number: 1, given };
-    let placed = |format| -> Value {
-        let document = unreported(format, &row);
-        serde_json::from_str(&place.add_to(&document, format)).unwrap()
-    };
+    let placed = |format| placed(place, &row, format);
     assert_eq!(placed(Interop::Ecs)["event"]["original"], shown);
     let bundle = placed(Interop::Stix);
     let content = format!("{shown}\nno indicator");
@@ -320,12 +320,7 @@ fn a_domain_that_is_no_hostname_has_no_observable_of_stix(
     );
     let note = of_type(&bundle, "note")[0];
     assert!(note["content"].as_str().unwrap().starts_with(name));
-    let ids: Vec<_> = bundle["objects"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["id"])
-        .collect();
+    let ids = members(&bundle, "id");
     for referred in note["object_refs"].as_array().unwrap() {
         assert!(ids.contains(&referred), "{bundle}");
     }
