@@ -78,8 +78,8 @@ const words = (key) => visible(key).replaceAll('_', ' ').replace(/^./, (c) => c.
 
 function plain(value, make = foreign) {
   if (value === null || typeof value !== 'object') return make(typeof value === 'number' ? number(value) : value);
-  if (Array.isArray(value)) return join(value.map((each) => plain(each, make)));
-  return join(Object.entries(value).map(([key, each]) => join([`${words(key)} `, plain(each, make)], '')));
+  if (Array.isArray(value)) return join(value.map((it) => plain(it, make)));
+  return join(Object.entries(value).map(([key, it]) => join([`${words(key)} `, plain(it, make)], '')));
 }
 
 function fact(key, value) {

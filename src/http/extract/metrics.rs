@@ -23,7 +23,7 @@ const HOW_TO_SEND: &str = "send one in the header `X-API-Key` or as `Authorizati
 /// A caller that may read the metrics on the public port.
 ///
 /// Beyond loopback that takes a client token with the scope `metrics`; on loopback any local request
-/// may.
+/// may that is not a page's of another site.
 #[derive(Debug)]
 pub struct MayReadMetrics;
 
