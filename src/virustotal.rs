@@ -72,7 +72,7 @@ struct Inner {
     /// The upstream's base URL, without `/api/v3`.
     site: Url,
     /// The base URL with `/api/v3` and without a trailing slash.
-    base: String,
+    base: Url,
     timeout: Duration,
     max_body: usize,
     large: LargeAnswers,
@@ -105,9 +105,12 @@ pub enum ClientError {
 impl VirusTotal {
     /// Creates a client for the configured upstream.
     pub fn new(config: &config::Upstream, metrics: Arc<Metrics>) -> Result<Self, ClientError> {
+        let path = config.url.path().trim_end_matches('/');
+        let mut base = config.url.clone();
+        base.set_path(&format!("{path}/api/v3"));
         Ok(Self(Arc::new(Inner {
             transport: Transport::new(config)?,
-            base: format!("{}/api/v3", config.url.as_str().trim_end_matches('/')),
+            base,
             site: config.url.clone(),
             timeout: config.timeout,
             max_body: config.max_body,
@@ -142,19 +145,19 @@ impl VirusTotal {
         call: &Call,
         deadline: Instant,
     ) -> Result<Body, UpstreamError> {
-        let url = format!("{}{}", self.0.base, call.path);
+        let base = &self.0.base;
         let transport = &self.0.transport;
         let request = if let Some(verbatim) = &call.verbatim {
-            let url = exact_url(&self.0.base, &verbatim.target)?;
+            let url = exact_url(base.as_str(), &verbatim.target)?;
             let request = transport.request_of_client(reqwest::Method::GET, url);
             request.headers(verbatim.headers.clone())
         } else if call.endpoint.is_post() {
             with_payload(
-                transport.request(reqwest::Method::POST, &url),
+                transport.request(reqwest::Method::POST, below(base, &call.path)),
                 &call.payload,
             )
         } else {
-            transport.request(reqwest::Method::GET, &url)
+            transport.request(reqwest::Method::GET, below(base, &call.path))
         };
         let watch = self.watch(call.endpoint.label());
         let exchange = async {
@@ -284,6 +287,20 @@ async fn in_time<T>(
 ) -> Result<T, UpstreamError> {
     let ended = timeout_at(deadline, part).await;
     ended.unwrap_or(Err(UpstreamError::Timeout))
+}
+
+/// Returns the URL of a call's path and query below the address of the API.
+///
+/// Only they are parsed: to parse the whole text would take each call several microseconds.
+fn below(base: &Url, target: &str) -> Url {
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path()));
+    url.set_query(query);
+    url
 }
 
 /// Adds a call's body to its request.

@@ -6,7 +6,7 @@ use reqwest::{
     header::{self, HeaderMap},
 };
 
-use super::{Body, LargeAnswers, UpstreamError, large::MAX_SMALL_BYTES};
+use super::{Body, LargeAnswers, UpstreamError, large::MAX_SMALL_BYTES, packed::claimed_length};
 use crate::access::CostCounter;
 
 /// A supported content coding.
@@ -82,14 +82,6 @@ impl BodyReader<'_> {
             }
         }
         Err(UpstreamError::TooLarge)
-    }
-}
-
-/// Returns the uncompressed length that the last gzip member claims (RFC 1952, section 2.3.1).
-fn claimed_length(packed: &[u8]) -> usize {
-    match packed.last_chunk() {
-        Some(length) => u32::from_le_bytes(*length) as usize,
-        None => 0,
     }
 }
 

@@ -85,7 +85,7 @@ impl VirusTotal {
             body,
         } = request;
         let url = match to {
-            ForwardTarget::Api(target) => exact_url(&self.0.base, &target)?,
+            ForwardTarget::Api(target) => exact_url(self.0.base.as_str(), &target)?,
             ForwardTarget::OneTime(url) => url,
         };
         // Links are rewritten while the body passes, so it must not be compressed.
@@ -140,7 +140,7 @@ impl VirusTotal {
 
     /// Returns the address of the API: the upstream's with `/api/v3`.
     pub fn api_address(&self) -> &str {
-        &self.0.base
+        self.0.base.as_str()
     }
 }
 

@@ -6,8 +6,9 @@ use memchr::memmem;
 
 use super::{UpstreamError, large::LargeSlot};
 
-/// The usual compression ratio of a report, by which the output buffer is sized.
-const USUAL_RATIO: usize = 8;
+/// The largest compression ratio by which the first output buffer is sized. Reports reach 10, lists
+/// of the like 20.
+const MAX_USUAL_RATIO: usize = 32;
 
 /// The length of a gzip member's trailer: CRC-32 and length of the uncompressed data.
 const TRAILER_BYTES: usize = 8;
@@ -139,13 +140,15 @@ fn gzip(plain: &[u8]) -> Bytes {
 
 /// Decompresses the first member, up to `limit` bytes. More counts as a decompression bomb.
 ///
-/// The buffer grows by trial, since the length field of a gzip trailer can't be trusted.
+/// The length in the trailer is the sender's claim. A buffer of that size is tried first, and then
+/// larger ones.
 fn unpack_member(
     unpacker: &mut Decompressor,
     packed: &[u8],
     limit: usize,
 ) -> Result<Vec<u8>, UpstreamError> {
-    let mut room = packed.len().saturating_mul(USUAL_RATIO).min(limit);
+    let usual = packed.len().saturating_mul(MAX_USUAL_RATIO);
+    let mut room = claimed_length(packed).clamp(1, usual.max(1)).min(limit);
     loop {
         let mut body = vec![0; room];
         match unpacker.gzip_decompress(packed, &mut body) {
@@ -159,6 +162,14 @@ fn unpack_member(
             Err(DecompressionError::InsufficientSpace) => return Err(UpstreamError::TooLarge),
             Err(DecompressionError::BadData) => return Err(UpstreamError::Undecodable),
         }
+    }
+}
+
+/// Returns the uncompressed length that the last gzip member claims (RFC 1952, section 2.3.1).
+pub(super) fn claimed_length(packed: &[u8]) -> usize {
+    match packed.last_chunk() {
+        Some(length) => u32::from_le_bytes(*length) as usize,
+        None => 0,
     }
 }
 
@@ -293,6 +304,19 @@ mod tests {
             Some(UpstreamError::TooLarge)
         );
     }
+    #[test]
+    fn claimed_length_is_no_more_than_a_claim() {
+        let plain = b"[1, 2, 3]".repeat(100);
+        for claim in [0, 1, 899, 900, 901, u32::MAX] {
+            // Padding behind the member, so that its own length stays right.
+            let packed = [&gzip(&plain)[..], &claim.to_le_bytes()].concat();
+            let whole = unpack_member(&mut Decompressor::new(), &packed, LIMIT);
+            assert_eq!(whole.as_deref(), Ok(&*plain), "{claim}");
+            let short = unpack_member(&mut Decompressor::new(), &packed, 899);
+            assert_eq!(short, Err(UpstreamError::TooLarge), "{claim}");
+        }
+    }
+
     #[test]
     fn all_members_are_read() {
         let parts: [&[u8]; 6] = [b"{\"a\":", b"", b"", b"1", b"1", &b" ".repeat(70_000)];
