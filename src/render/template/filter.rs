@@ -66,6 +66,12 @@ pub struct Watch {
 }
 
 impl Cut {
+    /// Whether nothing is shown.
+    #[inline]
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
     /// Returns the part of a member of an object, by its position.
     #[inline]
     fn member(&self, at: usize) -> &Self {
@@ -180,8 +186,9 @@ impl<'a> Filtered<'a> {
 /// not count either, which hardly matters where sizes are compared.
 pub(in crate::render) fn compact_length(json: &str) -> usize {
     let mut length = 0;
-    // The compiler counts in vectors where the counter is a byte as well.
-    for chunk in json.as_bytes().chunks(255) {
+    // The compiler counts in vectors where the counter is a byte as well, which 240 of 16 bytes each
+    // can't exceed.
+    for chunk in json.as_bytes().chunks(240) {
         let mut visible = 0_u8;
         for byte in chunk {
             visible += u8::from(*byte > b' ');

@@ -1,8 +1,5 @@
 //! Patterns of paths, compiled into a trie that the reader walks along.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use thiserror::Error;
 
 /// The maximum number of nodes of one filter's trie.
@@ -10,6 +7,10 @@ use thiserror::Error;
 /// Patterns that mix names and `*` at many depths multiply. A template that needs more nodes than
 /// this is a mistake, and is rejected at start.
 const MAX_NODES: usize = 10_000;
+
+/// The length from which names are kept together, in bytes. Each node takes space for each length
+/// up to that of its longest name.
+const LONG: usize = 32;
 
 /// The meaning of a pattern for the values that it matches, and for everything below them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,47 +25,41 @@ pub enum Rule {
 
 /// Compiled patterns: which values of an object are shown, and which of them strangers wrote.
 #[derive(Clone, Debug)]
-pub struct Filter {
-    root: Step,
-}
+pub struct Filter(Step);
 
 /// A filter without patterns, which shows everything.
 impl Default for Filter {
     fn default() -> Self {
-        Self {
-            root: Step {
-                is_included: true,
-                ..Step::default()
-            },
-        }
+        Self(Step::FREE)
     }
 }
 
-/// The continuation of the patterns below a value that is not excluded.
+/// The meaning of the patterns for a value of which something may be shown.
+#[derive(Clone, Debug)]
+pub(in crate::render) struct Step {
+    /// Whether the value is shown, and not only searched for values that are.
+    pub(in crate::render) is_included: bool,
+    /// Whether strangers wrote the value.
+    pub(in crate::render) is_untrusted: bool,
+    /// The steps of the values in it; `None` if no pattern tells them apart, so that they share this
+    /// one.
+    branches: Option<Branches>,
+}
+
+/// The steps of the values in an object or array; `None` for those of which nothing is shown.
+#[derive(Clone, Debug)]
+struct Branches {
+    named: Names,
+    /// The step of elements, and of the values of all other keys.
+    other: Option<Box<Step>>,
+}
+
+/// Steps by the names of keys.
+///
+/// The names are kept by their lengths, which alone tell most keys apart; those of `LONG` and more
+/// bytes together. Names in the same place are in order.
 #[derive(Clone, Debug, Default)]
-struct Step {
-    /// The patterns that go on; `None` if no pattern does.
-    node: Option<Node>,
-    /// Whether a pattern with [`Rule::Include`] ends here. At the root, true if no pattern has that rule.
-    is_included: bool,
-    /// Whether a pattern with [`Rule::Untrusted`] ends here.
-    is_untrusted: bool,
-}
-
-/// The patterns that continue below a value.
-#[derive(Clone, Debug)]
-struct Node {
-    named: HashMap<Box<str>, Next, RandomState>,
-    /// The target of `*`, for keys not in `named` and for elements of arrays.
-    any: Option<Box<Next>>,
-}
-
-/// The decision about the value of a key.
-#[derive(Clone, Debug)]
-enum Next {
-    Exclude,
-    Keep(Step),
-}
+struct Names(Vec<Vec<(Box<str>, Option<Step>)>>);
 
 /// The reasons for which a pattern is rejected.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -87,16 +82,6 @@ struct Rest<'a> {
     parts: &'a [&'a str],
 }
 
-/// A position of the reader among the patterns of a filter.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::render) struct Position<'t> {
-    node: Option<&'t Node>,
-    /// Whether the value is shown, and not only searched for values that are.
-    pub(in crate::render) is_included: bool,
-    /// Whether strangers wrote the value.
-    pub(in crate::render) is_untrusted: bool,
-}
-
 impl Filter {
     /// Compiles patterns: dotted paths in which `*` stands for any one key or array element.
     pub fn compile<'p>(
@@ -115,42 +100,24 @@ impl Filter {
             split_patterns.push((rule, split(pattern)?));
         }
         let mut rests = Vec::with_capacity(split_patterns.len());
-        let mut is_included = true;
+        let mut root = Step::FREE;
         for (rule, parts) in &split_patterns {
             let rule = *rule;
-            is_included &= rule != Rule::Include;
+            root.is_included &= rule != Rule::Include;
             rests.push(Rest { rule, parts });
         }
-        let Some(node) = Node::build(&rests, &mut budget) else {
-            return Err(MalformedPattern::TooLarge);
-        };
-        Ok(Self {
-            root: Step {
-                node: Some(node),
-                is_included,
-                is_untrusted: false,
-            },
-        })
+        root.branch(&rests, &mut budget)?;
+        Ok(Self(root))
     }
 
     /// Creates a filter that shows everything, all of it written by strangers.
     pub fn untrusted() -> Self {
-        Self {
-            root: Step {
-                node: None,
-                is_included: true,
-                is_untrusted: true,
-            },
-        }
+        Self(Step::UNTRUSTED)
     }
 
-    /// Returns the position at the value that the patterns start from.
-    pub(in crate::render) fn start(&self) -> Position<'_> {
-        Position {
-            node: self.root.node.as_ref(),
-            is_included: self.root.is_included,
-            is_untrusted: self.root.is_untrusted,
-        }
+    /// Returns the step of the value that the patterns start from.
+    pub(in crate::render) fn start(&self) -> &Step {
+        &self.0
     }
 }
 
@@ -169,53 +136,84 @@ fn split(pattern: &str) -> Result<Vec<&str>, MalformedPattern> {
     Ok(parts)
 }
 
-impl Node {
-    /// Builds the node for the rest of the patterns that match up to here.
+impl Step {
+    /// The step of a value that no filter applies to.
+    pub(in crate::render) const FREE: Self = Self {
+        is_included: true,
+        is_untrusted: false,
+        branches: None,
+    };
+
+    /// The step of a value that is shown, and that strangers wrote.
+    pub(in crate::render) const UNTRUSTED: Self = Self {
+        is_untrusted: true,
+        ..Self::FREE
+    };
+
+    /// Whether patterns go on below this value, so that keys have to be decoded.
+    #[inline]
+    pub(in crate::render) fn goes_on(&self) -> bool {
+        self.branches.is_some()
+    }
+
+    /// Returns the step of the value of a key, or `None` if nothing of it is shown.
+    #[inline]
+    pub(in crate::render) fn at_key(&self, key: &str) -> Option<&Self> {
+        let Some(branches) = &self.branches else {
+            return Some(self);
+        };
+        match branches.named.get(key) {
+            Some(named) => named.as_ref(),
+            None => branches.other.as_deref(),
+        }
+    }
+
+    /// Returns the step of the elements of an array, or `None` if nothing of them is shown.
+    #[inline]
+    pub(in crate::render) fn at_element(&self) -> Option<&Self> {
+        match &self.branches {
+            Some(branches) => branches.other.as_deref(),
+            None => Some(self),
+        }
+    }
+
+    /// Adds the branches for the rest of the patterns that match up to here.
     ///
-    /// The child of a name continues both the patterns of that name and those of `*`, so that the
-    /// reader follows a single path. Returns `None` if the budget of nodes is exhausted.
-    fn build(patterns: &[Rest<'_>], budget: &mut usize) -> Option<Self> {
-        *budget = budget.checked_sub(1)?;
-        let mut names = Vec::new();
-        let mut has_star = false;
-        for pattern in patterns {
-            match pattern.parts.first() {
-                Some(&"*") => has_star = true,
-                Some(name) => names.push(*name),
-                None => {}
-            }
+    /// The branch of a name continues both the patterns of that name and those of `*`, so that the
+    /// reader follows a single path. Fails if the budget of nodes is exhausted.
+    fn branch(
+        &mut self,
+        patterns: &[Rest<'_>],
+        budget: &mut usize,
+    ) -> Result<(), MalformedPattern> {
+        let left = budget.checked_sub(1);
+        *budget = left.ok_or(MalformedPattern::TooLarge)?;
+        let firsts = patterns.iter().filter_map(|pattern| pattern.parts.first());
+        let mut firsts: Vec<_> = firsts.copied().filter(|part| *part != "*").collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        let mut named = Names::default();
+        for name in firsts {
+            named.push(name, self.below(patterns, Some(name), budget)?);
         }
-        let mut branches = HashMap::default();
-        for name in names {
-            if !branches.contains_key(name) {
-                let next = Next::build(patterns, Some(name), budget)?;
-                branches.insert(name.into(), next);
-            }
-        }
-        let mut any = None;
-        if has_star {
-            any = Some(Box::new(Next::build(patterns, None, budget)?));
-        }
-        Some(Self {
-            named: branches,
-            any,
-        })
+        let other = self.below(patterns, None, budget)?.map(Box::new);
+        self.branches = Some(Branches { named, other });
+        Ok(())
     }
 
-    fn at_key(&self, key: &str) -> Option<&Next> {
-        // Looking up costs even where there is nothing.
-        if self.named.is_empty() {
-            return self.any.as_deref();
-        }
-        self.named.get(key).or(self.any.as_deref())
-    }
-}
-
-impl Next {
-    /// Builds the target for the values of the key `name`, or of all keys that no pattern names.
-    fn build(patterns: &[Rest<'_>], name: Option<&str>, budget: &mut usize) -> Option<Self> {
+    /// Returns the step of the values of the key `name`, or of all keys that no pattern names; `None`
+    /// if nothing of them is shown.
+    fn below(
+        &self,
+        patterns: &[Rest<'_>],
+        name: Option<&str>,
+        budget: &mut usize,
+    ) -> Result<Option<Self>, MalformedPattern> {
         let mut rests = Vec::new();
-        let mut step = Step::default();
+        let mut step = Self {
+            branches: None,
+            ..*self
+        };
         for pattern in patterns {
             let Some((part, parts)) = pattern.parts.split_first() else {
                 continue;
@@ -227,64 +225,33 @@ impl Next {
             match rule {
                 _ if !parts.is_empty() => rests.push(Rest { rule, parts }),
                 // A pattern ends here, and its rule holds for everything below.
-                Rule::Exclude => return Some(Self::Exclude),
+                Rule::Exclude => return Ok(None),
                 Rule::Include => step.is_included = true,
                 Rule::Untrusted => step.is_untrusted = true,
             }
         }
         if !rests.is_empty() {
-            step.node = Some(Node::build(&rests, budget)?);
+            step.branch(&rests, budget)?;
         }
-        Some(Self::Keep(step))
+        // A value that is not shown can only hold values that are if a pattern leads to them.
+        Ok((step.is_included || step.goes_on()).then_some(step))
     }
 }
 
-impl<'t> Position<'t> {
-    /// The position of a value that no filter applies to.
-    pub(in crate::render) const FREE: Self = Self {
-        node: None,
-        is_included: true,
-        is_untrusted: false,
-    };
-
-    /// The position of a value that is shown, and that strangers wrote.
-    pub(in crate::render) const UNTRUSTED: Self = Self {
-        is_untrusted: true,
-        ..Self::FREE
-    };
-
-    /// Whether patterns continue below this value, so that keys have to be decoded.
-    pub(in crate::render) fn goes_on(self) -> bool {
-        self.node.is_some()
-    }
-
-    /// Returns the position at the value of a key, or `None` if nothing of the value is shown.
-    pub(in crate::render) fn at_key(self, key: &str) -> Option<Self> {
-        match self.node {
-            Some(node) => self.follow(node.at_key(key)),
-            None => self.follow(None),
+impl Names {
+    /// Adds a name that is behind those added before in their order.
+    fn push(&mut self, name: &str, step: Option<Step>) {
+        let length = name.len().min(LONG);
+        if self.0.len() <= length {
+            self.0.resize_with(length + 1, Vec::new);
         }
+        self.0[length].push((name.into(), step));
     }
 
-    /// Returns the position at the elements of an array, or `None` if nothing of them is shown.
-    pub(in crate::render) fn at_element(self) -> Option<Self> {
-        match self.node {
-            Some(node) => self.follow(node.any.as_deref()),
-            None => self.follow(None),
-        }
-    }
-
-    fn follow(self, next: Option<&'t Next>) -> Option<Self> {
-        let below = match next {
-            Some(Next::Exclude) => return None,
-            Some(Next::Keep(step)) => Self {
-                node: step.node.as_ref(),
-                is_included: self.is_included || step.is_included,
-                is_untrusted: self.is_untrusted || step.is_untrusted,
-            },
-            None => Self { node: None, ..self },
-        };
-        // A value that is not shown can only hold values that are if a pattern leads to them.
-        (below.is_included || below.node.is_some()).then_some(below)
+    #[inline]
+    fn get(&self, key: &str) -> Option<&Option<Step>> {
+        let names = self.0.get(key.len().min(LONG))?;
+        let at = names.binary_search_by(|(name, _)| (**name).cmp(key)).ok()?;
+        Some(&names[at].1)
     }
 }

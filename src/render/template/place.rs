@@ -1,40 +1,38 @@
 //! The place of a value in the filters of a view.
 
-use std::borrow::Cow;
-
-use super::pattern::{Filter, Position};
+use super::pattern::{Filter, Step};
 use crate::render::format::json::Quoted;
 
-/// The positions of the reader in the fields that a caller chose and in the rules of a template.
+/// The steps of a value in the fields that a caller chose and in the rules of a template.
 ///
 /// A value is shown if both show it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::render) struct Place<'t> {
-    fields: Position<'t>,
-    rules: Position<'t>,
+    fields: &'t Step,
+    rules: &'t Step,
 }
 
 impl<'t> Place<'t> {
     /// Returns the place where both filters start.
     pub(in crate::render) fn start(fields: Option<&'t Filter>, rules: Option<&'t Filter>) -> Self {
         Self {
-            fields: fields.map_or(Position::FREE, Filter::start),
-            rules: rules.map_or(Position::FREE, Filter::start),
+            fields: fields.map_or(&Step::FREE, Filter::start),
+            rules: rules.map_or(&Step::FREE, Filter::start),
         }
     }
 
     /// Returns a place where everything is shown, and all of it was written by strangers.
     pub(in crate::render) fn untrusted() -> Self {
         Self {
-            fields: Position::FREE,
-            rules: Position::UNTRUSTED,
+            fields: &Step::FREE,
+            rules: &Step::UNTRUSTED,
         }
     }
 
     /// Returns the same place, with all of its value written by strangers.
     pub(in crate::render) fn in_untrusted(self) -> Self {
         Self {
-            rules: Position::UNTRUSTED,
+            rules: &Step::UNTRUSTED,
             ..self
         }
     }
@@ -43,11 +41,10 @@ impl<'t> Place<'t> {
     #[inline]
     pub(in crate::render) fn at_key(self, key: Quoted<'_>) -> Option<Self> {
         // Without patterns the key does not matter, so it is not decoded.
-        let key = if self.fields.goes_on() || self.rules.goes_on() {
-            key.meant()
-        } else {
-            Cow::Borrowed("")
-        };
+        if !self.fields.goes_on() && !self.rules.goes_on() {
+            return Some(self);
+        }
+        let key = key.meant();
         Some(Self {
             fields: self.fields.at_key(&key)?,
             rules: self.rules.at_key(&key)?,
@@ -57,7 +54,7 @@ impl<'t> Place<'t> {
     /// Returns the same place in the rules, at the start of these fields.
     pub(super) fn choosing(self, fields: Option<&'t Filter>) -> Self {
         Self {
-            fields: fields.map_or(Position::FREE, Filter::start),
+            fields: fields.map_or(&Step::FREE, Filter::start),
             ..self
         }
     }

@@ -6,8 +6,7 @@
 
 use wide::u8x16;
 
-/// The number of bytes that are examined at a time: the bits of a word.
-const STEP: usize = 64;
+use super::scan::{STEP, mask};
 
 /// The state between two steps.
 #[derive(Default)]
@@ -90,17 +89,6 @@ impl StringState {
         }
         escaped
     }
-}
-
-/// Returns a bit for each byte that is marked.
-#[inline]
-fn mask(bytes: &[u8; STEP], marks: impl Fn(u8x16) -> u8x16) -> u64 {
-    let (parts, _) = bytes.as_chunks();
-    let mut bits = 0;
-    for (at, part) in parts.iter().enumerate() {
-        bits |= u64::from(marks(u8x16::new(*part)).to_bitmask()) << (16 * at);
-    }
-    bits
 }
 
 #[cfg(test)]

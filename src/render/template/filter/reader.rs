@@ -144,9 +144,8 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
             let part = cut.member(at);
             at += 1;
             match place.at_key(key) {
-                Some(below) if *part != Cut::Nothing => {
-                    let is_untrusted = place.is_untrusted();
-                    self.member(Pending::Key { key, is_untrusted }, below, part)?;
+                Some(below) if !part.is_nothing() => {
+                    self.member(key, place.is_untrusted(), below, part)?;
                 }
                 _ => self.skip()?,
             }
@@ -163,13 +162,19 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
 
     /// Writes a member of an object: its key, and this part of its value at this place.
     #[inline]
-    fn member(&mut self, key: Pending<'a>, place: Place<'a>, cut: &'a Cut) -> Result<(), S::Error> {
+    fn member(
+        &mut self,
+        key: Quoted<'a>,
+        is_untrusted: bool,
+        place: Place<'a>,
+        cut: &'a Cut,
+    ) -> Result<(), S::Error> {
         let mark = self.pending.len();
         if place.is_shown() && mark == 0 {
-            self.token(key)?;
+            self.key(key, is_untrusted)?;
             return self.value(place, cut);
         }
-        self.pending.push(key);
+        self.pending.push(Pending::Key { key, is_untrusted });
         self.value(place, cut)?;
         self.pending.truncate(mark);
         Ok(())
@@ -195,7 +200,7 @@ impl<'a, 's, S: Sink> FilterReader<'a, 's, S> {
             let part = cut.element(at);
             at += 1;
             match below {
-                Some(below) if *part != Cut::Nothing => self.value(below, part)?,
+                Some(below) if !part.is_nothing() => self.value(below, part)?,
                 _ => self.skip()?,
             }
             more = self.lexer.more(b']')?;

@@ -73,11 +73,17 @@ impl<'a> Quoted<'a> {
     }
 
     /// Returns the decoded string.
+    #[inline]
     pub(crate) fn meant(self) -> Cow<'a, str> {
         if self.has_escapes {
-            // The text is valid and has no unpaired surrogates, so decoding succeeds.
-            return serde_json::from_str(&self.written()).map_or(Cow::Borrowed(""), Cow::Owned);
+            return self.decoded();
         }
         Cow::Borrowed(&self.raw[1..self.raw.len() - 1])
+    }
+
+    #[cold]
+    fn decoded(self) -> Cow<'a, str> {
+        // The text is valid and has no unpaired surrogates, so decoding succeeds.
+        serde_json::from_str(&self.written()).map_or(Cow::Borrowed(""), Cow::Owned)
     }
 }
