@@ -32,8 +32,8 @@ const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// The largest number of rows that are kept at once.
 const BATCH: usize = 500;
 
-/// The time within which kept usage has to be read.
-const READ_LIMIT: Duration = Duration::from_secs(3);
+/// The time within which kept usage has to be read. Readers of a full file wait for one another.
+const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// A handle to the usage. The task that keeps it ends once all handles are dropped.
 #[derive(Clone, Debug)]

@@ -284,7 +284,7 @@ pub fn admin_router(gateway: &AppState) -> Router {
         gateway: Arc::clone(gateway),
         group: RouteGroup::Service,
     };
-    watched(with_fallbacks(router, &known), state).with_state(Arc::clone(gateway))
+    layered(with_fallbacks(router, &known), state, false).with_state(Arc::clone(gateway))
 }
 
 /// Adds the answers to requests that no route takes.
@@ -308,21 +308,16 @@ fn with_known_methods(router: Router<AppState>, known: &KnownRoutes) -> Router<A
 
 /// Adds the layers of the public port to a group of routes.
 pub fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState> {
-    let router = router.layer(
-        ServiceBuilder::new()
-            // Around admission: a page may read its rejections, too.
-            .layer(cors::layer(&state.gateway.access.origins))
-            // One layer for rate limit, other limits and the rest of the body: each costs a box.
-            .layer(from_fn_with_state(state.clone(), admission::admit)),
-    );
-    watched(router, state)
+    layered(router, state, true)
 }
 
-/// Adds the layers that every port has, outermost first.
+/// Adds the layers that every port has, and those of the public port if it is one, outermost first.
 ///
 /// They are one stack, since a router boxes each layer that it is given.
-fn watched(router: Router<AppState>, state: GroupState) -> Router<AppState> {
+fn layered(router: Router<AppState>, state: GroupState, is_public: bool) -> Router<AppState> {
     let panic_layer = CatchPanicLayer::custom(after_panic(&state.gateway.metrics));
+    let cors = is_public.then(|| cors::layer(&state.gateway.access.origins));
+    let admission = is_public.then(|| from_fn_with_state(state.clone(), admission::admit));
     router.layer(
         ServiceBuilder::new()
             // Hides keys from any debug print of a request further in.
@@ -347,7 +342,10 @@ fn watched(router: Router<AppState>, state: GroupState) -> Router<AppState> {
                     ),
             )
             // Inside compression, which hides the size of its body.
-            .layer(MapResponseLayer::new(headers::weigh)),
+            .layer(MapResponseLayer::new(headers::weigh))
+            // Around admission: a page may read its rejections, too.
+            .option_layer(cors)
+            .option_layer(admission),
     )
 }
 

@@ -188,17 +188,18 @@ impl io::Write for Utf8<'_, '_> {
 
 /// Writes a level, padded to five characters, in color on a terminal.
 fn write_level(writer: &mut Writer<'_>, level: Level) -> fmt::Result {
-    if !writer.has_ansi_escapes() {
-        return write!(writer, "{:>5}", level.as_str());
-    }
-    let color = match level {
-        Level::ERROR => 31,
-        Level::WARN => 33,
-        Level::INFO => 32,
-        Level::DEBUG => 34,
-        Level::TRACE => 35,
+    let (name, color) = match level {
+        Level::ERROR => ("ERROR", 31),
+        Level::WARN => (" WARN", 33),
+        Level::INFO => (" INFO", 32),
+        Level::DEBUG => ("DEBUG", 34),
+        Level::TRACE => ("TRACE", 35),
     };
-    write!(writer, "\u{1b}[{color}m{:>5}\u{1b}[0m", level.as_str())
+    if writer.has_ansi_escapes() {
+        write!(writer, "\u{1b}[{color}m{name}\u{1b}[0m")
+    } else {
+        writer.write_str(name)
+    }
 }
 
 /// Returns whether a message needs no escaping: it is printable ASCII.
@@ -215,14 +216,16 @@ fn is_plain(value: &str) -> bool {
 /// Formats a UTC time as in RFC 3339, with microseconds: `2026-11-27T09:05:03.000042Z`.
 pub(super) fn timestamp(now: OffsetDateTime) -> [u8; 27] {
     let mut text = *b"0000-00-00T00:00:00.000000Z";
+    let (year, month, day) = now.to_calendar_date();
+    let (hour, minute, second, microsecond) = now.to_hms_micro();
     let parts = [
-        (0..4, now.year().unsigned_abs()),
-        (5..7, u32::from(u8::from(now.month()))),
-        (8..10, u32::from(now.day())),
-        (11..13, u32::from(now.hour())),
-        (14..16, u32::from(now.minute())),
-        (17..19, u32::from(now.second())),
-        (20..26, now.microsecond()),
+        (0..4, year.unsigned_abs()),
+        (5..7, u32::from(u8::from(month))),
+        (8..10, u32::from(day)),
+        (11..13, u32::from(hour)),
+        (14..16, u32::from(minute)),
+        (17..19, u32::from(second)),
+        (20..26, microsecond),
     ];
     for (place, mut number) in parts {
         for digit in text[place].iter_mut().rev() {

@@ -172,7 +172,9 @@ async fn each_client_has_an_allowance_of_its_own(
     let (upstream, gateway) = with_clients(&(alice + &reader("bob")), &[]).await;
     for _ in 0..2 {
         assert_eq!(get(&gateway, &file(EICAR), ALICE).await.status, 200);
-        assert_eq!(get(&gateway, "/livez", ALICE).await.status, 200);
+        for free in ["/livez", "/api/v1/quota", "/api/v1/usage"] {
+            assert_eq!(get(&gateway, free, ALICE).await.status, 200, "{free}");
+        }
     }
     let reply = get(&gateway, &file(EICAR), ALICE).await;
     assert_eq!(

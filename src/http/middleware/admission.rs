@@ -29,6 +29,9 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+/// The paths that count against no allowance: who asks what is left has no less of it.
+const FREE: [&str; 2] = ["/api/v1/quota", "/api/v1/usage"];
+
 /// Admits a request within the limits of its caller, and reports the quota of the key it spends.
 pub async fn admit(State(state): State<GroupState>, mut request: Request, next: Next) -> Response {
     let GroupState { gateway, group } = &state;
@@ -108,6 +111,7 @@ fn let_in(
     gateway.accepted.configure(client.key.hash());
     if let Some(clients) = &gateway.clients
         && group.spends_allowance()
+        && !FREE.contains(&uri.path())
     {
         clients.spend(client, Now::read())?;
     }

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -329,7 +329,7 @@ impl RequestLine<'_> {
                     http.response.status_code = answered.status,
                     rpc.method = operation.map(|operation| operation.method),
                     mcp.tool = operation.and_then(|operation| operation.tool),
-                    duration_ms = answered.took.as_secs_f64() * 1000.0,
+                    duration_ms = milliseconds(answered.took),
                     cache = answered.origin,
                     quota.units = answered.units,
                     client.address = %address,
@@ -346,6 +346,11 @@ impl RequestLine<'_> {
             _ => line!(info, "request completed"),
         }
     }
+}
+
+/// Returns a duration in milliseconds, to the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
 /// Returns the caller's request id if it is sane, else a new one.
