@@ -311,7 +311,7 @@ pub fn admitted(router: Router<AppState>, state: GroupState) -> Router<AppState>
     layered(router, state, true)
 }
 
-/// Adds the layers that every port has, and those of the public port if it is one, outermost first.
+/// Adds the layers that every port has and, if `is_public`, CORS and admission, outermost first.
 ///
 /// They are one stack, since a router boxes each layer that it is given.
 fn layered(router: Router<AppState>, state: GroupState, is_public: bool) -> Router<AppState> {

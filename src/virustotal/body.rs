@@ -69,12 +69,17 @@ impl BodyReader<'_> {
     /// needs no slot, and before the limit.
     async fn unpack(&self, packed: Bytes) -> Result<Body, UpstreamError> {
         let limit = self.max_length;
+        let mut tried = 0;
         for size in [
             MAX_SMALL_BYTES,
             claimed_length(&packed).max(MAX_SMALL_BYTES),
             limit,
         ] {
             let size = size.min(limit);
+            if size == tried {
+                continue;
+            }
+            tried = size;
             let slot = self.large.slot(size).await;
             match LargeAnswers::run_now(size, || Body::gunzip(packed.clone(), size)) {
                 Err(UpstreamError::TooLarge) if size < limit => {}

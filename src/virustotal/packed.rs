@@ -7,7 +7,7 @@ use memchr::memmem;
 use super::{UpstreamError, large::LargeSlot};
 
 /// The largest compression ratio by which the first output buffer is sized. Reports reach 10, lists
-/// of the like 20.
+/// of similar objects 20.
 const MAX_USUAL_RATIO: usize = 32;
 
 /// The length of a gzip member's trailer: CRC-32 and length of the uncompressed data.
@@ -140,15 +140,16 @@ fn gzip(plain: &[u8]) -> Bytes {
 
 /// Decompresses the first member, up to `limit` bytes. More counts as a decompression bomb.
 ///
-/// The length in the trailer is the sender's claim. A buffer of that size is tried first, and then
-/// larger ones.
+/// The length in the trailer is the sender's claim. A buffer of that size, within the usual ratio, is
+/// tried first, and then larger ones.
 fn unpack_member(
     unpacker: &mut Decompressor,
     packed: &[u8],
     limit: usize,
 ) -> Result<Vec<u8>, UpstreamError> {
     let usual = packed.len().saturating_mul(MAX_USUAL_RATIO);
-    let mut room = claimed_length(packed).clamp(1, usual.max(1)).min(limit);
+    let claimed = claimed_length(packed).clamp(packed.len(), usual);
+    let mut room = claimed.min(limit).max(1);
     loop {
         let mut body = vec![0; room];
         match unpacker.gzip_decompress(packed, &mut body) {

@@ -15,7 +15,7 @@ use std::{
 use hyper_util::client::legacy::{self, connect::HttpInfo};
 use lru::LruCache;
 use reqwest::{
-    Client, ClientBuilder, IntoUrl, Method, Request, RequestBuilder, Response,
+    Client, ClientBuilder, Method, Request, RequestBuilder, Response,
     header::{self, HeaderMap, HeaderValue},
     redirect, retry,
 };
@@ -83,7 +83,7 @@ impl Transport {
     }
 
     /// Starts a request of the gateway's own to be sent with [`send`](Self::send).
-    pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.pooled.request(method, url).header(X_TOOL, OWN_TOOL)
     }
 

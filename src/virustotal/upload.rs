@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tracing::Instrument as _;
 use url::{Host, Url};
 
-use super::{Call, Endpoint, UpstreamError, VirusTotal, authorized};
+use super::{Call, Endpoint, UpstreamError, VirusTotal, authorized, below};
 use crate::access::RequestContext;
 
 /// The destination of an upload.
@@ -164,13 +164,12 @@ impl VirusTotal {
         let transport = &self.0.transport;
         let (endpoint, request) = match to {
             Destination::Files => {
-                let url = format!("{}/files", self.0.base);
-                ("POST /files", transport.request(Method::POST, &url))
+                let url = below(&self.0.base, "/files");
+                ("POST /files", transport.request(Method::POST, url))
             }
-            Destination::OneTime(url) => (
-                "POST {upload_url}",
-                transport.request(Method::POST, url.as_str()),
-            ),
+            Destination::OneTime(url) => {
+                ("POST {upload_url}", transport.request(Method::POST, url))
+            }
         };
         let request = request
             .header(header::CONTENT_TYPE, upload.content_type)

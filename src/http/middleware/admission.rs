@@ -29,7 +29,8 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// The paths that count against no allowance: who asks what is left has no less of it.
+/// The paths that do not count against a client's allowance, so that the quota and the usage can still
+/// be read once it is used up.
 const FREE: [&str; 2] = ["/api/v1/quota", "/api/v1/usage"];
 
 /// Admits a request within the limits of its caller, and reports the quota of the key it spends.

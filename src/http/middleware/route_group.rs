@@ -37,7 +37,8 @@ impl RouteGroup {
         self != Self::Service
     }
 
-    /// Returns whether each request counts against a client's allowance.
+    /// Returns whether requests count against a client's allowance, apart from a few paths that
+    /// admission lets pass.
     pub fn spends_allowance(self) -> bool {
         self.concerns_key() && self != Self::Mcp
     }

@@ -9,8 +9,8 @@ const MAX_LENGTH: usize = 4096;
 /// The maximum number of patterns.
 const MAX_PATTERNS: usize = 100;
 
-/// The maximum number of nodes of their trie.
-const MAX_NODES: usize = 1000;
+/// The maximum number of steps in their trie.
+const MAX_STEPS: usize = 2000;
 
 /// The fields of an object that a view shows.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Fields {
         }
         Ok(Self {
             text: text.to_owned(),
-            filter: Filter::compile_within(MAX_NODES, patterns)?,
+            filter: Filter::compile_within(MAX_STEPS, patterns)?,
         })
     }
 

@@ -2,14 +2,14 @@
 
 use thiserror::Error;
 
-/// The maximum number of nodes of one filter's trie.
+/// The maximum number of steps in one filter's trie, with those of which nothing is shown.
 ///
-/// Patterns that mix names and `*` at many depths multiply. A template that needs more nodes than
+/// Patterns that mix names and `*` at many depths multiply. A template that needs more steps than
 /// this is a mistake, and is rejected at start.
-const MAX_NODES: usize = 10_000;
+const MAX_STEPS: usize = 20_000;
 
-/// The length from which names are kept together, in bytes. Each node takes space for each length
-/// up to that of its longest name.
+/// The length from which names are kept together, in bytes. Branches take space for each length up to
+/// that of their longest name.
 const LONG: usize = 32;
 
 /// The meaning of a pattern for the values that it matches, and for everything below them.
@@ -70,7 +70,7 @@ pub enum MalformedPattern {
     /// A `*` is part of a key, as in `a*`.
     #[error("`*` stands for a whole key and can't be part of one, in pattern: `{0}`")]
     PartialStar(String),
-    /// The patterns multiply beyond `MAX_NODES`.
+    /// The patterns multiply beyond `MAX_STEPS`.
     #[error("the patterns together are too many or too deep")]
     TooLarge,
 }
@@ -87,10 +87,10 @@ impl Filter {
     pub fn compile<'p>(
         patterns: impl IntoIterator<Item = (Rule, &'p str)>,
     ) -> Result<Self, MalformedPattern> {
-        Self::compile_within(MAX_NODES, patterns)
+        Self::compile_within(MAX_STEPS, patterns)
     }
 
-    /// Compiles patterns into at most this many nodes.
+    /// Compiles patterns into at most this many steps.
     pub(super) fn compile_within<'p>(
         mut budget: usize,
         patterns: impl IntoIterator<Item = (Rule, &'p str)>,
@@ -180,14 +180,12 @@ impl Step {
     /// Adds the branches for the rest of the patterns that match up to here.
     ///
     /// The branch of a name continues both the patterns of that name and those of `*`, so that the
-    /// reader follows a single path. Fails if the budget of nodes is exhausted.
+    /// reader follows a single path. Fails if the budget of steps is exhausted.
     fn branch(
         &mut self,
         patterns: &[Rest<'_>],
         budget: &mut usize,
     ) -> Result<(), MalformedPattern> {
-        let left = budget.checked_sub(1);
-        *budget = left.ok_or(MalformedPattern::TooLarge)?;
         let firsts = patterns.iter().filter_map(|pattern| pattern.parts.first());
         let mut firsts: Vec<_> = firsts.copied().filter(|part| *part != "*").collect();
         firsts.sort_unstable();
@@ -209,6 +207,8 @@ impl Step {
         name: Option<&str>,
         budget: &mut usize,
     ) -> Result<Option<Self>, MalformedPattern> {
+        let left = budget.checked_sub(1);
+        *budget = left.ok_or(MalformedPattern::TooLarge)?;
         let mut rests = Vec::new();
         let mut step = Self {
             branches: None,
@@ -239,13 +239,16 @@ impl Step {
 }
 
 impl Names {
-    /// Adds a name that is behind those added before in their order.
+    /// Adds a name. Names must be added in ascending order.
     fn push(&mut self, name: &str, step: Option<Step>) {
         let length = name.len().min(LONG);
         if self.0.len() <= length {
             self.0.resize_with(length + 1, Vec::new);
         }
-        self.0[length].push((name.into(), step));
+        let names = &mut self.0[length];
+        // Most lengths have one name.
+        names.reserve_exact(1);
+        names.push((name.into(), step));
     }
 
     #[inline]

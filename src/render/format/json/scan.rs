@@ -1,4 +1,4 @@
-//! Searches of JSON text in steps of 64 bytes.
+//! Searches of JSON text in steps of 64 bytes; of single texts in steps of 32.
 //!
 //! A few comparisons tell for all bytes of a step which ones end white space and which ones end the
 //! plain part of a string, as in "Parsing Gigabytes of JSON per Second" (Langdale, Lemire, 2019). The next
@@ -11,7 +11,7 @@ pub(super) const STEP: usize = 64;
 
 /// A step of a text, with a bit for each of its bytes.
 ///
-/// Behind the end of the text each bit is set.
+/// The bits behind the end of the text are set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     begin: usize,
@@ -57,7 +57,7 @@ impl Window {
     }
 
     /// Examines the bytes from an offset.
-    // In place, since to return a window takes longer than to make it.
+    // In place: a window that is returned is copied, which takes longer than to make it.
     #[inline(never)]
     fn load(&mut self, text: &[u8], begin: usize) {
         let rest = text.get(begin..).unwrap_or_default();
@@ -106,9 +106,10 @@ fn is_stop(bytes: u8x16) -> u8x16 {
     quote | backslash | bytes.simd_le(u8x16::splat(0x1f))
 }
 
-/// Returns a bit for each of up to 64 bytes that is marked.
+/// Returns a bit for each byte that is marked, of 16, 32, 48 or 64.
 #[inline]
 pub(super) fn mask<const BYTES: usize>(bytes: &[u8; BYTES], marks: impl Fn(u8x16) -> u8x16) -> u64 {
+    const { assert!(BYTES <= 64 && BYTES.is_multiple_of(16)) };
     let (parts, _) = bytes.as_chunks();
     let mut bits = 0;
     for (at, part) in parts.iter().enumerate() {

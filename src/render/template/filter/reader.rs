@@ -20,7 +20,7 @@ enum Pending<'a> {
     Array { is_plain: bool },
 }
 
-/// A reader of JSON tokens that follows the nodes of the tries.
+/// A reader of JSON tokens that follows the steps of the tries.
 pub(super) struct FilterReader<'a, 's, S> {
     lexer: Lexer<'a>,
     sink: &'s mut S,

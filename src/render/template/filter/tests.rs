@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    render::template::pattern::{MalformedPattern, Rule},
+    render::template::{
+        fields::Fields,
+        pattern::{MalformedPattern, Rule},
+    },
     testing,
 };
 
@@ -299,4 +302,18 @@ fn patterns_that_multiply_are_rejected() {
     let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
     let compiled = excluding(&patterns);
     assert_eq!(compiled.unwrap_err(), MalformedPattern::TooLarge);
+}
+
+#[test]
+fn names_that_many_branches_repeat_are_counted() {
+    let mut fields = Vec::new();
+    for at in 0..30 {
+        fields.push(format!("a{at}.*.z"));
+        fields.push(format!("*.b{at}.z"));
+    }
+    fields.extend((1..=40).map(|length| format!("*.*.{}", "n".repeat(length))));
+    let error = Fields::parse(&fields.join(",")).unwrap_err();
+    assert_eq!(error, MalformedPattern::TooLarge);
+    let flat: Vec<_> = (0..100).map(|at| format!("a.b.c.d.e.f.g{at}")).collect();
+    assert!(Fields::parse(&flat.join(",")).is_ok());
 }
