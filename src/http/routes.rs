@@ -345,6 +345,7 @@ fn layered(router: Router<AppState>, state: GroupState, is_public: bool) -> Rout
             .layer(MapResponseLayer::new(headers::weigh))
             // Around admission: a page may read its rejections, too.
             .option_layer(cors)
+            // One layer for rate limit, other limits and the rest of the body: each costs a box.
             .option_layer(admission),
     )
 }
